@@ -1,0 +1,141 @@
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{Role, SessionKind};
+use crate::error::PortResult;
+use crate::{SessionId, SigningKeyId, Timestamp, UserId};
+
+/// How a credential came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PresentedBy {
+    /// `Authorization: Bearer` or `X-Token`.
+    Header,
+    /// The page's session cookie; a changing request must then prove its origin.
+    Cookie,
+}
+
+/// A credential as a client sent it. Its `Debug` shows no secret.
+#[derive(Clone)]
+pub struct Presented {
+    /// The token.
+    pub token: String,
+    /// How it came.
+    pub by: PresentedBy,
+}
+
+impl std::fmt::Debug for Presented {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Presented(by {:?})", self.by)
+    }
+}
+
+/// Who is asking, after the credential was resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Principal {
+    /// The account.
+    pub user: UserId,
+    /// The sign-in.
+    pub session: SessionId,
+    /// What the account may do.
+    pub role: Role,
+}
+
+/// Turns a token into a principal. What extractors use.
+#[async_trait]
+pub trait Authenticator: Send + Sync {
+    /// The principal behind a token, or none for any token that is not good now: malformed, forged, expired, revoked, or of a
+    /// user who is gone or disabled. A revocation that was answered counts at once.
+    ///
+    /// # Errors
+    /// [`crate::PortError::Unavailable`] when neither the cache nor the source can say.
+    async fn authenticate(&self, presented: &Presented) -> PortResult<Option<Principal>>;
+}
+
+/// The part of a session that decides whether a token of it is good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionState {
+    /// Whose it is.
+    pub user: UserId,
+    /// What carries it.
+    pub kind: SessionKind,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+}
+
+/// The part of an account that decides whether a token of it is good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserState {
+    /// What it may do.
+    pub role: Role,
+}
+
+/// A key that verifies tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublicKey {
+    /// `kid` in the header of the tokens that it verifies.
+    pub id: SigningKeyId,
+    /// The raw Ed25519 public key.
+    #[serde(with = "hex::serde")]
+    pub ed25519: [u8; 32],
+}
+
+/// The truth about credentials: auth-service, in process or over its internal API.
+#[async_trait]
+pub trait CredentialSource: Send + Sync {
+    /// The keys that verify tokens now, newest first.
+    ///
+    /// # Errors
+    /// [`crate::PortError::Unavailable`].
+    async fn public_keys(&self) -> PortResult<Vec<PublicKey>>;
+
+    /// The states of a live session and of its active account, or none if either is not (or they do not belong together).
+    ///
+    /// # Errors
+    /// [`crate::PortError::Unavailable`].
+    async fn resolve(&self, session: SessionId, user: UserId) -> PortResult<Option<(SessionState, UserState)>>;
+}
+
+/// Remembers resolved credentials for a short time. Losing all of it costs speed only.
+///
+/// A revocation writes the store first, then puts a tombstone here, then answers. [`CredentialCache::put`] sets only what is absent, so a
+/// resolution that was under way cannot overwrite the tombstone with what it read before.
+#[async_trait]
+pub trait CredentialCache: Send + Sync {
+    /// What is remembered of this session and this user, each by itself.
+    ///
+    /// # Errors
+    /// [`crate::PortError::Unavailable`]; callers then ask the source.
+    async fn get(&self, session: SessionId, user: UserId) -> PortResult<(Cached<SessionState>, Cached<UserState>)>;
+
+    /// Remembers both for 60 s, each only if nothing (and no tombstone) is there.
+    ///
+    /// # Errors
+    /// [`crate::PortError::Unavailable`], to be ignored.
+    async fn put(&self, session: SessionId, user: UserId, states: (&SessionState, &UserState)) -> PortResult<()>;
+
+    /// Puts a tombstone on a session for 120 s: the next request asks the source.
+    ///
+    /// # Errors
+    /// [`crate::PortError::Unavailable`]: then the revocation must wait until what is cached has expired.
+    async fn forget_session(&self, session: SessionId) -> PortResult<()>;
+
+    /// Puts a tombstone on a user for 120 s, as after a change of role or state.
+    ///
+    /// # Errors
+    /// As [`CredentialCache::forget_session`].
+    async fn forget_user(&self, user: UserId) -> PortResult<()>;
+}
+
+/// One entry of the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cached<T> {
+    /// Nothing is known: ask the source, and remember.
+    Absent,
+    /// Known.
+    Known(T),
+    /// It changed a moment ago: ask the source each time.
+    Tombstone,
+}

@@ -1,0 +1,17 @@
+//! Accounts, sessions and credentials.
+
+mod address;
+mod credential;
+mod limits;
+mod password;
+mod store;
+mod user;
+
+pub use address::{Address, AddressKey, InvalidAddress};
+pub use credential::{
+    Authenticator, Cached, CredentialCache, CredentialSource, Presented, PresentedBy, Principal, PublicKey, SessionState, UserState,
+};
+pub use limits::{RateDecision, RateLimiter, RateRule};
+pub use password::{InvalidPassword, Password};
+pub use store::{AuthStore, CreateUserError, RefreshOutcome, SealedKey};
+pub use user::{Role, Session, SessionKind, User};

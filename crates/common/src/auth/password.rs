@@ -1,0 +1,87 @@
+use std::fmt;
+
+/// A password that must not be stored or compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPassword {
+    /// No characters at all.
+    #[error("the password is empty")]
+    Empty,
+    /// Under [`Password::MIN_CHARS`], where that rule holds.
+    #[error("the password has fewer than 8 characters")]
+    TooShort,
+    /// bcrypt reads 72 bytes; more would be cut in silence.
+    #[error("the password is longer than 72 bytes")]
+    TooLong,
+    /// bcrypt would take the hash of `abc` for `abc`, NUL, anything.
+    #[error("the password holds a NUL character")]
+    Nul,
+}
+
+/// A password in clear, for as long as it takes to hash it. Its `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// Longest password: what bcrypt reads.
+    pub const MAX_BYTES: usize = 72;
+    /// Shortest password in the v1 API (NIST SP 800-63B, 5.1.1.2). The classic sign-up has no such rule.
+    pub const MIN_CHARS: usize = 8;
+
+    /// Checks what any protocol must refuse.
+    ///
+    /// # Errors
+    /// [`InvalidPassword`], never `TooShort`.
+    pub fn parse(text: &str) -> Result<Self, InvalidPassword> {
+        if text.is_empty() {
+            Err(InvalidPassword::Empty)
+        } else if text.len() > Self::MAX_BYTES {
+            Err(InvalidPassword::TooLong)
+        } else if text.contains('\0') {
+            Err(InvalidPassword::Nul)
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+
+    /// As [`Password::parse`], and long enough to be chosen anew.
+    ///
+    /// # Errors
+    /// [`InvalidPassword`].
+    pub fn parse_new(text: &str) -> Result<Self, InvalidPassword> {
+        let password = Self::parse(text)?;
+        if text.chars().count() < Self::MIN_CHARS { Err(InvalidPassword::TooShort) } else { Ok(password) }
+    }
+
+    /// The clear text, for the hash function.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_bcrypt_would_cut_or_confuse_is_refused() {
+        assert!(Password::parse(&"x".repeat(72)).is_ok());
+        assert_eq!(Password::parse(&"x".repeat(73)), Err(InvalidPassword::TooLong));
+        assert_eq!(Password::parse(&"ä".repeat(37)), Err(InvalidPassword::TooLong));
+        assert_eq!(Password::parse("abc\0abc"), Err(InvalidPassword::Nul));
+        assert_eq!(Password::parse(""), Err(InvalidPassword::Empty));
+        assert!(Password::parse("a:b@c%ü ").is_ok());
+    }
+
+    #[test]
+    fn only_new_passwords_must_be_long() {
+        assert!(Password::parse("toto").is_ok());
+        assert_eq!(Password::parse_new("toto"), Err(InvalidPassword::TooShort));
+        assert!(Password::parse_new("totototo").is_ok());
+    }
+}

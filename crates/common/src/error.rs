@@ -1,0 +1,149 @@
+//! Errors by what the caller does next, and the table of stable codes that clients see.
+
+use std::time::Duration;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a port could not answer. Rules of the domain (a taken name, a full quota) are not here: each port has its own type for them.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// A dependency does not answer now; the same call may work later. Becomes 503 with `Retry-After`.
+    #[error("{part} is unavailable")]
+    Unavailable {
+        /// The part that fails, as readiness names it: `store`, `blobs`, `auth`, `bus`.
+        part: &'static str,
+        /// What it said.
+        #[source]
+        source: Source,
+    },
+    /// The part has no room for what was to be written; nothing was written. Becomes 507.
+    #[error("{part} has no room left")]
+    Full {
+        /// The part that is full.
+        part: &'static str,
+        /// What it said.
+        #[source]
+        source: Source,
+    },
+    /// What the part holds is damaged, or we use it wrongly. Becomes 500; someone should look.
+    #[error("{part} failed")]
+    Broken {
+        /// The part that failed.
+        part: &'static str,
+        /// What it said.
+        #[source]
+        source: Source,
+    },
+}
+
+/// What every port call returns.
+pub type PortResult<T> = Result<T, PortError>;
+
+impl PortError {
+    /// How long a client should wait before it asks an unavailable part again.
+    pub const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+    /// The part does not answer now.
+    pub fn unavailable(part: &'static str, source: impl Into<Source>) -> Self {
+        Self::Unavailable { part, source: source.into() }
+    }
+
+    /// The part has no room.
+    pub fn full(part: &'static str, source: impl Into<Source>) -> Self {
+        Self::Full { part, source: source.into() }
+    }
+
+    /// The part is damaged or wrongly used.
+    pub fn broken(part: &'static str, source: impl Into<Source>) -> Self {
+        Self::Broken { part, source: source.into() }
+    }
+}
+
+macro_rules! codes {
+    ($($variant:ident $word:literal $status:literal $title:literal,)*) => {
+        /// A stable word for one kind of failure. Clients may rely on the words; they never change meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = concat!("`", $word, "`, status ", stringify!($status), ": ", $title)] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of its status.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The word that clients see.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+
+            /// The HTTP status that goes with it.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status),* }
+            }
+
+            /// A short sentence that does not depend on the case at hand.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title),* }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidRequest "invalid_request" 400 "The request is not valid",
+    InvalidJson "invalid_json" 400 "The body is not the JSON that this call takes",
+    InvalidName "invalid_name" 400 "The name is not allowed",
+    InvalidCursor "invalid_cursor" 400 "The cursor does not belong to this list",
+    InvalidRange "invalid_range" 400 "The range cannot be read",
+    DigestMismatch "digest_mismatch" 400 "The content does not match its digest",
+    IncompleteBody "incomplete_body" 400 "The body ended early",
+    Unauthorized "unauthorized" 401 "Sign in first",
+    InvalidCredentials "invalid_credentials" 401 "The address or the password is wrong",
+    Forbidden "forbidden" 403 "Not allowed",
+    CrossOrigin "cross_origin" 403 "The request came from another site",
+    RegistrationClosed "registration_closed" 403 "Registration is closed",
+    InvalidSetupCode "invalid_setup_code" 403 "The set-up code is wrong",
+    NotFound "not_found" 404 "Not found",
+    ParentNotFound "parent_not_found" 404 "The folder was not found",
+    NoThumbnail "no_thumbnail" 404 "There is no thumbnail",
+    MethodNotAllowed "method_not_allowed" 405 "The method is not allowed here",
+    NotAcceptable "not_acceptable" 406 "No acceptable form of the answer exists",
+    BodyTooSlow "body_too_slow" 408 "The body came too slowly",
+    NameTaken "name_taken" 409 "The name is taken",
+    ParentNotFolder "parent_not_folder" 409 "The parent is not a folder",
+    WouldMakeCycle "would_make_cycle" 409 "A folder cannot move into itself",
+    TooDeep "too_deep" 409 "The folders would be nested too deeply",
+    RootIsFixed "root_is_fixed" 409 "The root folder cannot be changed",
+    NotAFile "not_a_file" 409 "A folder has no content",
+    NotAFolder "not_a_folder" 409 "A file has no children",
+    NotInTrash "not_in_trash" 409 "This is not in the trash",
+    AddressTaken "address_taken" 409 "The address has an account already",
+    AlreadySetUp "already_set_up" 409 "There is an administrator already",
+    Conflict "conflict" 409 "Something else changed it at the same time",
+    LengthRequired "length_required" 411 "The length must be given",
+    PreconditionFailed "precondition_failed" 412 "It has changed since",
+    TooLarge "too_large" 413 "Too large",
+    UnsupportedMediaType "unsupported_media_type" 415 "The content type is not supported here",
+    RangeNotSatisfiable "range_not_satisfiable" 416 "The range lies outside the content",
+    ExpectationFailed "expectation_failed" 417 "The expectation cannot be met",
+    Unprocessable "unprocessable" 422 "Understood, but not possible",
+    RateLimited "rate_limited" 429 "Too many attempts",
+    HeadersTooLarge "headers_too_large" 431 "The header fields are too large",
+    Internal "internal" 500 "A fault on our side",
+    Unavailable "unavailable" 503 "A part of the service does not answer",
+    QuotaExceeded "quota_exceeded" 507 "The space is full",
+    DiskFull "disk_full" 507 "The server has no room left",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn words_are_unique_and_ordered_by_status() {
+        let words: HashSet<_> = Code::ALL.iter().map(|code| code.word()).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        assert!(Code::ALL.is_sorted_by_key(|code| code.status()));
+    }
+}

@@ -1,0 +1,96 @@
+//! Messages of file-service's internal API, which worker-service calls.
+
+use serde::{Deserialize, Serialize};
+
+use super::MediaFacts;
+use crate::{BlobKey, FileId, UserId};
+
+/// `POST /internal/thumbnails/begin`: may thumbnails still be made of this blob? Answer: [`ThumbnailWork`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThumbnailBegin {
+    /// The file.
+    pub file: FileId,
+    /// Its content when the job was made, or none for "whatever it is now" (the classic queue's message).
+    pub blob: Option<BlobKey>,
+    /// Whose file it must be.
+    pub user: UserId,
+}
+
+/// What there is to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "state")]
+pub enum ThumbnailWork {
+    /// Make them: read `GET /internal/blobs/{blob}`, then post them to `PUT /internal/blobs/{blob}/thumbnails`.
+    Wanted {
+        /// The original.
+        blob: BlobKey,
+        /// Its size in bytes.
+        size: u64,
+        /// Its sniffed type.
+        mime: String,
+    },
+    /// Made already, or they can never be made: nothing to do.
+    Settled,
+    /// No such file of that user.
+    FileNotFound,
+}
+
+/// One part of the body of `PUT /internal/blobs/{blob}/thumbnails`, whose body is this header as JSON in one line, then the bytes of all pictures one after
+/// another in the order of `pictures`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThumbnailUpload {
+    /// The original's upright size.
+    pub media: Option<MediaFacts>,
+    /// The pictures.
+    pub pictures: Vec<ThumbnailPicture>,
+}
+
+/// One picture of a [`ThumbnailUpload`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThumbnailPicture {
+    /// Asked width in pixels.
+    pub size: u32,
+    /// Its type.
+    pub mime: String,
+    /// Number of bytes that follow for it.
+    pub bytes: u64,
+}
+
+/// `POST /internal/blobs/{blob}/thumbnails/failed`: they cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThumbnailFailure {
+    /// Why, in a sentence for the owner.
+    pub reason: String,
+}
+
+/// `POST /internal/files/purge`: removes some rows below a tombstone. Answer: [`StepDone`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PurgeRequest {
+    /// The tombstone.
+    pub node: FileId,
+}
+
+/// `POST /internal/maintenance/{task}`: one step of `expire-trash`, `purge-tombstones`, `collect-blobs`, `sweep-strays`, `sweep-reservations`. Answer: [`StepDone`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct MaintenanceStep {
+    /// What the step before answered.
+    pub cursor: Option<String>,
+}
+
+/// How far a loop of short idempotent calls has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepDone {
+    /// Nothing is left to do.
+    pub done: bool,
+    /// What to send with the next step.
+    pub cursor: Option<String>,
+    /// What this step did, in rows.
+    pub changed: u64,
+}

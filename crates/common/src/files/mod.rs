@@ -1,0 +1,26 @@
+//! Files, folders, their contents, and who may do what with them.
+
+mod blob_store;
+pub mod internal;
+mod list;
+mod name;
+mod node;
+mod permission;
+mod sort_key;
+mod store;
+mod upload;
+
+pub use blob_store::{BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob, WrittenBlob};
+pub use list::{ListQuery, Order, Page, Position, Sort, SortValue};
+pub use name::{InvalidName, NodeName};
+pub use node::{
+    BlobInfo, BlobState, ClassicType, Content, Crumb, Kind, MediaFacts, Node, NodePath, Public, Space, ThumbnailInfo, ThumbnailSize,
+    ThumbnailState, Trashed, Usage,
+};
+pub use permission::{Action, Actor, Decision, decide};
+pub use sort_key::sort_key;
+pub use store::{BlobPage, CollectOutcome, FileStore, NodeError, PurgeStep};
+pub use upload::{Commit, CommitTarget, Committed, NewBlob, NewContent, NewFolder, NewThumbnail, Place};
+
+/// Deepest place of a node: a root has depth 0.
+pub const MAX_DEPTH: usize = 128;

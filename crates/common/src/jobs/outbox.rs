@@ -1,0 +1,44 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::NewJob;
+use crate::error::PortResult;
+use crate::{JobId, Timestamp};
+
+/// A job on its way from the commit that caused it to the job store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutboxRow {
+    /// The job.
+    pub job: NewJob,
+    /// How often it was published.
+    pub sent: u32,
+}
+
+/// Jobs that were committed together with what caused them. Rows enter by the commits of the store that this belongs to.
+///
+/// A row goes only when the job store says that it has the job: the broker may lose everything. Any number of relays may run at once.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Takes up to `limit` rows, oldest first, that were never published (or whose relay died), leased to this relay for `lease`.
+    /// Need not be durable: a lost lease only means a second delivery.
+    async fn lease_unsent(&self, limit: u32, lease: Duration, now: Timestamp) -> PortResult<Vec<OutboxRow>>;
+
+    /// Notes that these were published, confirmed by the bus. Need not be durable.
+    async fn mark_sent(&self, ids: &[JobId], at: Timestamp) -> PortResult<()>;
+
+    /// Up to `limit` rows that were published before `before` and not settled since: to be held against the job store.
+    async fn list_sent(&self, before: Timestamp, limit: u32) -> PortResult<Vec<JobId>>;
+
+    /// The job store has these: their rows go. Safe to repeat.
+    async fn settle(&self, ids: &[JobId]) -> PortResult<()>;
+
+    /// The job store does not know these: they are unsent again. Safe to repeat.
+    async fn unsend(&self, ids: &[JobId]) -> PortResult<()>;
+
+    /// How many rows wait, sent or not.
+    async fn depth(&self) -> PortResult<u64>;
+
+    /// Returns when a commit may have brought rows in since the last call returned; may return for nothing, must not miss one of this process.
+    async fn wait(&self);
+}

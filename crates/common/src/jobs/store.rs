@@ -1,0 +1,177 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::{Job, JobState, NewJob};
+use crate::error::{PortError, PortResult};
+use crate::files::Page;
+use crate::{JobId, Timestamp, UserId};
+
+/// What became of an inserted job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InsertOutcome {
+    /// It is new.
+    Inserted,
+    /// The id is known, perhaps of a job that has been removed: nothing changed.
+    Known,
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone)]
+pub struct ClaimRequest {
+    /// Types that it can work.
+    pub types: Vec<String>,
+    /// Its name, for people.
+    pub worker: String,
+    /// At most so many.
+    pub max: u32,
+    /// How long it may be silent.
+    pub lease: Duration,
+}
+
+/// Names one claim of one job. A result must carry it: after the lease was lost, and the job claimed again, the generation is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LeaseHolder {
+    /// The job.
+    pub job: JobId,
+    /// Counts the claims of the job.
+    pub generation: u64,
+}
+
+/// A job that was claimed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// The job, `active` now.
+    pub job: Job,
+    /// What its result must carry.
+    pub holder: LeaseHolder,
+    /// When the lease ends, by the store's clock.
+    pub lease_until: Timestamp,
+}
+
+/// A failure, as the worker saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// For people.
+    pub error: String,
+    /// Trying again could help. If not, the job is `failed` at once.
+    pub retryable: bool,
+    /// 0 to 100, for the backoff; see `Backoff::delay`.
+    pub jitter_percent: u8,
+}
+
+/// What a failure led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailOutcome {
+    /// It comes again at this time.
+    Retry(Timestamp),
+    /// It was the last attempt, or a permanent failure: it is in the dead-letter list.
+    Dead,
+}
+
+/// The caller no longer holds the job: its lease ended, or the job was cancelled or removed. Its result was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LostLease {
+    /// Somebody else's business now.
+    #[error("the lease is lost")]
+    Lost,
+    /// The store could not say.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// Which jobs to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Only this user's.
+    pub user: Option<UserId>,
+    /// Only in this state.
+    pub state: Option<JobState>,
+    /// Only of this type.
+    pub kind: Option<String>,
+}
+
+/// How many jobs are in each state.
+pub type JobCounts = BTreeMap<JobState, u64>;
+
+/// All jobs: the truth about them. Leases and due times follow `now`, which callers take from the store's clock.
+///
+/// Inserting, completing and failing are durable when they return. Claims, heartbeats and progress need not be: their loss means a second delivery.
+#[async_trait]
+pub trait JobStore: Send + Sync {
+    /// Inserts jobs by their ids, numbering them in this order; one commit. Safe to repeat: a known id changes nothing, even when its job was removed
+    /// within the last day.
+    async fn insert(&self, jobs: &[NewJob], now: Timestamp) -> PortResult<Vec<InsertOutcome>>;
+
+    /// Claims the next eligible jobs: by priority, then of the user with the fewest active jobs, then by number. No job is ever claimed twice
+    /// at once, by any number of callers.
+    async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Vec<Claimed>>;
+
+    /// Renews a lease.
+    ///
+    /// # Errors
+    /// `Lost`.
+    async fn heartbeat(&self, holder: LeaseHolder, lease: Duration, now: Timestamp) -> Result<Timestamp, LostLease>;
+
+    /// Sets the progress (0 to 100) and renews the attempt's time to live.
+    ///
+    /// # Errors
+    /// `Lost`.
+    async fn progress(&self, holder: LeaseHolder, percent: u8, now: Timestamp) -> Result<(), LostLease>;
+
+    /// Adds a line to the job's log, cut to 4 KiB; a job keeps its last 1,000 lines.
+    async fn log(&self, job: JobId, line: &str, now: Timestamp) -> PortResult<()>;
+
+    /// The job's log, oldest first.
+    async fn list_log(&self, job: JobId) -> PortResult<Vec<(Timestamp, String)>>;
+
+    /// Completes a job. Waiting callers share one sync.
+    ///
+    /// # Errors
+    /// `Lost`.
+    async fn complete(&self, holder: LeaseHolder, result: Option<&Value>, now: Timestamp) -> Result<(), LostLease>;
+
+    /// Ends an attempt: `delayed` until its backoff has passed, or `failed`.
+    ///
+    /// # Errors
+    /// `Lost`.
+    async fn fail(&self, holder: LeaseHolder, failure: &Failure, now: Timestamp) -> Result<FailOutcome, LostLease>;
+
+    /// Gives a claimed job back untouched, as at shut-down: `inactive`, the attempt not counted.
+    ///
+    /// # Errors
+    /// `Lost`.
+    async fn give_back(&self, holder: LeaseHolder, now: Timestamp) -> Result<(), LostLease>;
+
+    /// Makes due jobs ready; their types, for the doorbell. Exactly once for each, however many call.
+    async fn promote_due(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>>;
+
+    /// When the next delayed job is due.
+    async fn next_due(&self) -> PortResult<Option<Timestamp>>;
+
+    /// Takes jobs whose lease or time to live ended from their workers: a failed attempt ("lease lost" or "TTL exceeded"), with its backoff or end. Their types.
+    async fn reap(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>>;
+
+    /// Which of these ids the store has, or had within the last day.
+    async fn known(&self, ids: &[JobId]) -> PortResult<Vec<JobId>>;
+
+    /// The job with this id.
+    async fn find(&self, id: JobId) -> PortResult<Option<Job>>;
+
+    /// A page of jobs, newest first; `after` is the last number of the page before.
+    async fn list(&self, filter: &JobFilter, after: Option<u64>, limit: u32) -> PortResult<Page<Job>>;
+
+    /// Counts by state, of one user or of all. From counters or an index.
+    async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts>;
+
+    /// Tries a `failed` or `cancelled` job again from its first attempt. None if there is no such job, false if its state does not allow it.
+    async fn retry(&self, id: JobId, now: Timestamp) -> PortResult<Option<bool>>;
+
+    /// Removes jobs that finished before `before` in this state; how many. Their ids stay known for a day.
+    async fn remove_finished(&self, state: JobState, before: Timestamp, limit: u32) -> PortResult<u32>;
+
+    /// Answers if the store can read and write.
+    async fn ping(&self) -> PortResult<()>;
+}
