@@ -42,3 +42,16 @@ pub trait Outbox: Send + Sync {
     /// Returns when a commit may have brought rows in since the last call returned; may return for nothing, must not miss one of this process.
     async fn wait(&self);
 }
+
+/// Answers which jobs the job store has: worker-service, in process or over its internal API. What relays ask before they let a row go.
+#[async_trait]
+pub trait KnownJobs: Send + Sync {
+    /// Which of these ids the job store has, or had within the last day. At most [`MAX_KNOWN_IDS`] at once.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be asked; then nothing may be concluded about any of them.
+    async fn known(&self, ids: &[JobId]) -> PortResult<Vec<JobId>>;
+}
+
+/// How many ids one question to [`KnownJobs`] may hold.
+pub const MAX_KNOWN_IDS: usize = 1000;
