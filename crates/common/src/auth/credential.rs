@@ -139,3 +139,13 @@ pub enum Cached<T> {
     /// It changed a moment ago: ask the source each time.
     Tombstone,
 }
+
+/// How many accounts there are, for the classic `/stats`: auth-service, in process or over its internal API.
+#[async_trait]
+pub trait UserCount: Send + Sync {
+    /// The number of accounts, bootstrap administrators left out. Exact.
+    ///
+    /// # Errors
+    /// [`crate::PortError::Unavailable`].
+    async fn count_users(&self) -> PortResult<u64>;
+}
