@@ -59,6 +59,21 @@ impl PortError {
     }
 }
 
+/// Shows an error with everything behind it, for the log.
+pub struct Causes<'a>(pub &'a (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(error) = next {
+            write!(f, ": {error}")?;
+            next = error.source();
+        }
+        Ok(())
+    }
+}
+
 macro_rules! codes {
     ($($variant:ident $word:literal $status:literal $title:literal,)*) => {
         /// A stable word for one kind of failure. Clients may rely on the words; they never change meaning.
@@ -139,6 +154,12 @@ codes! {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn causes_are_shown_one_after_another() {
+        let error = PortError::unavailable("store", std::io::Error::other("no route"));
+        assert_eq!(Causes(&error).to_string(), "store is unavailable: no route");
+    }
 
     #[test]
     fn words_are_unique_and_ordered_by_status() {
