@@ -2,6 +2,7 @@
 
 mod address;
 mod credential;
+pub mod internal;
 mod limits;
 mod password;
 mod store;
