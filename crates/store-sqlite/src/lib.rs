@@ -1,1 +1,16 @@
+//! The embedded metadata store: one SQLite file for each owner of data.
+//!
+//! Each file has one writer thread, which commits whatever waits as a group under one sync, and a few reader threads. [`AuthDb`],
+//! [`FilesDb`] and [`JobsDb`] implement the ports of their area over it.
 
+mod auth;
+mod engine;
+mod files;
+mod jobs;
+mod outbox;
+mod row;
+
+pub use auth::AuthDb;
+pub use engine::OpenOptions;
+//pub use files::FilesDb;
+//pub use jobs::JobsDb;

@@ -1,0 +1,173 @@
+//! The outbox table, which is the same in `auth.db` and `files.db`.
+
+use std::time::Duration;
+
+use common::jobs::{NewJob, OutboxRow};
+use common::{JobId, PortError, PortResult, Timestamp};
+
+use crate::engine::{Abort, Durability, Engine, Tx, damaged};
+use crate::row::RowExt as _;
+
+/// Puts jobs into the outbox, within the commit that causes them. A job that is there already stays as it is.
+pub(crate) fn push(tx: &Tx<'_>, jobs: &[NewJob]) -> rusqlite::Result<()> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let mut insert =
+        tx.prepare_cached("INSERT INTO outbox (id, job) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING")?;
+    for job in jobs {
+        let text = serde_json::to_string(job)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        insert.execute((job.id.bytes(), text))?;
+    }
+    tx.ring();
+    Ok(())
+}
+
+pub(crate) async fn lease_unsent(
+    engine: &Engine,
+    limit: u32,
+    lease: Duration,
+    now: Timestamp,
+) -> PortResult<Vec<OutboxRow>> {
+    engine
+        .write(Durability::Relaxed, move |tx| {
+            let mut lease_rows = tx.prepare_cached(
+                "UPDATE outbox SET leased_until = ?1
+                 WHERE seq IN (SELECT seq FROM outbox WHERE sent_at IS NULL AND leased_until <= ?2 ORDER BY seq LIMIT ?3)
+                 RETURNING seq, job, sent",
+            )?;
+            let mut rows = lease_rows
+                .query_map(((now + lease).millis(), now.millis(), limit), |row| {
+                    let job: NewJob = serde_json::from_str(row.get_ref(1)?.as_str()?)
+                        .map_err(|_| damaged("a job in the outbox cannot be read"))?;
+                    Ok((row.get::<_, i64>(0)?, OutboxRow { job, sent: row.get(2)? }))
+                })?
+                .collect::<Result<Vec<_>, _>>()?;
+            rows.sort_unstable_by_key(|(seq, _)| *seq);
+            Ok::<_, Abort<PortError>>(rows.into_iter().map(|(_, row)| row).collect())
+        })
+        .await
+}
+
+pub(crate) async fn mark_sent(engine: &Engine, ids: &[JobId], at: Timestamp) -> PortResult<()> {
+    for_each(engine, Durability::Relaxed, ids, false, move |tx, id| {
+        tx.prepare_cached("UPDATE outbox SET sent = sent + 1, sent_at = ?2 WHERE id = ?1")?
+            .execute((id.bytes(), at.millis()))
+            .map(drop)
+    })
+    .await
+}
+
+pub(crate) async fn list_sent(engine: &Engine, before: Timestamp, limit: u32) -> PortResult<Vec<JobId>> {
+    engine
+        .read(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT id FROM outbox WHERE sent_at IS NOT NULL AND sent_at < ?1 ORDER BY sent_at LIMIT ?2",
+            )?;
+            let ids =
+                select.query_map((before.millis(), limit), |row| row.id(0))?.collect::<Result<_, _>>()?;
+            Ok(ids)
+        })
+        .await
+}
+
+pub(crate) async fn settle(engine: &Engine, ids: &[JobId]) -> PortResult<()> {
+    // a row that comes back after a crash is settled again
+    for_each(engine, Durability::Relaxed, ids, false, |tx, id| {
+        tx.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute([id.bytes()]).map(drop)
+    })
+    .await
+}
+
+pub(crate) async fn unsend(engine: &Engine, ids: &[JobId]) -> PortResult<()> {
+    for_each(engine, Durability::Relaxed, ids, true, |tx, id| {
+        tx.prepare_cached("UPDATE outbox SET sent_at = NULL, leased_until = 0 WHERE id = ?1")?
+            .execute([id.bytes()])
+            .map(drop)
+    })
+    .await
+}
+
+pub(crate) async fn depth(engine: &Engine) -> PortResult<u64> {
+    engine
+        .read(|connection| {
+            Ok(connection.prepare_cached("SELECT count(*) FROM outbox")?.query_row([], |row| row.count(0))?)
+        })
+        .await
+}
+
+async fn for_each(
+    engine: &Engine,
+    durability: Durability,
+    ids: &[JobId],
+    ring: bool,
+    change: impl Fn(&Tx<'_>, &JobId) -> rusqlite::Result<()> + Send + 'static,
+) -> PortResult<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids = ids.to_vec();
+    engine
+        .write(durability, move |tx| {
+            for id in &ids {
+                change(tx, id)?;
+            }
+            if ring {
+                tx.ring();
+            }
+            Ok::<_, Abort<PortError>>(())
+        })
+        .await
+}
+
+/// Implements [`common::jobs::Outbox`] for a database with a field `engine`.
+macro_rules! impl_outbox {
+    ($database:ty) => {
+        #[async_trait::async_trait]
+        impl common::jobs::Outbox for $database {
+            async fn lease_unsent(
+                &self,
+                limit: u32,
+                lease: std::time::Duration,
+                now: common::Timestamp,
+            ) -> common::PortResult<Vec<common::jobs::OutboxRow>> {
+                $crate::outbox::lease_unsent(&self.engine, limit, lease, now).await
+            }
+
+            async fn mark_sent(
+                &self,
+                ids: &[common::JobId],
+                at: common::Timestamp,
+            ) -> common::PortResult<()> {
+                $crate::outbox::mark_sent(&self.engine, ids, at).await
+            }
+
+            async fn list_sent(
+                &self,
+                before: common::Timestamp,
+                limit: u32,
+            ) -> common::PortResult<Vec<common::JobId>> {
+                $crate::outbox::list_sent(&self.engine, before, limit).await
+            }
+
+            async fn settle(&self, ids: &[common::JobId]) -> common::PortResult<()> {
+                $crate::outbox::settle(&self.engine, ids).await
+            }
+
+            async fn unsend(&self, ids: &[common::JobId]) -> common::PortResult<()> {
+                $crate::outbox::unsend(&self.engine, ids).await
+            }
+
+            async fn depth(&self) -> common::PortResult<u64> {
+                $crate::outbox::depth(&self.engine).await
+            }
+
+            async fn wait(&self) {
+                self.engine.bell().notified().await;
+            }
+        }
+    };
+}
+
+pub(crate) use impl_outbox;

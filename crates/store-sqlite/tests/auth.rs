@@ -1,0 +1,31 @@
+//! The contract of the auth store, over SQLite.
+
+use std::sync::Arc;
+
+use store_sqlite::{AuthDb, OpenOptions};
+use testkit::auth_store::AuthSubject;
+use testkit::outbox::OutboxSubject;
+
+fn open() -> (Arc<AuthDb>, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let db = AuthDb::open(folder.path().join("auth.db"), &OpenOptions::default()).unwrap();
+    (Arc::new(db), folder)
+}
+
+async fn subject() -> AuthSubject {
+    let (db, folder) = open();
+    AuthSubject::new(db, folder)
+}
+
+testkit::auth_store_suite!(subject);
+
+mod outbox {
+    use super::*;
+
+    async fn subject() -> OutboxSubject {
+        let (db, folder) = open();
+        OutboxSubject::of_auth(db, folder)
+    }
+
+    testkit::outbox_suite!(subject);
+}

@@ -1,0 +1,121 @@
+//! What every [`AuthStore`] promises.
+
+mod accounts;
+mod keys;
+mod sessions;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::auth::{Address, AuthStore, Role, Session, SessionKind, User};
+use common::jobs::Outbox;
+use common::{Clock as _, SessionId, Timestamp, UserId};
+
+use crate::{TestClock, TestIds};
+
+pub use accounts::*;
+pub use keys::*;
+pub use sessions::*;
+
+/// A fresh store.
+pub struct AuthSubject {
+    /// The store.
+    pub store: Arc<dyn AuthStore>,
+    /// Its outbox.
+    pub outbox: Arc<dyn Outbox>,
+    /// Ids.
+    pub ids: TestIds,
+    /// Time.
+    pub clock: TestClock,
+    _keep: Box<dyn Any + Send + Sync>,
+}
+
+impl AuthSubject {
+    /// A subject over an empty store; `keep` lives as long as it does, such as a folder.
+    pub fn new<S: AuthStore + Outbox + 'static>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self {
+        Self {
+            store: Arc::<S>::clone(&store),
+            outbox: store,
+            ids: TestIds::new(),
+            clock: TestClock::default(),
+            _keep: Box::new(keep),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn user(&self, address: &str) -> User {
+        user(self.ids.next(), address, self.now())
+    }
+
+    async fn registered(&self, address: &str) -> User {
+        let user = self.user(address);
+        self.store.create_user(&user, &[]).await.expect("the address is free");
+        user
+    }
+
+    fn session(&self, user: UserId, refresh: Option<u8>) -> Session {
+        session(self.ids.next(), user, refresh.map(|byte| [byte; 32]), self.now())
+    }
+}
+
+/// An ordinary account.
+pub fn user(id: UserId, address: &str, at: Timestamp) -> User {
+    User {
+        id,
+        address: Address::parse(address).expect("the test gives a good address"),
+        password_hash: "$2b$04$hash".to_owned(),
+        role: Role::User,
+        disabled: false,
+        bootstrap: false,
+        created_at: at,
+    }
+}
+
+/// A session of an hour.
+pub fn session(id: SessionId, user: UserId, refresh_hash: Option<[u8; 32]>, at: Timestamp) -> Session {
+    Session {
+        id,
+        user,
+        kind: if refresh_hash.is_some() { SessionKind::Token } else { SessionKind::Cookie },
+        created_at: at,
+        expires_at: at + Duration::from_secs(3600),
+        revoked_at: None,
+        device: Some("Browser/1.0".to_owned()),
+        address: Some("192.0.2.7".to_owned()),
+        refresh_hash,
+    }
+}
+
+/// Makes a test of each check, for the adapter that `$make` opens: an async function that returns an [`AuthSubject`].
+#[macro_export]
+macro_rules! auth_store_suite {
+    ($make:expr) => {
+        $crate::suite!(
+            $make,
+            auth_store,
+            [
+                an_account_is_found_as_it_was_made,
+                an_address_has_one_account_whatever_its_case,
+                of_simultaneous_accounts_with_one_address_one_is_made,
+                the_first_administrator_is_made_once,
+                of_simultaneous_first_administrators_one_is_made,
+                the_count_leaves_out_bootstrap_administrators,
+                jobs_enter_the_outbox_with_the_account_or_not_at_all,
+                a_password_hash_is_upgraded_only_from_the_one_that_was_seen,
+                a_session_is_found_as_it_was_made,
+                a_session_ends_once,
+                a_refresh_token_works_once,
+                a_reused_refresh_token_ends_the_session,
+                of_simultaneous_refreshes_one_rotates,
+                a_refresh_of_an_ended_session_is_unknown,
+                ended_sessions_are_removed_in_steps,
+                signing_keys_come_newest_first_until_they_retire,
+                the_store_answers_a_ping,
+            ]
+        );
+    };
+}
