@@ -1,0 +1,15 @@
+//! What every process of the product needs to run.
+
+mod clock;
+mod crash;
+pub mod data_dir;
+pub mod lifecycle;
+pub mod memory;
+pub mod relay;
+pub mod retry;
+pub mod secrets;
+pub mod settings;
+pub mod telemetry;
+
+pub use clock::{RandomIds, SystemClock};
+pub use crash::crash_point;

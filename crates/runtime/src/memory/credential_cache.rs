@@ -1,0 +1,104 @@
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use common::auth::{Cached, CredentialCache, SessionState, UserState};
+use common::{Clock, PortResult, SessionId, Timestamp, UserId};
+
+/// How long a resolved credential is remembered.
+const REMEMBERED: Duration = Duration::from_secs(60);
+/// How long a tombstone stands: twice as long, so that no resolution that began before it can outlive it.
+const TOMBSTONE: Duration = Duration::from_secs(120);
+/// Most entries of each kind; some 100 bytes each. When it is full, what has expired goes, and if nothing has, all that is no tombstone.
+const CAPACITY: usize = 20_000;
+
+/// A [`CredentialCache`] in memory.
+pub struct MemoryCredentialCache {
+    clock: Arc<dyn Clock>,
+    sessions: Mutex<Entries<SessionId, SessionState>>,
+    users: Mutex<Entries<UserId, UserState>>,
+}
+
+struct Entries<K, V>(HashMap<K, (Timestamp, Option<V>)>);
+
+impl MemoryCredentialCache {
+    /// An empty one.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            sessions: Mutex::new(Entries(HashMap::new())),
+            users: Mutex::new(Entries(HashMap::new())),
+        }
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Entries<K, V> {
+    fn get(&self, key: &K, now: Timestamp) -> Cached<V> {
+        match self.0.get(key) {
+            Some((until, value)) if now < *until => value.clone().map_or(Cached::Tombstone, Cached::Known),
+            _ => Cached::Absent,
+        }
+    }
+
+    fn put_if_absent(&mut self, key: K, value: V, now: Timestamp) {
+        if matches!(self.get(&key, now), Cached::Absent) {
+            self.make_room(now);
+            self.0.insert(key, (now + REMEMBERED, Some(value)));
+        }
+    }
+
+    fn bury(&mut self, key: K, now: Timestamp) {
+        self.make_room(now);
+        self.0.insert(key, (now + TOMBSTONE, None));
+    }
+
+    fn make_room(&mut self, now: Timestamp) {
+        if self.0.len() >= CAPACITY {
+            self.0.retain(|_, (until, _)| now < *until);
+            if self.0.len() >= CAPACITY {
+                self.0.retain(|_, (_, value)| value.is_none());
+            }
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // the maps hold no invariant that a panic could break
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[async_trait]
+impl CredentialCache for MemoryCredentialCache {
+    async fn get(
+        &self,
+        session: SessionId,
+        user: UserId,
+    ) -> PortResult<(Cached<SessionState>, Cached<UserState>)> {
+        let now = self.clock.now();
+        Ok((locked(&self.sessions).get(&session, now), locked(&self.users).get(&user, now)))
+    }
+
+    async fn put(
+        &self,
+        session: SessionId,
+        user: UserId,
+        states: (&SessionState, &UserState),
+    ) -> PortResult<()> {
+        let now = self.clock.now();
+        locked(&self.sessions).put_if_absent(session, states.0.clone(), now);
+        locked(&self.users).put_if_absent(user, states.1.clone(), now);
+        Ok(())
+    }
+
+    async fn forget_session(&self, session: SessionId) -> PortResult<()> {
+        locked(&self.sessions).bury(session, self.clock.now());
+        Ok(())
+    }
+
+    async fn forget_user(&self, user: UserId) -> PortResult<()> {
+        locked(&self.users).bury(user, self.clock.now());
+        Ok(())
+    }
+}
