@@ -1,1 +1,37 @@
-fn main() {}
+//! Everything that is done to the repository by command: checks, tests, benchmarks, generated files.
+
+mod ci;
+mod install;
+mod openapi;
+mod rules;
+mod shell;
+mod stages;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Checks, tests and generates")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Format, lints, documentation and dependency rules
+    Ci,
+    /// Install what the tests need, run all of them, stop what was started
+    Test(test::Options),
+    /// Write the OpenAPI document and the settings' reference anew
+    Openapi,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Ci => ci::run_alone(),
+        Command::Test(options) => test::run_all(&options),
+        Command::Openapi => openapi::run(),
+    }
+}
