@@ -1,0 +1,57 @@
+import createClient from 'openapi-fetch';
+import { BASE } from '$lib/base';
+import { ApiError, asApiError, problemOf } from './problem';
+import type { paths } from './schema';
+
+/** The client of the product's own API, typed by its OpenAPI document. */
+export const client = createClient<paths>({ baseUrl: BASE });
+
+interface Watcher {
+  /** A credential was refused: the session is over. */
+  unauthorized(): void;
+  /** Something answered (true) or nothing did (false). */
+  reached(answered: boolean): void;
+}
+
+let watcher: Watcher = { unauthorized() {}, reached() {} };
+
+/** Tells who wants to know how requests go. There is one: the session's state. */
+export function watchRequests(by: Watcher): void {
+  watcher = by;
+}
+
+/** Says of a request that did not go through this client (an upload) how it went. */
+export function reportOutcome(error: ApiError | null): void {
+  watcher.reached(error?.cause !== 'offline');
+  if (error?.status === 401 && error.code !== 'invalid_credentials') watcher.unauthorized();
+}
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/**
+ * Waits for an answer and returns its body.
+ *
+ * @throws ApiError for everything else
+ */
+export async function answerOf<T>(request: Promise<Answer<T>>): Promise<T> {
+  let answer: Answer<T>;
+  try {
+    answer = await request;
+  } catch (thrown) {
+    const error = asApiError(thrown);
+    if (error.cause !== 'cancelled') reportOutcome(error);
+    throw error;
+  }
+  const { data, error: body, response } = answer;
+  if (response.ok) {
+    reportOutcome(null);
+    return data as T;
+  }
+  const error = problemOf(response.status, body, (name) => response.headers.get(name));
+  reportOutcome(error);
+  throw error;
+}

@@ -1,0 +1,62 @@
+import { t } from '$lib/i18n';
+import { formatDuration } from '$lib/i18n/format';
+import type { ApiError } from './problem';
+
+/** What happened and what can be done, in the reader's words. */
+export function explain(error: ApiError): string {
+  if (error.cause === 'offline') return t('error.offline');
+  if (error.cause === 'cancelled') return t('error.cancelled');
+  const known = byCode(error);
+  if (known) return known;
+  if (error.cause === 'hop') {
+    // An answer that does not speak the product's language comes from something in between.
+    if (error.status === 413) return t('error.hop.tooLarge');
+    if (error.status >= 502 && error.status <= 504) return t('error.hop.away', { status: error.status });
+    return t('error.hop', { status: error.status });
+  }
+  if (error.status >= 500) return t('error.internal', { request: error.requestId || '–' });
+  return error.detail || t('error.status', { status: error.status });
+}
+
+function byCode(error: ApiError): string | null {
+  switch (error.code) {
+    case 'unauthorized':
+      return t('error.unauthorized');
+    case 'invalid_credentials':
+      return t('error.credentials');
+    case 'registration_closed':
+      return t('error.registrationClosed');
+    case 'address_taken':
+      return t('error.addressTaken');
+    case 'invalid_setup_code':
+      return t('error.setupCode');
+    case 'already_set_up':
+      return t('error.alreadySetUp');
+    case 'forbidden':
+      return t('error.forbidden');
+    case 'not_found':
+      return t('error.notFound');
+    case 'parent_not_found':
+      return t('error.parentGone');
+    case 'name_taken':
+      return t('error.nameTaken');
+    case 'invalid_name':
+      return t('error.invalidName');
+    case 'would_make_cycle':
+      return t('error.cycle');
+    case 'too_deep':
+      return t('error.tooDeep');
+    case 'too_large':
+      return t('error.tooLarge');
+    case 'quota_exceeded':
+      return t('error.quota');
+    case 'disk_full':
+      return t('error.diskFull');
+    case 'rate_limited':
+      return error.retryAfter ? t('error.rateLimitedFor', { time: formatDuration(error.retryAfter) }) : t('error.rateLimited');
+    case 'unavailable':
+      return t('error.unavailable');
+    default:
+      return null;
+  }
+}

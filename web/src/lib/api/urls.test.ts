@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { contentUrl, segment, thumbnailUrl, uploadUrl } from './urls';
+
+describe('addresses', () => {
+  it.each([
+    ['100 % sure?.txt', '100%20%25%20sure%3F.txt'],
+    ['a#b', 'a%23b'],
+    ['%2F', '%252F'],
+    ['ä/ö', '%C3%A4%2F%C3%B6'],
+    ['a+b&c=d;e', 'a%2Bb%26c%3Dd%3Be'],
+    ['🌲', '%F0%9F%8C%B2'],
+  ])('encodes the name %s', (name, encoded) => {
+    expect(segment(name)).toBe(encoded);
+    const url = new URL(uploadUrl('root', name, 'fail', null), 'http://host');
+    const raw = url.pathname.split('/').at(-2) ?? '';
+    expect(decodeURIComponent(raw)).toBe(name);
+    expect(url.hash).toBe('');
+  });
+
+  it('puts conflict and time into the query', () => {
+    const url = new URL(uploadUrl('root', 'a', 'rename', new Date(1_700_000_000_123)), 'http://host');
+    expect(url.searchParams.get('onConflict')).toBe('rename');
+    expect(url.searchParams.get('modifiedAt')).toBe('2023-11-14T22:13:20.123Z');
+  });
+
+  it('names contents and thumbnails', () => {
+    expect(contentUrl('abc')).toMatch(/\/api\/v1\/files\/abc\/content$/);
+    expect(contentUrl('abc', { download: true })).toMatch(/content\?download=true$/);
+    expect(thumbnailUrl({ id: 'abc', version: 3 }, 250)).toMatch(/\/files\/abc\/thumbnails\/250\?v=3$/);
+  });
+});

@@ -1,0 +1,43 @@
+import type { File } from '$lib/api/types';
+
+/** What is being dragged within the page. The browser keeps it from us until the drop, so it is kept here. */
+class DragState {
+  files = $state.raw<File[]>([]);
+  /** Something from outside the page is held over it. */
+  outside = $state(false);
+  /** The folder under the pointer that would take it. */
+  over = $state<string | null>(null);
+  #quiet: ReturnType<typeof setTimeout> | null = null;
+
+  get inside(): boolean {
+    return this.files.length > 0;
+  }
+
+  begin(event: DragEvent, files: File[]): void {
+    this.files = files;
+    event.dataTransfer?.setData('text/plain', files.map((file) => file.name).join('\n'));
+    if (event.dataTransfer) event.dataTransfer.effectAllowed = 'move';
+  }
+
+  /** Called at every `dragover`: when these stop coming the drag is over, whatever event was lost. */
+  alive(outside: boolean): void {
+    this.outside = outside;
+    if (this.#quiet !== null) clearTimeout(this.#quiet);
+    if (outside) this.#quiet = setTimeout(() => this.end(), 700);
+  }
+
+  end(): void {
+    this.files = [];
+    this.outside = false;
+    this.over = null;
+  }
+
+  /** True if what is dragged may be dropped into this folder. */
+  accepts(folder: string): boolean {
+    return !this.files.some((file) => file.id === folder || file.parentId === folder);
+  }
+}
+
+export const drag = new DragState();
+
+export const carriesFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes('Files') ?? false;

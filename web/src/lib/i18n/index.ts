@@ -1,0 +1,36 @@
+import en from './en';
+
+/** A text with `{places}`, or one for each plural form that the language has, chosen by the place `{count}`. */
+export type Message = string | { one?: string; other: string };
+
+export type Key = keyof typeof en;
+/** What another language provides: the same keys. */
+export type Catalogue = Record<Key, Message>;
+
+type Places<S> = S extends `${string}{${infer Name}}${infer Rest}` ? Name | Places<Rest> : never;
+type TextOf<M> = M extends string ? M : M extends Record<string, string> ? M[keyof M] : never;
+export type Params<K extends Key> = Places<TextOf<(typeof en)[K]>>;
+/** Keys of texts without places, for tables of names. */
+export type PlainKey = { [K in Key]: [Params<K>] extends [never] ? K : never }[Key];
+type Args<K extends Key> = [Params<K>] extends [never] ? [] : [Record<Params<K>, string | number>];
+
+const catalogue: Catalogue = en;
+
+/** The language of texts; numbers and dates follow the reader's own locale (see format.ts). */
+export const language = 'en';
+const plurals = new Intl.PluralRules(language);
+const numbers = new Intl.NumberFormat(language);
+
+/** The text for a key, its places filled. Numbers are written as the language writes them. */
+export function t<K extends Key>(key: K, ...args: Args<K>): string {
+  const values = (args[0] ?? {}) as Record<string, string | number>;
+  const message = catalogue[key];
+  const text =
+    typeof message === 'string'
+      ? message
+      : (plurals.select(Number(values.count)) === 'one' && message.one) || message.other;
+  return text.replace(/\{(\w+)\}/g, (place, name: string) => {
+    const value = values[name];
+    return value === undefined ? place : typeof value === 'number' ? numbers.format(value) : value;
+  });
+}

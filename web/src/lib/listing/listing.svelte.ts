@@ -1,0 +1,222 @@
+import { type ApiError, asApiError } from '$lib/api/problem';
+import type { File } from '$lib/api/types';
+import { layPage, PAGE_SIZE, pagesFor } from './pages';
+import type { Source } from './sources';
+
+/** The most that the API gives at once; used where a long stretch is needed whole. */
+const LARGEST_PAGE = 1000;
+/** Several changes one after another are followed by one look at the list. */
+const SETTLE_MS = 150;
+
+/**
+ * A list of files of which only what is looked at is loaded: as fast with 100,000 entries as with 10.
+ * Entries not loaded yet are `undefined`.
+ */
+export class Listing {
+  items = $state.raw<(File | undefined)[]>([]);
+  /** Null until the first page is here. */
+  total = $state<number | null>(null);
+  /** Why the last page asked for did not come. */
+  error = $state.raw<ApiError | null>(null);
+  loading = $state(false);
+
+  #fresh = new Set<number>();
+  #flying = new Map<number, AbortController>();
+  #wanted: [number, number] = [0, PAGE_SIZE];
+  #cursor: string | null = null;
+  #reached = 0;
+  #changes = 0;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(readonly source: Source) {}
+
+  /** Sees to it that the entries `start` to `end` (exclusive) get loaded. Cheap to call at every scroll. */
+  ensure(start: number, end: number): void {
+    this.#wanted = [start, end];
+    // While changes are on their way an answer may still hold what was just taken out.
+    if (this.#changes > 0 || (this.error && !this.error.passing && this.total === null)) return;
+    if (this.source.paged === 'cursor') {
+      this.#continue();
+      return;
+    }
+    const known = this.total ?? PAGE_SIZE;
+    const pages = pagesFor(start, end, Math.max(known, 1));
+    for (const [page, flight] of this.#flying) {
+      if (!pages.includes(page)) flight.abort();
+    }
+    for (const page of pages) {
+      if (!this.#fresh.has(page) && !this.#flying.has(page)) this.#load(page);
+    }
+  }
+
+  /** Looks again at what is shown; meanwhile it stays. */
+  refresh(): void {
+    this.error = null;
+    this.#fresh.clear();
+    this.#abort();
+    this.#cursor = null;
+    this.#reached = 0;
+    this.ensure(...this.#wanted);
+  }
+
+  /** Looks again soon, once for many calls. */
+  refreshSoon(): void {
+    if (this.#timer !== null) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.refresh();
+    }, SETTLE_MS);
+  }
+
+  async #load(page: number): Promise<void> {
+    const flight = new AbortController();
+    this.#flying.set(page, flight);
+    this.loading = true;
+    try {
+      const offset = page * PAGE_SIZE;
+      const list = await this.source.page({ offset, cursor: null, limit: PAGE_SIZE }, flight.signal);
+      if (flight.signal.aborted) return;
+      if (this.total !== null && this.total !== list.total) this.#fresh.clear();
+      this.#lay(list.items, offset, list.total);
+      this.#fresh.add(page);
+      this.error = null;
+    } catch (thrown) {
+      if (!flight.signal.aborted) this.error = asApiError(thrown);
+    } finally {
+      if (this.#flying.get(page) === flight) this.#flying.delete(page);
+      this.loading = this.#flying.size > 0;
+    }
+    if (!this.error) this.ensure(...this.#wanted);
+  }
+
+  /** By cursor there is one way only: from where we are, as far as is looked at. */
+  async #continue(): Promise<void> {
+    const [, end] = this.#wanted;
+    const complete = this.#reached > 0 && this.#cursor === null;
+    if (this.#flying.size > 0 || complete || this.#reached >= Math.max(end, 1)) return;
+    const flight = new AbortController();
+    this.#flying.set(0, flight);
+    this.loading = true;
+    try {
+      const far = end - this.#reached > PAGE_SIZE;
+      const limit = far ? LARGEST_PAGE : PAGE_SIZE;
+      const list = await this.source.page({ offset: 0, cursor: this.#cursor, limit }, flight.signal);
+      if (flight.signal.aborted) return;
+      this.#lay(list.items, this.#reached, list.total);
+      this.#reached += list.items.length;
+      this.#cursor = list.nextCursor;
+      this.error = null;
+      if (list.items.length === 0 || list.nextCursor === null) {
+        this.#cursor = null;
+        this.#reached = Math.max(this.#reached, 1);
+      }
+    } catch (thrown) {
+      if (!flight.signal.aborted) this.error = asApiError(thrown);
+    } finally {
+      if (this.#flying.get(0) === flight) this.#flying.delete(0);
+      this.loading = this.#flying.size > 0;
+    }
+    if (!this.error) this.ensure(...this.#wanted);
+  }
+
+  #lay(page: File[], offset: number, total: number): void {
+    this.items = layPage(this.items, page, offset, total);
+    this.total = total;
+  }
+
+  #abort(): void {
+    for (const flight of this.#flying.values()) flight.abort();
+    this.#flying.clear();
+    this.loading = false;
+  }
+
+  indexOf(id: string): number {
+    return this.items.findIndex((file) => file?.id === id);
+  }
+
+  find(id: string): File | undefined {
+    return this.items.find((file) => file?.id === id);
+  }
+
+  /** Shows a file as it is now, where it stands. */
+  patch(file: File): void {
+    const at = this.indexOf(file.id);
+    if (at < 0) return;
+    this.items = this.items.with(at, file);
+  }
+
+  /**
+   * Runs a change whose outcome is shown at once by `show`, and looks at the list again when it is done or has failed.
+   * Answers asked for before the change are dropped.
+   */
+  async change<T>(show: (items: (File | undefined)[]) => (File | undefined)[], run: () => Promise<T>): Promise<T> {
+    this.#changes += 1;
+    this.#abort();
+    this.items = show(this.items);
+    if (this.total !== null) this.total = this.items.length;
+    try {
+      return await run();
+    } finally {
+      this.#changes -= 1;
+      this.refresh();
+    }
+  }
+
+  /** The entries `start` to `end` (exclusive), loading what is missing of them. */
+  async stretch(start: number, end: number, signal: AbortSignal): Promise<File[]> {
+    const loaded = this.items.slice(start, end);
+    if (loaded.every((file) => file !== undefined)) return loaded;
+    return this.source.paged === 'offset' ? this.#byOffset(start, end, signal) : this.#byCursor(start, end, signal);
+  }
+
+  async #byOffset(start: number, end: number, signal: AbortSignal): Promise<File[]> {
+    const found: File[] = [];
+    for (let offset = start; offset < end; offset += LARGEST_PAGE) {
+      const limit = Math.min(LARGEST_PAGE, end - offset);
+      const list = await this.source.page({ offset, cursor: null, limit }, signal);
+      found.push(...list.items);
+      if (list.items.length < limit) break;
+    }
+    return found;
+  }
+
+  async #byCursor(start: number, end: number, signal: AbortSignal): Promise<File[]> {
+    const found: File[] = [];
+    let cursor: string | null = null;
+    do {
+      const list = await this.source.page({ offset: 0, cursor, limit: LARGEST_PAGE }, signal);
+      found.push(...list.items);
+      cursor = list.nextCursor;
+    } while (cursor !== null && found.length < end);
+    return found.slice(start, end);
+  }
+}
+
+/** Lists looked at lately, so that going back shows them at once while they are read again. */
+const KEPT = 12;
+const kept = new Map<string, Listing>();
+
+export function listingOf(source: Source): Listing {
+  const listing = kept.get(source.key) ?? new Listing(source);
+  kept.delete(source.key);
+  kept.set(source.key, listing);
+  const oldest = kept.keys().next();
+  if (kept.size > KEPT && !oldest.done) kept.delete(oldest.value);
+  return listing;
+}
+
+/** Another user, or everything may have changed. */
+export function forgetListings(): void {
+  kept.clear();
+}
+
+/** Something in a folder changed from elsewhere (an upload, a move): lists of it are read again when they are shown. */
+export function folderChanged(...folders: (string | null)[]): void {
+  for (const listing of kept.values()) {
+    if (folders.some((folder) => folder && listing.source.key.startsWith(`children ${folder} `))) listing.refreshSoon();
+  }
+}
+
+export function trashChanged(): void {
+  kept.get('trash')?.refreshSoon();
+}

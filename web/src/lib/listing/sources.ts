@@ -1,0 +1,24 @@
+import { type ChildrenQuery, listChildren, listTrash } from '$lib/api/files';
+import type { FileList } from '$lib/api/types';
+
+/** Where a list comes from: any stretch of it at once (`offset`), or one page after another (`cursor`). */
+export interface Source {
+  /** The same key means the same list. */
+  key: string;
+  paged: 'offset' | 'cursor';
+  page(at: { offset: number; cursor: string | null; limit: number }, signal: AbortSignal): Promise<FileList>;
+}
+
+export function childrenOf(folder: string, query: Pick<ChildrenQuery, 'sort' | 'order' | 'type'>): Source {
+  return {
+    key: `children ${folder} ${query.sort ?? ''} ${query.order ?? ''} ${query.type ?? ''}`,
+    paged: 'offset',
+    page: ({ offset, limit }, signal) => listChildren(folder, { ...query, offset, limit }, signal),
+  };
+}
+
+export const trash: Source = {
+  key: 'trash',
+  paged: 'cursor',
+  page: ({ cursor, limit }, signal) => listTrash({ ...(cursor ? { cursor } : {}), limit }, signal),
+};

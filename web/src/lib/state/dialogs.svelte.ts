@@ -1,0 +1,29 @@
+import type { File } from '$lib/api/types';
+
+export type DialogRequest =
+  | { kind: 'confirm'; title: string; text: string; act: string; tone: 'danger' | 'plain'; answer: (yes: boolean) => void }
+  | { kind: 'newFolder'; parentId: string; parentName: string }
+  | { kind: 'move'; files: File[] }
+  | { kind: 'help' };
+
+/** One dialog at a time, drawn by Dialogs. */
+class DialogState {
+  request = $state.raw<DialogRequest | null>(null);
+
+  open(request: DialogRequest): void {
+    this.request = request;
+  }
+
+  close(): void {
+    this.request = null;
+  }
+
+  /** A plain question about something that cannot be taken back. */
+  confirm(question: { title: string; text: string; act: string; tone?: 'danger' | 'plain' }): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.open({ kind: 'confirm', tone: 'danger', ...question, answer: resolve });
+    });
+  }
+}
+
+export const dialogs = new DialogState();

@@ -1,0 +1,53 @@
+import type { SortKey, SortOrder } from '$lib/api/files';
+import { load, save } from './local';
+
+export interface FolderView {
+  layout: 'list' | 'grid';
+  sort: SortKey;
+  order: SortOrder;
+}
+
+/** Folders whose view is remembered; the one left alone longest is forgotten first. */
+const REMEMBERED = 500;
+
+const initial: FolderView = { layout: 'grid', sort: 'name', order: 'asc' };
+
+/** How each folder is shown. A folder never changed is shown as the last one that was. */
+class FolderViews {
+  #last = $state.raw<FolderView>({ ...initial, ...load<Partial<FolderView>>('view', {}) });
+  #byFolder = $state.raw<Record<string, FolderView>>(load('views', {}));
+
+  of(folder: string): FolderView {
+    return this.#byFolder[folder] ?? this.#last;
+  }
+
+  change(folder: string, change: Partial<FolderView>): void {
+    const view = { ...this.of(folder), ...change };
+    const { [folder]: _, ...others } = this.#byFolder;
+    const kept = Object.entries(others).slice(-(REMEMBERED - 1));
+    this.#byFolder = Object.fromEntries([...kept, [folder, view]]);
+    this.#last = view;
+    save('views', this.#byFolder);
+    save('view', view);
+  }
+}
+
+export const folderViews = new FolderViews();
+
+/** Small choices that hold everywhere. */
+class Choices {
+  details = $state(load('details', false));
+  singleKeys = $state(load('singleKeys', true));
+
+  toggleDetails(open: boolean = !this.details): void {
+    this.details = open;
+    save('details', open);
+  }
+
+  setSingleKeys(on: boolean): void {
+    this.singleKeys = on;
+    save('singleKeys', on);
+  }
+}
+
+export const choices = new Choices();

@@ -1,0 +1,115 @@
+import { BASE } from '$lib/base';
+
+/** A place in the page, as its address says it. */
+export type Route =
+  | { at: 'files'; folder: string; view: string | null }
+  | { at: 'trash'; view: string | null }
+  | { at: 'jobs' }
+  | { at: 'register' }
+  | { at: 'unknown' };
+
+const ID = /^[0-9a-f]{24}$/;
+
+export function parseRoute(pathname: string, search: string): Route {
+  if (!pathname.startsWith(`${BASE}/`) && pathname !== BASE) return { at: 'unknown' };
+  const parts = pathname.slice(BASE.length).split('/').filter(Boolean);
+  const view = new URLSearchParams(search).get('view');
+  const seen = view && ID.test(view) ? view : null;
+  if (parts.length === 0) return { at: 'files', folder: 'root', view: seen };
+  if (parts[0] !== 'app') return { at: 'unknown' };
+  const [, place, id, ...more] = parts;
+  if (more.length > 0) return { at: 'unknown' };
+  if (place === undefined || (place === 'files' && id === undefined)) return { at: 'files', folder: 'root', view: seen };
+  if (place === 'files' && id && (id === 'root' || ID.test(id))) return { at: 'files', folder: id, view: seen };
+  if (place === 'trash' && id === undefined) return { at: 'trash', view: seen };
+  if (place === 'jobs' && id === undefined) return { at: 'jobs' };
+  if (place === 'register' && id === undefined) return { at: 'register' };
+  return { at: 'unknown' };
+}
+
+export const hrefs = {
+  folder: (id: string) => `${BASE}/app/files${id === 'root' ? '' : `/${id}`}`,
+  trash: () => `${BASE}/app/trash`,
+  jobs: () => `${BASE}/app/jobs`,
+  register: () => `${BASE}/app/register`,
+};
+
+/** The entry of the browser's history where we are: what is remembered for it (where one had scrolled to) comes back with it. */
+interface Entry {
+  key: string;
+}
+
+const entryKey = (): string => (history.state as Entry | null)?.key ?? 'first';
+
+class Router {
+  route = $state.raw<Route>(parseRoute(location.pathname, location.search));
+  #key = entryKey();
+  #scrolls = new Map<string, number>();
+  #entries = 0;
+
+  constructor() {
+    addEventListener('popstate', () => this.#arrive());
+    // Ordinary links work by themselves in a new tab; a plain click stays in the page.
+    document.addEventListener('click', (event) => {
+      if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+      const link = (event.target as Element | null)?.closest?.('a');
+      if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return;
+      if (parseRoute(link.pathname, link.search).at === 'unknown') return;
+      event.preventDefault();
+      this.go(link.pathname + link.search);
+    });
+  }
+
+  go(href: string, options: { replace?: boolean } = {}): void {
+    if (href === location.pathname + location.search) return;
+    if (options.replace) {
+      history.replaceState({ key: this.#key }, '', href);
+    } else {
+      this.#entries += 1;
+      history.pushState({ key: `${Date.now().toString(36)}-${this.#entries}` }, '', href);
+    }
+    this.#arrive();
+  }
+
+  #arrive(): void {
+    this.#key = entryKey();
+    this.route = parseRoute(location.pathname, location.search);
+  }
+
+  /** The same place with a file open in the viewer, or none. */
+  hrefWithView(id: string | null): string {
+    const query = new URLSearchParams(location.search);
+    if (id) query.set('view', id);
+    else query.delete('view');
+    const text = query.toString();
+    return location.pathname + (text ? `?${text}` : '');
+  }
+
+  openView(id: string): void {
+    const open = this.route.at === 'files' || this.route.at === 'trash' ? this.route.view : null;
+    // One step of history for the viewer, however many pictures were looked at.
+    this.go(this.hrefWithView(id), { replace: open !== null });
+    if (open === null) this.#viewOpened = true;
+  }
+
+  #viewOpened = false;
+
+  closeView(): void {
+    if (this.#viewOpened) {
+      this.#viewOpened = false;
+      history.back();
+    } else {
+      this.go(this.hrefWithView(null), { replace: true });
+    }
+  }
+
+  keepScroll(top: number): void {
+    this.#scrolls.set(this.#key, top);
+  }
+
+  keptScroll(): number {
+    return this.#scrolls.get(this.#key) ?? 0;
+  }
+}
+
+export const router = new Router();

@@ -1,0 +1,37 @@
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+
+let parseRoute: typeof import('./router.svelte').parseRoute;
+
+beforeAll(async () => {
+  // The module follows the browser's address from its first moment on.
+  vi.stubGlobal('location', { pathname: '/', search: '' });
+  vi.stubGlobal('history', { state: null });
+  vi.stubGlobal('addEventListener', () => {});
+  vi.stubGlobal('document', { addEventListener: () => {} });
+  ({ parseRoute } = await import('./router.svelte'));
+});
+
+const id = '0123456789abcdef01234567';
+
+describe('parseRoute', () => {
+  it.each([
+    ['/', { at: 'files', folder: 'root', view: null }],
+    ['/app', { at: 'files', folder: 'root', view: null }],
+    ['/app/files/', { at: 'files', folder: 'root', view: null }],
+    [`/app/files/${id}`, { at: 'files', folder: id, view: null }],
+    ['/app/trash', { at: 'trash', view: null }],
+    ['/app/jobs', { at: 'jobs' }],
+    ['/app/register', { at: 'register' }],
+    ['/app/files/../x', { at: 'unknown' }],
+    ['/app/files/nonsense', { at: 'unknown' }],
+    ['/app/jobs/7', { at: 'unknown' }],
+    ['/files', { at: 'unknown' }],
+  ])('%s', (path, route) => {
+    expect(parseRoute(path, '')).toEqual(route);
+  });
+
+  it('takes the file in the viewer from the query, if it can be one', () => {
+    expect(parseRoute('/app/files', `?view=${id}`)).toMatchObject({ view: id });
+    expect(parseRoute('/app/files', '?view=<script>')).toMatchObject({ view: null });
+  });
+});

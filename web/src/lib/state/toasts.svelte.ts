@@ -1,0 +1,57 @@
+export interface Toast {
+  id: number;
+  text: string;
+  tone: 'plain' | 'error' | 'busy';
+  action?: { label: string; run: () => void };
+}
+
+/** How long a message stays: long enough to read it and to reach its button. Errors stay until dismissed. */
+const STAY_MS = 8_000;
+const SHOWN = 3;
+
+class Toasts {
+  list = $state.raw<Toast[]>([]);
+  #next = 1;
+  #timers = new Map<number, ReturnType<typeof setTimeout>>();
+  #held = false;
+
+  show(text: string, options: { tone?: Toast['tone']; action?: Toast['action'] } = {}): number {
+    const id = this.#next++;
+    this.list = [...this.list, { id, text, tone: options.tone ?? 'plain', action: options.action }].slice(-SHOWN);
+    this.#count(id);
+    return id;
+  }
+
+  error(text: string, action?: Toast['action']): number {
+    return this.show(text, { tone: 'error', action });
+  }
+
+  update(id: number, change: Partial<Omit<Toast, 'id'>>): void {
+    this.list = this.list.map((toast) => (toast.id === id ? { ...toast, ...change } : toast));
+    this.#count(id);
+  }
+
+  dismiss(id: number): void {
+    clearTimeout(this.#timers.get(id));
+    this.#timers.delete(id);
+    this.list = this.list.filter((toast) => toast.id !== id);
+  }
+
+  /** Nothing goes away while somebody points at it or has the focus in it. */
+  hold(held: boolean): void {
+    this.#held = held;
+    for (const toast of this.list) this.#count(toast.id);
+  }
+
+  #count(id: number): void {
+    clearTimeout(this.#timers.get(id));
+    const toast = this.list.find((one) => one.id === id);
+    if (!toast || toast.tone !== 'plain' || this.#held) return;
+    this.#timers.set(
+      id,
+      setTimeout(() => this.dismiss(id), STAY_MS),
+    );
+  }
+}
+
+export const toasts = new Toasts();

@@ -1,0 +1,32 @@
+import { getLimits, getUsage } from '$lib/api/files';
+import type { Limits, Usage } from '$lib/api/types';
+
+/** The storage used. Read again a moment after something changed it, once for many changes. */
+class UsageState {
+  value = $state.raw<Usage | null>(null);
+  limits = $state.raw<Limits | null>(null);
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  async refresh(): Promise<void> {
+    try {
+      [this.value, this.limits] = await Promise.all([getUsage(), getLimits()]);
+    } catch {
+      // The bar keeps what it showed; a lost connection is told by the banner.
+    }
+  }
+
+  changed(): void {
+    if (this.#timer !== null) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.refresh();
+    }, 800);
+  }
+
+  clear(): void {
+    this.value = null;
+    this.limits = null;
+  }
+}
+
+export const usage = new UsageState();

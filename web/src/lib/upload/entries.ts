@@ -1,0 +1,70 @@
+/** A file that was dropped, picked or pasted, with the folders it lay in. */
+export interface Found {
+  file: globalThis.File;
+  /** Folders above it as `a/b`, `''` if there are none. */
+  path: string;
+}
+
+export interface Harvest {
+  files: Found[];
+  /** Folders that hold nothing, which would be lost otherwise. */
+  emptyFolders: string[];
+  /** Names of what the system did not let us read. */
+  unreadable: string[];
+}
+
+const join = (path: string, name: string) => (path ? `${path}/${name}` : name);
+
+/** What an `<input type="file">` chose, a folder's files with their folders. */
+export function fromInput(files: Iterable<globalThis.File>): Harvest {
+  const found = [...files].map((file) => ({ file, path: file.webkitRelativePath.split('/').slice(0, -1).join('/') }));
+  return { files: found, emptyFolders: [], unreadable: [] };
+}
+
+/**
+ * All that was dropped, folders to their depth. The list of a drop is gone after the event, so its entries are taken
+ * before anything is awaited.
+ */
+export async function fromTransfer(transfer: DataTransfer): Promise<Harvest> {
+  const entries: FileSystemEntry[] = [];
+  const plain: globalThis.File[] = [];
+  for (const item of transfer.items) {
+    if (item.kind !== 'file') continue;
+    const entry = item.webkitGetAsEntry?.();
+    if (entry) {
+      entries.push(entry);
+    } else {
+      const file = item.getAsFile();
+      if (file) plain.push(file);
+    }
+  }
+  const harvest: Harvest = { files: plain.map((file) => ({ file, path: '' })), emptyFolders: [], unreadable: [] };
+  for (const entry of entries) await walk(entry, '', harvest);
+  return harvest;
+}
+
+async function walk(entry: FileSystemEntry, path: string, harvest: Harvest): Promise<void> {
+  try {
+    if (entry.isFile) {
+      const file = await new Promise<globalThis.File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+      harvest.files.push({ file, path });
+      return;
+    }
+    const inside = join(path, entry.name);
+    const children = await readAll((entry as FileSystemDirectoryEntry).createReader());
+    if (children.length === 0) harvest.emptyFolders.push(inside);
+    for (const child of children) await walk(child, inside, harvest);
+  } catch {
+    harvest.unreadable.push(join(path, entry.name));
+  }
+}
+
+/** A reader gives a part at a time, and an empty one at the end. */
+async function readAll(reader: FileSystemDirectoryReader): Promise<FileSystemEntry[]> {
+  const all: FileSystemEntry[] = [];
+  for (;;) {
+    const part = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (part.length === 0) return all;
+    all.push(...part);
+  }
+}

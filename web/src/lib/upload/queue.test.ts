@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { backoffSeconds, type Event, type Item, isFinished, isOpen, type State, step, totalsOf } from './queue';
+
+const item = (state: State = 'waiting', more: Partial<Item> = {}): Item => ({
+  id: 1,
+  name: 'a.txt',
+  path: '',
+  folderId: 'root',
+  folderName: '',
+  size: 100,
+  state,
+  sent: 0,
+  onConflict: 'fail',
+  reason: '',
+  fileId: null,
+  attempts: 0,
+  ...more,
+});
+
+const run = (events: Event[], from = item()) => events.reduce(step, from);
+
+describe('step', () => {
+  it('goes from waiting to done', () => {
+    const done = run([{ type: 'start' }, { type: 'progress', sent: 40 }, { type: 'succeed', fileId: 'f' }]);
+    expect(done).toMatchObject({ state: 'done', sent: 100, fileId: 'f' });
+    expect(isFinished(done)).toBe(true);
+  });
+
+  it('never counts more bytes than there are', () => {
+    expect(run([{ type: 'start' }, { type: 'progress', sent: 180 }]).sent).toBe(100);
+  });
+
+  it('asks about a conflict and goes on as answered', () => {
+    const asked = run([{ type: 'start' }, { type: 'progress', sent: 100 }, { type: 'conflict' }]);
+    expect(asked).toMatchObject({ state: 'conflict', sent: 0 });
+    expect(step(asked, { type: 'resolve', with: 'rename' })).toMatchObject({ state: 'waiting', onConflict: 'rename' });
+    expect(step(asked, { type: 'resolve', with: 'replace' })).toMatchObject({ state: 'waiting', onConflict: 'replace' });
+    expect(step(asked, { type: 'resolve', with: 'skip' }).state).toBe('skipped');
+  });
+
+  it('pauses, counts its attempts, and goes on', () => {
+    const paused = run([{ type: 'start' }, { type: 'progress', sent: 50 }, { type: 'pause', reason: 'offline' }]);
+    expect(paused).toMatchObject({ state: 'paused', sent: 0, attempts: 1 });
+    expect(isOpen(paused)).toBe(true);
+    expect(step(paused, { type: 'resume' })).toMatchObject({ state: 'waiting', reason: '' });
+  });
+
+  it('can be tried again after failing, afresh', () => {
+    const failed = run([{ type: 'start' }, { type: 'fail', reason: 'too large' }]);
+    expect(failed).toMatchObject({ state: 'failed', reason: 'too large' });
+    expect(step(failed, { type: 'retry' })).toMatchObject({ state: 'waiting', reason: '', attempts: 0 });
+  });
+
+  it('ignores what comes too late', () => {
+    const cancelled = run([{ type: 'start' }, { type: 'cancel' }]);
+    for (const late of [{ type: 'progress', sent: 5 }, { type: 'succeed', fileId: 'f' }, { type: 'fail', reason: 'x' }, { type: 'pause', reason: 'x' }, { type: 'conflict' }] as Event[]) {
+      expect(step(cancelled, late)).toBe(cancelled);
+    }
+    const done = item('done');
+    expect(step(done, { type: 'cancel' })).toBe(done);
+    expect(step(done, { type: 'retry' })).toBe(done);
+  });
+});
+
+describe('totalsOf', () => {
+  it('counts bytes of what goes up, not of what was given up', () => {
+    const totals = totalsOf([
+      item('done', { sent: 100 }),
+      item('sending', { sent: 30 }),
+      item('waiting'),
+      item('failed'),
+      item('cancelled'),
+      item('skipped'),
+      item('conflict'),
+    ]);
+    expect(totals).toEqual({ files: 7, open: 2, done: 1, failed: 1, conflicts: 1, bytes: 400, sent: 130 });
+  });
+});
+
+describe('backoffSeconds', () => {
+  it('doubles up to half a minute', () => {
+    expect([1, 2, 3, 4, 5, 6, 60].map((n) => backoffSeconds(n, null))).toEqual([1, 2, 4, 8, 16, 30, 30]);
+  });
+  it('waits at least as long as the server asks', () => {
+    expect(backoffSeconds(1, 20)).toBe(20);
+    expect(backoffSeconds(6, 1)).toBe(30);
+  });
+});

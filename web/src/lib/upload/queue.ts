@@ -1,0 +1,109 @@
+import type { OnConflict } from '$lib/api/urls';
+
+/**
+ * waiting → sending → done, or failed (can be tried again), conflict (waits for an answer), skipped, cancelled.
+ * `paused` waits for something outside: the network, a sign-in, or the time that the server named.
+ */
+export type State = 'waiting' | 'sending' | 'paused' | 'conflict' | 'done' | 'failed' | 'skipped' | 'cancelled';
+
+export interface Item {
+  readonly id: number;
+  readonly name: string;
+  /** Folders below the target, joined by `/`; `''` for the target itself. */
+  readonly path: string;
+  readonly folderId: string;
+  /** The folder's name, for people. */
+  readonly folderName: string;
+  readonly size: number;
+  readonly state: State;
+  /** Bytes that have left; may be all of them while the server still works. */
+  readonly sent: number;
+  readonly onConflict: OnConflict;
+  /** Why it failed, in words. */
+  readonly reason: string;
+  /** The file's id once it is there. */
+  readonly fileId: string | null;
+  /** Attempts that ended by themselves, without anyone asking. */
+  readonly attempts: number;
+}
+
+export type Event =
+  | { type: 'start' }
+  | { type: 'progress'; sent: number }
+  | { type: 'succeed'; fileId: string }
+  | { type: 'conflict' }
+  | { type: 'resolve'; with: 'rename' | 'replace' | 'skip' }
+  | { type: 'fail'; reason: string }
+  | { type: 'pause'; reason: string }
+  | { type: 'resume' }
+  | { type: 'retry' }
+  | { type: 'cancel' };
+
+const finished: ReadonlySet<State> = new Set(['done', 'skipped', 'cancelled']);
+const open: ReadonlySet<State> = new Set(['waiting', 'sending', 'paused']);
+
+/** True while there is something for the page itself to do. */
+export const isOpen = (item: Item): boolean => open.has(item.state);
+/** True if nothing will happen any more unless somebody asks. */
+export const isFinished = (item: Item): boolean => finished.has(item.state);
+
+/** What an event makes of an item; an event that does not fit its state changes nothing. */
+export function step(item: Item, event: Event): Item {
+  const is = (...states: State[]) => states.includes(item.state);
+  switch (event.type) {
+    case 'start':
+      return is('waiting') ? { ...item, state: 'sending', sent: 0, reason: '' } : item;
+    case 'progress':
+      return is('sending') ? { ...item, sent: Math.min(event.sent, item.size) } : item;
+    case 'succeed':
+      return is('sending') ? { ...item, state: 'done', sent: item.size, fileId: event.fileId } : item;
+    case 'conflict':
+      return is('sending', 'waiting') ? { ...item, state: 'conflict', sent: 0 } : item;
+    case 'resolve':
+      if (!is('conflict')) return item;
+      if (event.with === 'skip') return { ...item, state: 'skipped' };
+      return { ...item, state: 'waiting', onConflict: event.with };
+    case 'fail':
+      return is('sending', 'waiting', 'paused') ? { ...item, state: 'failed', sent: 0, reason: event.reason } : item;
+    case 'pause':
+      return is('sending') ? { ...item, state: 'paused', sent: 0, reason: event.reason, attempts: item.attempts + 1 } : item;
+    case 'resume':
+      return is('paused') ? { ...item, state: 'waiting', reason: '' } : item;
+    case 'retry':
+      return is('failed', 'cancelled', 'paused', 'skipped') ? { ...item, state: 'waiting', sent: 0, reason: '', attempts: 0 } : item;
+    case 'cancel':
+      return is('waiting', 'sending', 'paused', 'conflict', 'failed') ? { ...item, state: 'cancelled', sent: 0 } : item;
+  }
+}
+
+export interface Totals {
+  files: number;
+  open: number;
+  done: number;
+  failed: number;
+  conflicts: number;
+  /** Bytes of all files that are, or are to be, uploaded: what was skipped, cancelled or failed does not count. */
+  bytes: number;
+  sent: number;
+}
+
+export function totalsOf(items: Iterable<Item>): Totals {
+  const totals: Totals = { files: 0, open: 0, done: 0, failed: 0, conflicts: 0, bytes: 0, sent: 0 };
+  for (const item of items) {
+    totals.files += 1;
+    if (item.state === 'done') totals.done += 1;
+    else if (item.state === 'failed') totals.failed += 1;
+    else if (item.state === 'conflict') totals.conflicts += 1;
+    else if (isOpen(item)) totals.open += 1;
+    if (item.state === 'done' || item.state === 'conflict' || isOpen(item)) {
+      totals.bytes += item.size;
+      totals.sent += item.sent;
+    }
+  }
+  return totals;
+}
+
+/** Seconds before the next attempt of its own: 1, 2, 4 … 30, or what the server asked for. */
+export function backoffSeconds(attempts: number, asked: number | null): number {
+  return Math.max(asked ?? 0, Math.min(30, 2 ** Math.max(0, attempts - 1)));
+}

@@ -1,0 +1,9 @@
+import './styles/base.css';
+import { mount } from 'svelte';
+import { theme } from '$lib/state/theme.svelte';
+import App from './App.svelte';
+
+theme.apply();
+
+const target = document.getElementById('app');
+if (target) mount(App, { target });

@@ -1,0 +1,21 @@
+import { t } from '$lib/i18n';
+import type { ApiError } from '$lib/api/problem';
+
+const utf8 = new TextEncoder();
+
+/** What is wrong with an address, `''` if nothing obvious is: whether it exists is for the mail to find out. */
+export function checkEmail(email: string): string {
+  return /^[^\s@]+@[^\s@]+$/.test(email.trim()) ? '' : t('email.invalid');
+}
+
+/** The product's rule for new passwords: 8 characters or more, 72 bytes at most. */
+export function checkPassword(password: string): string {
+  if ([...password].length < 8) return t('password.short');
+  if (utf8.encode(password).length > 72) return t('password.long');
+  return '';
+}
+
+/** What the server said about one member of the request. */
+export function fieldError(error: ApiError | null, pointer: string): string {
+  return error?.fields.find((field) => field.pointer === pointer)?.detail ?? '';
+}

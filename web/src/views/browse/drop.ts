@@ -1,0 +1,40 @@
+import type { Attachment } from 'svelte/attachments';
+import type { File } from '$lib/api/types';
+import { carriesFiles, drag } from '$lib/files/drag.svelte';
+import { fromTransfer } from '$lib/upload/entries';
+import { type Target, uploads } from '$lib/upload/uploads.svelte';
+
+/** Makes an element take what is dropped on it into a folder: files from outside are uploaded, those of the page moved. */
+export function dropInto(target: Target | null, move?: (files: File[], to: Target) => void): Attachment<HTMLElement> {
+  return (element) => {
+    if (!target) return;
+    const takes = (event: DragEvent) => (drag.inside ? move !== undefined && drag.accepts(target.id) : carriesFiles(event));
+    const over = (event: DragEvent) => {
+      if (!takes(event)) return;
+      event.preventDefault();
+      drag.over = target.id;
+    };
+    const leave = (event: DragEvent) => {
+      const inside = event.relatedTarget instanceof Node && element.contains(event.relatedTarget);
+      if (!inside && drag.over === target.id) drag.over = null;
+    };
+    const drop = async (event: DragEvent) => {
+      if (!takes(event)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const files = drag.files;
+      const harvest = drag.inside || !event.dataTransfer ? null : fromTransfer(event.dataTransfer);
+      drag.end();
+      if (harvest) uploads.add(await harvest, target);
+      else move?.(files, target);
+    };
+    element.addEventListener('dragover', over);
+    element.addEventListener('dragleave', leave);
+    element.addEventListener('drop', drop);
+    return () => {
+      element.removeEventListener('dragover', over);
+      element.removeEventListener('dragleave', leave);
+      element.removeEventListener('drop', drop);
+    };
+  };
+}

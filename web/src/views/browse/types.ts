@@ -1,0 +1,34 @@
+import type { SortKey, SortOrder } from '$lib/api/files';
+import type { File } from '$lib/api/types';
+import type { Target } from '$lib/upload/uploads.svelte';
+
+/** What can be done with the entries of a list; the place decides. */
+export interface Commands {
+  open(file: File, index: number): void;
+  /** The menu for what is selected, at a control or a point. */
+  menu(at: Element | { x: number; y: number }): void;
+  /** Keys beyond those that move about; true if one was understood. */
+  key(event: KeyboardEvent): boolean;
+  rename?(file: File, name: string): Promise<void>;
+  /** Present where entries can be moved by dragging. */
+  move?(files: File[], to: Target): void;
+}
+
+export interface Sorting {
+  key: SortKey;
+  order: SortOrder;
+  set(key: SortKey): void;
+}
+
+/** What the drawing of one entry needs to know. */
+export interface EntryProps {
+  file: File;
+  index: number;
+  selected: boolean;
+  cursor: boolean;
+  renaming: boolean;
+  commands: Commands;
+  endRename: () => void;
+  toggle: () => void;
+  more: (at: Element) => void;
+}

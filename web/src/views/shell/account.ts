@@ -1,0 +1,44 @@
+import Keyboard from '@lucide/svelte/icons/keyboard';
+import LogOut from '@lucide/svelte/icons/log-out';
+import Monitor from '@lucide/svelte/icons/monitor';
+import Moon from '@lucide/svelte/icons/moon';
+import Sun from '@lucide/svelte/icons/sun';
+import { explain } from '$lib/api/explain';
+import { asApiError } from '$lib/api/problem';
+import { t } from '$lib/i18n';
+import { dialogs } from '$lib/state/dialogs.svelte';
+import { menu } from '$lib/state/menu.svelte';
+import { session } from '$lib/state/session.svelte';
+import { theme } from '$lib/state/theme.svelte';
+import { toasts } from '$lib/state/toasts.svelte';
+import { uploads } from '$lib/upload/uploads.svelte';
+
+export function openAccountMenu(at: Element): void {
+  menu.open(at, t('account'), [
+    { heading: session.user?.email ?? '' },
+    'line',
+    { heading: t('theme') },
+    { label: t('theme.system'), icon: Monitor, checked: theme.choice === 'system', run: () => theme.set('system') },
+    { label: t('theme.light'), icon: Sun, checked: theme.choice === 'light', run: () => theme.set('light') },
+    { label: t('theme.dark'), icon: Moon, checked: theme.choice === 'dark', run: () => theme.set('dark') },
+    'line',
+    { label: t('help.title'), icon: Keyboard, keys: '?', run: () => dialogs.open({ kind: 'help' }) },
+    { label: t('signOut'), icon: LogOut, run: signOut },
+  ]);
+}
+
+async function signOut(): Promise<void> {
+  if (uploads.active) {
+    const yes = await dialogs.confirm({ title: t('signOut.uploads.title'), text: t('signOut.uploads.text'), act: t('signOut') });
+    if (!yes) return;
+  }
+  try {
+    await session.signOut();
+    uploads.clearAll();
+  } catch (thrown) {
+    toasts.error(t('signOut.failed', { reason: explain(asApiError(thrown)) }));
+  }
+}
+
+/** The letter that stands for somebody. */
+export const initialOf = (email: string): string => ([...email][0] ?? '?').toLocaleUpperCase();

@@ -1,0 +1,24 @@
+import type { File } from '$lib/api/types';
+import type { Listing } from '$lib/listing/listing.svelte';
+import type { Target } from '$lib/upload/uploads.svelte';
+
+/** The place that is shown, for what stands outside it: where uploads go, through what the viewer turns pages. */
+class Current {
+  target = $state.raw<Target>({ id: 'root', name: '' });
+  listing = $state.raw<Listing | null>(null);
+  /** Moves files of this place to the trash; null where that cannot be. */
+  trash = $state.raw<((files: File[]) => void) | null>(null);
+
+  /** Says what the place is, until the returned function is called. */
+  enter(place: { target: Target; listing: Listing; trash?: (files: File[]) => void }): () => void {
+    this.target = place.target;
+    this.listing = place.listing;
+    this.trash = place.trash ?? null;
+    return () => {
+      this.listing = null;
+      this.trash = null;
+    };
+  }
+}
+
+export const current = new Current();

@@ -1,0 +1,33 @@
+import FolderPlus from '@lucide/svelte/icons/folder-plus';
+import FolderUp from '@lucide/svelte/icons/folder-up';
+import Upload from '@lucide/svelte/icons/upload';
+import { t } from '$lib/i18n';
+import { dialogs } from '$lib/state/dialogs.svelte';
+import { menu } from '$lib/state/menu.svelte';
+import { fromInput } from '$lib/upload/entries';
+import { type Target, uploads } from '$lib/upload/uploads.svelte';
+
+export function openNewMenu(at: Element, target: Target): void {
+  menu.open(at, t('new'), newEntries(target));
+}
+
+export const newEntries = (target: Target) => [
+  { label: t('new.folder'), icon: FolderPlus, keys: 'N', run: () => newFolder(target) },
+  'line' as const,
+  { label: t('upload.files'), icon: Upload, keys: 'U', run: () => pick(target, false) },
+  { label: t('upload.folder'), icon: FolderUp, run: () => pick(target, true) },
+];
+
+export function newFolder(target: Target): void {
+  dialogs.open({ kind: 'newFolder', parentId: target.id, parentName: target.name });
+}
+
+/** Lets the reader choose files, or a whole folder, to be uploaded. */
+export function pick(target: Target, folder: boolean): void {
+  const input = document.createElement('input');
+  input.type = 'file';
+  input.multiple = true;
+  input.webkitdirectory = folder;
+  input.addEventListener('change', () => uploads.add(fromInput(input.files ?? []), target));
+  input.click();
+}

@@ -1,0 +1,37 @@
+// Steps that many journeys share, as a person would take them.
+import { address } from './browser.mjs';
+
+export async function signIn(page, account, path = '/') {
+  await page.goto(address + path);
+  await page.getByLabel('E-mail').fill(account.email);
+  await page.getByLabel('Password', { exact: true }).fill(account.password);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByRole('navigation', { name: 'Places' }).first().waitFor();
+}
+
+/** The list of what is in a place. */
+export const grid = (page) => page.getByRole('grid');
+
+/** One entry of the list, by its name. */
+export const entry = (page, name) => grid(page).locator('.entry').filter({ has: page.locator(`[title="${name.replaceAll('"', '\\"')}"]`) });
+
+export const toast = (page, text) => page.getByRole('region', { name: 'Messages' }).getByText(text);
+
+export const choose = (page, item) => page.getByRole('menuitem', { name: item }).click();
+
+/** Gives files to the page as a drop would, anywhere or on an element. */
+export async function dropFiles(page, files, selector = 'main') {
+  const transfer = await page.evaluateHandle((list) => {
+    const data = new DataTransfer();
+    for (const { name, bytes } of list) data.items.add(new File([Uint8Array.from(bytes)], name));
+    return data;
+  }, files.map(({ name, bytes }) => ({ name, bytes: [...bytes] })));
+  await page.dispatchEvent(selector, 'dragover', { dataTransfer: transfer });
+  await page.dispatchEvent(selector, 'drop', { dataTransfer: transfer });
+}
+
+/** Lets the page's file dialog choose these. */
+export async function pickFiles(page, open, files) {
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), open()]);
+  await chooser.setFiles(files.map(({ name, bytes }) => ({ name, mimeType: 'application/octet-stream', buffer: Buffer.from(bytes) })));
+}
