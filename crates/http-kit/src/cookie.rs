@@ -1,0 +1,185 @@
+//! The session cookie of the web page.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration as CookieDuration;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::header;
+use url::Url;
+
+/// Name, path and attributes of the session cookie. Put one into the app's data (`web::Data<CookiePolicy>`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CookiePolicy {
+    name: &'static str,
+    path: String,
+    secure: bool,
+    origin: Option<String>,
+}
+
+/// What a request's cookies hold under the session cookie's name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Held<'a> {
+    Nothing,
+    One(&'a str),
+    /// Different values under one name: someone planted one of them.
+    Several,
+}
+
+impl CookiePolicy {
+    /// The policy for a product that is reached at `public_url`, or, without one, by whatever name its listener has; `tls` says
+    /// whether that listener speaks TLS itself.
+    ///
+    /// Under TLS the name has the prefix `__Host-` at the root and `__Secure-` under a path (RFC 6265bis, 4.1.3), so that no
+    /// neighbouring site can plant one.
+    pub fn new(public_url: Option<&Url>, tls: bool) -> Self {
+        let secure = public_url.map_or(tls, |url| url.scheme() == "https");
+        let path = public_url.map_or("", |url| url.path().trim_end_matches('/'));
+        let name = match (secure, path) {
+            (true, "") => "__Host-fm_session",
+            (true, _) => "__Secure-fm_session",
+            (false, _) => "fm_session",
+        };
+        let path = if path.is_empty() { "/".to_owned() } else { path.to_owned() };
+        let origin = public_url.map(|url| url.origin().ascii_serialization());
+        Self { name, path, secure, origin }
+    }
+
+    /// The cookie's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The cookie that signs in.
+    pub fn issue(&self, token: impl Into<String>, lifetime: Duration) -> Cookie<'static> {
+        let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
+        self.cookie(token.into(), CookieDuration::seconds(seconds))
+    }
+
+    /// The cookie that signs out.
+    pub fn clear(&self) -> Cookie<'static> {
+        self.cookie(String::new(), CookieDuration::ZERO)
+    }
+
+    fn cookie(&self, value: String, age: CookieDuration) -> Cookie<'static> {
+        Cookie::build(self.name, value)
+            .path(self.path.clone())
+            .secure(self.secure)
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .max_age(age)
+            .finish()
+    }
+
+    pub(crate) fn find<'a>(&self, request: &'a HttpRequest) -> Held<'a> {
+        let mut found: Option<&str> = None;
+        let pairs = request
+            .headers()
+            .get_all(header::COOKIE)
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='));
+        for (name, value) in pairs {
+            if name == self.name {
+                match found {
+                    Some(first) if first != value => return Held::Several,
+                    _ => found = Some(value),
+                }
+            }
+        }
+        match found {
+            Some(value) if !value.is_empty() => Held::One(value),
+            _ => Held::Nothing,
+        }
+    }
+
+    /// Whether a request that changes something proves that it comes from the page itself: by `Sec-Fetch-Site`, which no script can
+    /// set, else by `Origin`. Without either it does not.
+    pub fn is_same_origin(&self, request: &HttpRequest) -> bool {
+        let headers = request.headers();
+        if let Some(site) = headers.get("sec-fetch-site") {
+            return site == "same-origin" || site == "none";
+        }
+        let Some(origin) = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()) else {
+            return false;
+        };
+        match &self.origin {
+            Some(own) => origin.eq_ignore_ascii_case(own),
+            None => {
+                let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+                let claimed = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+                matches!((claimed, host), (Some(claimed), Some(host)) if claimed.eq_ignore_ascii_case(host))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn policy(url: &str) -> CookiePolicy {
+        CookiePolicy::new(Some(&Url::parse(url).unwrap()), false)
+    }
+
+    #[test]
+    fn the_name_follows_scheme_and_path() {
+        assert_eq!(policy("https://files.example").name(), "__Host-fm_session");
+        assert_eq!(policy("https://files.example/").name(), "__Host-fm_session");
+        assert_eq!(policy("https://example/files/").name(), "__Secure-fm_session");
+        assert_eq!(policy("http://example/files").name(), "fm_session");
+        assert_eq!(CookiePolicy::new(None, false).name(), "fm_session");
+        assert_eq!(CookiePolicy::new(None, true).name(), "__Host-fm_session");
+    }
+
+    #[test]
+    fn cookies_are_shut_off_from_scripts_and_other_sites() {
+        let issued = policy("https://example/files/").issue("t", Duration::from_secs(60)).to_string();
+        assert_eq!(issued, "__Secure-fm_session=t; HttpOnly; SameSite=Lax; Secure; Path=/files; Max-Age=60");
+        assert_eq!(
+            CookiePolicy::new(None, false).clear().to_string(),
+            "fm_session=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"
+        );
+    }
+
+    #[test]
+    fn one_value_is_taken_and_two_are_not() {
+        let policy = CookiePolicy::new(None, false);
+        let held = |cookie: &str| {
+            let request = TestRequest::default().insert_header((header::COOKIE, cookie)).to_http_request();
+            match policy.find(&request) {
+                Held::Nothing => None,
+                Held::One(value) => Some(value.to_owned()),
+                Held::Several => Some("several".into()),
+            }
+        };
+        assert_eq!(held("a=b; fm_session=t; c=d").as_deref(), Some("t"));
+        assert_eq!(held("fm_session=t;fm_session=t").as_deref(), Some("t"));
+        assert_eq!(held("fm_session=t; fm_session=u").as_deref(), Some("several"));
+        assert_eq!(held("fm_session=; xfm_session=t"), None);
+    }
+
+    #[test]
+    fn the_origin_must_be_ours() {
+        let check = |policy: &CookiePolicy, fields: &[(&str, &str)]| {
+            let request =
+                fields.iter().fold(TestRequest::default(), |request, field| request.insert_header(*field));
+            policy.is_same_origin(&request.to_http_request())
+        };
+        let own = policy("https://files.example/x");
+        assert!(check(&own, &[("sec-fetch-site", "same-origin")]));
+        assert!(check(&own, &[("sec-fetch-site", "none")]));
+        for site in ["same-site", "cross-site", "", "SAME-ORIGIN"] {
+            assert!(!check(&own, &[("sec-fetch-site", site), ("origin", "https://files.example")]), "{site}");
+        }
+        assert!(check(&own, &[("origin", "https://files.example")]));
+        assert!(!check(&own, &[("origin", "http://files.example")]));
+        assert!(!check(&own, &[("origin", "null")]));
+        assert!(!check(&own, &[]));
+        let local = CookiePolicy::new(None, false);
+        assert!(check(&local, &[("origin", "http://localhost:8080"), ("host", "localhost:8080")]));
+        assert!(!check(&local, &[("origin", "http://localhost:8081"), ("host", "localhost:8080")]));
+        assert!(!check(&local, &[("origin", "http://localhost:8080")]));
+    }
+}

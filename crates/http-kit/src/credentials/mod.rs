@@ -1,0 +1,9 @@
+//! Tokens of users: made by auth-service, checked by every service.
+
+mod authenticator;
+mod keys;
+mod token;
+mod verified;
+
+pub use authenticator::CachedAuthenticator;
+pub use token::{Claims, InvalidKey, LEEWAY, TokenPolicy, TokenSigner, jwks};

@@ -1,0 +1,160 @@
+//! The OpenAPI document: parts of services merged into one, and what the routes allow.
+
+use common::routes::{self, Service};
+use utoipa::openapi::path::{HttpMethod, PathItem};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Components, Info, OpenApi, RefOr, Schema};
+use utoipa::{PartialSchema as _, ToSchema as _};
+
+use crate::problem::{FieldError, ProblemDocument};
+
+/// A path in a service's part that the table of [`common::routes`] gives to another service.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{service:?} documents {path}, which belongs to {owner:?}")]
+pub struct Misplaced {
+    /// Whose part it was in.
+    pub service: Service,
+    /// The path.
+    pub path: String,
+    /// Whose it is.
+    pub owner: Option<Service>,
+}
+
+/// Merges the parts of services into the document of the product, and adds what they share: problems and the ways to authenticate.
+///
+/// # Errors
+/// [`Misplaced`] if a part has a path of another service.
+pub fn merge(parts: impl IntoIterator<Item = (Service, OpenApi)>) -> Result<OpenApi, Misplaced> {
+    let mut info = Info::new("Files Manager", env!("CARGO_PKG_VERSION"));
+    info.description =
+        Some("A self-hosted platform for files. Errors are problems (RFC 9457) with a stable `code`.".into());
+    let mut merged = OpenApi::new(info, utoipa::openapi::Paths::new());
+    for (service, part) in parts {
+        if let Some(path) = part.paths.paths.keys().find(|path| routes::owner(path) != Some(service)) {
+            return Err(Misplaced { service, path: path.clone(), owner: routes::owner(path) });
+        }
+        merged.merge(part);
+    }
+    let components = merged.components.get_or_insert_with(Components::new);
+    let mut add = |name: &str, schema: RefOr<Schema>| {
+        components.schemas.insert(name.to_owned(), schema);
+    };
+    add(&ProblemDocument::name(), ProblemDocument::schema());
+    add(&FieldError::name(), FieldError::schema());
+    for (name, scheme) in [
+        ("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer))),
+        ("token", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Token")))),
+        ("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("fm_session")))),
+    ] {
+        components.security_schemes.insert(name.to_owned(), RefOr::T(scheme));
+    }
+    Ok(merged)
+}
+
+/// Which methods each documented path has: for `Allow`.
+#[derive(Debug, Clone, Default)]
+pub struct MethodTable(Vec<(Vec<Segment>, String)>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Segment {
+    Fixed(String),
+    Parameter,
+}
+
+impl MethodTable {
+    /// The paths of a document.
+    pub fn of(document: &OpenApi) -> Self {
+        let rows = document.paths.paths.iter().map(|(path, item)| {
+            let segments = path
+                .split('/')
+                .map(|text| match text.starts_with('{') {
+                    true => Segment::Parameter,
+                    false => Segment::Fixed(text.to_owned()),
+                })
+                .collect();
+            (segments, methods(item).join(", "))
+        });
+        Self(rows.collect())
+    }
+
+    /// The value of `Allow` for a path, if it is a documented one. Fixed segments go before parameters.
+    pub fn allowed(&self, path: &str) -> Option<&str> {
+        let asked: Vec<_> = path.split('/').collect();
+        self.0
+            .iter()
+            .filter(|(segments, _)| {
+                segments.len() == asked.len()
+                    && segments.iter().zip(&asked).all(|(segment, text)| match segment {
+                        Segment::Fixed(fixed) => fixed == text,
+                        Segment::Parameter => !text.is_empty(),
+                    })
+            })
+            .max_by_key(|(segments, _)| {
+                segments.iter().filter(|segment| **segment != Segment::Parameter).count()
+            })
+            .map(|(_, allowed)| &**allowed)
+    }
+}
+
+fn methods(item: &PathItem) -> Vec<&'static str> {
+    let documented = [
+        (HttpMethod::Get, item.get.is_some()),
+        (HttpMethod::Head, item.head.is_some()),
+        (HttpMethod::Post, item.post.is_some()),
+        (HttpMethod::Put, item.put.is_some()),
+        (HttpMethod::Patch, item.patch.is_some()),
+        (HttpMethod::Delete, item.delete.is_some()),
+    ];
+    let names = documented.into_iter().filter(|(_, is)| *is).map(|(method, _)| match method {
+        HttpMethod::Get => "GET",
+        HttpMethod::Head => "HEAD",
+        HttpMethod::Post => "POST",
+        HttpMethod::Put => "PUT",
+        HttpMethod::Patch => "PATCH",
+        _ => "DELETE",
+    });
+    names.chain(["OPTIONS"]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use utoipa::openapi::path::{Operation, Paths};
+
+    fn document(paths: &[(&str, &[HttpMethod])]) -> OpenApi {
+        let mut all = Paths::new();
+        for (path, methods) in paths {
+            all.add_path_operation(*path, methods.to_vec(), Operation::new());
+        }
+        OpenApi::new(Info::new("part", "0"), all)
+    }
+
+    #[test]
+    fn parts_are_merged_by_their_owner() {
+        let auth = document(&[("/api/v1/users/me", &[HttpMethod::Get])]);
+        let files = document(&[("/api/v1/files/{id}", &[HttpMethod::Get])]);
+        let merged = merge([(Service::Auth, auth.clone()), (Service::Files, files)]).unwrap();
+        assert_eq!(merged.paths.paths.len(), 2);
+        let components = merged.components.unwrap();
+        assert!(
+            components.schemas.contains_key("Problem") && components.security_schemes.contains_key("bearer")
+        );
+        let Err(error) = merge([(Service::Files, auth)]) else { panic!("the path is another service's") };
+        assert_eq!((error.path.as_str(), error.owner), ("/api/v1/users/me", Some(Service::Auth)));
+    }
+
+    #[test]
+    fn the_table_says_what_a_path_allows() {
+        let table = MethodTable::of(&document(&[
+            ("/files/{id}", &[HttpMethod::Get, HttpMethod::Delete]),
+            ("/files/{id}/data", &[HttpMethod::Get, HttpMethod::Head]),
+            ("/files/root", &[HttpMethod::Post]),
+        ]));
+        assert_eq!(table.allowed("/files/1"), Some("GET, DELETE, OPTIONS"));
+        assert_eq!(table.allowed("/files/1/data"), Some("GET, HEAD, OPTIONS"));
+        assert_eq!(table.allowed("/files/root"), Some("POST, OPTIONS"));
+        for path in ["/files", "/files/", "/files/1/", "/x"] {
+            assert_eq!(table.allowed(path), None, "{path}");
+        }
+    }
+}
