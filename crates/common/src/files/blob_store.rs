@@ -80,6 +80,10 @@ pub trait BlobStore: Send + Sync {
     /// Bytes that can still be written, if there is a bound that can be known.
     async fn free_bytes(&self) -> PortResult<Option<u64>>;
 
+    /// The metadata store that this store was claimed for, if it was. Asked before [`BlobStore::claim`]: an unmarked store under a metadata store
+    /// that has files is a disk that was lost or not mounted.
+    async fn owner(&self) -> PortResult<Option<String>>;
+
     /// Marks an empty store as belonging to this metadata store, and checks it ever after, so that a foreign or unmounted disk deletes nothing.
     ///
     /// # Errors

@@ -1,0 +1,297 @@
+//! What is particular to blobs on a disk.
+
+use std::cell::Cell;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime};
+
+use blob::{DiskBlobs, DiskOptions};
+use common::files::{BlobRange, BlobStore as _};
+use common::{PortError, Timestamp};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use testkit::blob_store::{bytes, key, write};
+use tokio::runtime::{Builder, Runtime};
+
+fn open(root: &Path) -> DiskBlobs {
+    DiskBlobs::open(root, DiskOptions::default()).unwrap()
+}
+
+fn path_of(root: &Path, number: u128) -> std::path::PathBuf {
+    let name = key(number).to_string();
+    root.join("blobs").join(&name[..2]).join(&name[2..])
+}
+
+fn files_below(folder: &Path) -> usize {
+    let below = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    below.map(|path| if path.is_dir() { files_below(&path) } else { 1 }).sum()
+}
+
+/// A runtime whose drop waits for the blocking work that has begun.
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+#[test]
+fn whatever_is_dropped_leaves_no_file() {
+    // small ones are written by the last call alone, large ones piece by piece
+    for len in [1_000, 3_000_000] {
+        let content = bytes(1, len);
+        for polls in 0..40 {
+            let folder = tempfile::tempdir().unwrap();
+            let blobs = open(folder.path());
+            let runtime = runtime();
+            let written = Cell::new(false);
+            runtime.block_on(async {
+                let mut upload = Box::pin(async {
+                    write(&blobs, key(1), &content, 50_000).await.unwrap();
+                    written.set(true);
+                });
+                for _ in 0..polls {
+                    if (&mut upload).now_or_never().is_some() {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            });
+            drop(runtime);
+            assert_eq!(files_below(&folder.path().join("tmp")), 0, "{len} bytes, {polls} polls");
+            assert_eq!(
+                files_below(&folder.path().join("blobs")),
+                usize::from(written.get()),
+                "{len} bytes, {polls} polls"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_takes_nothing_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(_disk) = SmallDisk::mount(folder.path()) else {
+        eprintln!("a full disk is not tested: no right to mount one");
+        return;
+    };
+    let blobs =
+        DiskBlobs::open(folder.path(), DiskOptions { keep_free_bytes: 0, ..DiskOptions::default() }).unwrap();
+    write(&blobs, key(1), &bytes(1, 1_000_000), 65_536).await.unwrap();
+    let free = blobs.free_bytes().await.unwrap().unwrap();
+    assert!(matches!(blobs.create(key(2), Some(8_000_000)).await.map(drop), Err(PortError::Full { .. })));
+    // of unknown length, in one piece and in many
+    for piece in [65_536, 8_000_000] {
+        let mut writer = blobs.create(key(2), None).await.unwrap();
+        let content = bytes(2, 8_000_000);
+        let mut result = Ok(());
+        for start in (0..content.len()).step_by(piece) {
+            if result.is_ok() {
+                result = writer.write(content.slice(start..content.len().min(start + piece))).await;
+            }
+        }
+        let result = match result {
+            Ok(()) => writer.finish().await.map(drop),
+            Err(error) => {
+                drop(writer);
+                Err(error)
+            }
+        };
+        assert!(matches!(result, Err(PortError::Full { .. })), "{result:?}");
+        wait_until(|| files_below(&folder.path().join("tmp")) == 0).await;
+    }
+    assert_eq!(blobs.list(None, 10).await.unwrap().len(), 1);
+    assert_eq!(blobs.free_bytes().await.unwrap(), Some(free));
+    assert_eq!(
+        blobs.read(key(1), BlobRange { start: 0, len: 1_000_000 }).await.unwrap().unwrap(),
+        bytes(1, 1_000_000)
+    );
+}
+
+/// A memory disk of 4 MiB.
+struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    fn mount(at: &'a Path) -> Option<Self> {
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "none"]).arg(at).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
+}
+
+async fn wait_until(mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < deadline, "it never came about");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_cut_blob_breaks_before_the_first_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path());
+    write(&blobs, key(1), &bytes(1, 300_000), 65_536).await.unwrap();
+    fs::OpenOptions::new().write(true).open(path_of(folder.path(), 1)).unwrap().set_len(200_000).unwrap();
+    let whole = BlobRange { start: 0, len: 300_000 };
+    assert!(matches!(blobs.read(key(1), whole).await, Err(PortError::Broken { .. })));
+    assert!(matches!(blobs.stream(key(1), whole).await.map(drop), Err(PortError::Broken { .. })));
+    assert_eq!(blobs.size(key(1)).await.unwrap(), Some(200_000));
+    let part = BlobRange { start: 0, len: 200_000 };
+    assert_eq!(blobs.read(key(1), part).await.unwrap().unwrap(), bytes(1, 300_000).slice(..200_000));
+}
+
+#[tokio::test]
+async fn a_blob_that_shrinks_while_it_is_sent_ends_with_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path());
+    let content = bytes(1, 3_000_000);
+    write(&blobs, key(1), &content, 65_536).await.unwrap();
+    let mut stream = blobs.stream(key(1), BlobRange { start: 0, len: 3_000_000 }).await.unwrap().unwrap();
+    let first = stream.next().await.unwrap().unwrap();
+    fs::OpenOptions::new().write(true).open(path_of(folder.path(), 1)).unwrap().set_len(1_000_000).unwrap();
+    let rest: Result<Vec<_>, _> = stream.by_ref().try_collect().await;
+    assert!(matches!(rest, Err(PortError::Broken { .. })));
+    assert!(stream.next().await.is_none());
+    assert_eq!(first, content.slice(..first.len()));
+}
+
+#[tokio::test]
+async fn a_deleted_blob_is_sent_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path());
+    let content = bytes(1, 3_000_000);
+    write(&blobs, key(1), &content, 65_536).await.unwrap();
+    let stream = blobs.stream(key(1), BlobRange { start: 0, len: 3_000_000 }).await.unwrap().unwrap();
+    assert!(blobs.delete(key(1)).await.unwrap());
+    let pieces: Vec<_> = stream.try_collect().await.unwrap();
+    assert_eq!(pieces.concat(), content);
+}
+
+#[tokio::test]
+async fn many_streams_share_buffers_without_mixing_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path());
+    let contents: Vec<_> = (0..8_u64).map(|number| bytes(number, 1_000_000 + number as usize)).collect();
+    for (number, content) in contents.iter().enumerate() {
+        write(&blobs, key(number as u128), content, 65_536).await.unwrap();
+    }
+    let mut streams = Vec::new();
+    for (number, content) in contents.iter().enumerate() {
+        let range = BlobRange { start: 0, len: content.len() as u64 };
+        streams.push(blobs.stream(key(number as u128), range).await.unwrap().unwrap());
+    }
+    let mut received = vec![Vec::new(); streams.len()];
+    let mut open = streams.len();
+    while open > 0 {
+        open = 0;
+        for (stream, received) in streams.iter_mut().zip(&mut received) {
+            if let Some(piece) = stream.next().await {
+                received.push(piece.unwrap());
+                open += 1;
+            }
+        }
+    }
+    for (received, content) in received.iter().zip(&contents) {
+        assert_eq!(received.concat(), *content);
+    }
+}
+
+#[tokio::test]
+async fn old_temporary_files_are_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path());
+    let left = folder.path().join("tmp").join("left-by-a-crash");
+    fs::write(&left, b"half a blob").unwrap();
+    let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+    fs::File::options().write(true).open(&left).unwrap().set_modified(yesterday).unwrap();
+    fs::write(folder.path().join("tmp").join("young"), b"").unwrap();
+    let millis = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    let hour_ago = Timestamp::from_millis(i64::try_from(millis).unwrap() - 3_600_000);
+    assert_eq!(blobs.sweep_temporary(hour_ago).await.unwrap(), 1);
+    assert_eq!(blobs.sweep_temporary(hour_ago).await.unwrap(), 0);
+    assert!(!left.exists());
+}
+
+#[tokio::test]
+async fn a_changed_disk_takes_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path());
+    blobs.claim("one").await.unwrap();
+    write(&blobs, key(1), &bytes(1, 10), 10).await.unwrap();
+    let mark = folder.path().join("store-id");
+    for mark_of_disk in [None, Some("two")] {
+        match mark_of_disk {
+            None => fs::remove_file(&mark).unwrap(),
+            Some(text) => fs::write(&mark, text).unwrap(),
+        }
+        assert!(matches!(blobs.ping().await, Err(PortError::Broken { .. })));
+        assert!(matches!(blobs.delete(key(1)).await, Err(PortError::Broken { .. })));
+        assert!(matches!(blobs.list(None, 10).await, Err(PortError::Broken { .. })));
+        assert!(matches!(blobs.create(key(2), None).await.map(drop), Err(PortError::Broken { .. })));
+        assert!(matches!(blobs.sweep_temporary(Timestamp::MAX).await, Err(PortError::Broken { .. })));
+    }
+    fs::write(&mark, "one").unwrap();
+    blobs.ping().await.unwrap();
+    assert!(blobs.delete(key(1)).await.unwrap());
+}
+
+#[tokio::test]
+async fn two_processes_may_share_a_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (open(folder.path()), open(folder.path()));
+    let claims = futures_util::future::join(one.claim("id"), two.claim("id")).await;
+    assert!(claims.0.is_ok() && claims.1.is_ok());
+    write(&one, key(1), &bytes(1, 100), 100).await.unwrap();
+    assert_eq!(two.size(key(1)).await.unwrap(), Some(100));
+    assert!(two.delete(key(1)).await.unwrap());
+    assert_eq!(one.size(key(1)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_is_not_a_blob_is_not_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path());
+    write(&blobs, key(1), &bytes(1, 10), 10).await.unwrap();
+    let fan_out = path_of(folder.path(), 1).parent().unwrap().to_owned();
+    for name in ["notes.txt", "ABCDEFABCDEFABCDEFABCDEFABCDEF", "00", "ü"] {
+        fs::write(fan_out.join(name), b"").unwrap();
+    }
+    let listed = blobs.list(None, 10).await.unwrap();
+    assert_eq!(listed.iter().map(|blob| blob.key).collect::<Vec<_>>(), [key(1)]);
+}
+
+#[tokio::test]
+async fn a_fan_out_folder_that_went_away_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path());
+    write(&blobs, key(1), &bytes(1, 10), 10).await.unwrap();
+    fs::remove_dir_all(path_of(folder.path(), 1).parent().unwrap()).unwrap();
+    write(&blobs, key(1), &bytes(2, 10), 10).await.unwrap();
+    assert_eq!(blobs.size(key(1)).await.unwrap(), Some(10));
+}
+
+#[tokio::test]
+async fn what_uploads_announce_is_kept_free_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path());
+    let free = blobs.free_bytes().await.unwrap().unwrap();
+    let most = free - free / 4;
+    let first = blobs.create(key(1), Some(most)).await.unwrap();
+    assert!(matches!(blobs.create(key(2), Some(most)).await.map(drop), Err(PortError::Full { .. })));
+    assert!(blobs.free_bytes().await.unwrap().unwrap() < most);
+    drop(first);
+    blobs.create(key(2), Some(most)).await.map(drop).unwrap();
+}
+
+#[tokio::test]
+async fn room_is_kept_for_the_metadata() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = DiskOptions { keep_free_bytes: u64::MAX / 2, ..DiskOptions::default() };
+    let blobs = DiskBlobs::open(folder.path(), options).unwrap();
+    assert_eq!(blobs.free_bytes().await.unwrap(), Some(0));
+    assert!(matches!(blobs.create(key(1), None).await.map(drop), Err(PortError::Full { .. })));
+    assert_eq!(files_below(folder.path()), 0);
+}
