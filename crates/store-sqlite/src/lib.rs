@@ -12,5 +12,5 @@ mod row;
 
 pub use auth::AuthDb;
 pub use engine::OpenOptions;
-//pub use files::FilesDb;
+pub use files::FilesDb;
 //pub use jobs::JobsDb;

@@ -1,9 +1,12 @@
 //! What tests share: a contract suite for each port, which every adapter of it runs, and a clock and ids that tests control.
 
+#![allow(clippy::unwrap_used, reason = "everything here is a test, in the crate of another")]
+
+pub mod auth_store;
 pub mod blob_store;
 pub mod clock;
-mod suite;
+pub mod file_store;
 pub mod outbox;
-pub mod auth_store;
+mod suite;
 
 pub use clock::{TestClock, TestIds};

@@ -1,1 +1,50 @@
+//! `files.db`: nodes, versions, rows of blobs, usage.
 
+mod blobs;
+mod list;
+mod names;
+mod node;
+mod path;
+mod purge;
+mod space;
+mod store;
+mod tree;
+mod upload;
+
+use std::path::Path;
+
+use common::PortResult;
+
+use crate::engine::{Engine, OpenOptions, Schema};
+use crate::outbox;
+
+const SCHEMA: Schema = Schema {
+    name: "files",
+    application_id: 0x464d_0002,
+    migrations: &[include_str!("../../migrations/files/001.sql")],
+};
+
+/// The database of file-service: a [`common::files::FileStore`] and its [`common::jobs::Outbox`].
+pub struct FilesDb {
+    engine: Engine,
+}
+
+impl FilesDb {
+    /// Opens or makes the file and brings it up to date. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// `Broken` if the file is another database, damaged, or written by a newer version; `Full` or `Unavailable` as the disk says.
+    pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> PortResult<Self> {
+        Ok(Self { engine: Engine::open(path.as_ref(), &SCHEMA, options)? })
+    }
+
+    /// Finishes what waits and closes the file; later calls are `Unavailable`. Blocks. Dropping does the same.
+    pub fn close(&self) {
+        self.engine.close();
+    }
+}
+
+outbox::impl_outbox!(FilesDb);
+
+#[cfg(test)]
+mod tests;

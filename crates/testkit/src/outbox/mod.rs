@@ -6,21 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::auth::AuthStore;
+use common::files::{Commit, FileStore};
 use common::jobs::{Backoff, NewJob, Outbox, Priority};
 use common::{Clock as _, JobId, Timestamp};
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use crate::auth_store::user;
+use crate::file_store::FilesSubject;
 use crate::{TestClock, TestIds};
 
-type Commit = Box<dyn Fn(Vec<NewJob>) -> BoxFuture<'static, ()> + Send + Sync>;
+type Enter = Box<dyn Fn(Vec<NewJob>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// An empty outbox and a way to commit jobs into it.
 pub struct OutboxSubject {
     /// The outbox.
     pub outbox: Arc<dyn Outbox>,
-    commit: Commit,
+    commit: Enter,
     ids: Arc<TestIds>,
     clock: TestClock,
     _keep: Box<dyn Any + Send + Sync>,
@@ -49,6 +51,24 @@ impl OutboxSubject {
             Box::pin(async move { store.create_user(&user, &jobs).await.expect("the address is free") })
         };
         Self::new(outbox, ids, commit, keep)
+    }
+
+    /// The outbox of a file store: jobs enter with uploads.
+    pub async fn of_files<S: FileStore + Outbox + 'static>(
+        store: Arc<S>,
+        keep: impl Any + Send + Sync,
+    ) -> Self {
+        let files = Arc::new(FilesSubject::new(Arc::<S>::clone(&store), keep).await);
+        let ids = Arc::clone(&files.ids);
+        let commit = move |jobs: Vec<NewJob>| -> BoxFuture<'static, ()> {
+            let files = Arc::clone(&files);
+            Box::pin(async move {
+                let name = files.ids.next::<JobId>().to_string();
+                let commit = Commit { jobs, ..files.upload(files.root(), &name, 1) };
+                files.commit(&commit).await.map(drop).expect("the name is free");
+            })
+        };
+        Self::new(store, ids, commit, ())
     }
 
     fn now(&self) -> Timestamp {

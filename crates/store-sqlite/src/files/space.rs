@@ -1,0 +1,183 @@
+//! Spaces, their usage and reservations.
+
+use common::files::{Kind, NodeError, NodeName, Space, Usage};
+use common::{FileId, ReservationId, SpaceId, Timestamp, UserId};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::node::{self, NewNode};
+use crate::engine::{Tx, TxResult};
+use crate::row::{RowExt as _, int};
+
+const COLUMNS: &str =
+    "id, owner, root, tree_version, used_bytes, reserved_bytes, quota_bytes, node_count, trash_count";
+
+fn space(row: &Row<'_>) -> rusqlite::Result<Space> {
+    Ok(Space {
+        id: row.id(0)?,
+        owner: row.id(1)?,
+        root: row.id(2)?,
+        tree_version: row.count(3)?,
+        usage: Usage {
+            used_bytes: row.count(4)?,
+            reserved_bytes: row.count(5)?,
+            quota_bytes: if row.get::<_, Option<i64>>(6)?.is_some() { Some(row.count(6)?) } else { None },
+            node_count: row.count(7)?,
+            trash_count: row.count(8)?,
+        },
+    })
+}
+
+pub(super) fn find(connection: &Connection, id: SpaceId) -> rusqlite::Result<Option<Space>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM spaces WHERE id = ?1"))?
+        .query_row([id.bytes()], space)
+        .optional()
+}
+
+pub(super) fn find_by_owner(connection: &Connection, owner: UserId) -> rusqlite::Result<Option<Space>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM spaces WHERE owner = ?1"))?
+        .query_row([owner.bytes()], space)
+        .optional()
+}
+
+pub(super) fn ensure(
+    tx: &Tx<'_>,
+    owner: UserId,
+    (id, root): (SpaceId, FileId),
+    at: Timestamp,
+) -> rusqlite::Result<Space> {
+    if let Some(space) = find_by_owner(tx, owner)? {
+        return Ok(space);
+    }
+    tx.prepare_cached("INSERT INTO spaces (id, owner, root) VALUES (?1, ?2, ?3)")?.execute((
+        id.bytes(),
+        owner.bytes(),
+        root.bytes(),
+    ))?;
+    let new = NewNode {
+        id: root,
+        space: id,
+        owner,
+        parent: None,
+        name: &NodeName::root(),
+        kind: Kind::Folder,
+        at,
+        public_by: None,
+        classic_name: None,
+        classic_type: None,
+    };
+    node::insert(tx, &new)?;
+    Ok(Space { id, owner, root, tree_version: 1, usage: Usage::default() })
+}
+
+/// What a commit changes in a space's row.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Change {
+    pub(super) used_bytes: i64,
+    pub(super) nodes: i64,
+    pub(super) trash: i64,
+}
+
+/// Applies a change to a space, and to the count of all nodes.
+pub(super) fn apply(tx: &Tx<'_>, id: SpaceId, change: Change) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "UPDATE spaces SET used_bytes = used_bytes + ?2, node_count = node_count + ?3, trash_count = trash_count + ?4
+         WHERE id = ?1",
+    )?
+    .execute((id.bytes(), change.used_bytes, change.nodes, change.trash))?;
+    if change.nodes != 0 {
+        tx.prepare_cached("UPDATE counters SET value = value + ?1 WHERE name = 'nodes'")?
+            .execute([change.nodes])?;
+    }
+    Ok(())
+}
+
+/// Notes that something lies at this depth.
+pub(super) fn deepen(tx: &Tx<'_>, id: SpaceId, depth: usize) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE spaces SET depth_bound = ?2 WHERE id = ?1 AND depth_bound < ?2")?
+        .execute((id.bytes(), i64::try_from(depth).unwrap_or(i64::MAX)))
+        .map(drop)
+}
+
+/// How deep anything lies at most.
+pub(super) fn depth_bound(tx: &Tx<'_>, id: SpaceId) -> rusqlite::Result<usize> {
+    tx.prepare_cached("SELECT depth_bound FROM spaces WHERE id = ?1")?
+        .query_row([id.bytes()], |row| row.count(0))
+        .map(|bound| usize::try_from(bound).unwrap_or(usize::MAX))
+}
+
+fn usage(tx: &Tx<'_>, id: SpaceId) -> TxResult<Usage, NodeError> {
+    Ok(find(tx, id)?.ok_or(NodeError::NotFound)?.usage)
+}
+
+fn fits(usage: Usage, more_bytes: u64) -> bool {
+    usage.quota_bytes.is_none_or(|quota| {
+        usage.used_bytes.saturating_add(usage.reserved_bytes).saturating_add(more_bytes) <= quota
+    })
+}
+
+pub(super) fn reserve(
+    tx: &Tx<'_>,
+    space: SpaceId,
+    id: ReservationId,
+    bytes: u64,
+    expires_at: Timestamp,
+) -> TxResult<(), NodeError> {
+    let held = take_back(tx, id)?.unwrap_or(0);
+    // giving some back is always possible, even under a quota that was lowered
+    if bytes > held && !fits(usage(tx, space)?, bytes) {
+        return Err(NodeError::OverQuota.into());
+    }
+    tx.prepare_cached("INSERT INTO reservations (id, space, bytes, expires_at) VALUES (?1, ?2, ?3, ?4)")?
+        .execute((id.bytes(), space.bytes(), int(bytes), expires_at.millis()))?;
+    let changed = tx
+        .prepare_cached("UPDATE spaces SET reserved_bytes = reserved_bytes + ?2 WHERE id = ?1")?
+        .execute((space.bytes(), int(bytes)))?;
+    if changed == 0 { Err(NodeError::NotFound.into()) } else { Ok(()) }
+}
+
+/// Removes a reservation; how many bytes it held.
+pub(super) fn take_back(tx: &Tx<'_>, id: ReservationId) -> rusqlite::Result<Option<u64>> {
+    let held = tx
+        .prepare_cached("DELETE FROM reservations WHERE id = ?1 RETURNING space, bytes")?
+        .query_row([id.bytes()], |row| Ok((row.id::<SpaceId>(0)?, row.count(1)?)))
+        .optional()?;
+    let Some((space, bytes)) = held else { return Ok(None) };
+    tx.prepare_cached("UPDATE spaces SET reserved_bytes = reserved_bytes - ?2 WHERE id = ?1")?
+        .execute((space.bytes(), int(bytes)))?;
+    Ok(Some(bytes))
+}
+
+/// Reservations that expired are given back in commits of at most so many.
+const SWEEP: u32 = 500;
+
+pub(super) fn sweep(tx: &Tx<'_>, now: Timestamp) -> rusqlite::Result<u32> {
+    let expired: Vec<ReservationId> = tx
+        .prepare_cached("SELECT id FROM reservations WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2")?
+        .query_map((now.millis(), SWEEP), |row| row.id(0))?
+        .collect::<Result<_, _>>()?;
+    let mut swept = 0;
+    for id in expired {
+        take_back(tx, id)?;
+        swept += 1;
+    }
+    Ok(swept)
+}
+
+/// Makes room for `bytes` that a commit brings: settles its reservation, or checks the quota where that does not cover them.
+pub(super) fn charge(
+    tx: &Tx<'_>,
+    space: SpaceId,
+    bytes: u64,
+    reservation: Option<ReservationId>,
+) -> TxResult<(), NodeError> {
+    let held = match reservation {
+        Some(id) => take_back(tx, id)?.unwrap_or(0),
+        None => 0,
+    };
+    if bytes > held && !fits(usage(tx, space)?, bytes) {
+        return Err(NodeError::OverQuota.into());
+    }
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! Changes of the tree: folders, places, trash, tombstones.
+
+use common::files::{Kind, MAX_DEPTH, NewFolder, Node, NodeError, NodeName, NodePath, sort_key};
+use common::jobs::NewJob;
+use common::{FileId, Timestamp, UserId};
+
+use super::node::{self, NewNode};
+use super::space::{self, Change};
+use super::{names, path};
+use crate::engine::{Tx, TxResult};
+use crate::outbox;
+
+pub(super) fn create_folder(tx: &Tx<'_>, folder: &NewFolder) -> TxResult<Node, NodeError> {
+    let parent = path::parent(tx, folder.parent)?;
+    let name = names::free(tx, folder.parent, &folder.name, folder.rename_if_taken)?;
+    let space = parent.node.space;
+    let new = NewNode {
+        id: folder.id,
+        space,
+        owner: parent.node.owner,
+        parent: Some(folder.parent),
+        name: &name,
+        kind: Kind::Folder,
+        at: folder.at,
+        public_by: folder.public.then_some(folder.by),
+        classic_name: (folder.classic_type.is_some() && name != folder.name).then_some(folder.name.as_str()),
+        classic_type: folder.classic_type,
+    };
+    node::insert(tx, &new)?;
+    node::count_child(tx, folder.parent, Kind::Folder, 1)?;
+    space::apply(tx, space, Change { nodes: 1, ..Change::default() })?;
+    space::deepen(tx, space, parent.depth() + 1)?;
+    Ok(node::get(tx, folder.id)?)
+}
+
+fn check_revision(node: &Node, seen: Option<u64>) -> TxResult<(), NodeError> {
+    if seen.is_some_and(|seen| seen != node.revision) { Err(NodeError::Changed.into()) } else { Ok(()) }
+}
+
+/// Not a root, of which `error` tells.
+fn folder_of(node: &Node) -> TxResult<FileId, NodeError> {
+    node.parent.ok_or_else(|| NodeError::Root.into())
+}
+
+pub(super) fn relocate(
+    tx: &Tx<'_>,
+    id: FileId,
+    revision: Option<u64>,
+    name: &NodeName,
+    target: FileId,
+    at: Timestamp,
+) -> TxResult<Node, NodeError> {
+    let path = path::live(tx, id)?;
+    let node = &path.node;
+    let source = folder_of(node)?;
+    check_revision(node, revision)?;
+    if source == target && node.name == *name {
+        return Ok(path.node);
+    }
+    if source != target {
+        check_move(tx, &path, target)?;
+    }
+    if let Some(existing) = names::holder(tx, target, name)? {
+        return Err(NodeError::NameTaken { existing }.into());
+    }
+    tx.prepare_cached(
+        "UPDATE nodes SET parent = ?2, name = ?3, sort_key = ?4, classic_name = NULL, modified_at = ?5, revision = revision + 1
+         WHERE id = ?1",
+    )?
+    .execute((id.bytes(), target.bytes(), name.as_str(), sort_key(name.as_str()), at.millis()))?;
+    if source != target {
+        node::count_child(tx, source, node.kind, -1)?;
+        node::count_child(tx, target, node.kind, 1)?;
+        if node.kind == Kind::Folder {
+            count_move(tx, node)?;
+        }
+    }
+    Ok(node::get(tx, id)?)
+}
+
+/// Whether a node can come to lie in the folder `target`.
+fn check_move(tx: &Tx<'_>, path: &NodePath, target: FileId) -> TxResult<(), NodeError> {
+    let node = &path.node;
+    let target = match path::find(tx, target)? {
+        // a folder of another space is none that this one can go into
+        Some(target) if !target.in_trash() && target.node.space == node.space => target,
+        _ => return Err(NodeError::ParentGone.into()),
+    };
+    if target.node.kind != Kind::Folder {
+        return Err(NodeError::ParentNotFolder.into());
+    }
+    if target.node.id == node.id || target.ancestors.iter().any(|crumb| crumb.id == node.id) {
+        return Err(NodeError::Cycle.into());
+    }
+    let depth = target.depth() + 1;
+    if depth > MAX_DEPTH {
+        return Err(NodeError::TooDeep.into());
+    }
+    let deeper_by = depth.saturating_sub(path.depth());
+    if node.kind == Kind::Folder && deeper_by > 0 {
+        let bound = space::depth_bound(tx, node.space)? + deeper_by;
+        if bound > MAX_DEPTH && path::is_higher_than(tx, node.id, MAX_DEPTH - depth)? {
+            return Err(NodeError::TooDeep.into());
+        }
+        space::deepen(tx, node.space, bound.min(MAX_DEPTH))?;
+    }
+    Ok(space::deepen(tx, node.space, depth)?)
+}
+
+fn count_move(tx: &Tx<'_>, node: &Node) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE spaces SET tree_version = tree_version + 1 WHERE id = ?1")?
+        .execute([node.space.bytes()])
+        .map(drop)
+}
+
+pub(super) fn set_public(
+    tx: &Tx<'_>,
+    id: FileId,
+    public: Option<(UserId, Timestamp)>,
+) -> TxResult<Node, NodeError> {
+    let node = path::live(tx, id)?.node;
+    if node.public.is_some() == public.is_some() {
+        return Ok(node);
+    }
+    tx.prepare_cached(
+        "UPDATE nodes SET public_since = ?2, public_by = ?3, revision = revision + 1 WHERE id = ?1",
+    )?
+    .execute((
+        id.bytes(),
+        public.map(|(_, at)| at.millis()),
+        public.as_ref().map(|(by, _)| by.bytes()),
+    ))?;
+    Ok(node::get(tx, id)?)
+}
+
+pub(super) fn trash(
+    tx: &Tx<'_>,
+    id: FileId,
+    revision: Option<u64>,
+    by: UserId,
+    at: Timestamp,
+) -> TxResult<Node, NodeError> {
+    let node = path::live(tx, id)?.node;
+    let parent = folder_of(&node)?;
+    check_revision(&node, revision)?;
+    tx.prepare_cached(
+        "UPDATE nodes SET live = 0, trashed_at = ?2, trashed_by = ?3, revision = revision + 1 WHERE id = ?1",
+    )?
+    .execute((id.bytes(), at.millis(), by.bytes()))?;
+    node::count_child(tx, parent, node.kind, -1)?;
+    space::apply(tx, node.space, Change { trash: 1, ..Change::default() })?;
+    Ok(node::get(tx, id)?)
+}
+
+pub(super) fn restore(tx: &Tx<'_>, id: FileId, at: Timestamp) -> TxResult<Node, NodeError> {
+    let path = path::find(tx, id)?.ok_or(NodeError::NotFound)?;
+    let node = &path.node;
+    let (Some(source), Some(root), Some(_)) = (node.parent, path.ancestors.first(), node.trashed) else {
+        return Err(NodeError::NotTrashed.into());
+    };
+    // the way up was checked when it was moved or made, what was trashed counted in: the old place is never too deep, the root even less
+    let target = if path.ancestors.iter().any(|crumb| crumb.trashed) { root.id } else { source };
+    let name = names::free(tx, target, &node.name, true)?;
+    let modified_at = if target == source && name == node.name { node.modified_at } else { at };
+    tx.prepare_cached(
+        "UPDATE nodes SET live = 1, trashed_at = NULL, trashed_by = NULL, parent = ?2, name = ?3, sort_key = ?4, modified_at = ?5,
+                          revision = revision + 1
+         WHERE id = ?1",
+    )?
+    .execute((id.bytes(), target.bytes(), name.as_str(), sort_key(name.as_str()), modified_at.millis()))?;
+    node::count_child(tx, target, node.kind, 1)?;
+    space::apply(tx, node.space, Change { trash: -1, ..Change::default() })?;
+    if target != source && node.kind == Kind::Folder {
+        count_move(tx, node)?;
+    }
+    Ok(node::get(tx, id)?)
+}
+
+pub(super) fn delete(
+    tx: &Tx<'_>,
+    id: FileId,
+    revision: Option<u64>,
+    at: Timestamp,
+    jobs: &[NewJob],
+) -> TxResult<(), NodeError> {
+    let node = path::find(tx, id)?.ok_or(NodeError::NotFound)?.node;
+    let parent = folder_of(&node)?;
+    check_revision(&node, revision)?;
+    tx.prepare_cached("UPDATE nodes SET live = 0, deleted_at = ?2, revision = revision + 1 WHERE id = ?1")?
+        .execute((id.bytes(), at.millis()))?;
+    let was_trashed = node.trashed.is_some();
+    if !was_trashed {
+        node::count_child(tx, parent, node.kind, -1)?;
+    }
+    space::apply(tx, node.space, Change { used_bytes: 0, nodes: -1, trash: -i64::from(was_trashed) })?;
+    Ok(outbox::push(tx, jobs)?)
+}

@@ -1,0 +1,146 @@
+//! The commit that ends an upload.
+
+use common::files::{ClassicType, Commit, CommitTarget, Committed, Kind, NewContent, NodeError, NodeName};
+use common::{BlobKey, FileId, Timestamp, UserId};
+use rusqlite::OptionalExtension as _;
+
+use super::node::{self, NewNode};
+use super::space::{self, Change};
+use super::{blobs, names, path};
+use crate::engine::{Tx, TxResult};
+use crate::outbox;
+use crate::row::{RowExt as _, int};
+
+pub(super) fn commit(tx: &Tx<'_>, commit: &Commit) -> TxResult<Committed, NodeError> {
+    let (id, created) = match &commit.target {
+        CommitTarget::New { id, parent, name, rename_if_taken, classic_type, public } => {
+            let file = NewFile {
+                id: *id,
+                parent: *parent,
+                name,
+                rename_if_taken: *rename_if_taken,
+                classic_type: *classic_type,
+                public: *public,
+            };
+            create(tx, commit, &file)?;
+            (*id, true)
+        }
+        CommitTarget::Existing { id, revision, keep_versions } => {
+            replace(tx, commit, *id, *revision, *keep_versions)?;
+            (*id, false)
+        }
+    };
+    outbox::push(tx, &commit.jobs)?;
+    Ok(Committed { node: node::get(tx, id)?, created })
+}
+
+/// [`CommitTarget::New`].
+struct NewFile<'a> {
+    id: FileId,
+    parent: FileId,
+    name: &'a NodeName,
+    rename_if_taken: bool,
+    classic_type: Option<ClassicType>,
+    public: bool,
+}
+
+fn create(tx: &Tx<'_>, commit: &Commit, file: &NewFile<'_>) -> TxResult<(), NodeError> {
+    let parent = path::parent(tx, file.parent)?;
+    let name = names::free(tx, file.parent, file.name, file.rename_if_taken)?;
+    let space = parent.node.space;
+    let size = commit.content.blob.size;
+    space::charge(tx, space, size, commit.reservation)?;
+    let new = NewNode {
+        id: file.id,
+        space,
+        owner: parent.node.owner,
+        parent: Some(file.parent),
+        name: &name,
+        kind: Kind::File,
+        at: commit.at,
+        public_by: file.public.then_some(commit.by),
+        classic_name: (file.classic_type.is_some() && name != *file.name).then_some(file.name.as_str()),
+        classic_type: file.classic_type,
+    };
+    node::insert(tx, &new)?;
+    blobs::insert(tx, &commit.content.blob, commit.content.thumbnails)?;
+    set_content(tx, file.id, 1, &commit.content, commit.by, commit.at)?;
+    node::count_child(tx, file.parent, Kind::File, 1)?;
+    space::apply(tx, space, Change { used_bytes: int(size), nodes: 1, trash: 0 })?;
+    Ok(space::deepen(tx, space, parent.depth() + 1)?)
+}
+
+fn replace(
+    tx: &Tx<'_>,
+    commit: &Commit,
+    id: FileId,
+    revision: Option<u64>,
+    keep_versions: u32,
+) -> TxResult<(), NodeError> {
+    let node = path::live(tx, id)?.node;
+    let Some(old) = &node.content else { return Err(NodeError::NotAFile.into()) };
+    if revision.is_some_and(|seen| seen != node.revision) {
+        return Err(NodeError::Changed.into());
+    }
+    tx.prepare_cached(
+        "INSERT INTO versions (node, version, blob, size, mime, modified_at, at, by)
+         SELECT id, version, blob, size, mime, content_modified_at, content_at, content_by FROM nodes WHERE id = ?1",
+    )?
+    .execute([id.bytes()])?;
+    let freed = give_up_versions(tx, id, keep_versions, commit.at)?;
+    space::apply(tx, node.space, Change { used_bytes: -int(freed), ..Change::default() })?;
+    let size = commit.content.blob.size;
+    space::charge(tx, node.space, size, commit.reservation)?;
+    space::apply(tx, node.space, Change { used_bytes: int(size), ..Change::default() })?;
+    blobs::insert(tx, &commit.content.blob, commit.content.thumbnails)?;
+    set_content(tx, id, old.version + 1, &commit.content, commit.by, commit.at)?;
+    tx.prepare_cached("UPDATE nodes SET revision = revision + 1, modified_at = ?2 WHERE id = ?1")?
+        .execute((id.bytes(), commit.at.millis()))?;
+    Ok(())
+}
+
+fn set_content(
+    tx: &Tx<'_>,
+    id: FileId,
+    version: u32,
+    content: &NewContent,
+    by: UserId,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "UPDATE nodes SET version = ?2, blob = ?3, size = ?4, mime = ?5, content_modified_at = ?6, content_at = ?7, content_by = ?8
+         WHERE id = ?1",
+    )?
+    .execute((
+        id.bytes(),
+        version,
+        content.blob.key.bytes(),
+        int(content.blob.size),
+        &content.mime,
+        content.modified_at.millis(),
+        at.millis(),
+        by.bytes(),
+    ))
+    .map(drop)
+}
+
+/// Gives up all but the newest `keep` old versions of a file; how many bytes they had.
+pub(super) fn give_up_versions(tx: &Tx<'_>, node: FileId, keep: u32, at: Timestamp) -> rusqlite::Result<u64> {
+    let newest_given_up = tx
+        .prepare_cached(
+            "SELECT version FROM versions WHERE node = ?1 ORDER BY version DESC LIMIT 1 OFFSET ?2",
+        )?
+        .query_row((node.bytes(), keep), |row| row.get::<_, u32>(0))
+        .optional()?;
+    let Some(newest_given_up) = newest_given_up else { return Ok(0) };
+    let given_up: Vec<(BlobKey, u64)> = tx
+        .prepare_cached("DELETE FROM versions WHERE node = ?1 AND version <= ?2 RETURNING blob, size")?
+        .query_map((node.bytes(), newest_given_up), |row| Ok((row.id(0)?, row.count(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut freed = 0;
+    for (blob, size) in given_up {
+        blobs::give_back(tx, blob, at)?;
+        freed += size;
+    }
+    Ok(freed)
+}

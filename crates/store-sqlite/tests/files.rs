@@ -1,0 +1,31 @@
+//! The contract of the file store, over SQLite.
+
+use std::sync::Arc;
+
+use store_sqlite::{FilesDb, OpenOptions};
+use testkit::file_store::FilesSubject;
+use testkit::outbox::OutboxSubject;
+
+fn open() -> (Arc<FilesDb>, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let db = FilesDb::open(folder.path().join("files.db"), &OpenOptions::default()).unwrap();
+    (Arc::new(db), folder)
+}
+
+async fn subject() -> FilesSubject {
+    let (db, folder) = open();
+    FilesSubject::new(db, folder).await
+}
+
+testkit::file_store_suite!(subject);
+
+mod outbox {
+    use super::*;
+
+    async fn subject() -> OutboxSubject {
+        let (db, folder) = open();
+        OutboxSubject::of_files(db, folder).await
+    }
+
+    testkit::outbox_suite!(subject);
+}

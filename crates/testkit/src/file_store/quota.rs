@@ -1,0 +1,125 @@
+use std::time::Duration;
+
+use common::ReservationId;
+use common::files::{Commit, NodeError};
+
+use super::FilesSubject;
+
+async fn set_quota(subject: &FilesSubject, bytes: Option<u64>) {
+    subject.store.set_quota(subject.space.id, bytes).await.unwrap();
+}
+
+pub async fn a_quota_holds_for_uploads_without_reservation(subject: &FilesSubject) {
+    set_quota(subject, Some(10)).await;
+    let file = subject.file(subject.root(), "a", 6).await;
+    let over = subject.commit(&subject.upload(subject.root(), "b", 5)).await;
+    assert!(matches!(over, Err(NodeError::OverQuota)), "{over:?}");
+    subject.file(subject.root(), "b", 4).await;
+    subject.file(subject.root(), "empty", 0).await;
+    let over = subject.commit(&subject.update(file.id, 1, 5)).await;
+    assert!(matches!(over, Err(NodeError::OverQuota)), "old versions count: {over:?}");
+    // what the commit itself gives up makes room for it
+    subject.commit(&subject.update(file.id, 6, 0)).await.unwrap();
+    let usage = subject.usage().await;
+    assert_eq!((usage.used_bytes, usage.quota_bytes), (10, Some(10)));
+    set_quota(subject, None).await;
+    subject.file(subject.root(), "c", 100).await;
+    assert_eq!(subject.usage().await.quota_bytes, None);
+}
+
+pub async fn a_reservation_is_changed_settled_and_released(subject: &FilesSubject) {
+    set_quota(subject, Some(100)).await;
+    let (space, until) = (subject.space.id, subject.now() + Duration::from_secs(3600));
+    let id: ReservationId = subject.ids.next();
+    let reserved = async || subject.usage().await.reserved_bytes;
+    subject.store.reserve(space, id, 60, until).await.unwrap();
+    assert_eq!(reserved().await, 60);
+    let over = subject.store.reserve(space, subject.ids.next(), 41, until).await;
+    assert!(matches!(over, Err(NodeError::OverQuota)), "{over:?}");
+    let over = subject.store.reserve(space, id, 101, until).await;
+    assert!(matches!(over, Err(NodeError::OverQuota)), "{over:?}");
+    assert_eq!(reserved().await, 60, "a refused change changes nothing");
+    subject.store.reserve(space, id, 90, until).await.unwrap();
+    subject.store.reserve(space, id, 70, until).await.unwrap();
+    assert_eq!(reserved().await, 70);
+    let over = subject.commit(&subject.upload(subject.root(), "other", 31)).await;
+    assert!(matches!(over, Err(NodeError::OverQuota)), "reserved bytes are nobody else's: {over:?}");
+
+    let settled = Commit { reservation: Some(id), ..subject.upload(subject.root(), "a", 65) };
+    subject.commit(&settled).await.unwrap();
+    let usage = subject.usage().await;
+    assert_eq!((usage.used_bytes, usage.reserved_bytes), (65, 0));
+
+    let second: ReservationId = subject.ids.next();
+    subject.store.reserve(space, second, 10, until).await.unwrap();
+    let taken = Commit { reservation: Some(second), ..subject.upload(subject.root(), "a", 10) };
+    subject.commit(&taken).await.unwrap_err();
+    assert_eq!(reserved().await, 10, "a failed commit settles nothing");
+    subject.store.release(second).await.unwrap();
+    subject.store.release(second).await.unwrap();
+    subject.store.release(id).await.unwrap();
+    assert_eq!(reserved().await, 0);
+    let unknown = subject.store.reserve(subject.ids.next(), subject.ids.next(), 1, until).await;
+    assert!(matches!(unknown, Err(NodeError::NotFound)), "{unknown:?}");
+}
+
+pub async fn expired_reservations_are_swept(subject: &FilesSubject) {
+    set_quota(subject, Some(100)).await;
+    let space = subject.space.id;
+    let ids: Vec<ReservationId> = (0..4).map(|_| subject.ids.next()).collect();
+    for (n, id) in (1..).zip(&ids) {
+        subject.store.reserve(space, *id, 10, subject.now() + Duration::from_secs(n)).await.unwrap();
+    }
+    subject.clock.advance(Duration::from_secs(3));
+    assert_eq!(subject.store.sweep_reservations(subject.now()).await.unwrap(), 2);
+    assert_eq!(subject.store.sweep_reservations(subject.now()).await.unwrap(), 0);
+    assert_eq!(subject.usage().await.reserved_bytes, 20);
+    // a commit whose reservation was swept is checked like any other
+    set_quota(subject, Some(25)).await;
+    let swept = |size| Commit { reservation: Some(ids[0]), ..subject.upload(subject.root(), "a", size) };
+    let over = subject.commit(&swept(6)).await;
+    assert!(matches!(over, Err(NodeError::OverQuota)), "{over:?}");
+    subject.commit(&swept(5)).await.unwrap();
+}
+
+pub async fn of_fifty_uploads_ten_fit(subject: &FilesSubject) {
+    set_quota(subject, Some(100)).await;
+    let uploads = (0..50).map(|n| {
+        let commit = subject.upload(subject.root(), &format!("file {n}"), 10);
+        async move { subject.commit(&commit).await }
+    });
+    let results = futures_util::future::join_all(uploads).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 10);
+    assert!(results.iter().all(|result| matches!(result, Ok(_) | Err(NodeError::OverQuota))));
+    let usage = subject.usage().await;
+    assert_eq!((usage.used_bytes, usage.node_count), (100, 10));
+    assert_eq!(subject.names(subject.root()).await.len(), 10);
+}
+
+pub async fn of_fifty_reservations_ten_fit(subject: &FilesSubject) {
+    set_quota(subject, Some(105)).await;
+    let until = subject.now() + Duration::from_secs(3600);
+    let tries = (0..50)
+        .map(|_| async move { subject.store.reserve(subject.space.id, subject.ids.next(), 10, until).await });
+    let results = futures_util::future::join_all(tries).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 10);
+    assert_eq!(subject.usage().await.reserved_bytes, 100);
+}
+
+pub async fn a_lowered_quota_touches_nothing_stored(subject: &FilesSubject) {
+    set_quota(subject, Some(100)).await;
+    subject.file(subject.root(), "a", 50).await;
+    let id: ReservationId = subject.ids.next();
+    let until = subject.now() + Duration::from_secs(3600);
+    subject.store.reserve(subject.space.id, id, 20, until).await.unwrap();
+    set_quota(subject, Some(10)).await;
+    let usage = subject.usage().await;
+    assert_eq!((usage.used_bytes, usage.reserved_bytes, usage.quota_bytes), (50, 20, Some(10)));
+    let over = subject.commit(&subject.upload(subject.root(), "b", 1)).await;
+    assert!(matches!(over, Err(NodeError::OverQuota)), "{over:?}");
+    // what was promised before stays promised
+    subject.store.reserve(subject.space.id, id, 15, until).await.unwrap();
+    let promised = Commit { reservation: Some(id), ..subject.upload(subject.root(), "c", 15) };
+    subject.commit(&promised).await.unwrap();
+    assert_eq!(subject.usage().await.used_bytes, 65);
+}
