@@ -1,0 +1,105 @@
+//! Making accounts, and what stays the same whoever asks for it.
+
+use std::sync::Arc;
+
+use common::auth::{Address, AuthStore, CreateUserError, Password, Role, User};
+use common::jobs::NewJob;
+use common::{Clock, IdGen, PortError, UserId};
+
+use super::hashing::{HashError, PasswordHasher};
+
+/// Makes accounts. The administrator's command uses it too, without the rest of the service.
+#[derive(Clone)]
+pub struct Accounts {
+    pub(crate) store: Arc<dyn AuthStore>,
+    pub(crate) hasher: PasswordHasher,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdGen>,
+}
+
+/// Why an account was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateAccountError {
+    /// The address has an account.
+    #[error("the address is taken")]
+    AddressTaken,
+    /// A first administrator was asked for, and there is one.
+    #[error("there is an administrator already")]
+    AlreadySetUp,
+    /// The password could not be hashed now.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The store could not say.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl From<CreateUserError> for CreateAccountError {
+    fn from(error: CreateUserError) -> Self {
+        match error {
+            CreateUserError::AddressTaken => Self::AddressTaken,
+            CreateUserError::AlreadySetUp => Self::AlreadySetUp,
+            CreateUserError::Port(error) => Self::Port(error),
+        }
+    }
+}
+
+impl Accounts {
+    /// An account maker over these ports.
+    pub fn new(
+        store: Arc<dyn AuthStore>,
+        hasher: PasswordHasher,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGen>,
+    ) -> Self {
+        Self { store, hasher, clock, ids }
+    }
+
+    /// Makes an ordinary account, with the jobs that it causes.
+    pub(crate) async fn create(
+        &self,
+        address: Address,
+        password: &Password,
+        jobs: impl FnOnce(&User) -> Vec<NewJob>,
+    ) -> Result<User, CreateAccountError> {
+        // spares the hash in the usual case; the store decides
+        if self.store.find_user_by_address(&address.key()).await?.is_some() {
+            return Err(CreateAccountError::AddressTaken);
+        }
+        let user = self.new_user(address, password, Role::User, false).await?;
+        self.store.create_user(&user, &jobs(&user)).await?;
+        Ok(user)
+    }
+
+    /// Makes the first administrator.
+    pub(crate) async fn create_first_admin(
+        &self,
+        address: Address,
+        password: &Password,
+    ) -> Result<User, CreateAccountError> {
+        if self.store.has_admin().await? {
+            return Err(CreateAccountError::AlreadySetUp);
+        }
+        let user = self.new_user(address, password, Role::Admin, true).await?;
+        self.store.create_first_admin(&user, &[]).await?;
+        Ok(user)
+    }
+
+    async fn new_user(
+        &self,
+        address: Address,
+        password: &Password,
+        role: Role,
+        bootstrap: bool,
+    ) -> Result<User, HashError> {
+        Ok(User {
+            id: UserId(self.ids.object_id()),
+            address,
+            password_hash: self.hasher.hash(password).await?,
+            role,
+            disabled: false,
+            bootstrap,
+            created_at: self.clock.now(),
+        })
+    }
+}

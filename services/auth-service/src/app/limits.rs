@@ -1,0 +1,230 @@
+//! How often somebody may try: sign-ins, sign-ups, set-up codes.
+//!
+//! Failed sign-ins are counted for an account together with the address that they come from, for the account, and for the address.
+//! The first is strict. The second never locks anybody out, since anybody could then lock out anyone: it only makes the first one
+//! stricter, so the owner's next good password still passes, while many addresses get few guesses each. The third stops one address from
+//! trying many accounts.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::auth::{AddressKey, RateDecision, RateLimiter, RateRule};
+use common::{PortResult, Sha256};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// The rules. What the classic suites need: ten failures and sixty sign-ups a minute pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitRules {
+    /// Failed sign-ins of one account from one address.
+    pub login_account: RateRule,
+    /// The same, once [`LimitRules::login_account_total`] is used up.
+    pub login_account_guarded: RateRule,
+    /// Failed sign-ins of one account from anywhere.
+    pub login_account_total: RateRule,
+    /// Failed sign-ins from one address, of any account.
+    pub login_address: RateRule,
+    /// Sign-ups from one address.
+    pub sign_up: RateRule,
+    /// Wrong set-up codes from one address.
+    pub setup: RateRule,
+}
+
+impl Default for LimitRules {
+    fn default() -> Self {
+        let rule = |name, burst, seconds| RateRule { name, burst, refill: Duration::from_secs(seconds) };
+        Self {
+            login_account: rule("login_account", 10, 60),
+            login_account_guarded: rule("login_account_guarded", 3, 300),
+            login_account_total: rule("login_account_total", 50, 60),
+            login_address: rule("login_address", 60, 2),
+            sign_up: rule("sign_up", 60, 1),
+            setup: rule("setup", 10, 60),
+        }
+    }
+}
+
+/// An attempt was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many attempts")]
+pub(crate) struct Limited {
+    /// The rule that refused it.
+    pub(crate) rule: RateRule,
+    /// When the next attempt passes.
+    pub(crate) retry_after: Duration,
+}
+
+/// Why an attempt was not let through.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error(transparent)]
+    Limited(#[from] Limited),
+    #[error(transparent)]
+    Port(#[from] common::PortError),
+}
+
+/// Applies the rules.
+pub(crate) struct Limits {
+    shared: Arc<dyn RateLimiter>,
+    /// Takes over while the shared one cannot be reached.
+    own: Arc<dyn RateLimiter>,
+    rules: LimitRules,
+    lanes: Box<[Semaphore]>,
+}
+
+/// Sign-ins of one account from one address that may be under way at once in this process. Failures are counted when they are known, so a
+/// volley of guesses can exceed the rule by so many, less one.
+const LANE_WIDTH: usize = 4;
+/// Accounts and addresses are spread over so many lanes; two that meet in one only wait for each other.
+const LANES: usize = 256;
+
+/// One attempt to sign in, under way.
+pub(crate) struct Attempt<'a> {
+    limits: &'a Limits,
+    pair: String,
+    account: String,
+    address: String,
+    _lane: SemaphorePermit<'a>,
+}
+
+impl Limits {
+    pub(crate) fn new(shared: Arc<dyn RateLimiter>, own: Arc<dyn RateLimiter>, rules: LimitRules) -> Self {
+        let lanes = (0..LANES).map(|_| Semaphore::new(LANE_WIDTH)).collect();
+        Self { shared, own, rules, lanes }
+    }
+
+    /// Asks whether an attempt to sign in may go on. What came of it is told to the [`Attempt`].
+    pub(crate) async fn begin_sign_in(
+        &self,
+        account: &AddressKey,
+        ip: Option<IpAddr>,
+    ) -> Result<Attempt<'_>, Refused> {
+        let digest = Sha256::of(account.as_str().as_bytes());
+        let address = address_key(ip);
+        // addresses of accounts are not kept in clear where the counters are
+        let account = hex::encode(&digest.0[..16]);
+        let pair = format!("{account}@{address}");
+        let lane = usize::from(Sha256::of(pair.as_bytes()).0[0]) % LANES;
+        let lane = self.lanes[lane].acquire().await.expect("lanes are never closed");
+        self.require(self.rules.login_address, &address).await?;
+        self.require(self.rules.login_account, &pair).await?;
+        match self.require(self.rules.login_account_total, &account).await {
+            Err(Refused::Limited(_)) => self.require(self.rules.login_account_guarded, &pair).await?,
+            other => other?,
+        }
+        Ok(Attempt { limits: self, pair, account, address, _lane: lane })
+    }
+
+    /// Counts a sign-up.
+    pub(crate) async fn count_sign_up(&self, ip: Option<IpAddr>) -> Result<(), Refused> {
+        self.count(self.rules.sign_up, &address_key(ip)).await
+    }
+
+    /// Refuses a set-up code unread when too many were wrong.
+    pub(crate) async fn require_setup(&self, ip: Option<IpAddr>) -> Result<(), Refused> {
+        self.require(self.rules.setup, &address_key(ip)).await
+    }
+
+    /// Counts a wrong set-up code.
+    pub(crate) async fn count_wrong_setup_code(&self, ip: Option<IpAddr>) -> PortResult<()> {
+        match self.count(self.rules.setup, &address_key(ip)).await {
+            Ok(()) | Err(Refused::Limited(_)) => Ok(()),
+            Err(Refused::Port(error)) => Err(error),
+        }
+    }
+
+    async fn require(&self, rule: RateRule, key: &str) -> Result<(), Refused> {
+        let decision = match self.shared.peek(rule, key).await {
+            Ok(decision) => decision,
+            Err(error) => {
+                fell_back(&error);
+                self.own.peek(rule, key).await?
+            }
+        };
+        judge(rule, decision)
+    }
+
+    async fn count(&self, rule: RateRule, key: &str) -> Result<(), Refused> {
+        let decision = match self.shared.hit(rule, key).await {
+            Ok(decision) => decision,
+            Err(error) => {
+                fell_back(&error);
+                self.own.hit(rule, key).await?
+            }
+        };
+        judge(rule, decision)
+    }
+
+    async fn forget(&self, rule: RateRule, key: &str) -> PortResult<()> {
+        if let Err(error) = self.shared.reset(rule, key).await {
+            fell_back(&error);
+        }
+        self.own.reset(rule, key).await
+    }
+}
+
+impl Attempt<'_> {
+    /// The password was wrong, or there is no such account.
+    pub(crate) async fn failed(self) -> PortResult<()> {
+        let rules = &self.limits.rules;
+        let counted = [
+            (rules.login_account, &self.pair),
+            (rules.login_account_guarded, &self.pair),
+            (rules.login_account_total, &self.account),
+            (rules.login_address, &self.address),
+        ];
+        for (rule, key) in counted {
+            if let Err(Refused::Port(error)) = self.limits.count(rule, key).await {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The password was right: what was counted for this account from this address is forgotten.
+    pub(crate) async fn succeeded(self) -> PortResult<()> {
+        self.limits.forget(self.limits.rules.login_account, &self.pair).await?;
+        self.limits.forget(self.limits.rules.login_account_guarded, &self.pair).await
+    }
+}
+
+fn judge(rule: RateRule, decision: RateDecision) -> Result<(), Refused> {
+    match decision {
+        RateDecision::Allowed { .. } => Ok(()),
+        RateDecision::Limited { retry_after } => {
+            metrics::counter!("fm_auth_rate_limited_total", "rule" => rule.name).increment(1);
+            Err(Limited { rule, retry_after }.into())
+        }
+    }
+}
+
+fn fell_back(error: &common::PortError) {
+    metrics::counter!("fm_auth_rate_limit_fallbacks_total").increment(1);
+    tracing::debug!(%error, "limiting attempts in this process alone");
+}
+
+/// One counter for each IPv4 address and each IPv6 /64, the least that one customer gets (RFC 6177).
+fn address_key(ip: Option<IpAddr>) -> String {
+    match ip {
+        Some(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_none() => {
+            let [a, b, c, d, ..] = v6.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::")
+        }
+        Some(ip) => ip.to_canonical().to_string(),
+        None => "local".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_customer_has_one_counter() {
+        let key = |text: &str| address_key(Some(text.parse().unwrap()));
+        assert_eq!(key("2001:db8:1:2:3::4"), key("2001:db8:1:2:ffff::1"));
+        assert_ne!(key("2001:db8:1:2::"), key("2001:db8:1:3::"));
+        assert_eq!(key("::ffff:10.0.0.1"), key("10.0.0.1"));
+        assert_ne!(key("10.0.0.2"), key("10.0.0.1"));
+    }
+}

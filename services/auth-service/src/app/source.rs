@@ -1,0 +1,40 @@
+//! The truth about credentials, for every service.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use common::auth::{AuthStore, CredentialSource, PublicKey, SessionState, UserState};
+use common::{Clock, PortResult, SessionId, UserId};
+
+/// Answers from the store, never from memory: a key or a session that another replica made is known at once.
+pub(crate) struct StoreSource {
+    pub(crate) store: Arc<dyn AuthStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl CredentialSource for StoreSource {
+    async fn public_keys(&self) -> PortResult<Vec<PublicKey>> {
+        let keys = self.store.list_signing_keys(self.clock.now()).await?;
+        Ok(keys.into_iter().map(|key| PublicKey { id: key.id, ed25519: key.public }).collect())
+    }
+
+    async fn resolve(
+        &self,
+        session: SessionId,
+        user: UserId,
+    ) -> PortResult<Option<(SessionState, UserState)>> {
+        let now = self.clock.now();
+        let session = self
+            .store
+            .find_session(session)
+            .await?
+            .filter(|session| session.is_live(now) && session.user == user);
+        let Some(session) = session else { return Ok(None) };
+        let Some(user) = self.store.find_user(user).await?.filter(|user| !user.disabled) else {
+            return Ok(None);
+        };
+        let session = SessionState { user: session.user, kind: session.kind, expires_at: session.expires_at };
+        Ok(Some((session, UserState { role: user.role })))
+    }
+}

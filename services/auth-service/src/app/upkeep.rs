@@ -1,0 +1,65 @@
+//! What has to be done now and then, whoever calls or not.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::PortResult;
+use tokio::time::MissedTickBehavior;
+
+use crate::AuthService;
+
+/// How often ended sessions are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
+/// How long an ended session is kept, for questions about it.
+const KEEP_ENDED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Sessions removed in one commit.
+const SWEEP_BATCH: u32 = 500;
+/// How often the signing keys are read again.
+const KEYS_EVERY: Duration = Duration::from_secs(60);
+
+/// Removes sessions that ended long ago. Safe to repeat and to run in every replica.
+pub(crate) async fn sweep_sessions(service: &AuthService) -> PortResult<u64> {
+    let before = service.accounts.clock.now() - KEEP_ENDED;
+    let mut removed = 0;
+    loop {
+        let batch = service.accounts.store.remove_ended_sessions(before, SWEEP_BATCH).await?;
+        removed += u64::from(batch);
+        if batch < SWEEP_BATCH {
+            break;
+        }
+    }
+    metrics::counter!("fm_auth_sessions_removed_total").increment(removed);
+    Ok(removed)
+}
+
+/// Sweeps until it is dropped.
+pub(crate) async fn keep_sweeping(service: Arc<AuthService>) {
+    every(SWEEP_EVERY, || async {
+        match sweep_sessions(&service).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "ended sessions removed"),
+            Err(error) => tracing::warn!(%error, "ended sessions not removed; trying again later"),
+        }
+    })
+    .await;
+}
+
+/// Keeps the signing keys fresh until it is dropped.
+pub(crate) async fn keep_keys(service: Arc<AuthService>) {
+    every(KEYS_EVERY, || async {
+        if let Err(error) = service.keys.refresh().await {
+            tracing::warn!(%error, "signing keys not refreshed; going on with the one at hand");
+        }
+    })
+    .await;
+}
+
+async fn every<F: Future<Output = ()>>(period: Duration, mut act: impl FnMut() -> F) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        act().await;
+    }
+}

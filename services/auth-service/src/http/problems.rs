@@ -1,0 +1,153 @@
+//! Failures of use cases as answers.
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use common::Code;
+use http_kit::{ClassicError, Problem};
+
+use crate::app::hashing::HashError;
+use crate::app::limits::Limited;
+use crate::app::sessions::RefreshError;
+use crate::app::setup::{AddressFault, InvalidNewCredentials, SetupError};
+use crate::app::sign_in::SignInError;
+use crate::app::sign_up::SignUpError;
+
+/// A failure of a use case in the form of the v1 API.
+pub(crate) fn problem(error: impl Into<Failure>) -> Problem {
+    error.into().0
+}
+
+/// A failure of a use case in the form of the classic API.
+pub(crate) fn classic_error(error: impl Into<Failure>) -> ClassicError {
+    error.into().0.into()
+}
+
+/// What every error of a use case becomes.
+pub(crate) struct Failure(Problem);
+
+impl From<SignInError> for Failure {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Invalid => Self(Code::InvalidCredentials.into()),
+            SignInError::Limited(limited) => limited.into(),
+            SignInError::Hash(error) => error.into(),
+            SignInError::Port(error) => Self(error.into()),
+        }
+    }
+}
+
+impl From<SignUpError> for Failure {
+    fn from(error: SignUpError) -> Self {
+        match error {
+            SignUpError::Closed => Self(Code::RegistrationClosed.into()),
+            SignUpError::AddressTaken => Self(address_taken()),
+            SignUpError::Limited(limited) => limited.into(),
+            SignUpError::Hash(error) => error.into(),
+            SignUpError::Port(error) => Self(error.into()),
+        }
+    }
+}
+
+impl From<SetupError> for Failure {
+    fn from(error: SetupError) -> Self {
+        match error {
+            SetupError::AlreadySetUp => Self(Code::AlreadySetUp.into()),
+            SetupError::WrongCode => Self(Code::InvalidSetupCode.into()),
+            SetupError::AddressTaken => Self(address_taken()),
+            SetupError::Invalid(error) => error.into(),
+            SetupError::Limited(limited) => limited.into(),
+            SetupError::Hash(error) => error.into(),
+            SetupError::Port(error) => Self(error.into()),
+        }
+    }
+}
+
+impl From<RefreshError> for Failure {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Invalid => Self(Code::InvalidCredentials.into()),
+            RefreshError::Port(error) => Self(error.into()),
+        }
+    }
+}
+
+impl From<InvalidNewCredentials> for Failure {
+    fn from(error: InvalidNewCredentials) -> Self {
+        let mut problem = Problem::new(Code::InvalidRequest).detail(capitalised(&error.to_string()));
+        if let Some(fault) = &error.address {
+            let code = match fault {
+                AddressFault::Invalid(common::auth::InvalidAddress::Empty) => "missing",
+                AddressFault::Invalid(common::auth::InvalidAddress::TooLong) => "too_long",
+                AddressFault::Invalid(common::auth::InvalidAddress::Control) | AddressFault::NoMailbox => {
+                    "invalid"
+                }
+            };
+            problem = problem.field("/email", code, capitalised(&fault.to_string()));
+        }
+        if let Some(fault) = &error.password {
+            let code = match fault {
+                common::auth::InvalidPassword::Empty => "missing",
+                common::auth::InvalidPassword::TooShort => "too_short",
+                common::auth::InvalidPassword::TooLong => "too_long",
+                common::auth::InvalidPassword::Nul => "invalid",
+            };
+            problem = problem.field("/password", code, capitalised(&fault.to_string()));
+        }
+        Self(problem)
+    }
+}
+
+impl From<HashError> for Failure {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self(Problem::new(Code::Unavailable).retry_after(HashError::RETRY_AFTER)),
+            HashError::Port(error) => Self(error.into()),
+        }
+    }
+}
+
+impl From<Limited> for Failure {
+    /// With the fields of draft-ietf-httpapi-ratelimit-headers-10.
+    fn from(limited: Limited) -> Self {
+        let Limited { rule, retry_after } = limited;
+        let seconds = |wait: std::time::Duration| wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let window = seconds(rule.refill * rule.burst);
+        let policy = format!("\"{}\";q={};w={window}", rule.name, rule.burst);
+        let state = format!("\"{}\";r=0;t={}", rule.name, seconds(retry_after));
+        let value = |text: String| HeaderValue::from_str(&text).expect("names of rules are plain words");
+        Self(
+            Problem::new(Code::RateLimited)
+                .retry_after(retry_after)
+                .header(HeaderName::from_static("ratelimit-policy"), value(policy))
+                .header(HeaderName::from_static("ratelimit"), value(state)),
+        )
+    }
+}
+
+fn address_taken() -> Problem {
+    Problem::new(Code::AddressTaken).field("/email", "taken", Code::AddressTaken.title())
+}
+
+fn capitalised(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::ResponseError as _;
+    use common::auth::RateRule;
+    use std::time::Duration;
+
+    #[test]
+    fn a_refused_attempt_says_when_to_come_back() {
+        let rule = RateRule { name: "login_account", burst: 10, refill: Duration::from_secs(60) };
+        let limited = Limited { rule, retry_after: Duration::from_millis(1500) };
+        let answer = problem(limited).error_response();
+        let field = |name: &str| answer.headers().get(name).unwrap().to_str().unwrap().to_owned();
+        assert_eq!(answer.status().as_u16(), 429);
+        assert_eq!(field("retry-after"), "2");
+        assert_eq!(field("ratelimit-policy"), "\"login_account\";q=10;w=600");
+        assert_eq!(field("ratelimit"), "\"login_account\";r=0;t=2");
+    }
+}

@@ -1,0 +1,175 @@
+//! `/api/v1` and the key set.
+
+mod auth;
+mod keys;
+mod setup;
+mod users;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use common::Code;
+use common::auth::{Role, SessionKind};
+use http_kit::{ApiResult, CookiePolicy, Problem};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::AuthService;
+use crate::app::Profile;
+use crate::app::sessions::{ACCESS_LIFETIME, COOKIE_LIFETIME, Issued};
+
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(setup::state)
+        .service(setup::set_up)
+        .service(auth::register)
+        .service(auth::login)
+        .service(auth::refresh)
+        .service(auth::logout)
+        .service(users::me)
+        .service(keys::key_set);
+}
+
+/// What an account may do: `admin` administers the installation.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum RoleWord {
+    User,
+    Admin,
+}
+
+impl From<Role> for RoleWord {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::User => Self::User,
+            Role::Admin => Self::Admin,
+        }
+    }
+}
+
+/// An account, as its owner sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct User {
+    /// 24 hexadecimal digits.
+    id: String,
+    /// As typed at the sign-up.
+    email: String,
+    /// What it may do.
+    #[schema(inline)]
+    role: RoleWord,
+    /// RFC 3339, UTC.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: common::Timestamp,
+}
+
+impl From<Profile> for User {
+    fn from(profile: Profile) -> Self {
+        Self {
+            id: profile.id.to_string(),
+            email: profile.address.as_str().to_owned(),
+            role: profile.role.into(),
+            created_at: profile.created_at,
+        }
+    }
+}
+
+/// What a sign-in gives: tokens, or the user alone where a cookie carries the session.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "session", rename_all = "lowercase", rename_all_fields = "camelCase")]
+pub(crate) enum Login {
+    /// Tokens in the answer.
+    Token {
+        /// Who signed in.
+        user: User,
+        /// For `Authorization: Bearer`, 15 minutes.
+        access_token: String,
+        /// How long the access token is good, in seconds.
+        expires_in: u64,
+        /// For `POST /api/v1/auth/refresh`, once, within 30 days.
+        refresh_token: String,
+    },
+    /// A token in the session cookie.
+    Cookie {
+        /// Who signed in.
+        user: User,
+    },
+}
+
+/// What carries the session.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = SessionKind)]
+pub(crate) enum SessionChoice {
+    /// Access and refresh token in the answer.
+    #[default]
+    Token,
+    /// An `HttpOnly` cookie.
+    Cookie,
+}
+
+impl From<SessionChoice> for SessionKind {
+    fn from(choice: SessionChoice) -> Self {
+        match choice {
+            SessionChoice::Token => Self::Token,
+            SessionChoice::Cookie => Self::Cookie,
+        }
+    }
+}
+
+/// Opens a session and answers with it. Nothing that the request brought with it becomes part of the session.
+async fn signed_in(
+    service: &AuthService,
+    request: &HttpRequest,
+    user: common::auth::User,
+    choice: SessionChoice,
+    answer: HttpResponseBuilder,
+) -> ApiResult<HttpResponse> {
+    let client = super::client(request, &service.settings.trusted_proxies);
+    let issued = crate::app::sessions::open(service, &user, choice.into(), &client).await?;
+    login(request, user, issued, answer)
+}
+
+/// The answer to a sign-in or a refresh.
+fn login(
+    request: &HttpRequest,
+    user: common::auth::User,
+    issued: Issued,
+    mut answer: HttpResponseBuilder,
+) -> ApiResult<HttpResponse> {
+    let user = User::from(Profile::from(user));
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    Ok(match issued {
+        Issued::Token { access, refresh } => answer.json(Login::Token {
+            user,
+            access_token: access,
+            expires_in: ACCESS_LIFETIME.as_secs(),
+            refresh_token: refresh,
+        }),
+        Issued::Cookie { token } | Issued::Classic { token } => {
+            let cookie = cookie_policy(request)?.issue(token, COOKIE_LIFETIME);
+            answer.cookie(cookie).json(Login::Cookie { user })
+        }
+    })
+}
+
+/// Refuses to set a cookie for a foreign page: its visitor would be signed in as somebody else, and upload into a stranger's account.
+/// Programs that are no browsers send neither field.
+fn require_own_page(request: &HttpRequest, choice: SessionChoice) -> ApiResult<()> {
+    let from_browser =
+        request.headers().contains_key("sec-fetch-site") || request.headers().contains_key(header::ORIGIN);
+    match choice {
+        SessionChoice::Cookie if from_browser && !cookie_policy(request)?.is_same_origin(request) => {
+            Err(Code::CrossOrigin.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn cookie_policy(request: &HttpRequest) -> ApiResult<&CookiePolicy> {
+    let policy = request.app_data::<actix_web::web::Data<CookiePolicy>>();
+    policy.map(|policy| &***policy).ok_or_else(|| {
+        tracing::error!("the app has no cookie policy among its data");
+        Problem::new(Code::Internal)
+    })
+}
