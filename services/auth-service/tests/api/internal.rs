@@ -1,0 +1,128 @@
+//! `/internal`.
+
+use std::time::Duration;
+
+use common::auth::SessionKind;
+use common::auth::internal::{PublicKeys, ResolveCredential, ResolvedCredential};
+use common::jobs::internal::{FindUser, FoundUser, UserStats};
+use common::routes::Service;
+use common::{SessionId, UserId};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::{PASSWORD, SETUP_CODE, Server, answer};
+
+fn as_files(server: &Server, request: RequestBuilder) -> RequestBuilder {
+    request.bearer_auth(server.tokens.mint(Service::Files, Service::Auth, server.now()))
+}
+
+/// User and session of a token, by what it says.
+fn ids(token: &str) -> (UserId, SessionId) {
+    use base64::Engine as _;
+    let claims =
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    (claims["sub"].as_str().unwrap().parse().unwrap(), claims["sid"].as_str().unwrap().parse().unwrap())
+}
+
+async fn resolve(server: &Server, session: SessionId, user: UserId) -> Option<ResolvedCredential> {
+    let request = server.post("/internal/credentials/resolve", json!(ResolveCredential { session, user }));
+    serde_json::from_value(answer(as_files(server, request)).await.expect(StatusCode::OK)).unwrap()
+}
+
+#[actix_web::test]
+async fn nobody_comes_in_without_a_service_token() {
+    let server = Server::start().await;
+    let user_token = server.classic_token("bob").await;
+    let other_target = server.tokens.mint(Service::Files, Service::Worker, server.now());
+    let old = server.tokens.mint(Service::Files, Service::Auth, server.now() - Duration::from_secs(120));
+    for (method, path) in [
+        (Method::GET, "/internal/keys"),
+        (Method::POST, "/internal/credentials/resolve"),
+        (Method::GET, "/internal/stats"),
+        (Method::POST, "/internal/users/find"),
+    ] {
+        let request = || server.request(method.clone(), path);
+        answer(request()).await.expect_problem(401, "unauthorized");
+        for token in [&user_token, &other_target, &old, "x"] {
+            answer(request().bearer_auth(token)).await.expect_problem(401, "unauthorized");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn keys_are_told() {
+    let server = Server::start().await;
+    let body = answer(as_files(&server, server.get("/internal/keys"))).await.expect(StatusCode::OK);
+    let told: PublicKeys = serde_json::from_value(body).unwrap();
+    assert_eq!(told.keys, server.service.credential_source().public_keys().await.unwrap());
+    assert_eq!(told.keys.len(), 1);
+}
+
+#[actix_web::test]
+async fn only_what_is_live_resolves() {
+    let server = Server::start().await;
+    let token = server.classic_token("bob").await;
+    let (user, session) = ids(&token);
+    let (ann, _) = ids(&server.classic_token("ann").await);
+    let known = resolve(&server, session, user).await.unwrap();
+    assert_eq!((known.session.user, known.session.kind), (user, SessionKind::Classic));
+    assert_eq!(known.session.expires_at, server.now() + Duration::from_secs(24 * 60 * 60));
+    assert_eq!(resolve(&server, session, ann).await, None);
+    assert_eq!(resolve(&server, SessionId::from_bytes([9; 12]), user).await, None);
+
+    answer(server.get("/disconnect").header("x-token", &token)).await;
+    assert_eq!(resolve(&server, session, user).await, None);
+
+    let (user, session) = ids(&server.token_of("bob").await);
+    assert!(resolve(&server, session, user).await.is_some());
+    server.clock.advance(Duration::from_secs(24 * 60 * 60));
+    assert_eq!(resolve(&server, session, user).await, None);
+}
+
+#[actix_web::test]
+async fn accounts_are_counted_and_found() {
+    let server = Server::start().await;
+    let body = json!({"code": SETUP_CODE, "email": "root@b", "password": PASSWORD});
+    answer(server.post("/api/v1/setup", body)).await.expect(StatusCode::CREATED);
+    let count = || async {
+        let body = answer(as_files(&server, server.get("/internal/stats"))).await.expect(StatusCode::OK);
+        serde_json::from_value::<UserStats>(body).unwrap().users
+    };
+    assert_eq!(count().await, 0);
+    let (id, _) = ids(&server.classic_token("Bob").await);
+    assert_eq!(count().await, 1);
+
+    let find =
+        |id: UserId| answer(as_files(&server, server.post("/internal/users/find", json!(FindUser { id }))));
+    let found: Option<FoundUser> = serde_json::from_value(find(id).await.expect(StatusCode::OK)).unwrap();
+    assert_eq!(found.map(|user| (user.id, user.address)), Some((id, "Bob".to_owned())));
+    assert_eq!(find(UserId::from_bytes([9; 12])).await.expect(StatusCode::OK), Value::Null);
+}
+
+#[actix_web::test]
+async fn malformed_questions_are_400() {
+    let server = Server::start().await;
+    for path in ["/internal/credentials/resolve", "/internal/users/find"] {
+        for body in [json!({}), json!({"session": "x", "user": "x", "id": "x"}), json!([])] {
+            answer(as_files(&server, server.post(path, body))).await.expect_problem(400, "invalid_request");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn ended_sessions_are_removed_some_days_later() {
+    let server = Server::start().await;
+    let (user, ended) = ids(&server.classic_token("bob").await);
+    let (_, live) = ids(&{
+        let body = json!({"email": "bob", "password": PASSWORD});
+        let login = answer(server.post("/api/v1/auth/login", body)).await.expect(StatusCode::OK);
+        login["accessToken"].as_str().unwrap().to_owned()
+    });
+    server.clock.advance(Duration::from_secs(7 * 24 * 60 * 60));
+    assert_eq!(server.service.sweep_sessions().await.unwrap(), 0);
+    server.clock.advance(Duration::from_secs(2 * 24 * 60 * 60));
+    assert_eq!(server.service.sweep_sessions().await.unwrap(), 1);
+    assert_eq!(resolve(&server, ended, user).await, None);
+    assert!(resolve(&server, live, user).await.is_some());
+}

@@ -1,0 +1,110 @@
+//! Signing keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_service::KeysError;
+use common::auth::AuthStore as _;
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::support::{Options, Server, answer, keys};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+async fn key_set(server: &Server) -> Vec<Value> {
+    let answer = answer(server.get("/.well-known/jwks.json")).await;
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=60"));
+    answer.expect(StatusCode::OK)["keys"].as_array().unwrap().clone()
+}
+
+#[actix_web::test]
+async fn the_key_set_shows_public_parts_only() {
+    let server = Server::start().await;
+    let set = key_set(&server).await;
+    assert_eq!(set.len(), 1);
+    assert_eq!(keys(&set[0]), ["alg", "crv", "kid", "kty", "use", "x"]);
+    assert_eq!(
+        (&set[0]["kty"], &set[0]["crv"], &set[0]["alg"]),
+        (&"OKP".into(), &"Ed25519".into(), &"EdDSA".into())
+    );
+}
+
+#[actix_web::test]
+async fn keys_survive_a_restart_and_are_sealed() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let ids = Arc::new(testkit::TestIds::new());
+    let start = || Server::with(Options { dir: Some(dir.clone()), ids: ids.clone(), ..Options::default() });
+    let server = start().await;
+    let token = server.classic_token("bob").await;
+    let before = key_set(&server).await;
+    let stored = server.store.list_signing_keys(server.now()).await.unwrap();
+    let seed = server.master.open("signing-key", &stored[0].sealed).unwrap();
+    assert!(!stored[0].sealed.windows(seed.len()).any(|part| part == &seed[..]));
+    server.stop().await;
+
+    let server = start().await;
+    assert_eq!(key_set(&server).await, before);
+    assert_eq!(server.me(&token).await, StatusCode::OK);
+    server.stop().await;
+
+    let foreign = Options { dir: Some(dir.clone()), master: 2, ..Options::default() };
+    assert!(matches!(Server::try_with(foreign).await, Err(KeysError::WrongMasterKey(_))));
+}
+
+#[actix_web::test]
+async fn a_key_is_replaced_and_the_old_one_verifies_what_it_signed() {
+    let server = Server::start().await;
+    let old_key = key_set(&server).await[0]["kid"].clone();
+    server.sign_up("a@b", "correct horse").await.expect(StatusCode::CREATED);
+    server.clock.advance(90 * DAY - Duration::from_secs(1));
+    server.service.refresh_keys().await.unwrap();
+    assert_eq!(key_set(&server).await.len(), 1);
+    let cookie = {
+        let body = serde_json::json!({"email": "a@b", "password": "correct horse", "session": "cookie"});
+        let answer = answer(server.post("/api/v1/auth/login", body)).await;
+        answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+    };
+    let by_cookie =
+        || async { answer(server.get("/api/v1/users/me").header("cookie", &cookie)).await.status };
+
+    server.clock.advance(Duration::from_secs(1));
+    server.service.refresh_keys().await.unwrap();
+    let set = key_set(&server).await;
+    assert_eq!(set.len(), 2);
+    assert_eq!(set[1]["kid"], old_key);
+    // the new key waits until every service knows it, then signs
+    assert_eq!(kid(&server.token_of_v1("a@b").await), old_key);
+    server.clock.advance(Duration::from_secs(120));
+    server.service.refresh_keys().await.unwrap();
+    let token = server.token_of_v1("a@b").await;
+    assert_eq!(kid(&token), set[0]["kid"]);
+    assert_eq!(server.me(&token).await, StatusCode::OK);
+    assert_eq!(by_cookie().await, StatusCode::OK);
+
+    server.clock.advance(29 * DAY);
+    assert_eq!(by_cookie().await, StatusCode::OK);
+    server.clock.advance(3 * DAY);
+    server.service.refresh_keys().await.unwrap();
+    let set = key_set(&server).await;
+    assert_eq!(set.len(), 1);
+    assert_ne!(set[0]["kid"], old_key);
+}
+
+#[actix_web::test]
+async fn a_service_that_was_off_for_long_makes_a_new_key() {
+    let server = Server::start().await;
+    server.clock.advance(400 * DAY);
+    assert!(key_set(&server).await.is_empty());
+    server.service.refresh_keys().await.unwrap();
+    assert_eq!(key_set(&server).await.len(), 1);
+    let token = server.classic_token("bob").await;
+    assert_eq!(server.me(&token).await, StatusCode::OK);
+}
+
+fn kid(token: &str) -> Value {
+    use base64::Engine as _;
+    let head =
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+    serde_json::from_slice::<Value>(&head).unwrap()["kid"].clone()
+}

@@ -1,0 +1,157 @@
+//! Limits on guessing.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::support::{Answer, Options, PASSWORD, Server, answer};
+
+async fn connect_from(server: &Server, ip: &str, email: &str, password: &str) -> Answer {
+    answer(server.connect(email, password).header("x-forwarded-for", ip)).await
+}
+
+#[actix_web::test]
+async fn ten_failures_pass_and_the_next_is_told_when_to_come_back() {
+    let server = Server::start().await;
+    server.sign_up("bob", PASSWORD).await.expect(StatusCode::CREATED);
+    for _ in 0..10 {
+        answer(server.connect("bob", "wrong")).await.expect_classic(401, "Unauthorized");
+    }
+    let limited = answer(server.connect("BOB", PASSWORD)).await;
+    limited.expect_classic(429, "Too many attempts");
+    let wait: u64 = limited.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert_eq!(limited.header("ratelimit-policy"), Some("\"login_account\";q=10;w=600"));
+    assert!(limited.header("ratelimit").unwrap().starts_with("\"login_account\";r=0;t="));
+
+    let v1 = server.login("bob", PASSWORD).await;
+    v1.expect_problem(429, "rate_limited");
+    assert!(v1.header("retry-after").is_some() && v1.header("ratelimit").is_some());
+
+    // it is the account and the address, not the address alone
+    server.sign_up("ann", PASSWORD).await.expect(StatusCode::CREATED);
+    answer(server.connect("ann", PASSWORD)).await.expect(StatusCode::OK);
+
+    server.clock.advance(Duration::from_secs(wait));
+    answer(server.connect("bob", PASSWORD)).await.expect(StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn unknown_accounts_are_limited_alike() {
+    let server = Server::start().await;
+    for _ in 0..10 {
+        answer(server.connect("nobody", "wrong")).await.expect_classic(401, "Unauthorized");
+    }
+    answer(server.connect("nobody", "wrong")).await.expect_classic(429, "Too many attempts");
+}
+
+#[actix_web::test]
+async fn a_success_starts_the_count_over() {
+    let server = Server::start().await;
+    server.sign_up("bob", PASSWORD).await.expect(StatusCode::CREATED);
+    for _ in 0..3 {
+        for _ in 0..9 {
+            answer(server.connect("bob", "wrong")).await.expect_classic(401, "Unauthorized");
+        }
+        answer(server.connect("bob", PASSWORD)).await.expect(StatusCode::OK);
+    }
+}
+
+#[actix_web::test]
+async fn good_sign_ins_are_not_counted() {
+    let server = Server::start().await;
+    server.sign_up("bob", PASSWORD).await.expect(StatusCode::CREATED);
+    let all = join_all((0..100).map(|_| answer(server.connect("bob", PASSWORD)))).await;
+    let (good, busy): (Vec<_>, Vec<_>) = all.iter().partition(|one| one.status == StatusCode::OK);
+    assert_eq!((good.len(), busy.len()), (100, 0));
+}
+
+#[actix_web::test]
+async fn c158_one_password_over_many_accounts_is_limited_by_address() {
+    let server = Server::with(Options::behind_gateway()).await;
+    server.sign_up("bob", PASSWORD).await.expect(StatusCode::CREATED);
+    let emails: Vec<_> = (0..100).map(|n| format!("user{n}@b")).collect();
+    let mut refused = 0;
+    for email in &emails {
+        let one = connect_from(&server, "6.6.6.6", email, "password1").await;
+        refused += u32::from(one.status == StatusCode::TOO_MANY_REQUESTS);
+    }
+    assert_eq!(refused, 40);
+    assert_eq!(connect_from(&server, "6.6.6.6", "bob", PASSWORD).await.status, StatusCode::TOO_MANY_REQUESTS);
+    connect_from(&server, "7.7.7.7", "bob", PASSWORD).await.expect(StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn c158_others_cannot_lock_an_owner_out() {
+    let server = Server::with(Options::behind_gateway()).await;
+    server.sign_up("bob", PASSWORD).await.expect(StatusCode::CREATED);
+    let mut passed = 0;
+    for n in 0..100 {
+        for _ in 0..4 {
+            let one = connect_from(&server, &format!("6.6.6.{n}"), "bob", "wrong").await;
+            passed += u32::from(one.status == StatusCode::UNAUTHORIZED);
+        }
+    }
+    // fifty guesses, then three from each address rather than ten
+    assert!((300..=320).contains(&passed), "{passed}");
+    connect_from(&server, "7.7.7.7", "bob", PASSWORD).await.expect(StatusCode::OK);
+    // and the owner may still mistype
+    connect_from(&server, "7.7.7.7", "bob", "wrong").await.expect_classic(401, "Unauthorized");
+    connect_from(&server, "7.7.7.7", "bob", PASSWORD).await.expect(StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_volley_of_guesses_does_not_slip_through() {
+    let server = Server::start().await;
+    server.sign_up("bob", PASSWORD).await.expect(StatusCode::CREATED);
+    let all = join_all((0..60).map(|_| answer(server.connect("bob", "wrong")))).await;
+    let guesses = all.iter().filter(|one| one.status == StatusCode::UNAUTHORIZED).count();
+    // ten, and what was under way when the tenth failed
+    assert!((10..=13).contains(&guesses), "{guesses}");
+}
+
+#[actix_web::test]
+async fn c161_a_rejected_token_is_no_password_attempt() {
+    let server = Server::start().await;
+    let token = server.classic_token("bob").await;
+    answer(server.get("/disconnect").header("x-token", &token)).await;
+    for _ in 0..100 {
+        assert_eq!(server.me(&token).await, StatusCode::UNAUTHORIZED);
+        answer(server.get("/connect").header("authorization", "Basic !"))
+            .await
+            .expect_classic(401, "Unauthorized");
+    }
+    answer(server.connect("bob", PASSWORD)).await.expect(StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn sixty_sign_ups_a_minute_pass() {
+    let server = Server::start().await;
+    for n in 0..60 {
+        server.sign_up(&format!("user{n}"), "x").await.expect(StatusCode::CREATED);
+    }
+    let limited = server.sign_up("user60", "x").await;
+    limited.expect_classic(429, "Too many attempts");
+    assert!(limited.header("retry-after").is_some());
+    let v1 = server.post("/api/v1/auth/register", json!({"email": "a@b", "password": PASSWORD}));
+    answer(v1).await.expect_problem(429, "rate_limited");
+    server.clock.advance(Duration::from_secs(60));
+    for n in 60..120 {
+        server.sign_up(&format!("user{n}"), "x").await.expect(StatusCode::CREATED);
+    }
+}
+
+#[actix_web::test]
+async fn without_the_shared_counters_each_process_counts_by_itself() {
+    let server = Server::start().await;
+    server.sign_up("bob", PASSWORD).await.expect(StatusCode::CREATED);
+    server.outage(true);
+    for _ in 0..10 {
+        answer(server.connect("bob", "wrong")).await.expect_classic(401, "Unauthorized");
+    }
+    answer(server.connect("bob", PASSWORD)).await.expect_classic(429, "Too many attempts");
+    server.outage(false);
+    answer(server.connect("bob", PASSWORD)).await.expect(StatusCode::OK);
+}

@@ -1,0 +1,16 @@
+//! auth-service over real HTTP, on its embedded store.
+
+mod support;
+
+mod accounts;
+mod classic;
+mod classic_sign_up;
+mod cookies;
+mod internal;
+mod keys;
+mod limits;
+mod openapi;
+mod passwords;
+mod registration;
+mod setup;
+mod tokens;

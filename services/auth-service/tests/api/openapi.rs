@@ -1,0 +1,82 @@
+//! The service's part of the OpenAPI document.
+
+use common::routes::{Service, owner};
+use http_kit::openapi::merge;
+use serde_json::{Value, json};
+
+fn document() -> Value {
+    serde_json::to_value(merge([(Service::Auth, auth_service::openapi())]).unwrap()).unwrap()
+}
+
+#[test]
+fn every_public_path_is_documented_and_ours() {
+    let document = document();
+    let mut operations: Vec<_> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, item)| {
+            item.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
+        })
+        .collect();
+    operations.sort();
+    assert_eq!(
+        operations,
+        [
+            "get /.well-known/jwks.json",
+            "get /api/v1/setup",
+            "get /api/v1/users/me",
+            "get /connect",
+            "get /disconnect",
+            "get /users/me",
+            "post /api/v1/auth/login",
+            "post /api/v1/auth/logout",
+            "post /api/v1/auth/refresh",
+            "post /api/v1/auth/register",
+            "post /api/v1/setup",
+            "post /users",
+        ]
+    );
+    assert!(document["paths"].as_object().unwrap().keys().all(|path| owner(path) == Some(Service::Auth)));
+}
+
+#[test]
+fn every_operation_has_a_name_of_its_own() {
+    let document = document();
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    let mut names: Vec<_> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count, "{names:?}");
+}
+
+#[test]
+fn what_answers_hold_has_names() {
+    let document = document();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for name in [
+        "User",
+        "Login",
+        "Setup",
+        "SessionKind",
+        "SignIn",
+        "SignUp",
+        "SetUp",
+        "Refresh",
+        "KeySet",
+        "Problem",
+        "ClassicError",
+    ] {
+        assert!(schemas.contains_key(name), "{name} of {:?}", schemas.keys());
+    }
+    let text = document.to_string();
+    for reference in text.split("\"#/components/schemas/").skip(1).map(|rest| rest.split('"').next().unwrap())
+    {
+        assert!(schemas.contains_key(reference), "{reference} is referred to, but not there");
+    }
+    let login = &document["paths"]["/api/v1/auth/login"]["post"];
+    assert_eq!(login["tags"], json!(["accounts"]));
+    assert_eq!(document["paths"]["/connect"]["get"]["tags"], json!(["classic"]));
+}

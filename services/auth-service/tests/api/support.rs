@@ -1,0 +1,364 @@
+//! A running service, and how tests speak to it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::web;
+use async_trait::async_trait;
+use auth_service::{AuthService, HashingSettings, PasswordHasher, Ports, Registration, Settings, SetupCode};
+use common::auth::{
+    AuthStore, Authenticator, Cached, CredentialCache, RateDecision, RateLimiter, RateRule, SessionState,
+    UserState,
+};
+use common::routes::Service;
+use common::{Clock, IdGen, PortError, PortResult, SessionId, UserId};
+use http_kit::credentials::{CachedAuthenticator, TokenPolicy};
+use http_kit::server::{Drain, Listener, ServerSettings, serve};
+use http_kit::service_token::{ServiceGate, ServiceTokens};
+use http_kit::{CookiePolicy, TrustedProxies};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use runtime::memory::{MemoryCredentialCache, MemoryRateLimiter};
+use runtime::secrets::MasterKey;
+use serde_json::{Value, json};
+use store_sqlite::{AuthDb, OpenOptions};
+use tempfile::TempDir;
+use testkit::{TestClock, TestIds};
+
+pub(crate) const PASSWORD: &str = "correct horse";
+pub(crate) const SETUP_CODE: &str = "0123-4567-89AB";
+pub(crate) const SECRET: &[u8] = &[5; 32];
+
+/// How the service under test is set up.
+pub(crate) struct Options {
+    pub(crate) settings: Settings,
+    pub(crate) hashing: HashingSettings,
+    pub(crate) master: u8,
+    pub(crate) dir: Option<Arc<TempDir>>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) ids: Arc<TestIds>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let settings = Settings {
+            registration: Registration::Auto,
+            loopback_only: true,
+            has_public_url: false,
+            setup_code: Some(SetupCode::from_setting(SETUP_CODE).unwrap()),
+            ..Settings::default()
+        };
+        Self {
+            settings,
+            hashing: HashingSettings { cost: 4, threads: 2, queue: 64 },
+            master: 1,
+            dir: None,
+            clock: Arc::default(),
+            ids: Arc::new(TestIds::new()),
+        }
+    }
+}
+
+impl Options {
+    /// Requests may say which address they come from, and registration is open all the same.
+    pub(crate) fn behind_gateway() -> Self {
+        let mut options = Self::default();
+        options.settings.registration = Registration::Open;
+        options.settings.trusted_proxies = TrustedProxies::parse(["127.0.0.1"]).unwrap();
+        options
+    }
+
+    pub(crate) fn master_key(&self) -> Arc<MasterKey> {
+        Arc::new(MasterKey::parse(&hex::encode([self.master; 32]), None).unwrap())
+    }
+}
+
+/// A service that runs until this is dropped.
+pub(crate) struct Server {
+    pub(crate) base: String,
+    _dir: Arc<TempDir>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) ids: Arc<TestIds>,
+    pub(crate) store: Arc<AuthDb>,
+    pub(crate) hasher: PasswordHasher,
+    pub(crate) master: Arc<MasterKey>,
+    pub(crate) service: Arc<AuthService>,
+    /// Cache and limiter fail while this is set.
+    pub(crate) outage: Arc<AtomicBool>,
+    pub(crate) tokens: ServiceTokens,
+    client: reqwest::Client,
+    drain: Drain,
+    serving: Option<actix_web::rt::task::JoinHandle<std::io::Result<()>>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.drain.stop.cancel();
+    }
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub(crate) async fn with(options: Options) -> Self {
+        Self::try_with(options).await.unwrap()
+    }
+
+    pub(crate) async fn try_with(options: Options) -> Result<Self, auth_service::KeysError> {
+        let master = options.master_key();
+        let Options { settings, hashing, dir, clock, ids, .. } = options;
+        let dir = dir.unwrap_or_else(|| Arc::new(tempfile::tempdir().unwrap()));
+        let store = Arc::new(AuthDb::open(dir.path().join("auth.db"), &OpenOptions::default()).unwrap());
+        let outage = Arc::new(AtomicBool::new(false));
+        let as_clock: Arc<dyn Clock> = clock.clone();
+        let memory = MemoryCredentialCache::new(Arc::clone(&as_clock));
+        let cache: Arc<dyn CredentialCache> = Arc::new(Breakable { inner: memory, broken: outage.clone() });
+        let memory = MemoryRateLimiter::new(Arc::clone(&as_clock));
+        let limiter: Arc<dyn RateLimiter> = Arc::new(Breakable { inner: memory, broken: outage.clone() });
+        let hasher = PasswordHasher::new(hashing).unwrap();
+        let policy = TokenPolicy { issuer: "https://files.test".into(), audience: "files-manager".into() };
+        let ports = Ports {
+            store: store.clone(),
+            cache: cache.clone(),
+            limiter,
+            hasher: hasher.clone(),
+            master_key: master.clone(),
+            policy: policy.clone(),
+            clock: as_clock.clone(),
+            ids: ids.clone() as Arc<dyn IdGen>,
+        };
+        let service = AuthService::start(ports, settings).await?;
+        let authenticator: Arc<dyn Authenticator> = Arc::new(CachedAuthenticator::new(
+            service.credential_source(),
+            cache,
+            as_clock.clone(),
+            policy.clone(),
+        ));
+        let tokens = ServiceTokens::new(SECRET, None).unwrap();
+        let gate = web::Data::new(ServiceGate::new(tokens.clone(), [Service::Auth], as_clock));
+        let routes = {
+            let service = service.clone();
+            move |config: &mut web::ServiceConfig| {
+                config
+                    .app_data(web::Data::from(authenticator.clone()))
+                    .app_data(web::Data::new(CookiePolicy::new(None, false)))
+                    .app_data(gate.clone());
+                service.public_routes(config);
+                service.internal_routes(config);
+            }
+        };
+        let listener = Listener::bind_tcp("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let drain = Drain::default();
+        let server_settings = ServerSettings { workers: 1, ..ServerSettings::new("auth-service") };
+        let serving = Some(actix_web::rt::spawn(serve(server_settings, listener, routes, drain.clone())));
+        #[expect(clippy::disallowed_methods, reason = "a client as any program has it")]
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Ok(Self {
+            base,
+            _dir: dir,
+            clock,
+            ids,
+            store,
+            hasher,
+            master,
+            service,
+            outage,
+            tokens,
+            client,
+            drain,
+            serving,
+        })
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: Value) -> RequestBuilder {
+        self.request(Method::POST, path).json(&body)
+    }
+
+    /// Signs up by the classic API.
+    pub(crate) async fn sign_up(&self, email: &str, password: &str) -> Answer {
+        answer(self.post("/users", json!({"email": email, "password": password}))).await
+    }
+
+    /// Signs in by the classic API.
+    pub(crate) fn connect(&self, email: &str, password: &str) -> RequestBuilder {
+        self.get("/connect").basic_auth(email, Some(password))
+    }
+
+    /// A new classic token of a new account.
+    pub(crate) async fn classic_token(&self, email: &str) -> String {
+        self.sign_up(email, PASSWORD).await.expect(StatusCode::CREATED);
+        self.token_of(email).await
+    }
+
+    /// A new classic token of an account.
+    pub(crate) async fn token_of(&self, email: &str) -> String {
+        let body = answer(self.connect(email, PASSWORD)).await.expect(StatusCode::OK);
+        body["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Signs in by the v1 API.
+    pub(crate) async fn login(&self, email: &str, password: &str) -> Answer {
+        answer(self.post("/api/v1/auth/login", json!({"email": email, "password": password}))).await
+    }
+
+    /// The status of `GET /users/me` with this token.
+    pub(crate) async fn me(&self, token: &str) -> StatusCode {
+        self.get("/users/me").header("x-token", token).send().await.unwrap().status()
+    }
+}
+
+/// What came back, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// The body, if the status is this one.
+    #[track_caller]
+    pub(crate) fn expect(&self, status: StatusCode) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        if self.text.is_empty() { Value::Null } else { serde_json::from_str(&self.text).unwrap() }
+    }
+
+    /// The answer is a problem with this status and code.
+    #[track_caller]
+    pub(crate) fn expect_problem(&self, status: u16, code: &str) -> Value {
+        let body = self.expect(StatusCode::from_u16(status).unwrap());
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(body["error"], body["detail"]);
+        assert!(body["requestId"].is_string());
+        body
+    }
+
+    /// The answer is a classic error with this status and message, and nothing else.
+    #[track_caller]
+    pub(crate) fn expect_classic(&self, status: u16, message: &str) {
+        let body = self.expect(StatusCode::from_u16(status).unwrap());
+        assert_eq!(body, json!({ "error": message }));
+        assert_eq!(self.header("content-type"), Some("application/json"));
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// Sends a request and reads the answer.
+pub(crate) async fn answer(request: RequestBuilder) -> Answer {
+    let response: Response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    Answer { status, headers, text: response.text().await.unwrap() }
+}
+
+/// The members of an object, sorted.
+pub(crate) fn keys(value: &Value) -> Vec<&str> {
+    let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// How many jobs wait in the outbox.
+pub(crate) async fn outbox_depth(store: &AuthDb) -> u64 {
+    common::jobs::Outbox::depth(store).await.unwrap()
+}
+
+/// How many accounts there are.
+pub(crate) async fn user_count(store: &AuthDb) -> u64 {
+    store.count_users().await.unwrap()
+}
+
+/// A port that can be cut off.
+struct Breakable<P> {
+    inner: P,
+    broken: Arc<AtomicBool>,
+}
+
+impl<P> Breakable<P> {
+    fn reach(&self) -> PortResult<&P> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("cache", "cut off by the test"));
+        }
+        Ok(&self.inner)
+    }
+}
+
+#[async_trait]
+impl<P: CredentialCache> CredentialCache for Breakable<P> {
+    async fn get(
+        &self,
+        session: SessionId,
+        user: UserId,
+    ) -> PortResult<(Cached<SessionState>, Cached<UserState>)> {
+        self.reach()?.get(session, user).await
+    }
+
+    async fn put(
+        &self,
+        session: SessionId,
+        user: UserId,
+        states: (&SessionState, &UserState),
+    ) -> PortResult<()> {
+        self.reach()?.put(session, user, states).await
+    }
+
+    async fn forget_session(&self, session: SessionId) -> PortResult<()> {
+        self.reach()?.forget_session(session).await
+    }
+
+    async fn forget_user(&self, user: UserId) -> PortResult<()> {
+        self.reach()?.forget_user(user).await
+    }
+}
+
+#[async_trait]
+impl<P: RateLimiter> RateLimiter for Breakable<P> {
+    async fn hit(&self, rule: RateRule, key: &str) -> PortResult<RateDecision> {
+        self.reach()?.hit(rule, key).await
+    }
+
+    async fn peek(&self, rule: RateRule, key: &str) -> PortResult<RateDecision> {
+        self.reach()?.peek(rule, key).await
+    }
+
+    async fn reset(&self, rule: RateRule, key: &str) -> PortResult<()> {
+        self.reach()?.reset(rule, key).await
+    }
+}
+
+impl Server {
+    /// Cuts cache and limiter off, or brings them back.
+    pub(crate) fn outage(&self, on: bool) {
+        self.outage.store(on, Ordering::SeqCst);
+    }
+
+    /// Stops it and closes its store, so that another one may open it.
+    pub(crate) async fn stop(mut self) {
+        self.drain.stop.cancel();
+        self.serving.take().unwrap().await.unwrap().unwrap();
+        self.store.close();
+    }
+
+    /// A new access token of an account.
+    pub(crate) async fn token_of_v1(&self, email: &str) -> String {
+        let login = self.login(email, PASSWORD).await.expect(StatusCode::OK);
+        login["accessToken"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn now(&self) -> common::Timestamp {
+        self.clock.now()
+    }
+}
