@@ -5,5 +5,8 @@ mod keys;
 mod token;
 mod verified;
 
+#[cfg(test)]
+mod tests;
+
 pub use authenticator::CachedAuthenticator;
 pub use token::{Claims, InvalidKey, LEEWAY, TokenPolicy, TokenSigner, jwks};

@@ -33,7 +33,7 @@ pub struct ServerSettings {
     pub linger: Duration,
     /// Most connections of each worker; more wait in the system's queue.
     pub max_connections: usize,
-    /// Most bytes of names and values of a request's header fields; more is 431. (actix itself gives up at 96 fields with 400 and at 128 KiB with 431.)
+    /// Most bytes of names and values of a request's header fields; more is 431. (actix itself gives up at 96 fields and at 128 KiB, with an empty 431.)
     pub max_header_bytes: usize,
     /// How long running requests may go on after [`Drain::stop`].
     pub shutdown_timeout: Duration,

@@ -1,0 +1,360 @@
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::Ed25519KeyPair;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use common::auth::{
+    Authenticator as _, Cached, CredentialCache, CredentialSource, Presented, PresentedBy, Principal,
+    PublicKey, Role, SessionKind, SessionState, UserState,
+};
+use common::{Clock as _, PortError, PortResult, SessionId, SigningKeyId, UserId};
+use proptest::prelude::*;
+use runtime::memory::MemoryCredentialCache;
+use serde_json::{Value, json};
+use testkit::TestClock;
+
+use super::{CachedAuthenticator, Claims, TokenPolicy, TokenSigner, jwks};
+
+const USER: UserId = UserId::from_bytes([1; 12]);
+const SESSION: SessionId = SessionId::from_bytes([2; 12]);
+const KEY: SigningKeyId = SigningKeyId::from_bytes([3; 12]);
+const OTHER_KEY: SigningKeyId = SigningKeyId::from_bytes([4; 12]);
+const SEED: [u8; 32] = [5; 32];
+
+#[derive(Default)]
+struct Source {
+    keys: Mutex<Vec<PublicKey>>,
+    states: Mutex<Option<(SessionState, UserState)>>,
+    down: AtomicBool,
+    asked_for_keys: AtomicUsize,
+    resolved: AtomicUsize,
+}
+
+impl Source {
+    fn answer<T>(&self, value: T) -> PortResult<T> {
+        if self.down.load(Ordering::SeqCst) { Err(PortError::unavailable("auth", "down")) } else { Ok(value) }
+    }
+}
+
+#[async_trait]
+impl CredentialSource for Source {
+    async fn public_keys(&self) -> PortResult<Vec<PublicKey>> {
+        self.asked_for_keys.fetch_add(1, Ordering::SeqCst);
+        self.answer(self.keys.lock().unwrap().clone())
+    }
+
+    async fn resolve(
+        &self,
+        session: SessionId,
+        user: UserId,
+    ) -> PortResult<Option<(SessionState, UserState)>> {
+        assert_eq!((session, user), (SESSION, USER));
+        self.resolved.fetch_add(1, Ordering::SeqCst);
+        self.answer(self.states.lock().unwrap().clone())
+    }
+}
+
+/// A cache that cannot be reached.
+struct NoCache;
+
+#[async_trait]
+impl CredentialCache for NoCache {
+    async fn get(&self, _: SessionId, _: UserId) -> PortResult<(Cached<SessionState>, Cached<UserState>)> {
+        Err(PortError::unavailable("cache", "down"))
+    }
+
+    async fn put(&self, _: SessionId, _: UserId, _: (&SessionState, &UserState)) -> PortResult<()> {
+        Err(PortError::unavailable("cache", "down"))
+    }
+
+    async fn forget_session(&self, _: SessionId) -> PortResult<()> {
+        Err(PortError::unavailable("cache", "down"))
+    }
+
+    async fn forget_user(&self, _: UserId) -> PortResult<()> {
+        Err(PortError::unavailable("cache", "down"))
+    }
+}
+
+struct World {
+    clock: Arc<TestClock>,
+    source: Arc<Source>,
+    cache: Arc<dyn CredentialCache>,
+    authenticator: CachedAuthenticator,
+    signer: TokenSigner,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = Arc::new(TestClock::default());
+        let cache = Arc::new(MemoryCredentialCache::new(clock.clone()));
+        Self::over(clock, cache)
+    }
+
+    fn over(clock: Arc<TestClock>, cache: Arc<dyn CredentialCache>) -> Self {
+        let signer = TokenSigner::from_seed(KEY, &SEED).unwrap();
+        let source = Arc::new(Source::default());
+        source.keys.lock().unwrap().push(signer.public_key().clone());
+        *source.states.lock().unwrap() = Some((
+            SessionState {
+                user: USER,
+                kind: SessionKind::Token,
+                expires_at: clock.now() + Duration::from_secs(86_400),
+            },
+            UserState { role: Role::Admin },
+        ));
+        let policy = TokenPolicy { issuer: "us".into(), audience: "api".into() };
+        let authenticator = CachedAuthenticator::new(source.clone(), cache.clone(), clock.clone(), policy);
+        Self { clock, source, cache, authenticator, signer }
+    }
+
+    fn claims(&self) -> Claims {
+        let now = self.clock.now().seconds();
+        Claims {
+            iss: "us".into(),
+            aud: "api".into(),
+            sub: USER,
+            sid: SESSION,
+            scope: String::new(),
+            iat: now,
+            exp: now + 900,
+        }
+    }
+
+    fn token(&self) -> String {
+        self.signer.sign(&self.claims())
+    }
+
+    async fn check(&self, token: &str) -> PortResult<Option<Principal>> {
+        let presented = Presented { token: token.to_owned(), by: PresentedBy::Header };
+        self.authenticator.authenticate(&presented).await
+    }
+
+    async fn accepts(&self, token: &str) -> bool {
+        self.check(token).await.unwrap().is_some()
+    }
+
+    fn resolved(&self) -> usize {
+        self.source.resolved.load(Ordering::SeqCst)
+    }
+
+    fn asked_for_keys(&self) -> usize {
+        self.source.asked_for_keys.load(Ordering::SeqCst)
+    }
+}
+
+/// A token put together by hand, with a good signature of `seed`.
+fn forged(header: &Value, claims: &Value, seed: &[u8; 32]) -> String {
+    let signed = unsigned(header, claims);
+    let pair = Ed25519KeyPair::from_seed_unchecked(seed).unwrap();
+    format!("{signed}.{}", BASE64.encode(pair.sign(signed.as_bytes())))
+}
+
+fn unsigned(header: &Value, claims: &Value) -> String {
+    format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims.to_string()))
+}
+
+#[tokio::test]
+async fn a_good_token_is_checked_once_and_then_remembered() {
+    let world = World::new();
+    let token = world.token();
+    for _ in 0..3 {
+        let principal = world.check(&token).await.unwrap().unwrap();
+        assert_eq!(principal, Principal { user: USER, session: SESSION, role: Role::Admin });
+    }
+    assert_eq!((world.asked_for_keys(), world.resolved()), (1, 1));
+    // the cache keeps states for a minute
+    world.clock.advance(Duration::from_secs(61));
+    assert!(world.accepts(&token).await);
+    assert_eq!((world.asked_for_keys(), world.resolved()), (2, 2));
+}
+
+#[tokio::test]
+async fn no_forged_token_is_good() {
+    let world = World::new();
+    let good_header = json!({"typ": "JWT", "alg": "EdDSA", "kid": KEY.to_string()});
+    let good = serde_json::to_value(world.claims()).unwrap();
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims
+    };
+    let without = |name: &str| {
+        let mut claims = good.clone();
+        claims.as_object_mut().unwrap().remove(name);
+        claims
+    };
+    assert!(world.accepts(&forged(&good_header, &good, &SEED)).await, "the control is good");
+
+    let now = world.clock.now().seconds();
+    let mut wrong = vec![
+        ("wrong issuer", forged(&good_header, &with("iss", json!("them")), &SEED)),
+        ("wrong audience", forged(&good_header, &with("aud", json!("other")), &SEED)),
+        ("past end", forged(&good_header, &with("exp", json!(now - 5)), &SEED)),
+        ("end as text", forged(&good_header, &with("exp", json!("9999999999")), &SEED)),
+        ("subject is no id", forged(&good_header, &with("sub", json!("admin")), &SEED)),
+        ("another key's signature", forged(&good_header, &good, &[6; 32])),
+        ("no key id", forged(&json!({"alg": "EdDSA"}), &good, &SEED)),
+        ("unknown key id", forged(&json!({"alg": "EdDSA", "kid": OTHER_KEY.to_string()}), &good, &SEED)),
+        ("key id is no id", forged(&json!({"alg": "EdDSA", "kid": "../../key"}), &good, &SEED)),
+        ("empty signature", format!("{}.", unsigned(&good_header, &good))),
+        ("no signature", unsigned(&good_header, &good)),
+        (
+            "a key of its own",
+            forged(&json!({"alg": "EdDSA", "kid": KEY.to_string(), "jwk": {"kty": "OKP"}}), &good, &[6; 32]),
+        ),
+    ];
+    for name in ["exp", "iss", "aud", "sub", "sid"] {
+        wrong.push(("a claim is missing", forged(&good_header, &without(name), &SEED)));
+    }
+    for alg in ["none", "None", "NONE", "nOnE", "", "HS256", "RS256", "ES256", "eddsa"] {
+        let header = json!({"typ": "JWT", "alg": alg, "kid": KEY.to_string()});
+        wrong.push(("another algorithm", forged(&header, &good, &SEED)));
+        wrong.push(("another algorithm, no signature", format!("{}.", unsigned(&header, &good))));
+    }
+    let header = json!({"typ": "JWT", "alg": "HS256", "kid": KEY.to_string()});
+    let signed = unsigned(&header, &good);
+    let public = world.signer.public_key().ed25519;
+    for key in [public.to_vec(), hex_of(&public).into_bytes(), BASE64.encode(public).into_bytes()] {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), signed.as_bytes());
+        wrong.push(("HS256 under the public key", format!("{signed}.{}", BASE64.encode(tag))));
+    }
+    for (what, token) in wrong {
+        assert!(!world.accepts(&token).await, "{what}: {token}");
+    }
+}
+
+fn hex_of(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn a_token_ends_at_its_end_even_if_it_is_remembered() {
+    let world = World::new();
+    let token = world.token();
+    assert!(world.accepts(&token).await);
+    world.clock.advance(Duration::from_secs(904));
+    assert!(world.accepts(&token).await, "within the leeway");
+    world.clock.advance(Duration::from_secs(1));
+    assert!(!world.accepts(&token).await);
+}
+
+#[tokio::test]
+async fn a_revoked_session_fails_at_once_and_a_changed_one_is_asked_for() {
+    let world = World::new();
+    let token = world.token();
+    assert!(world.accepts(&token).await);
+    world.cache.forget_user(USER).await.unwrap();
+    for _ in 0..2 {
+        assert!(world.accepts(&token).await);
+    }
+    assert_eq!(world.resolved(), 3, "behind a tombstone the source is asked each time");
+    *world.source.states.lock().unwrap() = None;
+    world.cache.forget_session(SESSION).await.unwrap();
+    assert!(!world.accepts(&token).await);
+}
+
+#[tokio::test]
+async fn a_session_that_ended_or_is_anothers_is_no_session() {
+    let world = World::new();
+    world.source.states.lock().unwrap().as_mut().unwrap().0.expires_at = world.clock.now();
+    assert!(!world.accepts(&world.token()).await);
+    let world = World::new();
+    world.source.states.lock().unwrap().as_mut().unwrap().0.user = UserId::from_bytes([9; 12]);
+    assert!(!world.accepts(&world.token()).await);
+}
+
+#[tokio::test]
+async fn unknown_key_ids_do_not_flood_the_source_and_new_keys_are_found() {
+    let world = World::new();
+    assert!(world.accepts(&world.token()).await);
+    let new = TokenSigner::generate(OTHER_KEY);
+    let token = new.sign(&world.claims());
+    world.clock.advance(Duration::from_secs(5));
+    for _ in 0..50 {
+        assert!(!world.accepts(&token).await);
+    }
+    assert_eq!(world.asked_for_keys(), 2);
+    world.source.keys.lock().unwrap().push(new.public_key().clone());
+    world.clock.advance(Duration::from_secs(5));
+    assert!(world.accepts(&token).await);
+    assert_eq!(world.asked_for_keys(), 3);
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_stops_counting_within_a_minute() {
+    let world = World::new();
+    let token = world.token();
+    assert!(world.accepts(&token).await);
+    world.source.keys.lock().unwrap().clear();
+    world.clock.advance(Duration::from_secs(60));
+    assert!(!world.accepts(&token).await);
+}
+
+#[tokio::test]
+async fn an_outage_of_the_source_spares_what_is_known() {
+    let world = World::new();
+    let token = world.token();
+    assert!(world.accepts(&token).await);
+    world.source.down.store(true, Ordering::SeqCst);
+    assert!(world.accepts(&token).await);
+    // the keys are stale now and stay in use; the states have expired and must be asked for
+    world.clock.advance(Duration::from_secs(61));
+    assert!(matches!(world.check(&token).await, Err(PortError::Unavailable { .. })));
+    let unknown = TokenSigner::generate(OTHER_KEY).sign(&world.claims());
+    assert!(matches!(world.check(&unknown).await, Err(PortError::Unavailable { .. })));
+    assert!(!world.accepts("garbage").await);
+    world.source.down.store(false, Ordering::SeqCst);
+    assert!(world.accepts(&token).await);
+}
+
+#[tokio::test]
+async fn without_a_cache_the_source_is_asked_each_time() {
+    let world = World::over(Arc::default(), Arc::new(NoCache));
+    let token = world.token();
+    for _ in 0..3 {
+        assert!(world.accepts(&token).await);
+    }
+    assert_eq!(world.resolved(), 3);
+}
+
+#[test]
+fn a_key_survives_being_stored() {
+    let signer = TokenSigner::generate(KEY);
+    let again = TokenSigner::from_seed(KEY, &signer.seed()).unwrap();
+    assert_eq!(signer.public_key(), again.public_key());
+    assert!(TokenSigner::from_seed(KEY, &[1; 31]).is_err());
+    assert!(!format!("{signer:?}").contains(&hex_of(&signer.seed())));
+}
+
+#[test]
+fn the_key_set_is_a_jwk_set() {
+    let signer = TokenSigner::from_seed(KEY, &SEED).unwrap();
+    let set = jwks(std::slice::from_ref(signer.public_key()));
+    let key: jsonwebtoken::jwk::Jwk = serde_json::from_value(set["keys"][0].clone()).unwrap();
+    assert_eq!(key.common.key_id.as_deref(), Some(KEY.to_string().as_str()));
+    assert!(jsonwebtoken::DecodingKey::from_jwk(&key).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn no_alteration_of_a_token_is_good(at in any::<prop::sample::Index>(), flip in 1u8..128, cut in any::<prop::sample::Index>(), text in ".{0,60}") {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let world = World::new();
+            let token = world.token();
+            let mut altered = token.clone().into_bytes();
+            altered[at.index(token.len())] ^= flip;
+            if let Ok(altered) = String::from_utf8(altered) {
+                prop_assert!(!world.accepts(&altered).await, "{altered}");
+            }
+            prop_assert!(!world.accepts(&token[..cut.index(token.len())]).await);
+            prop_assert!(!world.accepts(&text).await);
+            Ok(())
+        })?;
+    }
+}
