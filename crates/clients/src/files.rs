@@ -1,0 +1,86 @@
+use bytes::{Bytes, BytesMut};
+use common::files::ByteStream;
+use common::files::internal::{
+    MaintenanceStep, PurgeRequest, StepDone, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload, ThumbnailWork,
+};
+use common::{BlobKey, PortError, PortResult};
+
+use crate::InternalClient;
+
+/// file-service, as worker-service sees it. Cheap to clone. Each call may be repeated.
+#[derive(Debug, Clone)]
+pub struct FilesClient(InternalClient);
+
+impl FilesClient {
+    /// Calls by this client.
+    pub fn new(client: InternalClient) -> Self {
+        Self(client)
+    }
+
+    /// Asks whether thumbnails are still to be made.
+    ///
+    /// # Errors
+    /// As [`InternalClient::get_json`], like all calls here.
+    pub async fn begin_thumbnails(&self, question: &ThumbnailBegin) -> PortResult<ThumbnailWork> {
+        self.0.post_json("/internal/thumbnails/begin", question).await
+    }
+
+    /// The bytes of a blob; none if it is gone. The stream never ends early without an error.
+    ///
+    /// # Errors
+    /// As [`InternalClient::get_stream`].
+    pub async fn read_blob(&self, blob: BlobKey) -> PortResult<Option<ByteStream>> {
+        self.0.get_stream(&format!("/internal/blobs/{blob}")).await
+    }
+
+    /// Gives the thumbnails of a blob; `bytes` are those of `upload.pictures`, in the same order. False if the blob is gone.
+    ///
+    /// # Errors
+    /// `Broken` if the bytes are not those that the header announces; else as above.
+    pub async fn put_thumbnails(
+        &self,
+        blob: BlobKey,
+        upload: &ThumbnailUpload,
+        bytes: Vec<Bytes>,
+    ) -> PortResult<bool> {
+        let announced = upload.pictures.iter().map(|picture| picture.bytes);
+        if !announced.eq(bytes.iter().map(|bytes| bytes.len() as u64)) {
+            return Err(PortError::broken(
+                self.0.part(),
+                "the pictures do not have the lengths that their header says",
+            ));
+        }
+        let head = serde_json::to_vec(upload).map_err(|error| PortError::broken(self.0.part(), error))?;
+        let mut body = BytesMut::with_capacity(head.len() + 1 + bytes.iter().map(Bytes::len).sum::<usize>());
+        body.extend_from_slice(&head);
+        body.extend_from_slice(b"\n");
+        for picture in &bytes {
+            body.extend_from_slice(picture);
+        }
+        self.0.put_bytes(&format!("/internal/blobs/{blob}/thumbnails"), &body.freeze()).await
+    }
+
+    /// Says that no thumbnails can be made of a blob. False if it is gone.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn fail_thumbnails(&self, blob: BlobKey, failure: &ThumbnailFailure) -> PortResult<bool> {
+        self.0.post_to(&format!("/internal/blobs/{blob}/thumbnails/failed"), failure).await
+    }
+
+    /// Removes some rows below a tombstone.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn purge(&self, question: &PurgeRequest) -> PortResult<StepDone> {
+        self.0.post_json("/internal/files/purge", question).await
+    }
+
+    /// Takes one step of a task that clears up. Its name consists of letters, digits and `-`.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn maintenance(&self, task: &str, step: &MaintenanceStep) -> PortResult<StepDone> {
+        self.0.post_json(&format!("/internal/maintenance/{task}"), step).await
+    }
+}

@@ -1,0 +1,317 @@
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use common::files::ByteStream;
+use common::routes::Service;
+use common::{Clock, PortError, PortResult};
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use http_kit::request_id;
+use http_kit::service_token::ServiceTokens;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+/// Longest wait for a connection.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Longest wait for a whole answer in JSON, or for the head of a stream. A request that a person waits for must not hang longer.
+const CALL_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Longest wait for the next bytes of a stream.
+const IDLE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Longest time for sending a body of some MiB and getting its answer, which comes when all of it is durable.
+const UPLOAD_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long an unused connection is kept: less than the 75 s of the servers, so that the client closes first.
+const POOL_IDLE: Duration = Duration::from_secs(30);
+
+/// Largest answer in JSON. The largest in use, known jobs, is some 30 KiB.
+const MAX_JSON_BYTES: usize = 4 * 1024 * 1024;
+
+/// Why a client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotBuild {
+    /// The address cannot be the base of paths.
+    #[error("`{0}` is not an http or https address")]
+    Address(Url),
+    /// The system's certificates cannot be used, or the like.
+    #[error("the HTTP client cannot be made")]
+    Client(#[from] reqwest::Error),
+}
+
+/// Calls one service's internal API. Cheap to clone.
+#[derive(Clone)]
+pub struct InternalClient(Arc<Inner>);
+
+struct Inner {
+    http: Client,
+    /// Without a slash at its end.
+    base: String,
+    caller: Service,
+    target: Service,
+    tokens: ServiceTokens,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for InternalClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InternalClient({} at {})", self.0.target.name(), self.0.base)
+    }
+}
+
+/// What a call sends.
+enum Body<'a> {
+    None,
+    Json(&'a [u8]),
+    Raw(&'a Bytes),
+}
+
+impl InternalClient {
+    /// A client of the service at `base`, such as `http://files:8081`.
+    ///
+    /// # Errors
+    /// [`CannotBuild`].
+    pub fn tcp(
+        base: &Url,
+        caller: Service,
+        target: Service,
+        tokens: ServiceTokens,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CannotBuild> {
+        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
+            return Err(CannotBuild::Address(base.clone()));
+        }
+        let http = builder().build()?;
+        let base = base.as_str().trim_end_matches('/').to_owned();
+        Ok(Self(Arc::new(Inner { http, base, caller, target, tokens, clock })))
+    }
+
+    /// A client of the service behind a Unix socket.
+    ///
+    /// # Errors
+    /// [`CannotBuild`].
+    pub fn unix(
+        socket: &Path,
+        caller: Service,
+        target: Service,
+        tokens: ServiceTokens,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CannotBuild> {
+        // no TLS here, so the system's certificates need not be read
+        let http = builder().unix_socket(socket).tls_certs_only([]).build()?;
+        Ok(Self(Arc::new(Inner { http, base: "http://internal".to_owned(), caller, target, tokens, clock })))
+    }
+
+    /// The name of the target in errors and metrics.
+    pub fn part(&self) -> &'static str {
+        match self.0.target {
+            Service::Auth => "auth",
+            Service::Files => "files",
+            Service::Worker => "worker",
+        }
+    }
+
+    /// Asks for JSON.
+    ///
+    /// # Errors
+    /// `Unavailable` if the service does not answer in time or says so itself; `Full` if it has no room; `Broken` for any other answer than
+    /// a good one.
+    pub async fn get_json<T: DeserializeOwned>(&self, path: &str) -> PortResult<T> {
+        let answer = self.call(Method::GET, path, Body::None, CALL_DEADLINE).await?;
+        self.expect_json(answer)
+    }
+
+    /// Sends JSON and gets JSON.
+    ///
+    /// # Errors
+    /// As [`InternalClient::get_json`].
+    pub async fn post_json<Q: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        question: &Q,
+    ) -> PortResult<T> {
+        let body = serde_json::to_vec(question).map_err(|error| PortError::broken(self.part(), error))?;
+        let answer = self.call(Method::POST, path, Body::Json(&body), CALL_DEADLINE).await?;
+        self.expect_json(answer)
+    }
+
+    /// Sends JSON to a thing that may be gone: false if it is.
+    ///
+    /// # Errors
+    /// As [`InternalClient::get_json`].
+    pub async fn post_to<Q: Serialize + Sync>(&self, path: &str, question: &Q) -> PortResult<bool> {
+        let body = serde_json::to_vec(question).map_err(|error| PortError::broken(self.part(), error))?;
+        let answer = self.call(Method::POST, path, Body::Json(&body), CALL_DEADLINE).await?;
+        self.expect_done(&answer)
+    }
+
+    /// Sends bytes to a thing that may be gone: false if it is.
+    ///
+    /// # Errors
+    /// As [`InternalClient::get_json`].
+    pub async fn put_bytes(&self, path: &str, bytes: &Bytes) -> PortResult<bool> {
+        let answer = self.call(Method::PUT, path, Body::Raw(bytes), UPLOAD_DEADLINE).await?;
+        self.expect_done(&answer)
+    }
+
+    /// Reads bytes as they come; none if there is no such thing.
+    ///
+    /// # Errors
+    /// As [`InternalClient::get_json`]; in the stream `Unavailable` if it breaks off or stalls. It never ends early without an error.
+    pub async fn get_stream(&self, path: &str) -> PortResult<Option<ByteStream>> {
+        let part = self.part();
+        let head = tokio::time::timeout(CALL_DEADLINE, self.send(&Method::GET, path, &Body::None)).await;
+        let response = head.map_err(|_| PortError::unavailable(part, "no answer in time"))??;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Ok(None),
+            status => return Err(self.refused(status, path)),
+        }
+        let pieces = stream::unfold(Some(response.bytes_stream()), move |pieces| async move {
+            let mut pieces = pieces?;
+            match tokio::time::timeout(IDLE_DEADLINE, pieces.next()).await {
+                Ok(None) => None,
+                Ok(Some(Ok(bytes))) => Some((Ok(bytes), Some(pieces))),
+                Ok(Some(Err(error))) => Some((Err(PortError::unavailable(part, error)), None)),
+                Err(_) => Some((Err(PortError::unavailable(part, "the stream stalled")), None)),
+            }
+        });
+        Ok(Some(Box::pin(pieces)))
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body<'_>,
+        deadline: Duration,
+    ) -> PortResult<Answer> {
+        let part = self.part();
+        let begun = Instant::now();
+        let called = tokio::time::timeout(deadline, async {
+            let response = self.send(&method, path, &body).await?;
+            let status = response.status();
+            let bytes = read(response).await.map_err(|error| error.into_port(part))?;
+            Ok(Answer { status, bytes, path: path.to_owned() })
+        });
+        let answered =
+            called.await.unwrap_or_else(|_| Err(PortError::unavailable(part, "no answer in time")));
+        let outcome = match &answered {
+            Ok(answer) if answer.status.is_success() => "ok",
+            Ok(answer) if answer.status.is_client_error() => "refused",
+            Ok(_) | Err(_) => "failed",
+        };
+        metrics::counter!("fm_client_calls_total", "target" => part, "outcome" => outcome).increment(1);
+        metrics::histogram!("fm_client_call_duration_seconds", "target" => part).record(begun.elapsed());
+        answered
+    }
+
+    /// Sends a request and waits for the head of its answer; once more if the connection turns out to be closed.
+    async fn send(&self, method: &Method, path: &str, body: &Body<'_>) -> PortResult<Response> {
+        let mut attempt = self.request(method, path, body).send().await;
+        if let Err(error) = &attempt
+            && !error.is_timeout()
+            && (error.is_connect() || error.is_request())
+        {
+            tracing::debug!(part = self.part(), %error, "sending once more");
+            attempt = self.request(method, path, body).send().await;
+        }
+        attempt.map_err(|error| PortError::unavailable(self.part(), error.without_url()))
+    }
+
+    fn request(&self, method: &Method, path: &str, body: &Body<'_>) -> RequestBuilder {
+        let Inner { http, base, caller, target, tokens, clock } = &*self.0;
+        let token = tokens.mint(*caller, *target, clock.now());
+        let mut request = http.request(method.clone(), format!("{base}{path}")).bearer_auth(token);
+        if let Some(id) = request_id::current() {
+            request = request.header(request_id::HEADER.as_str(), id.as_str());
+        }
+        match body {
+            Body::None => request,
+            Body::Json(json) => request
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(Bytes::copy_from_slice(json)),
+            Body::Raw(bytes) => request
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
+                .body(Bytes::clone(bytes)),
+        }
+    }
+
+    fn expect_json<T: DeserializeOwned>(&self, answer: Answer) -> PortResult<T> {
+        if answer.status != StatusCode::OK {
+            return Err(self.refused(answer.status, &answer.path));
+        }
+        serde_json::from_slice(&answer.bytes).map_err(|error| PortError::broken(self.part(), error))
+    }
+
+    fn expect_done(&self, answer: &Answer) -> PortResult<bool> {
+        match answer.status {
+            StatusCode::NOT_FOUND => Ok(false),
+            status if status.is_success() => Ok(true),
+            status => Err(self.refused(status, &answer.path)),
+        }
+    }
+
+    fn refused(&self, status: StatusCode, path: &str) -> PortError {
+        let part = self.part();
+        let said = format!("{path} answered {status}");
+        match status {
+            StatusCode::REQUEST_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => PortError::unavailable(part, said),
+            StatusCode::INSUFFICIENT_STORAGE => PortError::full(part, said),
+            // a refused token among them: the services' secrets or clocks differ
+            _ => PortError::broken(part, said),
+        }
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    bytes: Bytes,
+    path: String,
+}
+
+enum ReadError {
+    Connection(reqwest::Error),
+    TooLarge,
+}
+
+impl ReadError {
+    fn into_port(self, part: &'static str) -> PortError {
+        match self {
+            Self::Connection(error) => PortError::unavailable(part, error.without_url()),
+            Self::TooLarge => PortError::broken(part, "the answer is larger than any that is expected"),
+        }
+    }
+}
+
+async fn read(mut response: Response) -> Result<Bytes, ReadError> {
+    let mut all = BytesMut::new();
+    while let Some(bytes) = response.chunk().await.map_err(ReadError::Connection)? {
+        if all.len() + bytes.len() > MAX_JSON_BYTES {
+            return Err(ReadError::TooLarge);
+        }
+        all.extend_from_slice(&bytes);
+    }
+    Ok(all.freeze())
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where clients are made")]
+fn builder() -> reqwest::ClientBuilder {
+    Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_DEADLINE)
+        .pool_idle_timeout(POOL_IDLE)
+        .tcp_nodelay(true)
+}
