@@ -9,6 +9,7 @@ mod http;
 mod settings;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use actix_web::{App, web};
 use common::auth::{AuthStore, CredentialCache, CredentialSource, RateLimiter};
@@ -67,6 +68,8 @@ pub struct AuthService {
     policy: TokenPolicy,
     setup_code: SetupCode,
     settings: Settings,
+    /// That is said once.
+    unknown_gateway_seen: AtomicBool,
 }
 
 impl AuthService {
@@ -92,6 +95,7 @@ impl AuthService {
             setup_code,
             accounts: Accounts::new(store, hasher, clock, ids),
             settings,
+            unknown_gateway_seen: AtomicBool::new(false),
         }))
     }
 

@@ -83,7 +83,7 @@ async fn sign_up_user(
     payload: web::Payload,
     service: web::Data<AuthService>,
 ) -> ClassicResult<HttpResponse> {
-    let from = client(&request, &service.settings.trusted_proxies);
+    let from = client(&request, &service);
     if !sign_up::registration_is_open(&service, &from) {
         return Err(classic_error(SignUpError::Closed));
     }
@@ -117,7 +117,7 @@ async fn connect(request: HttpRequest, service: web::Data<AuthService>) -> Class
         return Err(ClassicError::unauthorized());
     };
     let (address, password) = basic::parse(field.as_bytes()).ok_or_else(ClassicError::unauthorized)?;
-    let from = client(&request, &service.settings.trusted_proxies);
+    let from = client(&request, &service);
     let user = match sign_in::verify_password(&service, &from, &address, &password).await {
         Ok(user) => user,
         Err(error @ SignInError::Limited(_)) => return Ok(limited(super::problem(error))),

@@ -8,11 +8,14 @@ mod v1;
 
 pub(crate) use problems::{classic_error, problem};
 
+use std::sync::atomic::Ordering;
+
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use http_kit::{TrustedProxies, client_ip, request_id};
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::AuthService;
 use crate::app::Client;
 
 /// Most bytes of a JSON body: an address, a password and a code.
@@ -27,7 +30,16 @@ pub(crate) fn internal(config: &mut actix_web::web::ServiceConfig) {
 }
 
 /// Who makes a request.
-pub(crate) fn client(request: &HttpRequest, trusted: &TrustedProxies) -> Client {
+pub(crate) fn client(request: &HttpRequest, service: &AuthService) -> Client {
+    let trusted = &service.settings.trusted_proxies;
+    if is_from_unknown_gateway(request, trusted)
+        && !service.unknown_gateway_seen.swap(true, Ordering::Relaxed)
+    {
+        tracing::warn!(
+            "requests come through a gateway that is not among the trusted ones: all its clients count as one, so one of them can \
+             use up the sign-ins of all"
+        );
+    }
     let device = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     Client {
         ip: client_ip(request, trusted),
@@ -43,6 +55,12 @@ fn is_forwarded(request: &HttpRequest) -> bool {
         let name = name.as_str();
         matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded-")
     })
+}
+
+/// Whether a peer that is not known as a gateway names the address of somebody else.
+fn is_from_unknown_gateway(request: &HttpRequest, trusted: &TrustedProxies) -> bool {
+    let names_another = request.headers().contains_key("x-forwarded-for");
+    names_another && request.peer_addr().is_some_and(|peer| !trusted.contains(peer.ip()))
 }
 
 fn cut(text: &str, bytes: usize) -> &str {
@@ -68,6 +86,16 @@ mod tests {
         }
         let plain = TestRequest::default().insert_header(("accept", "x")).to_http_request();
         assert!(!is_forwarded(&plain));
+    }
+
+    #[test]
+    fn an_unknown_gateway_is_noticed_and_a_known_one_is_not() {
+        let request = |peer: &str| TestRequest::default().peer_addr(peer.parse().unwrap());
+        let trusted = TrustedProxies::parse(["10.0.0.1"]).unwrap();
+        let forwarded = |peer| request(peer).insert_header(("x-forwarded-for", "1.2.3.4")).to_http_request();
+        assert!(is_from_unknown_gateway(&forwarded("10.0.0.2:1"), &trusted));
+        assert!(!is_from_unknown_gateway(&forwarded("10.0.0.1:1"), &trusted));
+        assert!(!is_from_unknown_gateway(&request("10.0.0.2:1").to_http_request(), &trusted));
     }
 
     #[test]

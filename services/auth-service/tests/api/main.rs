@@ -1,5 +1,7 @@
 //! auth-service over real HTTP, on its embedded store.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 mod accounts;

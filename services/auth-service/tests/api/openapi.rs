@@ -2,7 +2,10 @@
 
 use common::routes::{Service, owner};
 use http_kit::openapi::merge;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
+
+use crate::support::{PASSWORD, Server, answer, keys};
 
 fn document() -> Value {
     serde_json::to_value(merge([(Service::Auth, auth_service::openapi())]).unwrap()).unwrap()
@@ -79,4 +82,29 @@ fn what_answers_hold_has_names() {
     let login = &document["paths"]["/api/v1/auth/login"]["post"];
     assert_eq!(login["tags"], json!(["accounts"]));
     assert_eq!(document["paths"]["/connect"]["get"]["tags"], json!(["classic"]));
+}
+
+#[actix_web::test]
+async fn answers_have_the_members_that_are_documented() {
+    let server = Server::start().await;
+    let document = document();
+    let schemas = &document["components"]["schemas"];
+    let setup = answer(server.get("/api/v1/setup")).await.expect(StatusCode::OK);
+    assert_eq!(keys(&setup), keys(&schemas["Setup"]["properties"]));
+    for (n, session) in ["token", "cookie"].into_iter().enumerate() {
+        let body = json!({"email": format!("user{n}@b"), "password": PASSWORD, "session": session});
+        let login = answer(server.post("/api/v1/auth/register", body)).await.expect(StatusCode::CREATED);
+        let documented = &schemas["Login"]["oneOf"][n];
+        assert_eq!(documented["properties"]["session"]["enum"], json!([session]));
+        assert_eq!(keys(&login), keys(&documented["properties"]));
+        assert_eq!(keys(&login["user"]), keys(&schemas["User"]["properties"]));
+        assert!(
+            schemas["User"]["properties"]["role"]["enum"]
+                .as_array()
+                .unwrap()
+                .contains(&login["user"]["role"])
+        );
+    }
+    let set = answer(server.get("/.well-known/jwks.json")).await.expect(StatusCode::OK);
+    assert_eq!(keys(&set["keys"][0]), keys(&schemas["KeySet"]["properties"]["keys"]["items"]["properties"]));
 }

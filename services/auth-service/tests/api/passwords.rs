@@ -1,11 +1,14 @@
 //! The work that passwords cost.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth_service::HashingSettings;
-use common::auth::{Address, AuthStore as _};
+use common::auth::{Address, AuthStore as _, Password, Role, Session, SessionKind, User};
+use common::{IdGen as _, SessionId, Sha256, UserId};
 use futures_util::future::join_all;
 use reqwest::StatusCode;
+use serde_json::json;
 
 use crate::support::{Options, PASSWORD, Server, answer};
 
@@ -75,4 +78,41 @@ async fn more_than_the_queue_holds_is_refused_with_a_time_to_come_back() {
         assert!(one.header("retry-after").is_some());
     }
     server.sign_up("later", PASSWORD).await.expect(StatusCode::CREATED);
+}
+
+#[actix_web::test]
+async fn a_disabled_account_is_nobody_whatever_it_holds() {
+    let server = Server::start().await;
+    let user = User {
+        id: UserId(server.ids.object_id()),
+        address: Address::parse("bob").unwrap(),
+        password_hash: server.hasher.hash(&Password::parse(PASSWORD).unwrap()).await.unwrap(),
+        role: Role::User,
+        disabled: true,
+        bootstrap: false,
+        created_at: server.now(),
+    };
+    server.store.create_user(&user, &[]).await.unwrap();
+    let before = server.hasher.runs();
+    answer(server.connect("bob", PASSWORD)).await.expect_classic(401, "Unauthorized");
+    assert_eq!(server.hasher.runs() - before, 1);
+
+    // a session from before it was disabled
+    let (token, hash) = ("A".repeat(43), Sha256::of("A".repeat(43).as_bytes()).0);
+    let session = Session {
+        id: SessionId(server.ids.object_id()),
+        user: user.id,
+        kind: SessionKind::Token,
+        created_at: server.now(),
+        expires_at: server.now() + Duration::from_secs(3600),
+        revoked_at: None,
+        device: None,
+        address: None,
+        refresh_hash: Some(hash),
+    };
+    server.store.create_session(&session).await.unwrap();
+    assert_eq!(server.service.credential_source().resolve(session.id, user.id).await.unwrap(), None);
+    let refresh = server.post("/api/v1/auth/refresh", json!({ "refreshToken": token }));
+    answer(refresh).await.expect_problem(401, "invalid_credentials");
+    assert!(!server.store.find_session(session.id).await.unwrap().unwrap().is_live(server.now()));
 }

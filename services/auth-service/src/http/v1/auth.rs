@@ -69,7 +69,7 @@ pub(super) async fn register(
     payload: web::Payload,
     service: web::Data<AuthService>,
 ) -> ApiResult<HttpResponse> {
-    let from = client(&request, &service.settings.trusted_proxies);
+    let from = client(&request, &service);
     if !sign_up::registration_is_open(&service, &from) {
         return Err(Code::RegistrationClosed.into());
     }
@@ -102,7 +102,7 @@ pub(super) async fn login(
 ) -> ApiResult<HttpResponse> {
     let body: SignIn = input::json(&request, payload, BODY_BYTES).await?;
     require_own_page(&request, body.session)?;
-    let from = client(&request, &service.settings.trusted_proxies);
+    let from = client(&request, &service);
     let user =
         sign_in::verify_password(&service, &from, &body.email, &body.password).await.map_err(problem)?;
     signed_in(&service, &request, user, body.session, HttpResponse::Ok()).await

@@ -55,7 +55,7 @@ pub(crate) struct User {
     id: String,
     /// As typed at the sign-up.
     email: String,
-    /// What it may do.
+    // described at its type: utoipa writes both descriptions as a contradiction
     #[schema(inline)]
     role: RoleWord,
     /// RFC 3339, UTC.
@@ -76,9 +76,10 @@ impl From<Profile> for User {
 
 /// What a sign-in gives: tokens, or the user alone where a cookie carries the session.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "session", rename_all = "lowercase", rename_all_fields = "camelCase")]
+#[serde(tag = "session", rename_all = "lowercase")]
 pub(crate) enum Login {
     /// Tokens in the answer.
+    #[serde(rename_all = "camelCase")]
     Token {
         /// Who signed in.
         user: User,
@@ -125,7 +126,7 @@ async fn signed_in(
     choice: SessionChoice,
     answer: HttpResponseBuilder,
 ) -> ApiResult<HttpResponse> {
-    let client = super::client(request, &service.settings.trusted_proxies);
+    let client = super::client(request, service);
     let issued = crate::app::sessions::open(service, &user, choice.into(), &client).await?;
     login(request, user, issued, answer)
 }

@@ -17,7 +17,7 @@ use crate::http::{BODY_BYTES, client, problem};
 pub(super) struct SetupState {
     /// There is no administrator yet.
     needed: bool,
-    /// Whether the caller may register.
+    // described at its type: utoipa writes both descriptions as a contradiction
     #[schema(inline)]
     registration: RegistrationWord,
 }
@@ -56,7 +56,7 @@ pub(super) struct SetUp {
 #[get("/api/v1/setup")]
 pub(super) async fn state(request: HttpRequest, service: web::Data<AuthService>) -> ApiResult<HttpResponse> {
     let needed = !service.accounts.store.has_admin().await?;
-    let open = sign_up::registration_is_open(&service, &client(&request, &service.settings.trusted_proxies));
+    let open = sign_up::registration_is_open(&service, &client(&request, &service));
     let state = SetupState {
         needed,
         registration: if open { RegistrationWord::Open } else { RegistrationWord::Closed },
@@ -85,7 +85,7 @@ pub(super) async fn set_up(
 ) -> ApiResult<HttpResponse> {
     let body: SetUp = input::json(&request, payload, BODY_BYTES).await?;
     require_own_page(&request, body.session)?;
-    let from = client(&request, &service.settings.trusted_proxies);
+    let from = client(&request, &service);
     let user =
         setup::set_up(&service, &from, &body.code, &body.email, &body.password).await.map_err(problem)?;
     signed_in(&service, &request, user, body.session, HttpResponse::Created()).await
