@@ -13,4 +13,4 @@ mod row;
 pub use auth::AuthDb;
 pub use engine::OpenOptions;
 pub use files::FilesDb;
-//pub use jobs::JobsDb;
+pub use jobs::JobsDb;

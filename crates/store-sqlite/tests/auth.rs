@@ -7,8 +7,9 @@ use testkit::auth_store::AuthSubject;
 use testkit::outbox::OutboxSubject;
 
 fn open() -> (Arc<AuthDb>, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let db = AuthDb::open(folder.path().join("auth.db"), &OpenOptions::default()).unwrap();
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let db =
+        AuthDb::open(folder.path().join("auth.db"), &OpenOptions::default()).expect("a fresh store opens");
     (Arc::new(db), folder)
 }
 

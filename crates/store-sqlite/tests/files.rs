@@ -7,8 +7,9 @@ use testkit::file_store::FilesSubject;
 use testkit::outbox::OutboxSubject;
 
 fn open() -> (Arc<FilesDb>, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let db = FilesDb::open(folder.path().join("files.db"), &OpenOptions::default()).unwrap();
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let db =
+        FilesDb::open(folder.path().join("files.db"), &OpenOptions::default()).expect("a fresh store opens");
     (Arc::new(db), folder)
 }
 

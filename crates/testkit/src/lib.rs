@@ -6,6 +6,7 @@ pub mod auth_store;
 pub mod blob_store;
 pub mod clock;
 pub mod file_store;
+pub mod job_store;
 pub mod outbox;
 mod suite;
 

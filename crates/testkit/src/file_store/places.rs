@@ -241,11 +241,10 @@ pub async fn of_two_moves_that_make_a_cycle_one_succeeds(subject: &FilesSubject)
         let a = subject.folder(subject.root(), &format!("a{round}")).await;
         let b = subject.folder(subject.root(), &format!("b{round}")).await;
         let (first, second) = tokio::join!(subject.move_to(&a, b.id), subject.move_to(&b, a.id));
-        let one = match (&first, &second) {
-            (Ok(_), Err(NodeError::Cycle)) | (Err(NodeError::Cycle), Ok(_)) => true,
-            _ => false,
-        };
-        assert!(one, "{first:?} {second:?}");
+        assert!(
+            matches!((&first, &second), (Ok(_), Err(NodeError::Cycle)) | (Err(NodeError::Cycle), Ok(_))),
+            "{first:?} {second:?}"
+        );
         for id in [a.id, b.id] {
             let path = subject.store.find_path(id).await.unwrap().unwrap();
             assert_eq!(path.ancestors[0].id, subject.root());

@@ -195,23 +195,22 @@ pub async fn settling_an_unsent_row_removes_it_too(subject: &OutboxSubject) {
 
 pub async fn a_commit_wakes_the_one_who_waits_and_the_one_who_comes_later(subject: &OutboxSubject) {
     const DEADLINE: Duration = Duration::from_secs(20);
-    let outbox = Arc::clone(&subject.outbox);
     let count = 20;
-    let relay = tokio::spawn(async move {
+    let relay = async {
         let mut seen = HashSet::new();
         while seen.len() < count {
             // as a relay does: look, and wait only when nothing is there
-            let rows = outbox.lease_unsent(100, LEASE, Timestamp::default()).await.unwrap();
+            let rows = subject.outbox.lease_unsent(100, LEASE, Timestamp::default()).await.unwrap();
             if rows.is_empty() {
-                outbox.wait().await;
+                subject.outbox.wait().await;
             }
             seen.extend(rows.into_iter().map(|row| row.job.id));
         }
         seen
-    });
-    let jobs = subject.committed(count).await;
-    let seen = tokio::time::timeout(DEADLINE, relay).await.expect("no commit is missed").unwrap();
-    assert_eq!(seen, ids_of(&jobs).into_iter().collect());
+    };
+    let relay = tokio::time::timeout(DEADLINE, relay);
+    let (seen, jobs) = tokio::join!(relay, subject.committed(count));
+    assert_eq!(seen.expect("no commit is missed"), ids_of(&jobs).into_iter().collect());
 }
 
 /// Makes a test of each check, for the adapter that `$make` opens: an async function that returns an [`OutboxSubject`].

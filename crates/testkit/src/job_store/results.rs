@@ -1,0 +1,244 @@
+use std::collections::HashSet;
+use std::time::Duration;
+
+use common::jobs::{Attempt, Backoff, FailOutcome, Failure, Job, JobState, LeaseHolder, LostLease, NewJob};
+use serde_json::json;
+
+use super::{JobsSubject, LEASE, TTL, failure};
+
+const SECOND: Duration = Duration::from_secs(1);
+const BACKOFF: Duration = Duration::from_secs(10);
+
+/// No call of this holder is taken, and none changes anything.
+async fn assert_lost(subject: &JobsSubject, holder: LeaseHolder) {
+    let (store, now) = (&subject.store, subject.now());
+    let before = store.find(holder.job).await.unwrap();
+    let results = [
+        store.heartbeat(holder, LEASE, now).await.map(drop),
+        store.progress(holder, 50, now).await,
+        store.complete(holder, Some(&json!("stolen")), now).await,
+        store.fail(holder, &failure(true), now).await.map(drop),
+        store.give_back(holder, now).await,
+    ];
+    for result in results {
+        assert!(matches!(result, Err(LostLease::Lost)), "{result:?}");
+    }
+    assert_eq!(store.find(holder.job).await.unwrap(), before);
+}
+
+pub async fn a_heartbeat_renews_the_lease(subject: &JobsSubject) {
+    subject.inserted("test").await;
+    let claimed = subject.claim_one("test").await;
+    subject.clock.advance(LEASE - SECOND);
+    let until = subject.store.heartbeat(claimed.holder, LEASE, subject.now()).await.unwrap();
+    assert_eq!(until, subject.now() + LEASE);
+    subject.clock.advance(LEASE - SECOND);
+    assert!(subject.store.reap(10, subject.now()).await.unwrap().is_empty());
+    subject.clock.advance(SECOND);
+    assert_lost(subject, claimed.holder).await;
+    assert_eq!(subject.store.reap(10, subject.now()).await.unwrap(), ["test"]);
+}
+
+pub async fn progress_renews_the_time_to_live(subject: &JobsSubject) {
+    subject.inserted("test").await;
+    let claimed = subject.claim_one("test").await;
+    let long = 10 * TTL;
+    subject.store.heartbeat(claimed.holder, long, subject.now()).await.unwrap();
+    subject.clock.advance(TTL - SECOND);
+    subject.store.progress(claimed.holder, 42, subject.now()).await.unwrap();
+    let job = subject.get(claimed.holder.job).await;
+    assert_eq!((job.progress, job.updated_at, job.state), (42, subject.now(), JobState::Active));
+    subject.clock.advance(TTL - SECOND);
+    assert!(subject.store.reap(10, subject.now()).await.unwrap().is_empty());
+    // a heartbeat does not
+    subject.store.heartbeat(claimed.holder, long, subject.now()).await.unwrap();
+    subject.clock.advance(SECOND);
+    assert_lost(subject, claimed.holder).await;
+    assert_eq!(subject.store.reap(10, subject.now()).await.unwrap(), ["test"]);
+}
+
+pub async fn a_completed_job_keeps_its_result(subject: &JobsSubject) {
+    let results = [None, Some(json!(null)), Some(json!({"made": [1, 2], "text": "äöü"}))];
+    for result in results {
+        subject.inserted("test").await;
+        let claimed = subject.claim_one("test").await;
+        subject.clock.advance(SECOND);
+        subject.store.complete(claimed.holder, result.as_ref(), subject.now()).await.unwrap();
+        let expected = Job {
+            state: JobState::Complete,
+            progress: 100,
+            result,
+            finished_at: Some(subject.now()),
+            updated_at: subject.now(),
+            ..claimed.job
+        };
+        assert_eq!(subject.get(claimed.holder.job).await, expected);
+        assert_lost(subject, claimed.holder).await;
+    }
+    subject.clock.advance(10 * TTL);
+    assert!(subject.store.reap(10, subject.now()).await.unwrap().is_empty());
+    assert!(subject.claim(&["test"], 10).await.is_empty());
+}
+
+pub async fn a_failed_attempt_comes_back_after_its_backoff(subject: &JobsSubject) {
+    let new = NewJob {
+        backoff: Backoff::Exponential { delay_ms: 10_000, max_delay_ms: 15_000 },
+        max_attempts: 4,
+        ..subject.job("test")
+    };
+    subject.insert(std::slice::from_ref(&new)).await;
+    let mut failures = Vec::new();
+    for (number, delay, jitter_percent) in [(1, 10_000, 0), (2, 15_000, 0), (3, 13_500, 50)] {
+        let claimed = subject.claim_one("test").await;
+        assert_eq!((claimed.job.attempts_made, &claimed.job.failures), (number, &failures));
+        assert_eq!(claimed.holder.generation, u64::from(number));
+        let error = format!("error {number}");
+        let failure = Failure { error: error.clone(), retryable: true, jitter_percent };
+        let outcome = subject.store.fail(claimed.holder, &failure, subject.now()).await.unwrap();
+        let due = subject.now() + Duration::from_millis(delay);
+        assert_eq!(outcome, FailOutcome::Retry(due));
+        failures.push(Attempt { number, at: subject.now(), error: error.clone() });
+        let job = subject.get(new.id).await;
+        assert_eq!((job.state, job.error, &job.failures), (JobState::Delayed, Some(error), &failures));
+        assert_eq!(job.finished_at, None);
+        assert_lost(subject, claimed.holder).await;
+        assert_eq!(subject.store.next_due().await.unwrap(), Some(due));
+        assert!(subject.claim(&["test"], 10).await.is_empty());
+        subject.clock.set(due);
+        assert_eq!(subject.store.promote_due(10, subject.now()).await.unwrap(), ["test"]);
+    }
+    let claimed = subject.claim_one("test").await;
+    subject.store.complete(claimed.holder, None, subject.now()).await.unwrap();
+    let job = subject.get(new.id).await;
+    assert_eq!((job.attempts_made, job.error, job.failures), (4, None, failures), "the history stays");
+}
+
+pub async fn the_last_attempt_and_a_permanent_failure_are_final(subject: &JobsSubject) {
+    let last = NewJob { max_attempts: 1, ..subject.job("last") };
+    let permanent = subject.job("permanent");
+    subject.insert(&[last.clone(), permanent.clone()]).await;
+    for (new, retryable) in [(&last, true), (&permanent, false)] {
+        let claimed = subject.claim_one(&new.kind).await;
+        let outcome = subject.store.fail(claimed.holder, &failure(retryable), subject.now()).await.unwrap();
+        assert_eq!(outcome, FailOutcome::Dead);
+        let expected = Job {
+            state: JobState::Failed,
+            error: Some("it broke".to_owned()),
+            failures: vec![Attempt { number: 1, at: subject.now(), error: "it broke".to_owned() }],
+            finished_at: Some(subject.now()),
+            updated_at: subject.now(),
+            ..claimed.job
+        };
+        assert_eq!(subject.get(new.id).await, expected);
+    }
+    assert_eq!(subject.store.next_due().await.unwrap(), None);
+}
+
+pub async fn a_job_given_back_was_never_tried(subject: &JobsSubject) {
+    let first = subject.inserted("test").await;
+    let second = subject.inserted("test").await;
+    let before = subject.get(first.id).await;
+    let claimed = subject.claim_one("test").await;
+    subject.clock.advance(SECOND);
+    subject.store.give_back(claimed.holder, subject.now()).await.unwrap();
+    assert_eq!(subject.get(first.id).await, Job { updated_at: subject.now(), ..before });
+    assert_lost(subject, claimed.holder).await;
+    let again = subject.claim(&["test"], 2).await;
+    assert_eq!(again.iter().map(|claimed| claimed.job.spec.id).collect::<Vec<_>>(), [first.id, second.id]);
+    assert_eq!(again[0].job.attempts_made, 1);
+    assert!(again[0].holder.generation > claimed.holder.generation);
+    assert_lost(subject, claimed.holder).await;
+}
+
+pub async fn a_lost_lease_takes_no_result(subject: &JobsSubject) {
+    let job = subject.inserted("test").await;
+    assert_lost(subject, LeaseHolder { job: subject.ids.next(), generation: 1 }).await;
+    assert_lost(subject, LeaseHolder { job: job.id, generation: 0 }).await;
+    let first = subject.claim_one("test").await;
+    assert_lost(subject, LeaseHolder { generation: first.holder.generation + 1, ..first.holder }).await;
+    subject.clock.advance(LEASE);
+    assert_lost(subject, first.holder).await;
+    subject.store.reap(10, subject.now()).await.unwrap();
+    assert_lost(subject, first.holder).await;
+    subject.clock.advance(BACKOFF);
+    subject.store.promote_due(10, subject.now()).await.unwrap();
+    let second = subject.claim_one("test").await;
+    assert_ne!(second.holder, first.holder);
+    assert_lost(subject, first.holder).await;
+    // of two results of one claim one is taken
+    let permanent = failure(false);
+    let (complete, fail) = tokio::join!(
+        subject.store.complete(second.holder, None, subject.now()),
+        subject.store.fail(second.holder, &permanent, subject.now())
+    );
+    assert!(complete.is_ok() != fail.is_ok(), "{complete:?} {fail:?}");
+}
+
+pub async fn a_job_whose_lease_ended_goes_elsewhere(subject: &JobsSubject) {
+    let new = NewJob { max_attempts: 2, ..subject.job("test") };
+    subject.insert(std::slice::from_ref(&new)).await;
+    let claimed = subject.claim_one("test").await;
+    subject.clock.advance(LEASE);
+    assert_eq!(subject.store.reap(10, subject.now()).await.unwrap(), ["test"]);
+    assert!(subject.store.reap(10, subject.now()).await.unwrap().is_empty());
+    let job = subject.get(new.id).await;
+    assert_eq!((job.state, job.error.as_deref()), (JobState::Delayed, Some("lease lost")));
+    assert_eq!(job.failures, [Attempt { number: 1, at: subject.now(), error: "lease lost".to_owned() }]);
+    let due = subject.store.next_due().await.unwrap().unwrap();
+    assert!(due > subject.now() && due <= subject.now() + BACKOFF, "after its backoff, with some jitter");
+    subject.clock.set(due);
+    subject.store.promote_due(10, subject.now()).await.unwrap();
+    let again = subject.claim_one("test").await;
+    assert!(again.holder.generation > claimed.holder.generation);
+    subject.clock.advance(LEASE);
+    subject.store.reap(10, subject.now()).await.unwrap();
+    let job = subject.get(new.id).await;
+    assert_eq!((job.state, job.failures.len(), job.finished_at), (JobState::Failed, 2, Some(subject.now())));
+}
+
+pub async fn a_job_whose_time_ended_fails(subject: &JobsSubject) {
+    let new = subject.inserted("test").await;
+    let claimed = subject.claim_one("test").await;
+    subject.store.heartbeat(claimed.holder, 2 * TTL, subject.now()).await.unwrap();
+    subject.clock.advance(TTL);
+    assert_lost(subject, claimed.holder).await;
+    assert_eq!(subject.store.reap(10, subject.now()).await.unwrap(), ["test"]);
+    assert_eq!(subject.get(new.id).await.error.as_deref(), Some("TTL exceeded"));
+}
+
+pub async fn two_reapers_take_each_job_once(subject: &JobsSubject) {
+    let jobs: Vec<_> = (0..30).map(|n| subject.job(&format!("type {n}"))).collect();
+    subject.insert(&jobs).await;
+    for job in &jobs {
+        subject.claim_one(&job.kind).await;
+    }
+    subject.clock.advance(LEASE);
+    let reapers = (0..10).map(|_| subject.store.reap(7, subject.now()));
+    let types: Vec<_> =
+        futures_util::future::join_all(reapers).await.into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(types.len(), 30);
+    assert_eq!(types.into_iter().collect::<HashSet<_>>().len(), 30);
+    for job in &jobs {
+        assert_eq!(subject.get(job.id).await.failures.len(), 1);
+    }
+}
+
+pub async fn a_dead_job_is_tried_again_from_its_first_attempt(subject: &JobsSubject) {
+    let (store, new) = (&subject.store, subject.inserted("test").await);
+    let before = subject.get(new.id).await;
+    assert_eq!(store.retry(new.id, subject.now()).await.unwrap(), Some(false), "it waits already");
+    let claimed = subject.claim_one("test").await;
+    assert_eq!(store.retry(new.id, subject.now()).await.unwrap(), Some(false));
+    store.fail(claimed.holder, &failure(false), subject.now()).await.unwrap();
+    subject.clock.advance(SECOND);
+    assert_eq!(store.retry(new.id, subject.now()).await.unwrap(), Some(true));
+    assert_eq!(store.retry(new.id, subject.now()).await.unwrap(), Some(false));
+    assert_eq!(subject.get(new.id).await, Job { updated_at: subject.now(), ..before });
+    assert_lost(subject, claimed.holder).await;
+    let again = subject.claim_one("test").await;
+    assert_eq!(again.job.attempts_made, 1);
+    assert!(again.holder.generation > claimed.holder.generation);
+    store.complete(again.holder, None, subject.now()).await.unwrap();
+    assert_eq!(store.retry(new.id, subject.now()).await.unwrap(), Some(false), "it is done");
+    assert_eq!(store.retry(subject.ids.next(), subject.now()).await.unwrap(), None);
+}
