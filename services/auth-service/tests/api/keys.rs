@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_service::KeysError;
+use common::SessionId;
 use common::auth::AuthStore as _;
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -103,8 +104,34 @@ async fn a_service_that_was_off_for_long_makes_a_new_key() {
 }
 
 fn kid(token: &str) -> Value {
+    part(token, 0)["kid"].clone()
+}
+
+fn part(token: &str, n: usize) -> Value {
     use base64::Engine as _;
-    let head =
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
-    serde_json::from_slice::<Value>(&head).unwrap()["kid"].clone()
+    let text = token.split('.').nth(n).unwrap();
+    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
+}
+
+#[actix_web::test]
+async fn the_background_replaces_keys_and_removes_sessions() {
+    let server = Server::start().await;
+    let session: SessionId =
+        part(&server.classic_token("bob").await, 1)["sid"].as_str().unwrap().parse().unwrap();
+    let old = key_set(&server).await[0]["kid"].clone();
+    server.clock.advance(91 * DAY);
+    let parts = server.service.background();
+    let names: Vec<_> = parts.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["session-sweeper", "signing-keys"]);
+    let running: Vec<_> = parts.into_iter().map(|(_, work)| actix_web::rt::spawn(work)).collect();
+    let done = async {
+        while key_set(&server).await[0]["kid"] == old
+            || server.store.find_session(session).await.unwrap().is_some()
+        {}
+    };
+    tokio::time::timeout(Duration::from_secs(30), done).await.unwrap();
+    assert!(running.iter().all(|part| !part.is_finished()), "they run until they are dropped");
+    for part in running {
+        part.abort();
+    }
 }

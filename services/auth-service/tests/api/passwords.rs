@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_service::HashingSettings;
+use auth_service::{HashError, HashingSettings};
 use common::auth::{Address, AuthStore as _, Password, Role, Session, SessionKind, User};
 use common::{IdGen as _, SessionId, Sha256, UserId};
-use futures_util::future::join_all;
+use futures_util::FutureExt as _;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::support::{Options, PASSWORD, Server, answer};
+use crate::support::{Options, PASSWORD, Server, answer, user_count};
 
 #[actix_web::test]
 async fn a_wrong_sign_in_costs_the_same_whether_the_account_exists_or_not() {
@@ -67,17 +67,26 @@ async fn a_hash_of_another_cost_is_upgraded_at_the_next_sign_in() {
 
 #[actix_web::test]
 async fn more_than_the_queue_holds_is_refused_with_a_time_to_come_back() {
-    let hashing = HashingSettings { cost: 8, threads: 1, queue: 2 };
+    // one hash of this cost takes a second or more, so that the queue stays full for as long as the test looks
+    let hashing = HashingSettings { cost: 14, threads: 1, queue: 1 };
     let server = Server::with(Options { hashing, ..Options::default() }).await;
-    let emails: Vec<_> = (0..30).map(|n| format!("user{n}")).collect();
-    let all = join_all(emails.iter().map(|email| server.sign_up(email, PASSWORD))).await;
-    let (made, refused): (Vec<_>, Vec<_>) = all.iter().partition(|one| one.status == StatusCode::CREATED);
-    assert!(!made.is_empty() && !refused.is_empty(), "{} made, {} refused", made.len(), refused.len());
-    for one in refused {
-        assert!(one.expect(StatusCode::SERVICE_UNAVAILABLE)["error"].is_string());
-        assert!(one.header("retry-after").is_some());
+    let password = Password::parse(PASSWORD).unwrap();
+    let mut taking_the_thread = Box::pin(server.hasher.hash(&password));
+    let mut taking_the_queue = Box::pin(server.hasher.hash(&password));
+    assert!((&mut taking_the_thread).now_or_never().is_none());
+    while let Some(refused) = (&mut taking_the_queue).now_or_never() {
+        // the thread had not taken up the first one yet
+        assert!(matches!(refused, Err(HashError::Busy)));
+        taking_the_queue = Box::pin(server.hasher.hash(&password));
     }
-    server.sign_up("later", PASSWORD).await.expect(StatusCode::CREATED);
+    let classic = server.sign_up("bob", PASSWORD).await;
+    assert!(classic.expect(StatusCode::SERVICE_UNAVAILABLE)["error"].is_string());
+    let v1 = server.login("bob", PASSWORD).await;
+    v1.expect_problem(503, "unavailable");
+    for refused in [classic, v1] {
+        assert_eq!(refused.header("retry-after"), Some("2"));
+    }
+    assert_eq!(user_count(&server.store).await, 0);
 }
 
 #[actix_web::test]
