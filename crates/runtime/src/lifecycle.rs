@@ -56,6 +56,11 @@ impl Shutdown {
         self.stopping.cancelled().await;
     }
 
+    /// The token behind [`Shutdown::draining`], for parts that take one.
+    pub fn draining_token(&self) -> CancellationToken {
+        self.draining.clone()
+    }
+
     /// The token behind [`Shutdown::stopping`], for parts that take one.
     pub fn stopping_token(&self) -> CancellationToken {
         self.stopping.clone()

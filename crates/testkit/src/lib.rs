@@ -5,9 +5,12 @@
 pub mod auth_store;
 pub mod blob_store;
 pub mod clock;
+pub mod credential_cache;
 pub mod file_store;
+pub mod job_bus;
 pub mod job_store;
 pub mod outbox;
+pub mod rate_limiter;
 mod suite;
 
 pub use clock::{TestClock, TestIds};

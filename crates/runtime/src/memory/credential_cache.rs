@@ -102,3 +102,23 @@ impl CredentialCache for MemoryCredentialCache {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::IdGen as _;
+    use testkit::{TestClock, TestIds};
+
+    #[test]
+    fn a_flood_stays_bounded_and_lifts_no_tombstone() {
+        let (ids, now) = (TestIds::new(), TestClock::default().now());
+        let mut entries = Entries(HashMap::new());
+        let buried = ids.object_id();
+        entries.bury(buried, now);
+        for number in 0..3 * CAPACITY {
+            entries.put_if_absent(ids.object_id(), number, now);
+        }
+        assert!(entries.0.len() <= CAPACITY);
+        assert_eq!(entries.get(&buried, now), Cached::Tombstone);
+    }
+}

@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use common::auth::{RateDecision, RateLimiter, RateRule};
 use common::{Clock, PortResult, Timestamp};
 
-/// Most keys; some 100 bytes each. When it is full, those that are back at their full burst go, and if none is, the one that is nearest to it.
+/// Most keys; some 100 bytes each. When it is full, those that are back at their full burst go, and if that frees little, the eighth that is nearest to it:
+/// many at once, so that a flood of new keys does not cost a look at all of them each.
 const CAPACITY: usize = 50_000;
 
 /// A [`RateLimiter`] in memory, by the generic cell rate algorithm: one time for each key, at which its bucket will be full again.
@@ -39,6 +40,24 @@ fn decide(rule: RateRule, full_again: Option<Timestamp>, now: Timestamp) -> (Rat
     (RateDecision::Allowed { remaining: u32::try_from(left).unwrap_or(u32::MAX) }, after)
 }
 
+fn make_room(map: &mut HashMap<(&'static str, String), Timestamp>, now: Timestamp) {
+    map.retain(|_, full| now < *full);
+    let most = CAPACITY - CAPACITY / 8;
+    if map.len() > most {
+        let mut times: Vec<_> = map.values().copied().collect();
+        let excess = map.len() - most;
+        let (_, last_to_go, _) = times.select_nth_unstable(excess - 1);
+        let last_to_go = *last_to_go;
+        // equal times are told apart by the count
+        let mut left = excess;
+        map.retain(|_, full| {
+            let goes = left > 0 && *full <= last_to_go;
+            left -= usize::from(goes);
+            !goes
+        });
+    }
+}
+
 #[async_trait]
 impl RateLimiter for MemoryRateLimiter {
     async fn hit(&self, rule: RateRule, key: &str) -> PortResult<RateDecision> {
@@ -47,11 +66,7 @@ impl RateLimiter for MemoryRateLimiter {
         let entry = (rule.name, key.to_owned());
         let (decision, after) = decide(rule, map.get(&entry).copied(), now);
         if !map.contains_key(&entry) && map.len() >= CAPACITY {
-            map.retain(|_, full| now < *full);
-            if map.len() >= CAPACITY {
-                let nearest = map.iter().min_by_key(|(_, full)| **full).map(|(key, _)| key.clone());
-                nearest.and_then(|key| map.remove(&key));
-            }
+            make_room(&mut map, now);
         }
         map.insert(entry, after);
         Ok(decision)
@@ -65,5 +80,24 @@ impl RateLimiter for MemoryRateLimiter {
     async fn reset(&self, rule: RateRule, key: &str) -> PortResult<()> {
         self.locked().remove(&(rule.name, key.to_owned()));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use testkit::TestClock;
+
+    #[tokio::test]
+    async fn a_flood_of_keys_stays_bounded_and_spares_those_that_are_limited() {
+        let rule = RateRule { name: "flood", burst: 10, refill: Duration::from_secs(60) };
+        let limiter = MemoryRateLimiter::new(Arc::new(TestClock::default()));
+        while matches!(limiter.hit(rule, "limited").await.unwrap(), RateDecision::Allowed { .. }) {}
+        for key in 0..2 * CAPACITY {
+            limiter.hit(rule, &key.to_string()).await.unwrap();
+        }
+        assert!(limiter.locked().len() <= CAPACITY);
+        assert!(matches!(limiter.hit(rule, "limited").await.unwrap(), RateDecision::Limited { .. }));
     }
 }

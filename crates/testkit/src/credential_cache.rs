@@ -1,0 +1,154 @@
+//! What every [`CredentialCache`] promises.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::auth::{Cached, CredentialCache, Role, SessionKind, SessionState, UserState};
+use common::{Clock as _, SessionId, UserId};
+use futures_util::future::join_all;
+
+use crate::{TestClock, TestIds};
+
+/// A fresh cache and its time.
+pub struct CacheSubject {
+    /// The cache.
+    pub cache: Arc<dyn CredentialCache>,
+    /// Lets this much time pass for the cache.
+    pub pass: Box<dyn Fn(Duration) + Send + Sync>,
+    ids: TestIds,
+    _keep: Box<dyn Any + Send + Sync>,
+}
+
+impl CacheSubject {
+    /// A subject over an empty cache; `keep` lives as long as it does.
+    pub fn new(
+        cache: Arc<dyn CredentialCache>,
+        pass: impl Fn(Duration) + Send + Sync + 'static,
+        keep: impl Any + Send + Sync,
+    ) -> Self {
+        Self { cache, pass: Box::new(pass), ids: TestIds::new(), _keep: Box::new(keep) }
+    }
+
+    fn pair(&self) -> (SessionId, UserId) {
+        (self.ids.next(), self.ids.next())
+    }
+
+    async fn put(&self, session: SessionId, user: UserId, role: Role) {
+        self.cache.put(session, user, (&session_of(user), &UserState { role })).await.unwrap();
+    }
+
+    async fn get(&self, session: SessionId, user: UserId) -> (Cached<SessionState>, Cached<UserState>) {
+        self.cache.get(session, user).await.unwrap()
+    }
+}
+
+fn session_of(user: UserId) -> SessionState {
+    let expires_at = TestClock::default().now() + Duration::from_secs(900);
+    SessionState { user, kind: SessionKind::Token, expires_at }
+}
+
+fn known(user: UserId, role: Role) -> (Cached<SessionState>, Cached<UserState>) {
+    (Cached::Known(session_of(user)), Cached::Known(UserState { role }))
+}
+
+/// Each is remembered by itself: another session of the same user finds the user.
+pub async fn what_was_put_is_known(subject: &CacheSubject) {
+    let (session, user) = subject.pair();
+    assert_eq!(subject.get(session, user).await, (Cached::Absent, Cached::Absent));
+    subject.put(session, user, Role::Admin).await;
+    assert_eq!(subject.get(session, user).await, known(user, Role::Admin));
+    let (other, stranger) = subject.pair();
+    assert_eq!(subject.get(other, user).await, (Cached::Absent, known(user, Role::Admin).1));
+    assert_eq!(subject.get(session, stranger).await, (known(user, Role::Admin).0, Cached::Absent));
+}
+
+/// Only what is absent is set.
+pub async fn a_second_put_changes_nothing(subject: &CacheSubject) {
+    let (session, user) = subject.pair();
+    subject.put(session, user, Role::Admin).await;
+    subject.put(session, user, Role::User).await;
+    assert_eq!(subject.get(session, user).await, known(user, Role::Admin));
+    let other = subject.ids.next();
+    subject.put(other, user, Role::User).await;
+    assert_eq!(subject.get(other, user).await, known(user, Role::Admin));
+}
+
+/// A tombstone hides one entry and touches no other.
+pub async fn a_tombstone_hides_what_was_known(subject: &CacheSubject) {
+    let (session, user) = subject.pair();
+    subject.put(session, user, Role::User).await;
+    subject.cache.forget_session(session).await.unwrap();
+    assert_eq!(subject.get(session, user).await, (Cached::Tombstone, known(user, Role::User).1));
+    subject.cache.forget_user(user).await.unwrap();
+    subject.cache.forget_user(user).await.unwrap();
+    assert_eq!(subject.get(session, user).await, (Cached::Tombstone, Cached::Tombstone));
+    let (unknown, _) = subject.pair();
+    subject.cache.forget_session(unknown).await.unwrap();
+    assert_eq!(subject.get(unknown, user).await, (Cached::Tombstone, Cached::Tombstone));
+}
+
+/// A resolution that read before the revocation comes too late.
+pub async fn a_put_does_not_lift_a_tombstone(subject: &CacheSubject) {
+    let (session, user) = subject.pair();
+    subject.cache.forget_session(session).await.unwrap();
+    subject.put(session, user, Role::User).await;
+    assert_eq!(subject.get(session, user).await, (Cached::Tombstone, known(user, Role::User).1));
+}
+
+/// However puts and a tombstone interleave, nothing is known once the tombstone was answered.
+pub async fn a_tombstone_wins_against_puts_at_the_same_time(subject: &CacheSubject) {
+    for _ in 0..50 {
+        let (session, user) = subject.pair();
+        let puts = join_all((0..8).map(|_| subject.put(session, user, Role::User)));
+        let (_, forgotten) = tokio::join!(puts, subject.cache.forget_session(session));
+        forgotten.unwrap();
+        assert_eq!(subject.get(session, user).await.0, Cached::Tombstone);
+    }
+}
+
+/// What is known is known for a minute.
+pub async fn what_is_known_expires(subject: &CacheSubject) {
+    let (session, user) = subject.pair();
+    subject.put(session, user, Role::User).await;
+    (subject.pass)(Duration::from_secs(58));
+    // asking and putting again make it no younger
+    subject.put(session, user, Role::Admin).await;
+    assert_eq!(subject.get(session, user).await, known(user, Role::User));
+    (subject.pass)(Duration::from_secs(4));
+    assert_eq!(subject.get(session, user).await, (Cached::Absent, Cached::Absent));
+    subject.put(session, user, Role::Admin).await;
+    assert_eq!(subject.get(session, user).await, known(user, Role::Admin));
+}
+
+/// A tombstone stands for two minutes, longer than anything that was read before it.
+pub async fn a_tombstone_expires_later(subject: &CacheSubject) {
+    let (session, user) = subject.pair();
+    subject.put(session, user, Role::User).await;
+    (subject.pass)(Duration::from_secs(30));
+    subject.cache.forget_session(session).await.unwrap();
+    (subject.pass)(Duration::from_secs(118));
+    assert_eq!(subject.get(session, user).await, (Cached::Tombstone, Cached::Absent));
+    (subject.pass)(Duration::from_secs(4));
+    assert_eq!(subject.get(session, user).await, (Cached::Absent, Cached::Absent));
+}
+
+/// Makes tests of an async function that returns a fresh [`CacheSubject`].
+#[macro_export]
+macro_rules! credential_cache_suite {
+    ($make:expr) => {
+        $crate::suite!(
+            $make,
+            credential_cache,
+            [
+                what_was_put_is_known,
+                a_second_put_changes_nothing,
+                a_tombstone_hides_what_was_known,
+                a_put_does_not_lift_a_tombstone,
+                a_tombstone_wins_against_puts_at_the_same_time,
+                what_is_known_expires,
+                a_tombstone_expires_later,
+            ]
+        );
+    };
+}
