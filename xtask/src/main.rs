@@ -1,5 +1,6 @@
 //! Everything that is done to the repository by command: checks, tests, benchmarks, generated files.
 
+mod bench;
 mod ci;
 mod install;
 mod openapi;
@@ -24,6 +25,8 @@ enum Command {
     Ci,
     /// Install what the tests need, run all of them, stop what was started
     Test(test::Options),
+    /// Measure the product beside other file servers
+    Bench(bench::Options),
     /// Write the OpenAPI document and the settings' reference anew
     Openapi,
 }
@@ -32,6 +35,7 @@ fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Ci => ci::run_alone(),
         Command::Test(options) => test::run_all(&options),
+        Command::Bench(options) => bench::run_bench(&options),
         Command::Openapi => openapi::run(),
     }
 }

@@ -72,6 +72,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("worker-service", &["common", "http-kit", "runtime", "thumbnails", "clients"]),
     ("e2e", &["common"]),
     ("xtask", &[]),
+    ("bench", &[]),
     (
         "files-manager",
         &[

@@ -49,10 +49,11 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     stage("install", &mut || {
         install::debian(&[install::CHROMIUM])?;
         install::npm(&web)?;
+        install::npm(&web.join("tests"))?;
         install::python(PYTHON).map(drop)
     })?;
     stage("page: lint, types, units", &mut || {
-        for script in ["lint", "check", "test"] {
+        for script in ["types", "lint", "check", "test"] {
             run(program("npm", &["run", "--silent", script]).current_dir(&web))?;
         }
         Ok(())

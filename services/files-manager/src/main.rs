@@ -1,1 +1,69 @@
-fn main() {}
+//! The all-in-one: the three services over embedded adapters, and the page, in one process.
+
+mod admin;
+mod command_line;
+mod docs;
+mod failure;
+mod mailer;
+mod page;
+mod parts;
+mod routes;
+mod serve;
+mod settings;
+mod tls;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use runtime::lifecycle::Exit;
+use runtime::settings::Sources;
+
+use command_line::{Admin, Command, CommandLine};
+
+fn main() -> ExitCode {
+    // before anything else: in a child that decodes pictures this call does not return
+    thumbnails::run_child_if_asked();
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => {
+            // help and version are no errors
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Stopped };
+            // there is nobody left to tell when the terminal is gone
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    if let Some(Command::Docs { what }) = line.command {
+        return docs::print(what).into();
+    }
+    let settings = match runtime::settings::load(settings::DOCS, &Sources::of_process(line.config)) {
+        Ok(settings) => settings,
+        Err(error) => return fail(Exit::Usage, &error),
+    };
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return fail(Exit::Failed, &"another TLS provider was installed first");
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(Exit::Failed, &error),
+    };
+    let work = async {
+        match line.command {
+            Some(Command::Admin(Admin::Create { email })) => admin::create(&settings, &email).await,
+            _ => serve::run(settings).await,
+        }
+    };
+    match runtime.block_on(work) {
+        Ok(exit) => exit.into(),
+        Err(failure) => fail(failure.exit, &failure),
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "logs may not be set up yet, and whoever typed the command reads this"
+)]
+fn fail(exit: Exit, error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("files-manager: {error}");
+    exit.into()
+}

@@ -1,0 +1,58 @@
+//! Measures the product beside other file servers, in one run, interleaved: a figure counts only beside a peer.
+//!
+//! Each workload runs some rounds; in each round every contestant gets its turn. What is reported is the median, with the server's CPU time, which is
+//! steadier than throughput, and its peak memory. The peers run as they come, without authentication and without syncing what they
+//! store; the product with authentication and durable answers.
+
+mod contestants;
+mod http;
+mod process;
+mod report;
+mod workloads;
+
+use anyhow::Result;
+use clap::Parser;
+
+use contestants::Contestants;
+use report::Report;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask bench", about = "Measures the product beside other file servers")]
+struct Arguments {
+    /// Workloads: a download, b small downloads, c ranges, d upload, e small uploads, f lists, h thumbnails, i start, j sign-ins; none: all
+    workloads: Vec<char>,
+    /// Rounds of each workload
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Size of the large file in MiB
+    #[arg(long, default_value_t = 1024)]
+    large_mib: u64,
+    /// Entries of the large folder
+    #[arg(long, default_value_t = 100_000)]
+    entries: usize,
+    /// The product's program
+    #[arg(long)]
+    program: std::path::PathBuf,
+    /// A Python that has copyparty and Pillow
+    #[arg(long)]
+    python: std::path::PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let sizes = workloads::Sizes {
+        rounds: arguments.rounds.max(1),
+        large_bytes: arguments.large_mib << 20,
+        entries: arguments.entries.max(100),
+    };
+    let contestants = Contestants::start(&arguments.program, &arguments.python).await?;
+    let mut report = Report::default();
+    for workload in workloads::ALL {
+        if arguments.workloads.is_empty() || arguments.workloads.contains(&workload.letter()) {
+            workload.run(&contestants, &sizes, &mut report).await?;
+        }
+    }
+    report.print();
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// A private drive: files, folders, thumbnails, jobs; page and API in one program.
+#[derive(Debug, Parser)]
+#[command(name = "files-manager", version, about, after_help = after_help())]
+pub(crate) struct CommandLine {
+    /// Settings file in TOML form (or name it in FM_CONFIG)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the page and the API (what is done without a command)
+    Serve,
+    /// Administrator's commands
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Print what is generated from the code
+    Docs {
+        /// What to print
+        what: Docs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Admin {
+    /// Make the first administrator; the password is read from standard input. The product must not be running
+    Create {
+        /// The address to sign in with
+        #[arg(long)]
+        email: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Docs {
+    /// The OpenAPI document
+    Openapi,
+    /// The reference of settings
+    Settings,
+}
+
+fn after_help() -> String {
+    let settings = runtime::settings::help::<crate::settings::Settings>(crate::settings::DOCS);
+    format!(
+        "{settings}\nExit codes: 0 stopped as asked, 1 a part failed, 64 command line or settings, 69 a dependency cannot be used, 73 data folder."
+    )
+}

@@ -1,0 +1,290 @@
+//! The embedded adapters, and the three services over them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use auth_service::{AuthService, HashingSettings, PasswordHasher};
+use blob::{DiskBlobs, DiskOptions};
+use clients::{AuthClient, FilesClient, InternalClient};
+use common::auth::{AuthStore, CredentialCache};
+use common::files::{BlobStore, FileStore};
+use common::jobs::{JobBus, JobStore, Outbox};
+use common::routes::Service;
+use common::{Clock, IdGen};
+use file_service::{FileService, FileSettings, Overview};
+use http_kit::TrustedProxies;
+use http_kit::credentials::{CachedAuthenticator, TokenPolicy};
+use http_kit::health::{self, ReadyCheck};
+use http_kit::service_token::ServiceTokens;
+use runtime::data_dir::DataDir;
+use runtime::lifecycle::Exit;
+use runtime::memory::{EmbeddedBus, MemoryCredentialCache, MemoryRateLimiter};
+use runtime::relay::{Relay, RelaySettings};
+use runtime::secrets::{MasterKey, random_secret};
+use runtime::{RandomIds, SystemClock};
+use store_sqlite::{AuthDb, FilesDb, JobsDb, OpenOptions};
+use thumbnails::{Pool, PoolConfig};
+use worker_service::{
+    Concurrency, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
+};
+
+use crate::failure::Failure;
+use crate::mailer::mailer;
+use crate::settings::{Registration, Settings};
+
+/// Everything that one process runs.
+pub(crate) struct Parts {
+    pub(crate) auth: Arc<AuthService>,
+    pub(crate) files: Arc<FileService>,
+    pub(crate) worker: Arc<WorkerService>,
+    pub(crate) authenticator: Arc<CachedAuthenticator>,
+    pub(crate) relays: Vec<(&'static str, Relay)>,
+    pub(crate) tokens: ServiceTokens,
+    pub(crate) checks: Vec<Arc<dyn ReadyCheck>>,
+    pub(crate) stores: Stores,
+}
+
+/// The databases, to be closed last.
+pub(crate) struct Stores {
+    auth: Arc<AuthDb>,
+    files: Arc<FilesDb>,
+    jobs: Arc<JobsDb>,
+}
+
+impl Stores {
+    /// Commits what waits and closes the files.
+    pub(crate) fn close(&self) {
+        self.auth.close();
+        self.files.close();
+        self.jobs.close();
+    }
+}
+
+/// The clock of the process.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// The ids of the process.
+pub(crate) fn ids() -> Arc<dyn IdGen> {
+    Arc::new(RandomIds::default())
+}
+
+/// The accounts of a data folder.
+///
+/// # Errors
+/// When the database cannot be opened.
+pub(crate) fn auth_store(data: &DataDir) -> Result<Arc<AuthDb>, Failure> {
+    let store = AuthDb::open(data.path().join("auth.db"), &OpenOptions::default());
+    store.map(Arc::new).map_err(|error| Failure::store(&error))
+}
+
+/// The pool that hashes passwords.
+///
+/// # Errors
+/// When the cost is none that bcrypt knows.
+pub(crate) fn password_hasher(settings: &Settings) -> Result<PasswordHasher, Failure> {
+    let hashing = HashingSettings { cost: settings.bcrypt_cost, ..HashingSettings::default() };
+    PasswordHasher::new(hashing).map_err(|error| Failure::setting(format!("FM_BCRYPT_COST: {error}")))
+}
+
+/// Opens the stores of a data folder and puts the services over them. The services reach one another through `socket`.
+///
+/// # Errors
+/// A setting, a store or a secret that cannot be used.
+pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path) -> Result<Parts, Failure> {
+    let (clock, ids) = (clock(), ids());
+    let master_key = Arc::new(master_key(settings, data)?);
+    let internal_secret = data.secret("internal-secret", random_secret)?;
+    let tokens = ServiceTokens::new(internal_secret.as_bytes(), None)
+        .map_err(|error| Failure::new(Exit::DataFolder, &error))?;
+
+    let options = OpenOptions::default();
+    let open = |name: &str| data.path().join(name);
+    let auth_db = auth_store(data)?;
+    let files_db =
+        Arc::new(FilesDb::open(open("files.db"), &options).map_err(|error| Failure::store(&error))?);
+    let jobs_db = Arc::new(JobsDb::open(open("jobs.db"), &options).map_err(|error| Failure::store(&error))?);
+    let blobs = blobs(settings, data, &*files_db).await?;
+    let bus: Arc<dyn JobBus> = Arc::new(EmbeddedBus::default());
+    let cache: Arc<dyn CredentialCache> = Arc::new(MemoryCredentialCache::new(Arc::clone(&clock)));
+    // tokens are good at this installation only: its store has an id that no other has
+    let installation = files_db.store_id().await.map_err(|error| Failure::store(&error))?;
+    let policy =
+        TokenPolicy { issuer: format!("files-manager:{installation}"), audience: "files-manager".to_owned() };
+
+    let auth = AuthService::start(
+        auth_service::Ports {
+            store: auth_db.clone(),
+            cache: Arc::clone(&cache),
+            limiter: Arc::new(MemoryRateLimiter::new(Arc::clone(&clock))),
+            hasher: password_hasher(settings)?,
+            master_key: Arc::clone(&master_key),
+            policy: policy.clone(),
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+        },
+        auth_settings(settings)?,
+    )
+    .await
+    .map_err(|error| Failure::new(Exit::Unavailable, &error))?;
+
+    let client = |target: Service| {
+        InternalClient::unix(socket, Service::Files, target, tokens.clone(), Arc::clone(&clock))
+            .map_err(|error| Failure::new(Exit::Failed, &error))
+    };
+    let auth_client = AuthClient::new(client(Service::Auth)?);
+    let files_client = FilesClient::new(client(Service::Files)?);
+    let authenticator = Arc::new(CachedAuthenticator::new(
+        auth.credential_source(),
+        Arc::clone(&cache),
+        Arc::clone(&clock),
+        policy,
+    ));
+
+    let checks = store_checks(&auth_db, &files_db, &jobs_db, &blobs);
+    let files = Arc::new(FileService::new(file_service::Parts {
+        store: files_db.clone(),
+        outbox: files_db.clone(),
+        blobs,
+        clock: Arc::clone(&clock),
+        ids: Arc::clone(&ids),
+        cursor_key: master_key.derive("files-cursor"),
+        overview: Overview {
+            users: Arc::new(auth_client.clone()),
+            // the cache of this form is memory, which always answers
+            cache: Vec::new(),
+            stores: checks.clone(),
+        },
+        settings: file_settings(settings),
+    }));
+
+    let worker = Arc::new(worker(settings, data, &jobs_db, &bus, auth_client, files_client, &master_key)?);
+    let relay = |name: &'static str, outbox: Arc<dyn Outbox>| {
+        let (bus, known) = (Arc::clone(&bus), worker.known_jobs());
+        (name, Relay::new(name, outbox, bus, known, Arc::clone(&clock), RelaySettings::default()))
+    };
+    let relays = vec![relay("auth-service", auth_db.clone()), relay("file-service", files_db.clone())];
+    let stores = Stores { auth: auth_db, files: files_db, jobs: jobs_db };
+    Ok(Parts { auth, files, worker, authenticator, relays, tokens, checks, stores })
+}
+
+fn master_key(settings: &Settings, data: &DataDir) -> Result<MasterKey, Failure> {
+    let current = match &settings.master_key {
+        Some(key) => key.clone(),
+        None => data.secret("master-key", random_secret)?,
+    };
+    MasterKey::parse(&current, settings.master_key_previous.as_deref()).map_err(|error| {
+        Failure::setting(format!("FM_MASTER_KEY (or secrets/master-key in the data folder): {error}"))
+    })
+}
+
+async fn blobs(settings: &Settings, data: &DataDir, store: &FilesDb) -> Result<Arc<dyn BlobStore>, Failure> {
+    let options = DiskOptions { keep_free_bytes: settings.files.keep_free.bytes(), ..DiskOptions::default() };
+    let blobs = DiskBlobs::open(data.path(), options).map_err(|error| Failure::store(&error))?;
+    let id = store.store_id().await.map_err(|error| Failure::store(&error))?;
+    blobs.claim(&id).await.map_err(|error| Failure::store(&error))?;
+    Ok(Arc::new(blobs))
+}
+
+fn auth_settings(settings: &Settings) -> Result<auth_service::Settings, Failure> {
+    let proxies = settings.trusted_proxies.split(',').map(str::trim).filter(|text| !text.is_empty());
+    Ok(auth_service::Settings {
+        registration: match settings.registration {
+            Registration::Auto => auth_service::Registration::Auto,
+            Registration::Open => auth_service::Registration::Open,
+            Registration::Closed => auth_service::Registration::Closed,
+        },
+        loopback_only: settings.listen.ip().is_loopback(),
+        has_public_url: settings.public_url.is_some(),
+        trusted_proxies: TrustedProxies::parse(proxies)
+            .map_err(|error| Failure::setting(format!("FM_TRUSTED_PROXIES: {error}")))?,
+        ..auth_service::Settings::default()
+    })
+}
+
+fn file_settings(settings: &Settings) -> FileSettings {
+    let files = &settings.files;
+    FileSettings {
+        max_upload_bytes: files.max_upload.map(|size| size.bytes()),
+        default_quota_bytes: files.quota.map(|size| size.bytes()),
+        inline_bytes: usize::try_from(files.inline.bytes()).unwrap_or(usize::MAX),
+        keep_versions: files.keep_versions,
+        trash_retention: files.keep_trash.duration(),
+        ..FileSettings::default()
+    }
+}
+
+fn worker(
+    settings: &Settings,
+    data: &DataDir,
+    jobs: &Arc<JobsDb>,
+    bus: &Arc<dyn JobBus>,
+    users: AuthClient,
+    files: FilesClient,
+    master_key: &MasterKey,
+) -> Result<WorkerService, Failure> {
+    let defaults = PoolConfig::default();
+    let children =
+        if settings.thumbnails.processes == 0 { defaults.children } else { settings.thumbnails.processes };
+    let pool =
+        Pool::new(PoolConfig { children, timeout: settings.thumbnails.timeout.duration(), ..defaults })
+            .map_err(|error| Failure::new(Exit::Failed, &error))?;
+    let concurrency = Concurrency { thumbnails: children + 1, ..Concurrency::default() };
+    let registry = Registry::default()
+        .with(Arc::new(ThumbnailsHandler::new(
+            files.clone(),
+            pool,
+            data.folder("tmp")?,
+            concurrency.thumbnails,
+        )))
+        .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
+        .with(Arc::new(WelcomeHandler::new(
+            users,
+            mailer(&settings.mail, data)?,
+            settings.public_url.clone(),
+            concurrency.mail,
+        )));
+    Ok(WorkerService::new(worker_service::Parts {
+        store: jobs.clone(),
+        bus: Arc::clone(bus),
+        files,
+        registry,
+        clock: clock(),
+        cursor_key: master_key.derive("jobs-cursor"),
+        settings: WorkerSettings {
+            name: format!("files-manager-{}", std::process::id()),
+            concurrency,
+            public_url: settings.public_url.clone(),
+            drain: settings.stop.deadline.duration() / 3,
+            ..WorkerSettings::default()
+        },
+    }))
+}
+
+fn store_checks(
+    auth: &Arc<AuthDb>,
+    files: &Arc<FilesDb>,
+    jobs: &Arc<JobsDb>,
+    blobs: &Arc<dyn BlobStore>,
+) -> Vec<Arc<dyn ReadyCheck>> {
+    let (auth, files, jobs, blobs) = (auth.clone(), files.clone(), jobs.clone(), blobs.clone());
+    vec![
+        health::check("auth-store", move || {
+            let auth = auth.clone();
+            async move { AuthStore::ping(&*auth).await }
+        }),
+        health::check("file-store", move || {
+            let files = files.clone();
+            async move { FileStore::ping(&*files).await }
+        }),
+        health::check("job-store", move || {
+            let jobs = jobs.clone();
+            async move { JobStore::ping(&*jobs).await }
+        }),
+        health::check("blobs", move || {
+            let blobs = blobs.clone();
+            async move { blobs.ping().await }
+        }),
+    ]
+}

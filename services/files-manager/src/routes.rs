@@ -1,0 +1,78 @@
+//! Which routes the public and the internal listener have.
+
+use std::sync::Arc;
+
+use actix_web::web;
+use common::auth::Authenticator;
+use common::routes::Service;
+use http_kit::CookiePolicy;
+use http_kit::health::{self, Health};
+use http_kit::service_token::ServiceGate;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::page;
+use crate::parts::Parts;
+
+/// What every worker thread's app is made from.
+#[derive(Clone)]
+pub(crate) struct Routes {
+    parts: Arc<Parts>,
+    authenticator: web::Data<dyn Authenticator>,
+    cookies: web::Data<CookiePolicy>,
+    gate: web::Data<ServiceGate>,
+    health: web::Data<Health>,
+    files: web::Data<file_service::FileService>,
+    worker: web::Data<worker_service::WorkerService>,
+    openapi: web::Bytes,
+}
+
+impl Routes {
+    pub(crate) fn new(parts: Arc<Parts>, cookies: CookiePolicy, health: Health, openapi: String) -> Self {
+        let authenticator: Arc<dyn Authenticator> = parts.authenticator.clone();
+        Self {
+            authenticator: web::Data::from(authenticator),
+            cookies: web::Data::new(cookies),
+            gate: web::Data::new(ServiceGate::new(parts.tokens.clone(), Service::ALL, crate::parts::clock())),
+            health: web::Data::new(health),
+            files: web::Data::from(parts.files.clone()),
+            worker: web::Data::from(parts.worker.clone()),
+            openapi: openapi.into(),
+            parts,
+        }
+    }
+
+    /// The page, the API, the classic API and `/health`.
+    pub(crate) fn public(&self, config: &mut web::ServiceConfig) {
+        config
+            .app_data(self.authenticator.clone())
+            .app_data(self.cookies.clone())
+            .app_data(self.files.clone())
+            .app_data(self.worker.clone());
+        self.parts.auth.public_routes(config);
+        let mut documented = ServiceConfig::new(config);
+        file_service::public_routes(&mut documented);
+        worker_service::public_routes(&mut documented);
+        health::configure(config, self.health.clone());
+        let openapi = self.openapi.clone();
+        let document = move || {
+            let openapi = openapi.clone();
+            async move { actix_web::HttpResponse::Ok().content_type("application/json").body(openapi) }
+        };
+        config.route("/api/openapi.json", web::get().to(document));
+        page::routes(config);
+    }
+
+    /// What the services ask one another.
+    pub(crate) fn internal(&self, config: &mut web::ServiceConfig) {
+        config.app_data(self.gate.clone()).app_data(self.files.clone()).app_data(self.worker.clone());
+        self.parts.auth.internal_routes(config);
+        file_service::internal_routes(&mut ServiceConfig::new(config));
+        worker_service::internal_routes(config);
+        health::configure(config, self.health.clone());
+    }
+
+    /// For monitoring: health, and nothing that the services ask one another.
+    pub(crate) fn monitoring(&self, config: &mut web::ServiceConfig) {
+        health::configure(config, self.health.clone());
+    }
+}

@@ -1,0 +1,190 @@
+//! Starts everything, says where it is, and runs it until it is told to stop.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use http_kit::CookiePolicy;
+use http_kit::health::{self, Health};
+use http_kit::openapi::MethodTable;
+use http_kit::server::{Drain, Listener, ServerSettings, serve};
+use runtime::data_dir::DataDir;
+use runtime::lifecycle::{Exit, Pace, Shutdown, Supervisor};
+use runtime::telemetry;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::failure::Failure;
+use crate::parts::{self, Parts};
+use crate::routes::Routes;
+use crate::settings::Settings;
+use crate::{docs, tls};
+
+/// Longest path of a socket that every system takes.
+const MAX_SOCKET_PATH_BYTES: usize = 100;
+
+/// Serves until a signal.
+///
+/// # Errors
+/// Whatever keeps it from starting.
+pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
+    telemetry::init_logs(settings.log.format, &settings.log.level).map_err(Failure::setting)?;
+    let metrics = telemetry::init_metrics().map_err(|text| Failure::other(Exit::Failed, text))?;
+    let public_url = public_url(&settings)?;
+    let tls = tls::configuration(&settings).map_err(Failure::setting)?;
+    let cookies = CookiePolicy::new(public_url.as_ref(), tls.is_some());
+    let scheme = if tls.is_some() { "https" } else { "http" };
+
+    let data = DataDir::open(&settings.data_dir)?;
+    let socket = socket_path(&data)?;
+    let internal = Listener::bind_unix(&socket)
+        .map_err(|error| Failure::other(Exit::DataFolder, format!("{}: {error}", socket.display())))?;
+    let public = bind("FM_LISTEN", settings.listen)?;
+    let monitoring =
+        settings.internal_listen.map(|address| bind("FM_INTERNAL_LISTEN", address)).transpose()?;
+    let address = public.local_addr().unwrap_or(settings.listen);
+
+    let parts = Arc::new(parts::assemble(&settings, &data, &socket).await?);
+    let document = docs::openapi().map_err(|error| Failure::new(Exit::Failed, &error))?;
+    let methods = Arc::new(MethodTable::of(&document));
+    let openapi = document.to_json().map_err(|error| Failure::new(Exit::Failed, &error))?;
+
+    let mut supervisor = Supervisor::default();
+    let shutdown = supervisor.shutdown();
+    let mut checks = parts.checks.clone();
+    checks.extend(parts.worker.ready_checks());
+    let health = Health::new(checks, shutdown.draining_token());
+    let routes = Routes::new(Arc::clone(&parts), cookies, health, openapi);
+
+    // requests and jobs that end after the signal still call other services: the internal listener ends when all of them have
+    let internal_stop = CancellationToken::new();
+    let users_of_internal = Arc::new(internal_stop.clone().drop_guard());
+    let internal_drain = Drain { draining: internal_stop.clone(), stop: internal_stop };
+
+    let mut public_settings = ServerSettings::new("files-manager");
+    public_settings.shutdown_timeout = settings.stop.deadline.duration();
+    public_settings.tls = tls;
+    public_settings.methods = methods;
+    let public_routes = routes.clone();
+    let server = serve(public_settings, public, move |config| public_routes.public(config), drain(&shutdown));
+    let guard = Arc::clone(&users_of_internal);
+    let files = parts.files.clone();
+    supervisor.part("public-listener", async move {
+        let result = server.await;
+        files.finish_background().await;
+        drop(guard);
+        result
+    });
+
+    let internal_settings = ServerSettings { workers: 1, ..ServerSettings::new("internal") };
+    let (internal_routes, for_socket) = (routes.clone(), metrics.clone());
+    let configure = move |config: &mut actix_web::web::ServiceConfig| {
+        internal_routes.internal(config);
+        health::configure_metrics(config, for_socket.clone());
+    };
+    supervisor.part("internal-listener", serve(internal_settings, internal, configure, internal_drain));
+    if let Some(listener) = monitoring {
+        let settings = ServerSettings { workers: 1, ..ServerSettings::new("monitoring") };
+        let configure = move |config: &mut actix_web::web::ServiceConfig| {
+            routes.monitoring(config);
+            health::configure_metrics(config, metrics.clone());
+        };
+        supervisor.part("monitoring-listener", serve(settings, listener, configure, drain(&shutdown)));
+    }
+
+    start_background(&mut supervisor, &parts, users_of_internal);
+    greet(&format!("{scheme}://{address}"), public_url.as_ref(), &parts).await?;
+    let pace = Pace { drain: settings.stop.drain.duration(), deadline: settings.stop.deadline.duration() };
+    let exit = supervisor.run(pace).await;
+    parts.stores.close();
+    tracing::info!("stopped");
+    Ok(exit)
+}
+
+/// Workers, relays and upkeep. `guard` is held until they have ended.
+fn start_background(supervisor: &mut Supervisor, parts: &Arc<Parts>, guard: Arc<impl Send + Sync + 'static>) {
+    let shutdown = supervisor.shutdown();
+    let (worker, stop, held) = (parts.worker.clone(), shutdown.stopping_token(), Arc::clone(&guard));
+    supervisor.part("workers", async move {
+        worker.run(stop).await;
+        drop(held);
+        Ok::<_, std::io::Error>(())
+    });
+    for (name, relay) in parts.relays.clone() {
+        let (stop, held) = (shutdown.stopping_token(), Arc::clone(&guard));
+        supervisor.part(name, async move {
+            relay.run(stop).await;
+            drop(held);
+            Ok::<_, std::io::Error>(())
+        });
+    }
+    for (name, upkeep) in parts.auth.background() {
+        let shutdown = shutdown.clone();
+        supervisor.part(name, async move {
+            tokio::select! {
+                () = upkeep => Err(std::io::Error::other("upkeep ended by itself")),
+                () = shutdown.stopping() => Ok(()),
+            }
+        });
+    }
+}
+
+fn drain(shutdown: &Shutdown) -> Drain {
+    Drain { draining: shutdown.draining_token(), stop: shutdown.stopping_token() }
+}
+
+fn bind(setting: &str, address: std::net::SocketAddr) -> Result<Listener, Failure> {
+    Listener::bind_tcp(address).map_err(|error| Failure::setting(format!("{setting}: {address}: {error}")))
+}
+
+fn public_url(settings: &Settings) -> Result<Option<Url>, Failure> {
+    let Some(text) = &settings.public_url else { return Ok(None) };
+    let url: Url = text.parse().map_err(|error| Failure::setting(format!("FM_PUBLIC_URL: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(Failure::setting("FM_PUBLIC_URL: begin with http:// or https:// and a host name"));
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(Failure::setting(
+            "FM_PUBLIC_URL: the product stands at the root of its host name; give no path",
+        ));
+    }
+    Ok(Some(url))
+}
+
+/// `run/internal.sock` in the data folder; where that path is too long for a socket, a private folder for temporary files.
+fn socket_path(data: &DataDir) -> Result<PathBuf, Failure> {
+    let usual = data.folder("run")?.join("internal.sock");
+    if usual.as_os_str().len() <= MAX_SOCKET_PATH_BYTES {
+        return Ok(usual);
+    }
+    let folder = std::env::temp_dir().join(format!("files-manager-{}", std::process::id()));
+    make_private(&folder)
+        .map_err(|error| Failure::other(Exit::DataFolder, format!("{}: {error}", folder.display())))?;
+    Ok(folder.join("internal.sock"))
+}
+
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    // a folder that somebody else put there first is an error
+    std::fs::DirBuilder::new().mode(0o700).create(folder)
+}
+
+/// Tells whoever started it where it is and what to do first.
+async fn greet(address: &str, public_url: Option<&Url>, parts: &Parts) -> Result<(), Failure> {
+    let mut text = String::new();
+    if let Some(code) = parts.auth.setup_code().await.map_err(|error| Failure::store(&error))? {
+        text.push_str(&format!(
+            "This installation has no administrator yet. Open the address below and enter this set-up code:\n\n    {}\n\n",
+            code.reveal()
+        ));
+    }
+    if let Some(url) = public_url {
+        text.push_str(&format!("People reach it at {url}\n"));
+    }
+    text.push_str(&format!("Files Manager is ready at {address}\n"));
+    tracing::info!(address, "serving");
+    let mut out = std::io::stdout();
+    // whoever closed standard output does not want to be told
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! The page's journeys: each test file of `web/tests` in a real browser, on an all-in-one of its own.
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use support::Installation;
+
+/// Runs the journeys of one file, and shows what they said if one fails.
+fn journey(file: &str) {
+    let installation = Installation::fresh();
+    let running = installation.start();
+    let product = running.product();
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/tests");
+    let output = Command::new("node")
+        .args(["--test", "--test-concurrency=1", "--test-timeout=120000"])
+        .arg(format!("journeys/{file}.test.mjs"))
+        .current_dir(tests)
+        .env("FM_E2E_ADDRESS", &product.address)
+        .env("FM_E2E_SETUP_CODE", &product.setup_code)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{file}: {}\n{said}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(!said.contains("# tests 0"), "{file} holds no journey");
+}

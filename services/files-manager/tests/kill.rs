@@ -1,0 +1,192 @@
+//! Kills the process at every step of an upload and of a job, and looks at what a restart finds.
+//!
+//! What was acknowledged is whole; what was not leaves nothing visible; every thumbnail gets made, with one effect; orphan blobs are collected.
+
+mod support;
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Result, ensure};
+use e2e::product::id;
+use e2e::samples::picture;
+use e2e::wait::until;
+use e2e::{Account, Product};
+use support::{Installation, files_below};
+
+/// Small enough to stand in the commit, and too large for that.
+const SMALL: (u32, u32) = (40, 30);
+const LARGE: (u32, u32) = (1400, 1000);
+
+fn content(size: (u32, u32)) -> Vec<u8> {
+    picture(size.0, size.1, if size == SMALL { "png" } else { "bmp" }).unwrap()
+}
+
+/// What must hold of the files after a restart, whatever happened before it.
+async fn all_is_whole(product: &Product, ada: &Account, uploaded: &[u8], acknowledged: bool) -> Result<()> {
+    let files = product.children(ada, "root").await?;
+    ensure!(!acknowledged || files.len() == 1, "an acknowledged upload is gone");
+    ensure!(files.len() <= 1, "{} files came of one upload", files.len());
+    for file in &files {
+        let file_id = id(file)?;
+        ensure!(product.content(ada, &file_id).await? == uploaded, "the content is not whole");
+        until("the thumbnails", || async {
+            let file = product.get(ada, &format!("/api/v1/files/{file_id}")).await?.expect(200)?.json()?;
+            Ok((file["thumbnails"]["state"] == "ready").then_some(()))
+        })
+        .await?;
+        for width in [100, 250, 500, 1280] {
+            let made = product
+                .get(ada, &format!("/api/v1/files/{file_id}/thumbnails/{width}"))
+                .await?
+                .expect(200)?;
+            image_is_whole(&made.body)?;
+        }
+        let jobs = e2e::jobs::all_ended(product, ada).await?;
+        ensure!(jobs["failed"] == 0, "{jobs}");
+        let jobs = product.get(ada, "/api/v1/users/me/jobs?type=thumbnails").await?.expect(200)?.json()?;
+        ensure!(jobs["total"] == 1, "one upload, one job: {jobs}");
+    }
+    let usage = product.get(ada, "/api/v1/usage").await?.expect(200)?.json()?;
+    let expected = if files.is_empty() { 0 } else { uploaded.len() };
+    ensure!(usage["usedBytes"] == expected, "{usage}, expected {expected}");
+    Ok(())
+}
+
+fn image_is_whole(bytes: &[u8]) -> Result<()> {
+    ensure!(!bytes.is_empty(), "an empty thumbnail");
+    Ok(())
+}
+
+async fn killed_at(point: &str, size: (u32, u32)) {
+    let installation = Installation::fresh();
+    let running = installation.start();
+    let ada = running.product().register("ada").await.unwrap();
+    running.stop();
+
+    let mut doomed = installation.start_with(&[("FM_TEST_CRASH_AT", point)]);
+    let product = doomed.product();
+    let uploaded = content(size);
+    let answer = product.put(&ada, "root", "picture", uploaded.clone()).await;
+    let acknowledged = answer.is_ok_and(|answer| answer.status.as_u16() == 201);
+    let ended = doomed.wait();
+    assert_eq!(ended.signal(), Some(9), "it did not pass {point}");
+
+    let running = installation.start();
+    let product = running.product();
+    if let Err(error) = all_is_whole(&product, &ada, &uploaded, acknowledged).await {
+        panic!("after {point} (acknowledged: {acknowledged}): {error:?}");
+    }
+    no_orphans(&installation, running, &ada).await.unwrap();
+}
+
+/// Ages every blob file by two days, restarts so that the clearing up begins, and waits until only what has a row is left.
+async fn no_orphans(installation: &Installation, running: support::Running, ada: &Account) -> Result<()> {
+    running.stop();
+    let blobs = || files_below(&installation.data().join("blobs"));
+    let temporary = || files_below(&installation.data().join("tmp"));
+    let long_ago = SystemTime::now() - Duration::from_secs(2 * 24 * 3600);
+    for file in blobs().into_iter().chain(temporary()) {
+        std::fs::File::options().write(true).open(file)?.set_modified(long_ago)?;
+    }
+    let running = installation.start();
+    let product = running.product();
+    until("orphans to be collected", || async {
+        let files = product.children(ada, "root").await?;
+        // the original, unless it is small, and such of its four thumbnails as are not
+        let most = files.len() * 5;
+        Ok((temporary().is_empty() && blobs().len() <= most).then_some(()))
+    })
+    .await?;
+    for file in product.children(ada, "root").await? {
+        product.content(ada, &id(&file)?).await?;
+        product.get(ada, &format!("/api/v1/files/{}/thumbnails/1280", id(&file)?)).await?.expect(200)?;
+    }
+    Ok(())
+}
+
+macro_rules! kills {
+    ($($name:ident $point:literal)*) => {$(
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn with_a_small_file() {
+                super::killed_at($point, super::SMALL).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn with_a_large_file() {
+                super::killed_at($point, super::LARGE).await;
+            }
+        }
+    )*};
+}
+
+kills! {
+    in_the_body "upload.in-body"
+    after_the_blob "upload.after-blob"
+    after_the_commit "upload.after-commit"
+    before_the_relay "relay.before-publish"
+    after_the_relay "relay.after-publish"
+    in_the_job "job.in-work"
+    before_its_completion "job.before-complete"
+}
+
+/// Kills at moments that nobody chose, again and again, while uploads go on: all that was acknowledged is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_random_moments_nothing_acknowledged_is_lost() {
+    let rounds = if std::env::var_os("FM_TEST_LONG").is_some() { 60 } else { 4 };
+    let installation = Installation::fresh();
+    let running = installation.start();
+    let ada = running.product().register("ada").await.unwrap();
+    running.stop();
+    let mut acknowledged = Vec::new();
+    for round in 0..rounds {
+        let running = installation.start();
+        let product = running.product();
+        let uploads: Vec<_> = (0..4)
+            .map(|lane| {
+                let (product, ada) = (product.clone(), ada.clone());
+                tokio::spawn(async move {
+                    let mut done = Vec::new();
+                    for n in 0_u64.. {
+                        let seed = (round * 4 + lane) * 1_000_000 + n;
+                        let len = if n % 3 == 0 { 100_000 } else { 5_000 };
+                        let content = e2e::contents::noise(len, seed);
+                        match product.put(&ada, "root", &format!("{seed}"), content).await {
+                            Ok(answer) if answer.status.as_u16() == 201 => done.push((seed, len)),
+                            _ => break,
+                        }
+                    }
+                    done
+                })
+            })
+            .collect();
+        let before = acknowledged.len();
+        // another moment each time: after so many files are visible
+        let files = usize::try_from(3 + round * 7 % 20).unwrap();
+        until("some uploads", || async {
+            let page = product.get(&ada, "/api/v1/files/root/children?limit=1").await?.expect(200)?.json()?;
+            Ok((page["total"].as_u64() >= Some((before + files) as u64)).then_some(()))
+        })
+        .await
+        .unwrap();
+        running.kill();
+        for upload in uploads {
+            acknowledged.extend(upload.await.unwrap());
+        }
+    }
+    let running = installation.start();
+    let product = running.product();
+    let files = product.children(&ada, "root").await.unwrap();
+    for (seed, len) in &acknowledged {
+        let file = files.iter().find(|file| file["name"] == seed.to_string());
+        let file = id(file.unwrap_or_else(|| panic!("{seed} was acknowledged and is gone"))).unwrap();
+        assert!(
+            product.content(&ada, &file).await.unwrap() == e2e::contents::noise(*len, *seed),
+            "{seed} is not whole"
+        );
+    }
+    let used: u64 = files.iter().filter_map(|file| file["size"].as_u64()).sum();
+    let usage = product.get(&ada, "/api/v1/usage").await.unwrap().json().unwrap();
+    assert_eq!(usage["usedBytes"], used);
+}
