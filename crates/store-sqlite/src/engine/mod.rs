@@ -110,4 +110,6 @@ impl Drop for Engine {
 }
 
 #[cfg(test)]
+pub(crate) mod steps;
+#[cfg(test)]
 mod tests;

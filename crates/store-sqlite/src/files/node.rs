@@ -1,13 +1,14 @@
 //! The rows of nodes.
 
 use common::files::{
-    ClassicType, Content, Kind, MediaFacts, Node, NodeName, Public, ThumbnailState, Trashed, sort_key,
+    ClassicType, Content, Kind, MediaFacts, NewContent, Node, NodeName, Public, ThumbnailState, Trashed,
+    sort_key,
 };
 use common::{Crc32, FileId, Sha256, SpaceId, Timestamp, UserId};
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::engine::{Tx, damaged};
-use crate::row::RowExt as _;
+use crate::row::{RowExt as _, int};
 
 /// What [`node`] reads, of `nodes n LEFT JOIN blobs b ON b.key = n.blob`.
 pub(super) const COLUMNS: &str = "n.id, n.space, n.owner, n.parent, n.name, n.kind, n.created_at, n.modified_at, n.revision, \
@@ -120,16 +121,19 @@ pub(super) struct NewNode<'a> {
     pub(super) public_by: Option<UserId>,
     pub(super) classic_name: Option<&'a str>,
     pub(super) classic_type: Option<ClassicType>,
+    /// A file's content, and by whom.
+    pub(super) content: Option<(&'a NewContent, UserId)>,
 }
 
-/// Inserts a live node, without content.
+/// Inserts a live node.
 pub(super) fn insert(tx: &Tx<'_>, new: &NewNode<'_>) -> rusqlite::Result<()> {
+    let content = new.content.map(|(content, _)| content);
     tx.prepare_cached(
         "INSERT INTO nodes (id, space, owner, parent, name, sort_key, kind, live, created_at, modified_at, public_since, public_by,
-                            classic_name, classic_type)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?8, ?9, ?10, ?11, ?12)",
+                            classic_name, classic_type, version, blob, size, mime, content_modified_at, content_at, content_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
     )?
-    .execute((
+    .execute(params![
         new.id.bytes(),
         new.space.bytes(),
         new.owner.bytes(),
@@ -142,7 +146,14 @@ pub(super) fn insert(tx: &Tx<'_>, new: &NewNode<'_>) -> rusqlite::Result<()> {
         new.public_by.as_ref().map(UserId::bytes),
         new.classic_name,
         new.classic_type.map(ClassicType::word),
-    ))
+        content.map(|_| 1),
+        content.map(|content| content.blob.key.bytes()),
+        content.map_or(0, |content| int(content.blob.size)),
+        content.map_or("", |content| content.mime.as_str()),
+        content.map(|content| content.modified_at.millis()),
+        content.map(|_| new.at.millis()),
+        new.content.as_ref().map(|(_, by)| by.bytes()),
+    ])
     .map(drop)
 }
 

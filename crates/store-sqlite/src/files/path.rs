@@ -1,5 +1,7 @@
 //! The way from a node up to its root.
 
+use std::sync::LazyLock;
+
 use common::FileId;
 use common::files::{Crumb, Kind, MAX_DEPTH, NodeError, NodePath};
 use rusqlite::Connection;
@@ -8,11 +10,10 @@ use super::node;
 use crate::engine::{Tx, TxResult, damaged};
 use crate::row::RowExt as _;
 
-/// A node with its ancestors; none if it or anything above it is deleted. One query.
-pub(super) fn find(connection: &Connection, id: FileId) -> rusqlite::Result<Option<NodePath>> {
+/// The statement of [`find`]. Its bound only keeps a damaged file from running for ever.
+static FIND: LazyLock<String> = LazyLock::new(|| {
     let columns = node::COLUMNS;
-    // the bound only keeps a damaged file from running for ever
-    let mut select = connection.prepare_cached(&format!(
+    format!(
         "WITH RECURSIVE up (level, id, parent, name, trashed, deleted) AS (
              SELECT 0, id, parent, name, trashed_at IS NOT NULL, deleted_at IS NOT NULL FROM nodes WHERE id = ?1
              UNION ALL
@@ -20,7 +21,12 @@ pub(super) fn find(connection: &Connection, id: FileId) -> rusqlite::Result<Opti
              FROM up JOIN nodes p ON p.id = up.parent WHERE up.level < 2 * {MAX_DEPTH})
          SELECT up.level, up.id, up.name, up.trashed, up.deleted, {columns}
          FROM up LEFT JOIN nodes n ON up.level = 0 AND n.id = up.id LEFT JOIN blobs b ON b.key = n.blob"
-    ))?;
+    )
+});
+
+/// A node with its ancestors; none if it or anything above it is deleted. One query.
+pub(super) fn find(connection: &Connection, id: FileId) -> rusqlite::Result<Option<NodePath>> {
+    let mut select = connection.prepare_cached(&FIND)?;
     let mut rows = select.query([id.bytes()])?;
     let (mut found, mut ancestors) = (None, Vec::new());
     while let Some(row) = rows.next()? {

@@ -66,6 +66,7 @@ pub(super) fn ensure(
         public_by: None,
         classic_name: None,
         classic_type: None,
+        content: None,
     };
     node::insert(tx, &new)?;
     Ok(Space { id, owner, root, tree_version: 1, usage: Usage::default() })
@@ -77,27 +78,29 @@ pub(super) struct Change {
     pub(super) used_bytes: i64,
     pub(super) nodes: i64,
     pub(super) trash: i64,
+    /// Something lies at this depth now.
+    pub(super) depth: usize,
 }
 
 /// Applies a change to a space, and to the count of all nodes.
 pub(super) fn apply(tx: &Tx<'_>, id: SpaceId, change: Change) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "UPDATE spaces SET used_bytes = used_bytes + ?2, node_count = node_count + ?3, trash_count = trash_count + ?4
+        "UPDATE spaces SET used_bytes = used_bytes + ?2, node_count = node_count + ?3, trash_count = trash_count + ?4,
+                           depth_bound = max(depth_bound, ?5)
          WHERE id = ?1",
     )?
-    .execute((id.bytes(), change.used_bytes, change.nodes, change.trash))?;
+    .execute((
+        id.bytes(),
+        change.used_bytes,
+        change.nodes,
+        change.trash,
+        i64::try_from(change.depth).unwrap_or(i64::MAX),
+    ))?;
     if change.nodes != 0 {
         tx.prepare_cached("UPDATE counters SET value = value + ?1 WHERE name = 'nodes'")?
             .execute([change.nodes])?;
     }
     Ok(())
-}
-
-/// Notes that something lies at this depth.
-pub(super) fn deepen(tx: &Tx<'_>, id: SpaceId, depth: usize) -> rusqlite::Result<()> {
-    tx.prepare_cached("UPDATE spaces SET depth_bound = ?2 WHERE id = ?1 AND depth_bound < ?2")?
-        .execute((id.bytes(), i64::try_from(depth).unwrap_or(i64::MAX)))
-        .map(drop)
 }
 
 /// How deep anything lies at most.

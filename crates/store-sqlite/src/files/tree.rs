@@ -25,11 +25,11 @@ pub(super) fn create_folder(tx: &Tx<'_>, folder: &NewFolder) -> TxResult<Node, N
         public_by: folder.public.then_some(folder.by),
         classic_name: (folder.classic_type.is_some() && name != folder.name).then_some(folder.name.as_str()),
         classic_type: folder.classic_type,
+        content: None,
     };
     node::insert(tx, &new)?;
     node::count_child(tx, folder.parent, Kind::Folder, 1)?;
-    space::apply(tx, space, Change { nodes: 1, ..Change::default() })?;
-    space::deepen(tx, space, parent.depth() + 1)?;
+    space::apply(tx, space, Change { nodes: 1, depth: parent.depth() + 1, ..Change::default() })?;
     Ok(node::get(tx, folder.id)?)
 }
 
@@ -102,9 +102,9 @@ fn check_move(tx: &Tx<'_>, path: &NodePath, target: FileId) -> TxResult<(), Node
         if bound > MAX_DEPTH && path::is_higher_than(tx, node.id, MAX_DEPTH - depth)? {
             return Err(NodeError::TooDeep.into());
         }
-        space::deepen(tx, node.space, bound.min(MAX_DEPTH))?;
+        space::apply(tx, node.space, Change { depth: bound.min(MAX_DEPTH), ..Change::default() })?;
     }
-    Ok(space::deepen(tx, node.space, depth)?)
+    Ok(space::apply(tx, node.space, Change { depth, ..Change::default() })?)
 }
 
 fn count_move(tx: &Tx<'_>, node: &Node) -> rusqlite::Result<()> {
@@ -192,6 +192,6 @@ pub(super) fn delete(
     if !was_trashed {
         node::count_child(tx, parent, node.kind, -1)?;
     }
-    space::apply(tx, node.space, Change { used_bytes: 0, nodes: -1, trash: -i64::from(was_trashed) })?;
+    space::apply(tx, node.space, Change { nodes: -1, trash: -i64::from(was_trashed), ..Change::default() })?;
     Ok(outbox::push(tx, jobs)?)
 }

@@ -1,7 +1,7 @@
 //! The commit that ends an upload.
 
-use common::files::{ClassicType, Commit, CommitTarget, Committed, Kind, NewContent, NodeError, NodeName};
-use common::{BlobKey, FileId, Timestamp, UserId};
+use common::files::{ClassicType, Commit, CommitTarget, Committed, Kind, NodeError, NodeName};
+use common::{BlobKey, FileId, Timestamp};
 use rusqlite::OptionalExtension as _;
 
 use super::node::{self, NewNode};
@@ -61,13 +61,13 @@ fn create(tx: &Tx<'_>, commit: &Commit, file: &NewFile<'_>) -> TxResult<(), Node
         public_by: file.public.then_some(commit.by),
         classic_name: (file.classic_type.is_some() && name != *file.name).then_some(file.name.as_str()),
         classic_type: file.classic_type,
+        content: Some((&commit.content, commit.by)),
     };
-    node::insert(tx, &new)?;
     blobs::insert(tx, &commit.content.blob, commit.content.thumbnails)?;
-    set_content(tx, file.id, 1, &commit.content, commit.by, commit.at)?;
+    node::insert(tx, &new)?;
     node::count_child(tx, file.parent, Kind::File, 1)?;
-    space::apply(tx, space, Change { used_bytes: int(size), nodes: 1, trash: 0 })?;
-    Ok(space::deepen(tx, space, parent.depth() + 1)?)
+    let change = Change { used_bytes: int(size), nodes: 1, depth: parent.depth() + 1, ..Change::default() };
+    Ok(space::apply(tx, space, change)?)
 }
 
 fn replace(
@@ -93,35 +93,22 @@ fn replace(
     space::charge(tx, node.space, size, commit.reservation)?;
     space::apply(tx, node.space, Change { used_bytes: int(size), ..Change::default() })?;
     blobs::insert(tx, &commit.content.blob, commit.content.thumbnails)?;
-    set_content(tx, id, old.version + 1, &commit.content, commit.by, commit.at)?;
-    tx.prepare_cached("UPDATE nodes SET revision = revision + 1, modified_at = ?2 WHERE id = ?1")?
-        .execute((id.bytes(), commit.at.millis()))?;
-    Ok(())
-}
-
-fn set_content(
-    tx: &Tx<'_>,
-    id: FileId,
-    version: u32,
-    content: &NewContent,
-    by: UserId,
-    at: Timestamp,
-) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "UPDATE nodes SET version = ?2, blob = ?3, size = ?4, mime = ?5, content_modified_at = ?6, content_at = ?7, content_by = ?8
+        "UPDATE nodes SET version = ?2, blob = ?3, size = ?4, mime = ?5, content_modified_at = ?6, content_at = ?7, content_by = ?8,
+                          modified_at = ?7, revision = revision + 1
          WHERE id = ?1",
     )?
     .execute((
         id.bytes(),
-        version,
-        content.blob.key.bytes(),
-        int(content.blob.size),
-        &content.mime,
-        content.modified_at.millis(),
-        at.millis(),
-        by.bytes(),
-    ))
-    .map(drop)
+        old.version + 1,
+        commit.content.blob.key.bytes(),
+        int(size),
+        &commit.content.mime,
+        commit.content.modified_at.millis(),
+        commit.at.millis(),
+        commit.by.bytes(),
+    ))?;
+    Ok(())
 }
 
 /// Gives up all but the newest `keep` old versions of a file; how many bytes they had.

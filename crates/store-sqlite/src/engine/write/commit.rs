@@ -33,6 +33,8 @@ impl Committer {
         mut connection: Connection,
         bell: Arc<Notify>,
     ) -> rusqlite::Result<Self> {
+        #[cfg(test)]
+        super::super::steps::count(&mut connection)?;
         let log_pages = Arc::new(AtomicU32::new(0));
         let pages = Arc::clone(&log_pages);
         connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count| {
