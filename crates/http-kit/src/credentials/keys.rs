@@ -22,7 +22,7 @@ pub(super) struct KeyRing {
 
 #[derive(Default)]
 struct Held {
-    keys: HashMap<SigningKeyId, DecodingKey>,
+    keys: HashMap<SigningKeyId, Arc<DecodingKey>>,
     /// When the source last answered, and when it was last asked.
     answered: Option<Timestamp>,
     asked: Option<Timestamp>,
@@ -47,21 +47,21 @@ impl KeyRing {
     ///
     /// # Errors
     /// `Unavailable` if it is unknown here and the source does not answer. Keys that are known go on working then.
-    pub(super) async fn find(&self, id: SigningKeyId) -> PortResult<Option<DecodingKey>> {
+    pub(super) async fn find(&self, id: SigningKeyId) -> PortResult<Option<Arc<DecodingKey>>> {
         let held = self.held();
         match held.keys.get(&id) {
             Some(key) if held.age(self.clock.now()).is_some_and(|age| age < MAX_AGE) => {
-                return Ok(Some(key.clone()));
+                return Ok(Some(Arc::clone(key)));
             }
             Some(key) => {
                 // refreshed by whoever comes first; nobody waits for it but that one
-                let Ok(_asking) = self.asking.try_lock() else { return Ok(Some(key.clone())) };
+                let Ok(_asking) = self.asking.try_lock() else { return Ok(Some(Arc::clone(key))) };
                 if !held.may_ask(self.clock.now()) {
-                    return Ok(Some(key.clone()));
+                    return Ok(Some(Arc::clone(key)));
                 }
                 if let Err(error) = self.ask().await {
                     tracing::warn!(%error, "keys could not be refreshed; going on with those at hand");
-                    return Ok(Some(key.clone()));
+                    return Ok(Some(Arc::clone(key)));
                 }
             }
             None => {
@@ -94,8 +94,10 @@ impl KeyRing {
         let now = self.clock.now();
         match self.source.public_keys().await {
             Ok(keys) => {
-                let keys =
-                    keys.into_iter().map(|key| (key.id, DecodingKey::from_ed_der(&key.ed25519))).collect();
+                let keys = keys
+                    .into_iter()
+                    .map(|key| (key.id, Arc::new(DecodingKey::from_ed_der(&key.ed25519))))
+                    .collect();
                 self.hold(Held { keys, answered: Some(now), asked: Some(now) });
                 Ok(())
             }

@@ -139,3 +139,14 @@ async fn a_client_that_still_sends_sees_the_refusal() {
         assert_eq!(client.closed().await, b"", "{framing}");
     }
 }
+
+#[tokio::test]
+async fn a_client_that_waits_for_leave_sees_the_refusal() {
+    let server = server();
+    let mut client = begin(&server, "/api/v1/refused", "Content-Length: 10\r\nExpect: 100-continue").await;
+    assert_eq!(client.answer().await.status, 100);
+    let answer = client.answer().await;
+    assert_eq!((answer.status, answer.header("connection")), (401, Some("close")));
+    client.0.shutdown().await.unwrap();
+    assert_eq!(client.closed().await, b"");
+}

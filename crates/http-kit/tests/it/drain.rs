@@ -3,9 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use http_kit::server::{Drain, Listener, serve};
+use http_kit::server::{Drain, Listener, ServerSettings, serve};
 use http_kit::{TrustedProxies, client_ip};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -63,6 +64,22 @@ async fn answers_close_connections_while_draining_and_running_requests_end() {
     assert_eq!(running.answer().await.body, "done");
     assert_eq!(running.closed().await, b"");
     server.ended().await;
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_end_is_cut_off() {
+    let gate = Gate { entered: Arc::default(), open: Arc::new(Semaphore::new(0)) };
+    let data = web::Data::new(gate.clone());
+    let settings = ServerSettings { shutdown_timeout: Duration::from_secs(1), ..settings() };
+    let server = Server::start_with(settings, move |config| {
+        config.app_data(data.clone()).route("/api/v1/gated", web::get().to(gated));
+    });
+    let mut stuck = server.connect().await;
+    stuck.send(get("/api/v1/gated").as_bytes()).await;
+    until(|| gate.entered.load(Ordering::SeqCst) == 1).await;
+    server.drain.stop.cancel();
+    server.ended().await;
+    assert_eq!(stuck.closed().await, b"");
 }
 
 #[tokio::test]

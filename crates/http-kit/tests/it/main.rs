@@ -8,3 +8,4 @@ mod drain;
 mod health;
 mod limits;
 mod support;
+mod tls;
