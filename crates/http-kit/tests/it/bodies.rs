@@ -11,12 +11,25 @@ use crate::support::{Client, Server, get};
 
 const MAX_BYTES: u64 = 1_000_000;
 
-#[put("/api/v1/upload")]
-async fn upload(request: HttpRequest, payload: web::Payload) -> ApiResult<HttpResponse> {
-    let limits = BodyLimits { chunk_deadline: Duration::from_millis(300), ..BodyLimits::up_to(MAX_BYTES) };
-    limits.check_declared(&request)?;
+async fn receive(
+    request: &HttpRequest,
+    payload: web::Payload,
+    limits: BodyLimits,
+) -> ApiResult<HttpResponse> {
+    limits.check_declared(request)?;
     let body = BodyStream::new(payload, limits).collect().await?;
     Ok(HttpResponse::Ok().body(body.len().to_string()))
+}
+
+#[put("/api/v1/upload")]
+async fn upload(request: HttpRequest, payload: web::Payload) -> ApiResult<HttpResponse> {
+    receive(&request, payload, BodyLimits::up_to(MAX_BYTES)).await
+}
+
+#[put("/api/v1/impatient")]
+async fn impatient(request: HttpRequest, payload: web::Payload) -> ApiResult<HttpResponse> {
+    let limits = BodyLimits { chunk_deadline: Duration::from_millis(300), ..BodyLimits::up_to(MAX_BYTES) };
+    receive(&request, payload, limits).await
 }
 
 #[put("/api/v1/refused")]
@@ -26,7 +39,11 @@ async fn refused(_payload: web::Payload) -> ApiResult<HttpResponse> {
 
 fn server() -> Server {
     Server::start(|config| {
-        config.service(upload).service(refused).route("/api/v1/next", web::get().to(HttpResponse::Ok));
+        config
+            .service(upload)
+            .service(impatient)
+            .service(refused)
+            .route("/api/v1/next", web::get().to(HttpResponse::Ok));
     })
 }
 
@@ -71,7 +88,7 @@ async fn whole_bodies_of_either_framing_are_read_and_the_connection_lives_on() {
 async fn a_stalled_body_is_answered_and_the_connection_closed() {
     let server = server();
     for framing in ["Content-Length: 10", "Transfer-Encoding: chunked"] {
-        let mut client = begin(&server, "/api/v1/upload", framing).await;
+        let mut client = begin(&server, "/api/v1/impatient", framing).await;
         client.send(b"3\r\n").await;
         let answer = client.answer().await;
         assert_eq!((answer.status, answer.code().as_str()), (408, "body_too_slow"), "{framing}");

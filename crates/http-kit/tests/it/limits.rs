@@ -1,9 +1,12 @@
 //! What every answer has, and what never reaches a handler.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, get, post, web};
+use http_kit::server::ServerSettings;
 use http_kit::{ApiResult, input, request_id};
 
-use crate::support::{Server, get};
+use crate::support::{Server, get, settings};
 
 #[get("/api/v1/ok")]
 async fn ok() -> String {
@@ -153,7 +156,8 @@ async fn malformed_requests_are_refused() {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_is_not_waited_for() {
-    let server = server();
+    let settings = ServerSettings { client_request_timeout: Duration::from_millis(300), ..settings() };
+    let server = Server::start_with(settings, |_| {});
     let mut client = server.connect().await;
     client.send(b"GET /api/v1/ok HTTP/1.1\r\nHost:").await;
     assert_eq!(client.answer().await.status, 408);

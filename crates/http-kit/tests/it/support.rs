@@ -30,7 +30,6 @@ pub(crate) fn settings() -> ServerSettings {
     let methods = MethodTable::of(&OpenApi::new(Info::new("test", "0"), paths));
     ServerSettings {
         workers: 1,
-        client_request_timeout: Duration::from_millis(300),
         linger: Duration::from_millis(500),
         shutdown_timeout: Duration::from_secs(10),
         methods: Arc::new(methods),
