@@ -1,1 +1,13 @@
+//! Files, folders and their contents.
+//!
+//! `http` parses requests and maps answers, `app` decides (one function a use case), ports say what is needed of the stores, and
+//! whoever wires the service hands in the adapters. No handler reaches a node but through `app::access`.
 
+mod app;
+mod error;
+mod http;
+mod state;
+
+pub use error::AppError;
+pub use http::{internal_routes, openapi, public_routes};
+pub use state::{FileService, FileSettings, Overview, Parts};

@@ -25,12 +25,12 @@ use runtime::{RandomIds, SystemClock};
 use store_sqlite::{AuthDb, FilesDb, JobsDb, OpenOptions};
 use thumbnails::{Pool, PoolConfig};
 use worker_service::{
-    Concurrency, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
+    Concurrency, MaintenanceTask, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
 };
 
 use crate::failure::Failure;
 use crate::mailer::mailer;
-use crate::settings::{Registration, Settings};
+use crate::settings::{Maintenance, Registration, Settings};
 
 /// Everything that one process runs.
 pub(crate) struct Parts {
@@ -257,9 +257,22 @@ fn worker(
             concurrency,
             public_url: settings.public_url.clone(),
             drain: settings.stop.deadline.duration() / 3,
+            maintenance: maintenance(&settings.maintenance),
             ..WorkerSettings::default()
         },
     }))
+}
+
+/// The tasks with their usual times, or sooner if the settings say so.
+fn maintenance(settings: &Maintenance) -> Vec<MaintenanceTask> {
+    let mut tasks = MaintenanceTask::defaults();
+    for task in &mut tasks {
+        task.every = match task.name.as_str() {
+            "sweep-strays" => settings.strays_every.duration(),
+            _ => task.every.min(settings.every.duration()),
+        };
+    }
+    tasks
 }
 
 fn store_checks(

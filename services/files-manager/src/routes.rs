@@ -66,7 +66,7 @@ impl Routes {
     pub(crate) fn internal(&self, config: &mut web::ServiceConfig) {
         config.app_data(self.gate.clone()).app_data(self.files.clone()).app_data(self.worker.clone());
         self.parts.auth.internal_routes(config);
-        file_service::internal_routes(&mut ServiceConfig::new(config));
+        file_service::internal_routes(config);
         worker_service::internal_routes(config);
         health::configure(config, self.health.clone());
     }

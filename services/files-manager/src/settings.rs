@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) files: Files,
     pub(crate) thumbnails: Thumbnails,
     pub(crate) mail: Mail,
+    pub(crate) maintenance: Maintenance,
     pub(crate) stop: Stop,
 }
 
@@ -85,6 +86,13 @@ pub(crate) struct Mail {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(crate) struct Maintenance {
+    pub(crate) every: Span,
+    pub(crate) strays_every: Span,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Stop {
     pub(crate) drain: Span,
     pub(crate) deadline: Span,
@@ -108,6 +116,7 @@ impl Default for Settings {
             files: Files::default(),
             thumbnails: Thumbnails::default(),
             mail: Mail::default(),
+            maintenance: Maintenance::default(),
             stop: Stop::default(),
         }
     }
@@ -148,6 +157,12 @@ impl Default for Mail {
             smtp_user: None,
             smtp_password: None,
         }
+    }
+}
+
+impl Default for Maintenance {
+    fn default() -> Self {
+        Self { every: Span::from_secs(3600), strays_every: Span::from_secs(24 * 3600) }
     }
 }
 

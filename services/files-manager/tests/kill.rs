@@ -59,7 +59,8 @@ fn image_is_whole(bytes: &[u8]) -> Result<()> {
 }
 
 async fn killed_at(point: &str, size: (u32, u32)) {
-    let installation = Installation::fresh();
+    let installation =
+        Installation::fresh().with("FM_MAINTENANCE__EVERY", "1s").with("FM_MAINTENANCE__STRAYS_EVERY", "1s");
     let running = installation.start();
     let ada = running.product().register("ada").await.unwrap();
     running.stop();

@@ -1,0 +1,72 @@
+//! Bytes that are at hand in memory, on their way into a blob and out of it.
+
+use bytes::Bytes;
+use common::digest::Hasher;
+use common::files::{BlobInfo, BlobRange, ByteStream, NewBlob, Place};
+use common::{BlobKey, PortError};
+use futures_util::TryStreamExt as _;
+
+use crate::error::AppError;
+use crate::state::FileService;
+
+/// Keeps `bytes` for a commit: small ones in the commit itself, others in the blob store, where they are durable on return and stray until the commit.
+///
+/// # Errors
+/// `disk_full`, `unavailable`.
+pub(crate) async fn keep(service: &FileService, bytes: Bytes) -> Result<NewBlob, AppError> {
+    let key = service.ids.blob_key();
+    if bytes.len() <= service.settings.inline_bytes {
+        let mut hasher = Hasher::default();
+        hasher.update(&bytes);
+        let (size, sha256, crc32) = hasher.finish();
+        return Ok(NewBlob { key, size, sha256, crc32, place: Place::Inline(bytes) });
+    }
+    let mut writer = service.blobs.create(key, Some(bytes.len() as u64)).await?;
+    writer.write(bytes).await?;
+    let written = writer.finish().await?;
+    Ok(NewBlob { key, size: written.size, sha256: written.sha256, crc32: written.crc32, place: Place::Blob })
+}
+
+/// Deletes what [`keep`] put into the blob store and no commit took. If that fails, the sweep for strays finds it later.
+pub(crate) async fn discard(service: &FileService, blobs: impl IntoIterator<Item = &NewBlob>) {
+    for blob in blobs {
+        if blob.place == Place::Blob
+            && let Err(error) = service.blobs.delete(blob.key).await
+        {
+            tracing::warn!(blob = %blob.key, cause = %common::Causes(&error), "a stray blob is left to the sweep");
+        }
+    }
+}
+
+/// The bytes of a small blob, wherever they are.
+///
+/// # Errors
+/// `internal` if they are not there although the store says so.
+pub(crate) async fn read_whole(service: &FileService, blob: &BlobInfo) -> Result<Bytes, AppError> {
+    if blob.inline {
+        return service.store.read_inline(blob.key).await?.ok_or_else(|| missing(blob.key).into());
+    }
+    let mut stream = stream_whole(service, blob).await?;
+    let mut bytes = Vec::with_capacity(usize::try_from(blob.size).unwrap_or_default());
+    while let Some(piece) = stream.try_next().await? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.into())
+}
+
+/// The bytes of a blob as a stream, wherever they are.
+///
+/// # Errors
+/// As [`read_whole`].
+pub(crate) async fn stream_whole(service: &FileService, blob: &BlobInfo) -> Result<ByteStream, AppError> {
+    if blob.inline {
+        let bytes = service.store.read_inline(blob.key).await?.ok_or_else(|| missing(blob.key))?;
+        return Ok(Box::pin(futures_util::stream::once(async { Ok(bytes) })));
+    }
+    let whole = BlobRange { start: 0, len: blob.size };
+    Ok(service.blobs.stream(blob.key, whole).await?.ok_or_else(|| missing(blob.key))?)
+}
+
+fn missing(key: BlobKey) -> PortError {
+    PortError::broken("blobs", format!("blob {key} is missing"))
+}

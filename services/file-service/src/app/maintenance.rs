@@ -1,0 +1,157 @@
+//! Clearing up, in short steps that may be repeated and may run twice at once.
+
+use std::collections::HashSet;
+
+use common::files::internal::{PurgeRequest, StepDone};
+use common::files::{Action, Actor, CollectOutcome};
+use common::jobs::types;
+use common::{BlobKey, Code, JobId, PortResult};
+
+use super::access::authorize;
+use crate::error::AppError;
+use crate::state::FileService;
+
+/// Rows in one commit: few enough that uploads need not wait long for theirs.
+const ROWS: u32 = 200;
+/// Blobs looked at in one step.
+const BLOBS: u32 = 500;
+
+/// A task by its name in the internal API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    ExpireTrash,
+    PurgeTombstones,
+    CollectBlobs,
+    SweepStrays,
+    SweepReservations,
+}
+
+impl Task {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "expire-trash" => Self::ExpireTrash,
+            "purge-tombstones" => Self::PurgeTombstones,
+            "collect-blobs" => Self::CollectBlobs,
+            "sweep-strays" => Self::SweepStrays,
+            "sweep-reservations" => Self::SweepReservations,
+            _ => return None,
+        })
+    }
+}
+
+/// Removes some rows below a tombstone. Done also when there is none (any more).
+///
+/// # Errors
+/// `unavailable`.
+pub(crate) async fn purge(service: &FileService, request: &PurgeRequest) -> PortResult<StepDone> {
+    let now = service.clock.now();
+    let step =
+        service.store.purge(request.node, ROWS, now, now - service.settings.tombstone_retention).await?;
+    Ok(StepDone { done: step.done, cursor: None, changed: u64::from(step.removed) })
+}
+
+/// One step of a task.
+///
+/// # Errors
+/// `unavailable`; `invalid_cursor`.
+pub(crate) async fn step(
+    service: &FileService,
+    task: Task,
+    cursor: Option<&str>,
+) -> Result<StepDone, AppError> {
+    match task {
+        Task::ExpireTrash => expire_trash(service).await,
+        Task::PurgeTombstones => Ok(purge_tombstones(service).await?),
+        Task::CollectBlobs => Ok(collect_blobs(service).await?),
+        Task::SweepStrays => sweep_strays(service, cursor).await,
+        Task::SweepReservations => {
+            let swept = service.store.sweep_reservations(service.clock.now()).await?;
+            Ok(finished(u64::from(swept)))
+        }
+    }
+}
+
+/// Deletes what has been in the trash for longer than the settings say.
+async fn expire_trash(service: &FileService) -> Result<StepDone, AppError> {
+    let now = service.clock.now();
+    let expired = service.store.list_expired_trash(now - service.settings.trash_retention, ROWS).await?;
+    let more = expired.len() >= ROWS as usize;
+    let mut deleted = 0;
+    for id in expired {
+        // gone meanwhile, or brought back: both are what the owner wants
+        let node = match authorize(service, Actor::Service, Action::Delete, id).await {
+            Ok(node) if node.node().trashed.is_some() => node,
+            Ok(_) => continue,
+            Err(error) if error.code() == Code::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let job = types::purge(JobId(service.ids.object_id()), id, node.node().owner, now);
+        match service.store.delete(id, Some(node.node().revision), now, &[job]).await.map_err(AppError::from)
+        {
+            Ok(()) => deleted += 1,
+            Err(error) if matches!(error.code(), Code::NotFound | Code::PreconditionFailed) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(StepDone { done: !more, cursor: None, changed: deleted })
+}
+
+/// Walks once more below tombstones that are old enough, and removes them.
+async fn purge_tombstones(service: &FileService) -> PortResult<StepDone> {
+    let now = service.clock.now();
+    let old_enough = now - service.settings.tombstone_retention;
+    let tombstones = service.store.list_tombstones(old_enough, ROWS).await?;
+    let (mut changed, mut left) = (0, tombstones.len() >= ROWS as usize);
+    for tombstone in tombstones {
+        let step = service.store.purge(tombstone, ROWS, now, old_enough).await?;
+        changed += u64::from(step.removed);
+        left |= !step.done;
+    }
+    Ok(StepDone { done: !left, cursor: None, changed })
+}
+
+/// Removes blobs that have had no reference for long enough: first the row, then the bytes, so that a crash between leaves a stray and never a row
+/// without bytes.
+async fn collect_blobs(service: &FileService) -> PortResult<StepDone> {
+    let now = service.clock.now();
+    let before = now - service.settings.blob_grace;
+    let page = service.store.list_condemned(before, BLOBS).await?;
+    let mut collected = 0;
+    for blob in page.blobs {
+        if service.store.collect_blob(blob.key, before, now).await? == CollectOutcome::Removed {
+            collected += 1;
+            if !blob.inline {
+                service.blobs.delete(blob.key).await?;
+            }
+        }
+    }
+    Ok(StepDone { done: !page.more, cursor: None, changed: collected })
+}
+
+/// Holds a part of the blob store against the rows, and deletes what has none: bytes of uploads whose commit never came. Young ones are left, since their
+/// commit may be under way.
+async fn sweep_strays(service: &FileService, cursor: Option<&str>) -> Result<StepDone, AppError> {
+    let after = cursor
+        .map(BlobKey::parse)
+        .transpose()
+        .map_err(|_| AppError::because(Code::InvalidCursor, "the cursor is no key of a blob"))?;
+    let before = service.clock.now() - service.settings.blob_grace;
+    // a foreign or unmounted disk deletes nothing: its mark is missing
+    service.blobs.ping().await?;
+    let mut changed = 0;
+    if after.is_none() {
+        changed += u64::from(service.blobs.sweep_temporary(before).await?);
+    }
+    let listed = service.blobs.list(after, BLOBS).await?;
+    let old: Vec<_> = listed.iter().filter(|blob| blob.written_at < before).map(|blob| blob.key).collect();
+    let known: HashSet<_> = service.store.known_blobs(&old).await?.into_iter().collect();
+    for key in old.into_iter().filter(|key| !known.contains(key)) {
+        changed += u64::from(service.blobs.delete(key).await?);
+    }
+    let next = listed.last().filter(|_| listed.len() >= BLOBS as usize).map(|blob| blob.key.to_string());
+    Ok(StepDone { done: next.is_none(), cursor: next, changed })
+}
+
+fn finished(changed: u64) -> StepDone {
+    StepDone { done: true, cursor: None, changed }
+}

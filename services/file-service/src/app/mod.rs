@@ -1,0 +1,16 @@
+//! The use cases: one function each. Whoever calls them has an authorised node from `access`, or gets one there.
+
+
+pub(crate) mod access;
+pub(crate) mod blobs;
+pub(crate) mod content;
+pub(crate) mod folders;
+pub(crate) mod listing;
+pub(crate) mod maintenance;
+pub(crate) mod public;
+pub(crate) mod relocate;
+pub(crate) mod thumbnails;
+pub(crate) mod trash;
+pub(crate) mod upload;
+pub(crate) mod usage;
+pub(crate) mod sniff;

@@ -1,0 +1,133 @@
+//! The one commit that ends an upload.
+
+use std::sync::Arc;
+
+use common::files::{
+    Commit, CommitTarget, Committed, FileStore, NewContent, NodeError, Place, ThumbnailState,
+};
+use common::jobs::{NewJob, types};
+use common::{Clock, FileId, IdGen, JobId, PortError, Timestamp, UserId};
+use metrics::counter;
+use runtime::crash_point;
+use tokio_util::task::TaskTracker;
+
+use super::Announced;
+use super::receive::Received;
+use crate::app::access::Authorized;
+use crate::error::AppError;
+use crate::state::FileService;
+
+/// Whose upload it is, and what it says of itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject {
+    by: UserId,
+    owner: UserId,
+    modified_at: Option<Timestamp>,
+    /// Thumbnails are tried whatever the type.
+    called_image: bool,
+}
+
+impl Subject {
+    /// An upload into, or onto, this node.
+    pub(super) fn of(node: &Authorized, announced: Announced, called_image: bool) -> Self {
+        Self { by: node.by(), owner: node.node().owner, modified_at: announced.modified_at, called_image }
+    }
+}
+
+/// An upload whose bytes are all there, ready to be committed.
+pub(super) struct Finished {
+    received: Received,
+    subject: Subject,
+    store: Arc<dyn FileStore>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGen>,
+    background: TaskTracker,
+}
+
+impl Finished {
+    pub(super) fn new(service: &FileService, received: Received, subject: Subject) -> Self {
+        Self {
+            received,
+            subject,
+            store: Arc::clone(&service.store),
+            clock: Arc::clone(&service.clock),
+            ids: Arc::clone(&service.ids),
+            background: service.background.clone(),
+        }
+    }
+
+    /// Commits. It goes on to its end although the caller may be dropped.
+    ///
+    /// # Errors
+    /// Why it was not committed, and the upload itself, which can be committed to another target.
+    pub(super) async fn commit(self, target: CommitTarget) -> Result<Committed, (AppError, Box<Self>)> {
+        let request_id = http_kit::request_id::current().map(|id| id.as_str().to_owned());
+        let work = self.background.clone().spawn(self.run(target, request_id));
+        // the task can only end by itself; a panic in it is ours
+        work.await.expect("the commit of an upload does not panic")
+    }
+
+    async fn run(
+        mut self,
+        target: CommitTarget,
+        request_id: Option<String>,
+    ) -> Result<Committed, (AppError, Box<Self>)> {
+        let file = match &target {
+            CommitTarget::New { id, .. } | CommitTarget::Existing { id, .. } => *id,
+        };
+        let commit = self.commit_of(target, file, request_id);
+        match self.store.commit_upload(&commit).await {
+            Ok(committed) => {
+                crash_point("upload.after-commit");
+                self.settle();
+                let place =
+                    if matches!(commit.content.blob.place, Place::Inline(_)) { "inline" } else { "blob" };
+                counter!("fm_files_uploads_total", "place" => place).increment(1);
+                counter!("fm_files_uploaded_bytes_total").increment(commit.content.blob.size);
+                Ok(committed)
+            }
+            Err(error) => {
+                // a store that does not answer may have committed
+                if matches!(error, NodeError::Port(PortError::Unavailable { .. } | PortError::Broken { .. }))
+                {
+                    self.settle();
+                }
+                Err((error.into(), Box::new(self)))
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        if let Some(reservation) = &mut self.received.reservation {
+            reservation.settle();
+        }
+        if let Some(stray) = &mut self.received.stray {
+            stray.keep();
+        }
+    }
+
+    fn commit_of(&self, target: CommitTarget, file: FileId, request_id: Option<String>) -> Commit {
+        let at = self.clock.now();
+        let Received { blob, mime, reservation, .. } = &self.received;
+        let thumbnails = self.subject.called_image || thumbnails::supports(mime);
+        let jobs = if thumbnails {
+            let job = types::thumbnails(JobId(self.ids.object_id()), self.subject.owner, file, blob.key, at);
+            vec![NewJob { request_id, ..job }]
+        } else {
+            Vec::new()
+        };
+        Commit {
+            target,
+            content: NewContent {
+                blob: blob.clone(),
+                mime: (*mime).to_owned(),
+                modified_at: self.subject.modified_at.unwrap_or(at),
+                thumbnails: if thumbnails { ThumbnailState::Pending } else { ThumbnailState::None },
+            },
+            by: self.subject.by,
+            at,
+            reservation: reservation.as_ref().map(super::guards::Reservation::id),
+            jobs,
+        }
+    }
+}

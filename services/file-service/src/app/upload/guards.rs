@@ -1,0 +1,86 @@
+//! What gives back by itself what an upload has taken, also when its future is dropped.
+
+use std::sync::Arc;
+
+use common::files::{BlobStore, FileStore};
+use common::{BlobKey, Causes, ReservationId};
+use tokio_util::task::TaskTracker;
+
+use crate::state::FileService;
+
+/// Bytes set aside in a space; given back when dropped, unless a commit settled them.
+pub(super) struct Reservation {
+    id: ReservationId,
+    store: Arc<dyn FileStore>,
+    background: TaskTracker,
+    settled: bool,
+}
+
+impl Reservation {
+    /// For a reservation that is about to be made: one that never was is given back without effect.
+    pub(super) fn new(service: &FileService) -> Self {
+        Self {
+            id: ReservationId(service.ids.object_id()),
+            store: Arc::clone(&service.store),
+            background: service.background.clone(),
+            settled: false,
+        }
+    }
+
+    pub(super) fn id(&self) -> ReservationId {
+        self.id
+    }
+
+    /// The commit took it.
+    pub(super) fn settle(&mut self) {
+        self.settled = true;
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        let (store, id) = (Arc::clone(&self.store), self.id);
+        self.background.spawn(async move {
+            // what cannot be given back now is swept when it expires
+            if let Err(error) = store.release(id).await {
+                tracing::warn!(reservation = %id, cause = %Causes(&error), "a reservation is left to the sweep");
+            }
+        });
+    }
+}
+
+/// A blob that no commit has taken yet; deleted when dropped, unless one did or may have.
+pub(super) struct Stray {
+    key: BlobKey,
+    blobs: Arc<dyn BlobStore>,
+    background: TaskTracker,
+    kept: bool,
+}
+
+impl Stray {
+    pub(super) fn new(service: &FileService, key: BlobKey) -> Self {
+        Self { key, blobs: Arc::clone(&service.blobs), background: service.background.clone(), kept: false }
+    }
+
+    /// A commit took it, or may have: then only the sweep, which knows the rows, may delete it.
+    pub(super) fn keep(&mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Stray {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        let (blobs, key) = (Arc::clone(&self.blobs), self.key);
+        self.background.spawn(async move {
+            if let Err(error) = blobs.delete(key).await {
+                tracing::warn!(blob = %key, cause = %Causes(&error), "a stray blob is left to the sweep");
+            }
+        });
+    }
+}

@@ -1,0 +1,168 @@
+//! Uploads: bytes come in, and one commit makes them a file.
+//!
+//! Nothing is visible before the commit, and whatever was set aside or written for an upload that fails, or whose client goes away, is given
+//! back. The commit itself runs to its end even if nobody waits for it any more: otherwise nobody would know whether its bytes are needed.
+
+mod commit;
+mod guards;
+mod receive;
+
+use bytes::Bytes;
+use common::files::{Action, ClassicType, CommitTarget, Committed, Kind, Node, NodeName};
+use common::{Code, FileId, Sha256, Timestamp};
+use futures_util::Stream;
+use http_kit::BodyError;
+
+use super::access::Authorized;
+use crate::error::AppError;
+use crate::state::FileService;
+
+use commit::{Finished, Subject};
+use receive::receive;
+
+/// How often a name is looked up again after somebody else was faster.
+const RACES: usize = 5;
+
+/// What to do about a name that is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum OnConflict {
+    /// `name_taken`.
+    #[default]
+    Fail,
+    /// Take the next free name.
+    Rename,
+    /// Give the file that has it new content.
+    Replace,
+}
+
+/// What a client says of the bytes that it sends.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Announced {
+    /// How many they are.
+    pub(crate) length: Option<u64>,
+    /// Their digest.
+    pub(crate) digest: Option<Sha256>,
+    /// When they were last changed where they come from.
+    pub(crate) modified_at: Option<Timestamp>,
+}
+
+/// Puts a file with these bytes into `parent` (action: add a child).
+///
+/// # Errors
+/// `name_taken`, `quota_exceeded`, `disk_full`, `too_large` before a byte is read, where that can be known; those of the body; `digest_mismatch`;
+/// `parent_not_found`, `too_deep`.
+pub(crate) async fn put_child(
+    service: &FileService,
+    parent: &Authorized,
+    name: &NodeName,
+    on_conflict: OnConflict,
+    announced: Announced,
+    body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
+) -> Result<Committed, AppError> {
+    debug_assert_eq!(parent.action(), Action::AddChild);
+    if on_conflict == OnConflict::Fail
+        && let Some(existing) = service.store.find_child(parent.id(), name).await?
+    {
+        return Err(AppError::NameTaken { existing: existing.id });
+    }
+    let received = receive(service, parent.space(), name, announced, body).await?;
+    let subject = Subject::of(parent, announced, false);
+    let mut finished = Finished::new(service, received, subject);
+    for _ in 0..RACES {
+        let target = child_target(service, parent, name, on_conflict).await?;
+        match finished.commit(target).await {
+            // somebody took the name, or changed or removed the file, since it was looked up
+            Err((AppError::NameTaken { .. }, again)) if on_conflict == OnConflict::Replace => {
+                finished = *again
+            }
+            Err((AppError::Refused { code: Code::NotFound, .. }, again))
+                if on_conflict == OnConflict::Replace =>
+            {
+                finished = *again;
+            }
+            Err((error, _)) => return Err(error),
+            Ok(committed) => return Ok(committed),
+        }
+    }
+    Err(AppError::refused(Code::Conflict))
+}
+
+async fn child_target(
+    service: &FileService,
+    parent: &Authorized,
+    name: &NodeName,
+    on_conflict: OnConflict,
+) -> Result<CommitTarget, AppError> {
+    if on_conflict == OnConflict::Replace
+        && let Some(existing) = service.store.find_child(parent.id(), name).await?
+    {
+        if existing.kind == Kind::Folder {
+            return Err(AppError::NameTaken { existing: existing.id });
+        }
+        return Ok(CommitTarget::Existing {
+            id: existing.id,
+            revision: None,
+            keep_versions: service.settings.keep_versions,
+        });
+    }
+    Ok(CommitTarget::New {
+        id: FileId(service.ids.object_id()),
+        parent: parent.id(),
+        name: name.clone(),
+        rename_if_taken: on_conflict == OnConflict::Rename,
+        classic_type: None,
+        public: false,
+    })
+}
+
+/// Gives a file (action: change) new content, if it still has this revision.
+///
+/// # Errors
+/// As [`put_child`]; `not_a_file`, `not_found`, `precondition_failed`.
+pub(crate) async fn put_content(
+    service: &FileService,
+    file: &Authorized,
+    revision: Option<u64>,
+    announced: Announced,
+    body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
+) -> Result<Committed, AppError> {
+    debug_assert_eq!(file.action(), Action::Change);
+    if file.node().kind != Kind::File {
+        return Err(AppError::refused(Code::NotAFile));
+    }
+    let received = receive(service, file.space(), &file.node().name, announced, body).await?;
+    let subject = Subject::of(file, announced, file.node().classic_type == Some(ClassicType::Image));
+    let keep_versions = service.settings.keep_versions;
+    let target = CommitTarget::Existing { id: file.id(), revision, keep_versions };
+    Finished::new(service, received, subject).commit(target).await.map_err(|(error, _)| error)
+}
+
+/// Keeps a file as the classic API does: from bytes in memory, under the next free name if the name is taken, and with a job for thumbnails whenever
+/// it was called an image.
+///
+/// # Errors
+/// As [`put_child`], without those of the body.
+pub(crate) async fn store_classic(
+    service: &FileService,
+    parent: &Authorized,
+    name: NodeName,
+    kind: ClassicType,
+    public: bool,
+    content: Bytes,
+) -> Result<Node, AppError> {
+    let announced = Announced { length: Some(content.len() as u64), ..Announced::default() };
+    let body = futures_util::stream::iter([Ok(content)]);
+    let received = receive(service, parent.space(), &name, announced, body).await?;
+    let subject = Subject::of(parent, announced, kind == ClassicType::Image);
+    let target = CommitTarget::New {
+        id: FileId(service.ids.object_id()),
+        parent: parent.id(),
+        name,
+        rename_if_taken: true,
+        classic_type: Some(kind),
+        public,
+    };
+    let committed =
+        Finished::new(service, received, subject).commit(target).await.map_err(|(error, _)| error)?;
+    Ok(committed.node)
+}

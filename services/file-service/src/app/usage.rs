@@ -1,0 +1,63 @@
+//! Numbers: what a space holds, what an upload may bring, how large and how well the product is.
+
+use common::files::Usage;
+use http_kit::health::{CHECK_DEADLINE, ReadyCheck};
+use std::sync::Arc;
+
+use super::access::Authorized;
+use crate::error::AppError;
+use crate::state::FileService;
+
+/// What the space of `root` holds (action: read metadata).
+///
+/// # Errors
+/// Those of the store alone.
+pub(crate) async fn usage(service: &FileService, root: &Authorized) -> Result<Usage, AppError> {
+    Ok(service.store.usage(root.space()).await?)
+}
+
+/// How many more bytes the space takes; none is no limit.
+pub(crate) fn free_bytes(usage: &Usage) -> Option<u64> {
+    let taken = usage.used_bytes.saturating_add(usage.reserved_bytes);
+    usage.quota_bytes.map(|quota| quota.saturating_sub(taken))
+}
+
+/// The numbers of the classic `/stats`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Totals {
+    /// Accounts, bootstrap administrators left out.
+    pub(crate) users: u64,
+    /// Files and folders, roots left out.
+    pub(crate) files: u64,
+}
+
+/// Counts accounts and files, from counters.
+///
+/// # Errors
+/// `unavailable` if either cannot be had: half an answer would be a wrong one.
+pub(crate) async fn totals(service: &FileService) -> Result<Totals, AppError> {
+    let (users, files) = tokio::try_join!(service.overview.users.count_users(), service.store.count_nodes())?;
+    Ok(Totals { users, files })
+}
+
+/// What answers now, as the classic `/status` tells it: the cache of credentials, and the stores of metadata.
+pub(crate) async fn alive(service: &FileService) -> (bool, bool) {
+    tokio::join!(all_pass(&service.overview.cache), all_pass(&service.overview.stores))
+}
+
+async fn all_pass(checks: &[Arc<dyn ReadyCheck>]) -> bool {
+    let checks = checks.iter().map(|check| async {
+        match tokio::time::timeout(CHECK_DEADLINE, check.check()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!(part = check.name(), %error, "part does not answer");
+                false
+            }
+            Err(_) => {
+                tracing::warn!(part = check.name(), "part does not answer in time");
+                false
+            }
+        }
+    });
+    futures_util::future::join_all(checks).await.into_iter().all(|passes| passes)
+}

@@ -1,0 +1,94 @@
+use std::borrow::Cow;
+
+use common::files::{InvalidName, NodeError};
+use common::{Code, FileId, PortError};
+use http_kit::{BodyError, Problem};
+
+/// Why a use case ended without doing what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A rule says no. The caller learns the code and, if there is one, the sentence.
+    #[error("refused: {}", .code.word())]
+    Refused {
+        /// Which rule.
+        code: Code,
+        /// What it means in this case; the code's title if there is nothing to add.
+        detail: Option<Cow<'static, str>>,
+    },
+    /// A live node of the folder has the name.
+    #[error("refused: name_taken")]
+    NameTaken {
+        /// Which one.
+        existing: FileId,
+    },
+    /// What a client sent could not be read to its end.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// A part could not do it.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl AppError {
+    /// Refused by the rule of this code.
+    pub const fn refused(code: Code) -> Self {
+        Self::Refused { code, detail: None }
+    }
+
+    /// Refused by the rule of this code, with a sentence for the caller.
+    pub fn because(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Refused { code, detail: Some(detail.into()) }
+    }
+
+    /// The word that clients see.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Refused { code, .. } => *code,
+            Self::NameTaken { .. } => Code::NameTaken,
+            Self::Body(error) => error.code(),
+            Self::Port(PortError::Unavailable { .. }) => Code::Unavailable,
+            Self::Port(PortError::Full { .. }) => Code::DiskFull,
+            Self::Port(PortError::Broken { .. }) => Code::Internal,
+        }
+    }
+}
+
+impl From<NodeError> for AppError {
+    fn from(error: NodeError) -> Self {
+        let code = match error {
+            NodeError::Port(error) => return Self::Port(error),
+            NodeError::NameTaken { existing } => return Self::NameTaken { existing },
+            NodeError::NotFound => Code::NotFound,
+            NodeError::ParentGone => Code::ParentNotFound,
+            NodeError::ParentNotFolder => Code::ParentNotFolder,
+            NodeError::Changed => Code::PreconditionFailed,
+            NodeError::Cycle => Code::WouldMakeCycle,
+            NodeError::TooDeep => Code::TooDeep,
+            NodeError::Root => Code::RootIsFixed,
+            NodeError::NotTrashed => Code::NotInTrash,
+            NodeError::NotAFile => Code::NotAFile,
+            NodeError::OverQuota => Code::QuotaExceeded,
+        };
+        Self::refused(code)
+    }
+}
+
+impl From<InvalidName> for AppError {
+    fn from(error: InvalidName) -> Self {
+        Self::because(Code::InvalidName, error.to_string())
+    }
+}
+
+impl From<AppError> for Problem {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::Refused { code, detail: None } => Self::new(code),
+            AppError::Refused { code, detail: Some(detail) } => Self::new(code).detail(detail),
+            AppError::NameTaken { existing } => {
+                Self::new(Code::NameTaken).member("existingId", existing.to_string())
+            }
+            AppError::Body(error) => Self::from(error),
+            AppError::Port(error) => Self::from(error),
+        }
+    }
+}

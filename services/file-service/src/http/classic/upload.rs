@@ -1,0 +1,134 @@
+//! `POST /files`.
+
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, post, web};
+use common::PortError;
+use common::files::{ClassicType, Node};
+use http_kit::body::declared_length;
+use http_kit::{Authenticated, BodyLimits, BodyStream, ClassicError, ClassicResult};
+use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
+use utoipa::ToSchema;
+
+use super::Failure;
+use super::body::{self, Asked, AskedParent};
+use super::object::{self, FileObject};
+use crate::app::access::{Authorized, Target, authorize_parent};
+use crate::app::{folders, upload};
+use crate::http::{params, view};
+use crate::state::FileService;
+
+/// A body of up to so many bytes is read where the request is handled: that takes a fraction of a millisecond.
+const SMALL_BODY_BYTES: usize = 64 * 1024;
+
+/// Longest wait for room in memory.
+const ROOM_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What is uploaded.
+#[derive(ToSchema)]
+#[schema(as = ClassicUpload, rename_all = "camelCase")]
+#[allow(dead_code, reason = "stands for the body in the document alone; `body` reads it")]
+struct Upload {
+    /// Its name; another node of the folder may have the same.
+    #[schema(example = "image.png")]
+    name: String,
+    /// `folder`, `file` or `image`.
+    #[schema(rename = "type", example = "image")]
+    kind: String,
+    /// The folder that it goes into: an id, or 0 for the root, also if left out.
+    parent_id: Option<Value>,
+    /// Everybody may read its content; false if left out.
+    is_public: Option<bool>,
+    /// The content in base64, standard or URL-safe; not for a folder.
+    data: Option<String>,
+}
+
+/// Uploads a file, or makes a folder.
+#[utoipa::path(
+    operation_id = "classicUpload",
+    tag = "classic",
+    request_body = Upload,
+    responses(
+        (status = 201, description = "The file", body = FileObject),
+        (status = 400, description = "`Missing name`, `Invalid name`, `Missing type`, `Missing data`, `Invalid data`, `Invalid isPublic`, `Parent not found`, `Parent is not a folder`, `Invalid JSON`", body = Failure),
+        (status = 401, description = "`Unauthorized`", body = Failure),
+        (status = 413, description = "`Payload too large`", body = Failure),
+        (status = 503, description = "`Service unavailable`: no room in memory for the body, or a store does not answer", body = Failure),
+    ),
+    security(("token" = []), ("bearer" = []))
+)]
+#[post("/files")]
+pub(super) async fn upload(
+    caller: Authenticated,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ClassicResult<HttpResponse> {
+    let (asked, _room) = read(&service, &request, payload).await?;
+    let target = match asked.parent {
+        AskedParent::Root => Target::Root,
+        AskedParent::Node(id) => Target::Node(id),
+        AskedParent::Unknown => return Err(ClassicError::bad_request("Parent not found")),
+    };
+    let parent = authorize_parent(&service, params::actor(&caller), target).await?;
+    let node = store(&service, &parent, asked).await?;
+    let object = FileObject::new(&node, object::child_of(&parent));
+    Ok(HttpResponse::Created().insert_header(view::PRIVATE).json(object))
+}
+
+async fn store(service: &FileService, parent: &Authorized, asked: Asked) -> ClassicResult<Node> {
+    let Asked { name, kind, public, content, .. } = asked;
+    Ok(match kind {
+        ClassicType::Folder => folders::create_classic(service, parent, name, public).await?,
+        ClassicType::File | ClassicType::Image => {
+            upload::store_classic(service, parent, name, kind, public, content).await?
+        }
+    })
+}
+
+/// Reads the body, once there is room for it, and checks it. The room is taken for as long as the permit is held.
+async fn read(
+    service: &FileService,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> ClassicResult<(Asked, Option<OwnedSemaphorePermit>)> {
+    if !is_json(request) {
+        return Ok((body::read(bytes::Bytes::new())?, None));
+    }
+    let limits = BodyLimits {
+        max_bytes: Some(service.settings.classic_body_bytes as u64),
+        ..service.settings.upload_pace
+    };
+    limits.check_declared(request)?;
+    let room = room(service, declared_length(request)).await?;
+    let text = BodyStream::new(payload, limits).collect().await?;
+    let asked = if text.len() <= SMALL_BODY_BYTES {
+        body::read(text)?
+    } else {
+        let read = tokio::task::spawn_blocking(move || body::read(text)).await;
+        read.map_err(|broken| PortError::broken("files", broken))??
+    };
+    Ok((asked, Some(room)))
+}
+
+/// Waits until a body of this length can be held in memory together with the others; of unknown length it may be as long as the limit.
+async fn room(service: &FileService, length: Option<u64>) -> ClassicResult<OwnedSemaphorePermit> {
+    let in_flight = service.settings.classic_bodies_in_flight_bytes;
+    let bytes = length
+        .map_or(service.settings.classic_body_bytes, |length| usize::try_from(length).unwrap_or(usize::MAX));
+    let kibibytes = u32::try_from(bytes.min(in_flight).div_ceil(1024)).unwrap_or(u32::MAX);
+    let permit = service.classic_room.clone().acquire_many_owned(kibibytes);
+    match tokio::time::timeout(ROOM_DEADLINE, permit).await {
+        Ok(permit) => Ok(permit.map_err(|closed| PortError::broken("files", closed))?),
+        Err(late) => Err(PortError::unavailable("memory for upload bodies", late).into()),
+    }
+}
+
+/// Whether the body is JSON; anything else counts as no body.
+fn is_json(request: &HttpRequest) -> bool {
+    let value =
+        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+}

@@ -1,0 +1,242 @@
+//! `GET` and `HEAD /api/v1/files/{id}/content`.
+
+use actix_web::body::SizedStream;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, get, head, web};
+use bytes::Bytes;
+use common::files::{Action, BlobRange, Content, Node};
+use common::{Code, PortResult};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
+use http_kit::conditions::{Current, ETag, Verdict, evaluate, http_date, range_applies};
+use http_kit::digest_fields::REPR_DIGEST;
+use http_kit::disposition::{Disposition, content_disposition};
+use http_kit::problem::ProblemDocument;
+use http_kit::ranges::{self, ByteRange, Multipart, RangeSet};
+use http_kit::{ApiResult, Authenticated, Problem, input};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::safety::{Sent, sandbox};
+use crate::app::access::authorize;
+use crate::app::content::{self, Part};
+use crate::app::sniff;
+use crate::error::AppError;
+use crate::http::params;
+use crate::state::FileService;
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct ContentQuery {
+    /// To be saved, rather than shown.
+    #[serde(default)]
+    download: bool,
+    /// Ignored: lets a page tell versions apart in its cache.
+    #[serde(default, rename = "v")]
+    _version: Option<String>,
+}
+
+/// The bytes of a file, or parts of them.
+#[utoipa::path(
+    operation_id = "getContent",
+    tag = "files",
+    params(
+        ("id" = String, Path, description = "The file's id"),
+        ContentQuery,
+        ("Range" = Option<String>, Header, description = "Only these bytes, such as `bytes=0-99`"),
+        ("If-Range" = Option<String>, Header, description = "The range only if the content still has this tag; else all of it"),
+        ("If-None-Match" = Option<String>, Header, description = "Only if the content has another tag"),
+        ("If-Match" = Option<String>, Header, description = "Only if the content has this tag"),
+    ),
+    responses(
+        (status = 200, description = "All of it", content_type = "application/octet-stream", headers(("ETag" = String), ("Last-Modified" = String), ("Repr-Digest" = String), ("Content-Disposition" = String), ("Accept-Ranges" = String))),
+        (status = 206, description = "The parts asked for", content_type = "application/octet-stream", headers(("Content-Range" = String))),
+        (status = 304, description = "It has not changed"),
+        (status = 404, description = "`not_found`", body = ProblemDocument),
+        (status = 409, description = "`not_a_file`", body = ProblemDocument),
+        (status = 412, description = "`precondition_failed`", body = ProblemDocument),
+        (status = 416, description = "`range_not_satisfiable`", body = ProblemDocument),
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[get("/api/v1/files/{id}/content")]
+pub(in crate::http) async fn show(
+    caller: Authenticated,
+    request: HttpRequest,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    answer(&caller, &request, &service).await
+}
+
+/// As `GET`, without the bytes.
+#[utoipa::path(
+    operation_id = "headContent",
+    tag = "files",
+    params(("id" = String, Path, description = "The file's id"), ContentQuery),
+    responses(
+        (status = 200, description = "What `GET` would say", headers(("ETag" = String), ("Content-Length" = u64))),
+        (status = 404, description = "`not_found`"),
+        (status = 409, description = "`not_a_file`"),
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[head("/api/v1/files/{id}/content")]
+pub(in crate::http) async fn describe(
+    caller: Authenticated,
+    request: HttpRequest,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    answer(&caller, &request, &service).await
+}
+
+async fn answer(
+    caller: &Authenticated,
+    request: &HttpRequest,
+    service: &FileService,
+) -> ApiResult<HttpResponse> {
+    let target = params::target(request, "id")?;
+    let file = authorize(service, params::actor(caller), Action::ReadContent, target).await?;
+    let query: ContentQuery =
+        if request.query_string().is_empty() { ContentQuery::default() } else { input::query(request)? };
+    let content = content::of(&file)?;
+    let sent = Sent::of(&content.mime, charset(service, content).await?);
+    let disposition = if query.download { Disposition::Attachment } else { sent.disposition };
+    send(service, request, file.node(), content, &sent.content_type, disposition).await
+}
+
+/// The charset of a text, as far as its first bytes show.
+async fn charset(service: &FileService, content: &Content) -> Result<Option<&'static str>, AppError> {
+    if !content.mime.starts_with("text/") || content.size == 0 {
+        return Ok(None);
+    }
+    let len = content.size.min(sniff::HEAD_BYTES as u64);
+    match content::read(service, content, BlobRange { start: 0, len }).await? {
+        Part::Bytes(first) => Ok(sniff::charset(&first, len == content.size)),
+        Part::Stream(_) => Ok(None),
+    }
+}
+
+/// Answers with a content, under any path and with any type: conditions, ranges, validators, digest, and what keeps it harmless.
+pub(in crate::http) async fn send(
+    service: &FileService,
+    request: &HttpRequest,
+    node: &Node,
+    content: &Content,
+    content_type: &str,
+    disposition: Disposition,
+) -> ApiResult<HttpResponse> {
+    let tag = content.etag();
+    let etag = ETag::strong(tag.trim_matches('"')).map_err(|_| Problem::new(Code::Internal))?;
+    let current = Current { etag: &etag, modified_at: Some(content.modified_at) };
+    let validators = |response: &mut HttpResponseBuilder| {
+        response
+            .insert_header((header::ETAG, etag.to_value()))
+            .insert_header((header::LAST_MODIFIED, http_date(content.modified_at)))
+            .insert_header((header::CACHE_CONTROL, "private, no-cache"));
+    };
+    match evaluate(request.headers(), request.method(), Some(current)) {
+        Verdict::Proceed => {}
+        Verdict::NotModified => {
+            let mut response = HttpResponse::NotModified();
+            validators(&mut response);
+            return Ok(response.finish());
+        }
+        Verdict::PreconditionFailed => return Err(Problem::new(Code::PreconditionFailed)),
+    }
+    let range = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok());
+    // a range on HEAD has no meaning (RFC 9110, 14.2)
+    let asked = if request.method() == Method::GET && range_applies(request.headers(), current) {
+        ranges::parse(range, content.size)
+    } else {
+        RangeSet::Whole
+    };
+    let mut response = HttpResponse::build(StatusCode::OK);
+    validators(&mut response);
+    response
+        .insert_header((header::ACCEPT_RANGES, "bytes"))
+        .insert_header((REPR_DIGEST, content.sha256.to_field()))
+        .insert_header((header::CONTENT_DISPOSITION, content_disposition(disposition, node.name.as_str())))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .insert_header(sandbox());
+    match asked {
+        RangeSet::Unsatisfiable => {
+            let size =
+                HeaderValue::from_str(&ranges::unsatisfied(content.size)).expect("a range is visible ASCII");
+            let problem = Problem::new(Code::RangeNotSatisfiable)
+                .detail(format!("The content has {} bytes", content.size));
+            Err(problem.header(header::CONTENT_RANGE, size))
+        }
+        RangeSet::Whole => {
+            response.insert_header((header::CONTENT_TYPE, content_type));
+            if request.method() == Method::HEAD {
+                return Ok(response
+                    .no_chunking(content.size)
+                    .body(SizedStream::new(content.size, nothing())));
+            }
+            part(service, content, BlobRange { start: 0, len: content.size }, response).await
+        }
+        RangeSet::One(one) => {
+            response
+                .status(StatusCode::PARTIAL_CONTENT)
+                .insert_header((header::CONTENT_TYPE, content_type))
+                .insert_header((header::CONTENT_RANGE, one.content_range(content.size)));
+            part(service, content, BlobRange { start: one.start, len: one.len }, response).await
+        }
+        RangeSet::Many(parts) => many(service, content, content_type, parts, response).await,
+    }
+}
+
+fn nothing() -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
+    futures_util::stream::empty()
+}
+
+async fn part(
+    service: &FileService,
+    content: &Content,
+    part: BlobRange,
+    mut response: HttpResponseBuilder,
+) -> ApiResult<HttpResponse> {
+    Ok(match content::read(service, content, part).await? {
+        Part::Bytes(bytes) => response.body(bytes),
+        Part::Stream(stream) => response.body(SizedStream::new(part.len, logged(stream))),
+    })
+}
+
+async fn many(
+    service: &FileService,
+    content: &Content,
+    content_type: &str,
+    parts: Vec<ByteRange>,
+    mut response: HttpResponseBuilder,
+) -> ApiResult<HttpResponse> {
+    let multipart = Multipart::new(content_type, content.size);
+    let length = multipart.length(&parts);
+    // all parts are opened first, so that what is missing is found out before the first byte
+    let mut pieces: Vec<std::pin::Pin<Box<dyn Stream<Item = PortResult<Bytes>> + Send>>> = Vec::new();
+    for part in &parts {
+        let introduction = Bytes::from(multipart.head(*part));
+        pieces.push(Box::pin(futures_util::stream::once(async { Ok(introduction) })));
+        match content::read(service, content, BlobRange { start: part.start, len: part.len }).await? {
+            Part::Bytes(bytes) => pieces.push(Box::pin(futures_util::stream::once(async { Ok(bytes) }))),
+            Part::Stream(stream) => pieces.push(stream),
+        }
+    }
+    let tail = Bytes::from(multipart.tail());
+    pieces.push(Box::pin(futures_util::stream::once(async { Ok(tail) })));
+    let body = futures_util::stream::iter(pieces).flatten();
+    Ok(response
+        .status(StatusCode::PARTIAL_CONTENT)
+        .insert_header((header::CONTENT_TYPE, multipart.media_type()))
+        .body(SizedStream::new(length, logged(body))))
+}
+
+/// An error in the middle of a body can only break the connection; the log says why.
+fn logged(
+    stream: impl Stream<Item = PortResult<Bytes>>,
+) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
+    stream.map_err(|error| {
+        tracing::error!(cause = %common::Causes(&error), "a content broke off while it was sent");
+        actix_web::error::ErrorInternalServerError("the content broke off")
+    })
+}

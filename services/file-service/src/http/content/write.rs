@@ -1,0 +1,239 @@
+//! `PUT …/children/{name}/content` and `PUT …/{id}/content`.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, put, web};
+use common::files::{Action, Committed, Node, NodeName};
+use common::{Code, Sha256, Timestamp};
+use http_kit::body::declared_length;
+use http_kit::conditions::{Current, ETag, Verdict, evaluate};
+use http_kit::digest_fields::{self, CONTENT_DIGEST, REPR_DIGEST};
+use http_kit::problem::ProblemDocument;
+use http_kit::{ApiResult, Authenticated, BodyStream, Problem, input};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::access::{Authorized, authorize, authorize_parent};
+use crate::app::upload::{self, Announced, OnConflict};
+use crate::http::view::{self, FileView};
+use crate::http::{params, preconditions};
+use crate::state::FileService;
+
+/// What to do about a name that is taken.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = OnConflict)]
+enum OnConflictWord {
+    #[default]
+    Fail,
+    Rename,
+    Replace,
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct PutQuery {
+    /// What to do if the name is taken: `fail` (the default), `rename` to the next free one, or `replace` the content.
+    #[param(inline)]
+    on_conflict: Option<OnConflictWord>,
+    /// When the content was last changed where it comes from.
+    #[param(value_type = Option<String>, format = DateTime)]
+    modified_at: Option<Timestamp>,
+}
+
+/// Uploads a file by one request whose body is its bytes. The type is found from the content; `Content-Type` is ignored.
+#[utoipa::path(
+    operation_id = "uploadFile",
+    tag = "files",
+    params(
+        ("id" = String, Path, description = "The folder's id, or `root`"),
+        ("name" = String, Path, description = "The file's name, percent-encoded"),
+        PutQuery,
+        ("If-Match" = Option<String>, Header, description = "Replace the file of that name, only if it or its content has this tag"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is no such name"),
+        ("Repr-Digest" = Option<String>, Header, description = "`sha-256` of the content, which is then checked; so is `Content-Digest`"),
+    ),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses(
+        (status = 201, description = "The new file", body = FileView, headers(("Location" = String), ("ETag" = String))),
+        (status = 200, description = "The file whose content was replaced", body = FileView, headers(("ETag" = String))),
+        (status = 400, description = "`invalid_name`, `invalid_request`, `digest_mismatch`, `incomplete_body`", body = ProblemDocument),
+        (status = 404, description = "`not_found`, `parent_not_found`", body = ProblemDocument),
+        (status = 408, description = "`body_too_slow`", body = ProblemDocument),
+        (status = 409, description = "`name_taken` (with `existingId`), `parent_not_folder`, `too_deep`", body = ProblemDocument),
+        (status = 412, description = "`precondition_failed`", body = ProblemDocument),
+        (status = 413, description = "`too_large`", body = ProblemDocument),
+        (status = 507, description = "`quota_exceeded`, `disk_full`", body = ProblemDocument),
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[put("/api/v1/files/{id}/children/{name}/content")]
+pub(in crate::http) async fn put_child(
+    caller: Authenticated,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let actor = params::actor(&caller);
+    let parent = authorize_parent(&service, actor, params::target(&request, "id")?).await?;
+    let name = name(&request)?;
+    let query = query(&request)?;
+    let announced = announced(&request, &query)?;
+    let body = BodyStream::new(payload, service.settings.upload_pace);
+
+    if request.headers().contains_key(header::IF_MATCH) {
+        let existing = service.store.find_child(parent.id(), &name).await.map_err(Problem::from)?;
+        let existing = existing.ok_or_else(|| Problem::new(Code::PreconditionFailed))?;
+        let file = authorize(&service, actor, Action::Change, existing.id).await?;
+        let revision = content_precondition(&request, &file)?;
+        let committed = upload::put_content(&service, &file, revision, announced, body).await?;
+        return Ok(answer(&committed));
+    }
+    let only_new = request
+        .headers()
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|value| value.as_bytes().trim_ascii() == b"*");
+    let on_conflict = match query.on_conflict.unwrap_or_default() {
+        _ if only_new => OnConflict::Fail,
+        OnConflictWord::Fail => OnConflict::Fail,
+        OnConflictWord::Rename => OnConflict::Rename,
+        OnConflictWord::Replace => OnConflict::Replace,
+    };
+    let committed = upload::put_child(&service, &parent, &name, on_conflict, announced, body).await?;
+    Ok(answer(&committed))
+}
+
+/// Gives a file new content; the old one is kept as a version.
+#[utoipa::path(
+    operation_id = "replaceContent",
+    tag = "files",
+    params(
+        ("id" = String, Path, description = "The file's id"),
+        ("modifiedAt" = Option<String>, Query, description = "When the content was last changed where it comes from"),
+        ("If-Match" = Option<String>, Header, description = "Only if the file or its content has this tag"),
+        ("Repr-Digest" = Option<String>, Header, description = "`sha-256` of the content, which is then checked; so is `Content-Digest`"),
+    ),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses(
+        (status = 200, description = "The file", body = FileView, headers(("ETag" = String))),
+        (status = 400, description = "`invalid_request`, `digest_mismatch`, `incomplete_body`", body = ProblemDocument),
+        (status = 404, description = "`not_found`", body = ProblemDocument),
+        (status = 408, description = "`body_too_slow`", body = ProblemDocument),
+        (status = 409, description = "`not_a_file`", body = ProblemDocument),
+        (status = 412, description = "`precondition_failed`", body = ProblemDocument),
+        (status = 413, description = "`too_large`", body = ProblemDocument),
+        (status = 507, description = "`quota_exceeded`, `disk_full`", body = ProblemDocument),
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[put("/api/v1/files/{id}/content")]
+pub(in crate::http) async fn put_content(
+    caller: Authenticated,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let target = params::target(&request, "id")?;
+    let file = authorize(&service, params::actor(&caller), Action::Change, target).await?;
+    let announced = announced(&request, &query(&request)?)?;
+    let revision = content_precondition(&request, &file)?;
+    let body = BodyStream::new(payload, service.settings.upload_pace);
+    let committed = upload::put_content(&service, &file, revision, announced, body).await?;
+    Ok(answer(&committed))
+}
+
+fn answer(committed: &Committed) -> HttpResponse {
+    let status = if committed.created { StatusCode::CREATED } else { StatusCode::OK };
+    let mut response = view::file(status, &committed.node);
+    if committed.created {
+        let location = format!("/api/v1/files/{}", committed.node.id);
+        let value = header::HeaderValue::from_str(&location).expect("an id is visible ASCII");
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    response
+}
+
+/// The name in the path, exactly: undone once, and refused if it is not UTF-8 then.
+fn name(request: &HttpRequest) -> ApiResult<NodeName> {
+    let segment = request.uri().path().rsplit('/').nth(1).unwrap_or_default();
+    let invalid = |detail: &str| Problem::new(Code::InvalidName).detail(detail.to_owned());
+    let bytes =
+        undo_percent(segment).ok_or_else(|| invalid("the name is not percent-encoded as URLs are"))?;
+    let text = String::from_utf8(bytes).map_err(|_| invalid("the name is not UTF-8"))?;
+    NodeName::parse(&text).map_err(|error| invalid(&error.to_string()))
+}
+
+/// The bytes that a segment of a path stands for; none if a percent sign does not start an escape.
+fn undo_percent(segment: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let (digits, after) = rest.split_at_checked(2)?;
+        let mut byte = [0];
+        hex::decode_to_slice(digits, &mut byte).ok()?;
+        bytes.push(byte[0]);
+        rest = after;
+    }
+    Some(bytes)
+}
+
+fn query(request: &HttpRequest) -> ApiResult<PutQuery> {
+    if request.query_string().is_empty() { Ok(PutQuery::default()) } else { input::query(request) }
+}
+
+fn announced(request: &HttpRequest, query: &PutQuery) -> ApiResult<Announced> {
+    let of = |name| {
+        digest_fields::parse(request.headers(), name)
+            .map_err(|error| Problem::new(Code::InvalidRequest).detail(format!("{name}: {error}")))
+    };
+    // the body is the whole representation, so both name the same bytes
+    let digest: Option<Sha256> = match (of(&REPR_DIGEST)?, of(&CONTENT_DIGEST)?) {
+        (Some(repr), Some(content)) if repr != content => return Err(Problem::new(Code::DigestMismatch)),
+        (repr, content) => repr.or(content),
+    };
+    Ok(Announced { length: declared_length(request), digest, modified_at: query.modified_at })
+}
+
+/// The revision that the file must still have, if the request has a condition: on the tag of the file, or on that of its content.
+fn content_precondition(request: &HttpRequest, file: &Authorized) -> ApiResult<Option<u64>> {
+    let revision = match preconditions::of_change(request, file.node()) {
+        Ok(revision) => return Ok(revision),
+        Err(error) if error.code() == Code::PreconditionFailed => file.node().revision,
+        Err(error) => return Err(error.into()),
+    };
+    let tag = content_tag(file.node()).ok_or_else(|| Problem::new(Code::PreconditionFailed))?;
+    match evaluate(request.headers(), request.method(), Some(Current { etag: &tag, modified_at: None })) {
+        Verdict::Proceed => Ok(Some(revision)),
+        Verdict::NotModified | Verdict::PreconditionFailed => Err(Problem::new(Code::PreconditionFailed)),
+    }
+}
+
+fn content_tag(node: &Node) -> Option<ETag> {
+    ETag::strong(node.content.as_ref()?.etag().trim_matches('"')).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_undone_once() {
+        for (segment, text) in [
+            ("50%25.txt", "50%.txt"),
+            ("%25zz", "%zz"),
+            ("%2525", "%25"),
+            ("a+b", "a+b"),
+            ("%E6%97%A5", "日"),
+        ] {
+            assert_eq!(undo_percent(segment).as_deref(), Some(text.as_bytes()));
+        }
+        for wrong in ["%", "%2", "%zz", "a%"] {
+            assert_eq!(undo_percent(wrong), None, "{wrong}");
+        }
+    }
+}

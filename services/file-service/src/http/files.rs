@@ -1,0 +1,306 @@
+//! `/api/v1/files/{id}`: a file or folder itself; and making folders.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put, web};
+use common::Code;
+use common::files::{Action, InvalidName, NodeName};
+use http_kit::conditions::Verdict;
+use http_kit::problem::ProblemDocument;
+use http_kit::{ApiResult, Authenticated, Problem, input};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::view::{self, FileView};
+use super::{params, preconditions};
+use crate::app::access::{Target, authorize, authorize_parent};
+use crate::app::relocate::{Relocation, relocate};
+use crate::app::{folders, public, trash};
+use crate::state::FileService;
+
+/// Largest JSON body that is read: a path of the greatest depth with the longest names, each byte escaped, stays below.
+const BODY_BYTES: usize = 256 * 1024;
+
+/// Shows a file or folder, also in the trash.
+#[utoipa::path(
+    operation_id = "getFile",
+    tag = "files",
+    params(("id" = String, Path, description = "Its id, or `root`")),
+    responses(
+        (status = 200, description = "The file or folder", body = FileView, headers(("ETag" = String))),
+        (status = 304, description = "It is as `If-None-Match` says"),
+        (status = 404, description = "`not_found`", body = ProblemDocument),
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[get("/api/v1/files/{id}")]
+pub(super) async fn show(
+    caller: Authenticated,
+    request: HttpRequest,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let target = params::target(&request, "id")?;
+    let node = authorize(&service, params::actor(&caller), Action::ReadMetadata, target).await?;
+    match preconditions::of_read(&request, node.node()) {
+        Verdict::Proceed => Ok(view::file(StatusCode::OK, node.node())),
+        Verdict::NotModified => Ok(HttpResponse::NotModified()
+            .insert_header((header::ETAG, preconditions::entity_tag(node.node()).to_value()))
+            .insert_header(view::PRIVATE)
+            .finish()),
+        Verdict::PreconditionFailed => Err(Problem::new(Code::PreconditionFailed)),
+    }
+}
+
+/// What shall be different.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = FileChange)]
+pub(super) struct ChangeBody {
+    /// The new name.
+    name: Option<String>,
+    /// The id of the new folder, or `root`.
+    parent_id: Option<String>,
+}
+
+/// Renames and moves a file or folder, both at once if both are given. What is not given stays.
+#[utoipa::path(
+    operation_id = "changeFile",
+    tag = "files",
+    params(
+        ("id" = String, Path, description = "Its id"),
+        ("If-Match" = Option<String>, Header, description = "Only if its tag is still this one"),
+    ),
+    request_body = ChangeBody,
+    responses(
+        (status = 200, description = "The file or folder as it is now", body = FileView, headers(("ETag" = String))),
+        (status = 400, description = "`invalid_name`, `invalid_request`, `invalid_json`", body = ProblemDocument),
+        (status = 404, description = "`not_found`, `parent_not_found`", body = ProblemDocument),
+        (status = 409, description = "`name_taken` (with `existingId`), `would_make_cycle`, `parent_not_folder`, `too_deep`, `root_is_fixed`", body = ProblemDocument),
+        (status = 412, description = "`precondition_failed`", body = ProblemDocument),
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[patch("/api/v1/files/{id}")]
+pub(super) async fn change(
+    caller: Authenticated,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let target = params::target(&request, "id")?;
+    let node = authorize(&service, params::actor(&caller), Action::Change, target).await?;
+    let body: ChangeBody = input::json(&request, payload, BODY_BYTES).await?;
+    let revision = preconditions::of_change(&request, node.node())?;
+    let change = Relocation {
+        name: body.name.as_deref().map(|name| self::name("/name", name)).transpose()?,
+        parent: body.parent_id.as_deref().map(|parent| params::parent(Some(parent))).transpose()?,
+    };
+    let node = relocate(&service, node, revision, &change).await?;
+    Ok(view::file(StatusCode::OK, &node))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RemoveQuery {
+    /// For good, instead of into the trash.
+    #[serde(default)]
+    permanent: bool,
+}
+
+/// Puts a file or folder into the trash, or deletes it for good.
+#[utoipa::path(
+    operation_id = "deleteFile",
+    tag = "files",
+    params(
+        ("id" = String, Path, description = "Its id"),
+        RemoveQuery,
+        ("If-Match" = Option<String>, Header, description = "Only if its tag is still this one"),
+    ),
+    responses(
+        (status = 204, description = "It is in the trash, or gone: at once for every caller, while its space is given back by a job"),
+        (status = 404, description = "`not_found`", body = ProblemDocument),
+        (status = 409, description = "`root_is_fixed`", body = ProblemDocument),
+        (status = 412, description = "`precondition_failed`", body = ProblemDocument),
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[delete("/api/v1/files/{id}")]
+pub(super) async fn remove(
+    caller: Authenticated,
+    request: HttpRequest,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let target = params::target(&request, "id")?;
+    let query: RemoveQuery = input::query(&request)?;
+    let actor = params::actor(&caller);
+    let Target::Node(id) = target else {
+        return Err(Problem::new(Code::RootIsFixed));
+    };
+    if query.permanent {
+        let node = authorize(&service, actor, Action::Delete, id).await?;
+        let revision = preconditions::of_change(&request, node.node())?;
+        trash::delete(&service, &node, revision).await?;
+    } else {
+        trash::trash(&service, actor, id, |node| preconditions::of_change(&request, node)).await?;
+    }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The folder that shall be there: either by its name, or by a path of which all that is missing is made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = NewFolder)]
+pub(super) struct FolderBody {
+    /// The name of the new folder.
+    name: Option<String>,
+    /// Names with slashes between them, such as `a/b/c`.
+    path: Option<String>,
+    /// The id of the folder that it goes into; `root` if left out.
+    parent_id: Option<String>,
+}
+
+/// Makes a folder, or all that is missing of a path of folders.
+#[utoipa::path(
+    operation_id = "createFolder",
+    tag = "files",
+    request_body = FolderBody,
+    responses(
+        (status = 201, description = "The new folder; for a path the last one", body = FileView, headers(("ETag" = String), ("Location" = String))),
+        (status = 200, description = "All of the path was there", body = FileView, headers(("ETag" = String))),
+        (status = 400, description = "`invalid_name`, `invalid_request`, `invalid_json`", body = ProblemDocument),
+        (status = 404, description = "`parent_not_found`", body = ProblemDocument),
+        (status = 409, description = "`name_taken` (with `existingId`), `parent_not_folder`, `too_deep`", body = ProblemDocument),
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[post("/api/v1/files")]
+pub(super) async fn create(
+    caller: Authenticated,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let body: FolderBody = input::json(&request, payload, BODY_BYTES).await?;
+    let target = params::parent(body.parent_id.as_deref())?;
+    let (node, created) = match (body.name, body.path) {
+        (Some(name), None) => {
+            let name = self::name("/name", &name)?;
+            let parent = authorize_parent(&service, params::actor(&caller), target).await?;
+            (folders::create(&service, &parent, name).await?, true)
+        }
+        (None, Some(path)) => {
+            let path = path.split('/').map(|step| name("/path", step)).collect::<ApiResult<Vec<_>>>()?;
+            let start = authorize_parent(&service, params::actor(&caller), target).await?;
+            let folder = folders::create_path(&service, &start, &path).await?;
+            (folder.node, folder.created)
+        }
+        (name, _) => {
+            let (code, detail) = match name {
+                Some(_) => ("ambiguous", "Give the name or the path, not both"),
+                None => ("missing", "Give the name or the path of the folder"),
+            };
+            return Err(Problem::new(Code::InvalidRequest).detail(detail).field("/name", code, detail));
+        }
+    };
+    if !created {
+        return Ok(view::file(StatusCode::OK, &node));
+    }
+    let mut answer = view::file(StatusCode::CREATED, &node);
+    // relative to the address of this call, so that it is right behind a gateway with a prefix
+    let location =
+        header::HeaderValue::from_str(&format!("files/{}", node.id)).expect("an id is hexadecimal digits");
+    answer.headers_mut().insert(header::LOCATION, location);
+    Ok(answer)
+}
+
+/// Brings a file or folder back from the trash: into its old folder, or into the root if that is gone or in the trash itself; under its old name, or
+/// a free one if that is taken.
+#[utoipa::path(
+    operation_id = "restoreFile",
+    tag = "trash",
+    params(("id" = String, Path, description = "Its id")),
+    responses(
+        (status = 200, description = "The file or folder where it is now", body = FileView, headers(("ETag" = String))),
+        (status = 404, description = "`not_found`", body = ProblemDocument),
+        (status = 409, description = "`not_in_trash`: it is not, or only because of a folder above it", body = ProblemDocument),
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[post("/api/v1/files/{id}/restore")]
+pub(super) async fn restore(
+    caller: Authenticated,
+    request: HttpRequest,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let target = params::target(&request, "id")?;
+    let node = authorize(&service, params::actor(&caller), Action::Restore, target).await?;
+    let node = trash::restore(&service, &node).await?;
+    Ok(view::file(StatusCode::OK, &node))
+}
+
+/// Opens the content of a file to everybody (the classic publish). A public folder does not open what is in it.
+#[utoipa::path(
+    operation_id = "publishFile",
+    tag = "files",
+    params(("id" = String, Path, description = "Its id")),
+    responses(
+        (status = 200, description = "The file or folder as it is now", body = FileView, headers(("ETag" = String))),
+        (status = 404, description = "`not_found`", body = ProblemDocument),
+        (status = 409, description = "`root_is_fixed`", body = ProblemDocument),
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[put("/api/v1/files/{id}/public")]
+pub(super) async fn publish(
+    caller: Authenticated,
+    request: HttpRequest,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    set_public(&caller, &request, &service, true).await
+}
+
+/// Closes a file that was open to everybody (the classic unpublish).
+#[utoipa::path(
+    operation_id = "unpublishFile",
+    tag = "files",
+    params(("id" = String, Path, description = "Its id")),
+    responses(
+        (status = 200, description = "The file or folder as it is now", body = FileView, headers(("ETag" = String))),
+        (status = 404, description = "`not_found`", body = ProblemDocument),
+        (status = 409, description = "`root_is_fixed`", body = ProblemDocument),
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[delete("/api/v1/files/{id}/public")]
+pub(super) async fn unpublish(
+    caller: Authenticated,
+    request: HttpRequest,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    set_public(&caller, &request, &service, false).await
+}
+
+async fn set_public(
+    caller: &Authenticated,
+    request: &HttpRequest,
+    service: &FileService,
+    public: bool,
+) -> ApiResult<HttpResponse> {
+    let target = params::target(request, "id")?;
+    let node = authorize(service, params::actor(caller), Action::Change, target).await?;
+    let node = public::set(service, &node, public).await?;
+    Ok(view::file(StatusCode::OK, &node))
+}
+
+fn name(pointer: &str, text: &str) -> ApiResult<NodeName> {
+    NodeName::parse(text).map_err(|error| {
+        let code = match error {
+            InvalidName::Empty => "empty",
+            InvalidName::TooLong => "too_long",
+            InvalidName::Separator => "separator",
+            InvalidName::Control => "control_character",
+            InvalidName::Dots => "reserved",
+        };
+        Problem::new(Code::InvalidName).detail(error.to_string()).field(pointer, code, error.to_string())
+    })
+}

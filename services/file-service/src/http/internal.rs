@@ -1,0 +1,143 @@
+//! `/internal`: what worker-service asks. On the internal listener, with a service token.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use common::files::internal::{
+    MaintenanceStep, PurgeRequest, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload,
+};
+use common::{BlobKey, Code};
+use futures_util::StreamExt as _;
+use http_kit::service_token::ServiceCaller;
+use http_kit::{ApiResult, BodyLimits, BodyStream, Problem, input};
+
+use crate::app::{blobs, maintenance, thumbnails};
+use crate::state::FileService;
+
+/// Largest JSON question.
+const BODY_BYTES: usize = 64 * 1024;
+
+/// Largest set of thumbnails with its header.
+const THUMBNAILS_BYTES: u64 = 4 * thumbnails::MAX_BYTES + BODY_BYTES as u64;
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/internal/thumbnails/begin", web::post().to(begin_thumbnails))
+        .route("/internal/blobs/{blob}", web::get().to(read_blob))
+        .route("/internal/blobs/{blob}/thumbnails", web::put().to(put_thumbnails))
+        .route("/internal/blobs/{blob}/thumbnails/failed", web::post().to(fail_thumbnails))
+        .route("/internal/files/purge", web::post().to(purge))
+        .route("/internal/maintenance/{task}", web::post().to(maintain));
+}
+
+async fn begin_thumbnails(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let question: ThumbnailBegin = input::json(&request, payload, BODY_BYTES).await?;
+    Ok(HttpResponse::Ok().json(thumbnails::begin(&service, &question).await?))
+}
+
+async fn read_blob(
+    _: ServiceCaller,
+    request: HttpRequest,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let key: BlobKey = input::path_id(&request, "blob")?;
+    let blob = service.store.find_blob(key).await?.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let stream = blobs::stream_whole(&service, &blob).await?;
+    let body = actix_web::body::SizedStream::new(
+        blob.size,
+        stream.map(|piece| piece.map_err(actix_web::error::ErrorInternalServerError)),
+    );
+    Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/octet-stream")).body(body))
+}
+
+async fn put_thumbnails(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let key: BlobKey = input::path_id(&request, "blob")?;
+    let limits = BodyLimits { max_bytes: Some(THUMBNAILS_BYTES), ..BodyLimits::default() };
+    let body = BodyStream::new(payload, limits).collect().await?;
+    let (upload, pictures) = unframe(body)
+        .ok_or_else(|| Problem::new(Code::InvalidRequest).detail("not a header line and its pictures"))?;
+    if thumbnails::keep(&service, key, &upload, pictures).await? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(Problem::new(Code::NotFound))
+    }
+}
+
+/// Splits a body into its header line and the pictures that the header announces; none if they do not fit together.
+fn unframe(mut body: Bytes) -> Option<(ThumbnailUpload, Vec<Bytes>)> {
+    let end = body.iter().position(|byte| *byte == b'\n')?;
+    let upload: ThumbnailUpload = serde_json::from_slice(&body.split_to(end)).ok()?;
+    let _newline = body.split_to(1);
+    let mut pictures = Vec::with_capacity(upload.pictures.len());
+    for picture in &upload.pictures {
+        let bytes = usize::try_from(picture.bytes).ok().filter(|bytes| *bytes <= body.len())?;
+        pictures.push(body.split_to(bytes));
+    }
+    body.is_empty().then_some((upload, pictures))
+}
+
+async fn fail_thumbnails(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let key: BlobKey = input::path_id(&request, "blob")?;
+    let failure: ThumbnailFailure = input::json(&request, payload, BODY_BYTES).await?;
+    if service.store.fail_thumbnails(key, &failure.reason).await? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(Problem::new(Code::NotFound))
+    }
+}
+
+async fn purge(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let question: PurgeRequest = input::json(&request, payload, BODY_BYTES).await?;
+    Ok(HttpResponse::Ok().json(maintenance::purge(&service, &question).await?))
+}
+
+async fn maintain(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let name = request.match_info().get("task").unwrap_or_default();
+    let task = maintenance::Task::parse(name).ok_or_else(|| Problem::new(Code::NotFound))?;
+    let step: MaintenanceStep = input::json(&request, payload, BODY_BYTES).await?;
+    Ok(HttpResponse::Ok().json(maintenance::step(&service, task, step.cursor.as_deref()).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_must_be_what_its_header_announces() {
+        let header = r#"{"media":null,"pictures":[{"size":100,"mime":"image/png","bytes":2},{"size":250,"mime":"image/png","bytes":3}]}"#;
+        let body = |rest: &str| Bytes::from(format!("{header}\n{rest}"));
+        let (upload, pictures) = unframe(body("aabbb")).unwrap();
+        assert_eq!(upload.pictures.len(), 2);
+        assert_eq!(pictures, ["aa", "bbb"]);
+        for wrong in
+            [body("aabb"), body("aabbbc"), body(""), Bytes::new(), Bytes::from("{}\n"), Bytes::from(header)]
+        {
+            assert!(unframe(wrong).is_none());
+        }
+    }
+}

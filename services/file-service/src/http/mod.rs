@@ -1,0 +1,55 @@
+//! Routes and handlers: they parse, call a use case, and map its answer. Every path is written out whole, since the services of the
+//! all-in-one share one `App`.
+
+mod children;
+mod classic;
+mod content;
+mod files;
+mod internal;
+mod params;
+mod path;
+mod preconditions;
+mod thumbnails;
+mod trash;
+mod usage;
+mod view;
+
+use actix_web::{App, web};
+use utoipa::openapi::OpenApi;
+use utoipa_actix_web::AppExt as _;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// The public routes: `/files*`, `/stats`, `/status` and this service's part of `/api/v1`.
+pub fn public_routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(files::show)
+        .service(files::change)
+        .service(files::remove)
+        .service(files::create)
+        .service(files::restore)
+        .service(files::publish)
+        .service(files::unpublish)
+        .service(children::list)
+        .service(path::show)
+        .service(thumbnails::show)
+        .service(content::show)
+        .service(content::describe)
+        .service(content::put_child)
+        .service(content::put_content)
+        .service(trash::list)
+        .service(trash::empty)
+        .service(usage::show)
+        .service(usage::limits)
+        .configure(classic::routes);
+}
+
+/// The routes that other services call, on the internal listener alone. Each wants a service token.
+pub fn internal_routes(config: &mut web::ServiceConfig) {
+    internal::routes(config);
+}
+
+/// This service's part of the OpenAPI document.
+pub fn openapi() -> OpenApi {
+    let (_, document) = App::new().into_utoipa_app().configure(public_routes).split_for_parts();
+    document
+}

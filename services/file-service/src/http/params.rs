@@ -1,0 +1,59 @@
+//! What the calls about files read from requests in the same way.
+
+use actix_web::HttpRequest;
+use common::files::Actor;
+use common::{Code, FileId};
+use http_kit::input;
+use http_kit::{ApiResult, Authenticated, Problem};
+
+use crate::app::access::Target;
+
+/// How many items a page of a list has where the request does not say.
+const DEFAULT_LIMIT: u32 = 100;
+/// Most items of a page.
+const MAX_LIMIT: u32 = 1000;
+
+/// The word that stands for the caller's root folder.
+pub(crate) const ROOT: &str = "root";
+
+/// Who asks.
+pub(crate) fn actor(caller: &Authenticated) -> Actor {
+    Actor::User(caller.user)
+}
+
+/// The node that the segment `name` of the path means: an id, or the word `root`.
+///
+/// # Errors
+/// `not_found` for what is neither.
+pub(crate) fn target(request: &HttpRequest, name: &str) -> ApiResult<Target> {
+    match request.match_info().get(name) {
+        Some(ROOT) => Ok(Target::Root),
+        _ => input::path_id::<FileId>(request, name).map(Target::Node),
+    }
+}
+
+/// The folder that a body names for something to go into; the root if it names none.
+///
+/// # Errors
+/// `parent_not_found` for what is no id.
+pub(crate) fn parent(text: Option<&str>) -> ApiResult<Target> {
+    match text {
+        None | Some(ROOT) => Ok(Target::Root),
+        Some(text) => FileId::parse(text).map(Target::Node).map_err(|_| Problem::new(Code::ParentNotFound)),
+    }
+}
+
+/// The length of a page.
+///
+/// # Errors
+/// `invalid_request` outside 1 to 1000.
+pub(crate) fn limit(asked: Option<u32>) -> ApiResult<u32> {
+    match asked {
+        None => Ok(DEFAULT_LIMIT),
+        Some(limit @ 1..=MAX_LIMIT) => Ok(limit),
+        Some(_) => {
+            let detail = "A page has 1 to 1000 items";
+            Err(Problem::new(Code::InvalidRequest).detail(detail).field("?limit", "out_of_range", detail))
+        }
+    }
+}

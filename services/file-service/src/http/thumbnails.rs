@@ -1,0 +1,100 @@
+//! `/api/v1/files/{id}/thumbnails/{size}`.
+
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use common::Code;
+use common::files::{Action, ThumbnailInfo, ThumbnailSize};
+use http_kit::conditions::{Current, ETag, Verdict, evaluate};
+use http_kit::problem::ProblemDocument;
+use http_kit::{ApiResult, Authenticated, Problem};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::params;
+use crate::app::access::authorize;
+use crate::app::blobs;
+use crate::app::thumbnails::{Found, find};
+use crate::state::FileService;
+
+/// How long to wait before asking again: a photo is done in well under a second on an idle server.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// A thumbnail that is being made.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PendingThumbnail {
+    /// Always `pending`.
+    #[schema(example = "pending")]
+    state: &'static str,
+}
+
+/// The picture of a file in one of four widths, upright, never enlarged.
+#[utoipa::path(
+    operation_id = "getThumbnail",
+    tag = "files",
+    params(
+        ("id" = String, Path, description = "The file's id"),
+        ("size" = u32, Path, description = "Width in pixels: 100, 250, 500 or 1280"),
+    ),
+    responses(
+        (status = 200, description = "The picture", content_type = "image/*", headers(("ETag" = String))),
+        (status = 202, description = "A job makes it; ask again after `Retry-After`", body = PendingThumbnail),
+        (status = 304, description = "It is as `If-None-Match` says"),
+        (status = 404, description = "`not_found`; `no_thumbnail` where none can be made, with the reason", body = ProblemDocument),
+        (status = 409, description = "`not_a_file`", body = ProblemDocument),
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[get("/api/v1/files/{id}/thumbnails/{size}")]
+pub(super) async fn show(
+    caller: Authenticated,
+    request: HttpRequest,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let file =
+        authorize(&service, params::actor(&caller), Action::ReadContent, params::target(&request, "id")?)
+            .await?;
+    let size =
+        request.match_info().get("size").and_then(|text| text.parse().ok()).and_then(ThumbnailSize::of);
+    let size = size
+        .ok_or_else(|| Problem::new(Code::NoThumbnail).detail("Thumbnails are 100, 250, 500 or 1280 wide"))?;
+    match find(&service, &file, size).await? {
+        Found::Ready(thumbnail) => picture(&service, &request, &thumbnail).await,
+        Found::Pending => Ok(HttpResponse::Accepted()
+            .insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .json(PendingThumbnail { state: "pending" })),
+        Found::None(reason) => {
+            let problem = Problem::new(Code::NoThumbnail);
+            Err(match reason {
+                Some(reason) => problem.detail(reason),
+                None => problem.detail("No thumbnail can be made of a file of this type"),
+            })
+        }
+    }
+}
+
+/// Answers with a thumbnail's bytes, under any path. They never change while its tag does not.
+pub(super) async fn picture(
+    service: &FileService,
+    request: &HttpRequest,
+    thumbnail: &ThumbnailInfo,
+) -> ApiResult<HttpResponse> {
+    let tag = &thumbnail.blob.sha256.to_string()[..32];
+    let etag = ETag::strong(tag).map_err(|_| Problem::new(Code::Internal))?;
+    let current = Current { etag: &etag, modified_at: None };
+    match evaluate(request.headers(), request.method(), Some(current)) {
+        Verdict::Proceed => {}
+        Verdict::NotModified => {
+            return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag.to_value())).finish());
+        }
+        Verdict::PreconditionFailed => return Err(Problem::new(Code::PreconditionFailed)),
+    }
+    let bytes = blobs::read_whole(service, &thumbnail.blob).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::ETAG, etag.to_value()))
+        // for this viewer alone; asked again each time, since the right to see it may have gone
+        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
+        .insert_header((header::CONTENT_TYPE, thumbnail.mime.as_str()))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .body(bytes))
+}

@@ -1,0 +1,83 @@
+//! `/api/v1/usage` and `/api/v1/limits`.
+
+use actix_web::{HttpResponse, get, web};
+use common::files::{Action, MAX_DEPTH, NodeName};
+use http_kit::{ApiResult, Authenticated};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{params, view};
+use crate::app::access::{Target, authorize};
+use crate::app::usage;
+use crate::state::FileService;
+
+/// What the caller's space holds. Old versions and the trash count.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Usage)]
+pub(super) struct UsageView {
+    /// Bytes of all contents.
+    used_bytes: u64,
+    /// Most bytes that it may hold; null is no limit.
+    quota_bytes: Option<u64>,
+    /// Files and folders, the root left out.
+    file_count: u64,
+    /// What was put into the trash, not counting what lies inside of it.
+    trash_count: u64,
+}
+
+/// Shows what the caller's space holds.
+#[utoipa::path(
+    operation_id = "getUsage",
+    tag = "files",
+    responses((status = 200, description = "What it holds and may hold", body = UsageView)),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[get("/api/v1/usage")]
+pub(super) async fn show(caller: Authenticated, service: web::Data<FileService>) -> ApiResult<HttpResponse> {
+    let root = authorize(&service, params::actor(&caller), Action::ReadMetadata, Target::Root).await?;
+    let usage = usage::usage(&service, &root).await?;
+    Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(UsageView {
+        used_bytes: usage.used_bytes,
+        quota_bytes: usage.quota_bytes,
+        file_count: usage.node_count,
+        trash_count: usage.trash_count,
+    }))
+}
+
+/// What an upload must keep to, so that a client can refuse before a byte is sent.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Limits)]
+pub(super) struct LimitsView {
+    /// Most bytes of one content; null is no limit.
+    max_upload_bytes: Option<u64>,
+    /// How many more bytes the caller's space takes; null is no limit.
+    free_bytes: Option<u64>,
+    /// Most bytes of a name, in UTF-8 and NFC.
+    max_name_bytes: usize,
+    /// Most folders above a file.
+    max_depth: usize,
+}
+
+/// Shows what an upload must keep to.
+#[utoipa::path(
+    operation_id = "getLimits",
+    tag = "files",
+    responses((status = 200, description = "The limits", body = LimitsView)),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[get("/api/v1/limits")]
+pub(super) async fn limits(
+    caller: Authenticated,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let root = authorize(&service, params::actor(&caller), Action::ReadMetadata, Target::Root).await?;
+    let usage = usage::usage(&service, &root).await?;
+    Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(LimitsView {
+        max_upload_bytes: service.settings.max_upload_bytes,
+        free_bytes: usage::free_bytes(&usage),
+        max_name_bytes: NodeName::MAX_BYTES,
+        max_depth: MAX_DEPTH,
+    }))
+}

@@ -1,0 +1,173 @@
+//! A node as the v1 API shows it. Every call that answers with a file builds it here.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use common::files::{Kind, MediaFacts, Node, ThumbnailSize, ThumbnailState};
+use common::{FileId, Sha256, SpaceId, Timestamp, UserId};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::preconditions;
+
+/// What answers about one caller's files may be kept as: by that caller's client alone, which asks each time whether it is still good.
+pub(crate) const PRIVATE: (header::HeaderName, HeaderValue) =
+    (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+
+/// A file or a folder.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = File)]
+pub(crate) struct FileView {
+    /// Its id.
+    #[schema(value_type = String, example = "5f1e8896c7ba06511e683b25")]
+    id: FileId,
+    /// Its name, unique in its folder; empty for a root folder.
+    #[schema(example = "holiday.jpg")]
+    name: String,
+    /// Which of the two it is.
+    #[serde(rename = "type")]
+    #[schema(value_type = FileKind)]
+    kind: Kind,
+    /// The type found by looking at the content; null for a folder.
+    #[schema(example = "image/jpeg")]
+    mime_type: Option<String>,
+    /// Bytes of the content; null for a folder.
+    size: Option<u64>,
+    /// SHA-256 of the content in hexadecimal; null for a folder.
+    #[schema(value_type = Option<String>)]
+    sha256: Option<Sha256>,
+    /// The folder that it is in, or was in before it was trashed; null for a root folder.
+    #[schema(value_type = Option<String>)]
+    parent_id: Option<FileId>,
+    /// The tree that it is in.
+    #[schema(value_type = String)]
+    space_id: SpaceId,
+    /// Whose it is.
+    #[schema(value_type = String)]
+    owner_id: UserId,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When its name, place or content last changed.
+    #[schema(value_type = String, format = DateTime)]
+    modified_at: Timestamp,
+    /// When the content was last changed where it came from, as far as the client said so; null for a folder.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    content_modified_at: Option<Timestamp>,
+    /// Counts the contents that a file has had, from 1; always 1 for a folder.
+    version: u32,
+    /// The entity tag of this representation, quotes included.
+    etag: String,
+    /// Everybody may read its content.
+    is_public: bool,
+    /// When it was put into the trash itself (not with a folder above it); else null.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    trashed_at: Option<Timestamp>,
+    /// What the caller may do with it.
+    #[schema(example = "manager")]
+    role: &'static str,
+    /// How many nodes are in a folder; null for a file.
+    child_count: Option<u64>,
+    /// Its thumbnails.
+    thumbnails: ThumbnailsView,
+    /// Facts of a picture, as far as known.
+    #[schema(value_type = Option<Media>)]
+    media: Option<MediaFacts>,
+}
+
+/// How far the thumbnails of a file are.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Thumbnails)]
+struct ThumbnailsView {
+    /// `none` where none can be made, `pending` while a job makes them, `failed` after its last attempt.
+    #[schema(value_type = ThumbnailStateWord)]
+    state: ThumbnailState,
+    /// The widths in which they are there, or will be; none otherwise.
+    sizes: Vec<u32>,
+    /// Why there are none, after a failure.
+    reason: Option<String>,
+}
+
+/// What a node is.
+#[derive(ToSchema)]
+#[schema(as = FileKind, rename_all = "lowercase")]
+#[allow(dead_code, reason = "stands for common's type in the document alone")]
+pub(crate) enum FileKind {
+    Folder,
+    File,
+}
+
+/// How far thumbnails are.
+#[derive(ToSchema)]
+#[schema(as = ThumbnailStateWord, rename_all = "lowercase")]
+#[allow(dead_code, reason = "stands for common's type in the document alone")]
+enum ThumbnailStateWord {
+    None,
+    Pending,
+    Ready,
+    Failed,
+}
+
+/// Facts of a picture.
+#[derive(ToSchema)]
+#[schema(as = Media)]
+#[allow(dead_code, reason = "stands for common's type in the document alone")]
+struct Media {
+    /// Upright width in pixels.
+    width: u32,
+    /// Upright height in pixels.
+    height: u32,
+}
+
+impl FileView {
+    /// The view of a node for someone who may do everything with it, as only its owner sees it so far.
+    pub(crate) fn of(node: &Node) -> Self {
+        let content = node.content.as_ref();
+        Self {
+            id: node.id,
+            name: node.name.as_str().to_owned(),
+            kind: node.kind,
+            mime_type: content.map(|content| content.mime.clone()),
+            size: content.map(|content| content.size),
+            sha256: content.map(|content| content.sha256),
+            parent_id: node.parent,
+            space_id: node.space,
+            owner_id: node.owner,
+            created_at: node.created_at,
+            modified_at: node.modified_at,
+            content_modified_at: content.map(|content| content.modified_at),
+            version: content.map_or(1, |content| content.version),
+            etag: preconditions::entity_tag(node).to_string(),
+            is_public: node.public.is_some(),
+            trashed_at: node.trashed.map(|trashed| trashed.at),
+            role: "manager",
+            child_count: (node.kind == Kind::Folder).then_some(node.child_count),
+            thumbnails: ThumbnailsView::of(node),
+            media: content.and_then(|content| content.media),
+        }
+    }
+}
+
+impl ThumbnailsView {
+    fn of(node: &Node) -> Self {
+        let (state, reason) = node.content.as_ref().map_or((ThumbnailState::None, None), |content| {
+            (content.thumbnails, content.thumbnails_reason.clone())
+        });
+        let sizes = match state {
+            ThumbnailState::Pending | ThumbnailState::Ready => {
+                ThumbnailSize::ALL.map(ThumbnailSize::pixels).to_vec()
+            }
+            ThumbnailState::None | ThumbnailState::Failed => Vec::new(),
+        };
+        Self { state, sizes, reason }
+    }
+}
+
+/// An answer that is one file, with its `ETag`.
+pub(crate) fn file(status: StatusCode, node: &Node) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((header::ETAG, preconditions::entity_tag(node).to_value()))
+        .insert_header(PRIVATE)
+        .json(FileView::of(node))
+}

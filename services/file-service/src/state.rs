@@ -1,0 +1,129 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::auth::UserCount;
+use common::files::{BlobStore, FileStore};
+use common::jobs::Outbox;
+use common::{Clock, IdGen};
+use http_kit::BodyLimits;
+use http_kit::cursor::CursorKey;
+use http_kit::health::ReadyCheck;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+/// What can be set, with the built-in defaults.
+#[derive(Debug, Clone)]
+pub struct FileSettings {
+    /// Largest content of one file in bytes; none is no limit but the room that there is.
+    pub max_upload_bytes: Option<u64>,
+    /// The quota of a space that is made from now on; none is no limit.
+    pub default_quota_bytes: Option<u64>,
+    /// Contents up to so many bytes stand in the metadata store itself, and cost one commit instead of three.
+    pub inline_bytes: usize,
+    /// How many old contents of a file are kept.
+    pub keep_versions: u32,
+    /// Largest body of the classic upload in bytes.
+    pub classic_body_bytes: usize,
+    /// Most bytes of classic upload bodies that are held in memory at once, as they cannot be streamed.
+    pub classic_bodies_in_flight_bytes: usize,
+    /// How slowly the body of an upload may come.
+    pub upload_pace: BodyLimits,
+    /// How long something stays in the trash.
+    pub trash_retention: Duration,
+    /// How long a tombstone stays, so that an upload which raced with the deletion shares its fate.
+    pub tombstone_retention: Duration,
+    /// How long a blob without references, or bytes without a row, are left alone before they go.
+    pub blob_grace: Duration,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MIB: usize = 1024 * 1024;
+
+impl Default for FileSettings {
+    fn default() -> Self {
+        Self {
+            max_upload_bytes: None,
+            default_quota_bytes: None,
+            inline_bytes: 16 * 1024,
+            keep_versions: 50,
+            classic_body_bytes: 64 * MIB,
+            classic_bodies_in_flight_bytes: 256 * MIB,
+            upload_pace: BodyLimits::default(),
+            trash_retention: 30 * DAY,
+            tombstone_retention: DAY,
+            blob_grace: DAY,
+        }
+    }
+}
+
+/// What the classic `/status` and `/stats` tell of the whole product.
+#[derive(Clone)]
+pub struct Overview {
+    /// Counts the accounts.
+    pub users: Arc<dyn UserCount>,
+    /// `redis` is true while all of these pass: the cache of credentials.
+    pub cache: Vec<Arc<dyn ReadyCheck>>,
+    /// `db` is true while all of these pass: the stores of metadata.
+    pub stores: Vec<Arc<dyn ReadyCheck>>,
+}
+
+/// What the service is made of.
+pub struct Parts {
+    /// Nodes, usage, blobs' rows.
+    pub store: Arc<dyn FileStore>,
+    /// Jobs that the store's commits brought in.
+    pub outbox: Arc<dyn Outbox>,
+    /// Contents that do not stand in the store.
+    pub blobs: Arc<dyn BlobStore>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh ids.
+    pub ids: Arc<dyn IdGen>,
+    /// Signs the cursors of lists.
+    pub cursor_key: [u8; 32],
+    /// What the classic `/status` and `/stats` tell.
+    pub overview: Overview,
+    /// What can be set.
+    pub settings: FileSettings,
+}
+
+/// The service: what all requests share. Put it into the app's data as `web::Data<FileService>`.
+pub struct FileService {
+    pub(crate) store: Arc<dyn FileStore>,
+    pub(crate) outbox: Arc<dyn Outbox>,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdGen>,
+    pub(crate) cursor_key: CursorKey,
+    pub(crate) overview: Overview,
+    pub(crate) settings: FileSettings,
+    /// Room for bodies of the classic upload, in KiB.
+    pub(crate) classic_room: Arc<Semaphore>,
+    /// Work that goes on after its request was answered.
+    pub(crate) background: TaskTracker,
+}
+
+impl FileService {
+    /// Puts the service together.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { store, outbox, blobs, clock, ids, cursor_key, overview, settings } = parts;
+        let classic_room = Arc::new(Semaphore::new(settings.classic_bodies_in_flight_bytes.div_ceil(1024)));
+        let background = TaskTracker::new();
+        let cursor_key = CursorKey::new(&cursor_key);
+        Self { store, outbox, blobs, clock, ids, cursor_key, overview, settings, classic_room, background }
+    }
+
+    /// Waits for work that goes on after its request was answered, such as the emptying of a large trash. For shut-down, under the caller's
+    /// deadline; what is cut off there is left as it is, and can be asked for again.
+    pub async fn finish_background(&self) {
+        self.background.close();
+        self.background.wait().await;
+    }
+}
+
+impl fmt::Debug for FileService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileService").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
