@@ -96,6 +96,10 @@ impl GroupFailure {
         Self { class: Class::Unavailable, message: "the transaction was rolled back".to_owned() }
     }
 
+    pub(super) fn is_full(&self) -> bool {
+        self.class == Class::Full
+    }
+
     pub(super) fn to_error(&self) -> PortError {
         let source = self.message.clone();
         match self.class {

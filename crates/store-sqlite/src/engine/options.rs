@@ -34,7 +34,7 @@ impl Default for OpenOptions {
             queue: 1024,
             group: 128,
             writer_cache_kib: 2048,
-            reader_cache_kib: 1024,
+            reader_cache_kib: 512,
             busy_timeout: Duration::from_secs(5),
             quiet: Duration::from_millis(500),
         }

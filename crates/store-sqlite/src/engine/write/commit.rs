@@ -23,7 +23,7 @@ pub(super) struct Committer {
     synchronous: Durability,
     /// Pages in the log after the last commit, told by SQLite.
     log_pages: Arc<AtomicU32>,
-    /// Pages that the last checkpoint could not move, because a reader still needed the old ones: no need to try before there are more.
+    /// Pages in the log at the last checkpoint, while it has not started over.
     stuck_pages: u32,
 }
 
@@ -74,7 +74,9 @@ impl Committer {
             // the log has started over
             self.stuck_pages = 0;
         }
-        if pages >= CHECKPOINT_BUSY_PAGES.max(2 * self.stuck_pages) {
+        // on a full disk the room of the log itself can be used again once its pages are in the file
+        let is_full = failure.is_some_and(|failure| failure.is_full()) && pages > self.stuck_pages;
+        if is_full || pages >= CHECKPOINT_BUSY_PAGES.max(2 * self.stuck_pages) {
             self.checkpoint("PASSIVE");
         }
     }
@@ -157,11 +159,13 @@ impl Committer {
             })
         });
         match moved {
-            Ok((pages, moved)) if moved >= pages => {
-                self.log_pages.store(0, Ordering::Relaxed);
-                self.stuck_pages = 0;
+            Ok((pages, moved)) => {
+                if moved >= pages {
+                    self.log_pages.store(0, Ordering::Relaxed);
+                }
+                // the next commit starts the log over, unless a reader is still in it: then it must have grown to be worth another try
+                self.stuck_pages = pages;
             }
-            Ok((pages, _)) => self.stuck_pages = pages,
             Err(error) => {
                 tracing::warn!(database = self.name, %error, "the log could not be moved into the file");
                 self.stuck_pages = self.log_pages.load(Ordering::Relaxed);
