@@ -81,41 +81,40 @@ impl Relay {
 
     /// Works until `stop` is cancelled. Failures are logged and waited out: it never ends by itself.
     ///
-    /// May be dropped at any point. What was under way is done again when its lease has ended.
+    /// May also be dropped at any point: what was under way is then done again when its lease has ended.
     pub async fn run(self, stop: CancellationToken) {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = self.publish() => {}
-            () = self.settle() => {}
-        }
+        tokio::join!(self.publish(&stop), stop.run_until_cancelled(self.settle()));
     }
 
-    async fn publish(&self) {
-        let mut backoff = RetryDelay::default();
-        loop {
-            match self.publish_batch().await {
+    async fn publish(&self, stop: &CancellationToken) {
+        let mut delay = RetryDelay::default();
+        // a batch under way is not dropped: its rows would have to wait for the end of their lease
+        while !stop.is_cancelled() {
+            match self.publish_batch(stop).await {
                 // a full batch: more may wait
-                Ok(count) if count >= self.settings.batch as usize => backoff.reset(),
+                Ok(count) if count >= self.settings.batch as usize => delay.reset(),
                 Ok(_) => {
-                    backoff.reset();
+                    delay.reset();
                     tokio::select! {
+                        () = stop.cancelled() => {}
                         () = self.outbox.wait() => {}
                         () = self.unsent.notified() => {}
                         () = sleep(self.settings.look_around) => {}
                     }
                 }
+                Err(_) if stop.is_cancelled() => {}
                 Err(error) => {
                     counter!("fm_outbox_publish_failures_total", "service" => self.service).increment(1);
-                    let wait = backoff.next_delay();
+                    let wait = delay.next_delay();
                     tracing::warn!(service = self.service, cause = %Causes(&error), ?wait, "cannot relay jobs, trying again");
-                    sleep(wait).await;
+                    stop.run_until_cancelled(sleep(wait)).await;
                 }
             }
         }
     }
 
     /// Publishes what waits; how many rows.
-    async fn publish_batch(&self) -> PortResult<usize> {
+    async fn publish_batch(&self, stop: &CancellationToken) -> PortResult<usize> {
         let rows =
             self.outbox.lease_unsent(self.settings.batch, self.settings.lease, self.clock.now()).await?;
         if rows.is_empty() {
@@ -124,9 +123,13 @@ impl Relay {
         let (jobs, resent): (Vec<_>, Vec<_>) = rows.into_iter().map(|row| (row.job, row.sent > 0)).unzip();
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
         crash_point("relay.before-publish");
-        let sent = match timeout(self.settings.lease, self.bus.submit(&jobs)).await {
-            Ok(sent) => sent,
-            Err(elapsed) => Err(PortError::unavailable("bus", elapsed)),
+        let sent = tokio::select! {
+            sent = timeout(self.settings.lease, self.bus.submit(&jobs)) => match sent {
+                Ok(sent) => sent,
+                Err(elapsed) => Err(PortError::unavailable("bus", elapsed)),
+            },
+            // a full bus would make us wait
+            () = stop.cancelled() => Err(PortError::unavailable("bus", "shutting down")),
         };
         if let Err(error) = sent {
             // not waiting for the lease to end; should this fail as well, the lease still ends
@@ -146,17 +149,17 @@ impl Relay {
     }
 
     async fn settle(&self) {
-        let mut backoff = RetryDelay::default();
+        let mut delay = RetryDelay::default();
         let mut grace = self.settings.settle_after;
         loop {
             let wait = match self.settle_sent(grace).await {
                 Ok(Settled { unknown: 0, waiting }) => {
-                    backoff.reset();
+                    delay.reset();
                     grace = self.settings.settle_after;
                     if waiting { grace } else { self.idle().await }
                 }
                 Ok(Settled { unknown, .. }) => {
-                    backoff.reset();
+                    delay.reset();
                     tracing::warn!(
                         service = self.service,
                         unknown,
@@ -167,7 +170,7 @@ impl Relay {
                     self.settings.settle_after
                 }
                 Err(error) => {
-                    let wait = backoff.next_delay();
+                    let wait = delay.next_delay();
                     tracing::warn!(service = self.service, cause = %Causes(&error), ?wait, "cannot settle relayed jobs");
                     wait
                 }
