@@ -1,1 +1,20 @@
+//! Background jobs: the store of all jobs with its API, the intake from the bus, the workers, and what watches over them.
+//!
+//! The job store is the truth. Messages carry new jobs in and ring doorbells; a worker always claims the next eligible job from the store, under a
+//! lease. `work` knows nothing of what jobs do, `handlers` nothing of how they are claimed.
 
+mod handlers;
+mod http;
+mod intake;
+pub mod mail;
+mod maintenance;
+mod reconcile;
+mod service;
+mod settings;
+mod work;
+
+pub use handlers::{PurgeHandler, ThumbnailsHandler, WelcomeHandler};
+pub use http::{internal_routes, openapi, public_routes};
+pub use service::{Parts, WorkerService};
+pub use settings::{Concurrency, MaintenanceTask, Retention, WorkerSettings};
+pub use work::{HandlerError, JobContext, JobHandler, Registry};

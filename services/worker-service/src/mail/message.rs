@@ -1,0 +1,71 @@
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use common::auth::Address;
+use lettre::Message;
+use lettre::message::{Mailbox, MultiPart};
+
+use super::{Cause, MailError};
+
+/// A mail, before it becomes a message.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// What sends it; names the message.
+    pub cause: Cause,
+    /// To whom.
+    pub to: Address,
+    /// Its subject.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+    /// The same as HTML, everything foreign escaped.
+    pub html: String,
+}
+
+/// Whom mails come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender(Mailbox);
+
+/// A text that is no mailbox such as `Files Manager <files@example.org>`.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a sender such as `Files Manager <files@example.org>`")]
+pub struct InvalidSender(String);
+
+impl FromStr for Sender {
+    type Err = InvalidSender;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSender> {
+        text.parse().map(Self).map_err(|_| InvalidSender(text.to_owned()))
+    }
+}
+
+impl Default for Sender {
+    /// For the development mailer, whose mails go nowhere.
+    fn default() -> Self {
+        "Files Manager <files-manager@localhost>".parse().expect("this is a mailbox")
+    }
+}
+
+impl Mail {
+    /// The message, with a text part, an HTML part, and a `Message-ID` that is the same each time.
+    ///
+    /// # Errors
+    /// `Refused` if the address cannot stand in a message.
+    pub fn to_message(&self, sender: &Sender) -> Result<Message, MailError> {
+        let to = self.to.as_str().parse().map_err(MailError::refused)?;
+        let millis = u64::try_from(self.cause.at.millis()).unwrap_or(0);
+        Message::builder()
+            .from(sender.0.clone())
+            .to(Mailbox::new(None, to))
+            .date(SystemTime::UNIX_EPOCH + Duration::from_millis(millis))
+            .message_id(Some(format!("<{}@{}>", self.cause.job, sender.0.email.domain())))
+            // tells auto-responders to keep quiet (RFC 3834, 5)
+            .raw_header(lettre::message::header::HeaderValue::new(
+                lettre::message::header::HeaderName::new_from_ascii_str("Auto-Submitted"),
+                "auto-generated".to_owned(),
+            ))
+            .subject(self.subject.clone())
+            .multipart(MultiPart::alternative_plain_html(self.text.clone(), self.html.clone()))
+            .map_err(MailError::refused)
+    }
+}

@@ -1,0 +1,121 @@
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use clients::FilesClient;
+use common::jobs::{JobBus, JobStore, KnownJobs};
+use common::{Clock, JobId, PortResult};
+use http_kit::cursor::CursorKey;
+use http_kit::health::{self, ReadyCheck};
+use tokio_util::sync::CancellationToken;
+
+use crate::intake::Intake;
+use crate::maintenance;
+use crate::reconcile::Reconciler;
+use crate::settings::WorkerSettings;
+use crate::work::{Bells, GivenUp, Registry, Workers};
+
+/// What the service is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// All jobs.
+    pub store: Arc<dyn JobStore>,
+    /// Brings new jobs, and rings.
+    pub bus: Arc<dyn JobBus>,
+    /// file-service, for maintenance.
+    pub files: FilesClient,
+    /// The handlers of this process.
+    pub registry: Registry,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Signs the cursors of lists.
+    pub cursor_key: [u8; 32],
+    /// What can be set.
+    pub settings: WorkerSettings,
+}
+
+/// The service. Put it into the app's data as `web::Data<WorkerService>`, and run its parts.
+pub struct WorkerService {
+    pub(crate) store: Arc<dyn JobStore>,
+    pub(crate) cursor_key: CursorKey,
+    parts: Parts,
+    bells: Bells,
+    given_up: GivenUp,
+}
+
+impl WorkerService {
+    /// Puts the service together. Nothing runs before [`WorkerService::run`].
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            store: Arc::clone(&parts.store),
+            cursor_key: CursorKey::new(&parts.cursor_key),
+            bells: Bells::new(&parts.registry, Arc::clone(&parts.bus)),
+            given_up: GivenUp::new(
+                parts.registry.clone(),
+                Arc::clone(&parts.store),
+                Arc::clone(&parts.clock),
+            ),
+            parts,
+        }
+    }
+
+    /// Answers relays in this process. Other processes ask over the internal API.
+    pub fn known_jobs(&self) -> Arc<dyn KnownJobs> {
+        Arc::new(Store(Arc::clone(&self.store)))
+    }
+
+    /// What has to work for the service to be ready.
+    pub fn ready_checks(&self) -> Vec<Arc<dyn ReadyCheck>> {
+        let (store, bus) = (Arc::clone(&self.store), Arc::clone(&self.parts.bus));
+        vec![
+            health::check("jobs", move || {
+                let store = Arc::clone(&store);
+                async move { store.ping().await }
+            }),
+            health::check("bus", move || {
+                let bus = Arc::clone(&bus);
+                async move { bus.ping().await }
+            }),
+        ]
+    }
+
+    /// Takes jobs in, works them and watches over them, until `stop` is cancelled; then claims no more and returns when what runs has ended or was
+    /// given back, soon after [`WorkerSettings::drain`] at the latest (but for handlers that compute without a pause).
+    ///
+    /// Failures of what it needs are logged and waited out: it never ends by itself. Run it once.
+    pub async fn run(&self, stop: CancellationToken) {
+        let Parts { store, bus, clock, files, registry, settings, .. } = &self.parts;
+        let intake = Intake {
+            store: Arc::clone(store),
+            bus: Arc::clone(bus),
+            clock: Arc::clone(clock),
+            bells: self.bells.clone(),
+        };
+        let reconciler = Reconciler::new(&self.parts, self.bells.clone(), self.given_up.clone());
+        let workers = Workers::new(&self.parts, registry.clone(), self.bells.clone(), self.given_up.clone());
+        tokio::join!(
+            workers.run(stop.clone()),
+            intake.run(stop.clone()),
+            self.bells.listen(stop.clone()),
+            reconciler.run(stop.clone()),
+            self.given_up.run(stop.clone()),
+            maintenance::run(files.clone(), settings.maintenance.clone(), stop),
+        );
+    }
+}
+
+impl fmt::Debug for WorkerService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerService").field("settings", &self.parts.settings).finish_non_exhaustive()
+    }
+}
+
+/// The job store as relays see it.
+struct Store(Arc<dyn JobStore>);
+
+#[async_trait]
+impl KnownJobs for Store {
+    async fn known(&self, ids: &[JobId]) -> PortResult<Vec<JobId>> {
+        self.0.known(ids).await
+    }
+}

@@ -1,0 +1,100 @@
+use std::time::Duration;
+
+/// How the service goes about its work. The defaults are for production; tests shorten the times.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkerSettings {
+    /// Name of this process, for people: jobs say who works them.
+    pub name: String,
+    /// How long a worker may be silent before its jobs are taken from it. Default 30 s.
+    pub lease: Duration,
+    /// How often to look for work without a doorbell, for jobs that are due and for workers that died. Default 5 s.
+    pub look_around: Duration,
+    /// How long running jobs may go on after shut-down began; then they are given back. Default 10 s.
+    pub drain: Duration,
+    /// How long finished jobs are kept.
+    pub retention: Retention,
+    /// Jobs worked at once, by type.
+    pub concurrency: Concurrency,
+    /// How often file-service is asked to clear up.
+    pub maintenance: Vec<MaintenanceTask>,
+    /// Where the product is reached, for links in mails.
+    pub public_url: Option<String>,
+}
+
+/// How long finished jobs are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Those that are complete, or were called off. Default 7 days.
+    pub complete: Duration,
+    /// Those that failed: the dead-letter list. Default 30 days.
+    pub failed: Duration,
+    /// How often to look. Default 1 hour.
+    pub every: Duration,
+}
+
+/// How many jobs this process works at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Concurrency {
+    /// Thumbnails: as many as there are child processes. Default: the processors of the machine, at most 4.
+    pub thumbnails: usize,
+    /// Purges: each is a chain of short commits in one store. Default 2.
+    pub purge: usize,
+    /// Mails. Default 4.
+    pub mail: usize,
+}
+
+/// A task of file-service that is done over and over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaintenanceTask {
+    /// Its name in file-service's internal API.
+    pub name: String,
+    /// How long to rest between two rounds.
+    pub every: Duration,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            name: "worker".to_owned(),
+            lease: Duration::from_secs(30),
+            look_around: Duration::from_secs(5),
+            drain: Duration::from_secs(10),
+            retention: Retention::default(),
+            concurrency: Concurrency::default(),
+            maintenance: MaintenanceTask::defaults(),
+            public_url: None,
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { complete: 7 * DAY, failed: 30 * DAY, every: HOUR }
+    }
+}
+
+impl Default for Concurrency {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { thumbnails: processors.min(4), purge: 2, mail: 4 }
+    }
+}
+
+impl MaintenanceTask {
+    /// All tasks with their usual times: what frees quota soon, what looks at everything seldom.
+    pub fn defaults() -> Vec<Self> {
+        [
+            ("sweep-reservations", 5 * MINUTE),
+            ("expire-trash", HOUR),
+            ("purge-tombstones", HOUR),
+            ("collect-blobs", HOUR),
+            ("sweep-strays", DAY),
+        ]
+        .map(|(name, every)| Self { name: name.to_owned(), every })
+        .into()
+    }
+}

@@ -1,0 +1,81 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use common::PortError;
+use common::jobs::Job;
+use serde_json::Value;
+
+use super::JobContext;
+
+/// Works jobs of one type.
+///
+/// Delivery is at least once: a handler may run again for a job that it had worked already, also while the first run still goes on somewhere else.
+/// It must be idempotent by the job's id or by what the job is about. It may be dropped at any await, when the lease is lost or time is up.
+#[async_trait]
+pub trait JobHandler: Send + Sync {
+    /// The type of jobs that it works.
+    fn kind(&self) -> &'static str;
+
+    /// How many jobs it works at once in this process, at least 1.
+    fn concurrency(&self) -> usize;
+
+    /// Works one job; what it gives is kept as the job's result.
+    ///
+    /// # Errors
+    /// [`HandlerError`], by what is to become of the job. A panic counts as `Retry`.
+    async fn run(&self, job: &JobContext) -> Result<Option<Value>, HandlerError>;
+
+    /// Learns that a job has failed for good, with the reason. Must be idempotent: it is called at least once, also for jobs whose worker died.
+    ///
+    /// # Errors
+    /// Any error: it is called again later.
+    async fn given_up(&self, _job: &Job, _reason: &str) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+/// How an attempt failed. Its text stands in the job, where its owner can read it: nothing internal goes in.
+#[derive(Debug, thiserror::Error)]
+pub enum HandlerError {
+    /// Trying again gives the same: the job is `failed` at once.
+    #[error("{0}")]
+    Permanent(String),
+    /// Trying again may help.
+    #[error("{0}")]
+    Retry(String),
+    /// What the job is about is gone: there is nothing to do any more, and the job completes.
+    #[error("{0}")]
+    Obsolete(String),
+}
+
+impl From<PortError> for HandlerError {
+    /// Logs the causes and keeps what its owner may see.
+    fn from(error: PortError) -> Self {
+        tracing::warn!(cause = %common::Causes(&error), "a job needs what does not answer");
+        Self::Retry(error.to_string())
+    }
+}
+
+/// The handlers of this process, by type.
+#[derive(Clone, Default)]
+pub struct Registry(BTreeMap<&'static str, Arc<dyn JobHandler>>);
+
+impl Registry {
+    /// Adds a handler, in place of one of the same type.
+    #[must_use]
+    pub fn with(mut self, handler: Arc<dyn JobHandler>) -> Self {
+        self.0.insert(handler.kind(), handler);
+        self
+    }
+
+    /// The handler of a type.
+    pub fn find(&self, kind: &str) -> Option<&Arc<dyn JobHandler>> {
+        self.0.get(kind)
+    }
+
+    /// All handlers.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn JobHandler>> {
+        self.0.values()
+    }
+}

@@ -1,0 +1,135 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::Causes;
+use common::jobs::ClaimRequest;
+use futures_util::future::join_all;
+use metrics::{counter, gauge};
+use runtime::retry::RetryDelay;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::attempt::Bench;
+use super::{Bells, Conclusion, GivenUp, JobHandler, Registry};
+use crate::Parts;
+
+/// Claims and works jobs of all types of the registry.
+pub(crate) struct Workers {
+    bench: Bench,
+    registry: Registry,
+    worker: String,
+    look_around: Duration,
+    drain: Duration,
+}
+
+impl Workers {
+    pub(crate) fn new(parts: &Parts, registry: Registry, bells: Bells, given_up: GivenUp) -> Self {
+        let Parts { settings, .. } = parts;
+        let bench = Bench {
+            store: Arc::clone(&parts.store),
+            clock: Arc::clone(&parts.clock),
+            bells,
+            given_up,
+            lease: settings.lease,
+            interrupt: CancellationToken::new(),
+        };
+        Self {
+            bench,
+            registry,
+            worker: settings.name.clone(),
+            look_around: settings.look_around,
+            drain: settings.drain,
+        }
+    }
+
+    /// Works until `stop` is cancelled; then claims nothing more, lets what runs finish for as long as the settings allow, and gives the rest back.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let interrupt = self.bench.interrupt.clone();
+        let drained = CancellationToken::new();
+        let deadline = async {
+            stop.cancelled().await;
+            tokio::select! {
+                () = sleep(self.drain) => interrupt.cancel(),
+                () = drained.cancelled() => {}
+            }
+        };
+        let work = async {
+            join_all(self.registry.iter().map(|handler| self.run_type(handler, &stop))).await;
+            drained.cancel();
+        };
+        tokio::join!(deadline, work);
+    }
+
+    async fn run_type(&self, handler: &Arc<dyn JobHandler>, stop: &CancellationToken) {
+        let kind = handler.kind();
+        let places = handler.concurrency().max(1);
+        let mut running: JoinSet<Conclusion> = JoinSet::new();
+        let mut delay = RetryDelay::up_to(self.look_around);
+        // whether there may be something to claim
+        let mut more = true;
+        let mut look = Instant::now() + self.look_around;
+        loop {
+            gauge!("fm_jobs_running", "type" => kind).set(running.len() as f64);
+            let free = places - running.len();
+            if more && free > 0 && !stop.is_cancelled() {
+                match self.claim(handler, free, &mut running).await {
+                    Ok(claimed) => {
+                        more = claimed == free;
+                        delay.reset();
+                        look = Instant::now() + self.look_around;
+                    }
+                    Err(error) => {
+                        more = false;
+                        let wait = delay.next_delay();
+                        tracing::warn!(kind, cause = %Causes(&error), ?wait, "cannot claim jobs");
+                        look = Instant::now() + wait;
+                    }
+                }
+                if more {
+                    continue;
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(ended) = running.join_next() => note(kind, ended),
+                () = self.bench.bells.heard(kind), if !more => more = true,
+                () = sleep_until(look), if !more => more = true,
+            }
+        }
+        while let Some(ended) = running.join_next().await {
+            note(kind, ended);
+        }
+        gauge!("fm_jobs_running", "type" => kind).set(0.0);
+    }
+
+    /// Claims up to `free` jobs and sets them going; how many.
+    async fn claim(
+        &self,
+        handler: &Arc<dyn JobHandler>,
+        free: usize,
+        running: &mut JoinSet<Conclusion>,
+    ) -> common::PortResult<usize> {
+        let request = ClaimRequest {
+            types: vec![handler.kind().to_owned()],
+            worker: self.worker.clone(),
+            max: u32::try_from(free).unwrap_or(u32::MAX),
+            lease: self.bench.lease,
+        };
+        let claimed = self.bench.store.claim(&request, self.bench.clock.now()).await?;
+        let count = claimed.len();
+        counter!("fm_jobs_claimed_total", "type" => handler.kind()).increment(count as u64);
+        for job in claimed {
+            let (bench, handler) = (self.bench.clone(), Arc::clone(handler));
+            running.spawn(async move { bench.work(handler, job).await });
+        }
+        Ok(count)
+    }
+}
+
+fn note(kind: &'static str, ended: Result<Conclusion, tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        // the handler's own panic does not come this far; the job comes free when its lease ends
+        tracing::error!(kind, cause = %error, "working a job ended unexpectedly");
+    }
+}

@@ -1,0 +1,250 @@
+//! The internal APIs that the service calls, as small servers: answers that the real ones give only when something goes wrong, and users.
+//! `tests/it/real_files.rs` runs against file-service itself.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use actix_web::{HttpResponse, web};
+use bytes::Bytes;
+use clients::{AuthClient, FilesClient, InternalClient, WorkerClient};
+use common::files::internal::{
+    MaintenanceStep, PurgeRequest, StepDone, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload, ThumbnailWork,
+};
+use common::jobs::internal::{FindUser, FoundUser};
+use common::routes::Service;
+use common::{BlobKey, FileId, UserId};
+use http_kit::service_token::{ServiceCaller, ServiceGate, ServiceTokens};
+use runtime::SystemClock;
+
+use crate::http::{SECRET, Server};
+use crate::support::World;
+
+/// file-service's internal API over a few files.
+#[derive(Default)]
+pub(crate) struct Files {
+    pub(crate) files: Mutex<HashMap<FileId, (UserId, BlobKey)>>,
+    pub(crate) blobs: Mutex<HashMap<BlobKey, Bytes>>,
+    /// What was kept: the header and the pictures.
+    pub(crate) kept: Mutex<HashMap<BlobKey, (ThumbnailUpload, Vec<Bytes>)>>,
+    pub(crate) failed: Mutex<HashMap<BlobKey, String>>,
+    /// Blobs that go between the question and the upload.
+    pub(crate) vanishing: Mutex<Vec<BlobKey>>,
+    /// Blobs that go between the question and the reading.
+    pub(crate) unreadable: Mutex<Vec<BlobKey>>,
+    /// Announces more bytes than it sends.
+    pub(crate) short: AtomicU32,
+    /// So many more calls of anything answer 503.
+    pub(crate) failing: AtomicU32,
+    /// Steps until a purge is done.
+    pub(crate) purge_steps: AtomicU32,
+    pub(crate) maintained: Mutex<Vec<(String, Option<String>)>>,
+}
+
+impl Files {
+    /// A picture, or what passes for one.
+    pub(crate) fn add(&self, file: FileId, user: UserId, content: impl Into<Bytes>) -> BlobKey {
+        let mut key = [0xb1; 16];
+        key[..12].copy_from_slice(file.bytes());
+        let key = BlobKey::from_bytes(key);
+        self.files.lock().unwrap().insert(file, (user, key));
+        self.blobs.lock().unwrap().insert(key, content.into());
+        key
+    }
+
+    fn fails(&self) -> bool {
+        self.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+    }
+
+    fn begin(&self, asked: &ThumbnailBegin) -> ThumbnailWork {
+        let blob = match self.files.lock().unwrap().get(&asked.file) {
+            Some((user, blob)) if *user == asked.user && asked.blob.is_none_or(|asked| asked == *blob) => {
+                *blob
+            }
+            _ => return ThumbnailWork::FileNotFound,
+        };
+        if self.kept.lock().unwrap().contains_key(&blob) || self.failed.lock().unwrap().contains_key(&blob) {
+            return ThumbnailWork::Settled;
+        }
+        let size =
+            self.blobs.lock().unwrap()[&blob].len() as u64 + u64::from(self.short.load(Ordering::SeqCst));
+        ThumbnailWork::Wanted { blob, size, mime: "image/jpeg".to_owned() }
+    }
+
+    fn keep(&self, blob: BlobKey, body: &Bytes) -> bool {
+        let vanishes = self.vanishing.lock().unwrap().contains(&blob);
+        if vanishes || !self.blobs.lock().unwrap().contains_key(&blob) {
+            return false;
+        }
+        let end = body.iter().position(|byte| *byte == b'\n').unwrap();
+        let header: ThumbnailUpload = serde_json::from_slice(&body[..end]).unwrap();
+        let mut rest = body.slice(end + 1..);
+        let pictures = header.pictures.iter().map(|picture| rest.split_to(picture.bytes as usize)).collect();
+        assert!(rest.is_empty(), "bytes are left over");
+        self.kept.lock().unwrap().insert(blob, (header, pictures));
+        true
+    }
+}
+
+type State = web::Data<Files>;
+
+fn unavailable() -> HttpResponse {
+    HttpResponse::ServiceUnavailable().json(serde_json::json!({ "code": "unavailable" }))
+}
+
+async fn begin(_: ServiceCaller, state: State, asked: web::Json<ThumbnailBegin>) -> HttpResponse {
+    if state.fails() { unavailable() } else { HttpResponse::Ok().json(state.begin(&asked)) }
+}
+
+async fn read(_: ServiceCaller, state: State, blob: web::Path<String>) -> HttpResponse {
+    let blob = BlobKey::parse(&blob).unwrap();
+    let readable = !state.unreadable.lock().unwrap().contains(&blob);
+    match state.blobs.lock().unwrap().get(&blob) {
+        _ if state.fails() => unavailable(),
+        Some(bytes) if readable => HttpResponse::Ok().body(bytes.clone()),
+        _ => HttpResponse::NotFound().json(serde_json::json!({ "code": "not_found" })),
+    }
+}
+
+async fn keep(_: ServiceCaller, state: State, blob: web::Path<String>, body: Bytes) -> HttpResponse {
+    if state.fails() {
+        unavailable()
+    } else if state.keep(BlobKey::parse(&blob).unwrap(), &body) {
+        HttpResponse::NoContent().finish()
+    } else {
+        HttpResponse::NotFound().json(serde_json::json!({ "code": "not_found" }))
+    }
+}
+
+async fn fail(
+    _: ServiceCaller,
+    state: State,
+    blob: web::Path<String>,
+    failure: web::Json<ThumbnailFailure>,
+) -> HttpResponse {
+    if state.fails() {
+        return unavailable();
+    }
+    state.failed.lock().unwrap().insert(BlobKey::parse(&blob).unwrap(), failure.reason.clone());
+    HttpResponse::NoContent().finish()
+}
+
+async fn purge(_: ServiceCaller, state: State, _: web::Json<PurgeRequest>) -> HttpResponse {
+    let left = state.purge_steps.load(Ordering::SeqCst).saturating_sub(1);
+    state.purge_steps.store(left, Ordering::SeqCst);
+    HttpResponse::Ok().json(StepDone { done: left == 0, cursor: None, changed: 10 })
+}
+
+/// Three steps, joined by cursors.
+async fn maintain(
+    _: ServiceCaller,
+    state: State,
+    task: web::Path<String>,
+    step: web::Json<MaintenanceStep>,
+) -> HttpResponse {
+    let cursor = step.into_inner().cursor;
+    state.maintained.lock().unwrap().push((task.into_inner(), cursor.clone()));
+    let number: u32 = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+    let next = (number < 2).then(|| (number + 1).to_string());
+    HttpResponse::Ok().json(StepDone { done: next.is_none(), cursor: next, changed: 1 })
+}
+
+/// The double at work.
+pub(crate) struct FilesServer {
+    pub(crate) state: Arc<Files>,
+    server: Server,
+}
+
+impl FilesServer {
+    pub(crate) fn start() -> Self {
+        let state = Arc::<Files>::default();
+        let data = web::Data::from(Arc::clone(&state));
+        let gate = web::Data::new(gate(Service::Files));
+        let server = Server::start(move |config| {
+            config
+                .app_data(data.clone())
+                .app_data(gate.clone())
+                .app_data(web::PayloadConfig::new(64 << 20))
+                .route("/internal/thumbnails/begin", web::post().to(begin))
+                .route("/internal/blobs/{blob}", web::get().to(read))
+                .route("/internal/blobs/{blob}/thumbnails", web::put().to(keep))
+                .route("/internal/blobs/{blob}/thumbnails/failed", web::post().to(fail))
+                .route("/internal/files/purge", web::post().to(purge))
+                .route("/internal/maintenance/{task}", web::post().to(maintain));
+        });
+        Self { state, server }
+    }
+
+    pub(crate) fn client(&self) -> FilesClient {
+        files_client(&self.server.base)
+    }
+
+    pub(crate) async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
+/// auth-service's answer to "whom is a mail for?".
+pub(crate) struct Users {
+    server: Server,
+}
+
+impl Users {
+    pub(crate) async fn start(users: &[(UserId, &str)]) -> Self {
+        let users: HashMap<UserId, String> =
+            users.iter().map(|(id, address)| (*id, (*address).to_owned())).collect();
+        let users = web::Data::new(users);
+        let gate = web::Data::new(gate(Service::Auth));
+        let server = Server::start(move |config| {
+            config
+                .app_data(users.clone())
+                .app_data(gate.clone())
+                .route("/internal/users/find", web::post().to(find));
+        });
+        Self { server }
+    }
+
+    pub(crate) fn client(&self) -> AuthClient {
+        AuthClient::new(internal_client(&self.server.base, Service::Auth))
+    }
+
+    pub(crate) async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
+async fn find(
+    _: ServiceCaller,
+    users: web::Data<HashMap<UserId, String>>,
+    asked: web::Json<FindUser>,
+) -> web::Json<Option<FoundUser>> {
+    web::Json(users.get(&asked.id).map(|address| FoundUser { id: asked.id, address: address.clone() }))
+}
+
+fn gate(target: Service) -> ServiceGate {
+    ServiceGate::new(ServiceTokens::new(SECRET, None).unwrap(), [target], Arc::new(SystemClock))
+}
+
+fn internal_client(base: &str, target: Service) -> InternalClient {
+    let tokens = ServiceTokens::new(SECRET, None).unwrap();
+    InternalClient::tcp(&base.parse().unwrap(), Service::Worker, target, tokens, Arc::new(SystemClock))
+        .unwrap()
+}
+
+pub(crate) fn files_client(base: &str) -> FilesClient {
+    FilesClient::new(internal_client(base, Service::Files))
+}
+
+/// file-service, where a test does not need any.
+pub(crate) fn nowhere() -> FilesClient {
+    files_client("http://127.0.0.1:9")
+}
+
+/// worker-service as auth-service sees it, by the clock of the test.
+pub(crate) fn worker_client(base: &str, world: &World) -> WorkerClient {
+    let tokens = ServiceTokens::new(SECRET, None).unwrap();
+    let clock = Arc::clone(&world.clock) as _;
+    WorkerClient::new(
+        InternalClient::tcp(&base.parse().unwrap(), Service::Auth, Service::Worker, tokens, clock).unwrap(),
+    )
+}

@@ -1,0 +1,13 @@
+//! The service over the real job store, bus and servers.
+
+#![expect(clippy::unwrap_used, reason = "what the helpers of tests cannot do fails the test")]
+
+mod errands;
+mod files_double;
+mod http;
+mod mail;
+mod pictures;
+mod queue;
+mod relay;
+mod support;
+mod watched;

@@ -1,0 +1,155 @@
+//! A job store that tests can look into and disturb.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use common::files::Page;
+use common::jobs::{
+    ClaimRequest, Claimed, FailOutcome, Failure, InsertOutcome, Job, JobCounts, JobFilter, JobState,
+    JobStore, LeaseHolder, LostLease, NewJob,
+};
+use common::{JobId, PortError, PortResult, Timestamp, UserId};
+use serde_json::Value;
+use store_sqlite::JobsDb;
+
+pub(crate) struct Watched {
+    pub(crate) db: JobsDb,
+    /// Heartbeats that were taken.
+    pub(crate) heartbeats: AtomicU32,
+    /// While set, heartbeats do not reach the store.
+    pub(crate) no_heartbeats: AtomicBool,
+    /// So many more calls of `insert` fail.
+    pub(crate) failing_inserts: AtomicU32,
+    /// Claims that gave nothing.
+    pub(crate) empty_claims: AtomicU32,
+    /// Reports of completion, and whether each was taken.
+    pub(crate) completions: Mutex<Vec<(LeaseHolder, bool)>>,
+    /// Commits of `insert` by their number of jobs.
+    pub(crate) inserts: Mutex<Vec<usize>>,
+}
+
+impl Watched {
+    pub(crate) fn new(db: JobsDb) -> Self {
+        Self {
+            db,
+            heartbeats: AtomicU32::new(0),
+            no_heartbeats: AtomicBool::new(false),
+            failing_inserts: AtomicU32::new(0),
+            empty_claims: AtomicU32::new(0),
+            completions: Mutex::default(),
+            inserts: Mutex::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl JobStore for Watched {
+    async fn insert(&self, jobs: &[NewJob], now: Timestamp) -> PortResult<Vec<InsertOutcome>> {
+        let fails = |left: u32| left.checked_sub(1);
+        if self.failing_inserts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
+            return Err(PortError::unavailable("store", "the test says so"));
+        }
+        self.inserts.lock().unwrap().push(jobs.len());
+        self.db.insert(jobs, now).await
+    }
+
+    async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Vec<Claimed>> {
+        let claimed = self.db.claim(request, now).await?;
+        if claimed.is_empty() {
+            self.empty_claims.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(claimed)
+    }
+
+    async fn heartbeat(
+        &self,
+        holder: LeaseHolder,
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Timestamp, LostLease> {
+        if self.no_heartbeats.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("store", "the test says so").into());
+        }
+        let until = self.db.heartbeat(holder, lease, now).await?;
+        self.heartbeats.fetch_add(1, Ordering::SeqCst);
+        Ok(until)
+    }
+
+    async fn progress(&self, holder: LeaseHolder, percent: u8, now: Timestamp) -> Result<(), LostLease> {
+        self.db.progress(holder, percent, now).await
+    }
+
+    async fn log(&self, job: JobId, line: &str, now: Timestamp) -> PortResult<()> {
+        self.db.log(job, line, now).await
+    }
+
+    async fn list_log(&self, job: JobId) -> PortResult<Vec<(Timestamp, String)>> {
+        self.db.list_log(job).await
+    }
+
+    async fn complete(
+        &self,
+        holder: LeaseHolder,
+        result: Option<&Value>,
+        now: Timestamp,
+    ) -> Result<(), LostLease> {
+        let completed = self.db.complete(holder, result, now).await;
+        self.completions.lock().unwrap().push((holder, completed.is_ok()));
+        completed
+    }
+
+    async fn fail(
+        &self,
+        holder: LeaseHolder,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<FailOutcome, LostLease> {
+        self.db.fail(holder, failure, now).await
+    }
+
+    async fn give_back(&self, holder: LeaseHolder, now: Timestamp) -> Result<(), LostLease> {
+        self.db.give_back(holder, now).await
+    }
+
+    async fn promote_due(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>> {
+        self.db.promote_due(limit, now).await
+    }
+
+    async fn next_due(&self) -> PortResult<Option<Timestamp>> {
+        self.db.next_due().await
+    }
+
+    async fn reap(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>> {
+        self.db.reap(limit, now).await
+    }
+
+    async fn known(&self, ids: &[JobId]) -> PortResult<Vec<JobId>> {
+        self.db.known(ids).await
+    }
+
+    async fn find(&self, id: JobId) -> PortResult<Option<Job>> {
+        self.db.find(id).await
+    }
+
+    async fn list(&self, filter: &JobFilter, after: Option<u64>, limit: u32) -> PortResult<Page<Job>> {
+        self.db.list(filter, after, limit).await
+    }
+
+    async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts> {
+        self.db.counts(user).await
+    }
+
+    async fn retry(&self, id: JobId, now: Timestamp) -> PortResult<Option<bool>> {
+        self.db.retry(id, now).await
+    }
+
+    async fn remove_finished(&self, state: JobState, before: Timestamp, limit: u32) -> PortResult<u32> {
+        self.db.remove_finished(state, before, limit).await
+    }
+
+    async fn ping(&self) -> PortResult<()> {
+        self.db.ping().await
+    }
+}
