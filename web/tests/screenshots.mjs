@@ -61,7 +61,7 @@ const screens = [
     if (phone) await entry(page, 'Hats on a rail.jpg').getByRole('button', { name: /Actions/ }).click();
     else await entry(page, 'Hats on a rail.jpg').click({ button: 'right' });
     await choose(page, /Move to…/);
-    await page.getByRole('button', { name: 'Recipes' }).waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Recipes' }).waitFor();
   } },
   { name: 'rename', act: async (page, phone) => {
     await shown(page);
@@ -114,7 +114,7 @@ const screens = [
     await shown(page);
     await page.route('**/children/harvest*/content*', () => {});
     await dropFiles(page, [
-      { name: 'pumpkin.png', bytes: picture(320, 200, 20) },
+      { name: `pumpkin ${Date.now()}.png`, bytes: picture(320, 200, 20) },
       ...[1, 2, 3, 4].map((n) => ({ name: `harvest ${n}.png`, bytes: picture(300, 200, n * 40) })),
     ]);
     await page.getByRole('region', { name: 'Uploads' }).getByText('Uploaded').first().waitFor();
@@ -170,19 +170,31 @@ await ensureSetUp();
 const account = await newAccount('ada');
 const scene = await furnish(account);
 
+const failures = [];
 for (const { suffix, phone = false, ...variant } of VARIANTS) {
   for (const screen of screens.filter(({ name }) => asked(name))) {
     const page = await openPage(browser, { ...variant, phone });
-    const path = screen.path?.(scene) ?? '/app/files';
-    if (screen.out) await page.goto(address + path);
-    else await signIn(page, account, path);
-    await screen.act(page, phone);
-    // Pictures that are still on their way would make another picture each time.
-    await page.waitForFunction(() => [...document.images].every((image) => image.complete));
-    await page.evaluate(() => Promise.all(document.getAnimations().filter((one) => one.effect?.getComputedTiming().iterations === 1).map((one) => one.finished.catch(() => {}))));
+    try {
+      const path = screen.path?.(scene) ?? '/app/files';
+      if (screen.out) await page.goto(address + path);
+      else await signIn(page, account, path);
+      await screen.act(page, phone);
+      await settled(page);
+    } catch (error) {
+      failures.push(`${screen.name}-${suffix}: ${error.message}`);
+    }
     await page.screenshot({ path: join(folder, `${screen.name}-${suffix}.png`) });
     page.problems.length = 0;
     await endPage(page);
   }
 }
 await browser.close();
+if (failures.length > 0) throw new Error(`not as it should be:\n${failures.join('\n')}`);
+
+/** Pictures that are still on their way, and movements not yet at their end, would make another picture each time. */
+async function settled(page) {
+  await page.waitForFunction(() => [...document.images].every((image) => image.complete));
+  await page.evaluate(() =>
+    Promise.all(document.getAnimations().filter((one) => one.effect?.getComputedTiming().iterations === 1).map((one) => one.finished.catch(() => {}))),
+  );
+}

@@ -18,6 +18,8 @@ export class ApiError extends Error {
     readonly requestId: string = '',
     /** Seconds after which trying again makes sense, if the answer said so. */
     readonly retryAfter: number | null = null,
+    /** The id of what is in the way, where a name is taken. */
+    readonly existingId: string | null = null,
   ) {
     super(detail || `HTTP ${status}`);
   }
@@ -49,6 +51,7 @@ export function problemOf(status: number, body: unknown, header: (name: string) 
     problem?.errors ?? [],
     problem?.requestId ?? requestId,
     retryAfter,
+    problem?.existingId ?? null,
   );
 }
 

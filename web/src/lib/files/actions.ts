@@ -66,17 +66,19 @@ export async function restoreFiles(listing: Listing, files: File[]): Promise<voi
   });
 }
 
-export async function deleteForGood(listing: Listing, files: File[]): Promise<void> {
-  if (files.length === 0) return;
+/** False if the reader thought better of it. */
+export async function deleteForGood(listing: Listing, files: File[]): Promise<boolean> {
+  if (files.length === 0) return false;
   const yes = await dialogs.confirm({
     title: t('delete.title', named(files)),
     text: t('delete.text'),
     act: t('delete.act'),
   });
-  if (!yes) return;
+  if (!yes) return false;
   const outcome = await takeOut(listing, files, t('act.deleting', { count: files.length }), (file) => api.deleteFile(file.id));
   usage.changed();
   tell(outcome, (done) => t('act.deleted', named(done)));
+  return true;
 }
 
 export async function emptyTrash(listing: Listing): Promise<void> {

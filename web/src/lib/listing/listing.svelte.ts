@@ -16,6 +16,8 @@ export class Listing {
   items = $state.raw<(File | undefined)[]>([]);
   /** Null until the first page is here. */
   total = $state<number | null>(null);
+  /** How many entries are folders, which come first; as far as it is known by now. */
+  folders = $state(0);
   /** Why the last page asked for did not come. */
   error = $state.raw<ApiError | null>(null);
   loading = $state(false);
@@ -26,6 +28,7 @@ export class Listing {
   #cursor: string | null = null;
   #reached = 0;
   #changes = 0;
+  #asked = false;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(readonly source: Source) {}
@@ -53,6 +56,7 @@ export class Listing {
   refresh(): void {
     this.error = null;
     this.#fresh.clear();
+    this.#asked = false;
     this.#abort();
     this.#cursor = null;
     this.#reached = 0;
@@ -122,6 +126,25 @@ export class Listing {
   #lay(page: File[], offset: number, total: number): void {
     this.items = layPage(this.items, page, offset, total);
     this.total = total;
+    this.#countFolders();
+  }
+
+  /** The first file among folders tells; only where no border was seen yet the product is asked. */
+  #countFolders(): void {
+    const { folders } = this.source;
+    if (!folders || this.total === null) return;
+    const border = this.items.findIndex((file, at) => file?.type === 'file' && (at === 0 || this.items[at - 1]?.type === 'folder'));
+    const leading = this.items.findIndex((file) => file?.type !== 'folder');
+    if (border >= 0) this.folders = border;
+    else if (leading < 0) this.folders = this.total;
+    else if (!this.#asked) {
+      this.#asked = true;
+      this.folders = Math.max(this.folders, leading);
+      folders().then(
+        (count) => (this.folders = count),
+        () => (this.#asked = false),
+      );
+    }
   }
 
   #abort(): void {
@@ -154,6 +177,7 @@ export class Listing {
     this.#abort();
     this.items = show(this.items);
     if (this.total !== null) this.total = this.items.length;
+    this.#countFolders();
     try {
       return await run();
     } finally {

@@ -6,6 +6,8 @@ export interface Source {
   /** The same key means the same list. */
   key: string;
   paged: 'offset' | 'cursor';
+  /** How many of its entries are folders, where these come first. */
+  folders?(): Promise<number>;
   page(at: { offset: number; cursor: string | null; limit: number }, signal: AbortSignal): Promise<FileList>;
 }
 
@@ -13,6 +15,7 @@ export function childrenOf(folder: string, query: Pick<ChildrenQuery, 'sort' | '
   return {
     key: `children ${folder} ${query.sort ?? ''} ${query.order ?? ''} ${query.type ?? ''}`,
     paged: 'offset',
+    folders: async () => (await listChildren(folder, { type: 'folder', limit: 1 })).total,
     page: ({ offset, limit }, signal) => listChildren(folder, { ...query, offset, limit }, signal),
   };
 }

@@ -4,7 +4,7 @@ import { untrack } from 'svelte';
 interface Options {
   count: number;
   /** Pixels of a row, its gap included. */
-  rowSize: number;
+  rowSize: number | ((row: number) => number);
   scroller: HTMLElement | null;
   /** Pixels between the scroller's beginning and the first row. */
   before: number;
@@ -19,12 +19,24 @@ export interface VirtualRow {
 /** Only the rows that can be seen, and a few around them. To be made while a component is set up. */
 export function createVirtual(options: () => Options) {
   let version = $state(0);
-  const bump = () => untrack(() => (version += 1));
+  /** While its answers are being read they are right already, and state must not be changed. */
+  let reading = false;
+  const bump = () => {
+    if (!reading) untrack(() => (version += 1));
+  };
+  const read = <T>(what: () => T): T => {
+    reading = true;
+    try {
+      return what();
+    } finally {
+      reading = false;
+    }
+  };
 
   const resolve = ({ count, rowSize, scroller, before, startAt }: Options) => ({
     count,
     getScrollElement: () => scroller,
-    estimateSize: () => rowSize,
+    estimateSize: typeof rowSize === 'number' ? () => rowSize : rowSize,
     scrollMargin: before,
     overscan: 6,
     initialOffset: startAt ?? 0,
@@ -47,16 +59,17 @@ export function createVirtual(options: () => Options) {
     get rows(): VirtualRow[] {
       version;
       const margin = untrack(() => options().before);
-      return virtualizer.getVirtualItems().map(({ index, start }) => ({ index, start: start - margin }));
+      return read(() => virtualizer.getVirtualItems()).map(({ index, start }) => ({ index, start: start - margin }));
     },
     get size(): number {
       version;
-      return virtualizer.getTotalSize();
+      return read(() => virtualizer.getTotalSize());
     },
     /** Rows that fit into the window, for Page Up and Page Down. */
     get perPage(): number {
-      const { scroller, rowSize } = options();
-      return Math.max(1, Math.floor((scroller?.clientHeight ?? 0) / rowSize) - 1);
+      const { scroller, count } = options();
+      const average = virtualizer.getTotalSize() / Math.max(1, count);
+      return Math.max(1, Math.floor((scroller?.clientHeight ?? 0) / Math.max(1, average)) - 1);
     },
     show(index: number): void {
       virtualizer.scrollToIndex(index, { align: 'auto' });

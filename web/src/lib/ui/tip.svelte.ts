@@ -23,8 +23,10 @@ class Tips {
 
   hide(): void {
     this.#stop();
-    if (this.shown) this.#lastHidden = performance.now();
-    this.shown = null;
+    if (!this.shown) return;
+    this.#lastHidden = performance.now();
+    // A control that is taken out while it has the focus says so in the middle of the drawing, when no state may change.
+    queueMicrotask(() => (this.shown = null));
   }
 
   #stop(): void {

@@ -25,13 +25,15 @@ export interface Item {
   readonly fileId: string | null;
   /** Attempts that ended by themselves, without anyone asking. */
   readonly attempts: number;
+  /** The id of the file whose name it wants, while that is in the way. */
+  readonly existingId: string | null;
 }
 
 export type Event =
   | { type: 'start' }
   | { type: 'progress'; sent: number }
   | { type: 'succeed'; fileId: string }
-  | { type: 'conflict' }
+  | { type: 'conflict'; existingId: string | null }
   | { type: 'resolve'; with: 'rename' | 'replace' | 'skip' }
   | { type: 'fail'; reason: string }
   | { type: 'pause'; reason: string }
@@ -58,7 +60,7 @@ export function step(item: Item, event: Event): Item {
     case 'succeed':
       return is('sending') ? { ...item, state: 'done', sent: item.size, fileId: event.fileId } : item;
     case 'conflict':
-      return is('sending', 'waiting') ? { ...item, state: 'conflict', sent: 0 } : item;
+      return is('sending', 'waiting') ? { ...item, state: 'conflict', sent: 0, existingId: event.existingId } : item;
     case 'resolve':
       if (!is('conflict')) return item;
       if (event.with === 'skip') return { ...item, state: 'skipped' };

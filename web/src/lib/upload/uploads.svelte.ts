@@ -76,7 +76,7 @@ class Uploads {
       const id = this.#nextId++;
       this.#bodies.set(id, file);
       const { name, size } = file;
-      const begin = { state: 'waiting', sent: 0, onConflict: 'fail', reason: '', fileId: null, attempts: 0 } as const;
+      const begin = { state: 'waiting', sent: 0, onConflict: 'fail', reason: '', fileId: null, attempts: 0, existingId: null } as const;
       return { id, name, path, folderId: target.id, folderName: target.name, size, ...begin };
     });
     this.#openCount += added.length;
@@ -113,6 +113,11 @@ class Uploads {
     for (const one of ids) this.#event(one, { type: 'resolve', with: answer });
     if (forAll && this.#openCount > 0) this.#answer = answer;
     this.#pump();
+  }
+
+  /** What was given to us under this number, while it is still wanted. */
+  bodyOf(id: number): globalThis.File | undefined {
+    return this.#bodies.get(id);
   }
 
   /** Takes finished rows away; what failed or waits for an answer stays. */
@@ -212,7 +217,7 @@ class Uploads {
   async #failed({ id }: Item, error: ApiError): Promise<void> {
     const attempts = (this.#get(id)?.attempts ?? 0) + 1;
     if (error.code === 'name_taken') {
-      this.#event(id, { type: 'conflict' });
+      this.#event(id, { type: 'conflict', existingId: error.existingId });
       if (this.#answer) this.#event(id, { type: 'resolve', with: this.#answer });
     } else if (error.status === 401) {
       this.#event(id, { type: 'pause', reason: t('upload.signIn') });

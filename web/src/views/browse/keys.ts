@@ -1,3 +1,4 @@
+import { type GridLayout, vertical } from '$lib/listing/grid-layout';
 import type { Listing } from '$lib/listing/listing.svelte';
 import { clampIndex } from '$lib/listing/pages';
 import type { SelectionState } from '$lib/listing/selected.svelte';
@@ -7,6 +8,7 @@ interface Grid {
   listing: Listing;
   selection: SelectionState;
   commands: Commands;
+  layout: GridLayout;
   columns: number;
   perPage: number;
   show: (index: number) => void;
@@ -15,14 +17,15 @@ interface Grid {
 }
 
 /** Where a key leads from `at`; null if it is no key that moves. */
-function destination(key: string, at: number, columns: number, perPage: number, total: number, rtl: boolean): number | null {
+function destination(key: string, at: number, { layout, columns, perPage }: Grid, total: number): number | null {
+  const rtl = document.documentElement.dir === 'rtl';
   const forward = rtl ? 'ArrowLeft' : 'ArrowRight';
   const back = rtl ? 'ArrowRight' : 'ArrowLeft';
   switch (key) {
     case 'ArrowDown':
-      return at + columns < total || columns === 1 ? at + columns : at;
+      return vertical(layout, at, 1);
     case 'ArrowUp':
-      return at - columns >= 0 || columns === 1 ? at - columns : at;
+      return vertical(layout, at, -1);
     case forward:
       return columns > 1 ? at + 1 : null;
     case back:
@@ -32,9 +35,9 @@ function destination(key: string, at: number, columns: number, perPage: number, 
     case 'End':
       return total - 1;
     case 'PageDown':
-      return at + perPage * columns;
+      return vertical(layout, at, perPage);
     case 'PageUp':
-      return at - perPage * columns;
+      return vertical(layout, at, -perPage);
     default:
       return null;
   }
@@ -51,8 +54,7 @@ export function handleKey(event: KeyboardEvent, grid: Grid): void {
   };
   const file = listing.items[selection.cursor];
 
-  const rtl = document.documentElement.dir === 'rtl';
-  const to = event.altKey ? null : destination(event.key, selection.cursor, grid.columns, grid.perPage, total, rtl);
+  const to = event.altKey ? null : destination(event.key, Math.max(0, selection.cursor), grid, total);
   if (to !== null && total > 0) {
     done();
     const index = clampIndex(selection.cursor < 0 && event.key.startsWith('Arrow') ? 0 : to, total);

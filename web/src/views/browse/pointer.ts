@@ -52,11 +52,17 @@ export function entryPointer(place: Place) {
 
     up: cancelPress,
 
+    /** The click that ends a long press is no click, whatever lies under the finger by then. */
+    clickCapture(event: MouseEvent): void {
+      if (!longPressed) return;
+      longPressed = false;
+      event.stopPropagation();
+      event.preventDefault();
+    },
+
     click(event: MouseEvent, file: File, index: number): void {
       const { selection, commands } = place;
-      if (longPressed) {
-        longPressed = false;
-      } else if (finger && selection.empty) {
+      if (finger && selection.empty) {
         commands.open(file, index);
       } else if (finger || event.ctrlKey || event.metaKey) {
         if (event.shiftKey) selection.extendTo(index, true);

@@ -6,6 +6,8 @@ import type { Target } from '$lib/upload/uploads.svelte';
 class Current {
   target = $state.raw<Target>({ id: 'root', name: '' });
   listing = $state.raw<Listing | null>(null);
+  /** The id of the file that the viewer shows, so that the list follows it. */
+  seen = $state<string | null>(null);
   /** Moves files of this place to the trash; null where that cannot be. */
   trash = $state.raw<((files: File[]) => void) | null>(null);
 

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { journey } from '../support/journey.mjs';
+import { children, makeFolder, ok, until, upload } from '../support/product.mjs';
+import { text } from '../support/samples.mjs';
+import { choose, entry, grid, signIn, toast } from '../support/steps.mjs';
+
+const fill = async (account, names) => {
+  for (const name of names) await upload(account, 'root', name, text(name));
+};
+const selected = (page) => grid(page).locator('[aria-selected="true"] .name').evaluateAll((all) => all.map((one) => one.title));
+
+journey('several are selected by click, Ctrl, Shift and Ctrl-A', async ({ page, account }) => {
+  await fill(account, ['a.txt', 'b.txt', 'c.txt', 'd.txt', 'e.txt']);
+  await signIn(page, account);
+  await entry(page, 'b.txt').click();
+  assert.deepEqual(await selected(page), ['b.txt']);
+  await entry(page, 'd.txt').click({ modifiers: ['Shift'] });
+  await page.getByText('3 selected').waitFor();
+  assert.deepEqual(await selected(page), ['b.txt', 'c.txt', 'd.txt']);
+  await entry(page, 'c.txt').click({ modifiers: ['Control'] });
+  assert.deepEqual(await selected(page), ['b.txt', 'd.txt']);
+  await page.keyboard.press('Control+a');
+  await page.getByText('5 selected').waitFor();
+  await page.keyboard.press('Escape');
+  assert.deepEqual(await selected(page), []);
+});
+
+journey('all of it works by the keyboard alone', async ({ page, account }) => {
+  const folder = await makeFolder(account, 'root', 'box');
+  await fill(account, ['a.txt', 'b.txt', 'c.txt']);
+  await makeFolder(account, folder.id, 'inner');
+  await signIn(page, account);
+  await entry(page, 'a.txt').waitFor();
+  await grid(page).focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Shift+ArrowRight');
+  await page.getByText('2 selected').waitFor();
+  assert.deepEqual(await selected(page), ['a.txt', 'b.txt']);
+  await page.keyboard.press('Home');
+  assert.deepEqual(await selected(page), ['box']);
+  await page.keyboard.press('Enter');
+  await entry(page, 'inner').waitFor();
+  await page.keyboard.press('Backspace');
+  await entry(page, 'a.txt').waitFor();
+  await page.keyboard.press('End');
+  await page.keyboard.press('Shift+F10');
+  await page.getByRole('menuitem', { name: 'Move to trash' }).waitFor();
+  await page.keyboard.press('End');
+  await page.keyboard.press('Enter');
+  await toast(page, 'Moved “c.txt” to the trash').waitFor();
+  await page.keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+});
+
+journey('the trash gives back what was thrown away, by toast, by key, by itself', async ({ page, account }) => {
+  await fill(account, ['a.txt', 'b.txt', 'c.txt']);
+  await signIn(page, account);
+  await entry(page, 'a.txt').click();
+  await page.keyboard.press('Delete');
+  await entry(page, 'a.txt').waitFor({ state: 'detached' });
+  await toast(page, 'Moved “a.txt” to the trash').waitFor();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await entry(page, 'a.txt').waitFor();
+
+  await page.keyboard.press('Control+a');
+  await page.keyboard.press('Delete');
+  await page.getByText('This is the place for your files').waitFor();
+  await page.keyboard.press('Control+z');
+  await entry(page, 'c.txt').waitFor();
+  await until('all are back', async () => (await children(account, 'root')).length === 3);
+
+  await entry(page, 'b.txt').click({ button: 'right' });
+  await choose(page, /Move to trash/);
+  await page.getByRole('link', { name: 'Trash' }).click();
+  await entry(page, 'b.txt').click();
+  await page.getByRole('toolbar').getByRole('button', { name: 'Restore' }).click();
+  await page.getByRole('heading', { name: 'The trash is empty' }).waitFor();
+  await page.getByRole('link', { name: 'Files', exact: true }).click();
+  await entry(page, 'b.txt').waitFor();
+});
+
+journey('what is deleted for good is asked about once, and then gone', async ({ page, account }) => {
+  await fill(account, ['a.txt', 'b.txt', 'c.txt']);
+  for (const file of await children(account, 'root')) await ok('DELETE', `/files/${file.id}`, { token: account.token });
+  await signIn(page, account, '/app/trash');
+  await entry(page, 'a.txt').click();
+  await page.keyboard.press('Delete');
+  const question = page.getByRole('alertdialog', { name: 'Delete “a.txt” for good?' });
+  await question.waitFor();
+  // Enter alone must lose nothing.
+  await page.keyboard.press('Enter');
+  await question.waitFor({ state: 'detached' });
+  await entry(page, 'a.txt').waitFor();
+  await entry(page, 'a.txt').click();
+  await page.keyboard.press('Delete');
+  await question.getByRole('button', { name: 'Delete for good' }).click();
+  await entry(page, 'a.txt').waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Empty trash' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Empty trash' }).click();
+  await page.getByRole('heading', { name: 'The trash is empty' }).waitFor();
+  await until('the trash is empty', async () => (await ok('GET', '/trash', { token: account.token })).total === 0);
+});
+
+journey('files move by drag and drop, and by choosing a folder', async ({ page, account }) => {
+  const box = await makeFolder(account, 'root', 'Box');
+  await makeFolder(account, box.id, 'Drawer');
+  await fill(account, ['a.txt', 'b.txt', 'c.txt']);
+  await signIn(page, account);
+  await entry(page, 'a.txt').click();
+  await entry(page, 'b.txt').click({ modifiers: ['Control'] });
+  await entry(page, 'b.txt').dragTo(entry(page, 'Box'));
+  await toast(page, 'Moved 2 items to Box').waitFor();
+  await entry(page, 'a.txt').waitFor({ state: 'detached' });
+  assert.equal((await children(account, box.id)).length, 3);
+
+  await entry(page, 'c.txt').click();
+  await page.keyboard.press('m');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Box' }).click();
+  await dialog.getByRole('button', { name: 'Drawer' }).click();
+  await dialog.getByText('There are no folders in here').waitFor();
+  await dialog.getByRole('button', { name: 'Move here' }).click();
+  await toast(page, 'Moved “c.txt” to Drawer').waitFor();
+  await entry(page, 'c.txt').waitFor({ state: 'detached' });
+
+  await page.keyboard.press('Control+z');
+  await entry(page, 'c.txt').waitFor();
+
+  // Out of the folder, onto the breadcrumb.
+  await entry(page, 'Box').dblclick();
+  await entry(page, 'a.txt').dragTo(page.getByRole('navigation', { name: 'Where you are' }).getByRole('link', { name: 'Files' }));
+  await toast(page, 'Moved “a.txt” to Files').waitFor();
+});
+
+journey('a file is downloaded whole, under its name', async ({ page, account }) => {
+  await upload(account, 'root', 'grüße & more.txt', text('hello'));
+  await signIn(page, account);
+  await entry(page, 'grüße & more.txt').click();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('d')]);
+  assert.equal(download.suggestedFilename(), 'grüße & more.txt');
+  const stream = await download.createReadStream();
+  let got = '';
+  for await (const part of stream) got += part;
+  assert.equal(got, 'hello');
+});

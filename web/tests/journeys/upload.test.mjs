@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { journey } from '../support/journey.mjs';
+import { children, makeFolder, ok, until, upload } from '../support/product.mjs';
+import { text } from '../support/samples.mjs';
+import { choose, dropFiles, entry, pickFiles, signIn } from '../support/steps.mjs';
+
+const tray = (page) => page.getByRole('region', { name: 'Uploads' });
+const openNew = (page) => page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).click();
+const contentOf = async (account, id) => {
+  const { address } = await import('../support/browser.mjs');
+  return (await fetch(`${address}/api/v1/files/${id}/content`, { headers: { Authorization: `Bearer ${account.token}` } })).text();
+};
+
+journey('files are dropped, picked and pasted', async ({ page, account }) => {
+  await signIn(page, account);
+  await page.getByText('This is the place for your files').waitFor();
+  await dropFiles(page, [{ name: 'dropped #1 100%?.txt', bytes: text('dropped') }, { name: 'zero.bin', bytes: new Uint8Array() }]);
+  await entry(page, 'dropped #1 100%?.txt').waitFor();
+  await entry(page, 'zero.bin').waitFor();
+  await tray(page).getByText('Uploaded 2 files').first().waitFor();
+
+  await pickFiles(page, async () => {
+    await openNew(page);
+    await choose(page, /Upload files/);
+  }, [{ name: 'picked.txt', bytes: text('picked') }]);
+  await entry(page, 'picked.txt').waitFor();
+
+  await page.evaluate(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(['pasted'], 'pasted.txt'));
+    window.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true }));
+  });
+  await entry(page, 'pasted.txt').waitFor();
+  const found = await children(account, 'root');
+  assert.deepEqual(found.map((file) => [file.name, file.size]), [['dropped #1 100%?.txt', 7], ['pasted.txt', 6], ['picked.txt', 6], ['zero.bin', 0]]);
+});
+
+journey('a folder is uploaded with all that is in it', async ({ page, account }) => {
+  const disk = mkdtempSync(join(tmpdir(), 'fm-e2e-'));
+  mkdirSync(join(disk, 'trip', 'day 1'), { recursive: true });
+  writeFileSync(join(disk, 'trip', 'plan.txt'), 'plan');
+  for (let n = 0; n < 12; n++) writeFileSync(join(disk, 'trip', 'day 1', `note ${n}.txt`), `note ${n}`);
+  await signIn(page, account);
+  await page.getByText('This is the place for your files').waitFor();
+  const [chooser] = await Promise.all([
+    page.waitForEvent('filechooser'),
+    (async () => {
+      await openNew(page);
+      await choose(page, 'Upload a folder');
+    })(),
+  ]);
+  await chooser.setFiles(join(disk, 'trip'));
+  await entry(page, 'trip').waitFor();
+  await tray(page).getByText('Uploaded 13 files').first().waitFor();
+  await entry(page, 'trip').dblclick();
+  await entry(page, 'plan.txt').waitFor();
+  await entry(page, 'day 1').dblclick();
+  await entry(page, 'note 11.txt').waitFor();
+});
+
+journey('a drop onto a folder goes into it', async ({ page, account }) => {
+  const box = await makeFolder(account, 'root', 'Box');
+  await signIn(page, account);
+  await entry(page, 'Box').waitFor();
+  await dropFiles(page, [{ name: 'inside.txt', bytes: text('x') }], '.entry');
+  await until('it lies in the folder', async () => (await children(account, box.id)).some((file) => file.name === 'inside.txt'));
+});
+
+journey('a name that is taken is asked about once for all', async ({ page, account }) => {
+  const names = ['one.txt', 'two.txt', 'three.txt'];
+  for (const name of names) await upload(account, 'root', name, text('old'));
+  await signIn(page, account);
+  await entry(page, 'one.txt').waitFor();
+  await dropFiles(page, names.map((name) => ({ name, bytes: text('new') })));
+  await tray(page).getByText('3 files wait for your answer').first().waitFor();
+  const question = page.getByRole('dialog', { name: /is there already/ });
+  await question.getByText('There', { exact: true }).waitFor();
+  await question.getByRole('checkbox').check();
+  await question.getByRole('button', { name: 'Keep both' }).click();
+  await question.waitFor({ state: 'detached' });
+  await until('both are kept', async () => (await children(account, 'root')).length === 6);
+  const kept = (await children(account, 'root')).find((file) => file.name === 'one.txt');
+  assert.equal(await contentOf(account, kept.id), 'old');
+
+  await dropFiles(page, [{ name: 'one.txt', bytes: text('newest') }]);
+  await question.getByRole('button', { name: 'Replace' }).click();
+  await until('it is replaced', async () => (await contentOf(account, kept.id)) === 'newest');
+
+  await dropFiles(page, [{ name: 'two.txt', bytes: text('unwanted') }]);
+  await question.waitFor();
+  await page.keyboard.press('Escape');
+  await tray(page).getByText('Skipped').waitFor();
+});
+
+journey('what fails says why, and can be tried again', async ({ page, account }) => {
+  await signIn(page, account);
+  await page.getByText('This is the place for your files').waitFor();
+  let refuse = true;
+  await page.route('**/children/*/content*', (route) =>
+    refuse ? route.fulfill({ status: 413, contentType: 'text/html', body: '<html>too large</html>' }) : route.continue(),
+  );
+  await dropFiles(page, [{ name: 'big.bin', bytes: text('x') }]);
+  await tray(page).getByText('A proxy in front of the server refused this').waitFor();
+  await tray(page).getByText('1 file was not uploaded').first().waitFor();
+  refuse = false;
+  await tray(page).getByRole('button', { name: 'Try big.bin again' }).click();
+  await entry(page, 'big.bin').waitFor();
+});
+
+journey('an upload waits out a service that is away, and a lost connection', async ({ page, account }) => {
+  await signIn(page, account);
+  await page.getByText('This is the place for your files').waitFor();
+  let times = 0;
+  await page.route('**/children/*/content*', (route) => {
+    times += 1;
+    if (times === 1) return route.fulfill({ status: 503, headers: { 'Retry-After': '1' }, contentType: 'application/problem+json', body: JSON.stringify({ code: 'unavailable', status: 503, title: 'x', type: 'about:blank', detail: 'x', error: 'x' }) });
+    if (times === 2) return route.abort('connectionreset');
+    return route.continue();
+  });
+  await dropFiles(page, [{ name: 'patient.txt', bytes: text('x') }]);
+  await entry(page, 'patient.txt').waitFor();
+  assert.equal(times, 3);
+});
+
+journey('uploads can be cancelled, and leaving while they run is asked about', async ({ page, account }) => {
+  await signIn(page, account);
+  await page.getByText('This is the place for your files').waitFor();
+  await page.route('**/children/*/content*', () => {});
+  await dropFiles(page, [1, 2, 3, 4].map((n) => ({ name: `slow ${n}.bin`, bytes: text('x') })));
+  await tray(page).getByText('Uploading: 0 of 4 files').first().waitFor();
+
+  // Chrome asks only where somebody has acted.
+  await page.getByRole('heading', { name: 'Files', exact: true }).click();
+  const asked = page.waitForEvent('dialog');
+  const leaving = page.goto('about:blank').catch(() => {});
+  const dialog = await asked;
+  assert.equal(dialog.type(), 'beforeunload');
+  await dialog.dismiss();
+  await leaving;
+
+  await tray(page).getByRole('button', { name: 'Cancel slow 1.bin' }).click();
+  await tray(page).getByText('Cancelled').first().waitFor();
+  await tray(page).getByRole('button', { name: 'Cancel all' }).click();
+  await tray(page).getByRole('button', { name: 'Close the uploads' }).click();
+  await tray(page).waitFor({ state: 'detached' });
+  assert.equal((await ok('GET', '/files/root/children', { token: account.token })).total, 0);
+});
+
+journey('an upload goes on after signing in again', async ({ page, account }) => {
+  await signIn(page, account);
+  await page.getByText('This is the place for your files').waitFor();
+  await page.context().clearCookies();
+  await dropFiles(page, [{ name: 'kept.txt', bytes: text('x') }]);
+  await page.getByRole('heading', { name: 'Sign in again' }).waitFor();
+  await page.getByLabel('Password', { exact: true }).fill(account.password);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await entry(page, 'kept.txt').waitFor();
+});
