@@ -15,5 +15,7 @@ for (const name of named) {
   gzip += gzipSync(bytes, { level: 9 }).length;
   brotli += brotliCompressSync(bytes).length;
 }
-process.stdout.write(`first load: ${named.length + 1} files, ${gzip} bytes by gzip, ${brotli} by brotli, of ${BUDGET_BYTES}\n`);
+process.stdout.write(
+  `first load: ${named.length + 1} files, ${gzip} bytes by gzip, ${brotli} by brotli, of ${BUDGET_BYTES}\n`,
+);
 process.exitCode = gzip > BUDGET_BYTES ? 1 : 0;

@@ -17,134 +17,252 @@ const folderOf = (scene) => `/app/files/${scene.photosFolder}`;
 /** Every screen: where it is, and what is done there before the picture is taken. */
 const screens = [
   { name: 'sign-in', out: true, act: (page) => page.getByRole('button', { name: 'Sign in', exact: true }).waitFor() },
-  { name: 'register', out: true, path: () => '/app/register', act: (page) => page.getByRole('button', { name: 'Create account' }).waitFor() },
+  {
+    name: 'register',
+    out: true,
+    path: () => '/app/register',
+    act: (page) => page.getByRole('button', { name: 'Create account' }).waitFor(),
+  },
   { name: 'grid', act: shown },
   { name: 'folder', path: folderOf, act: shown },
-  { name: 'list', act: async (page) => {
-    await shown(page);
-    await page.getByRole('button', { name: 'List' }).click();
-    await page.getByRole('columnheader', { name: 'Name' }).waitFor();
-  } },
-  { name: 'details', act: async (page, phone) => {
-    await shown(page);
-    if (phone) await entry(page, 'Two parrots.jpg').getByRole('button', { name: /Actions/ }).click();
-    else await entry(page, 'Two parrots.jpg').click({ button: 'right' });
-    await choose(page, 'Details');
-    await page.getByRole('complementary', { name: 'Details' }).waitFor();
-  } },
-  { name: 'selection', path: folderOf, act: async (page, phone) => {
-    await shown(page);
-    for (const name of ['IMG 2.png', 'IMG 3.png', 'IMG 5.png']) {
-      if (phone) await entry(page, name).getByRole('checkbox').dispatchEvent('click');
-      else await entry(page, name).click({ modifiers: ['Control'] });
-    }
-  } },
-  { name: 'context-menu', act: async (page, phone) => {
-    await shown(page);
-    if (phone) await entry(page, 'Hats on a rail.jpg').getByRole('button', { name: /Actions/ }).click();
-    else await entry(page, 'Hats on a rail.jpg').click({ button: 'right' });
-    await page.getByRole('menu').waitFor();
-  } },
-  { name: 'new-menu', act: async (page) => {
-    await shown(page);
-    await page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).click();
-    await page.getByRole('menu').waitFor();
-  } },
-  { name: 'new-folder', act: async (page) => {
-    await shown(page);
-    await page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).click();
-    await choose(page, 'New folder');
-    await page.getByRole('dialog').waitFor();
-  } },
-  { name: 'move', act: async (page, phone) => {
-    await shown(page);
-    if (phone) await entry(page, 'Hats on a rail.jpg').getByRole('button', { name: /Actions/ }).click();
-    else await entry(page, 'Hats on a rail.jpg').click({ button: 'right' });
-    await choose(page, /Move to…/);
-    await page.getByRole('dialog').getByRole('button', { name: 'Recipes' }).waitFor();
-  } },
-  { name: 'rename', act: async (page, phone) => {
-    await shown(page);
-    if (phone) await entry(page, 'Two parrots.jpg').getByRole('button', { name: /Actions/ }).click();
-    else await entry(page, 'Two parrots.jpg').click({ button: 'right' });
-    await choose(page, /Rename/);
-    await page.getByRole('textbox').waitFor();
-  } },
-  { name: 'account-menu', act: async (page) => {
-    await shown(page);
-    await page.getByRole('button', { name: /^Account/ }).filter({ visible: true }).click();
-    await page.getByRole('menu').waitFor();
-  } },
-  { name: 'help', act: async (page) => {
-    await shown(page);
-    await page.keyboard.press('?');
-    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
-  } },
-  { name: 'empty', act: async (page) => {
-    await shown(page);
-    await page.getByText('Recipes', { exact: true }).first().waitFor();
-    await entry(page, 'Recipes').dblclick();
-    if (!(await page.getByText('This folder is empty').isVisible())) await entry(page, 'Recipes').click({ timeout: 1000 }).catch(() => {});
-    await page.getByText('This folder is empty').waitFor();
-  } },
+  {
+    name: 'list',
+    act: async (page) => {
+      await shown(page);
+      await page.getByRole('button', { name: 'List' }).click();
+      await page.getByRole('columnheader', { name: 'Name' }).waitFor();
+    },
+  },
+  {
+    name: 'details',
+    act: async (page, phone) => {
+      await shown(page);
+      if (phone)
+        await entry(page, 'Two parrots.jpg')
+          .getByRole('button', { name: /Actions/ })
+          .click();
+      else await entry(page, 'Two parrots.jpg').click({ button: 'right' });
+      await choose(page, 'Details');
+      await page.getByRole('complementary', { name: 'Details' }).waitFor();
+    },
+  },
+  {
+    name: 'selection',
+    path: folderOf,
+    act: async (page, phone) => {
+      await shown(page);
+      for (const name of ['IMG 2.png', 'IMG 3.png', 'IMG 5.png']) {
+        if (phone) await entry(page, name).getByRole('checkbox').dispatchEvent('click');
+        else await entry(page, name).click({ modifiers: ['Control'] });
+      }
+    },
+  },
+  {
+    name: 'context-menu',
+    act: async (page, phone) => {
+      await shown(page);
+      if (phone)
+        await entry(page, 'Hats on a rail.jpg')
+          .getByRole('button', { name: /Actions/ })
+          .click();
+      else await entry(page, 'Hats on a rail.jpg').click({ button: 'right' });
+      await page.getByRole('menu').waitFor();
+    },
+  },
+  {
+    name: 'new-menu',
+    act: async (page) => {
+      await shown(page);
+      await page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).click();
+      await page.getByRole('menu').waitFor();
+    },
+  },
+  {
+    name: 'new-folder',
+    act: async (page) => {
+      await shown(page);
+      await page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).click();
+      await choose(page, 'New folder');
+      await page.getByRole('dialog').waitFor();
+    },
+  },
+  {
+    name: 'move',
+    act: async (page, phone) => {
+      await shown(page);
+      if (phone)
+        await entry(page, 'Hats on a rail.jpg')
+          .getByRole('button', { name: /Actions/ })
+          .click();
+      else await entry(page, 'Hats on a rail.jpg').click({ button: 'right' });
+      await choose(page, /Move to…/);
+      await page.getByRole('dialog').getByRole('button', { name: 'Recipes' }).waitFor();
+    },
+  },
+  {
+    name: 'rename',
+    act: async (page, phone) => {
+      await shown(page);
+      if (phone)
+        await entry(page, 'Two parrots.jpg')
+          .getByRole('button', { name: /Actions/ })
+          .click();
+      else await entry(page, 'Two parrots.jpg').click({ button: 'right' });
+      await choose(page, /Rename/);
+      await page.getByRole('textbox').waitFor();
+    },
+  },
+  {
+    name: 'account-menu',
+    act: async (page) => {
+      await shown(page);
+      await page
+        .getByRole('button', { name: /^Account/ })
+        .filter({ visible: true })
+        .click();
+      await page.getByRole('menu').waitFor();
+    },
+  },
+  {
+    name: 'help',
+    act: async (page) => {
+      await shown(page);
+      await page.keyboard.press('?');
+      await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+    },
+  },
+  {
+    name: 'empty',
+    act: async (page) => {
+      await shown(page);
+      await page.getByText('Recipes', { exact: true }).first().waitFor();
+      await entry(page, 'Recipes').dblclick();
+      if (!(await page.getByText('This folder is empty').isVisible()))
+        await entry(page, 'Recipes')
+          .click({ timeout: 1000 })
+          .catch(() => {});
+      await page.getByText('This folder is empty').waitFor();
+    },
+  },
   { name: 'trash', path: () => '/app/trash', act: shown },
-  { name: 'empty-trash', path: () => '/app/trash', act: async (page) => {
-    await shown(page);
-    await page.getByRole('button', { name: 'Empty trash' }).click();
-    await page.getByRole('alertdialog').waitFor();
-  } },
-  { name: 'jobs', path: () => '/app/jobs', act: (page) => page.getByRole('region', { name: 'Background jobs' }).waitFor() },
-  { name: 'viewer', path: (scene) => `/app/files?view=${scene.firstPhoto}`, act: async (page) => {
-    await page.getByRole('dialog').locator('img').first().waitFor();
-    await page.waitForFunction(() => [...document.querySelectorAll('[role=dialog] img')].every((image) => image.complete && image.naturalWidth > 0));
-  } },
-  { name: 'viewer-text', act: async (page, phone) => {
-    await shown(page);
-    if (phone) await entry(page, 'Notes from the workshop.md').tap();
-    else await entry(page, 'Notes from the workshop.md').dblclick();
-    await page.getByText('seeds arrive').waitFor();
-  } },
-  { name: 'viewer-audio', act: async (page, phone) => {
-    await shown(page);
-    if (phone) await entry(page, 'birdsong.wav').tap();
-    else await entry(page, 'birdsong.wav').dblclick();
-    await page.getByRole('dialog').waitFor();
-  } },
-  { name: 'uploading', act: async (page) => {
-    await shown(page);
-    await page.route('**/children/harvest*/content*', () => {});
-    await dropFiles(page, [
-      { name: `pumpkin ${Date.now()}.png`, bytes: picture(320, 200, 20) },
-      ...[1, 2, 3, 4].map((n) => ({ name: `harvest ${n}.png`, bytes: picture(300, 200, n * 40) })),
-    ]);
-    await page.getByRole('region', { name: 'Uploads' }).getByText('Uploaded').first().waitFor();
-  } },
-  { name: 'conflict', act: async (page) => {
-    await shown(page);
-    await dropFiles(page, [{ name: 'readings.csv', bytes: text('1') }, { name: 'birdsong.wav', bytes: text('2') }]);
-    await page.getByRole('dialog').waitFor();
-  } },
-  { name: 'toast', path: folderOf, act: async (page, phone) => {
-    await shown(page);
-    if (phone) await entry(page, 'IMG 9.png').getByRole('button', { name: /Actions/ }).click();
-    else await entry(page, 'IMG 9.png').click({ button: 'right' });
-    await choose(page, /Move to trash/);
-    await page.getByText('Moved “IMG 9.png”').waitFor();
-    await page.keyboard.press('Control+z');
-    await page.getByText('Undone').waitFor();
-  } },
-  { name: 'error', act: async (page) => {
-    await shown(page);
-    await page.route('**/children*', (route) => route.fulfill({ status: 503, headers: { 'Retry-After': '30' }, contentType: 'application/problem+json', body: JSON.stringify({ type: 'about:blank', title: 'Unavailable', status: 503, detail: 'away', code: 'unavailable', error: 'away', requestId: 'req-5f1c' }) }));
-    await page.reload();
-    await page.getByText('could not be read').waitFor();
-  } },
-  { name: 'offline', act: async (page) => {
-    await shown(page);
-    await page.context().setOffline(true);
-    await page.getByText('No connection').waitFor();
-  } },
-  { name: 'not-there', path: () => '/app/files/0123456789abcdef01234567', act: (page) => page.getByText('This folder is not there').waitFor() },
+  {
+    name: 'empty-trash',
+    path: () => '/app/trash',
+    act: async (page) => {
+      await shown(page);
+      await page.getByRole('button', { name: 'Empty trash' }).click();
+      await page.getByRole('alertdialog').waitFor();
+    },
+  },
+  {
+    name: 'jobs',
+    path: () => '/app/jobs',
+    act: (page) => page.getByRole('region', { name: 'Background jobs' }).waitFor(),
+  },
+  {
+    name: 'viewer',
+    path: (scene) => `/app/files?view=${scene.firstPhoto}`,
+    act: async (page) => {
+      await page.getByRole('dialog').locator('img').first().waitFor();
+      await page.waitForFunction(() =>
+        [...document.querySelectorAll('[role=dialog] img')].every((image) => image.complete && image.naturalWidth > 0),
+      );
+    },
+  },
+  {
+    name: 'viewer-text',
+    act: async (page, phone) => {
+      await shown(page);
+      if (phone) await entry(page, 'Notes from the workshop.md').tap();
+      else await entry(page, 'Notes from the workshop.md').dblclick();
+      await page.getByText('seeds arrive').waitFor();
+    },
+  },
+  {
+    name: 'viewer-audio',
+    act: async (page, phone) => {
+      await shown(page);
+      if (phone) await entry(page, 'birdsong.wav').tap();
+      else await entry(page, 'birdsong.wav').dblclick();
+      await page.getByRole('dialog').waitFor();
+    },
+  },
+  {
+    name: 'uploading',
+    act: async (page) => {
+      await shown(page);
+      await page.route('**/children/harvest*/content*', () => {});
+      await dropFiles(page, [
+        { name: `pumpkin ${Date.now()}.png`, bytes: picture(320, 200, 20) },
+        ...[1, 2, 3, 4].map((n) => ({ name: `harvest ${n}.png`, bytes: picture(300, 200, n * 40) })),
+      ]);
+      await page.getByRole('region', { name: 'Uploads' }).getByText('Uploaded').first().waitFor();
+    },
+  },
+  {
+    name: 'conflict',
+    act: async (page) => {
+      await shown(page);
+      await dropFiles(page, [
+        { name: 'readings.csv', bytes: text('1') },
+        { name: 'birdsong.wav', bytes: text('2') },
+      ]);
+      await page.getByRole('dialog').waitFor();
+    },
+  },
+  {
+    name: 'toast',
+    path: folderOf,
+    act: async (page, phone) => {
+      await shown(page);
+      if (phone)
+        await entry(page, 'IMG 9.png')
+          .getByRole('button', { name: /Actions/ })
+          .click();
+      else await entry(page, 'IMG 9.png').click({ button: 'right' });
+      await choose(page, /Move to trash/);
+      await page.getByText('Moved “IMG 9.png”').waitFor();
+      await page.keyboard.press('Control+z');
+      await page.getByText('Undone').waitFor();
+    },
+  },
+  {
+    name: 'error',
+    act: async (page) => {
+      await shown(page);
+      await page.route('**/children*', (route) =>
+        route.fulfill({
+          status: 503,
+          headers: { 'Retry-After': '30' },
+          contentType: 'application/problem+json',
+          body: JSON.stringify({
+            type: 'about:blank',
+            title: 'Unavailable',
+            status: 503,
+            detail: 'away',
+            code: 'unavailable',
+            error: 'away',
+            requestId: 'req-5f1c',
+          }),
+        }),
+      );
+      await page.reload();
+      await page.getByText('could not be read').waitFor();
+    },
+  },
+  {
+    name: 'offline',
+    act: async (page) => {
+      await shown(page);
+      await page.context().setOffline(true);
+      await page.getByText('No connection').waitFor();
+    },
+  },
+  {
+    name: 'not-there',
+    path: () => '/app/files/0123456789abcdef01234567',
+    act: (page) => page.getByText('This folder is not there').waitFor(),
+  },
 ];
 
 const VARIANTS = [
@@ -195,6 +313,11 @@ if (failures.length > 0) throw new Error(`not as it should be:\n${failures.join(
 async function settled(page) {
   await page.waitForFunction(() => [...document.images].every((image) => image.complete));
   await page.evaluate(() =>
-    Promise.all(document.getAnimations().filter((one) => one.effect?.getComputedTiming().iterations === 1).map((one) => one.finished.catch(() => {}))),
+    Promise.all(
+      document
+        .getAnimations()
+        .filter((one) => one.effect?.getComputedTiming().iterations === 1)
+        .map((one) => one.finished.catch(() => {})),
+    ),
   );
 }

@@ -4,15 +4,22 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
+import { text } from '../support/samples.mjs';
 import { furnish } from '../support/scene.mjs';
 import { choose, dropFiles, entry, grid, signIn } from '../support/steps.mjs';
-import { text } from '../support/samples.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 async function check(page, screen) {
   await page.waitForFunction(() => [...document.images].every((image) => image.complete));
-  await page.evaluate(() => Promise.all(document.getAnimations().filter((one) => one.effect?.getComputedTiming().iterations === 1).map((one) => one.finished.catch(() => {}))));
+  await page.evaluate(() =>
+    Promise.all(
+      document
+        .getAnimations()
+        .filter((one) => one.effect?.getComputedTiming().iterations === 1)
+        .map((one) => one.finished.catch(() => {})),
+    ),
+  );
   const loaded = await page.evaluate(() => 'axe' in window);
   // Evaluated by the debugger, so that the page's own policy stays as it is.
   if (!loaded) await page.evaluate(axe);
@@ -22,74 +29,86 @@ async function check(page, screen) {
     const region = { enabled: !document.querySelector('[role="menu"]') };
     return window.axe.run(document, { runOnly, rules: { region } });
   });
-  const told = violations.map((one) => `${one.id}: ${one.help}\n${one.nodes.map((node) => `    ${node.target}: ${node.failureSummary}`).join('\n')}`);
+  const told = violations.map(
+    (one) =>
+      `${one.id}: ${one.help}\n${one.nodes.map((node) => `    ${node.target}: ${node.failureSummary}`).join('\n')}`,
+  );
   assert.deepEqual(told, [], `${screen} is not accessible:\n${told.join('\n')}`);
 }
 
 for (const scheme of ['light', 'dark']) {
   for (const phone of [false, true]) {
-    journey(`axe finds nothing, ${scheme}${phone ? ', phone' : ''}`, async ({ page, account }) => {
-      await page.goto(address);
-      await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
-      await check(page, 'sign-in');
-      await page.goto(`${address}/app/register`);
-      await page.getByRole('button', { name: 'Create account' }).waitFor();
-      await page.getByRole('button', { name: 'Create account' }).click();
-      await check(page, 'register, with mistakes');
+    journey(
+      `axe finds nothing, ${scheme}${phone ? ', phone' : ''}`,
+      async ({ page, account }) => {
+        await page.goto(address);
+        await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
+        await check(page, 'sign-in');
+        await page.goto(`${address}/app/register`);
+        await page.getByRole('button', { name: 'Create account' }).waitFor();
+        await page.getByRole('button', { name: 'Create account' }).click();
+        await check(page, 'register, with mistakes');
 
-      const scene = await furnish(account);
-      await signIn(page, account);
-      await entry(page, 'Photos').waitFor();
-      await check(page, 'grid');
-      await entry(page, 'Hats on a rail.jpg').getByRole('button', { name: /Actions/ }).dispatchEvent('click');
-      await page.getByRole('menu').waitFor();
-      await check(page, 'menu');
-      await choose(page, 'Details');
-      await page.getByRole('complementary').waitFor();
-      await check(page, 'details and selection');
-      await page.getByRole('button', { name: 'Close details' }).click();
-      await page.getByRole('button', { name: 'Clear the selection' }).click();
-      await page.getByRole('button', { name: 'List' }).click();
-      await page.getByRole('columnheader', { name: 'Name' }).waitFor();
-      await check(page, 'list');
-      await grid(page).focus();
-      await page.keyboard.press('End');
-      await page.keyboard.press('F2');
-      await page.getByRole('textbox').waitFor();
-      await check(page, 'rename');
-      await page.keyboard.press('Escape');
-      await page.keyboard.press('m');
-      await page.getByRole('dialog').getByText('Recipes').waitFor();
-      await check(page, 'move');
-      await page.keyboard.press('Escape');
-      await page.getByRole('dialog').waitFor({ state: 'detached' });
-      await page.keyboard.press('?');
-      await page.getByRole('dialog').waitFor();
-      await check(page, 'help');
-      await page.keyboard.press('Escape');
+        const scene = await furnish(account);
+        await signIn(page, account);
+        await entry(page, 'Photos').waitFor();
+        await check(page, 'grid');
+        await entry(page, 'Hats on a rail.jpg')
+          .getByRole('button', { name: /Actions/ })
+          .dispatchEvent('click');
+        await page.getByRole('menu').waitFor();
+        await check(page, 'menu');
+        await choose(page, 'Details');
+        await page.getByRole('complementary').waitFor();
+        await check(page, 'details and selection');
+        await page.getByRole('button', { name: 'Close details' }).click();
+        await page.getByRole('button', { name: 'Clear the selection' }).click();
+        await page.getByRole('button', { name: 'List' }).click();
+        await page.getByRole('columnheader', { name: 'Name' }).waitFor();
+        await check(page, 'list');
+        await grid(page).focus();
+        await page.keyboard.press('End');
+        await page.keyboard.press('F2');
+        await page.getByRole('textbox').waitFor();
+        await check(page, 'rename');
+        await page.keyboard.press('Escape');
+        await page.keyboard.press('m');
+        await page.getByRole('dialog').getByText('Recipes').waitFor();
+        await check(page, 'move');
+        await page.keyboard.press('Escape');
+        await page.getByRole('dialog').waitFor({ state: 'detached' });
+        await page.keyboard.press('?');
+        await page.getByRole('dialog').waitFor();
+        await check(page, 'help');
+        await page.keyboard.press('Escape');
 
-      await dropFiles(page, [{ name: 'fresh.txt', bytes: text('x') }, { name: 'readings.csv', bytes: text('x') }]);
-      await page.getByRole('dialog', { name: /is there already/ }).waitFor();
-      await check(page, 'conflict');
-      await page.keyboard.press('Escape');
-      await page.getByRole('region', { name: 'Uploads' }).getByText('Skipped').waitFor();
-      await check(page, 'tray');
+        await dropFiles(page, [
+          { name: 'fresh.txt', bytes: text('x') },
+          { name: 'readings.csv', bytes: text('x') },
+        ]);
+        await page.getByRole('dialog', { name: /is there already/ }).waitFor();
+        await check(page, 'conflict');
+        await page.keyboard.press('Escape');
+        await page.getByRole('region', { name: 'Uploads' }).getByText('Skipped').waitFor();
+        await check(page, 'tray');
 
-      await page.goto(`${address}/app/files?view=${scene.firstPhoto}`);
-      await page.getByRole('dialog').locator('img').first().waitFor();
-      await check(page, 'viewer');
-      await page.goto(`${address}/app/trash`);
-      await grid(page).waitFor();
-      await check(page, 'trash');
-      await page.getByRole('button', { name: 'Empty trash' }).click();
-      await page.getByRole('alertdialog').waitFor();
-      await check(page, 'question');
-      await page.goto(`${address}/app/jobs`);
-      await page.getByRole('region', { name: 'Background jobs' }).waitFor();
-      await check(page, 'jobs');
-      await page.goto(`${address}/app/files/0123456789abcdef01234567`);
-      await page.getByText('This folder is not there').waitFor();
-      await check(page, 'nothing there');
-    }, { scheme, phone });
+        await page.goto(`${address}/app/files?view=${scene.firstPhoto}`);
+        await page.getByRole('dialog').locator('img').first().waitFor();
+        await check(page, 'viewer');
+        await page.goto(`${address}/app/trash`);
+        await grid(page).waitFor();
+        await check(page, 'trash');
+        await page.getByRole('button', { name: 'Empty trash' }).click();
+        await page.getByRole('alertdialog').waitFor();
+        await check(page, 'question');
+        await page.goto(`${address}/app/jobs`);
+        await page.getByRole('region', { name: 'Background jobs' }).waitFor();
+        await check(page, 'jobs');
+        await page.goto(`${address}/app/files/0123456789abcdef01234567`);
+        await page.getByText('This folder is not there').waitFor();
+        await check(page, 'nothing there');
+      },
+      { scheme, phone },
+    );
   }
 }

@@ -4,33 +4,40 @@ import { journey } from '../support/journey.mjs';
 import { ensureSetUp, makeFolder } from '../support/product.mjs';
 import { entry, grid, signIn } from '../support/steps.mjs';
 
-journey('somebody registers, signs out and in again', async ({ page }) => {
-  await ensureSetUp();
-  const email = `new-${process.pid}-${Date.now()}@example.org`;
-  await page.goto(address);
-  await page.getByRole('link', { name: 'Create account' }).click();
-  await page.getByRole('heading', { name: 'Create your account' }).waitFor();
-  await page.getByLabel('E-mail').fill(email);
-  await page.getByLabel('Password', { exact: true }).fill('short');
-  await page.getByRole('button', { name: 'Create account' }).click();
-  await page.getByText('Please use 8 characters or more').waitFor();
-  await page.getByLabel('Password', { exact: true }).fill('long enough now');
-  await page.getByRole('button', { name: 'Create account' }).click();
-  await page.getByText('This is the place for your files').waitFor();
-  assert.equal(new URL(page.url()).pathname, '/app/files');
+journey(
+  'somebody registers, signs out and in again',
+  async ({ page }) => {
+    await ensureSetUp();
+    const email = `new-${process.pid}-${Date.now()}@example.org`;
+    await page.goto(address);
+    await page.getByRole('link', { name: 'Create account' }).click();
+    await page.getByRole('heading', { name: 'Create your account' }).waitFor();
+    await page.getByLabel('E-mail').fill(email);
+    await page.getByLabel('Password', { exact: true }).fill('short');
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await page.getByText('Please use 8 characters or more').waitFor();
+    await page.getByLabel('Password', { exact: true }).fill('long enough now');
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await page.getByText('This is the place for your files').waitFor();
+    assert.equal(new URL(page.url()).pathname, '/app/files');
 
-  await page.getByRole('button', { name: /^Account/ }).filter({ visible: true }).click();
-  await page.getByRole('menuitem', { name: 'Sign out' }).click();
-  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await page
+      .getByRole('button', { name: /^Account/ })
+      .filter({ visible: true })
+      .click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
 
-  await page.getByLabel('E-mail').fill(email);
-  await page.getByLabel('Password', { exact: true }).fill('wrong password');
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await page.getByText('do not belong together').waitFor();
-  await page.getByLabel('Password', { exact: true }).fill('long enough now');
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await page.getByText('This is the place for your files').waitFor();
-}, { stranger: true });
+    await page.getByLabel('E-mail').fill(email);
+    await page.getByLabel('Password', { exact: true }).fill('wrong password');
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.getByText('do not belong together').waitFor();
+    await page.getByLabel('Password', { exact: true }).fill('long enough now');
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.getByText('This is the place for your files').waitFor();
+  },
+  { stranger: true },
+);
 
 journey('an address that is taken is said so', async ({ page, account }) => {
   await page.goto(`${address}/app/register`);
@@ -61,7 +68,10 @@ journey('light and dark follow the system, or the choice, and are remembered', a
   await page.emulateMedia({ colorScheme: 'dark' });
   const dark = await ground();
   assert.notEqual(light, dark);
-  await page.getByRole('button', { name: /^Account/ }).filter({ visible: true }).click();
+  await page
+    .getByRole('button', { name: /^Account/ })
+    .filter({ visible: true })
+    .click();
   await page.getByRole('menuitemradio', { name: 'Light' }).click();
   assert.equal(await ground(), light);
   await page.reload();

@@ -4,10 +4,14 @@ import { children, makeFolder, thumbnailsReady, upload } from '../support/produc
 import { picture, text } from '../support/samples.mjs';
 import { choose, entry, grid, signIn } from '../support/steps.mjs';
 
-const names = (page) => grid(page).locator('.entry .name').evaluateAll((all) => all.map((one) => one.title));
+const names = (page) =>
+  grid(page)
+    .locator('.entry .name')
+    .evaluateAll((all) => all.map((one) => one.title));
 
 journey('folders come first, names in natural order, and the order can be changed', async ({ page, account }) => {
-  for (const name of ['img10.txt', 'img2.txt', 'Img1.txt']) await upload(account, 'root', name, text(name.repeat(name.length)));
+  for (const name of ['img10.txt', 'img2.txt', 'Img1.txt'])
+    await upload(account, 'root', name, text(name.repeat(name.length)));
   await makeFolder(account, 'root', 'zebra');
   await signIn(page, account);
   await entry(page, 'zebra').waitFor();
@@ -25,25 +29,28 @@ journey('folders come first, names in natural order, and the order can be change
   await page.waitForFunction(() => document.querySelectorAll('.entry .name')[1]?.title === 'img10.txt');
 });
 
-journey('one goes down and up by double click, breadcrumb, and the browser’s own buttons', async ({ page, account }) => {
-  const a = await makeFolder(account, 'root', 'a & b');
-  const b = await makeFolder(account, a.id, '100 % c#d?');
-  await makeFolder(account, b.id, 'inside');
-  await signIn(page, account);
-  await entry(page, 'a & b').dblclick();
-  await entry(page, '100 % c#d?').dblclick();
-  await page.getByRole('heading', { name: '100 % c#d?' }).waitFor();
-  await entry(page, 'inside').waitFor();
-  assert.ok(page.url().endsWith(`/app/files/${b.id}`));
-  await page.reload();
-  await entry(page, 'inside').waitFor();
-  await page.getByRole('navigation', { name: 'Where you are' }).getByRole('link', { name: 'a & b' }).click();
-  await entry(page, '100 % c#d?').waitFor();
-  await page.goBack();
-  await entry(page, 'inside').waitFor();
-  await page.goBack();
-  await entry(page, '100 % c#d?').waitFor();
-});
+journey(
+  'one goes down and up by double click, breadcrumb, and the browser’s own buttons',
+  async ({ page, account }) => {
+    const a = await makeFolder(account, 'root', 'a & b');
+    const b = await makeFolder(account, a.id, '100 % c#d?');
+    await makeFolder(account, b.id, 'inside');
+    await signIn(page, account);
+    await entry(page, 'a & b').dblclick();
+    await entry(page, '100 % c#d?').dblclick();
+    await page.getByRole('heading', { name: '100 % c#d?' }).waitFor();
+    await entry(page, 'inside').waitFor();
+    assert.ok(page.url().endsWith(`/app/files/${b.id}`));
+    await page.reload();
+    await entry(page, 'inside').waitFor();
+    await page.getByRole('navigation', { name: 'Where you are' }).getByRole('link', { name: 'a & b' }).click();
+    await entry(page, '100 % c#d?').waitFor();
+    await page.goBack();
+    await entry(page, 'inside').waitFor();
+    await page.goBack();
+    await entry(page, '100 % c#d?').waitFor();
+  },
+);
 
 journey('a picture shows its thumbnail as soon as it is made', async ({ page, account }) => {
   await signIn(page, account);
@@ -110,7 +117,20 @@ journey('a list that cannot be read is an error with a way out, never an empty f
   await upload(account, 'root', 'there.txt', text('x'));
   await signIn(page, account);
   await entry(page, 'there.txt').waitFor();
-  const away = { status: 503, headers: { 'Retry-After': '60' }, contentType: 'application/problem+json', body: JSON.stringify({ type: 'about:blank', title: 'Unavailable', status: 503, detail: 'x', error: 'x', code: 'unavailable', requestId: 'request-1' }) };
+  const away = {
+    status: 503,
+    headers: { 'Retry-After': '60' },
+    contentType: 'application/problem+json',
+    body: JSON.stringify({
+      type: 'about:blank',
+      title: 'Unavailable',
+      status: 503,
+      detail: 'x',
+      error: 'x',
+      code: 'unavailable',
+      requestId: 'request-1',
+    }),
+  };
   await page.route('**/children?*', (route) => route.fulfill(away));
   await page.reload();
   await page.getByRole('heading', { name: 'This list could not be read' }).waitFor();

@@ -13,14 +13,23 @@ journey('one’s own background jobs can be followed', async ({ page, account })
   await list.getByText('Making previews').first().waitFor();
   await thumbnailsReady(account, good.id);
   await list.getByText('Done').first().waitFor();
-  await list.getByText(/^Failed/).first().waitFor({ timeout: 60_000 });
+  await list
+    .getByText(/^Failed/)
+    .first()
+    .waitFor({ timeout: 60_000 });
   await page.getByRole('button', { name: /^Failed/ }).click();
   await list.getByText('Done').first().waitFor({ state: 'detached' });
-  await list.getByText(/^Failed/).first().waitFor();
+  await list
+    .getByText(/^Failed/)
+    .first()
+    .waitFor();
 });
 
 journey('the storage used is shown and follows what is done', async ({ page, account }) => {
   await upload(account, 'root', 'a.bin', new Uint8Array(150_000));
   await signIn(page, account);
-  await page.getByText(/150 kB/).first().waitFor();
+  await page
+    .getByText(/150 kB/)
+    .first()
+    .waitFor();
 });

@@ -9,7 +9,8 @@ const COUNT = Number(process.env.FM_E2E_LARGE ?? 1200);
 async function fill(account, parent) {
   let next = 1;
   const worker = async () => {
-    for (let n = next++; n <= COUNT; n = next++) await ok('POST', '/files', { body: { parentId: parent, name: `entry ${n}` }, token: account.token });
+    for (let n = next++; n <= COUNT; n = next++)
+      await ok('POST', '/files', { body: { parentId: parent, name: `entry ${n}` }, token: account.token });
   };
   await Promise.all(Array.from({ length: 8 }, worker));
 }
@@ -18,11 +19,17 @@ journey('a large folder is drawn and loaded only where one looks', async ({ page
   const folder = await makeFolder(account, 'root', 'Large');
   await fill(account, folder.id);
   const asked = [];
-  page.on('request', (request) => request.url().includes('/children?') && asked.push(new URL(request.url()).searchParams));
+  page.on(
+    'request',
+    (request) => request.url().includes('/children?') && asked.push(new URL(request.url()).searchParams),
+  );
   await signIn(page, account, `/app/files/${folder.id}`);
   await page.getByRole('button', { name: 'List' }).click();
   await entry(page, 'entry 1').waitFor();
-  await page.getByText(`${COUNT.toLocaleString('en')} items`).first().waitFor();
+  await page
+    .getByText(`${COUNT.toLocaleString('en')} items`)
+    .first()
+    .waitFor();
 
   assert.ok((await grid(page).locator('.entry').count()) < 80, 'only what is seen is in the document');
   asked.length = 0;
@@ -30,7 +37,10 @@ journey('a large folder is drawn and loaded only where one looks', async ({ page
   await page.keyboard.press('End');
   await entry(page, `entry ${COUNT}`).waitFor();
   const offsets = asked.map((query) => Number(query.get('offset'))).filter((offset) => offset > 0);
-  assert.ok(offsets.length <= 4 && offsets.every((offset) => offset >= COUNT - 300), `what lies between is not loaded: ${offsets}`);
+  assert.ok(
+    offsets.length <= 4 && offsets.every((offset) => offset >= COUNT - 300),
+    `what lies between is not loaded: ${offsets}`,
+  );
 
   // Coming back finds the place where one was.
   await page.getByRole('link', { name: 'Trash' }).click();

@@ -7,7 +7,10 @@ import { choose, entry, grid, signIn, toast } from '../support/steps.mjs';
 const fill = async (account, names) => {
   for (const name of names) await upload(account, 'root', name, text(name));
 };
-const selected = (page) => grid(page).locator('[aria-selected="true"] .name').evaluateAll((all) => all.map((one) => one.title));
+const selected = (page) =>
+  grid(page)
+    .locator('[aria-selected="true"] .name')
+    .evaluateAll((all) => all.map((one) => one.title));
 
 journey('several are selected by click, Ctrl, Shift and Ctrl-A', async ({ page, account }) => {
   await fill(account, ['a.txt', 'b.txt', 'c.txt', 'd.txt', 'e.txt']);
@@ -131,7 +134,9 @@ journey('files move by drag and drop, and by choosing a folder', async ({ page, 
 
   // Out of the folder, onto the breadcrumb.
   await entry(page, 'Box').dblclick();
-  await entry(page, 'a.txt').dragTo(page.getByRole('navigation', { name: 'Where you are' }).getByRole('link', { name: 'Files' }));
+  await entry(page, 'a.txt').dragTo(
+    page.getByRole('navigation', { name: 'Where you are' }).getByRole('link', { name: 'Files' }),
+  );
   await toast(page, 'Moved “a.txt” to Files').waitFor();
 });
 

@@ -4,37 +4,48 @@ import { makeFolder, upload } from '../support/product.mjs';
 import { text } from '../support/samples.mjs';
 import { choose, entry, grid, signIn } from '../support/steps.mjs';
 
-journey('on a phone a tap opens, a long press selects, and the bar is at the bottom', async ({ page, account }) => {
-  await makeFolder(account, 'root', 'Folder');
-  for (const name of ['a.txt', 'b.txt']) await upload(account, 'root', name, text(name));
-  await signIn(page, account);
-  await entry(page, 'a.txt').waitFor();
-  const bar = await page.getByRole('navigation', { name: 'Places' }).filter({ visible: true }).boundingBox();
-  assert.ok(bar && bar.y > 700, 'the places are at the bottom');
+journey(
+  'on a phone a tap opens, a long press selects, and the bar is at the bottom',
+  async ({ page, account }) => {
+    await makeFolder(account, 'root', 'Folder');
+    for (const name of ['a.txt', 'b.txt']) await upload(account, 'root', name, text(name));
+    await signIn(page, account);
+    await entry(page, 'a.txt').waitFor();
+    const bar = await page.getByRole('navigation', { name: 'Places' }).filter({ visible: true }).boundingBox();
+    assert.ok(bar && bar.y > 700, 'the places are at the bottom');
 
-  const box = await entry(page, 'a.txt').boundingBox();
-  const touch = await page.context().newCDPSession(page);
-  await touch.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [{ x: box.x + 40, y: box.y + 40 }] });
-  await page.getByText('1 selected').waitFor();
-  await touch.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
-  await entry(page, 'b.txt').tap();
-  await page.getByText('2 selected').waitFor();
-  await page.getByRole('button', { name: 'Clear the selection' }).tap();
+    const box = await entry(page, 'a.txt').boundingBox();
+    const touch = await page.context().newCDPSession(page);
+    await touch.send('Input.dispatchTouchEvent', {
+      type: 'touchStart',
+      touchPoints: [{ x: box.x + 40, y: box.y + 40 }],
+    });
+    await page.getByText('1 selected').waitFor();
+    await touch.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+    await entry(page, 'b.txt').tap();
+    await page.getByText('2 selected').waitFor();
+    await page.getByRole('button', { name: 'Clear the selection' }).tap();
 
-  await entry(page, 'Folder').tap();
-  await page.getByText('This folder is empty').waitFor();
-  await page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).tap();
-  await choose(page, 'New folder');
-  await page.getByRole('dialog').getByRole('textbox').fill('Sub');
-  await page.getByRole('button', { name: 'Create' }).tap();
-  await entry(page, 'Sub').waitFor();
-  await entry(page, 'Sub').getByRole('button', { name: 'Actions for Sub' }).tap();
-  await choose(page, 'Details');
-  // Details are a sheet at the bottom, as wide as the screen.
-  await page.waitForFunction(() => {
-    const sheet = document.querySelector('aside')?.getBoundingClientRect();
-    return sheet && sheet.left === 0 && Math.round(sheet.bottom) === innerHeight && sheet.width === innerWidth;
-  });
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, 'nothing is wider than the screen');
-  assert.ok(await grid(page).isVisible());
-}, { phone: true });
+    await entry(page, 'Folder').tap();
+    await page.getByText('This folder is empty').waitFor();
+    await page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).tap();
+    await choose(page, 'New folder');
+    await page.getByRole('dialog').getByRole('textbox').fill('Sub');
+    await page.getByRole('button', { name: 'Create' }).tap();
+    await entry(page, 'Sub').waitFor();
+    await entry(page, 'Sub').getByRole('button', { name: 'Actions for Sub' }).tap();
+    await choose(page, 'Details');
+    // Details are a sheet at the bottom, as wide as the screen.
+    await page.waitForFunction(() => {
+      const sheet = document.querySelector('aside')?.getBoundingClientRect();
+      return sheet && sheet.left === 0 && Math.round(sheet.bottom) === innerHeight && sheet.width === innerWidth;
+    });
+    assert.equal(
+      await page.evaluate(() => document.documentElement.scrollWidth > innerWidth),
+      false,
+      'nothing is wider than the screen',
+    );
+    assert.ok(await grid(page).isVisible());
+  },
+  { phone: true },
+);

@@ -11,13 +11,18 @@ const tray = (page) => page.getByRole('region', { name: 'Uploads' });
 const openNew = (page) => page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).click();
 const contentOf = async (account, id) => {
   const { address } = await import('../support/browser.mjs');
-  return (await fetch(`${address}/api/v1/files/${id}/content`, { headers: { Authorization: `Bearer ${account.token}` } })).text();
+  return (
+    await fetch(`${address}/api/v1/files/${id}/content`, { headers: { Authorization: `Bearer ${account.token}` } })
+  ).text();
 };
 
 journey('files are dropped, picked and pasted', async ({ page, account }) => {
   await signIn(page, account);
   await page.getByText('This is the place for your files').waitFor();
-  await dropFiles(page, [{ name: 'dropped #1 100%?.txt', bytes: text('dropped') }, { name: 'zero.bin', bytes: new Uint8Array() }]);
+  await dropFiles(page, [
+    { name: 'dropped #1 100%?.txt', bytes: text('dropped') },
+    { name: 'zero.bin', bytes: new Uint8Array() },
+  ]);
   await entry(page, 'dropped #1 100%?.txt').waitFor();
   await entry(page, 'zero.bin').waitFor();
   await tray(page).getByText('Uploaded 2 files').first().waitFor();
@@ -35,7 +40,15 @@ journey('files are dropped, picked and pasted', async ({ page, account }) => {
   });
   await entry(page, 'pasted.txt').waitFor();
   const found = await children(account, 'root');
-  assert.deepEqual(found.map((file) => [file.name, file.size]), [['dropped #1 100%?.txt', 7], ['pasted.txt', 6], ['picked.txt', 6], ['zero.bin', 0]]);
+  assert.deepEqual(
+    found.map((file) => [file.name, file.size]),
+    [
+      ['dropped #1 100%?.txt', 7],
+      ['pasted.txt', 6],
+      ['picked.txt', 6],
+      ['zero.bin', 0],
+    ],
+  );
 });
 
 journey('a folder is uploaded with all that is in it', async ({ page, account }) => {
@@ -66,7 +79,9 @@ journey('a drop onto a folder goes into it', async ({ page, account }) => {
   await signIn(page, account);
   await entry(page, 'Box').waitFor();
   await dropFiles(page, [{ name: 'inside.txt', bytes: text('x') }], '.entry');
-  await until('it lies in the folder', async () => (await children(account, box.id)).some((file) => file.name === 'inside.txt'));
+  await until('it lies in the folder', async () =>
+    (await children(account, box.id)).some((file) => file.name === 'inside.txt'),
+  );
 });
 
 journey('a name that is taken is asked about once for all', async ({ page, account }) => {
@@ -74,7 +89,10 @@ journey('a name that is taken is asked about once for all', async ({ page, accou
   for (const name of names) await upload(account, 'root', name, text('old'));
   await signIn(page, account);
   await entry(page, 'one.txt').waitFor();
-  await dropFiles(page, names.map((name) => ({ name, bytes: text('new') })));
+  await dropFiles(
+    page,
+    names.map((name) => ({ name, bytes: text('new') })),
+  );
   await tray(page).getByText('3 files wait for your answer').first().waitFor();
   const question = page.getByRole('dialog', { name: /is there already/ });
   await question.getByText('There', { exact: true }).waitFor();
@@ -100,7 +118,9 @@ journey('what fails says why, and can be tried again', async ({ page, account })
   await page.getByText('This is the place for your files').waitFor();
   let refuse = true;
   await page.route('**/children/*/content*', (route) =>
-    refuse ? route.fulfill({ status: 413, contentType: 'text/html', body: '<html>too large</html>' }) : route.continue(),
+    refuse
+      ? route.fulfill({ status: 413, contentType: 'text/html', body: '<html>too large</html>' })
+      : route.continue(),
   );
   await dropFiles(page, [{ name: 'big.bin', bytes: text('x') }]);
   await tray(page).getByText('A proxy in front of the server refused this').waitFor();
@@ -116,7 +136,20 @@ journey('an upload waits out a service that is away, and a lost connection', asy
   let times = 0;
   await page.route('**/children/*/content*', (route) => {
     times += 1;
-    if (times === 1) return route.fulfill({ status: 503, headers: { 'Retry-After': '1' }, contentType: 'application/problem+json', body: JSON.stringify({ code: 'unavailable', status: 503, title: 'x', type: 'about:blank', detail: 'x', error: 'x' }) });
+    if (times === 1)
+      return route.fulfill({
+        status: 503,
+        headers: { 'Retry-After': '1' },
+        contentType: 'application/problem+json',
+        body: JSON.stringify({
+          code: 'unavailable',
+          status: 503,
+          title: 'x',
+          type: 'about:blank',
+          detail: 'x',
+          error: 'x',
+        }),
+      });
     if (times === 2) return route.abort('connectionreset');
     return route.continue();
   });
@@ -129,7 +162,10 @@ journey('uploads can be cancelled, and leaving while they run is asked about', a
   await signIn(page, account);
   await page.getByText('This is the place for your files').waitFor();
   await page.route('**/children/*/content*', () => {});
-  await dropFiles(page, [1, 2, 3, 4].map((n) => ({ name: `slow ${n}.bin`, bytes: text('x') })));
+  await dropFiles(
+    page,
+    [1, 2, 3, 4].map((n) => ({ name: `slow ${n}.bin`, bytes: text('x') })),
+  );
   await tray(page).getByText('Uploading: 0 of 4 files').first().waitFor();
 
   // Chrome asks only where somebody has acted.

@@ -5,10 +5,11 @@ import { picture, text, tone } from '../support/samples.mjs';
 import { entry, signIn } from '../support/steps.mjs';
 
 const viewer = (page, name) => page.getByRole('dialog', { name: `Viewing ${name}` });
-const loaded = (page) => page.waitForFunction(() => {
-  const image = document.querySelector('[role=dialog] img');
-  return image?.complete && image.naturalWidth > 0;
-});
+const loaded = (page) =>
+  page.waitForFunction(() => {
+    const image = document.querySelector('[role=dialog] img');
+    return image?.complete && image.naturalWidth > 0;
+  });
 
 journey('pictures are looked at one after another, large, and whole on demand', async ({ page, account }) => {
   await makeFolder(account, 'root', 'a folder in between');
@@ -58,21 +59,26 @@ journey('going back closes the viewer and gives the focus back', async ({ page, 
   assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('role')), 'grid');
 });
 
-journey('a swipe turns the page on a phone', async ({ page, account }) => {
-  const files = [];
-  for (let n = 1; n <= 2; n++) files.push(await upload(account, 'root', `p${n}.png`, picture(300, 200, n * 90)));
-  for (const file of files) await thumbnailsReady(account, file.id);
-  await signIn(page, account);
-  await entry(page, 'p1.png').tap();
-  await viewer(page, 'p1.png').waitFor();
-  await loaded(page);
-  const swipe = await page.context().newCDPSession(page);
-  const touch = (type, x) => swipe.send('Input.dispatchTouchEvent', { type, touchPoints: type === 'touchEnd' ? [] : [{ x, y: 400 }] });
-  await touch('touchStart', 300);
-  for (let x = 280; x >= 100; x -= 20) await touch('touchMove', x);
-  await touch('touchEnd', 100);
-  await viewer(page, 'p2.png').waitFor();
-}, { phone: true });
+journey(
+  'a swipe turns the page on a phone',
+  async ({ page, account }) => {
+    const files = [];
+    for (let n = 1; n <= 2; n++) files.push(await upload(account, 'root', `p${n}.png`, picture(300, 200, n * 90)));
+    for (const file of files) await thumbnailsReady(account, file.id);
+    await signIn(page, account);
+    await entry(page, 'p1.png').tap();
+    await viewer(page, 'p1.png').waitFor();
+    await loaded(page);
+    const swipe = await page.context().newCDPSession(page);
+    const touch = (type, x) =>
+      swipe.send('Input.dispatchTouchEvent', { type, touchPoints: type === 'touchEnd' ? [] : [{ x, y: 400 }] });
+    await touch('touchStart', 300);
+    for (let x = 280; x >= 100; x -= 20) await touch('touchMove', x);
+    await touch('touchEnd', 100);
+    await viewer(page, 'p2.png').waitFor();
+  },
+  { phone: true },
+);
 
 journey('text is shown as text, whatever it says', async ({ page, account }) => {
   await upload(account, 'root', 'page.txt', text('<script>document.title = "taken"</script> grüße'));

@@ -46,7 +46,8 @@ export async function openPage(browser, { viewport = DESKTOP, scheme = 'light', 
   page.on('pageerror', (error) => page.problems.push(`thrown: ${error.message}`));
   page.on('console', (message) => {
     // The browser itself notes every answer that is no success; the journeys cause some on purpose.
-    if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) page.problems.push(message.text());
+    if (message.type() === 'error' && !/Failed to load resource/.test(message.text()))
+      page.problems.push(message.text());
   });
   return page;
 }

@@ -34,17 +34,25 @@ export async function ensureSetUp() {
 export async function newAccount(name = 'someone') {
   await ensureSetUp();
   counter += 1;
-  const account = { email: `${name}-${process.pid}-${Date.now().toString(36)}-${counter}@example.org`, password: 'a password of my own' };
+  const account = {
+    email: `${name}-${process.pid}-${Date.now().toString(36)}-${counter}@example.org`,
+    password: 'a password of my own',
+  };
   const login = await ok('POST', '/auth/register', { body: { ...account, session: 'token' } });
   return { ...account, token: login.accessToken };
 }
 
 export const upload = (account, folder, name, bytes, query = '') =>
-  ok('PUT', `/files/${folder}/children/${encodeURIComponent(name)}/content${query}`, { body: bytes, token: account.token });
+  ok('PUT', `/files/${folder}/children/${encodeURIComponent(name)}/content${query}`, {
+    body: bytes,
+    token: account.token,
+  });
 
-export const makeFolder = (account, parentId, name) => ok('POST', '/files', { body: { parentId, name }, token: account.token });
+export const makeFolder = (account, parentId, name) =>
+  ok('POST', '/files', { body: { parentId, name }, token: account.token });
 
-export const children = async (account, folder, query = '') => (await ok('GET', `/files/${folder}/children${query}`, { token: account.token })).items;
+export const children = async (account, folder, query = '') =>
+  (await ok('GET', `/files/${folder}/children${query}`, { token: account.token })).items;
 
 export const trashIt = (account, id) => ok('DELETE', `/files/${id}`, { token: account.token });
 

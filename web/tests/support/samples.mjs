@@ -20,7 +20,9 @@ export function picture(width, height, hue = 0) {
     const disc = Math.hypot(x / width - 0.62, (y / height - 0.4) * (height / width)) < 0.16;
     const along = (x / width + y / height) / 2;
     const wave = (shift) => 0.5 + 0.5 * Math.cos(2 * Math.PI * (hue / 360 + shift + along * 0.25));
-    return [0, 1 / 3, 2 / 3].map((shift) => Math.round(255 * Math.min(1, (disc ? 0.55 : 0.12) + wave(shift) * (disc ? 0.45 : 0.7))));
+    return [0, 1 / 3, 2 / 3].map((shift) =>
+      Math.round(255 * Math.min(1, (disc ? 0.55 : 0.12) + wave(shift) * (disc ? 0.45 : 0.7))),
+    );
   };
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) rows.set(colour(x, y), y * (width * 3 + 1) + 1 + x * 3);
@@ -30,7 +32,9 @@ export function picture(width, height, hue = 0) {
   header.writeUInt32BE(height, 4);
   header.set([8, 2, 0, 0, 0], 8);
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  return new Uint8Array(Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]));
+  return new Uint8Array(
+    Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]),
+  );
 }
 
 const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
@@ -66,6 +70,7 @@ export function tone() {
   out.writeUInt16LE(16, 34);
   out.write('data', 36);
   out.writeUInt32LE(rate * 2, 40);
-  for (let i = 0; i < rate; i++) out.writeInt16LE(Math.round(8000 * Math.sin((2 * Math.PI * 440 * i) / rate)), 44 + i * 2);
+  for (let i = 0; i < rate; i++)
+    out.writeInt16LE(Math.round(8000 * Math.sin((2 * Math.PI * 440 * i) / rate)), 44 + i * 2);
   return new Uint8Array(out);
 }

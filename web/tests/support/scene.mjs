@@ -14,22 +14,42 @@ const PHOTOS = [
 export async function furnish(account) {
   for (const name of ['Contracts', 'Holiday 2025', 'Invoices', 'Recipes']) await makeFolder(account, 'root', name);
   const holiday = await makeFolder(account, 'root', 'Photos');
-  const pictures = PHOTOS.map(([name, from], index) => ({ name, bytes: sample(from) ?? picture(900, 600, index * 55) }));
+  const pictures = PHOTOS.map(([name, from], index) => ({
+    name,
+    bytes: sample(from) ?? picture(900, 600, index * 55),
+  }));
   const ids = [];
   for (const { name, bytes } of pictures) ids.push((await upload(account, 'root', name, bytes)).id);
-  for (let i = 1; i <= 24; i++) ids.push((await upload(account, holiday.id, `IMG ${i}.png`, picture(600, i % 3 ? 400 : 800, i * 31))).id);
-  await upload(account, 'root', 'Notes from the workshop.md', text('# Notes\n\n- seeds arrive on Monday\n- the pump needs a new seal\n\n```sh\ncargo run\n```\n'));
+  for (let i = 1; i <= 24; i++)
+    ids.push((await upload(account, holiday.id, `IMG ${i}.png`, picture(600, i % 3 ? 400 : 800, i * 31))).id);
+  await upload(
+    account,
+    'root',
+    'Notes from the workshop.md',
+    text('# Notes\n\n- seeds arrive on Monday\n- the pump needs a new seal\n\n```sh\ncargo run\n```\n'),
+  );
   await upload(account, 'root', 'readings.csv', text('day,degrees\n1,12.5\n2,13.1\n'));
   await upload(account, 'root', 'birdsong.wav', tone());
-  await upload(account, 'root', 'broken scan.png', sample('truncated-header.jpg') ?? text('no picture at all').subarray(0, 9));
+  await upload(
+    account,
+    'root',
+    'broken scan.png',
+    sample('truncated-header.jpg') ?? text('no picture at all').subarray(0, 9),
+  );
   const archive = sample('nested.zip');
   if (archive) await upload(account, 'root', 'archive of 2019.zip', archive);
   const pdf = sample('pdf-four-pages.pdf');
   if (pdf) await upload(account, 'root', 'Lease agreement.pdf', pdf);
   for (const name of ['old draft.txt', 'duplicate.png', 'Screenshots']) {
-    const gone = name.includes('.') ? await upload(account, 'root', name, name.endsWith('png') ? picture(300, 200, 200) : text('x')) : await makeFolder(account, 'root', name);
+    const gone = name.includes('.')
+      ? await upload(account, 'root', name, name.endsWith('png') ? picture(300, 200, 200) : text('x'))
+      : await makeFolder(account, 'root', name);
     await trashIt(account, gone.id);
   }
   for (const id of ids) await thumbnailsReady(account, id);
-  return { photosFolder: holiday.id, firstPhoto: ids[0], root: (await ok('GET', '/files/root', { token: account.token })).id };
+  return {
+    photosFolder: holiday.id,
+    firstPhoto: ids[0],
+    root: (await ok('GET', '/files/root', { token: account.token })).id,
+  };
 }

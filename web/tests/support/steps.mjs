@@ -13,7 +13,10 @@ export async function signIn(page, account, path = '/') {
 export const grid = (page) => page.getByRole('grid');
 
 /** One entry of the list, by its name. */
-export const entry = (page, name) => grid(page).locator('.entry').filter({ has: page.locator(`[title="${name.replaceAll('"', '\\"')}"]`) });
+export const entry = (page, name) =>
+  grid(page)
+    .locator('.entry')
+    .filter({ has: page.locator(`[title="${name.replaceAll('"', '\\"')}"]`) });
 
 export const toast = (page, text) => page.getByRole('region', { name: 'Messages' }).getByText(text);
 
@@ -21,11 +24,14 @@ export const choose = (page, item) => page.getByRole('menuitem', { name: item })
 
 /** Gives files to the page as a drop would, anywhere or on an element. */
 export async function dropFiles(page, files, selector = 'main') {
-  const transfer = await page.evaluateHandle((list) => {
-    const data = new DataTransfer();
-    for (const { name, bytes } of list) data.items.add(new File([Uint8Array.from(bytes)], name));
-    return data;
-  }, files.map(({ name, bytes }) => ({ name, bytes: [...bytes] })));
+  const transfer = await page.evaluateHandle(
+    (list) => {
+      const data = new DataTransfer();
+      for (const { name, bytes } of list) data.items.add(new File([Uint8Array.from(bytes)], name));
+      return data;
+    },
+    files.map(({ name, bytes }) => ({ name, bytes: [...bytes] })),
+  );
   await page.dispatchEvent(selector, 'dragover', { dataTransfer: transfer });
   await page.dispatchEvent(selector, 'drop', { dataTransfer: transfer });
 }
@@ -33,5 +39,7 @@ export async function dropFiles(page, files, selector = 'main') {
 /** Lets the page's file dialog choose these. */
 export async function pickFiles(page, open, files) {
   const [chooser] = await Promise.all([page.waitForEvent('filechooser'), open()]);
-  await chooser.setFiles(files.map(({ name, bytes }) => ({ name, mimeType: 'application/octet-stream', buffer: Buffer.from(bytes) })));
+  await chooser.setFiles(
+    files.map(({ name, bytes }) => ({ name, mimeType: 'application/octet-stream', buffer: Buffer.from(bytes) })),
+  );
 }

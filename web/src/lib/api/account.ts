@@ -27,7 +27,10 @@ export function getMe(): Promise<User> {
   return answerOf(client.GET('/api/v1/users/me'));
 }
 
-export function listJobs(query: { state?: JobState; cursor?: string; limit?: number }, signal?: AbortSignal): Promise<JobList> {
+export function listJobs(
+  query: { state?: JobState; cursor?: string; limit?: number },
+  signal?: AbortSignal,
+): Promise<JobList> {
   return answerOf(client.GET('/api/v1/users/me/jobs', { params: { query }, signal }));
 }
 

@@ -1,6 +1,6 @@
 import createClient from 'openapi-fetch';
 import { BASE } from '$lib/base';
-import { ApiError, asApiError, problemOf } from './problem';
+import { type ApiError, asApiError, problemOf } from './problem';
 import type { paths } from './schema';
 
 /** The client of the product's own API, typed by its OpenAPI document. */

@@ -53,7 +53,9 @@ function byCode(error: ApiError): string | null {
     case 'disk_full':
       return t('error.diskFull');
     case 'rate_limited':
-      return error.retryAfter ? t('error.rateLimitedFor', { time: formatDuration(error.retryAfter) }) : t('error.rateLimited');
+      return error.retryAfter
+        ? t('error.rateLimitedFor', { time: formatDuration(error.retryAfter) })
+        : t('error.rateLimited');
     case 'unavailable':
       return t('error.unavailable');
     default:

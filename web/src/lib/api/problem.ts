@@ -26,7 +26,13 @@ export class ApiError extends Error {
 
   /** True if the same request may well succeed later without anything being changed. */
   get passing(): boolean {
-    return this.cause === 'offline' || this.status === 429 || this.status === 502 || this.status === 503 || this.status === 504;
+    return (
+      this.cause === 'offline' ||
+      this.status === 429 ||
+      this.status === 502 ||
+      this.status === 503 ||
+      this.status === 504
+    );
   }
 }
 

@@ -13,7 +13,8 @@ import { usage } from '$lib/state/usage.svelte';
 import { forEachOf, type Outcome } from './batch';
 
 const named = (files: File[]) => ({ count: files.length, name: files[0]?.name ?? '' });
-const without = (gone: Set<string>) => (items: (File | undefined)[]) => items.filter((file) => !file || !gone.has(file.id));
+const without = (gone: Set<string>) => (items: (File | undefined)[]) =>
+  items.filter((file) => !file || !gone.has(file.id));
 const idsOf = (files: File[]) => new Set(files.map((file) => file.id));
 
 function tell(outcome: Outcome, text: (files: File[]) => string, undo?: () => Promise<void>): void {
@@ -22,22 +23,36 @@ function tell(outcome: Outcome, text: (files: File[]) => string, undo?: () => Pr
     else toasts.show(text(outcome.done));
   }
   const first = outcome.failed[0];
-  if (first) toasts.error(t('act.failed', { count: outcome.failed.length, name: first.file.name, reason: explain(first.error) }));
+  if (first)
+    toasts.error(
+      t('act.failed', { count: outcome.failed.length, name: first.file.name, reason: explain(first.error) }),
+    );
 }
 
 /** Takes files out of a list at once, and acts on them meanwhile. */
-async function takeOut(listing: Listing, files: File[], label: string, act: (file: File) => Promise<unknown>): Promise<Outcome> {
+async function takeOut(
+  listing: Listing,
+  files: File[],
+  label: string,
+  act: (file: File) => Promise<unknown>,
+): Promise<Outcome> {
   return listing.change(without(idsOf(files)), () => forEachOf(files, label, act));
 }
 
 export async function trashFiles(listing: Listing, files: File[]): Promise<void> {
   if (files.length === 0) return;
-  const outcome = await takeOut(listing, files, t('act.trashing', { count: files.length }), (file) => api.trashFile(file.id));
+  const outcome = await takeOut(listing, files, t('act.trashing', { count: files.length }), (file) =>
+    api.trashFile(file.id),
+  );
   trashChanged();
   usage.changed();
-  tell(outcome, (done) => t('act.trashed', named(done)), async () => {
-    await restoreAll(outcome.done);
-  });
+  tell(
+    outcome,
+    (done) => t('act.trashed', named(done)),
+    async () => {
+      await restoreAll(outcome.done);
+    },
+  );
 }
 
 async function restoreAll(files: File[]): Promise<Outcome> {
@@ -55,15 +70,23 @@ async function restoreAll(files: File[]): Promise<Outcome> {
 
 export async function restoreFiles(listing: Listing, files: File[]): Promise<void> {
   if (files.length === 0) return;
-  const outcome = await takeOut(listing, files, t('act.restoring', { count: files.length }), (file) => api.restoreFile(file.id));
+  const outcome = await takeOut(listing, files, t('act.restoring', { count: files.length }), (file) =>
+    api.restoreFile(file.id),
+  );
   folderChanged(...outcome.done.map((file) => file.parentId), 'root');
   usage.changed();
-  tell(outcome, (done) => t('act.restored', named(done)), async () => {
-    const again = await forEachOf(outcome.done, t('act.trashing', { count: outcome.done.length }), (file) => api.trashFile(file.id));
-    folderChanged(...outcome.done.map((file) => file.parentId), 'root');
-    trashChanged();
-    if (again.failed[0]) throw again.failed[0].error;
-  });
+  tell(
+    outcome,
+    (done) => t('act.restored', named(done)),
+    async () => {
+      const again = await forEachOf(outcome.done, t('act.trashing', { count: outcome.done.length }), (file) =>
+        api.trashFile(file.id),
+      );
+      folderChanged(...outcome.done.map((file) => file.parentId), 'root');
+      trashChanged();
+      if (again.failed[0]) throw again.failed[0].error;
+    },
+  );
 }
 
 /** False if the reader thought better of it. */
@@ -75,7 +98,9 @@ export async function deleteForGood(listing: Listing, files: File[]): Promise<bo
     act: t('delete.act'),
   });
   if (!yes) return false;
-  const outcome = await takeOut(listing, files, t('act.deleting', { count: files.length }), (file) => api.deleteFile(file.id));
+  const outcome = await takeOut(listing, files, t('act.deleting', { count: files.length }), (file) =>
+    api.deleteFile(file.id),
+  );
   usage.changed();
   tell(outcome, (done) => t('act.deleted', named(done)));
   return true;
@@ -89,7 +114,10 @@ export async function emptyTrash(listing: Listing): Promise<void> {
   });
   if (!yes) return;
   try {
-    await listing.change(() => [], () => api.emptyTrash());
+    await listing.change(
+      () => [],
+      () => api.emptyTrash(),
+    );
     toasts.show(t('trash.emptied'));
   } catch (thrown) {
     toasts.error(explain(asApiError(thrown)));
@@ -107,18 +135,28 @@ export async function renameFile(listing: Listing, file: File, name: string): Pr
   });
 }
 
-export async function moveFiles(listing: Listing | null, files: File[], to: { id: string; name: string }): Promise<void> {
+export async function moveFiles(
+  listing: Listing | null,
+  files: File[],
+  to: { id: string; name: string },
+): Promise<void> {
   if (files.length === 0) return;
   const label = t('act.moving', { count: files.length });
   const act = (file: File) => api.moveFile(file.id, to.id);
   const outcome = await (listing ? takeOut(listing, files, label, act) : forEachOf(files, label, act));
   const folders = [...files.map((file) => file.parentId), to.id, 'root'];
   folderChanged(...folders);
-  tell(outcome, (done) => t('act.moved', { ...named(done), folder: to.name }), async () => {
-    const back = await forEachOf(outcome.done, t('act.moving', { count: outcome.done.length }), (file) => api.moveFile(file.id, file.parentId ?? 'root'));
-    folderChanged(...folders);
-    if (back.failed[0]) throw back.failed[0].error;
-  });
+  tell(
+    outcome,
+    (done) => t('act.moved', { ...named(done), folder: to.name }),
+    async () => {
+      const back = await forEachOf(outcome.done, t('act.moving', { count: outcome.done.length }), (file) =>
+        api.moveFile(file.id, file.parentId ?? 'root'),
+      );
+      folderChanged(...folders);
+      if (back.failed[0]) throw back.failed[0].error;
+    },
+  );
 }
 
 /** Asks the browser to save each file. Folders cannot be saved this way, and it is said that they were left out. */

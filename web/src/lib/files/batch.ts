@@ -29,7 +29,8 @@ export async function forEachOf(files: File[], label: string, act: (file: File) 
       } catch (thrown) {
         outcome.failed.push({ file, error: asApiError(thrown) });
         // Nothing answers any more, or the session is over: the rest would fail in the same way.
-        if (outcome.failed.at(-1)?.error.status === 401 || outcome.failed.at(-1)?.error.cause === 'offline') stopped = true;
+        if (outcome.failed.at(-1)?.error.status === 401 || outcome.failed.at(-1)?.error.cause === 'offline')
+          stopped = true;
       }
       if (toast !== null && (outcome.done.length + outcome.failed.length) % 10 === 0) {
         toasts.update(toast, { text: t('act.progress', { label, done: outcome.done.length, total: files.length }) });

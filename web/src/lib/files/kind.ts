@@ -1,4 +1,3 @@
-import type { Component } from 'svelte';
 import FileIcon from '@lucide/svelte/icons/file';
 import FileArchive from '@lucide/svelte/icons/file-archive';
 import FileCode from '@lucide/svelte/icons/file-code';
@@ -8,11 +7,23 @@ import FilePlay from '@lucide/svelte/icons/file-play';
 import FileSpreadsheet from '@lucide/svelte/icons/file-spreadsheet';
 import FileText from '@lucide/svelte/icons/file-text';
 import Folder from '@lucide/svelte/icons/folder';
+import type { Component } from 'svelte';
 import type { File } from '$lib/api/types';
 import type { PlainKey } from '$lib/i18n';
 
 /** What a file is to its reader; decides its icon, its colour and its viewer. */
-export type Kind = 'folder' | 'image' | 'video' | 'audio' | 'pdf' | 'document' | 'sheet' | 'text' | 'code' | 'archive' | 'other';
+export type Kind =
+  | 'folder'
+  | 'image'
+  | 'video'
+  | 'audio'
+  | 'pdf'
+  | 'document'
+  | 'sheet'
+  | 'text'
+  | 'code'
+  | 'archive'
+  | 'other';
 
 const CODE = /(json|xml|javascript|typescript|yaml|toml|x-(sh|python|rust|c|c\+\+|java|go)|css|html)/;
 const ARCHIVE = /(zip|x-tar|gzip|x-7z|rar|x-xz|x-bzip2?|zstd)/;
@@ -34,7 +45,10 @@ export function kindOf(file: Pick<File, 'type' | 'mimeType'>): Kind {
 
 type Tint = 'folder' | 'image' | 'video' | 'audio' | 'text' | 'pack' | 'other';
 
-export const KINDS: Record<Kind, { icon: Component<{ size?: number | string; strokeWidth?: number | string }>; tint: Tint; name: PlainKey }> = {
+export const KINDS: Record<
+  Kind,
+  { icon: Component<{ size?: number | string; strokeWidth?: number | string }>; tint: Tint; name: PlainKey }
+> = {
   folder: { icon: Folder, tint: 'folder', name: 'kind.folder' },
   image: { icon: FileImage, tint: 'image', name: 'kind.image' },
   video: { icon: FilePlay, tint: 'video', name: 'kind.video' },
@@ -49,7 +63,18 @@ export const KINDS: Record<Kind, { icon: Component<{ size?: number | string; str
 };
 
 /** Pictures that every browser shows by itself, so that they can be seen though no thumbnail could be made. */
-const SHOWN_BY_BROWSERS = new Set(['image/png', 'image/apng', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'image/bmp', 'image/svg+xml', 'image/x-icon', 'image/vnd.microsoft.icon']);
+const SHOWN_BY_BROWSERS = new Set([
+  'image/png',
+  'image/apng',
+  'image/jpeg',
+  'image/gif',
+  'image/webp',
+  'image/avif',
+  'image/bmp',
+  'image/svg+xml',
+  'image/x-icon',
+  'image/vnd.microsoft.icon',
+]);
 
 export const browserShows = (file: Pick<File, 'mimeType'>): boolean => SHOWN_BY_BROWSERS.has(file.mimeType ?? '');
 
@@ -57,7 +82,8 @@ export const browserShows = (file: Pick<File, 'mimeType'>): boolean => SHOWN_BY_
 export function splitName(name: string): [string, string] {
   const dot = name.lastIndexOf('.');
   const chars = [...name];
-  if (dot <= 0 || name.length - dot > 8) return chars.length > 16 ? [chars.slice(0, -6).join(''), chars.slice(-6).join('')] : [name, ''];
+  if (dot <= 0 || name.length - dot > 8)
+    return chars.length > 16 ? [chars.slice(0, -6).join(''), chars.slice(-6).join('')] : [name, ''];
   const stem = [...name.slice(0, dot)];
   const keep = stem.length > 12 ? 3 : 0;
   return [stem.slice(0, stem.length - keep).join(''), stem.slice(stem.length - keep).join('') + name.slice(dot)];

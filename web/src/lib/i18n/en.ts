@@ -29,10 +29,13 @@ const en = {
   'duration.minutes': '{count} min',
   'duration.hours': '{hours} h {minutes} min',
 
-  'error.offline': 'The server cannot be reached. Check your connection; this is tried again by itself once it is back.',
+  'error.offline':
+    'The server cannot be reached. Check your connection; this is tried again by itself once it is back.',
   'error.cancelled': 'Cancelled.',
-  'error.hop': 'Something between you and the server refused this (HTTP {status}). Whoever runs the network or the proxy can say why.',
-  'error.hop.tooLarge': 'A proxy in front of the server refused this because it is too large. Its size limit has to be raised.',
+  'error.hop':
+    'Something between you and the server refused this (HTTP {status}). Whoever runs the network or the proxy can say why.',
+  'error.hop.tooLarge':
+    'A proxy in front of the server refused this because it is too large. Its size limit has to be raised.',
   'error.hop.away': 'The gateway cannot reach the server right now (HTTP {status}).',
   'error.internal': 'The server made a mistake. If it stays, tell your administrator this request: {request}',
   'error.status': 'The server refused this (HTTP {status}).',
@@ -48,7 +51,8 @@ const en = {
   'error.parentGone': 'The folder is not there any more.',
   'error.nameTaken': 'There is something with this name already. Choose another one.',
   'error.nameMissing': 'Please enter a name.',
-  'error.invalidName': 'This name cannot be used. A name has at most 255 bytes and no slash, backslash or control character.',
+  'error.invalidName':
+    'This name cannot be used. A name has at most 255 bytes and no slash, backslash or control character.',
   'error.cycle': 'A folder cannot be moved into itself.',
   'error.tooDeep': 'Folders cannot be nested any deeper.',
   'error.tooLarge': 'The file is larger than the server takes.',
@@ -172,7 +176,10 @@ const en = {
   'menu.files': 'Actions',
 
   download: 'Download',
-  'download.noFolders': { one: 'A folder was left out: only files can be downloaded', other: '{count} folders were left out: only files can be downloaded' },
+  'download.noFolders': {
+    one: 'A folder was left out: only files can be downloaded',
+    other: '{count} folders were left out: only files can be downloaded',
+  },
   rename: 'Rename',
   'rename.label': 'New name for {name}',
   move: 'Move',
@@ -200,10 +207,16 @@ const en = {
   'delete.title': { one: 'Delete “{name}” for good?', other: 'Delete {count} items for good?' },
   'delete.text': 'This cannot be undone.',
 
-  'trash.note': { one: '{count} item, taking up storage until deleted for good', other: '{count} items, taking up storage until deleted for good' },
+  'trash.note': {
+    one: '{count} item, taking up storage until deleted for good',
+    other: '{count} items, taking up storage until deleted for good',
+  },
   'trash.empty': 'Empty trash',
   'trash.empty.title': 'Empty the trash?',
-  'trash.empty.text': { one: '{count} item will be deleted for good, with all that is in it. This cannot be undone.', other: '{count} items will be deleted for good, with all that is in them. This cannot be undone.' },
+  'trash.empty.text': {
+    one: '{count} item will be deleted for good, with all that is in it. This cannot be undone.',
+    other: '{count} items will be deleted for good, with all that is in them. This cannot be undone.',
+  },
   'trash.emptied': 'The trash is empty',
   'trash.none.title': 'The trash is empty',
   'trash.none.text': 'What you move to the trash waits here, and can be restored to where it was.',
@@ -242,7 +255,10 @@ const en = {
   'upload.files': 'Upload files',
   'upload.folder': 'Upload a folder',
   'upload.pasted': 'Pasted {time}',
-  'upload.unreadable': { one: '“{name}” could not be read from your disk', other: '{count} entries could not be read from your disk, the first: “{name}”' },
+  'upload.unreadable': {
+    one: '“{name}” could not be read from your disk',
+    other: '{count} entries could not be read from your disk, the first: “{name}”',
+  },
   'upload.foldersMade': { one: 'Created an empty folder', other: 'Created {count} empty folders' },
   'upload.tooLarge': 'Larger than the {limit} that the server takes',
   'upload.noRoom': 'Not enough room: {free} are free',

@@ -25,7 +25,12 @@ describe('gridLayout', () => {
   });
 
   it('finds every entry in exactly one row', () => {
-    for (const [total, folders, columns] of [[17, 5, 4], [8, 8, 3], [7, 0, 2], [9, 1, 9]] as const) {
+    for (const [total, folders, columns] of [
+      [17, 5, 4],
+      [8, 8, 3],
+      [7, 0, 2],
+      [9, 1, 9],
+    ] as const) {
       const layout = gridLayout(total, folders, columns);
       const seen: number[] = [];
       for (let row = 0; row < layout.rows; row++) {

@@ -21,7 +21,8 @@ export function gridLayout(total: number, folders: number, columns: number): Gri
   return {
     rows,
     folderRows,
-    rowOf: (index) => (index < first ? Math.floor(index / columns) : folderRows + Math.floor((index - first) / columns)),
+    rowOf: (index) =>
+      index < first ? Math.floor(index / columns) : folderRows + Math.floor((index - first) / columns),
     start,
     length: (row) => Math.max(0, Math.min(columns, (row < folderRows ? first : total) - start(row))),
   };

@@ -133,7 +133,9 @@ export class Listing {
   #countFolders(): void {
     const { folders } = this.source;
     if (!folders || this.total === null) return;
-    const border = this.items.findIndex((file, at) => file?.type === 'file' && (at === 0 || this.items[at - 1]?.type === 'folder'));
+    const border = this.items.findIndex(
+      (file, at) => file?.type === 'file' && (at === 0 || this.items[at - 1]?.type === 'folder'),
+    );
     const leading = this.items.findIndex((file) => file?.type !== 'folder');
     if (border >= 0) this.folders = border;
     else if (leading < 0) this.folders = this.total;

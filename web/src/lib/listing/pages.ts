@@ -12,7 +12,12 @@ export function pagesFor(start: number, end: number, total: number, size: number
 }
 
 /** `items` with `page` laid over it at `offset`, its length brought to `total`. Never changes `items`. */
-export function layPage<T>(items: readonly (T | undefined)[], page: readonly T[], offset: number, total: number): (T | undefined)[] {
+export function layPage<T>(
+  items: readonly (T | undefined)[],
+  page: readonly T[],
+  offset: number,
+  total: number,
+): (T | undefined)[] {
   const next = items.slice(0, total);
   next.length = total;
   for (let i = 0; i < page.length && offset + i < total; i++) next[offset + i] = page[i];

@@ -15,7 +15,9 @@ export class SelectionState {
   count = $derived.by(() => pure.countOf(this.#value, this.listing.total ?? 0));
   empty = $derived(this.count === 0);
   /** The loaded files among those selected. */
-  files = $derived.by(() => this.listing.items.filter((file): file is File => file !== undefined && pure.isSelected(this.#value, file.id)));
+  files = $derived.by(() =>
+    this.listing.items.filter((file): file is File => file !== undefined && pure.isSelected(this.#value, file.id)),
+  );
   /** The one file selected, if it is just one. */
   single = $derived(this.count === 1 ? this.files[0] : undefined);
   all = $derived(this.#value.all);
@@ -26,7 +28,7 @@ export class SelectionState {
 
   only(file: File, index: number): void {
     this.cursor = index;
-    this.#value = pure.only(file.id);
+    this.#value = pure.justOne(file.id);
   }
 
   toggle(file: File, index: number): void {
@@ -55,7 +57,11 @@ export class SelectionState {
     const before = this.#value;
     const files = await this.listing.stretch(start, end, new AbortController().signal);
     if (this.#value !== before) return;
-    this.#value = pure.range({ ...before, anchor: before.anchor ?? this.listing.items[from]?.id ?? null }, files.map((file) => file.id), add);
+    this.#value = pure.range(
+      { ...before, anchor: before.anchor ?? this.listing.items[from]?.id ?? null },
+      files.map((file) => file.id),
+      add,
+    );
   }
 
   /** All files selected, loading the rest of the list if everything is. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { countOf, everything, isEmpty, isSelected, nothing, only, range, toggle, without } from './selection';
+import { countOf, everything, isEmpty, isSelected, justOne, nothing, range, toggle, without } from './selection';
 
-const chosen = (s: Parameters<typeof isSelected>[0], of = ['a', 'b', 'c', 'd']) => of.filter((id) => isSelected(s, id)).join('');
+const chosen = (s: Parameters<typeof isSelected>[0], of = ['a', 'b', 'c', 'd']) =>
+  of.filter((id) => isSelected(s, id)).join('');
 
 describe('selection', () => {
   it('starts with nothing', () => {
@@ -9,25 +10,25 @@ describe('selection', () => {
   });
 
   it('a click selects one entry', () => {
-    expect(chosen(only('b'))).toBe('b');
+    expect(chosen(justOne('b'))).toBe('b');
   });
 
   it('toggling adds and takes away, and moves the anchor', () => {
-    const two = toggle(only('a'), 'c');
+    const two = toggle(justOne('a'), 'c');
     expect(chosen(two)).toBe('ac');
     expect(two.anchor).toBe('c');
     expect(chosen(toggle(two, 'a'))).toBe('c');
   });
 
   it('a range replaces, and can be drawn again from the same anchor', () => {
-    const first = range(toggle(only('d'), 'b'), ['b', 'c', 'd'], false);
+    const first = range(toggle(justOne('d'), 'b'), ['b', 'c', 'd'], false);
     expect(chosen(first)).toBe('bcd');
     expect(first.anchor).toBe('b');
     expect(chosen(range(first, ['a', 'b'], false))).toBe('ab');
   });
 
   it('a range can add to what is there', () => {
-    expect(chosen(range(only('a'), ['c', 'd'], true))).toBe('acd');
+    expect(chosen(range(justOne('a'), ['c', 'd'], true))).toBe('acd');
   });
 
   it('all of a list needs no ids', () => {
@@ -46,7 +47,7 @@ describe('selection', () => {
   });
 
   it('forgets what is gone, the anchor too', () => {
-    const s = without(toggle(only('a'), 'b'), ['b', 'x']);
+    const s = without(toggle(justOne('a'), 'b'), ['b', 'x']);
     expect(chosen(s)).toBe('a');
     expect(s.anchor).toBeNull();
     expect(without(s, ['z'])).toBe(s);

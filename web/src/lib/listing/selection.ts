@@ -19,7 +19,7 @@ export const countOf = (s: Selected, total: number): number => (s.all ? Math.max
 export const isEmpty = (s: Selected, total: number): boolean => countOf(s, total) === 0;
 
 /** A plain click: this entry and no other. */
-export const only = (id: string): Selected => ({ all: false, ids: new Set([id]), anchor: id });
+export const justOne = (id: string): Selected => ({ all: false, ids: new Set([id]), anchor: id });
 
 /** Ctrl-click, Space, or a tick box. */
 export function toggle(s: Selected, id: string): Selected {

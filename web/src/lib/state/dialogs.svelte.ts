@@ -1,7 +1,14 @@
 import type { File } from '$lib/api/types';
 
 export type DialogRequest =
-  | { kind: 'confirm'; title: string; text: string; act: string; tone: 'danger' | 'plain'; answer: (yes: boolean) => void }
+  | {
+      kind: 'confirm';
+      title: string;
+      text: string;
+      act: string;
+      tone: 'danger' | 'plain';
+      answer: (yes: boolean) => void;
+    }
   | { kind: 'newFolder'; parentId: string; parentName: string }
   | { kind: 'move'; files: File[] }
   | { kind: 'help' };

@@ -19,7 +19,8 @@ export function parseRoute(pathname: string, search: string): Route {
   if (parts[0] !== 'app') return { at: 'unknown' };
   const [, place, id, ...more] = parts;
   if (more.length > 0) return { at: 'unknown' };
-  if (place === undefined || (place === 'files' && id === undefined)) return { at: 'files', folder: 'root', view: seen };
+  if (place === undefined || (place === 'files' && id === undefined))
+    return { at: 'files', folder: 'root', view: seen };
   if (place === 'files' && id && (id === 'root' || ID.test(id))) return { at: 'files', folder: id, view: seen };
   if (place === 'trash' && id === undefined) return { at: 'trash', view: seen };
   if (place === 'jobs' && id === undefined) return { at: 'jobs' };
@@ -51,7 +52,15 @@ class Router {
     addEventListener('popstate', () => this.#arrive());
     // Ordinary links work by themselves in a new tab; a plain click stays in the page.
     document.addEventListener('click', (event) => {
-      if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+      if (
+        event.defaultPrevented ||
+        event.button !== 0 ||
+        event.metaKey ||
+        event.ctrlKey ||
+        event.shiftKey ||
+        event.altKey
+      )
+        return;
       const link = (event.target as Element | null)?.closest?.('a');
       if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return;
       if (parseRoute(link.pathname, link.search).at === 'unknown') return;

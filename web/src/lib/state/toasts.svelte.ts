@@ -46,7 +46,7 @@ class Toasts {
   #count(id: number): void {
     clearTimeout(this.#timers.get(id));
     const toast = this.list.find((one) => one.id === id);
-    if (!toast || toast.tone !== 'plain' || this.#held) return;
+    if (toast?.tone !== 'plain' || this.#held) return;
     this.#timers.set(
       id,
       setTimeout(() => this.dismiss(id), STAY_MS),

@@ -1,6 +1,6 @@
-import { t } from '$lib/i18n';
-import { asApiError } from '$lib/api/problem';
 import { explain } from '$lib/api/explain';
+import { asApiError } from '$lib/api/problem';
+import { t } from '$lib/i18n';
 import { toasts } from './toasts.svelte';
 
 interface Step {

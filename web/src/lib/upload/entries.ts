@@ -46,7 +46,9 @@ export async function fromTransfer(transfer: DataTransfer): Promise<Harvest> {
 async function walk(entry: FileSystemEntry, path: string, harvest: Harvest): Promise<void> {
   try {
     if (entry.isFile) {
-      const file = await new Promise<globalThis.File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+      const file = await new Promise<globalThis.File>((resolve, reject) =>
+        (entry as FileSystemFileEntry).file(resolve, reject),
+      );
       harvest.files.push({ file, path });
       return;
     }

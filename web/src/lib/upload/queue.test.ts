@@ -35,7 +35,10 @@ describe('step', () => {
     const asked = run([{ type: 'start' }, { type: 'progress', sent: 100 }, { type: 'conflict', existingId: 'e' }]);
     expect(asked).toMatchObject({ state: 'conflict', sent: 0, existingId: 'e' });
     expect(step(asked, { type: 'resolve', with: 'rename' })).toMatchObject({ state: 'waiting', onConflict: 'rename' });
-    expect(step(asked, { type: 'resolve', with: 'replace' })).toMatchObject({ state: 'waiting', onConflict: 'replace' });
+    expect(step(asked, { type: 'resolve', with: 'replace' })).toMatchObject({
+      state: 'waiting',
+      onConflict: 'replace',
+    });
     expect(step(asked, { type: 'resolve', with: 'skip' }).state).toBe('skipped');
   });
 
@@ -54,7 +57,13 @@ describe('step', () => {
 
   it('ignores what comes too late', () => {
     const cancelled = run([{ type: 'start' }, { type: 'cancel' }]);
-    for (const late of [{ type: 'progress', sent: 5 }, { type: 'succeed', fileId: 'f' }, { type: 'fail', reason: 'x' }, { type: 'pause', reason: 'x' }, { type: 'conflict', existingId: 'e' }] as Event[]) {
+    for (const late of [
+      { type: 'progress', sent: 5 },
+      { type: 'succeed', fileId: 'f' },
+      { type: 'fail', reason: 'x' },
+      { type: 'pause', reason: 'x' },
+      { type: 'conflict', existingId: 'e' },
+    ] as Event[]) {
       expect(step(cancelled, late)).toBe(cancelled);
     }
     const done = item('done');

@@ -68,11 +68,15 @@ export function step(item: Item, event: Event): Item {
     case 'fail':
       return is('sending', 'waiting', 'paused') ? { ...item, state: 'failed', sent: 0, reason: event.reason } : item;
     case 'pause':
-      return is('sending') ? { ...item, state: 'paused', sent: 0, reason: event.reason, attempts: item.attempts + 1 } : item;
+      return is('sending')
+        ? { ...item, state: 'paused', sent: 0, reason: event.reason, attempts: item.attempts + 1 }
+        : item;
     case 'resume':
       return is('paused') ? { ...item, state: 'waiting', reason: '' } : item;
     case 'retry':
-      return is('failed', 'cancelled', 'paused', 'skipped') ? { ...item, state: 'waiting', sent: 0, reason: '', attempts: 0 } : item;
+      return is('failed', 'cancelled', 'paused', 'skipped')
+        ? { ...item, state: 'waiting', sent: 0, reason: '', attempts: 0 }
+        : item;
     case 'cancel':
       return is('waiting', 'sending', 'paused', 'conflict', 'failed') ? { ...item, state: 'cancelled', sent: 0 } : item;
   }

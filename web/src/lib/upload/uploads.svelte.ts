@@ -12,7 +12,7 @@ import { session } from '$lib/state/session.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import { usage } from '$lib/state/usage.svelte';
 import type { Harvest } from './entries';
-import { backoffSeconds, type Event, isFinished, isOpen, type Item, step, totalsOf } from './queue';
+import { backoffSeconds, type Event, type Item, isFinished, isOpen, step, totalsOf } from './queue';
 import { Rate } from './rate';
 import { type Sending, send } from './send';
 
@@ -67,7 +67,8 @@ class Uploads {
 
   add(harvest: Harvest, target: Target): void {
     const { files, emptyFolders, unreadable } = harvest;
-    if (unreadable.length > 0) toasts.error(t('upload.unreadable', { count: unreadable.length, name: unreadable[0] ?? '' }));
+    if (unreadable.length > 0)
+      toasts.error(t('upload.unreadable', { count: unreadable.length, name: unreadable[0] ?? '' }));
     if (emptyFolders.length > 0) this.#makeEmpty(target, emptyFolders);
     if (files.length === 0) return;
     // A new batch begins where the last one has ended: its finished rows make room.
@@ -76,7 +77,15 @@ class Uploads {
       const id = this.#nextId++;
       this.#bodies.set(id, file);
       const { name, size } = file;
-      const begin = { state: 'waiting', sent: 0, onConflict: 'fail', reason: '', fileId: null, attempts: 0, existingId: null } as const;
+      const begin = {
+        state: 'waiting',
+        sent: 0,
+        onConflict: 'fail',
+        reason: '',
+        fileId: null,
+        attempts: 0,
+        existingId: null,
+      } as const;
       return { id, name, path, folderId: target.id, folderName: target.name, size, ...begin };
     });
     this.#openCount += added.length;

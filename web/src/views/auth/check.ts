@@ -1,5 +1,5 @@
-import { t } from '$lib/i18n';
 import type { ApiError } from '$lib/api/problem';
+import { t } from '$lib/i18n';
 
 const utf8 = new TextEncoder();
 

@@ -8,7 +8,8 @@ import { type Target, uploads } from '$lib/upload/uploads.svelte';
 export function dropInto(target: Target | null, move?: (files: File[], to: Target) => void): Attachment<HTMLElement> {
   return (element) => {
     if (!target) return;
-    const takes = (event: DragEvent) => (drag.inside ? move !== undefined && drag.accepts(target.id) : carriesFiles(event));
+    const takes = (event: DragEvent) =>
+      drag.inside ? move !== undefined && drag.accepts(target.id) : carriesFiles(event);
     const over = (event: DragEvent) => {
       if (!takes(event)) return;
       event.preventDefault();

@@ -11,7 +11,7 @@ import { t } from '$lib/i18n';
 import type { Listing } from '$lib/listing/listing.svelte';
 import type { SelectionState } from '$lib/listing/selected.svelte';
 import { dialogs } from '$lib/state/dialogs.svelte';
-import { menu, type MenuEntry } from '$lib/state/menu.svelte';
+import { type MenuEntry, menu } from '$lib/state/menu.svelte';
 import { choices } from '$lib/state/prefs.svelte';
 import { hrefs, router } from '$lib/state/router.svelte';
 import type { Target } from '$lib/upload/uploads.svelte';
@@ -65,11 +65,18 @@ export function folderCommands(place: Place & { target: Target; path: PathItem[]
     if (selection.empty) return newEntries(target);
     const single = selection.single;
     return [
-      ...(single ? [{ label: t('open'), icon: single.type === 'folder' ? FolderOpen : Eye, keys: '↵', run: () => open(single) }] : []),
+      ...(single
+        ? [{ label: t('open'), icon: single.type === 'folder' ? FolderOpen : Eye, keys: '↵', run: () => open(single) }]
+        : []),
       { label: t('download'), icon: Download, keys: 'D', run: () => withSelected(selection, downloadFiles) },
       'line',
       ...(single ? [{ label: t('rename'), icon: Pencil, keys: 'F2', run: () => startRename(single) }] : []),
-      { label: t('move.dots'), icon: FolderInput, keys: 'M', run: () => withSelected(selection, (files) => openMove(selection, files)) },
+      {
+        label: t('move.dots'),
+        icon: FolderInput,
+        keys: 'M',
+        run: () => withSelected(selection, (files) => openMove(selection, files)),
+      },
       { label: t('details'), icon: Info, keys: 'I', run: () => choices.toggleDetails(true) },
       'line',
       { label: t('trash.act'), icon: Trash, keys: 'Del', tone: 'danger', run: () => trashSelected(listing, selection) },

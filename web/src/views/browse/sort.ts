@@ -3,7 +3,12 @@ import { type PlainKey, t } from '$lib/i18n';
 import { menu } from '$lib/state/menu.svelte';
 import { type FolderView, folderViews } from '$lib/state/prefs.svelte';
 
-const names: Record<SortKey, PlainKey> = { name: 'column.name', modifiedAt: 'column.modified', size: 'column.size', type: 'column.type' };
+const names: Record<SortKey, PlainKey> = {
+  name: 'column.name',
+  modifiedAt: 'column.modified',
+  size: 'column.size',
+  type: 'column.type',
+};
 
 export const sortName = (key: SortKey): string => t(names[key]);
 

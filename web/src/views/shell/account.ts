@@ -29,7 +29,11 @@ export function openAccountMenu(at: Element): void {
 
 async function signOut(): Promise<void> {
   if (uploads.active) {
-    const yes = await dialogs.confirm({ title: t('signOut.uploads.title'), text: t('signOut.uploads.text'), act: t('signOut') });
+    const yes = await dialogs.confirm({
+      title: t('signOut.uploads.title'),
+      text: t('signOut.uploads.text'),
+      act: t('signOut'),
+    });
     if (!yes) return;
   }
   try {

@@ -1,5 +1,5 @@
-import ListTodo from '@lucide/svelte/icons/list-todo';
 import Folder from '@lucide/svelte/icons/folder';
+import ListTodo from '@lucide/svelte/icons/list-todo';
 import Trash from '@lucide/svelte/icons/trash-2';
 import type { Key } from '$lib/i18n';
 import { hrefs } from '$lib/state/router.svelte';

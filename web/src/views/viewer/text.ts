@@ -1,4 +1,4 @@
-import { problemOf, asApiError } from '$lib/api/problem';
+import { asApiError, problemOf } from '$lib/api/problem';
 import { contentUrl } from '$lib/api/urls';
 
 /** As much of a text as is shown: enough to know it by, little enough to come at once. */
@@ -20,7 +20,8 @@ export async function readPreview(id: string, size: number, signal: AbortSignal)
   } catch (thrown) {
     throw asApiError(thrown);
   }
-  if (!answer.ok) throw problemOf(answer.status, await answer.json().catch(() => null), (name) => answer.headers.get(name));
+  if (!answer.ok)
+    throw problemOf(answer.status, await answer.json().catch(() => null), (name) => answer.headers.get(name));
   const bytes = new Uint8Array(await answer.arrayBuffer()).subarray(0, PREVIEW_BYTES);
   const cut = size > bytes.length;
   return { text: decode(bytes, cut), cut };

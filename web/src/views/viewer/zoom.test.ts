@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { bound, fit, fitted, largestScale, zoomAt } from './zoom';
+import { bound, fitInto, fitted, largestScale, zoomAt } from './zoom';
 
-describe('fit', () => {
+describe('fitInto', () => {
   it('shrinks what is too large and leaves what is small', () => {
-    expect(fit({ width: 4000, height: 2000 }, { width: 1000, height: 1000 })).toEqual({ width: 1000, height: 500 });
-    expect(fit({ width: 32, height: 32 }, { width: 1000, height: 1000 })).toEqual({ width: 32, height: 32 });
+    expect(fitInto({ width: 4000, height: 2000 }, { width: 1000, height: 1000 })).toEqual({ width: 1000, height: 500 });
+    expect(fitInto({ width: 32, height: 32 }, { width: 1000, height: 1000 })).toEqual({ width: 32, height: 32 });
   });
 });
 

@@ -13,7 +13,7 @@ export interface Size {
 export const fitted: Pose = { scale: 1, x: 0, y: 0 };
 
 /** The size at which a picture fits into a frame; never larger than it is. */
-export function fit(picture: Size, frame: Size): Size {
+export function fitInto(picture: Size, frame: Size): Size {
   const factor = Math.min(1, frame.width / picture.width, frame.height / picture.height);
   return { width: picture.width * factor, height: picture.height * factor };
 }
