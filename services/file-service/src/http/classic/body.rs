@@ -111,7 +111,7 @@ fn check(fields: Fields<'_>) -> ClassicResult<(Asked, Option<Cow<'_, str>>)> {
     };
     let parent = match fields.parent_id {
         Field::Absent | Field::Null => AskedParent::Root,
-        Field::Number(number) if number == 0.0 => AskedParent::Root,
+        Field::Number(0.0) => AskedParent::Root,
         Field::Text(text) if text.is_empty() || text == "0" => AskedParent::Root,
         Field::Text(text) => FileId::parse(&text).map_or(AskedParent::Unknown, AskedParent::Node),
         _ => AskedParent::Unknown,

@@ -5,12 +5,12 @@
 
 mod base64;
 mod body;
-//mod data;
+mod data;
 mod files;
 mod mime;
 mod object;
 mod overview;
-//mod upload;
+mod upload;
 
 use actix_web::HttpRequest;
 use common::files::{Action, Actor};
@@ -29,14 +29,14 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(overview::status)
         .service(overview::stats)
-//        .service(upload::upload)
+        .service(upload::create)
         .service(files::list)
         .service(files::show)
         .service(files::remove)
         .service(files::publish)
         .service(files::unpublish)
-//        .service(data::get)
-;//        .service(data::head);
+        .service(data::show)
+        .service(data::describe);
 }
 
 /// A failure: the message alone.

@@ -60,7 +60,7 @@ struct Upload {
     security(("token" = []), ("bearer" = []))
 )]
 #[post("/files")]
-pub(super) async fn upload(
+pub(super) async fn create(
     caller: Authenticated,
     request: HttpRequest,
     payload: web::Payload,

@@ -1,0 +1,345 @@
+//! A running service over the embedded store, and how tests speak to it.
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use actix_web::web;
+use async_trait::async_trait;
+use blob::{DiskBlobs, DiskOptions};
+use common::auth::{Authenticator, Presented, Principal, Role, UserCount};
+use common::files::{BlobStore, FileStore};
+use common::jobs::Outbox;
+use common::routes::Service;
+use common::{Clock, IdGen, PortError, PortResult, SessionId, Sha256, UserId};
+use file_service::{FileService, FileSettings, Overview, Parts};
+use http_kit::CookiePolicy;
+use http_kit::health::check;
+use http_kit::openapi::MethodTable;
+use http_kit::server::{Drain, Listener, ServerSettings, serve};
+use http_kit::service_token::{ServiceGate, ServiceTokens};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use store_sqlite::{FilesDb, OpenOptions};
+use tempfile::TempDir;
+use testkit::{TestClock, TestIds};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Tokens of this form are good: a user each.
+const TOKEN: &str = "token-of-";
+const SECRET: &[u8] = &[5; 32];
+
+/// Knows everybody whose token says who they are.
+struct NamedUsers {
+    /// Nobody can be asked while this is set.
+    outage: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Authenticator for NamedUsers {
+    async fn authenticate(&self, presented: &Presented) -> PortResult<Option<Principal>> {
+        if self.outage.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("auth", "cut off by the test"));
+        }
+        Ok(presented.token.strip_prefix(TOKEN).map(|name| Principal {
+            user: user_id(name),
+            session: SessionId::from_bytes([9; 12]),
+            role: Role::User,
+        }))
+    }
+}
+
+/// The account behind a name.
+pub(crate) fn user_id(name: &str) -> UserId {
+    let digest = Sha256::of(name.as_bytes());
+    UserId::try_from(&digest.0[..12]).unwrap()
+}
+
+/// A number of accounts that tests set.
+struct Accounts {
+    count: Arc<AtomicU64>,
+    outage: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl UserCount for Accounts {
+    async fn count_users(&self) -> PortResult<u64> {
+        if self.outage.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("auth", "cut off by the test"));
+        }
+        Ok(self.count.load(Ordering::SeqCst))
+    }
+}
+
+/// A service that runs until this is dropped.
+pub(crate) struct Server {
+    /// `http://127.0.0.1:<port>`.
+    pub(crate) base: String,
+    pub(crate) dir: TempDir,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) ids: Arc<TestIds>,
+    pub(crate) store: Arc<FilesDb>,
+    pub(crate) blobs: Arc<DiskBlobs>,
+    pub(crate) service: Arc<FileService>,
+    pub(crate) tokens: ServiceTokens,
+    /// auth-service does not answer while this is set.
+    pub(crate) auth_outage: Arc<AtomicBool>,
+    /// The cache of credentials does not answer while this is set.
+    pub(crate) cache_outage: Arc<AtomicBool>,
+    /// How many accounts there are.
+    pub(crate) accounts: Arc<AtomicU64>,
+    client: reqwest::Client,
+    drain: Drain,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.drain.stop.cancel();
+    }
+}
+
+impl Server {
+    /// A fresh one with the built-in settings.
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A fresh one with other settings.
+    pub(crate) async fn with(change: impl FnOnce(&mut FileSettings)) -> Self {
+        let mut settings = FileSettings::default();
+        change(&mut settings);
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock::default());
+        let ids = Arc::new(TestIds::new());
+        let store = Arc::new(FilesDb::open(dir.path().join("files.db"), &OpenOptions::default()).unwrap());
+        let disk = DiskOptions { keep_free_bytes: 0, ..DiskOptions::default() };
+        let blobs = Arc::new(DiskBlobs::open(dir.path().join("blobs"), disk).unwrap());
+        blobs.claim(&store.store_id().await.unwrap()).await.unwrap();
+        let [auth_outage, cache_outage] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+        let accounts = Arc::new(AtomicU64::new(0));
+        let ping = Arc::clone(&store);
+        let cache_cut = Arc::clone(&cache_outage);
+        let overview = Overview {
+            users: Arc::new(Accounts { count: accounts.clone(), outage: auth_outage.clone() }),
+            cache: vec![check("cache", move || {
+                let cut = cache_cut.load(Ordering::SeqCst);
+                async move {
+                    if cut { Err(PortError::unavailable("cache", "cut off by the test")) } else { Ok(()) }
+                }
+            })],
+            stores: vec![check("store", move || {
+                let store = Arc::clone(&ping);
+                async move { store.ping().await }
+            })],
+        };
+        let service = Arc::new(FileService::new(Parts {
+            store: store.clone() as Arc<dyn FileStore>,
+            outbox: store.clone() as Arc<dyn Outbox>,
+            blobs: blobs.clone() as Arc<dyn BlobStore>,
+            clock: clock.clone() as Arc<dyn Clock>,
+            ids: ids.clone() as Arc<dyn IdGen>,
+            cursor_key: [7; 32],
+            overview,
+            settings,
+        }));
+        let tokens = ServiceTokens::new(SECRET, None).unwrap();
+        let gate = web::Data::new(ServiceGate::new(
+            tokens.clone(),
+            [Service::Files],
+            clock.clone() as Arc<dyn Clock>,
+        ));
+        let authenticator: Arc<dyn Authenticator> = Arc::new(NamedUsers { outage: auth_outage.clone() });
+        let routes = {
+            let service = web::Data::from(Arc::clone(&service));
+            move |config: &mut web::ServiceConfig| {
+                config
+                    .app_data(service.clone())
+                    .app_data(web::Data::from(authenticator.clone()))
+                    .app_data(web::Data::new(CookiePolicy::new(None, false)))
+                    .app_data(gate.clone());
+                file_service::public_routes(&mut ServiceConfig::new(config));
+                file_service::internal_routes(config);
+            }
+        };
+        let listener = Listener::bind_tcp("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let drain = Drain::default();
+        let methods = Arc::new(MethodTable::of(&file_service::openapi()));
+        let server = ServerSettings { workers: 2, methods, ..ServerSettings::new("file-service") };
+        actix_web::rt::spawn(serve(server, listener, routes, drain.clone()));
+        #[expect(clippy::disallowed_methods, reason = "a client as any program has it")]
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self {
+            base,
+            dir,
+            clock,
+            ids,
+            store,
+            blobs,
+            service,
+            tokens,
+            auth_outage,
+            cache_outage,
+            accounts,
+            client,
+            drain,
+        }
+    }
+
+    /// A request without a credential.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    /// Somebody who is signed in.
+    pub(crate) fn user(&self, name: &str) -> Client<'_> {
+        Client { server: self, token: format!("{TOKEN}{name}"), id: user_id(name) }
+    }
+
+    /// A request of worker-service on the internal routes.
+    pub(crate) fn internal(&self, method: Method, path: &str) -> RequestBuilder {
+        let token = self.tokens.mint(Service::Worker, Service::Files, self.clock.now());
+        self.request(method, path).bearer_auth(token)
+    }
+}
+
+/// Somebody who is signed in.
+#[derive(Clone)]
+pub(crate) struct Client<'s> {
+    server: &'s Server,
+    pub(crate) token: String,
+    pub(crate) id: UserId,
+}
+
+impl Client<'_> {
+    /// A request with the credential.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.server.request(method, path).header("x-token", &self.token)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        answer(self.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        answer(self.request(Method::DELETE, path)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str) -> Answer {
+        answer(self.request(Method::PUT, path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        answer(self.request(Method::POST, path).json(&body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+        answer(self.request(Method::PATCH, path).json(&body)).await
+    }
+
+    /// Makes a folder; its id.
+    pub(crate) async fn folder(&self, name: &str, parent: &str) -> String {
+        let made = self.post("/api/v1/files", json!({ "name": name, "parentId": parent })).await;
+        id_of(&made.expect(StatusCode::CREATED))
+    }
+
+    /// Uploads a file by the v1 API; its id.
+    pub(crate) async fn file(&self, name: &str, parent: &str, content: impl Into<reqwest::Body>) -> String {
+        let path = format!("/api/v1/files/{parent}/children/{}/content", segment(name));
+        let made = answer(self.request(Method::PUT, &path).body(content)).await;
+        id_of(&made.expect(StatusCode::CREATED))
+    }
+
+    /// Names of what is in a folder, in the list's own order.
+    pub(crate) async fn names(&self, folder: &str) -> Vec<String> {
+        let list =
+            self.get(&format!("/api/v1/files/{folder}/children?limit=1000")).await.expect(StatusCode::OK);
+        names_of(&list)
+    }
+}
+
+/// The `id` of an answer.
+#[track_caller]
+pub(crate) fn id_of(body: &Value) -> String {
+    body["id"].as_str().unwrap_or_else(|| panic!("no id in {body}")).to_owned()
+}
+
+/// The names in a list.
+pub(crate) fn names_of(list: &Value) -> Vec<String> {
+    list["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A name as a segment of a path: every byte that is no letter or digit is encoded.
+pub(crate) fn segment(name: &str) -> String {
+    name.bytes()
+        .map(
+            |byte| {
+                if byte.is_ascii_alphanumeric() {
+                    char::from(byte).to_string()
+                } else {
+                    format!("%{byte:02X}")
+                }
+            },
+        )
+        .collect()
+}
+
+/// What came back, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as text.
+    #[track_caller]
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap()
+    }
+
+    /// The body as JSON, if the status is this one.
+    #[track_caller]
+    pub(crate) fn expect(&self, status: StatusCode) -> Value {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.bytes));
+        if self.bytes.is_empty() { Value::Null } else { serde_json::from_slice(&self.bytes).unwrap() }
+    }
+
+    /// The answer is a problem with this status and code.
+    #[track_caller]
+    pub(crate) fn expect_problem(&self, status: u16, code: &str) -> Value {
+        let body = self.expect(StatusCode::from_u16(status).unwrap());
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(body["error"], body["detail"]);
+        assert!(body["requestId"].is_string());
+        body
+    }
+
+    /// The answer is a classic error with this status and message, and nothing else.
+    #[track_caller]
+    pub(crate) fn expect_classic(&self, status: u16, message: &str) {
+        let body = self.expect(StatusCode::from_u16(status).unwrap());
+        assert_eq!(body, json!({ "error": message }));
+        assert_eq!(self.header("content-type"), Some("application/json"));
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// Sends a request and reads the answer.
+pub(crate) async fn answer(request: RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    Answer { status, headers, bytes: response.bytes().await.unwrap().to_vec() }
+}
+
+/// The members of an object, sorted.
+pub(crate) fn keys(value: &Value) -> Vec<&str> {
+    let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
