@@ -42,7 +42,7 @@ pub async fn unknown_routes_and_methods(product: &Product) -> Result<()> {
     ensure!(answer.header("allow").is_some_and(|allow| allow.contains("GET")), "{:?}", answer.headers);
     answer.expect_problem(405, "method_not_allowed")?;
     let answer = send(product.request(Method::GET, "/nothing/here")).await?.expect(404)?;
-    ensure!(answer.json()? == json!({"error": "Not found"}));
+    ensure!(answer.json()?["error"] == "Not found", "{:?}", answer.body);
     Ok(())
 }
 

@@ -168,11 +168,13 @@ async fn sizes_are_right(
 ) -> Result<()> {
     let (width, height) = sample.size.split_once('x').context("a picture without a size")?;
     let (width, height): (u32, u32) = (width.parse()?, height.parse()?);
-    ensure!(
-        settled["media"]["width"] == width && settled["media"]["height"] == height,
-        "{}",
-        settled["media"]
-    );
+    let found = &settled["media"];
+    let as_said = found["width"] == width && found["height"] == height;
+    // programs differ on the size of what is wrong in itself
+    ensure!(as_said || sample.thumbnails == "optional", "{found}");
+    if !as_said {
+        return Ok(());
+    }
     for asked in [100_u32, 250, 500, 1280] {
         let answer =
             product.get(ada, &format!("/api/v1/files/{file}/thumbnails/{asked}")).await?.expect(200)?;

@@ -1,6 +1,9 @@
 //! The OpenAPI document: parts of services merged into one, and what the routes allow.
 
+use std::collections::BTreeSet;
+
 use common::routes::{self, Service};
+use serde_json::Value;
 use utoipa::openapi::path::{HttpMethod, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, Info, OpenApi, RefOr, Schema};
@@ -48,7 +51,47 @@ pub fn merge(parts: impl IntoIterator<Item = (Service, OpenApi)>) -> Result<Open
     ] {
         components.security_schemes.insert(name.to_owned(), RefOr::T(scheme));
     }
+    require_members_of_answers(&mut merged);
     Ok(merged)
+}
+
+/// Answers always have all their members, with null where there is nothing: generated clients need not ask. Problems are left out, which have only what
+/// concerns them, and so is everything that a request may hold.
+fn require_members_of_answers(document: &mut OpenApi) {
+    let value = serde_json::to_value(&*document).expect("a document is plain data");
+    let mut in_requests = BTreeSet::from([ProblemDocument::name().into_owned(), FieldError::name().into_owned()]);
+    for operation in value["paths"].as_object().into_iter().flat_map(|paths| paths.values()) {
+        for method in operation.as_object().into_iter().flat_map(|methods| methods.values()) {
+            collect_references(&value, &method["requestBody"], &mut in_requests);
+        }
+    }
+    let Some(components) = &mut document.components else { return };
+    for (name, schema) in &mut components.schemas {
+        if let RefOr::T(Schema::Object(object)) = schema
+            && !in_requests.contains(name)
+        {
+            object.required = object.properties.keys().cloned().collect();
+        }
+    }
+}
+
+/// The names of all schemas that `part` refers to, and that those refer to.
+fn collect_references(document: &Value, part: &Value, names: &mut BTreeSet<String>) {
+    match part {
+        Value::Object(members) => {
+            for (member, value) in members {
+                let name = value.as_str().filter(|_| member == "$ref").and_then(|path| path.rsplit('/').next());
+                match name {
+                    Some(name) if names.insert(name.to_owned()) => {
+                        collect_references(document, &document["components"]["schemas"][name], names);
+                    }
+                    _ => collect_references(document, value, names),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_references(document, item, names)),
+        _ => {}
+    }
 }
 
 /// Which methods each documented path has: for `Allow`.

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead as _, Write as _};
 
-use auth_service::{NewCredentials, create_first_admin};
 use auth_service::{Accounts, CreateAccountError};
+use auth_service::{NewCredentials, create_first_admin};
 use runtime::data_dir::DataDir;
 use runtime::lifecycle::Exit;
 

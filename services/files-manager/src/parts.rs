@@ -25,7 +25,8 @@ use runtime::{RandomIds, SystemClock};
 use store_sqlite::{AuthDb, FilesDb, JobsDb, OpenOptions};
 use thumbnails::{Pool, PoolConfig};
 use worker_service::{
-    Concurrency, MaintenanceTask, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
+    Concurrency, MaintenanceTask, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService,
+    WorkerSettings,
 };
 
 use crate::failure::Failure;

@@ -233,6 +233,14 @@ pub(crate) const DOCS: &[Doc] = &[
     doc("mail.smtp_user", "User at the mail server, if it wants one."),
     doc("mail.smtp_password", "Password at the mail server."),
     doc(
+        "maintenance.every",
+        "How often expired trash, deleted files and contents without references are looked for.",
+    ),
+    doc(
+        "maintenance.strays_every",
+        "How often the disk is listed for contents that belong to no file, as unfinished uploads leave them after a crash.",
+    ),
+    doc(
         "stop.drain",
         "How long, after a signal to stop, answers say Connection: close before connections are refused.",
     ),

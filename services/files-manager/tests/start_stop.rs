@@ -71,27 +71,26 @@ fn a_second_start_on_one_data_folder_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_lets_running_requests_end_and_everything_survives() {
-    let installation = Installation::fresh();
+    let installation = Installation::fresh().with("FM_STOP__DRAIN", "2s");
     let running = installation.start();
     let product = running.product();
     let ada = product.register("ada").await.unwrap();
     let (go, mut gate) = tokio::sync::watch::channel(false);
-    let body = futures_util::stream::iter([Ok::<_, std::io::Error>("first".to_owned())]);
+    let (began, begun) = tokio::sync::oneshot::channel();
+    let first = futures_util::stream::once(async move {
+        began.send(()).unwrap();
+        Ok::<_, std::io::Error>("first".to_owned())
+    });
     let rest = futures_util::stream::once(async move {
         gate.wait_for(|open| *open).await.unwrap();
         Ok(" last".to_owned())
     });
-    let body = reqwest::Body::wrap_stream(futures_util::StreamExt::chain(body, rest));
+    let body = reqwest::Body::wrap_stream(futures_util::StreamExt::chain(first, rest));
     let upload = {
         let (product, ada) = (product.clone(), ada.clone());
         tokio::spawn(async move { product.upload(&ada, "root", "slow", body).await })
     };
-    e2e::wait::until("the upload to begin", || async {
-        let metrics = send(product.request(Method::GET, "/health/live")).await?;
-        Ok((metrics.status.as_u16() == 200).then_some(()))
-    })
-    .await
-    .unwrap();
+    begun.await.unwrap();
     running.signal(Signal::TERM);
     e2e::wait::until("it to say that it drains", || async {
         let ready = send(product.request(Method::GET, "/health/ready")).await;

@@ -1,6 +1,6 @@
 //! Starts the real program on a free port with a data folder of its own, and stops it.
 
-#![allow(dead_code, reason = "each test program uses its part of this")]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses its part of this")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -62,6 +62,8 @@ impl Installation {
             .env("FM_LISTEN", "127.0.0.1:0")
             // the least that bcrypt takes: the tests are about what is done with hashes, not about their strength
             .env("FM_BCRYPT_COST", "4")
+            // nobody has to look elsewhere before a test's process stops
+            .env("FM_STOP__DRAIN", "0s")
             .envs(self.settings.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -61,7 +61,10 @@ export function problemOf(status: number, body: unknown, header: (name: string) 
   );
 }
 
-export function isProblem(body: unknown): body is Problem {
+/** A problem with the members that some codes add. */
+type DetailedProblem = Problem & { existingId?: string };
+
+export function isProblem(body: unknown): body is DetailedProblem {
   return typeof body === 'object' && body !== null && typeof (body as Problem).code === 'string';
 }
 

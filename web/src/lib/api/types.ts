@@ -4,7 +4,7 @@ type Schemas = components['schemas'];
 
 export type File = Schemas['File'];
 export type FileList = Schemas['FileList'];
-export type PathItem = Schemas['PathItem'];
+export type PathItem = Schemas['Crumb'];
 export type Usage = Schemas['Usage'];
 export type Limits = Schemas['Limits'];
 export type User = Schemas['User'];

@@ -117,7 +117,7 @@ const en = {
   storage: 'Storage',
   'storage.of': '{used} of {quota} used',
   'storage.used': '{used} used',
-  'storage.trash': '{size} of it in the trash',
+  'storage.trash': { one: '{count} item in the trash', other: '{count} items in the trash' },
   'storage.exact': { one: '{size} in {count} file', other: '{size} in {count} files' },
 
   new: 'New',

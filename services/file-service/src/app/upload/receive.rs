@@ -65,6 +65,7 @@ pub(super) async fn receive(
         }
         let mime =
             sniff::detect(&head[..head.len().min(sniff::HEAD_BYTES)], head.len() <= sniff::HEAD_BYTES, name);
+        crash_point("upload.after-blob");
         let blob = NewBlob { key: service.ids.blob_key(), size, sha256, crc32, place: Place::Inline(head) };
         return Ok(Received { blob, mime, reservation: None, stray: None });
     };
