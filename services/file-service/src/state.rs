@@ -10,7 +10,10 @@ use http_kit::BodyLimits;
 use http_kit::cursor::CursorKey;
 use http_kit::health::ReadyCheck;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+
+use crate::app::usage::Alive;
 
 /// What can be set, with the built-in defaults.
 #[derive(Debug, Clone)]
@@ -27,6 +30,8 @@ pub struct FileSettings {
     pub classic_body_bytes: usize,
     /// Most bytes of classic upload bodies that are held in memory at once, as they cannot be streamed.
     pub classic_bodies_in_flight_bytes: usize,
+    /// How long such a body waits for room; then 503.
+    pub classic_room_wait: Duration,
     /// How slowly the body of an upload may come.
     pub upload_pace: BodyLimits,
     /// How long something stays in the trash.
@@ -49,6 +54,7 @@ impl Default for FileSettings {
             keep_versions: 50,
             classic_body_bytes: 64 * MIB,
             classic_bodies_in_flight_bytes: 256 * MIB,
+            classic_room_wait: Duration::from_secs(10),
             upload_pace: BodyLimits::default(),
             trash_retention: 30 * DAY,
             tombstone_retention: DAY,
@@ -100,6 +106,8 @@ pub struct FileService {
     pub(crate) settings: FileSettings,
     /// Room for bodies of the classic upload, in KiB.
     pub(crate) classic_room: Arc<Semaphore>,
+    /// What `/status` last found, and when.
+    pub(crate) last_alive: tokio::sync::Mutex<Option<(Instant, Alive)>>,
     /// Work that goes on after its request was answered.
     pub(crate) background: TaskTracker,
 }
@@ -111,7 +119,19 @@ impl FileService {
         let classic_room = Arc::new(Semaphore::new(settings.classic_bodies_in_flight_bytes.div_ceil(1024)));
         let background = TaskTracker::new();
         let cursor_key = CursorKey::new(&cursor_key);
-        Self { store, outbox, blobs, clock, ids, cursor_key, overview, settings, classic_room, background }
+        Self {
+            store,
+            outbox,
+            blobs,
+            clock,
+            ids,
+            cursor_key,
+            overview,
+            settings,
+            classic_room,
+            last_alive: tokio::sync::Mutex::default(),
+            background,
+        }
     }
 
     /// Waits for work that goes on after its request was answered, such as the emptying of a large trash. For shut-down, under the caller's

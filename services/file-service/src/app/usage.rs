@@ -1,8 +1,11 @@
 //! Numbers: what a space holds, what an upload may bring, how large and how well the product is.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use common::files::Usage;
 use http_kit::health::{CHECK_DEADLINE, ReadyCheck};
-use std::sync::Arc;
+use tokio::time::Instant;
 
 use super::access::Authorized;
 use crate::error::AppError;
@@ -40,9 +43,31 @@ pub(crate) async fn totals(service: &FileService) -> Result<Totals, AppError> {
     Ok(Totals { users, files })
 }
 
-/// What answers now, as the classic `/status` tells it: the cache of credentials, and the stores of metadata.
-pub(crate) async fn alive(service: &FileService) -> (bool, bool) {
-    tokio::join!(all_pass(&service.overview.cache), all_pass(&service.overview.stores))
+/// What answers, as the classic `/status` tells it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Alive {
+    /// The cache of credentials.
+    pub(crate) cache: bool,
+    /// The stores of metadata, all of them.
+    pub(crate) stores: bool,
+}
+
+/// For so long an answer is given again. The call wants no credential, and asking a store makes it write.
+const ALIVE_LIFETIME: Duration = Duration::from_millis(500);
+
+/// Tries the cache of credentials and the stores, or says what was found a moment ago.
+pub(crate) async fn alive(service: &FileService) -> Alive {
+    // held while the parts are tried: whoever comes meanwhile gets the same answer
+    let mut last = service.last_alive.lock().await;
+    if let Some((at, alive)) = *last
+        && at.elapsed() < ALIVE_LIFETIME
+    {
+        return alive;
+    }
+    let (cache, stores) = tokio::join!(all_pass(&service.overview.cache), all_pass(&service.overview.stores));
+    let alive = Alive { cache, stores };
+    *last = Some((Instant::now(), alive));
+    alive
 }
 
 async fn all_pass(checks: &[Arc<dyn ReadyCheck>]) -> bool {

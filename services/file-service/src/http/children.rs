@@ -22,6 +22,7 @@ pub(super) struct FileListView {
     /// The files and folders of this page.
     pub(super) items: Vec<FileView>,
     /// What to send as `cursor` for the next page; null on the last one.
+    #[schema(required = true)]
     pub(super) next_cursor: Option<String>,
     /// How many there are in all.
     pub(super) total: u64,

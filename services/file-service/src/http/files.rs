@@ -53,7 +53,7 @@ pub(super) async fn show(
 /// What shall be different.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = FileChange)]
+#[schema(as = UpdateFile)]
 pub(super) struct ChangeBody {
     /// The new name.
     name: Option<String>,
@@ -63,7 +63,7 @@ pub(super) struct ChangeBody {
 
 /// Renames and moves a file or folder, both at once if both are given. What is not given stays.
 #[utoipa::path(
-    operation_id = "changeFile",
+    operation_id = "updateFile",
     tag = "files",
     params(
         ("id" = String, Path, description = "Its id"),
@@ -149,7 +149,7 @@ pub(super) async fn remove(
 /// The folder that shall be there: either by its name, or by a path of which all that is missing is made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = NewFolder)]
+#[schema(as = CreateFolder)]
 pub(super) struct FolderBody {
     /// The name of the new folder.
     name: Option<String>,

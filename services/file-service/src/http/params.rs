@@ -32,6 +32,14 @@ pub(crate) fn target(request: &HttpRequest, name: &str) -> ApiResult<Target> {
     }
 }
 
+/// The folder that the segment `name` of the path means, for something to go into.
+///
+/// # Errors
+/// `parent_not_found` for what is neither an id nor the word `root`.
+pub(crate) fn parent_in_path(request: &HttpRequest, name: &str) -> ApiResult<Target> {
+    target(request, name).map_err(|_| Problem::new(Code::ParentNotFound))
+}
+
 /// The folder that a body names for something to go into; the root if it names none.
 ///
 /// # Errors

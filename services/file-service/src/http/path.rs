@@ -15,7 +15,7 @@ use crate::state::FileService;
 
 /// The way from the root to a node.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = FilePath)]
+#[schema(as = Path)]
 pub(super) struct PathView {
     /// From the root down to the node itself.
     items: Vec<CrumbView>,

@@ -19,6 +19,7 @@ pub(super) struct UsageView {
     /// Bytes of all contents.
     used_bytes: u64,
     /// Most bytes that it may hold; null is no limit.
+    #[schema(required = true)]
     quota_bytes: Option<u64>,
     /// Files and folders, the root left out.
     file_count: u64,
@@ -51,8 +52,10 @@ pub(super) async fn show(caller: Authenticated, service: web::Data<FileService>)
 #[schema(as = Limits)]
 pub(super) struct LimitsView {
     /// Most bytes of one content; null is no limit.
+    #[schema(required = true)]
     max_upload_bytes: Option<u64>,
     /// How many more bytes the caller's space takes; null is no limit.
+    #[schema(required = true)]
     free_bytes: Option<u64>,
     /// Most bytes of a name, in UTF-8 and NFC.
     max_name_bytes: usize,

@@ -27,18 +27,19 @@ pub(crate) struct FileView {
     name: String,
     /// Which of the two it is.
     #[serde(rename = "type")]
-    #[schema(value_type = FileKind)]
+    #[schema(value_type = FileType)]
     kind: Kind,
     /// The type found by looking at the content; null for a folder.
-    #[schema(example = "image/jpeg")]
+    #[schema(required = true, example = "image/jpeg")]
     mime_type: Option<String>,
     /// Bytes of the content; null for a folder.
+    #[schema(required = true)]
     size: Option<u64>,
     /// SHA-256 of the content in hexadecimal; null for a folder.
-    #[schema(value_type = Option<String>)]
+    #[schema(required = true, value_type = Option<String>)]
     sha256: Option<Sha256>,
     /// The folder that it is in, or was in before it was trashed; null for a root folder.
-    #[schema(value_type = Option<String>)]
+    #[schema(required = true, value_type = Option<String>)]
     parent_id: Option<FileId>,
     /// The tree that it is in.
     #[schema(value_type = String)]
@@ -53,7 +54,7 @@ pub(crate) struct FileView {
     #[schema(value_type = String, format = DateTime)]
     modified_at: Timestamp,
     /// When the content was last changed where it came from, as far as the client said so; null for a folder.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
     content_modified_at: Option<Timestamp>,
     /// Counts the contents that a file has had, from 1; always 1 for a folder.
     version: u32,
@@ -62,17 +63,18 @@ pub(crate) struct FileView {
     /// Everybody may read its content.
     is_public: bool,
     /// When it was put into the trash itself (not with a folder above it); else null.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
     trashed_at: Option<Timestamp>,
     /// What the caller may do with it.
     #[schema(example = "manager")]
     role: &'static str,
     /// How many nodes are in a folder; null for a file.
+    #[schema(required = true)]
     child_count: Option<u64>,
     /// Its thumbnails.
     thumbnails: ThumbnailsView,
     /// Facts of a picture, as far as known.
-    #[schema(value_type = Option<Media>)]
+    #[schema(required = true, value_type = Option<Media>)]
     media: Option<MediaFacts>,
 }
 
@@ -81,28 +83,29 @@ pub(crate) struct FileView {
 #[schema(as = Thumbnails)]
 struct ThumbnailsView {
     /// `none` where none can be made, `pending` while a job makes them, `failed` after its last attempt.
-    #[schema(value_type = ThumbnailStateWord)]
+    #[schema(value_type = ThumbnailStateName)]
     state: ThumbnailState,
     /// The widths in which they are there, or will be; none otherwise.
     sizes: Vec<u32>,
     /// Why there are none, after a failure.
+    #[schema(required = true)]
     reason: Option<String>,
 }
 
 /// What a node is.
 #[derive(ToSchema)]
-#[schema(as = FileKind, rename_all = "lowercase")]
+#[schema(as = FileType, rename_all = "lowercase")]
 #[allow(dead_code, reason = "stands for common's type in the document alone")]
-pub(crate) enum FileKind {
+pub(crate) enum FileType {
     Folder,
     File,
 }
 
 /// How far thumbnails are.
 #[derive(ToSchema)]
-#[schema(as = ThumbnailStateWord, rename_all = "lowercase")]
+#[schema(as = ThumbnailState, rename_all = "lowercase")]
 #[allow(dead_code, reason = "stands for common's type in the document alone")]
-enum ThumbnailStateWord {
+enum ThumbnailStateName {
     None,
     Pending,
     Ready,

@@ -196,6 +196,15 @@ impl Server {
         Client { server: self, token: format!("{TOKEN}{name}"), id: user_id(name) }
     }
 
+    /// Sends these bytes over a connection of their own, which the caller then holds.
+    pub(crate) async fn send_raw(&self, bytes: &[u8]) -> tokio::net::TcpStream {
+        use tokio::io::AsyncWriteExt as _;
+        let address = self.base.strip_prefix("http://").unwrap();
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream
+    }
+
     /// A request of worker-service on the internal routes.
     pub(crate) fn internal(&self, method: Method, path: &str) -> RequestBuilder {
         let token = self.tokens.mint(Service::Worker, Service::Files, self.clock.now());
@@ -342,4 +351,13 @@ pub(crate) fn keys(value: &Value) -> Vec<&str> {
     let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
     keys
+}
+
+/// Asks again and again until it is so; fails after half a minute.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !is_so().await {
+        assert!(tokio::time::Instant::now() < deadline, "waited in vain until {what}");
+        tokio::task::yield_now().await;
+    }
 }

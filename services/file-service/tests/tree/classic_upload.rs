@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::classic_files::PNG;
-use crate::support::{Client, Server, answer, id_of, keys, user_id};
+use crate::support::{Client, Server, answer, id_of, keys, until, user_id};
 
 /// "Hello Webstack!\n".
 const HELLO: &str = "SGVsbG8gV2Vic3RhY2shCg==";
@@ -204,6 +204,72 @@ async fn many_large_bodies_wait_for_room_and_all_pass() {
     .await;
     assert_eq!(made.len(), 6);
     assert_eq!(user.get("/api/v1/usage").await.expect(StatusCode::OK)["usedBytes"], 6 * 225_000);
+}
+
+/// A request that promises a body of this length and then says nothing more.
+fn begun(user: &Client<'_>, length: usize) -> Vec<u8> {
+    format!(
+        "POST /files HTTP/1.1\r\nhost: x\r\nx-token: {}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n\
+         {{\"name\":\"half.txt\",\"type\":\"file\",\"data\":\"QUJD",
+        user.token
+    )
+    .into_bytes()
+}
+
+#[actix_web::test]
+async fn without_room_there_is_503_until_there_is_room_again() {
+    let server = Server::with(|settings| {
+        settings.classic_body_bytes = 400_000;
+        settings.classic_bodies_in_flight_bytes = 400_000;
+        settings.classic_room_wait = std::time::Duration::from_millis(20);
+    })
+    .await;
+    let user = server.user("a");
+    let holds = server.send_raw(&begun(&user, 390_000)).await;
+    let body = json!({"name": "a.txt", "type": "file", "data": "QUJD".repeat(50_000)});
+    until("there is no room", async || {
+        let refused = user.post("/files", body.clone()).await;
+        if refused.status == StatusCode::SERVICE_UNAVAILABLE {
+            refused.expect_classic(503, "Service unavailable");
+            assert_eq!(refused.header("retry-after"), Some("2"));
+            return true;
+        }
+        refused.expect(StatusCode::CREATED);
+        false
+    })
+    .await;
+    drop(holds);
+    until("there is room again", async || {
+        user.post("/files", body.clone()).await.status == StatusCode::CREATED
+    })
+    .await;
+    assert!(
+        user.names("root").await.iter().all(|name| name.starts_with('a')),
+        "nothing is left of what broke off"
+    );
+}
+
+#[actix_web::test]
+async fn an_upload_that_breaks_off_leaves_nothing() {
+    let server = Server::start().await;
+    let user = server.user("a");
+    user.get("/api/v1/files/root").await.expect(StatusCode::OK);
+    let raw = format!(
+        "PUT /api/v1/files/root/children/half.txt/content HTTP/1.1\r\nhost: x\r\nx-token: {}\r\ncontent-length: 100000\r\n\r\nhalf",
+        user.token
+    );
+    for request in [begun(&user, 100_000), raw.into_bytes()] {
+        drop(server.send_raw(&request).await);
+    }
+    // C049: an entry comes with all of its bytes or not at all
+    let whole = upload(&user, json!({"name": "whole.txt", "type": "file", "data": HELLO})).await;
+    assert_eq!(user.get("/files").await.expect(StatusCode::OK), json!([whole]));
+    until("what was set aside is given back", async || {
+        let usage = user.get("/api/v1/usage").await.expect(StatusCode::OK);
+        usage == json!({"usedBytes": 16, "quotaBytes": null, "fileCount": 1, "trashCount": 0})
+    })
+    .await;
+    assert_eq!(common::jobs::Outbox::depth(&*server.store).await.unwrap(), 0);
 }
 
 #[actix_web::test]

@@ -22,6 +22,9 @@ fn calls() -> Vec<(Method, &'static str, Option<Value>)> {
         (Method::PUT, "/api/v1/files/{}/public", None),
         (Method::DELETE, "/api/v1/files/{}/public", None),
         (Method::GET, "/api/v1/files/{}/content", None),
+        (Method::HEAD, "/api/v1/files/{}/content", None),
+        (Method::PUT, "/api/v1/files/{}/content", Some(json!("new content"))),
+        (Method::PUT, "/api/v1/files/{}/children/x/content", Some(json!("new file"))),
         (Method::GET, "/api/v1/files/{}/thumbnails/100", None),
         (Method::GET, "/files/{}", None),
         (Method::DELETE, "/files/{}", None),
@@ -142,7 +145,9 @@ async fn without_a_credential_there_is_401_before_anything_else() {
                     request = request.header("x-token", token);
                 }
                 let refused = answer(request).await;
-                if path.starts_with("/files") {
+                if method == Method::HEAD {
+                    refused.expect(StatusCode::UNAUTHORIZED);
+                } else if path.starts_with("/files") {
                     refused.expect_classic(401, "Unauthorized");
                 } else {
                     refused.expect_problem(401, "unauthorized");

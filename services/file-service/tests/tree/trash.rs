@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use common::files::{FileStore as _, NodeError};
+use common::files::{FileStore as _, NewFolder, NodeError, NodeName};
 use common::jobs::{Outbox as _, types};
+use common::{Clock as _, FileId};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{Server, answer, id_of, names_of};
+use crate::support::{Server, answer, id_of, names_of, until};
 
 #[actix_web::test]
 async fn what_is_trashed_is_gone_from_its_folder_and_listed_there() {
@@ -188,11 +189,7 @@ async fn deleting_for_good_leaves_a_job_and_nothing_to_see() {
         user.post(&format!("/api/v1/files/{id}/restore"), json!({})).await.expect_problem(404, "not_found");
     }
     assert_eq!(names_of(&user.get("/api/v1/trash").await.expect(StatusCode::OK)), [""; 0]);
-    let rows = server
-        .store
-        .lease_unsent(10, Duration::from_secs(1), common::Clock::now(&*server.clock))
-        .await
-        .unwrap();
+    let rows = server.store.lease_unsent(10, Duration::from_secs(1), server.clock.now()).await.unwrap();
     let purge: Vec<_> = rows.iter().filter(|row| row.job.kind == types::PURGE).collect();
     assert_eq!(purge.len(), 1);
     assert_eq!(purge[0].job.data, json!({ "node": folder }));
@@ -228,16 +225,58 @@ async fn the_trash_is_emptied_and_only_that() {
 }
 
 #[actix_web::test]
+async fn a_large_trash_is_emptied_page_by_page() {
+    let server = Server::start().await;
+    let user = server.user("a");
+    let root = FileId::parse(&id_of(&user.get("/api/v1/files/root").await.expect(StatusCode::OK))).unwrap();
+    let at = server.clock.now();
+    // more than two steps, many of the same millisecond
+    futures_util::future::join_all((0..1200).map(|n| {
+        let (store, id, by) = (&server.store, server.ids.next(), user.id);
+        let name = NodeName::parse(&format!("n{n}")).unwrap();
+        async move {
+            let folder = NewFolder {
+                id,
+                parent: root,
+                name,
+                rename_if_taken: false,
+                classic_type: None,
+                public: false,
+                by,
+                at,
+            };
+            store.create_folder(&folder).await.unwrap();
+            store.trash(id, None, by, at + Duration::from_millis(n % 3)).await.unwrap();
+        }
+    }))
+    .await;
+    server.clock.advance(Duration::from_millis(1));
+    user.delete("/api/v1/trash").await.expect(StatusCode::ACCEPTED);
+    // what was trashed after the request stays: here the third that lies in the future
+    until("the trash holds only what came later", async || {
+        let usage = user.get("/api/v1/usage").await.expect(StatusCode::OK);
+        usage["trashCount"] == 400
+    })
+    .await;
+    assert_eq!(server.store.depth().await.unwrap(), 800, "a job for each tombstone");
+    server.clock.advance(Duration::from_millis(1));
+    user.delete("/api/v1/trash").await.expect(StatusCode::ACCEPTED);
+    server.service.finish_background().await;
+    assert_eq!(user.get("/api/v1/trash").await.expect(StatusCode::OK)["total"], 0);
+    user.get("/api/v1/files/root").await.expect(StatusCode::OK);
+}
+
+#[actix_web::test]
 async fn what_was_restored_since_it_was_seen_is_not_deleted() {
     let server = Server::start().await;
     let user = server.user("a");
     let id = user.folder("docs", "root").await;
     user.delete(&format!("/api/v1/files/{id}")).await.expect(StatusCode::NO_CONTENT);
-    let file = common::FileId::parse(&id).unwrap();
+    let file = FileId::parse(&id).unwrap();
     let seen = server.store.find_path(file).await.unwrap().unwrap().node.revision;
     user.post(&format!("/api/v1/files/{id}/restore"), json!({})).await.expect(StatusCode::OK);
     // what emptying does with each node that it saw
-    let late = server.store.delete(file, Some(seen), common::Clock::now(&*server.clock), &[]).await;
+    let late = server.store.delete(file, Some(seen), server.clock.now(), &[]).await;
     assert!(matches!(late, Err(NodeError::Changed)), "{late:?}");
     assert_eq!(user.names("root").await, ["docs"]);
 }

@@ -28,8 +28,17 @@ pub(super) struct FileObject {
     /// Everybody may read its content.
     is_public: bool,
     /// The folder that it is in; the number 0 for the root.
-    #[schema(value_type = Object)]
+    #[schema(value_type = ClassicParentId)]
     parent_id: ParentId,
+}
+
+/// The folder that something is in: the number 0 for the root, else an id.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "stands for `ParentId` in the document alone")]
+pub(super) enum ClassicParentId {
+    Root(u8),
+    Folder(String),
 }
 
 /// The folder that something is in.

@@ -28,8 +28,9 @@ struct Status {
 )]
 #[get("/status")]
 pub(super) async fn status(service: web::Data<FileService>) -> HttpResponse {
-    let (redis, db) = usage::alive(&service).await;
-    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(Status { redis, db })
+    let alive = usage::alive(&service).await;
+    let status = Status { redis: alive.cache, db: alive.stores };
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(status)
 }
 
 /// How large the product is.

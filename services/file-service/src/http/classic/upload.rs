@@ -1,20 +1,17 @@
 //! `POST /files`.
 
-use std::time::Duration;
-
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use common::PortError;
 use common::files::{ClassicType, Node};
 use http_kit::body::declared_length;
 use http_kit::{Authenticated, BodyLimits, BodyStream, ClassicError, ClassicResult};
-use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
 
 use super::Failure;
 use super::body::{self, Asked, AskedParent};
-use super::object::{self, FileObject};
+use super::object::{self, ClassicParentId, FileObject};
 use crate::app::access::{Authorized, Target, authorize_parent};
 use crate::app::{folders, upload};
 use crate::http::{params, view};
@@ -22,9 +19,6 @@ use crate::state::FileService;
 
 /// A body of up to so many bytes is read where the request is handled: that takes a fraction of a millisecond.
 const SMALL_BODY_BYTES: usize = 64 * 1024;
-
-/// Longest wait for room in memory.
-const ROOM_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What is uploaded.
 #[derive(ToSchema)]
@@ -38,7 +32,7 @@ struct Upload {
     #[schema(rename = "type", example = "image")]
     kind: String,
     /// The folder that it goes into: an id, or 0 for the root, also if left out.
-    parent_id: Option<Value>,
+    parent_id: Option<ClassicParentId>,
     /// Everybody may read its content; false if left out.
     is_public: Option<bool>,
     /// The content in base64, standard or URL-safe; not for a folder.
@@ -120,7 +114,7 @@ async fn room(service: &FileService, length: Option<u64>) -> ClassicResult<Owned
         .map_or(service.settings.classic_body_bytes, |length| usize::try_from(length).unwrap_or(usize::MAX));
     let kibibytes = u32::try_from(bytes.min(in_flight).div_ceil(1024)).unwrap_or(u32::MAX);
     let permit = service.classic_room.clone().acquire_many_owned(kibibytes);
-    match tokio::time::timeout(ROOM_DEADLINE, permit).await {
+    match tokio::time::timeout(service.settings.classic_room_wait, permit).await {
         Ok(permit) => Ok(permit.map_err(|closed| PortError::broken("files", closed))?),
         Err(late) => Err(PortError::unavailable("memory for upload bodies", late).into()),
     }

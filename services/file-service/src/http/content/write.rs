@@ -58,7 +58,7 @@ pub(in crate::http) struct PutQuery {
         (status = 201, description = "The new file", body = FileView, headers(("Location" = String), ("ETag" = String))),
         (status = 200, description = "The file whose content was replaced", body = FileView, headers(("ETag" = String))),
         (status = 400, description = "`invalid_name`, `invalid_request`, `digest_mismatch`, `incomplete_body`", body = ProblemDocument),
-        (status = 404, description = "`not_found`, `parent_not_found`", body = ProblemDocument),
+        (status = 404, description = "`parent_not_found`", body = ProblemDocument),
         (status = 408, description = "`body_too_slow`", body = ProblemDocument),
         (status = 409, description = "`name_taken` (with `existingId`), `parent_not_folder`, `too_deep`", body = ProblemDocument),
         (status = 412, description = "`precondition_failed`", body = ProblemDocument),
@@ -75,7 +75,7 @@ pub(in crate::http) async fn put_child(
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
     let actor = params::actor(&caller);
-    let parent = authorize_parent(&service, actor, params::target(&request, "id")?).await?;
+    let parent = authorize_parent(&service, actor, params::parent_in_path(&request, "id")?).await?;
     let name = name(&request)?;
     let query = query(&request)?;
     let announced = announced(&request, &query)?;
