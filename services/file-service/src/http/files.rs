@@ -206,10 +206,7 @@ pub(super) async fn create(
         return Ok(view::file(StatusCode::OK, &node));
     }
     let mut answer = view::file(StatusCode::CREATED, &node);
-    // relative to the address of this call, so that it is right behind a gateway with a prefix
-    let location =
-        header::HeaderValue::from_str(&format!("files/{}", node.id)).expect("an id is hexadecimal digits");
-    answer.headers_mut().insert(header::LOCATION, location);
+    answer.headers_mut().insert(header::LOCATION, view::location("files/", &node));
     Ok(answer)
 }
 

@@ -174,3 +174,8 @@ pub(crate) fn file(status: StatusCode, node: &Node) -> HttpResponse {
         .insert_header(PRIVATE)
         .json(FileView::of(node))
 }
+
+/// The address of a new file, relative to that of the call that made it, so that it is right behind a gateway with a prefix too.
+pub(super) fn location(way: &str, node: &Node) -> HeaderValue {
+    HeaderValue::from_str(&format!("{way}{}", node.id)).expect("an id is hexadecimal digits")
+}

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{Server, answer, keys};
+use crate::support::{Server, answer, id_of, keys};
 
 #[actix_web::test]
 async fn the_root_is_there_from_the_first_request() {
@@ -196,4 +196,24 @@ async fn a_store_that_is_closed_is_an_error_and_never_an_empty_list() {
     assert_eq!(next.header("retry-after"), Some("2"));
     let classic = user.get("/files?page=0").await;
     classic.expect_classic(503, "Service unavailable");
+}
+
+#[actix_web::test]
+async fn c188_new_files_say_where_they_are_behind_any_prefix() {
+    let server = Server::start().await;
+    let user = server.user("a");
+    let made = [
+        ("/api/v1/files", user.post("/api/v1/files", json!({"name": "a"})).await),
+        ("/api/v1/files", user.post("/api/v1/files", json!({"path": "b/c"})).await),
+    ];
+    let upload = "/api/v1/files/root/children/x%2520y/content";
+    let uploaded = answer(user.request(Method::PUT, upload).body("x")).await;
+    for (path, answer) in made.into_iter().chain([(upload, uploaded)]) {
+        let id = id_of(&answer.expect(StatusCode::CREATED));
+        for prefix in ["https://files.example", "https://example.org:8443/cloud"] {
+            let called = reqwest::Url::parse(&format!("{prefix}{path}")).unwrap();
+            let told = called.join(answer.header("location").unwrap()).unwrap();
+            assert_eq!(told.as_str(), format!("{prefix}/api/v1/files/{id}"), "{path}");
+        }
+    }
 }

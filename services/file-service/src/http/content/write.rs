@@ -146,9 +146,8 @@ fn answer(committed: &Committed) -> HttpResponse {
     let status = if committed.created { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = view::file(status, &committed.node);
     if committed.created {
-        let location = format!("/api/v1/files/{}", committed.node.id);
-        let value = header::HeaderValue::from_str(&location).expect("an id is visible ASCII");
-        response.headers_mut().insert(header::LOCATION, value);
+        // from `…/files/{id}/children/{name}/content`
+        response.headers_mut().insert(header::LOCATION, view::location("../../../", &committed.node));
     }
     response
 }
