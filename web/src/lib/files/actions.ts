@@ -8,7 +8,7 @@ import { folderChanged, type Listing, trashChanged } from '$lib/listing/listing.
 import type { SelectionState } from '$lib/listing/selected.svelte';
 import { dialogs } from '$lib/state/dialogs.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
-import { doneWithUndo } from '$lib/state/undo';
+import { doneWithUndo, undoable } from '$lib/state/undo';
 import { usage } from '$lib/state/usage.svelte';
 import { forEachOf, type Outcome } from './batch';
 
@@ -39,7 +39,7 @@ async function takeOut(
   return listing.change(without(idsOf(files)), () => forEachOf(files, label, act));
 }
 
-export async function trashFiles(listing: Listing, files: File[]): Promise<void> {
+export const trashFiles = undoable(async (listing: Listing, files: File[]): Promise<void> => {
   if (files.length === 0) return;
   const outcome = await takeOut(listing, files, t('act.trashing', { count: files.length }), (file) =>
     api.trashFile(file.id),
@@ -53,7 +53,7 @@ export async function trashFiles(listing: Listing, files: File[]): Promise<void>
       await restoreAll(outcome.done);
     },
   );
-}
+});
 
 async function restoreAll(files: File[]): Promise<Outcome> {
   const parents = new Set<string | null>();
@@ -68,7 +68,7 @@ async function restoreAll(files: File[]): Promise<Outcome> {
   return outcome;
 }
 
-export async function restoreFiles(listing: Listing, files: File[]): Promise<void> {
+export const restoreFiles = undoable(async (listing: Listing, files: File[]): Promise<void> => {
   if (files.length === 0) return;
   const outcome = await takeOut(listing, files, t('act.restoring', { count: files.length }), (file) =>
     api.restoreFile(file.id),
@@ -87,7 +87,7 @@ export async function restoreFiles(listing: Listing, files: File[]): Promise<voi
       if (again.failed[0]) throw again.failed[0].error;
     },
   );
-}
+});
 
 /** False if the reader thought better of it. */
 export async function deleteForGood(listing: Listing, files: File[]): Promise<boolean> {
@@ -126,38 +126,36 @@ export async function emptyTrash(listing: Listing): Promise<void> {
 }
 
 /** Throws what the server refused, so that the field can say it beside what was typed. */
-export async function renameFile(listing: Listing, file: File, name: string): Promise<void> {
+export const renameFile = undoable(async (listing: Listing, file: File, name: string): Promise<void> => {
   listing.patch(await api.renameFile(file.id, name));
   listing.refreshSoon();
   doneWithUndo(t('act.renamed', { name }), async () => {
     await api.renameFile(file.id, file.name);
     folderChanged(file.parentId, 'root');
   });
-}
+});
 
-export async function moveFiles(
-  listing: Listing | null,
-  files: File[],
-  to: { id: string; name: string },
-): Promise<void> {
-  if (files.length === 0) return;
-  const label = t('act.moving', { count: files.length });
-  const act = (file: File) => api.moveFile(file.id, to.id);
-  const outcome = await (listing ? takeOut(listing, files, label, act) : forEachOf(files, label, act));
-  const folders = [...files.map((file) => file.parentId), to.id, 'root'];
-  folderChanged(...folders);
-  tell(
-    outcome,
-    (done) => t('act.moved', { ...named(done), folder: to.name }),
-    async () => {
-      const back = await forEachOf(outcome.done, t('act.moving', { count: outcome.done.length }), (file) =>
-        api.moveFile(file.id, file.parentId ?? 'root'),
-      );
-      folderChanged(...folders);
-      if (back.failed[0]) throw back.failed[0].error;
-    },
-  );
-}
+export const moveFiles = undoable(
+  async (listing: Listing | null, files: File[], to: { id: string; name: string }): Promise<void> => {
+    if (files.length === 0) return;
+    const label = t('act.moving', { count: files.length });
+    const act = (file: File) => api.moveFile(file.id, to.id);
+    const outcome = await (listing ? takeOut(listing, files, label, act) : forEachOf(files, label, act));
+    const folders = [...files.map((file) => file.parentId), to.id, 'root'];
+    folderChanged(...folders);
+    tell(
+      outcome,
+      (done) => t('act.moved', { ...named(done), folder: to.name }),
+      async () => {
+        const back = await forEachOf(outcome.done, t('act.moving', { count: outcome.done.length }), (file) =>
+          api.moveFile(file.id, file.parentId ?? 'root'),
+        );
+        folderChanged(...folders);
+        if (back.failed[0]) throw back.failed[0].error;
+      },
+    );
+  },
+);
 
 /** Asks the browser to save each file. Folders cannot be saved this way, and it is said that they were left out. */
 export function downloadFiles(files: File[]): void {

@@ -11,6 +11,8 @@ interface Step {
 /** Steps that can still be taken back, by the button in the message or by Ctrl-Z. */
 const DEPTH = 20;
 const steps: Step[] = [];
+/** Acts that are shown already and not done yet. */
+const running = new Set<Promise<unknown>>();
 
 /** Says what was done, and offers to take it back. */
 export function doneWithUndo(text: string, undo: () => Promise<void>): void {
@@ -20,10 +22,22 @@ export function doneWithUndo(text: string, undo: () => Promise<void>): void {
   if (steps.length > DEPTH) steps.shift();
 }
 
+/** An act that can be undone, as one that an undo waits for: who is quick means what was seen to happen. */
+export function undoable<A extends unknown[], R>(act: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
+  return (...args) => {
+    const work = act(...args);
+    running.add(work);
+    const over = () => running.delete(work);
+    work.then(over, over);
+    return work;
+  };
+}
+
 /** Takes back the last step, if there is one. */
-export function undoLast(): void {
+export async function undoLast(): Promise<void> {
+  await Promise.allSettled(running);
   const step = steps.at(-1);
-  if (step) takeBack(step);
+  if (step) await takeBack(step);
   else toasts.show(t('undo.nothing'));
 }
 
