@@ -64,7 +64,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     stage("rust: units, contracts, services, embedded end to end", &mut || {
         let mut tests = cargo(&["test", "--workspace", "--locked"]);
         if options.long {
-            tests.env("FM_TEST_LONG", "1");
+            tests.args(["--features", "files-manager/long"]);
         }
         tests.env("FM_TEST_SMTP_PYTHON", install::python(PYTHON)?);
         run(&mut tests)

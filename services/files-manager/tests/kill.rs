@@ -135,7 +135,7 @@ kills! {
 /// Kills at moments that nobody chose, again and again, while uploads go on: all that was acknowledged is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_random_moments_nothing_acknowledged_is_lost() {
-    let rounds = if std::env::var_os("FM_TEST_LONG").is_some() { 60 } else { 4 };
+    let rounds = if cfg!(feature = "long") { 60 } else { 4 };
     let installation = Installation::fresh();
     let running = installation.start();
     let ada = running.product().register("ada").await.unwrap();

@@ -78,7 +78,36 @@ impl Installation {
 
     /// As `start`, with more in its environment.
     pub fn start_with(&self, environment: &[(&str, &str)]) -> Running {
-        let mut child = self.command().envs(environment.iter().copied()).spawn().unwrap();
+        self.spawn(self.command().envs(environment.iter().copied()))
+    }
+
+    /// As `start`, with the data folder on a file system of so many MiB that only this process sees.
+    pub fn start_on_a_small_disk(&self, mib: u32) -> Running {
+        let program = self.command();
+        let data = self.data();
+        std::fs::create_dir_all(&data).unwrap();
+        let mut command = Command::new("unshare");
+        command
+            .args([
+                "--map-root-user",
+                "--mount",
+                "sh",
+                "-c",
+                "mount -t tmpfs -o size=$0m,mode=700 tmpfs \"$1\" && exec \"$2\"",
+            ])
+            .arg(mib.to_string())
+            .arg(&data)
+            .arg(program.get_program())
+            .current_dir(self.folder.path())
+            .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        self.spawn(&mut command)
+    }
+
+    fn spawn(&self, command: &mut Command) -> Running {
+        let mut child = command.spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let log = std::thread::spawn(move || {
             let mut log = String::new();
