@@ -22,7 +22,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Format, lints, documentation and dependency rules
-    Ci,
+    Ci {
+        /// Only stages whose name contains this
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+    },
     /// Install what the tests need, run all of them, stop what was started
     Test(test::Options),
     /// Measure the product beside other file servers
@@ -33,7 +37,7 @@ enum Command {
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
-        Command::Ci => ci::run_alone(),
+        Command::Ci { only } => ci::run(only.as_deref()),
         Command::Test(options) => test::run_all(&options),
         Command::Bench(options) => bench::run_bench(&options),
         Command::Openapi => openapi::run(),

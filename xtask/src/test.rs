@@ -32,60 +32,45 @@ const PYTHON: &[&str] = &["aiosmtpd==1.4.6"];
 
 /// `cargo xtask test`
 pub(crate) fn run_all(options: &Options) -> Result<()> {
-    let mut stages = Stages::default();
-    let wanted = |name: &str| options.only.as_deref().is_none_or(|only| name.contains(only));
+    let mut stages = Stages::only(options.only.as_deref());
     let web = root().join("web");
-    let mut ran = 0;
-    let mut stage = |name: &str, work: &mut dyn FnMut() -> Result<()>| {
-        if wanted(name) {
-            ran += 1;
-            stages.stage(name, work)
-        } else {
-            Ok(())
-        }
-    };
-
     samples()?;
-    stage("install", &mut || {
+    stages.stage("install", || {
         install::debian(&[install::CHROMIUM])?;
         install::npm(&web)?;
         install::npm(&web.join("tests"))?;
         install::python(PYTHON).map(drop)
     })?;
-    stage("page: lint, types, units", &mut || {
+    stages.stage("page: lint, types, units", || {
         for script in ["types", "lint", "check", "test"] {
             run(program("npm", &["run", "--silent", script]).current_dir(&web))?;
         }
         Ok(())
     })?;
-    stage("the all-in-one by itself", &mut || {
+    stages.stage("the all-in-one by itself", || {
         run(&mut cargo(&["build", "--package", "files-manager", "--locked"]))
     })?;
-    stage("rust: units, contracts, services, embedded end to end", &mut || {
-        let mut tests = cargo(&["test", "--workspace", "--locked"]);
-        if options.long {
-            tests.args(["--features", "files-manager/long"]);
-        }
+    stages.stage("rust: units, contracts, services, embedded end to end", || {
+        let long = if options.long { ",files-manager/long" } else { "" };
+        let features = format!("files-manager/servers{long}");
+        let mut tests = cargo(&["test", "--workspace", "--locked", "--features", &features]);
         tests.env("FM_TEST_SMTP_PYTHON", install::python(PYTHON)?);
         run(&mut tests)
     })?;
-    stage("page: journeys in the browser", &mut || {
+    stages.stage("page: journeys in the browser", || {
+        // the workspace's features, so that nothing is built again but the tests
         run(&mut cargo(&[
             "test",
-            "--package",
-            "files-manager",
+            "--workspace",
             "--locked",
             "--features",
-            "browser",
+            "files-manager/browser",
             "--test",
             "browser",
         ]))
     })?;
 
-    if ran == 0 {
-        bail!("no stage has this in its name");
-    }
-    stages.summary();
+    stages.finish()?;
     if !options.long {
         say(&format!("left to --long: {}", LEFT_TO_LONG.join("; ")));
     }

@@ -14,7 +14,7 @@ fn journey(file: &str) {
     let product = running.product();
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/tests");
     let output = Command::new("node")
-        .args(["--test", "--test-concurrency=1", "--test-timeout=120000"])
+        .args(["--test", "--test-concurrency=1", "--test-timeout=900000"])
         .arg(format!("journeys/{file}.test.mjs"))
         .current_dir(tests)
         .env("FM_E2E_ADDRESS", &product.address)
@@ -29,4 +29,37 @@ fn journey(file: &str) {
         String::from_utf8_lossy(&output.stderr)
     );
     assert!(!said.contains("# tests 0"), "{file} holds no journey");
+}
+
+macro_rules! journeys {
+    ($($name:ident $file:literal)*) => {
+        $(
+            #[test]
+            fn $name() {
+                journey($file);
+            }
+        )*
+
+        #[test]
+        fn no_journey_is_left_out() {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/tests/journeys");
+            for file in std::fs::read_dir(folder).unwrap() {
+                let name = file.unwrap().file_name().into_string().unwrap();
+                assert!([$($file),*].iter().any(|known| format!("{known}.test.mjs") == name), "{name} is in no test");
+            }
+        }
+    };
+}
+
+journeys! {
+    set_up "00-set-up"
+    account "account"
+    accessible "accessible"
+    browse "browse"
+    jobs "jobs"
+    large "large"
+    organise "organise"
+    phone "phone"
+    upload "upload"
+    view "view"
 }
