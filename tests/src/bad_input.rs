@@ -149,30 +149,29 @@ pub async fn what_is_no_request_gets_a_4xx(product: &Product) -> Result<()> {
 pub async fn slow_uploads_hold_nobody_up(product: &Product) -> Result<()> {
     let ada = product.register("ada").await?;
     let (go, _) = tokio::sync::watch::channel(false);
-    let slow: Vec<_> = (0..100)
-        .map(|n| {
-            let mut gate = go.subscribe();
-            let first = futures_util::stream::once(async {
-                Ok::<_, std::io::Error>(bytes::Bytes::from_static(b"first"))
-            });
-            let last = futures_util::stream::once(async move {
-                // an error means that the sender is gone, and with it the test
-                let _ = gate.wait_for(|open| *open).await;
-                Ok(bytes::Bytes::from_static(b" last"))
-            });
-            let body = reqwest::Body::wrap_stream(futures_util::StreamExt::chain(first, last));
-            let (product, ada) = (product.clone(), ada.clone());
-            tokio::spawn(async move { product.upload(&ada, "root", &format!("slow {n}"), body).await })
-        })
-        .collect();
+    let mut slow = tokio::task::JoinSet::new();
+    for n in 0..100 {
+        let mut gate = go.subscribe();
+        let first = futures_util::stream::once(async {
+            Ok::<_, std::io::Error>(bytes::Bytes::from_static(b"first"))
+        });
+        let last = futures_util::stream::once(async move {
+            // an error means that the sender is gone, and with it the test
+            let _ = gate.wait_for(|open| *open).await;
+            Ok(bytes::Bytes::from_static(b" last"))
+        });
+        let body = reqwest::Body::wrap_stream(futures_util::StreamExt::chain(first, last));
+        let (product, ada) = (product.clone(), ada.clone());
+        slow.spawn(async move { product.upload(&ada, "root", &format!("slow {n}"), body).await });
+    }
     for n in 0..20 {
         let file = id(&product.upload(&ada, "root", &format!("quick {n}"), "quick").await?)?;
         ensure!(product.content(&ada, &file).await? == "quick");
     }
     ensure!(product.children(&ada, "root").await?.len() == 20, "an upload shows when it is whole");
     go.send_replace(true);
-    for upload in slow {
-        ensure!(upload.await??["size"] == 10);
+    while let Some(upload) = slow.join_next().await {
+        ensure!(upload??["size"] == 10);
     }
     ensure!(product.children(&ada, "root").await?.len() == 120);
     Ok(())

@@ -22,6 +22,7 @@ pub mod input;
 pub mod openapi;
 pub mod problem;
 pub mod ranges;
+pub mod reference;
 pub mod request_id;
 pub mod server;
 pub mod service_token;

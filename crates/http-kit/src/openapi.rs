@@ -59,7 +59,8 @@ pub fn merge(parts: impl IntoIterator<Item = (Service, OpenApi)>) -> Result<Open
 /// concerns them, and so is everything that a request may hold.
 fn require_members_of_answers(document: &mut OpenApi) {
     let value = serde_json::to_value(&*document).expect("a document is plain data");
-    let mut in_requests = BTreeSet::from([ProblemDocument::name().into_owned(), FieldError::name().into_owned()]);
+    let mut in_requests =
+        BTreeSet::from([ProblemDocument::name().into_owned(), FieldError::name().into_owned()]);
     for operation in value["paths"].as_object().into_iter().flat_map(|paths| paths.values()) {
         for method in operation.as_object().into_iter().flat_map(|methods| methods.values()) {
             collect_references(&value, &method["requestBody"], &mut in_requests);
@@ -80,7 +81,8 @@ fn collect_references(document: &Value, part: &Value, names: &mut BTreeSet<Strin
     match part {
         Value::Object(members) => {
             for (member, value) in members {
-                let name = value.as_str().filter(|_| member == "$ref").and_then(|path| path.rsplit('/').next());
+                let name =
+                    value.as_str().filter(|_| member == "$ref").and_then(|path| path.rsplit('/').next());
                 match name {
                     Some(name) if names.insert(name.to_owned()) => {
                         collect_references(document, &document["components"]["schemas"][name], names);

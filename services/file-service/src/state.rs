@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use common::auth::UserCount;
 use common::files::{BlobStore, FileStore};
-use common::jobs::Outbox;
 use common::{Clock, IdGen};
 use http_kit::BodyLimits;
 use http_kit::cursor::CursorKey;
@@ -78,8 +77,6 @@ pub struct Overview {
 pub struct Parts {
     /// Nodes, usage, blobs' rows.
     pub store: Arc<dyn FileStore>,
-    /// Jobs that the store's commits brought in.
-    pub outbox: Arc<dyn Outbox>,
     /// Contents that do not stand in the store.
     pub blobs: Arc<dyn BlobStore>,
     /// The time.
@@ -97,7 +94,6 @@ pub struct Parts {
 /// The service: what all requests share. Put it into the app's data as `web::Data<FileService>`.
 pub struct FileService {
     pub(crate) store: Arc<dyn FileStore>,
-    pub(crate) outbox: Arc<dyn Outbox>,
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGen>,
@@ -115,13 +111,12 @@ pub struct FileService {
 impl FileService {
     /// Puts the service together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, outbox, blobs, clock, ids, cursor_key, overview, settings } = parts;
+        let Parts { store, blobs, clock, ids, cursor_key, overview, settings } = parts;
         let classic_room = Arc::new(Semaphore::new(settings.classic_bodies_in_flight_bytes.div_ceil(1024)));
         let background = TaskTracker::new();
         let cursor_key = CursorKey::new(&cursor_key);
         Self {
             store,
-            outbox,
             blobs,
             clock,
             ids,

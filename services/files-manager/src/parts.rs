@@ -106,7 +106,7 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     let files_db =
         Arc::new(FilesDb::open(open("files.db"), &options).map_err(|error| Failure::store(&error))?);
     let jobs_db = Arc::new(JobsDb::open(open("jobs.db"), &options).map_err(|error| Failure::store(&error))?);
-    let blobs = blobs(settings, data, &*files_db).await?;
+    let blobs = blobs(settings, data, &files_db).await?;
     let bus: Arc<dyn JobBus> = Arc::new(EmbeddedBus::default());
     let cache: Arc<dyn CredentialCache> = Arc::new(MemoryCredentialCache::new(Arc::clone(&clock)));
     // tokens are good at this installation only: its store has an id that no other has
@@ -146,7 +146,6 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     let checks = store_checks(&auth_db, &files_db, &jobs_db, &blobs);
     let files = Arc::new(FileService::new(file_service::Parts {
         store: files_db.clone(),
-        outbox: files_db.clone(),
         blobs,
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),

@@ -7,6 +7,7 @@ use common::auth::Authenticator;
 use common::routes::Service;
 use http_kit::CookiePolicy;
 use http_kit::health::{self, Health};
+use http_kit::reference::Reference;
 use http_kit::service_token::ServiceGate;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -23,11 +24,16 @@ pub(crate) struct Routes {
     health: web::Data<Health>,
     files: web::Data<file_service::FileService>,
     worker: web::Data<worker_service::WorkerService>,
-    openapi: web::Bytes,
+    reference: Reference,
 }
 
 impl Routes {
-    pub(crate) fn new(parts: Arc<Parts>, cookies: CookiePolicy, health: Health, openapi: String) -> Self {
+    pub(crate) fn new(
+        parts: Arc<Parts>,
+        cookies: CookiePolicy,
+        health: Health,
+        reference: Reference,
+    ) -> Self {
         let authenticator: Arc<dyn Authenticator> = parts.authenticator.clone();
         Self {
             authenticator: web::Data::from(authenticator),
@@ -36,7 +42,7 @@ impl Routes {
             health: web::Data::new(health),
             files: web::Data::from(parts.files.clone()),
             worker: web::Data::from(parts.worker.clone()),
-            openapi: openapi.into(),
+            reference,
             parts,
         }
     }
@@ -53,12 +59,7 @@ impl Routes {
         file_service::public_routes(&mut documented);
         worker_service::public_routes(&mut documented);
         health::configure(config, self.health.clone());
-        let openapi = self.openapi.clone();
-        let document = move || {
-            let openapi = openapi.clone();
-            async move { actix_web::HttpResponse::Ok().content_type("application/json").body(openapi) }
-        };
-        config.route("/api/openapi.json", web::get().to(document));
+        self.reference.configure(config);
         page::routes(config);
     }
 

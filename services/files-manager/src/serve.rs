@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http_kit::CookiePolicy;
 use http_kit::health::{self, Health};
 use http_kit::openapi::MethodTable;
+use http_kit::reference::Reference;
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
 use runtime::data_dir::DataDir;
 use runtime::lifecycle::{Exit, Pace, Shutdown, Supervisor};
@@ -47,14 +48,14 @@ pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
     let parts = Arc::new(parts::assemble(&settings, &data, &socket).await?);
     let document = docs::openapi().map_err(|error| Failure::new(Exit::Failed, &error))?;
     let methods = Arc::new(MethodTable::of(&document));
-    let openapi = document.to_json().map_err(|error| Failure::new(Exit::Failed, &error))?;
+    let reference = Reference::new(&document).map_err(|error| Failure::new(Exit::Failed, &error))?;
 
     let mut supervisor = Supervisor::default();
     let shutdown = supervisor.shutdown();
     let mut checks = parts.checks.clone();
     checks.extend(parts.worker.ready_checks());
     let health = Health::new(checks, shutdown.draining_token());
-    let routes = Routes::new(Arc::clone(&parts), cookies, health, openapi);
+    let routes = Routes::new(Arc::clone(&parts), cookies, health, reference);
 
     // requests and jobs that end after the signal still call other services: the internal listener ends when all of them have
     let internal_stop = CancellationToken::new();

@@ -1,5 +1,7 @@
 //! The page's journeys: each test file of `web/tests` in a real browser, on an all-in-one of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::path::Path;

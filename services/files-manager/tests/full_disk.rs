@@ -2,6 +2,8 @@
 //!
 //! The data folder lies on a small file system in memory, in a mount namespace of the process's own.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use anyhow::{Result, ensure};

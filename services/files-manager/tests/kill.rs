@@ -2,6 +2,12 @@
 //!
 //! What was acknowledged is whole; what was not leaves nothing visible; every thumbnail gets made, with one effect; orphan blobs are collected.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and waits for each of its tasks"
+)]
+
 mod support;
 
 use std::os::unix::process::ExitStatusExt as _;
@@ -180,7 +186,7 @@ async fn at_random_moments_nothing_acknowledged_is_lost() {
     let product = running.product();
     let files = product.children(&ada, "root").await.unwrap();
     for (seed, len) in &acknowledged {
-        let file = files.iter().find(|file| file["name"] == seed.to_string());
+        let file = files.iter().find(|file| file["name"].as_str() == Some(seed.to_string().as_str()));
         let file = id(file.unwrap_or_else(|| panic!("{seed} was acknowledged and is gone"))).unwrap();
         assert!(
             product.content(&ada, &file).await.unwrap() == e2e::contents::noise(*len, *seed),

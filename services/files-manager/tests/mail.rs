@@ -1,5 +1,7 @@
 //! Mail through a real mail server.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::net::TcpListener;

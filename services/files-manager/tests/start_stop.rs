@@ -1,5 +1,11 @@
 //! How the program starts, refuses to start, and stops.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and waits for each of its tasks"
+)]
+
 mod support;
 
 use std::io::Write as _;

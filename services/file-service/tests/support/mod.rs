@@ -9,7 +9,6 @@ use async_trait::async_trait;
 use blob::{DiskBlobs, DiskOptions};
 use common::auth::{Authenticator, Presented, Principal, Role, UserCount};
 use common::files::{BlobStore, FileStore};
-use common::jobs::Outbox;
 use common::routes::Service;
 use common::{Clock, IdGen, PortError, PortResult, SessionId, Sha256, UserId};
 use file_service::{FileService, FileSettings, Overview, Parts};
@@ -134,7 +133,6 @@ impl Server {
         };
         let service = Arc::new(FileService::new(Parts {
             store: store.clone() as Arc<dyn FileStore>,
-            outbox: store.clone() as Arc<dyn Outbox>,
             blobs: blobs.clone() as Arc<dyn BlobStore>,
             clock: clock.clone() as Arc<dyn Clock>,
             ids: ids.clone() as Arc<dyn IdGen>,

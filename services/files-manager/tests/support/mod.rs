@@ -1,6 +1,7 @@
 //! Starts the real program on a free port with a data folder of its own, and stops it.
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part of this")]
+#![allow(clippy::unwrap_used, reason = "everything here is a test")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
