@@ -170,6 +170,16 @@ pub async fn thumbnails_fail_only_while_they_are_pending(subject: &FilesSubject)
         store.keep_thumbnails(key(&broken), None, &[thumbnail(subject, 100)], subject.now()).await.unwrap()
     );
     assert_eq!(state(&broken).await, (ThumbnailState::Ready, None));
+    // a worker comes too late
+    let late = picture(subject, "late.png").await;
+    subject.delete(late.id).await;
+    subject.purged(late.id).await;
+    let thumbnails = [thumbnail(subject, 100)];
+    assert!(
+        !store.keep_thumbnails(key(&late), None, &thumbnails, subject.now()).await.unwrap(),
+        "it is condemned"
+    );
+    assert!(store.known_blobs(&[thumbnails[0].blob.key]).await.unwrap().is_empty());
     // two workers bring thumbnails of one picture
     let file = picture(subject, "c.png").await;
     let tries = (0..10).map(|_| {

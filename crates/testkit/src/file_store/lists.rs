@@ -114,6 +114,7 @@ pub async fn every_sort_pages_as_it_sorts_in_memory(subject: &FilesSubject) {
                         assert!(nodes.contains(node), "whole nodes are listed");
                     }
                     listed.extend(page.items.iter().map(|node| node.id));
+                    assert!(listed.len() <= expected.len(), "pages come forward: {query:?}");
                     query.after = page.items.last().map(|node| Position::of(node, query.sort));
                     if !page.more {
                         break;

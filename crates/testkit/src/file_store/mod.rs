@@ -232,6 +232,7 @@ macro_rules! file_store_suite {
                 of_two_moves_that_make_a_cycle_one_succeeds,
                 nothing_lies_deeper_than_the_limit,
                 a_move_counts_the_height_of_what_it_moves,
+                a_move_counts_what_was_moved_before,
                 public_is_set_and_lifted_once,
                 an_upload_makes_a_file_with_its_content,
                 an_upload_brings_its_jobs_or_none,

@@ -299,6 +299,20 @@ pub async fn a_move_counts_the_height_of_what_it_moves(subject: &FilesSubject) {
     subject.move_to(&flat, subject.root()).await.unwrap();
 }
 
+pub async fn a_move_counts_what_was_moved_before(subject: &FilesSubject) {
+    let (half, rest) = (MAX_DEPTH / 2 - 4, 20);
+    let upper = subject.folder(subject.root(), "upper").await;
+    let lower = subject.folder(subject.root(), "lower").await;
+    let aside = subject.folder(subject.root(), "aside").await;
+    let upper_chain = chain(subject, upper.id, half).await;
+    chain(subject, lower.id, half).await;
+    let aside_chain = chain(subject, aside.id, rest).await;
+    // nothing was ever made this deep, it came there by a move
+    subject.move_to(&lower, upper_chain[half - 1].id).await.unwrap();
+    let moved = subject.move_to(&upper, aside_chain[rest - 1].id).await;
+    assert!(matches!(moved, Err(NodeError::TooDeep)), "{moved:?}");
+}
+
 pub async fn public_is_set_and_lifted_once(subject: &FilesSubject) {
     let folder = subject.folder(subject.root(), "a").await;
     let (store, since) = (&subject.store, subject.now());

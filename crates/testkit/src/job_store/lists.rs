@@ -56,6 +56,7 @@ pub async fn jobs_are_listed_newest_first_in_pages(subject: &JobsSubject) {
                     after = page.items.last().map(|job| job.number);
                     let full = page.items.len() == 5;
                     listed.extend(page.items);
+                    assert!(listed.len() <= expected.len(), "pages come forward: {filter:?}");
                     if !page.more {
                         break;
                     }

@@ -9,6 +9,7 @@ use common::auth::AuthStore;
 use common::files::{Commit, FileStore};
 use common::jobs::{Backoff, NewJob, Outbox, Priority};
 use common::{Clock as _, JobId, Timestamp};
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
@@ -193,13 +194,37 @@ pub async fn settling_an_unsent_row_removes_it_too(subject: &OutboxSubject) {
     assert!(subject.lease(10).await.is_empty());
 }
 
+/// A wait that has begun and not returned: calls may return for nothing, but not for ever.
+async fn waiting(subject: &OutboxSubject) -> BoxFuture<'_, ()> {
+    for _ in 0..100 {
+        let mut wait = subject.outbox.wait().boxed();
+        if (&mut wait).now_or_never().is_none() {
+            return wait;
+        }
+    }
+    panic!("nothing is committed, and yet no call of wait waits");
+}
+
 pub async fn a_commit_wakes_the_one_who_waits_and_the_one_who_comes_later(subject: &OutboxSubject) {
+    const DEADLINE: Duration = Duration::from_secs(20);
+    for _ in 0..5 {
+        let wait = waiting(subject).await;
+        subject.committed(1).await;
+        tokio::time::timeout(DEADLINE, wait).await.expect("who waits is woken");
+        drop(waiting(subject).await);
+        subject.committed(1).await;
+        tokio::time::timeout(DEADLINE, subject.outbox.wait())
+            .await
+            .expect("who comes later does not miss it");
+    }
+}
+
+pub async fn a_relay_that_waits_only_when_nothing_is_there_gets_all(subject: &OutboxSubject) {
     const DEADLINE: Duration = Duration::from_secs(20);
     let count = 20;
     let relay = async {
         let mut seen = HashSet::new();
         while seen.len() < count {
-            // as a relay does: look, and wait only when nothing is there
             let rows = subject.outbox.lease_unsent(100, LEASE, Timestamp::default()).await.unwrap();
             if rows.is_empty() {
                 subject.outbox.wait().await;
@@ -229,6 +254,7 @@ macro_rules! outbox_suite {
                 an_unknown_row_is_sent_again,
                 settling_an_unsent_row_removes_it_too,
                 a_commit_wakes_the_one_who_waits_and_the_one_who_comes_later,
+                a_relay_that_waits_only_when_nothing_is_there_gets_all,
             ]
         );
     };
