@@ -1,5 +1,7 @@
 //! What is particular to blobs on a disk.
 
+#![allow(clippy::unwrap_used, reason = "this is test code")]
+
 use std::cell::Cell;
 use std::fs;
 use std::path::Path;
@@ -205,10 +207,11 @@ async fn old_temporary_files_are_swept() {
     let blobs = open(folder.path());
     let left = folder.path().join("tmp").join("left-by-a-crash");
     fs::write(&left, b"half a blob").unwrap();
-    let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+    let now = fs::metadata(&left).unwrap().modified().unwrap();
+    let yesterday = now - Duration::from_secs(86_400);
     fs::File::options().write(true).open(&left).unwrap().set_modified(yesterday).unwrap();
     fs::write(folder.path().join("tmp").join("young"), b"").unwrap();
-    let millis = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    let millis = now.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
     let hour_ago = Timestamp::from_millis(i64::try_from(millis).unwrap() - 3_600_000);
     assert_eq!(blobs.sweep_temporary(hour_ago).await.unwrap(), 1);
     assert_eq!(blobs.sweep_temporary(hour_ago).await.unwrap(), 0);

@@ -255,7 +255,14 @@ mod tests {
         let id = FileId::parse("5f1e8896c7ba06511e683b25").unwrap();
         assert_eq!(id.to_string(), "5f1e8896c7ba06511e683b25");
         assert_eq!(serde_json::from_str::<FileId>(&serde_json::to_string(&id).unwrap()).unwrap(), id);
-        for wrong in ["", "0", "5f1e8896c7ba06511e683b2", "5f1e8896c7ba06511e683b2g", "5f1e8896c7ba06511e683b255", "ünïcödé-ünïcödé-"] {
+        for wrong in [
+            "",
+            "0",
+            "5f1e8896c7ba06511e683b2",
+            "5f1e8896c7ba06511e683b2g",
+            "5f1e8896c7ba06511e683b255",
+            "ünïcödé-ünïcödé-",
+        ] {
             assert_eq!(FileId::parse(wrong), Err(InvalidId), "{wrong:?}");
         }
     }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Milliseconds since 1970-01-01T00:00:00Z. JSON shows it as RFC 3339 in UTC with three decimals.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -126,7 +126,10 @@ mod tests {
     #[test]
     fn times_are_read_with_any_offset() {
         assert_eq!(Timestamp::parse("1970-01-01T01:00:00+01:00"), Some(Timestamp::from_millis(0)));
-        assert_eq!(Timestamp::parse("2024-02-29T23:59:59.1239Z").unwrap().to_string(), "2024-02-29T23:59:59.123Z");
+        assert_eq!(
+            Timestamp::parse("2024-02-29T23:59:59.1239Z").unwrap().to_string(),
+            "2024-02-29T23:59:59.123Z"
+        );
         assert_eq!(Timestamp::parse("yesterday"), None);
     }
 

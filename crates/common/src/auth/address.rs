@@ -106,7 +106,9 @@ mod tests {
 
     #[test]
     fn a_mailbox_has_two_sides() {
-        for (text, is) in [("a@b", true), ("a", false), ("@b", false), ("a@", false), ("a b@c", false), ("\"a@b\"@c", true)] {
+        for (text, is) in
+            [("a@b", true), ("a", false), ("@b", false), ("a@", false), ("a b@c", false), ("\"a@b\"@c", true)]
+        {
             assert_eq!(Address::parse(text).unwrap().is_mailbox(), is, "{text}");
         }
     }

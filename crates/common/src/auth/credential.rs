@@ -95,7 +95,11 @@ pub trait CredentialSource: Send + Sync {
     ///
     /// # Errors
     /// [`crate::PortError::Unavailable`].
-    async fn resolve(&self, session: SessionId, user: UserId) -> PortResult<Option<(SessionState, UserState)>>;
+    async fn resolve(
+        &self,
+        session: SessionId,
+        user: UserId,
+    ) -> PortResult<Option<(SessionState, UserState)>>;
 }
 
 /// Remembers resolved credentials for a short time. Losing all of it costs speed only.
@@ -108,13 +112,22 @@ pub trait CredentialCache: Send + Sync {
     ///
     /// # Errors
     /// [`crate::PortError::Unavailable`]; callers then ask the source.
-    async fn get(&self, session: SessionId, user: UserId) -> PortResult<(Cached<SessionState>, Cached<UserState>)>;
+    async fn get(
+        &self,
+        session: SessionId,
+        user: UserId,
+    ) -> PortResult<(Cached<SessionState>, Cached<UserState>)>;
 
     /// Remembers both for 60 s, each only if nothing (and no tombstone) is there.
     ///
     /// # Errors
     /// [`crate::PortError::Unavailable`], to be ignored.
-    async fn put(&self, session: SessionId, user: UserId, states: (&SessionState, &UserState)) -> PortResult<()>;
+    async fn put(
+        &self,
+        session: SessionId,
+        user: UserId,
+        states: (&SessionState, &UserState),
+    ) -> PortResult<()>;
 
     /// Puts a tombstone on a session for 120 s: the next request asks the source.
     ///

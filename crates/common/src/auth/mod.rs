@@ -10,8 +10,8 @@ mod user;
 
 pub use address::{Address, AddressKey, InvalidAddress};
 pub use credential::{
-    Authenticator, Cached, CredentialCache, CredentialSource, Presented, PresentedBy, Principal, PublicKey, SessionState, UserCount,
-    UserState,
+    Authenticator, Cached, CredentialCache, CredentialSource, Presented, PresentedBy, Principal, PublicKey,
+    SessionState, UserCount, UserState,
 };
 pub use limits::{RateDecision, RateLimiter, RateRule};
 pub use password::{InvalidPassword, Password};

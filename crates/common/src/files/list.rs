@@ -85,9 +85,10 @@ impl Position {
             Sort::Name => SortValue::Name(name()),
             Sort::Size => SortValue::Size(node.content.as_ref().map_or(0, |content| content.size)),
             Sort::ModifiedAt => SortValue::ModifiedAt(node.modified_at),
-            Sort::Type => {
-                SortValue::Type(node.content.as_ref().map_or_else(String::new, |content| content.mime.clone()), name())
-            }
+            Sort::Type => SortValue::Type(
+                node.content.as_ref().map_or_else(String::new, |content| content.mime.clone()),
+                name(),
+            ),
         };
         Self { kind: node.kind, value, id: node.id }
     }

@@ -14,8 +14,8 @@ pub use blob_store::{BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob, W
 pub use list::{ListQuery, Order, Page, Position, Sort, SortValue};
 pub use name::{InvalidName, NodeName};
 pub use node::{
-    BlobInfo, BlobState, ClassicType, Content, Crumb, Kind, MediaFacts, Node, NodePath, Public, Space, ThumbnailInfo, ThumbnailSize,
-    ThumbnailState, Trashed, Usage,
+    BlobInfo, BlobState, ClassicType, Content, Crumb, Kind, MediaFacts, Node, NodePath, Public, Space,
+    ThumbnailInfo, ThumbnailSize, ThumbnailState, Trashed, Usage,
 };
 pub use permission::{Action, Actor, Decision, decide};
 pub use sort_key::sort_key;

@@ -119,7 +119,19 @@ mod tests {
     #[test]
     fn names_are_normalised_and_otherwise_kept() {
         assert_eq!(NodeName::parse("u\u{308}.txt").unwrap().as_str(), "ü.txt");
-        for kept in ["folder.", "folder ", " folder", "100%", "%zz", "what?.txt", "a#b.txt", "...", "[x] {y}", "日本.txt", "CON"] {
+        for kept in [
+            "folder.",
+            "folder ",
+            " folder",
+            "100%",
+            "%zz",
+            "what?.txt",
+            "a#b.txt",
+            "...",
+            "[x] {y}",
+            "日本.txt",
+            "CON",
+        ] {
             assert_eq!(NodeName::parse(kept).unwrap().as_str(), kept);
         }
     }
@@ -146,7 +158,9 @@ mod tests {
 
     #[test]
     fn numbers_go_before_the_extension() {
-        for (name, numbered) in [("a.txt", "a (2).txt"), ("a", "a (2)"), (".env", ".env (2)"), ("a.tar.gz", "a.tar (2).gz")] {
+        for (name, numbered) in
+            [("a.txt", "a (2).txt"), ("a", "a (2)"), (".env", ".env (2)"), ("a.tar.gz", "a.tar (2).gz")]
+        {
             assert_eq!(NodeName::parse(name).unwrap().numbered(2).as_str(), numbered);
         }
     }

@@ -56,7 +56,10 @@ pub fn decide(actor: Actor, action: Action, path: &NodePath) -> Decision {
         Actor::Service => Decision::Allowed,
         Actor::User(user) if user == node.owner => {
             let allowed = if path.in_trash() {
-                matches!(action, Action::ReadMetadata | Action::ReadContent | Action::Restore | Action::Delete)
+                matches!(
+                    action,
+                    Action::ReadMetadata | Action::ReadContent | Action::Restore | Action::Delete
+                )
             } else {
                 true
             };
@@ -132,7 +135,8 @@ mod tests {
         public.node.public = Some(Public { since: AT, by: OWNER });
         for actor in [Actor::Anonymous, Actor::User(OTHER)] {
             for action in ACTIONS {
-                let expected = if action == Action::ReadContent { Decision::Allowed } else { Decision::NotFound };
+                let expected =
+                    if action == Action::ReadContent { Decision::Allowed } else { Decision::NotFound };
                 assert_eq!(decide(actor, action, &public), expected, "{actor:?} {action:?}");
             }
         }
@@ -146,7 +150,9 @@ mod tests {
         trashed.node.trashed = Some(Trashed { at: AT, by: OWNER });
         for action in ACTIONS {
             let expected = match action {
-                Action::ReadMetadata | Action::ReadContent | Action::Restore | Action::Delete => Decision::Allowed,
+                Action::ReadMetadata | Action::ReadContent | Action::Restore | Action::Delete => {
+                    Decision::Allowed
+                }
                 _ => Decision::NotFound,
             };
             assert_eq!(decide(Actor::User(OWNER), action, &trashed), expected, "{action:?}");

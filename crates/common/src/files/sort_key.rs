@@ -17,7 +17,10 @@ pub fn sort_key(name: &str) -> String {
             let digits = run.trim_start_matches('0');
             // '0' puts numbers where digits stand among other characters; then the number of digits decides, then the digits
             key.push('0');
-            key.push(char::from_u32(0x21 + u32::try_from(digits.len()).unwrap_or(u32::MAX - 0x21)).unwrap_or(char::MAX));
+            key.push(
+                char::from_u32(0x21 + u32::try_from(digits.len()).unwrap_or(u32::MAX - 0x21))
+                    .unwrap_or(char::MAX),
+            );
             key.push_str(digits);
             rest = after;
         } else {
@@ -43,7 +46,8 @@ mod tests {
 
     #[test]
     fn numbers_sort_by_value_and_case_does_not_matter() {
-        let names = vec!["img2.jpg", "IMG10.jpg", "img1.jpg", "Img3.jpg", "img", "img02.jpg", "image", "img 2.jpg"];
+        let names =
+            vec!["img2.jpg", "IMG10.jpg", "img1.jpg", "Img3.jpg", "img", "img02.jpg", "image", "img 2.jpg"];
         assert_eq!(
             sorted(names),
             ["image", "img", "img 2.jpg", "img1.jpg", "img02.jpg", "img2.jpg", "Img3.jpg", "IMG10.jpg"]

@@ -2,8 +2,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    BlobInfo, Commit, Committed, Content, ListQuery, MediaFacts, NewFolder, NewThumbnail, Node, NodeName, NodePath, Page, Space,
-    ThumbnailInfo, ThumbnailSize, Usage,
+    BlobInfo, Commit, Committed, Content, ListQuery, MediaFacts, NewFolder, NewThumbnail, Node, NodeName,
+    NodePath, Page, Space, ThumbnailInfo, ThumbnailSize, Usage,
 };
 use crate::error::{PortError, PortResult};
 use crate::jobs::NewJob;
@@ -90,7 +90,8 @@ pub enum CollectOutcome {
 #[async_trait]
 pub trait FileStore: Send + Sync {
     /// The space of a user, made with its root folder on first use (of simultaneous first uses all get the same).
-    async fn ensure_space(&self, owner: UserId, fresh: (SpaceId, FileId), at: Timestamp) -> PortResult<Space>;
+    async fn ensure_space(&self, owner: UserId, fresh: (SpaceId, FileId), at: Timestamp)
+    -> PortResult<Space>;
 
     /// The space with this id.
     async fn find_space(&self, id: SpaceId) -> PortResult<Option<Space>>;
@@ -114,7 +115,12 @@ pub trait FileStore: Send + Sync {
     async fn list_children_by_id(&self, parent: FileId, offset: u64, limit: u32) -> PortResult<Vec<Node>>;
 
     /// A page of what is in the trash by itself, newest first by (time, id); `after` is the last item of the page before.
-    async fn list_trash(&self, space: SpaceId, after: Option<(Timestamp, FileId)>, limit: u32) -> PortResult<Page<Node>>;
+    async fn list_trash(
+        &self,
+        space: SpaceId,
+        after: Option<(Timestamp, FileId)>,
+        limit: u32,
+    ) -> PortResult<Page<Node>>;
 
     /// Makes a folder.
     ///
@@ -170,7 +176,13 @@ pub trait FileStore: Send + Sync {
     ///
     /// # Errors
     /// `NotFound` (also when it is in the trash already), `Root`, `Changed`.
-    async fn trash(&self, id: FileId, revision: Option<u64>, by: UserId, at: Timestamp) -> Result<Node, NodeError>;
+    async fn trash(
+        &self,
+        id: FileId,
+        revision: Option<u64>,
+        by: UserId,
+        at: Timestamp,
+    ) -> Result<Node, NodeError>;
 
     /// Brings a node back: into its old folder, or into the space's root if that is gone or in the trash itself; under its name or the next free one.
     ///
@@ -192,7 +204,13 @@ pub trait FileStore: Send + Sync {
 
     /// Removes up to `limit` rows below a tombstone, deepest first, gives back usage and references, and removes the tombstone itself when
     /// nothing is below it and it is older than `tombstone_until`. Safe to repeat and to run twice at once.
-    async fn purge(&self, tombstone: FileId, limit: u32, at: Timestamp, tombstone_until: Timestamp) -> PortResult<PurgeStep>;
+    async fn purge(
+        &self,
+        tombstone: FileId,
+        limit: u32,
+        at: Timestamp,
+        tombstone_until: Timestamp,
+    ) -> PortResult<PurgeStep>;
 
     /// Tombstones that are older than `before`, for their last walk.
     async fn list_tombstones(&self, before: Timestamp, limit: u32) -> PortResult<Vec<FileId>>;
@@ -207,7 +225,11 @@ pub trait FileStore: Send + Sync {
     async fn read_inline(&self, key: BlobKey) -> PortResult<Option<Bytes>>;
 
     /// A thumbnail of a blob.
-    async fn find_thumbnail(&self, original: BlobKey, size: ThumbnailSize) -> PortResult<Option<ThumbnailInfo>>;
+    async fn find_thumbnail(
+        &self,
+        original: BlobKey,
+        size: ThumbnailSize,
+    ) -> PortResult<Option<ThumbnailInfo>>;
 
     /// Keeps the thumbnails of a blob and marks it `Ready`, in one commit. If it has some already, or is no longer live, nothing changes and the answer is
     /// false: the caller then deletes the bytes that it brought.
@@ -229,7 +251,12 @@ pub trait FileStore: Send + Sync {
     async fn list_condemned(&self, before: Timestamp, limit: u32) -> PortResult<BlobPage>;
 
     /// Removes the row of a condemned blob (and its inline bytes, and its thumbnails' references), if no version names it.
-    async fn collect_blob(&self, key: BlobKey, condemned_before: Timestamp, at: Timestamp) -> PortResult<CollectOutcome>;
+    async fn collect_blob(
+        &self,
+        key: BlobKey,
+        condemned_before: Timestamp,
+        at: Timestamp,
+    ) -> PortResult<CollectOutcome>;
 
     /// Which of these blobs have a row, live or condemned: what the listing of a disk is held against, to find strays.
     async fn known_blobs(&self, keys: &[BlobKey]) -> PortResult<Vec<BlobKey>>;

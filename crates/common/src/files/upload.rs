@@ -127,4 +127,3 @@ pub struct NewThumbnail {
     /// Its type.
     pub mime: String,
 }
-

@@ -113,7 +113,12 @@ pub trait JobStore: Send + Sync {
     ///
     /// # Errors
     /// `Lost`.
-    async fn heartbeat(&self, holder: LeaseHolder, lease: Duration, now: Timestamp) -> Result<Timestamp, LostLease>;
+    async fn heartbeat(
+        &self,
+        holder: LeaseHolder,
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Timestamp, LostLease>;
 
     /// Sets the progress (0 to 100) and renews the attempt's time to live.
     ///
@@ -131,13 +136,23 @@ pub trait JobStore: Send + Sync {
     ///
     /// # Errors
     /// `Lost`.
-    async fn complete(&self, holder: LeaseHolder, result: Option<&Value>, now: Timestamp) -> Result<(), LostLease>;
+    async fn complete(
+        &self,
+        holder: LeaseHolder,
+        result: Option<&Value>,
+        now: Timestamp,
+    ) -> Result<(), LostLease>;
 
     /// Ends an attempt: `delayed` until its backoff has passed, or `failed`.
     ///
     /// # Errors
     /// `Lost`.
-    async fn fail(&self, holder: LeaseHolder, failure: &Failure, now: Timestamp) -> Result<FailOutcome, LostLease>;
+    async fn fail(
+        &self,
+        holder: LeaseHolder,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<FailOutcome, LostLease>;
 
     /// Gives a claimed job back untouched, as at shut-down: `inactive`, the attempt not counted.
     ///

@@ -47,7 +47,13 @@ const SECOND: u64 = 1000;
 
 /// A job that makes the thumbnails of `file`.
 pub fn thumbnails(id: JobId, user: UserId, file: FileId, blob: BlobKey, at: Timestamp) -> NewJob {
-    built_in(id, THUMBNAILS, &ThumbnailsData { user_id: Some(user), file_id: Some(file), blob: Some(blob) }, Some(user), at)
+    built_in(
+        id,
+        THUMBNAILS,
+        &ThumbnailsData { user_id: Some(user), file_id: Some(file), blob: Some(blob) },
+        Some(user),
+        at,
+    )
 }
 
 /// A job that welcomes `user`.

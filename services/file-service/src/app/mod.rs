@@ -1,6 +1,5 @@
 //! The use cases: one function each. Whoever calls them has an authorised node from `access`, or gets one there.
 
-
 pub(crate) mod access;
 pub(crate) mod blobs;
 pub(crate) mod content;
@@ -9,8 +8,8 @@ pub(crate) mod listing;
 pub(crate) mod maintenance;
 pub(crate) mod public;
 pub(crate) mod relocate;
+pub(crate) mod sniff;
 pub(crate) mod thumbnails;
 pub(crate) mod trash;
 pub(crate) mod upload;
 pub(crate) mod usage;
-pub(crate) mod sniff;

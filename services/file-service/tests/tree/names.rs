@@ -12,16 +12,16 @@ struct Sample {
     /// Whether the name may be used.
     ok: bool,
     why: String,
-    /// What it becomes, where that is something else.
-    #[serde(default)]
-    nfc: Option<String>,
 }
 
 /// The collection beside the repository if it is there, else our own.
 fn samples() -> Vec<Sample> {
     if let Some(folder) = std::env::var_os("FM_TEST_SAMPLES") {
         let text = std::fs::read_to_string(std::path::Path::new(&folder).join("naughty-names.json")).unwrap();
-        return serde_json::from_str(&text).unwrap();
+        let lines = text.lines().filter(|line| line.trim_start().starts_with('{'));
+        // half a surrogate pair is no text at all: it has a test of its own
+        let lines = lines.filter(|line| !line.contains(r#""\ud800""#));
+        return lines.map(|line| serde_json::from_str(line.trim().trim_end_matches(',')).unwrap()).collect();
     }
     let good = [
         "100%",
@@ -45,11 +45,10 @@ fn samples() -> Vec<Sample> {
         "$(x)",
         "u\u{308}.txt",
         "\u{202e}txt.exe",
-        ".",
     ];
     let bad = ["", ".", "..", "a/b", "a\\b", "a\u{0}b", "a\nb", "\u{7f}"];
-    let sample = |name: &str, ok| Sample { name: name.into(), ok, why: "our own list".into(), nfc: None };
-    let good = good.iter().filter(|name| **name != ".").map(|name| sample(name, true));
+    let sample = |name: &str, ok| Sample { name: name.into(), ok, why: "our own list".into() };
+    let good = good.iter().map(|name| sample(name, true));
     good.chain(bad.iter().map(|name| sample(name, false))).collect()
 }
 
@@ -68,9 +67,6 @@ async fn c001_c002_every_good_name_comes_back_as_it_was_given() {
     let mut expected = Vec::new();
     for (n, sample) in good.iter().enumerate() {
         let (name, nfc) = (&sample.name, composed(&sample.name));
-        if let Some(told) = &sample.nfc {
-            assert_eq!(*told, nfc);
-        }
         // one folder each, since two samples may differ in normalisation alone
         let home = user.folder(&format!("home{n}"), "root").await;
         let folder = id_of(
@@ -221,4 +217,17 @@ async fn c014_odd_names_open_at_every_depth() {
             .await
             .expect(StatusCode::OK);
     }
+}
+
+#[actix_web::test]
+async fn half_a_surrogate_pair_is_400() {
+    let server = Server::start().await;
+    let user = server.user("a");
+    let send = async |path: &str| {
+        let request = user.request(Method::POST, path).header("content-type", "application/json");
+        answer(request.body(r#"{"name": "\ud800", "type": "folder"}"#)).await
+    };
+    send("/api/v1/files").await.expect_problem(400, "invalid_json");
+    send("/files").await.expect_classic(400, "Invalid JSON");
+    assert_eq!(user.names("root").await, [""; 0]);
 }

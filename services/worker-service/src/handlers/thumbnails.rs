@@ -106,6 +106,7 @@ impl JobHandler for ThumbnailsHandler {
         if self.files.put_thumbnails(blob, &upload, bytes).await? {
             Ok(Some(json!({ "made": count })))
         } else {
+            // or another worker, whose lease was lost, came first after all
             Err(gone())
         }
     }

@@ -51,11 +51,10 @@ async fn maintenance_takes_all_steps_of_each_round_again_and_again() {
     let running = Running::start(service);
     until_true("two rounds", || files.state.maintained.lock().unwrap().len() >= 6).await;
     running.stop().await;
-    let steps = files.state.maintained.lock().unwrap();
+    let steps = files.state.maintained.lock().unwrap().clone();
     let cursors: Vec<_> = steps[..6].iter().map(|(task, cursor)| (&**task, cursor.as_deref())).collect();
     let round = [("collect-blobs", None), ("collect-blobs", Some("1")), ("collect-blobs", Some("2"))];
     assert_eq!(cursors, [round, round].concat());
-    drop(steps);
     files.stop().await;
 }
 

@@ -46,7 +46,7 @@ impl Server {
 }
 
 /// Knows the users `bob` and `eve` by tokens of the same names.
-struct Tokens;
+pub(crate) struct Tokens;
 
 pub(crate) fn bob() -> UserId {
     UserId::from_bytes([0xb0; 12])

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "what the helpers of tests cannot do fails the test")]
 
+mod crashes;
 mod errands;
 mod files_double;
 mod http;
 mod mail;
 mod pictures;
 mod queue;
+mod real_files;
 mod relay;
 mod support;
 mod watched;

@@ -19,12 +19,17 @@ use crate::files_double::FilesServer;
 use crate::http::{bob, eve};
 use crate::support::{World, until, until_true};
 
-/// The example of this crate, which cargo builds with the tests.
-pub(crate) fn child() -> PathBuf {
+/// An example of this crate, which cargo builds with the tests.
+pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let child = test.ancestors().nth(2).unwrap().join("examples/thumbnail-child");
-    assert!(child.exists(), "{} is not built: run the tests of the whole package", child.display());
-    child
+    let program = test.ancestors().nth(2).unwrap().join("examples").join(name);
+    assert!(program.exists(), "{} is not built: run the tests of the whole package", program.display());
+    program
+}
+
+/// The program that decodes.
+pub(crate) fn child() -> PathBuf {
+    example("thumbnail-child")
 }
 
 pub(crate) fn pool(program: PathBuf) -> Pool {

@@ -44,7 +44,7 @@ async fn a_submitted_job_is_worked_once_however_often_it_is_delivered() {
             .unwrap(),
         1
     );
-    world.submit(&[job.clone()]).await;
+    world.submit(std::slice::from_ref(&job)).await;
     let other = world.new_job("t");
     world.submit(std::slice::from_ref(&other)).await;
     world.until_state(other.id, JobState::Complete).await;
@@ -183,7 +183,7 @@ async fn progress_gives_an_attempt_its_time_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn c143_a_job_may_run_longer_than_its_lease_while_it_reports() {
     let mut world = World::new();
-    world.settings.lease = Duration::from_millis(60);
+    world.settings.lease = Duration::from_millis(450);
     let gate = Arc::new(Semaphore::new(0));
     let its_gate = Arc::clone(&gate);
     let handler = Does::new("t", 1, move |_| {
@@ -196,10 +196,13 @@ async fn c143_a_job_may_run_longer_than_its_lease_while_it_reports() {
     let running = world.run(registry(&[&handler]));
     let job = world.new_job("t");
     world.submit(std::slice::from_ref(&job)).await;
-    // five leases long, by the store's clock
-    for beat in 1..=10 {
-        until_true("a heartbeat", || world.store.heartbeats.load(Ordering::SeqCst) >= 2 * beat).await;
-        world.clock.advance(Duration::from_millis(30));
+    // nearly three leases long, by the store's clock
+    let heartbeats = || world.store.heartbeats.load(Ordering::SeqCst);
+    for _ in 0..4 {
+        world.clock.advance(Duration::from_millis(300));
+        // the first may have begun before
+        let seen = heartbeats();
+        until_true("heartbeats", || heartbeats() >= seen + 2).await;
     }
     gate.add_permits(1);
     let done = world.until_state(job.id, JobState::Complete).await;

@@ -53,6 +53,8 @@ export function handleKey(event: KeyboardEvent, grid: Grid): void {
     selection.cursorShown = true;
   };
   const file = listing.items[selection.cursor];
+  // From the first key on the cursor is drawn, and no ring round the whole list.
+  if (file && !['Shift', 'Control', 'Meta', 'Alt'].includes(event.key)) selection.cursorShown = true;
 
   const to = event.altKey ? null : destination(event.key, Math.max(0, selection.cursor), grid, total);
   if (to !== null && total > 0) {

@@ -2,7 +2,8 @@
 
 /// The type of a content whose second word is `ftyp`.
 pub(super) fn detect(head: &[u8], extension: &str) -> &'static str {
-    let length = head.get(..4).map_or(0, |word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]) as usize);
+    let length =
+        head.get(..4).map_or(0, |word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]) as usize);
     let brands = head.get(8..length.clamp(8, head.len()).max(8)).unwrap_or_default();
     let major = brands.get(..4).unwrap_or_default();
     // the version stands between the major brand and the compatible ones

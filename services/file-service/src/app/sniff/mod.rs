@@ -77,7 +77,8 @@ fn empty(extension: &str) -> &'static str {
 /// What is told by fixed bytes and matters too much, or is told too vaguely, to leave to `infer`.
 fn by_signature(head: &[u8], extension: &str) -> Option<&'static str> {
     let starts = |signature: &[u8]| head.starts_with(signature);
-    let at = |offset: usize, signature: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(signature));
+    let at =
+        |offset: usize, signature: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(signature));
     if at(4, b"ftyp") {
         return Some(iso_media::detect(head, extension));
     }
@@ -121,7 +122,10 @@ fn by_signature(head: &[u8], extension: &str) -> Option<&'static str> {
     if starts(b"II*\0") || starts(b"MM\0*") || starts(b"II+\0") || starts(b"MM\0+") {
         return Some(tiff(extension));
     }
-    if starts(b"BM") && head.len() >= 18 && matches!(head[14..18], [12 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0]) {
+    if starts(b"BM")
+        && head.len() >= 18
+        && matches!(head[14..18], [12 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0])
+    {
         return Some("image/bmp");
     }
     if starts(b"\0\0\x01\0") && head.get(4..6).is_some_and(|count| count != [0, 0]) {

@@ -60,7 +60,8 @@ fn c026_whatever_starts_like_markup_is_markup() {
     ] {
         for file_name in ["a.txt", "a.jpg", "a", "a.html", "a.json", "a.csv", "a.docx", "a.pdf"] {
             assert_eq!(of(text, file_name), kind, "{text} as {file_name}");
-            let utf16: Vec<u8> = [0xFEFF].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+            let utf16: Vec<u8> =
+                [0xFEFF].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
             assert_eq!(of(&utf16, file_name), kind, "{text} in UTF-16 as {file_name}");
         }
     }
@@ -79,11 +80,14 @@ fn c022_c023_media_are_told_by_their_content() {
     assert_eq!(of(&stream, "clip.ts"), "video/mp2t");
     assert_eq!(of("const a: number = 1;\n", "clip.ts"), "text/x-typescript");
     assert_eq!(of("GGG", "G.ts"), "text/x-typescript");
-    let page = |packet: &[u8]| [b"OggS\0\x02".as_slice(), &[0; 20], &[1, packet.len() as u8], packet].concat();
+    let page =
+        |packet: &[u8]| [b"OggS\0\x02".as_slice(), &[0; 20], &[1, packet.len() as u8], packet].concat();
     assert_eq!(of(page(b"OpusHead\x01\x02"), "a.opus"), "audio/ogg");
     assert_eq!(of(page(b"\x01vorbis"), "a.oga"), "audio/ogg");
     assert_eq!(of(page(b"\x80theora"), "a.ogv"), "video/ogg");
-    let boxed = |brands: &[u8]| [&(8 + brands.len() as u32).to_be_bytes(), b"ftyp".as_slice(), brands, b"\0\0\0\x08free"].concat();
+    let boxed = |brands: &[u8]| {
+        [&(8 + brands.len() as u32).to_be_bytes(), b"ftyp".as_slice(), brands, b"\0\0\0\x08free"].concat()
+    };
     for (brands, file_name, kind) in [
         (b"M4A \0\0\0\0M4A mp42isom".as_slice(), "a.m4a", "audio/mp4"),
         (b"isom\0\0\x02\0isomiso2avc1mp41", "a.mp4", "video/mp4"),

@@ -15,7 +15,8 @@ pub(super) fn decode(head: &[u8], whole: bool) -> Option<Cow<'_, str>> {
     ] {
         if let Some(rest) = head.strip_prefix(mark) {
             let units = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-            let text: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+            let text: String =
+                char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
             return (!text.contains('\0')).then_some(Cow::Owned(text));
         }
     }

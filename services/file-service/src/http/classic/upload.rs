@@ -2,8 +2,10 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, post, web};
+use bytes::{Bytes, BytesMut};
 use common::PortError;
 use common::files::{ClassicType, Node};
+use futures_util::StreamExt as _;
 use http_kit::body::declared_length;
 use http_kit::{Authenticated, BodyLimits, BodyStream, ClassicError, ClassicResult};
 use tokio::sync::OwnedSemaphorePermit;
@@ -89,15 +91,24 @@ async fn read(
     payload: web::Payload,
 ) -> ClassicResult<(Asked, Option<OwnedSemaphorePermit>)> {
     if !is_json(request) {
-        return Ok((body::read(bytes::Bytes::new())?, None));
+        return Ok((body::read(Bytes::new())?, None));
     }
     let limits = BodyLimits {
         max_bytes: Some(service.settings.classic_body_bytes as u64),
         ..service.settings.upload_pace
     };
     limits.check_declared(request)?;
-    let room = room(service, declared_length(request)).await?;
-    let text = BodyStream::new(payload, limits).collect().await?;
+    let expected = declared_length(request).and_then(|length| usize::try_from(length).ok());
+    // of unknown length it may become as long as the limit
+    let expected = expected.unwrap_or(service.settings.classic_body_bytes);
+    let room = room(service, expected).await?;
+    let mut body = BodyStream::new(payload, limits);
+    // memory that is asked for and not written costs nothing, while a buffer that grows is there twice
+    let mut text = BytesMut::with_capacity(expected);
+    while let Some(piece) = body.next().await.transpose()? {
+        text.extend_from_slice(&piece);
+    }
+    let text = text.freeze();
     let asked = if text.len() <= SMALL_BODY_BYTES {
         body::read(text)?
     } else {
@@ -107,12 +118,10 @@ async fn read(
     Ok((asked, Some(room)))
 }
 
-/// Waits until a body of this length can be held in memory together with the others; of unknown length it may be as long as the limit.
-async fn room(service: &FileService, length: Option<u64>) -> ClassicResult<OwnedSemaphorePermit> {
-    let in_flight = service.settings.classic_bodies_in_flight_bytes;
-    let bytes = length
-        .map_or(service.settings.classic_body_bytes, |length| usize::try_from(length).unwrap_or(usize::MAX));
-    let kibibytes = u32::try_from(bytes.min(in_flight).div_ceil(1024)).unwrap_or(u32::MAX);
+/// Waits until a body of this length can be held in memory together with the others.
+async fn room(service: &FileService, length: usize) -> ClassicResult<OwnedSemaphorePermit> {
+    let bytes = length.min(service.settings.classic_bodies_in_flight_bytes);
+    let kibibytes = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
     let permit = service.classic_room.clone().acquire_many_owned(kibibytes);
     match tokio::time::timeout(service.settings.classic_room_wait, permit).await {
         Ok(permit) => Ok(permit.map_err(|closed| PortError::broken("files", closed))?),

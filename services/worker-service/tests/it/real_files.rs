@@ -1,0 +1,238 @@
+//! The whole way, with file-service itself: upload, outbox, relay, bus, store, worker, internal API, thumbnails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web;
+use async_trait::async_trait;
+use blob::MemoryBlobs;
+use common::PortResult;
+use common::auth::{Authenticator, UserCount};
+use common::files::{BlobStore as _, FileStore as _};
+use common::jobs::{JobState, JobStore as _, Outbox as _};
+use common::routes::Service;
+use file_service::{FileService, FileSettings, Overview};
+use futures_util::future::join_all;
+use http_kit::CookiePolicy;
+use http_kit::service_token::{ServiceGate, ServiceTokens};
+use reqwest::StatusCode;
+use runtime::{RandomIds, SystemClock};
+use serde_json::{Value, json};
+use store_sqlite::{FilesDb, OpenOptions};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use utoipa_actix_web::service_config::ServiceConfig;
+use worker_service::{MaintenanceTask, PurgeHandler, Registry, ThumbnailsHandler};
+
+use crate::files_double::files_client;
+use crate::http::{SECRET, Server, Tokens, http_client};
+use crate::pictures::{child, jpeg, pool};
+use crate::relay::quick;
+use crate::support::{Running, World, until};
+
+/// The classic `/stats` asks; nobody here does.
+struct NoUsers;
+
+#[async_trait]
+impl UserCount for NoUsers {
+    async fn count_users(&self) -> PortResult<u64> {
+        Ok(0)
+    }
+}
+
+struct Product {
+    world: World,
+    db: Arc<FilesDb>,
+    blobs: Arc<MemoryBlobs>,
+    server: Server,
+    worker: Running,
+    relay: JoinSet<()>,
+    stop: CancellationToken,
+    http: reqwest::Client,
+}
+
+impl Product {
+    fn start(settings: FileSettings) -> Self {
+        let world = World::new();
+        let db =
+            Arc::new(FilesDb::open(world.folder.path().join("files.db"), &OpenOptions::default()).unwrap());
+        let blobs = Arc::new(MemoryBlobs::new(Arc::new(SystemClock)));
+        let server = serve_files(&db, &blobs, settings);
+        let files = files_client(&server.base);
+        let registry = Registry::default()
+            .with(Arc::new(ThumbnailsHandler::new(files.clone(), pool(child()), world.folder.path(), 3)))
+            .with(Arc::new(PurgeHandler::new(files, 2)));
+        let service = world.service(registry);
+        let (stop, mut relay) = (CancellationToken::new(), JoinSet::new());
+        relay.spawn(quick(db.clone(), world.bus.clone(), service.known_jobs()).run(stop.clone()));
+        let worker = Running::start(service);
+        Self { world, db, blobs, server, worker, relay, stop, http: http_client() }
+    }
+
+    async fn upload(&self, name: &str, content: Vec<u8>) -> String {
+        let url = format!("{}/api/v1/files/root/children/{name}/content", self.server.base);
+        let answer = self.http.put(url).bearer_auth("bob").body(content).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        let file: Value = answer.json().await.unwrap();
+        file["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn delete_for_good(&self, id: &str) {
+        let url = format!("{}/api/v1/files/{id}?permanent=true", self.server.base);
+        let answer = self.http.delete(url).bearer_auth("bob").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let url = format!("{}/api/v1/{path}", self.server.base);
+        self.http.get(url).bearer_auth("bob").send().await.unwrap().json().await.unwrap()
+    }
+
+    /// The thumbnails of a file when they are no longer being made.
+    async fn until_settled(&self, id: &str) -> Value {
+        until("the thumbnails", || async {
+            let thumbnails = self.get(&format!("files/{id}")).await["thumbnails"].clone();
+            (thumbnails["state"] != "pending").then_some(thumbnails)
+        })
+        .await
+    }
+
+    /// Waits until nothing is left to do, neither on the way nor in the store.
+    async fn until_idle(&self) {
+        until("idleness", || async {
+            let counts = self.world.store.counts(None).await.unwrap();
+            let of = |state| counts.get(&state).copied().unwrap_or(0);
+            let open = of(JobState::Inactive) + of(JobState::Active) + of(JobState::Delayed);
+            (open == 0 && self.db.depth().await.unwrap() == 0).then_some(())
+        })
+        .await;
+    }
+
+    async fn stop(mut self) {
+        self.stop.cancel();
+        self.relay.join_next().await.unwrap().unwrap();
+        self.worker.stop().await;
+        self.server.stop().await;
+    }
+}
+
+fn serve_files(db: &Arc<FilesDb>, blobs: &Arc<MemoryBlobs>, settings: FileSettings) -> Server {
+    let service = web::Data::new(FileService::new(file_service::Parts {
+        store: db.clone(),
+        blobs: blobs.clone(),
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(RandomIds::default()),
+        cursor_key: [9; 32],
+        overview: Overview { users: Arc::new(NoUsers), cache: Vec::new(), stores: Vec::new() },
+        settings,
+    }));
+    let authenticator = web::Data::from(Arc::new(Tokens) as Arc<dyn Authenticator>);
+    let tokens = ServiceTokens::new(SECRET, None).unwrap();
+    let gate = web::Data::new(ServiceGate::new(tokens, [Service::Files], Arc::new(SystemClock)));
+    Server::start(move |config| {
+        config
+            .app_data(service.clone())
+            .app_data(authenticator.clone())
+            .app_data(gate.clone())
+            .app_data(web::Data::new(CookiePolicy::new(None, false)))
+            .configure(file_service::internal_routes);
+        file_service::public_routes(&mut ServiceConfig::new(config));
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_uploaded_picture_gets_its_thumbnails() {
+    let product = Product::start(FileSettings::default());
+    // one that stands in the store, and one in the blob store
+    let small = product.upload("small.jpg", jpeg(60, 40)).await;
+    let large = product.upload("large.jpg", jpeg(2000, 1500)).await;
+    for (id, width, height) in [(small, 60, 40), (large, 2000, 1500)] {
+        let thumbnails = product.until_settled(&id).await;
+        assert_eq!(thumbnails["state"], "ready", "{thumbnails}");
+        assert_eq!(
+            product.get(&format!("files/{id}")).await["media"],
+            json!({ "width": width, "height": height })
+        );
+        for size in [100, 250, 500, 1280] {
+            let url = format!("{}/api/v1/files/{id}/thumbnails/{size}", product.server.base);
+            let answer = product.http.get(url).bearer_auth("bob").send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::OK);
+            let picture = image::load_from_memory(&answer.bytes().await.unwrap()).unwrap();
+            assert_eq!(picture.width(), size.min(width));
+        }
+    }
+    product.until_idle().await;
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_picture_says_why_it_has_no_thumbnails() {
+    let product = Product::start(FileSettings::default());
+    let mut content = jpeg(300, 200);
+    content.truncate(60);
+    let id = product.upload("cut.jpg", content).await;
+    let thumbnails = product.until_settled(&id).await;
+    assert_eq!(thumbnails["state"], "failed", "{thumbnails}");
+    assert!(thumbnails["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{thumbnails}");
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c154_files_that_are_deleted_while_their_jobs_run_leave_nothing() {
+    let now = Duration::ZERO;
+    let settings = FileSettings {
+        inline_bytes: 0,
+        tombstone_retention: now,
+        blob_grace: now,
+        ..FileSettings::default()
+    };
+    let product = Product::start(settings);
+    for round in 0..10 {
+        let uploads = (0..10_u32).map(|number| {
+            let product = &product;
+            async move {
+                let id = product.upload(&format!("{round}-{number}.jpg"), jpeg(200 + number, 100)).await;
+                if number % 2 == 0 {
+                    // some are further on than others by then
+                    tokio::task::yield_now().await;
+                }
+                product.delete_for_good(&id).await;
+            }
+        });
+        join_all(uploads).await;
+    }
+    product.until_idle().await;
+    let counts = product.world.store.counts(None).await.unwrap();
+    assert_eq!(counts.get(&JobState::Failed).copied().unwrap_or(0), 0, "{counts:?}");
+    assert_eq!(
+        counts.get(&JobState::Complete),
+        Some(&200),
+        "a job for the thumbnails and one for the purge of each"
+    );
+    // what the purges condemned is collected, and then nothing is left
+    let files = files_client(&product.server.base);
+    until("an empty blob store", || async {
+        for task in ["purge-tombstones", "collect-blobs"] {
+            files.maintenance(task, &Default::default()).await.unwrap();
+        }
+        product.blobs.list(None, 10).await.unwrap().is_empty().then_some(())
+    })
+    .await;
+    let usage = product.get("usage").await;
+    assert_eq!((&usage["usedBytes"], &usage["fileCount"]), (&json!(0), &json!(0)), "{usage}");
+    assert_eq!(product.db.count_nodes().await.unwrap(), 0);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn file_service_knows_every_task_of_maintenance() {
+    let product = Product::start(FileSettings::default());
+    let store_id = product.db.store_id().await.unwrap();
+    product.blobs.claim(&store_id).await.unwrap();
+    let files = files_client(&product.server.base);
+    for task in MaintenanceTask::defaults() {
+        let step = files.maintenance(&task.name, &Default::default()).await.unwrap();
+        assert!(step.done && step.changed == 0, "{}: {step:?}", task.name);
+    }
+    product.stop().await;
+}
