@@ -92,7 +92,14 @@ impl Workers {
             }
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some(ended) = running.join_next() => note(kind, ended),
+                Some(ended) = running.join_next() => {
+                    note(kind, ended);
+                    // jobs that shared a commit end together: their places are filled together too
+                    tokio::task::yield_now().await;
+                    while let Some(ended) = running.try_join_next() {
+                        note(kind, ended);
+                    }
+                }
                 () = self.bench.bells.heard(kind), if !more => more = true,
                 () = sleep_until(look), if !more => more = true,
             }

@@ -6,6 +6,7 @@ mod crashes;
 mod errands;
 mod files_double;
 mod http;
+mod leases;
 mod mail;
 mod pictures;
 mod queue;
