@@ -89,6 +89,18 @@ pub(crate) async fn unsend(engine: &Engine, ids: &[JobId]) -> PortResult<()> {
     .await
 }
 
+/// Makes all rows unsent and free.
+pub(crate) async fn start_over(engine: &Engine) -> PortResult<()> {
+    engine
+        .write(Durability::Relaxed, |tx| {
+            tx.prepare_cached("UPDATE outbox SET sent_at = NULL, leased_until = 0 WHERE sent_at IS NOT NULL OR leased_until > 0")?
+                .execute([])?;
+            tx.ring();
+            Ok::<_, Abort<PortError>>(())
+        })
+        .await
+}
+
 pub(crate) async fn depth(engine: &Engine) -> PortResult<u64> {
     engine
         .read(|connection| {
@@ -124,6 +136,17 @@ async fn for_each(
 /// Implements [`common::jobs::Outbox`] for a database with a field `engine`.
 macro_rules! impl_outbox {
     ($database:ty) => {
+        impl $database {
+            /// Takes back what relays of processes before this one had leased, or given to a bus that ended with them. Only for whoever
+            /// knows that nobody else uses the file. Safe to repeat.
+            ///
+            /// # Errors
+            /// As every call.
+            pub async fn start_outbox_over(&self) -> common::PortResult<()> {
+                $crate::outbox::start_over(&self.engine).await
+            }
+        }
+
         #[async_trait::async_trait]
         impl common::jobs::Outbox for $database {
             async fn lease_unsent(

@@ -106,6 +106,7 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     let files_db =
         Arc::new(FilesDb::open(open("files.db"), &options).map_err(|error| Failure::store(&error))?);
     let jobs_db = Arc::new(JobsDb::open(open("jobs.db"), &options).map_err(|error| Failure::store(&error))?);
+    end_of_others(&auth_db, &files_db, &jobs_db).await.map_err(|error| Failure::store(&error))?;
     let blobs = blobs(settings, data, &files_db).await?;
     let bus: Arc<dyn JobBus> = Arc::new(EmbeddedBus::default());
     let cache: Arc<dyn CredentialCache> = Arc::new(MemoryCredentialCache::new(Arc::clone(&clock)));
@@ -167,6 +168,13 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     let relays = vec![relay("auth-service", auth_db.clone()), relay("file-service", files_db.clone())];
     let stores = Stores { auth: auth_db, files: files_db, jobs: jobs_db };
     Ok(Parts { auth, files, worker, authenticator, relays, tokens, checks, stores })
+}
+
+/// This process holds the data folder, so whoever had leased anything has ended, and the bus with it: nothing has to wait for their leases.
+async fn end_of_others(auth: &AuthDb, files: &FilesDb, jobs: &JobsDb) -> common::PortResult<()> {
+    auth.start_outbox_over().await?;
+    files.start_outbox_over().await?;
+    jobs.end_leases().await
 }
 
 fn master_key(settings: &Settings, data: &DataDir) -> Result<MasterKey, Failure> {

@@ -15,11 +15,11 @@ use common::jobs::{
     ClaimRequest, Claimed, FailOutcome, Failure, InsertOutcome, Job, JobCounts, JobFilter, JobState,
     JobStore, LeaseHolder, LostLease, NewJob,
 };
-use common::{JobId, PortResult, Timestamp, UserId};
+use common::{JobId, PortError, PortResult, Timestamp, UserId};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::engine::{Durability, Engine, OpenOptions, Schema, Tx};
+use crate::engine::{Abort, Durability, Engine, OpenOptions, Schema, Tx};
 
 const SCHEMA: Schema = Schema {
     name: "jobs",
@@ -39,6 +39,20 @@ impl JobsDb {
     /// `Broken` if the file is another database, damaged, or written by a newer version; `Full` or `Unavailable` as the disk says.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> PortResult<Self> {
         Ok(Self { engine: Engine::open(path.as_ref(), &SCHEMA, options)? })
+    }
+
+    /// Ends the leases of workers of processes before this one, so that the next reaping takes their jobs from them. Only for whoever knows that
+    /// nobody else uses the file. Safe to repeat.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn end_leases(&self) -> PortResult<()> {
+        self.engine
+            .write(Durability::Relaxed, |tx| {
+                tx.prepare_cached("UPDATE jobs SET lease_until = 0 WHERE state = 1")?.execute([])?;
+                Ok::<_, Abort<PortError>>(())
+            })
+            .await
     }
 
     /// Finishes what waits and closes the file; later calls are `Unavailable`. Blocks. Dropping does the same.

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use common::PortError;
 use common::jobs::{Backoff, Priority};
 use serde_json::json;
 use testkit::TestIds;
 
 use super::*;
-use crate::engine::Abort;
 use crate::engine::steps::steps;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -78,4 +76,46 @@ async fn a_claim_among_50_000_jobs_costs_what_it_costs_among_few() {
             assert!(*many <= few + 20, "{few:?} {many:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_job_of_a_worker_that_ended_with_its_process_is_taken_at_once() {
+    let (db, _folder) = waiting(1, 1).await;
+    let request = ClaimRequest {
+        types: vec!["test".to_owned()],
+        worker: "w".to_owned(),
+        max: 1,
+        lease: Duration::from_secs(30),
+    };
+    assert_eq!(db.claim(&request, NOW).await.unwrap().len(), 1);
+    assert!(db.reap(10, NOW).await.unwrap().is_empty(), "the lease has not ended by itself");
+    db.end_leases().await.unwrap();
+    assert_eq!(db.reap(10, NOW).await.unwrap(), ["test"]);
+}
+
+#[tokio::test]
+async fn an_outbox_starts_over_with_what_was_leased_or_sent() {
+    use common::auth::{Address, AuthStore as _, Role, User};
+    use common::jobs::{Outbox as _, types};
+
+    let folder = tempfile::tempdir().unwrap();
+    let db = crate::AuthDb::open(folder.path().join("auth.db"), &OpenOptions::default()).unwrap();
+    let ids = TestIds::new();
+    let user = User {
+        id: ids.next(),
+        address: Address::parse("ada@example.org").unwrap(),
+        password_hash: String::new(),
+        role: Role::User,
+        disabled: false,
+        bootstrap: false,
+        created_at: NOW,
+    };
+    let jobs = [types::welcome_mail(ids.next(), user.id, NOW), types::welcome_mail(ids.next(), user.id, NOW)];
+    db.create_user(&user, &jobs).await.unwrap();
+    let lease = || db.lease_unsent(10, Duration::from_secs(30), NOW);
+    assert_eq!(lease().await.unwrap().len(), 2);
+    db.mark_sent(&[jobs[0].id], NOW).await.unwrap();
+    assert!(lease().await.unwrap().is_empty(), "one is leased, the other sent");
+    db.start_outbox_over().await.unwrap();
+    assert_eq!(lease().await.unwrap().len(), 2);
 }
