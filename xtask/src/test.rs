@@ -24,7 +24,7 @@ pub(crate) struct Options {
 const LEFT_TO_LONG: &[&str] = &[
     "5 GiB up and down in constant memory",
     "a folder of 100,000 entries over HTTP",
-    "hundreds of kills at random moments",
+    "dozens of kills at random moments",
 ];
 
 /// Packages of the mail test's server, with their versions.
