@@ -1,7 +1,8 @@
 //! Pixels in memory: resize, turn, drop what is not needed.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{InnerPixel, U8, U8x2, U8x3, U8x4};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayAlphaImage, GrayImage, RgbImage, RgbaImage};
 
@@ -32,15 +33,6 @@ impl Channels {
     pub(crate) fn has_alpha(self) -> bool {
         matches!(self, Self::GrayAlpha | Self::Rgba)
     }
-
-    fn pixel_type(self) -> PixelType {
-        match self {
-            Self::Gray => PixelType::U8,
-            Self::GrayAlpha => PixelType::U8x2,
-            Self::Rgb => PixelType::U8x3,
-            Self::Rgba | Self::Cmyk => PixelType::U8x4,
-        }
-    }
 }
 
 /// A picture of 8-bit samples, rows from the top, without padding. Alpha is not multiplied in.
@@ -69,17 +61,23 @@ impl Raster {
         target: Size,
         resizer: &mut Resizer,
     ) -> Result<Self, Error> {
-        let Size { width, height } = self.size;
-        let internal = |error: &dyn std::fmt::Display| Error::damaged(format!("resizing failed: {error}"));
-        let source = ImageRef::new(width, height, &self.samples, self.channels.pixel_type())
-            .map_err(|error| internal(&error))?;
-        let mut resized = Image::new(target.width, target.height, self.channels.pixel_type());
+        // Named types: the resizer's choice by value would compile all of its sixteen kinds of pixel into this
+        // crate, of which these are used.
+        let resize = match self.channels {
+            Channels::Gray => resize_typed::<U8>,
+            Channels::GrayAlpha => resize_typed::<U8x2>,
+            Channels::Rgb => resize_typed::<U8x3>,
+            Channels::Rgba | Channels::Cmyk => resize_typed::<U8x4>,
+        };
+        let (width, height) = (f64::from(self.size.width), f64::from(self.size.height));
         let options = ResizeOptions::new()
             .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-            .crop(0.0, 0.0, visible.0.min(width.into()), visible.1.min(height.into()))
+            .crop(0.0, 0.0, visible.0.min(width), visible.1.min(height))
             .use_alpha(self.channels.has_alpha());
-        resizer.resize(&source, &mut resized, &options).map_err(|error| internal(&error))?;
-        Ok(Self { size: target, channels: self.channels, samples: resized.into_vec() })
+        let mut samples = vec![0; target.pixels() as usize * self.channels.count()];
+        resize(resizer, (self.size, &self.samples), (target, &mut samples), &options)
+            .map_err(|error| Error::damaged(format!("resizing failed: {error}")))?;
+        Ok(Self { size: target, channels: self.channels, samples })
     }
 
     /// A smaller copy of the whole.
@@ -150,6 +148,17 @@ impl Raster {
         };
         Self { size: self.size, channels, samples }
     }
+}
+
+fn resize_typed<P: PixelTrait + InnerPixel>(
+    resizer: &mut Resizer,
+    source: (Size, &[u8]),
+    target: (Size, &mut [u8]),
+    options: &ResizeOptions,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let source = TypedImageRef::<P>::from_buffer(source.0.width, source.0.height, source.1)?;
+    let mut target = TypedImage::<P>::from_buffer(target.0.width, target.0.height, target.1)?;
+    Ok(resizer.resize_typed(&source, &mut target, options)?)
 }
 
 #[cfg(test)]
