@@ -89,9 +89,15 @@ pub enum CollectOutcome {
 /// Permission is not looked at here: `app` asks [`super::decide`] first. The outbox over the same commits is [`crate::jobs::Outbox`].
 #[async_trait]
 pub trait FileStore: Send + Sync {
-    /// The space of a user, made with its root folder on first use (of simultaneous first uses all get the same).
-    async fn ensure_space(&self, owner: UserId, fresh: (SpaceId, FileId), at: Timestamp)
-    -> PortResult<Space>;
+    /// The space of a user, made with its root folder and this quota on first use (of simultaneous first uses all get the same). The quota of one
+    /// that is there already stays.
+    async fn ensure_space(
+        &self,
+        owner: UserId,
+        fresh: (SpaceId, FileId),
+        quota_bytes: Option<u64>,
+        at: Timestamp,
+    ) -> PortResult<Space>;
 
     /// The space with this id.
     async fn find_space(&self, id: SpaceId) -> PortResult<Option<Space>>;

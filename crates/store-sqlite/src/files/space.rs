@@ -45,16 +45,14 @@ pub(super) fn ensure(
     tx: &Tx<'_>,
     owner: UserId,
     (id, root): (SpaceId, FileId),
+    quota_bytes: Option<u64>,
     at: Timestamp,
 ) -> rusqlite::Result<Space> {
     if let Some(space) = find_by_owner(tx, owner)? {
         return Ok(space);
     }
-    tx.prepare_cached("INSERT INTO spaces (id, owner, root) VALUES (?1, ?2, ?3)")?.execute((
-        id.bytes(),
-        owner.bytes(),
-        root.bytes(),
-    ))?;
+    tx.prepare_cached("INSERT INTO spaces (id, owner, root, quota_bytes) VALUES (?1, ?2, ?3, ?4)")?
+        .execute((id.bytes(), owner.bytes(), root.bytes(), quota_bytes.map(int)))?;
     let new = NewNode {
         id: root,
         space: id,
@@ -69,7 +67,7 @@ pub(super) fn ensure(
         content: None,
     };
     node::insert(tx, &new)?;
-    Ok(Space { id, owner, root, tree_version: 1, usage: Usage::default() })
+    Ok(Space { id, owner, root, tree_version: 1, usage: Usage { quota_bytes, ..Usage::default() } })
 }
 
 /// What a commit changes in a space's row.

@@ -60,11 +60,12 @@ impl FileStore for FilesDb {
         &self,
         owner: UserId,
         fresh: (SpaceId, FileId),
+        quota_bytes: Option<u64>,
         at: Timestamp,
     ) -> PortResult<Space> {
         match self.read(move |connection| space::find_by_owner(connection, owner)).await? {
             Some(space) => Ok(space),
-            None => self.write(move |tx| space::ensure(tx, owner, fresh, at)).await,
+            None => self.write(move |tx| space::ensure(tx, owner, fresh, quota_bytes, at)).await,
         }
     }
 

@@ -30,7 +30,7 @@ async fn bench() -> Bench {
     let db = FilesDb::open(folder.path().join("files.db"), &OpenOptions::default()).unwrap();
     let ids = Arc::new(TestIds::seeded(7));
     let owner: UserId = ids.next();
-    let space = db.ensure_space(owner, (ids.next(), ids.next()), NOW).await.unwrap();
+    let space = db.ensure_space(owner, (ids.next(), ids.next()), None, NOW).await.unwrap();
     Bench { db, ids, space, _folder: folder }
 }
 

@@ -55,8 +55,10 @@ impl FilesSubject {
     pub async fn new<S: FileStore + Outbox + 'static>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self {
         let (ids, clock) = (Arc::new(TestIds::new()), TestClock::default());
         let user = ids.next();
-        let space =
-            store.ensure_space(user, (ids.next(), ids.next()), clock.now()).await.expect("a space is made");
+        let space = store
+            .ensure_space(user, (ids.next(), ids.next()), None, clock.now())
+            .await
+            .expect("a space is made");
         Self { store: Arc::<S>::clone(&store), outbox: store, ids, clock, user, space, _keep: Box::new(keep) }
     }
 

@@ -86,7 +86,7 @@ pub async fn random_changes_agree_with_a_model(subject: &FilesSubject) {
     for seed in 0..6 {
         let owner = subject.ids.next();
         let fresh = (subject.ids.next(), subject.ids.next());
-        let space = subject.store.ensure_space(owner, fresh, subject.now()).await.unwrap();
+        let space = subject.store.ensure_space(owner, fresh, None, subject.now()).await.unwrap();
         let mut model = Model::default();
         let root =
             Plain { parent: None, name: String::new(), kind: Kind::Folder, trashed: None, sizes: Vec::new() };

@@ -204,7 +204,8 @@ pub async fn a_relocation_is_refused_with_its_reason(subject: &FilesSubject) {
     let a = subject.folder(root, "a").await;
     let file = subject.file(root, "x", 1).await;
     let other_owner = subject.ids.next();
-    let other = store.ensure_space(other_owner, (subject.ids.next(), subject.ids.next()), now).await.unwrap();
+    let other =
+        store.ensure_space(other_owner, (subject.ids.next(), subject.ids.next()), None, now).await.unwrap();
     let result = store.relocate(file.id, Some(file.revision + 1), &file.name, a.id, now).await;
     assert!(matches!(result, Err(NodeError::Changed)), "{result:?}");
     let result = store.relocate(file.id, None, &named("a"), root, now).await;

@@ -8,7 +8,7 @@ pub async fn a_user_has_one_space_with_a_root(subject: &FilesSubject) {
     assert_eq!(space.usage, Usage::default());
     let again = subject
         .store
-        .ensure_space(subject.user, (subject.ids.next(), subject.ids.next()), subject.now())
+        .ensure_space(subject.user, (subject.ids.next(), subject.ids.next()), Some(7), subject.now())
         .await;
     assert_eq!(again.unwrap(), *space);
     assert_eq!(subject.store.find_space(space.id).await.unwrap().as_ref(), Some(space));
@@ -19,19 +19,18 @@ pub async fn a_user_has_one_space_with_a_root(subject: &FilesSubject) {
     assert_eq!(root.node.name, NodeName::root());
     assert_eq!((root.node.kind, root.node.owner, root.node.space), (Kind::Folder, subject.user, space.id));
     assert_eq!(subject.store.count_nodes().await.unwrap(), 0, "roots are left out");
-    let other = subject.store.ensure_space(
-        subject.ids.next(),
-        (subject.ids.next(), subject.ids.next()),
-        subject.now(),
-    );
-    assert_ne!(other.await.unwrap().root, space.root);
+    let fresh = (subject.ids.next(), subject.ids.next());
+    let other = subject.store.ensure_space(subject.ids.next(), fresh, Some(7), subject.now()).await.unwrap();
+    assert_ne!(other.root, space.root);
+    assert_eq!(other.usage.quota_bytes, Some(7));
+    assert_eq!(subject.store.usage(other.id).await.unwrap().quota_bytes, Some(7));
 }
 
 pub async fn of_simultaneous_first_uses_all_get_one_space(subject: &FilesSubject) {
     let owner = subject.ids.next();
     let uses = (0..20).map(|_| {
         let fresh = (subject.ids.next(), subject.ids.next());
-        async move { subject.store.ensure_space(owner, fresh, subject.now()).await.unwrap() }
+        async move { subject.store.ensure_space(owner, fresh, None, subject.now()).await.unwrap() }
     });
     let spaces = futures_util::future::join_all(uses).await;
     assert!(spaces.iter().all(|space| *space == spaces[0]));

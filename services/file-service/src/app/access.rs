@@ -139,10 +139,6 @@ async fn root_of(service: &FileService, actor: Actor) -> Result<FileId, AppError
         return Err(AppError::refused(Code::NotFound));
     };
     let fresh = (SpaceId(service.ids.object_id()), FileId(service.ids.object_id()));
-    let space = service.store.ensure_space(user, fresh, service.clock.now()).await?;
-    let just_made = space.id == fresh.0;
-    if just_made && let Some(quota) = service.settings.default_quota_bytes {
-        service.store.set_quota(space.id, Some(quota)).await?;
-    }
-    Ok(space.root)
+    let quota = service.settings.default_quota_bytes;
+    Ok(service.store.ensure_space(user, fresh, quota, service.clock.now()).await?.root)
 }

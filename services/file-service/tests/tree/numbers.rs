@@ -50,6 +50,7 @@ async fn limits_say_what_an_upload_may_bring() {
         .ensure_space(
             user.id,
             (common::SpaceId::from_bytes([1; 12]), common::FileId::from_bytes([1; 12])),
+            None,
             common::Clock::now(&*server.clock),
         )
         .await
