@@ -8,6 +8,7 @@ mod error;
 mod http;
 mod state;
 
+pub use app::blobs::claim_blobs;
 pub use error::AppError;
 pub use http::{internal_routes, openapi, public_routes};
 pub use state::{FileService, FileSettings, Overview, Parts};

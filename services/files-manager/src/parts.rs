@@ -11,7 +11,7 @@ use common::files::{BlobStore, FileStore};
 use common::jobs::{JobBus, JobStore, Outbox};
 use common::routes::Service;
 use common::{Clock, IdGen};
-use file_service::{FileService, FileSettings, Overview};
+use file_service::{FileService, FileSettings, Overview, claim_blobs};
 use http_kit::TrustedProxies;
 use http_kit::credentials::{CachedAuthenticator, TokenPolicy};
 use http_kit::health::{self, ReadyCheck};
@@ -190,8 +190,7 @@ fn master_key(settings: &Settings, data: &DataDir) -> Result<MasterKey, Failure>
 async fn blobs(settings: &Settings, data: &DataDir, store: &FilesDb) -> Result<Arc<dyn BlobStore>, Failure> {
     let options = DiskOptions { keep_free_bytes: settings.files.keep_free.bytes(), ..DiskOptions::default() };
     let blobs = DiskBlobs::open(data.path(), options).map_err(|error| Failure::store(&error))?;
-    let id = store.store_id().await.map_err(|error| Failure::store(&error))?;
-    blobs.claim(&id).await.map_err(|error| Failure::store(&error))?;
+    claim_blobs(store, &blobs).await.map_err(|error| Failure::store(&error))?;
     Ok(Arc::new(blobs))
 }
 

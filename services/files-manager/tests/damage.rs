@@ -58,6 +58,15 @@ async fn an_empty_or_foreign_disk_is_refused_at_start() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("another store") || said.contains("belongs to"), "{said}");
     assert_eq!(files_below(&installation.data().join("blobs")).len(), 1, "nothing was deleted");
+    // C208: a disk that is not mounted leaves an empty folder, without a mark
+    let (blobs, aside) = (installation.data().join("blobs"), installation.data().join("aside"));
+    std::fs::rename(&blobs, &aside).unwrap();
+    std::fs::remove_file(&mark).unwrap();
+    let output = installation.command().output().unwrap();
+    assert!(!output.status.success());
+    assert!(!mark.exists(), "it was not taken for a new one");
+    std::fs::remove_dir_all(&blobs).unwrap();
+    std::fs::rename(&aside, &blobs).unwrap();
     std::fs::write(&mark, own).unwrap();
     let running = installation.start();
     assert_eq!(running.product().children(&ada, "root").await.unwrap().len(), 1);

@@ -2,12 +2,25 @@
 
 use bytes::Bytes;
 use common::digest::Hasher;
-use common::files::{BlobInfo, BlobRange, ByteStream, NewBlob, Place};
-use common::{BlobKey, PortError};
+use common::files::{BlobInfo, BlobRange, BlobStore, ByteStream, FileStore, NewBlob, Place};
+use common::{BlobKey, PortError, PortResult};
 use futures_util::TryStreamExt as _;
 
 use crate::error::AppError;
 use crate::state::FileService;
+
+/// Claims a blob store for a metadata store, before the service starts. Safe to repeat.
+///
+/// # Errors
+/// `Broken` if the blobs are another store's, or if there is no mark although the metadata store has files: a disk that was lost, or is not mounted,
+/// must not pass for a new one.
+pub async fn claim_blobs(store: &dyn FileStore, blobs: &dyn BlobStore) -> PortResult<()> {
+    if blobs.owner().await?.is_none() && store.count_nodes().await? > 0 {
+        let what = "there are files, but the place of their contents is empty: it was lost or is not mounted";
+        return Err(PortError::broken("blobs", what));
+    }
+    blobs.claim(&store.store_id().await?).await
+}
 
 /// Keeps `bytes` for a commit: small ones in the commit itself, others in the blob store, where they are durable on return and stray until the commit.
 ///

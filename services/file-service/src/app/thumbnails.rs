@@ -65,10 +65,10 @@ pub(crate) async fn begin(
     let content = match (&file.node().content, question.blob) {
         (None, _) => return Ok(ThumbnailWork::FileNotFound),
         (Some(current), None) => current.clone(),
-        // an old version whose job is late: its thumbnails are of no use to anybody
         (Some(_), Some(blob)) => match service.store.find_content_of_job(question.file, blob).await? {
             Some(content) => content,
-            None => return Ok(ThumbnailWork::FileNotFound),
+            // replaced since: thumbnails of the old content are of no use to anybody, and that is no failure
+            None => return Ok(ThumbnailWork::Settled),
         },
     };
     Ok(match content.thumbnails {
@@ -92,11 +92,15 @@ pub(crate) async fn keep(
     if service.store.find_blob(original).await?.is_none() {
         return Ok(false);
     }
-    let mut thumbnails = Vec::with_capacity(bytes.len());
-    for (picture, bytes) in upload.pictures.iter().zip(bytes) {
-        let size = ThumbnailSize::of(picture.size)
+    // all of them are looked at before one is written
+    let sizes = upload.pictures.iter().map(|picture| {
+        ThumbnailSize::of(picture.size)
             .filter(|_| picture.mime.starts_with("image/"))
-            .ok_or_else(|| AppError::because(Code::InvalidRequest, "no such thumbnail"))?;
+            .ok_or_else(|| AppError::because(Code::InvalidRequest, "no such thumbnail"))
+    });
+    let sizes = sizes.collect::<Result<Vec<_>, _>>()?;
+    let mut thumbnails = Vec::with_capacity(bytes.len());
+    for ((picture, size), bytes) in upload.pictures.iter().zip(sizes).zip(bytes) {
         match blobs::keep(service, bytes).await {
             Ok(blob) => thumbnails.push(NewThumbnail { size, blob, mime: picture.mime.clone() }),
             Err(error) => {

@@ -8,6 +8,7 @@ use http_kit::conditions::{Current, ETag, Verdict, evaluate};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, Problem};
 use serde::Serialize;
+use url::form_urlencoded;
 use utoipa::ToSchema;
 
 use super::params;
@@ -18,6 +19,12 @@ use crate::state::FileService;
 
 /// How long to wait before asking again: a photo is done in well under a second on an idle server.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// For this viewer alone, who asks each time whether it is still good.
+const REVALIDATED: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+/// For this viewer alone, where the address names the version (`?v=`): a day, after which the right to see it is looked at again.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("private, max-age=86400, immutable");
 
 /// A thumbnail that is being made.
 #[derive(Debug, Serialize, ToSchema)]
@@ -82,18 +89,23 @@ pub(super) async fn picture(
     let tag = &thumbnail.blob.sha256.to_string()[..32];
     let etag = ETag::strong(tag).map_err(|_| Problem::new(Code::Internal))?;
     let current = Current { etag: &etag, modified_at: None };
+    let names_version =
+        form_urlencoded::parse(request.query_string().as_bytes()).any(|(name, _)| name == "v");
+    let caching = if names_version { IMMUTABLE } else { REVALIDATED };
     match evaluate(request.headers(), request.method(), Some(current)) {
         Verdict::Proceed => {}
         Verdict::NotModified => {
-            return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag.to_value())).finish());
+            return Ok(HttpResponse::NotModified()
+                .insert_header((header::ETAG, etag.to_value()))
+                .insert_header((header::CACHE_CONTROL, caching))
+                .finish());
         }
         Verdict::PreconditionFailed => return Err(Problem::new(Code::PreconditionFailed)),
     }
     let bytes = blobs::read_whole(service, &thumbnail.blob).await?;
     Ok(HttpResponse::Ok()
         .insert_header((header::ETAG, etag.to_value()))
-        // for this viewer alone; asked again each time, since the right to see it may have gone
-        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
+        .insert_header((header::CACHE_CONTROL, caching))
         .insert_header((header::CONTENT_TYPE, thumbnail.mime.as_str()))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .body(bytes))

@@ -105,6 +105,14 @@ impl Server {
 
     /// A fresh one with other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut FileSettings)) -> Self {
+        Self::over(change, |disk| disk).await
+    }
+
+    /// A fresh one that sees its disk through a wrapper.
+    pub(crate) async fn over(
+        change: impl FnOnce(&mut FileSettings),
+        wrap: impl FnOnce(Arc<dyn BlobStore>) -> Arc<dyn BlobStore>,
+    ) -> Self {
         let mut settings = FileSettings::default();
         change(&mut settings);
         let dir = tempfile::tempdir().unwrap();
@@ -133,7 +141,7 @@ impl Server {
         };
         let service = Arc::new(FileService::new(Parts {
             store: store.clone() as Arc<dyn FileStore>,
-            blobs: blobs.clone() as Arc<dyn BlobStore>,
+            blobs: wrap(blobs.clone() as Arc<dyn BlobStore>),
             clock: clock.clone() as Arc<dyn Clock>,
             ids: ids.clone() as Arc<dyn IdGen>,
             cursor_key: [7; 32],

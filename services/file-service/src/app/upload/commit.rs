@@ -34,6 +34,23 @@ impl Subject {
     }
 }
 
+/// A commit that did not come about.
+pub(super) enum Uncommitted {
+    /// The store refused it; it can be committed to another target.
+    Refused(AppError, Box<Finished>),
+    /// The process is ending, or a task of it has failed: what became of the commit is unknown.
+    Lost(PortError),
+}
+
+impl From<Uncommitted> for AppError {
+    fn from(uncommitted: Uncommitted) -> Self {
+        match uncommitted {
+            Uncommitted::Refused(error, _) => error,
+            Uncommitted::Lost(error) => error.into(),
+        }
+    }
+}
+
 /// An upload whose bytes are all there, ready to be committed.
 pub(super) struct Finished {
     received: Received,
@@ -60,18 +77,17 @@ impl Finished {
     ///
     /// # Errors
     /// Why it was not committed, and the upload itself, which can be committed to another target.
-    pub(super) async fn commit(self, target: CommitTarget) -> Result<Committed, (AppError, Box<Self>)> {
+    pub(super) async fn commit(self, target: CommitTarget) -> Result<Committed, Uncommitted> {
         let request_id = http_kit::request_id::current().map(|id| id.as_str().to_owned());
         let work = self.background.clone().spawn(self.run(target, request_id));
-        // the task can only end by itself; a panic in it is ours
-        work.await.expect("the commit of an upload does not panic")
+        work.await.unwrap_or_else(|ended| Err(Uncommitted::Lost(PortError::broken("files", ended))))
     }
 
     async fn run(
         mut self,
         target: CommitTarget,
         request_id: Option<String>,
-    ) -> Result<Committed, (AppError, Box<Self>)> {
+    ) -> Result<Committed, Uncommitted> {
         let file = match &target {
             CommitTarget::New { id, .. } | CommitTarget::Existing { id, .. } => *id,
         };
@@ -92,7 +108,7 @@ impl Finished {
                 {
                     self.settle();
                 }
-                Err((error.into(), Box::new(self)))
+                Err(Uncommitted::Refused(error.into(), Box::new(self)))
             }
         }
     }

@@ -4,9 +4,17 @@ use std::sync::Arc;
 
 use common::files::{BlobStore, FileStore};
 use common::{BlobKey, Causes, ReservationId};
+use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use crate::state::FileService;
+
+/// Runs `work` although its request has ended. Without a runtime, at the very end of the process, the sweeps do it at the next start.
+fn give_back(background: &TaskTracker, work: impl Future<Output = ()> + Send + 'static) {
+    if let Ok(runtime) = Handle::try_current() {
+        background.spawn_on(work, &runtime);
+    }
+}
 
 /// Bytes set aside in a space; given back when dropped, unless a commit settled them.
 pub(super) struct Reservation {
@@ -43,8 +51,7 @@ impl Drop for Reservation {
             return;
         }
         let (store, id) = (Arc::clone(&self.store), self.id);
-        self.background.spawn(async move {
-            // what cannot be given back now is swept when it expires
+        give_back(&self.background, async move {
             if let Err(error) = store.release(id).await {
                 tracing::warn!(reservation = %id, cause = %Causes(&error), "a reservation is left to the sweep");
             }
@@ -77,7 +84,7 @@ impl Drop for Stray {
             return;
         }
         let (blobs, key) = (Arc::clone(&self.blobs), self.key);
-        self.background.spawn(async move {
+        give_back(&self.background, async move {
             if let Err(error) = blobs.delete(key).await {
                 tracing::warn!(blob = %key, cause = %Causes(&error), "a stray blob is left to the sweep");
             }

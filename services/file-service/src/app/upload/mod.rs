@@ -8,7 +8,7 @@ mod guards;
 mod receive;
 
 use bytes::Bytes;
-use common::files::{Action, ClassicType, CommitTarget, Committed, Kind, Node, NodeName};
+use common::files::{Action, ClassicType, CommitTarget, Committed, Kind, MAX_DEPTH, Node, NodeName};
 use common::{Code, FileId, Sha256, Timestamp};
 use futures_util::Stream;
 use http_kit::BodyError;
@@ -17,7 +17,7 @@ use super::access::Authorized;
 use crate::error::AppError;
 use crate::state::FileService;
 
-use commit::{Finished, Subject};
+use commit::{Finished, Subject, Uncommitted};
 use receive::receive;
 
 /// How often a name is looked up again after somebody else was faster.
@@ -60,10 +60,13 @@ pub(crate) async fn put_child(
     body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<Committed, AppError> {
     debug_assert_eq!(parent.action(), Action::AddChild);
-    if on_conflict == OnConflict::Fail
+    // what can be refused now is not sent in vain
+    if on_conflict != OnConflict::Rename
         && let Some(existing) = service.store.find_child(parent.id(), name).await?
     {
-        return Err(AppError::NameTaken { existing: existing.id });
+        replaceable(&existing, on_conflict)?;
+    } else if parent.path().depth() >= MAX_DEPTH {
+        return Err(AppError::refused(Code::TooDeep));
     }
     let received = receive(service, parent.space(), name, announced, body).await?;
     let subject = Subject::of(parent, announced, false);
@@ -71,20 +74,26 @@ pub(crate) async fn put_child(
     for _ in 0..RACES {
         let target = child_target(service, parent, name, on_conflict).await?;
         match finished.commit(target).await {
-            // somebody took the name, or changed or removed the file, since it was looked up
-            Err((AppError::NameTaken { .. }, again)) if on_conflict == OnConflict::Replace => {
-                finished = *again
-            }
-            Err((AppError::Refused { code: Code::NotFound, .. }, again))
-                if on_conflict == OnConflict::Replace =>
+            // somebody took the name, or removed the file, since it was looked up
+            Err(Uncommitted::Refused(error, again))
+                if on_conflict == OnConflict::Replace
+                    && matches!(error.code(), Code::NameTaken | Code::NotFound) =>
             {
                 finished = *again;
             }
-            Err((error, _)) => return Err(error),
-            Ok(committed) => return Ok(committed),
+            committed => return Ok(committed?),
         }
     }
     Err(AppError::refused(Code::Conflict))
+}
+
+/// Whether a name that this node has may be used: a folder is never replaced by a file.
+fn replaceable(existing: &Node, on_conflict: OnConflict) -> Result<(), AppError> {
+    if on_conflict == OnConflict::Replace && existing.kind == Kind::File {
+        Ok(())
+    } else {
+        Err(AppError::NameTaken { existing: existing.id })
+    }
 }
 
 async fn child_target(
@@ -96,9 +105,7 @@ async fn child_target(
     if on_conflict == OnConflict::Replace
         && let Some(existing) = service.store.find_child(parent.id(), name).await?
     {
-        if existing.kind == Kind::Folder {
-            return Err(AppError::NameTaken { existing: existing.id });
-        }
+        replaceable(&existing, on_conflict)?;
         return Ok(CommitTarget::Existing {
             id: existing.id,
             revision: None,
@@ -134,7 +141,7 @@ pub(crate) async fn put_content(
     let subject = Subject::of(file, announced, file.node().classic_type == Some(ClassicType::Image));
     let keep_versions = service.settings.keep_versions;
     let target = CommitTarget::Existing { id: file.id(), revision, keep_versions };
-    Finished::new(service, received, subject).commit(target).await.map_err(|(error, _)| error)
+    Ok(Finished::new(service, received, subject).commit(target).await?)
 }
 
 /// Keeps a file as the classic API does: from bytes in memory, under the next free name if the name is taken, and with a job for thumbnails whenever
@@ -162,7 +169,5 @@ pub(crate) async fn store_classic(
         classic_type: Some(kind),
         public,
     };
-    let committed =
-        Finished::new(service, received, subject).commit(target).await.map_err(|(error, _)| error)?;
-    Ok(committed.node)
+    Ok(Finished::new(service, received, subject).commit(target).await?.node)
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use common::digest::Hasher;
-use common::files::{BlobWriter, NewBlob, NodeName, Place, WrittenBlob};
-use common::{BlobKey, Code, SpaceId, Timestamp};
+use common::files::{BlobWriter, NewBlob, NodeError, NodeName, Place, WrittenBlob};
+use common::{BlobKey, Code, Sha256, SpaceId, Timestamp};
 use futures_util::{Stream, StreamExt as _};
 use http_kit::BodyError;
 use runtime::crash_point;
@@ -16,8 +16,8 @@ use crate::app::sniff;
 use crate::error::AppError;
 use crate::state::FileService;
 
-/// By how much the reservation of an upload of unknown length grows.
-const RESERVED_AT_ONCE: u64 = 64 * 1024 * 1024;
+/// By how much the reservation of an upload of unknown length grows at least; large ones grow by a quarter, so that the commits stay few.
+const RESERVED_AT_ONCE: u64 = 8 * 1024 * 1024;
 
 /// How long a reservation lasts. One that is used for half of that is renewed.
 const RESERVED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -38,90 +38,83 @@ pub(super) async fn receive(
     announced: Announced,
     mut body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<Received, AppError> {
-    refuse_early(service, space, announced).await?;
     let inline = service.settings.inline_bytes;
+    check_length(service, announced.length)?;
+    if announced.length.is_some_and(|length| length > inline as u64) {
+        // what has no room is refused before a byte is read
+        let sink = Sink::open(service, space, announced.length).await?;
+        return stream(sink, name, announced, Vec::new(), body).await;
+    }
     let mut head = BytesMut::new();
-    let mut rest = None;
     while let Some(piece) = body.next().await {
         let piece = piece?;
         crash_point("upload.in-body");
+        if head.len() + piece.len() > inline {
+            let sink = Sink::open(service, space, None).await?;
+            return stream(sink, name, announced, vec![head.freeze(), piece], body).await;
+        }
         // all of it in one piece, as small ones come: nothing is copied
-        if head.is_empty() && piece.len() <= inline {
+        if head.is_empty() {
             head = BytesMut::from(piece);
-        } else if head.len() + piece.len() <= inline {
-            head.extend_from_slice(&piece);
         } else {
-            rest = Some(piece);
-            break;
+            head.extend_from_slice(&piece);
         }
     }
     let head = head.freeze();
-    let Some(rest) = rest else {
-        let mut hasher = Hasher::default();
-        hasher.update(&head);
-        let (size, sha256, crc32) = hasher.finish();
-        if announced.digest.is_some_and(|digest| digest != sha256) {
-            return Err(AppError::refused(Code::DigestMismatch));
-        }
-        let mime =
-            sniff::detect(&head[..head.len().min(sniff::HEAD_BYTES)], head.len() <= sniff::HEAD_BYTES, name);
-        crash_point("upload.after-blob");
-        let blob = NewBlob { key: service.ids.blob_key(), size, sha256, crc32, place: Place::Inline(head) };
-        return Ok(Received { blob, mime, reservation: None, stray: None });
-    };
-    stream(service, space, name, announced, (head, rest), body).await
+    let mut hasher = Hasher::default();
+    hasher.update(&head);
+    let (size, sha256, crc32) = hasher.finish();
+    check_digest(announced, sha256)?;
+    let mime =
+        sniff::detect(&head[..head.len().min(sniff::HEAD_BYTES)], head.len() <= sniff::HEAD_BYTES, name);
+    crash_point("upload.after-blob");
+    let blob = NewBlob { key: service.ids.blob_key(), size, sha256, crc32, place: Place::Inline(head) };
+    Ok(Received { blob, mime, reservation: None, stray: None })
 }
 
-/// Answers before a byte is read what the announced length decides.
-async fn refuse_early(service: &FileService, space: SpaceId, announced: Announced) -> Result<(), AppError> {
-    let Some(length) = announced.length else { return Ok(()) };
-    if let Some(max) = service.settings.max_upload_bytes
-        && length > max
-    {
-        return Err(AppError::because(Code::TooLarge, format!("A file has at most {max} bytes here")));
-    }
-    if length <= service.settings.inline_bytes as u64 {
-        return Ok(());
-    }
-    let usage = service.store.usage(space).await?;
-    let taken = usage.used_bytes.saturating_add(usage.reserved_bytes);
-    match usage.quota_bytes {
-        Some(quota) if length > quota.saturating_sub(taken) => Err(AppError::refused(Code::QuotaExceeded)),
+fn check_length(service: &FileService, length: Option<u64>) -> Result<(), AppError> {
+    match service.settings.max_upload_bytes {
+        Some(max) if length.is_some_and(|length| length > max) => {
+            Err(AppError::because(Code::TooLarge, format!("A file has at most {max} bytes here")))
+        }
         _ => Ok(()),
     }
 }
 
+fn check_digest(announced: Announced, found: Sha256) -> Result<(), AppError> {
+    match announced.digest {
+        Some(digest) if digest != found => Err(AppError::refused(Code::DigestMismatch)),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the rest of a body, after `first`, into the blob store.
 async fn stream(
-    service: &FileService,
-    space: SpaceId,
+    mut sink: Sink<'_>,
     name: &NodeName,
     announced: Announced,
-    (head, rest): (Bytes, Bytes),
-    mut body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
+    first: Vec<Bytes>,
+    body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<Received, AppError> {
-    let mut sink = Sink::open(service, space, announced.length).await?;
-    let mut sniffed = BytesMut::from(&head[..head.len().min(sniff::HEAD_BYTES)]);
-    let missing = sniff::HEAD_BYTES - sniffed.len();
-    sniffed.extend_from_slice(&rest[..rest.len().min(missing)]);
-    let mime = sniff::detect(&sniffed, false, name);
-    if !head.is_empty() {
-        sink.write(head).await?;
-    }
-    sink.write(rest).await?;
-    while let Some(piece) = body.next().await {
-        sink.write(piece?).await?;
+    let mut head = BytesMut::new();
+    let mut pieces = futures_util::stream::iter(first.into_iter().map(Ok)).chain(body);
+    while let Some(piece) = pieces.next().await {
+        let piece = piece?;
+        if head.len() < sniff::HEAD_BYTES {
+            head.extend_from_slice(&piece[..piece.len().min(sniff::HEAD_BYTES - head.len())]);
+        }
+        sink.write(piece).await?;
         crash_point("upload.in-body");
     }
-    // syncing takes a while and may fail late; the client may be gone by then, and the writer cleans up after itself
-    let Sink { writer, key, reservation, .. } = sink;
+    // syncing takes a while; whoever gives up meanwhile leaves no blob, the writer sees to that
+    let Sink { service, writer, key, reservation, written, .. } = sink;
     let WrittenBlob { size, sha256, crc32 } = writer.finish().await?;
     let stray = Stray::new(service, key);
     crash_point("upload.after-blob");
-    if announced.digest.is_some_and(|digest| digest != sha256) {
-        return Err(AppError::refused(Code::DigestMismatch));
-    }
+    check_digest(announced, sha256)?;
+    let mime = sniff::detect(&head, written == head.len() as u64, name);
     let blob = NewBlob { key, size, sha256, crc32, place: Place::Blob };
-    Ok(Received { blob, mime, reservation: Some(reservation), stray: Some(stray) })
+    Ok(Received { blob, mime, reservation, stray: Some(stray) })
 }
 
 /// A blob that grows, with its reservation.
@@ -130,36 +123,61 @@ struct Sink<'a> {
     space: SpaceId,
     key: BlobKey,
     writer: Box<dyn BlobWriter>,
-    reservation: Reservation,
+    /// None where the space has no quota: then nobody can be kept from the rest of it.
+    reservation: Option<Reservation>,
     written: u64,
     reserved: u64,
     reserved_at: Timestamp,
 }
 
 impl<'a> Sink<'a> {
+    /// Makes room for an upload of this length. The quota is looked at before the disk.
     async fn open(service: &'a FileService, space: SpaceId, length: Option<u64>) -> Result<Self, AppError> {
+        let has_quota = service.store.usage(space).await?.quota_bytes.is_some();
+        let reserved_at = service.clock.now();
+        let reservation = has_quota.then(|| Reservation::new(service));
+        if let (Some(reservation), Some(length)) = (&reservation, length) {
+            service.store.reserve(space, reservation.id(), length, reserved_at + RESERVED_FOR).await?;
+        }
+        let reserved = length.unwrap_or_default();
         let key = service.ids.blob_key();
-        let reservation = Reservation::new(service);
-        let (reserved, reserved_at) = (length.unwrap_or(RESERVED_AT_ONCE), service.clock.now());
-        service.store.reserve(space, reservation.id(), reserved, reserved_at + RESERVED_FOR).await?;
         let writer = service.blobs.create(key, length).await?;
         Ok(Self { service, space, key, writer, reservation, written: 0, reserved, reserved_at })
     }
 
     async fn write(&mut self, piece: Bytes) -> Result<(), AppError> {
         self.written += piece.len() as u64;
-        if let Some(max) = self.service.settings.max_upload_bytes
-            && self.written > max
-        {
-            return Err(AppError::because(Code::TooLarge, format!("A file has at most {max} bytes here")));
-        }
-        let now = self.service.clock.now();
-        if self.written > self.reserved || now.since(self.reserved_at) > RESERVED_FOR / 2 {
-            let grown =
-                if self.written > self.reserved { self.written + RESERVED_AT_ONCE } else { self.reserved };
-            self.service.store.reserve(self.space, self.reservation.id(), grown, now + RESERVED_FOR).await?;
-            (self.reserved, self.reserved_at) = (grown, now);
-        }
+        check_length(self.service, Some(self.written))?;
+        self.reserve().await?;
         Ok(self.writer.write(piece).await?)
+    }
+
+    /// Keeps the reservation ahead of the bytes, and alive.
+    async fn reserve(&mut self) -> Result<(), AppError> {
+        let Some(reservation) = &self.reservation else { return Ok(()) };
+        let now = self.service.clock.now();
+        let grows = self.written > self.reserved;
+        if !grows && now.since(self.reserved_at) <= RESERVED_FOR / 2 {
+            return Ok(());
+        }
+        let until = now + RESERVED_FOR;
+        let reserve = |bytes| self.service.store.reserve(self.space, reservation.id(), bytes, until);
+        let ample = self.written + RESERVED_AT_ONCE.max(self.written / 4);
+        self.reserved = if !grows {
+            reserve(self.reserved).await?;
+            self.reserved
+        } else {
+            match reserve(ample).await {
+                Ok(()) => ample,
+                // near the quota: what is there already may still fit
+                Err(NodeError::OverQuota) => {
+                    reserve(self.written).await?;
+                    self.written
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        self.reserved_at = now;
+        Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! `GET` and `HEAD /api/v1/files/{id}/content`.
 
+use std::future::ready;
+
 use actix_web::body::SizedStream;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, get, head, web};
 use bytes::Bytes;
-use common::files::{Action, BlobRange, Content, Node};
+use common::files::{Action, BlobRange, ByteStream, Content, Node};
 use common::{Code, PortResult};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use http_kit::conditions::{Current, ETag, Verdict, evaluate, http_date, range_applies};
@@ -17,7 +19,7 @@ use http_kit::{ApiResult, Authenticated, Problem, input};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::safety::{Sent, sandbox};
+use super::safety::{self, Sent};
 use crate::app::access::authorize;
 use crate::app::content::{self, Part};
 use crate::app::sniff;
@@ -158,7 +160,7 @@ pub(in crate::http) async fn send(
         .insert_header((REPR_DIGEST, content.sha256.to_field()))
         .insert_header((header::CONTENT_DISPOSITION, content_disposition(disposition, node.name.as_str())))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
-        .insert_header(sandbox());
+        .insert_header(safety::policy(content_type));
     match asked {
         RangeSet::Unsatisfiable => {
             let size =
@@ -212,23 +214,26 @@ async fn many(
 ) -> ApiResult<HttpResponse> {
     let multipart = Multipart::new(content_type, content.size);
     let length = multipart.length(&parts);
-    // all parts are opened first, so that what is missing is found out before the first byte
-    let mut pieces: Vec<std::pin::Pin<Box<dyn Stream<Item = PortResult<Bytes>> + Send>>> = Vec::new();
-    for part in &parts {
-        let introduction = Bytes::from(multipart.head(*part));
-        pieces.push(Box::pin(futures_util::stream::once(async { Ok(introduction) })));
-        match content::read(service, content, BlobRange { start: part.start, len: part.len }).await? {
-            Part::Bytes(bytes) => pieces.push(Box::pin(futures_util::stream::once(async { Ok(bytes) }))),
-            Part::Stream(stream) => pieces.push(stream),
-        }
+    // what is missing shows before the first byte; where only a later part is, the answer breaks off
+    if let Some(first) = parts.first() {
+        content::read(service, content, BlobRange { start: first.start, len: 1 }).await?;
     }
-    let tail = Bytes::from(multipart.tail());
-    pieces.push(Box::pin(futures_util::stream::once(async { Ok(tail) })));
+    let mut pieces: Vec<ByteStream> = Vec::with_capacity(2 * parts.len() + 1);
+    for part in parts {
+        pieces.push(text(multipart.head(part)));
+        let range = BlobRange { start: part.start, len: part.len };
+        pieces.push(content::read_in_turn(service, content, range));
+    }
+    pieces.push(text(multipart.tail()));
     let body = futures_util::stream::iter(pieces).flatten();
     Ok(response
         .status(StatusCode::PARTIAL_CONTENT)
         .insert_header((header::CONTENT_TYPE, multipart.media_type()))
         .body(SizedStream::new(length, logged(body))))
+}
+
+fn text(text: String) -> ByteStream {
+    Box::pin(futures_util::stream::once(ready(Ok(Bytes::from(text)))))
 }
 
 /// An error in the middle of a body can only break the connection; the log says why.

@@ -6,9 +6,19 @@ use http_kit::disposition::Disposition;
 /// What is sent with a content that a browser might run: it gets an origin of its own, and may load nothing.
 const SANDBOX: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; form-action 'none'; frame-ancestors 'self'";
 
-/// The policy for contents.
-pub(in crate::http) fn sandbox() -> (HeaderName, HeaderValue) {
-    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX))
+/// What is sent with pictures, sound, films and PDF. No browser runs script of these in the origin that they come from, and with an origin of their own
+/// the browser's players could not load them by cookie, nor its PDF viewer open them at all.
+const PASSIVE: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; media-src 'self'; object-src 'self'; form-action 'none'; frame-ancestors 'self'";
+
+/// The policy for a content that is sent with this type.
+pub(in crate::http) fn policy(content_type: &str) -> (HeaderName, HeaderValue) {
+    let policy = if is_passive(content_type) { PASSIVE } else { SANDBOX };
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy))
+}
+
+fn is_passive(content_type: &str) -> bool {
+    let media = ["image/", "audio/", "video/"].iter().any(|kind| content_type.starts_with(kind));
+    (media && !is_markup(content_type)) || content_type == "application/pdf"
 }
 
 /// How a content of this type is sent.
@@ -21,8 +31,10 @@ pub(in crate::http) struct Sent {
 }
 
 impl Sent {
-    /// For a sniffed type. Markup is saved, not shown; text says that it is UTF-8 unless it shows another charset, which then nobody guesses at.
+    /// For a sniffed type. Markup is saved, not shown; script is sent as plain text, so that no page can be made to run it; text says its charset
+    /// where that shows.
     pub(in crate::http) fn of(mime: &str, charset: Option<&str>) -> Self {
+        let mime = if mime == "text/javascript" { "text/plain" } else { mime };
         let disposition = if is_markup(mime) { Disposition::Attachment } else { Disposition::Inline };
         let content_type = match charset {
             Some(charset) if mime.starts_with("text/") => format!("{mime}; charset={charset}"),
@@ -33,15 +45,8 @@ impl Sent {
 }
 
 fn is_markup(mime: &str) -> bool {
-    matches!(
-        mime,
-        "text/html"
-            | "text/xml"
-            | "application/xml"
-            | "application/xhtml+xml"
-            | "image/svg+xml"
-            | "application/pdf+xml"
-    ) || mime.ends_with("+xml")
+    matches!(mime, "text/html" | "text/xml" | "application/xml" | "application/xhtml+xml" | "image/svg+xml")
+        || mime.ends_with("+xml")
 }
 
 #[cfg(test)]
@@ -57,6 +62,19 @@ mod tests {
         for mime in ["text/plain", "image/png", "video/mp4", "application/pdf", "application/octet-stream"] {
             assert_eq!(Sent::of(mime, None).disposition, Disposition::Inline, "{mime}");
         }
+        for (mime, sandboxed) in [
+            ("text/html", true),
+            ("image/svg+xml", true),
+            ("text/plain; charset=utf-8", true),
+            ("application/octet-stream", true),
+            ("application/xml", true),
+            ("image/png", false),
+            ("video/mp4", false),
+            ("application/pdf", false),
+        ] {
+            assert_eq!(policy(mime).1.to_str().unwrap().starts_with("sandbox;"), sandboxed, "{mime}");
+        }
+        assert_eq!(Sent::of("text/javascript", Some("utf-8")).content_type, "text/plain; charset=utf-8");
         assert_eq!(Sent::of("text/plain", Some("utf-8")).content_type, "text/plain; charset=utf-8");
         assert_eq!(Sent::of("image/png", Some("utf-8")).content_type, "image/png");
     }

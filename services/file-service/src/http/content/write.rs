@@ -145,6 +145,10 @@ pub(in crate::http) async fn put_content(
 fn answer(committed: &Committed) -> HttpResponse {
     let status = if committed.created { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = view::file(status, &committed.node);
+    // the tag of what was put, as the next GET of the content says it; that of the file stands in the body
+    if let Some(tag) = content_tag(&committed.node) {
+        response.headers_mut().insert(header::ETAG, tag.to_value());
+    }
     if committed.created {
         // from `…/files/{id}/children/{name}/content`
         response.headers_mut().insert(header::LOCATION, view::location("../../../", &committed.node));

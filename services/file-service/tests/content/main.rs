@@ -1,0 +1,18 @@
+//! The bytes of contents over real HTTP: uploads, downloads, thumbnails, what the worker asks, and clearing up.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod helpers;
+
+mod active;
+mod broken;
+mod clearing;
+mod damaged;
+mod full;
+mod quota;
+mod ranges;
+mod thumbnails;
+mod uploads;
+mod validators;
