@@ -4,6 +4,7 @@
 //! whoever wires the service hands in the adapters. No handler reaches a node but through `app::access`.
 
 mod app;
+mod background;
 mod error;
 mod http;
 mod state;

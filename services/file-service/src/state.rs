@@ -9,8 +9,9 @@ use http_kit::BodyLimits;
 use http_kit::cursor::CursorKey;
 use http_kit::health::ReadyCheck;
 use tokio::sync::Semaphore;
+
+use crate::background::Background;
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 
 use crate::app::usage::Alive;
 
@@ -102,18 +103,23 @@ pub struct FileService {
     pub(crate) settings: FileSettings,
     /// Room for bodies of the classic upload, in KiB.
     pub(crate) classic_room: Arc<Semaphore>,
+    /// Lets one such body at a time come to its end without room.
+    pub(crate) classic_passing: Arc<Semaphore>,
     /// What `/status` last found, and when.
     pub(crate) last_alive: tokio::sync::Mutex<Option<(Instant, Alive)>>,
     /// Work that goes on after its request was answered.
-    pub(crate) background: TaskTracker,
+    pub(crate) background: Background,
 }
 
 impl FileService {
     /// Puts the service together.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime: what goes on after its request runs on the one that this is called on.
     pub fn new(parts: Parts) -> Self {
         let Parts { store, blobs, clock, ids, cursor_key, overview, settings } = parts;
         let classic_room = Arc::new(Semaphore::new(settings.classic_bodies_in_flight_bytes.div_ceil(1024)));
-        let background = TaskTracker::new();
+        let background = Background::here();
         let cursor_key = CursorKey::new(&cursor_key);
         Self {
             store,
@@ -124,6 +130,7 @@ impl FileService {
             overview,
             settings,
             classic_room,
+            classic_passing: Arc::new(Semaphore::new(1)),
             last_alive: tokio::sync::Mutex::default(),
             background,
         }
@@ -132,8 +139,7 @@ impl FileService {
     /// Waits for work that goes on after its request was answered, such as the emptying of a large trash. For shut-down, under the caller's
     /// deadline; what is cut off there is left as it is, and can be asked for again.
     pub async fn finish_background(&self) {
-        self.background.close();
-        self.background.wait().await;
+        self.background.finish().await;
     }
 }
 

@@ -225,7 +225,10 @@ async fn without_room_there_is_503_until_there_is_room_again() {
     })
     .await;
     let user = server.user("a");
-    let holds = server.send_raw(&begun(&user, 390_000)).await;
+    let mut most_of_it = begun(&user, 390_000);
+    most_of_it.resize(most_of_it.len() + 350_000, b'Q');
+    // the second one takes what is left, and then the place of the one that goes on without room
+    let holds = (server.send_raw(&most_of_it).await, server.send_raw(&most_of_it).await);
     let body = json!({"name": "a.txt", "type": "file", "data": "QUJD".repeat(50_000)});
     until("there is no room", async || {
         let refused = user.post("/files", body.clone()).await;
@@ -247,6 +250,26 @@ async fn without_room_there_is_503_until_there_is_room_again() {
         user.names("root").await.iter().all(|name| name.starts_with('a')),
         "nothing is left of what broke off"
     );
+}
+
+#[actix_web::test]
+async fn bodies_that_trickle_hold_no_more_room_than_they_have_sent() {
+    let server = Server::with(|settings| {
+        settings.classic_body_bytes = 400_000;
+        settings.classic_bodies_in_flight_bytes = 800_000;
+        settings.classic_room_wait = std::time::Duration::from_millis(20);
+    })
+    .await;
+    let user = server.user("a");
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        slow.push(server.send_raw(&begun(&user, 390_000)).await);
+    }
+    let body = json!({"name": "a.txt", "type": "file", "data": "QUJD".repeat(50_000)});
+    for _ in 0..5 {
+        user.post("/files", body.clone()).await.expect(StatusCode::CREATED);
+    }
+    drop(slow);
 }
 
 #[actix_web::test]

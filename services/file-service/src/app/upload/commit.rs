@@ -1,6 +1,7 @@
 //! The one commit that ends an upload.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::files::{
     Commit, CommitTarget, Committed, FileStore, NewContent, NodeError, Place, ThumbnailState,
@@ -9,11 +10,11 @@ use common::jobs::{NewJob, types};
 use common::{Clock, FileId, IdGen, JobId, PortError, Timestamp, UserId};
 use metrics::counter;
 use runtime::crash_point;
-use tokio_util::task::TaskTracker;
 
 use super::Announced;
 use super::receive::Received;
 use crate::app::access::Authorized;
+use crate::background::Background;
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -58,7 +59,9 @@ pub(super) struct Finished {
     store: Arc<dyn FileStore>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
-    background: TaskTracker,
+    background: Background,
+    complete_since: Timestamp,
+    grace: Duration,
 }
 
 impl Finished {
@@ -70,6 +73,8 @@ impl Finished {
             clock: Arc::clone(&service.clock),
             ids: Arc::clone(&service.ids),
             background: service.background.clone(),
+            complete_since: service.clock.now(),
+            grace: service.settings.blob_grace,
         }
     }
 
@@ -91,11 +96,17 @@ impl Finished {
         let file = match &target {
             CommitTarget::New { id, .. } | CommitTarget::Existing { id, .. } => *id,
         };
+        // a process that was suspended for so long may come too late: the sweep takes bytes without a row for strays when they are old
+        if self.clock.now().since(self.complete_since) > self.grace / 2 {
+            let late = PortError::unavailable("files", "the upload waited too long for its commit");
+            return Err(Uncommitted::Refused(late.into(), Box::new(self)));
+        }
         let commit = self.commit_of(target, file, request_id);
+        // from here on the commit may happen although nobody hears of it
+        self.may_be_committed(true);
         match self.store.commit_upload(&commit).await {
             Ok(committed) => {
                 crash_point("upload.after-commit");
-                self.settle();
                 let place =
                     if matches!(commit.content.blob.place, Place::Inline(_)) { "inline" } else { "blob" };
                 counter!("fm_files_uploads_total", "place" => place).increment(1);
@@ -104,21 +115,22 @@ impl Finished {
             }
             Err(error) => {
                 // a store that does not answer may have committed
-                if matches!(error, NodeError::Port(PortError::Unavailable { .. } | PortError::Broken { .. }))
-                {
-                    self.settle();
-                }
+                let unknown = matches!(
+                    error,
+                    NodeError::Port(PortError::Unavailable { .. } | PortError::Broken { .. })
+                );
+                self.may_be_committed(unknown);
                 Err(Uncommitted::Refused(error.into(), Box::new(self)))
             }
         }
     }
 
-    fn settle(&mut self) {
+    fn may_be_committed(&mut self, may_be: bool) {
         if let Some(reservation) = &mut self.received.reservation {
-            reservation.settle();
+            reservation.set_settled(may_be);
         }
         if let Some(stray) = &mut self.received.stray {
-            stray.keep();
+            stray.set_kept(may_be);
         }
     }
 

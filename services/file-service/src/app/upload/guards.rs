@@ -2,25 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::background::Background;
+use crate::state::FileService;
 use common::files::{BlobStore, FileStore};
 use common::{BlobKey, Causes, ReservationId};
-use tokio::runtime::Handle;
-use tokio_util::task::TaskTracker;
-
-use crate::state::FileService;
-
-/// Runs `work` although its request has ended. Without a runtime, at the very end of the process, the sweeps do it at the next start.
-fn give_back(background: &TaskTracker, work: impl Future<Output = ()> + Send + 'static) {
-    if let Ok(runtime) = Handle::try_current() {
-        background.spawn_on(work, &runtime);
-    }
-}
 
 /// Bytes set aside in a space; given back when dropped, unless a commit settled them.
 pub(super) struct Reservation {
     id: ReservationId,
     store: Arc<dyn FileStore>,
-    background: TaskTracker,
+    background: Background,
     settled: bool,
 }
 
@@ -39,9 +30,9 @@ impl Reservation {
         self.id
     }
 
-    /// The commit took it.
-    pub(super) fn settle(&mut self) {
-        self.settled = true;
+    /// Whether a commit took it, or may have.
+    pub(super) fn set_settled(&mut self, settled: bool) {
+        self.settled = settled;
     }
 }
 
@@ -51,7 +42,7 @@ impl Drop for Reservation {
             return;
         }
         let (store, id) = (Arc::clone(&self.store), self.id);
-        give_back(&self.background, async move {
+        self.background.spawn(async move {
             if let Err(error) = store.release(id).await {
                 tracing::warn!(reservation = %id, cause = %Causes(&error), "a reservation is left to the sweep");
             }
@@ -63,7 +54,7 @@ impl Drop for Reservation {
 pub(super) struct Stray {
     key: BlobKey,
     blobs: Arc<dyn BlobStore>,
-    background: TaskTracker,
+    background: Background,
     kept: bool,
 }
 
@@ -72,9 +63,9 @@ impl Stray {
         Self { key, blobs: Arc::clone(&service.blobs), background: service.background.clone(), kept: false }
     }
 
-    /// A commit took it, or may have: then only the sweep, which knows the rows, may delete it.
-    pub(super) fn keep(&mut self) {
-        self.kept = true;
+    /// Whether a commit took it, or may have: then only the sweep, which knows the rows, may delete it.
+    pub(super) fn set_kept(&mut self, kept: bool) {
+        self.kept = kept;
     }
 }
 
@@ -84,7 +75,7 @@ impl Drop for Stray {
             return;
         }
         let (blobs, key) = (Arc::clone(&self.blobs), self.key);
-        give_back(&self.background, async move {
+        self.background.spawn(async move {
             if let Err(error) = blobs.delete(key).await {
                 tracing::warn!(blob = %key, cause = %Causes(&error), "a stray blob is left to the sweep");
             }

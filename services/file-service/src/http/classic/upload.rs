@@ -84,12 +84,12 @@ async fn store(service: &FileService, parent: &Authorized, asked: Asked) -> Clas
     })
 }
 
-/// Reads the body, once there is room for it, and checks it. The room is taken for as long as the permit is held.
-async fn read(
-    service: &FileService,
+/// Reads the body as far as there is room for it, and checks it. The room is taken for as long as the value is held.
+async fn read<'a>(
+    service: &'a FileService,
     request: &HttpRequest,
     payload: web::Payload,
-) -> ClassicResult<(Asked, Option<OwnedSemaphorePermit>)> {
+) -> ClassicResult<(Asked, Option<Room<'a>>)> {
     if !is_json(request) {
         return Ok((body::read(Bytes::new())?, None));
     }
@@ -99,13 +99,12 @@ async fn read(
     };
     limits.check_declared(request)?;
     let expected = declared_length(request).and_then(|length| usize::try_from(length).ok());
-    // of unknown length it may become as long as the limit
-    let expected = expected.unwrap_or(service.settings.classic_body_bytes);
-    let room = room(service, expected).await?;
     let mut body = BodyStream::new(payload, limits);
     // memory that is asked for and not written costs nothing, while a buffer that grows is there twice
-    let mut text = BytesMut::with_capacity(expected);
+    let mut text = BytesMut::with_capacity(expected.unwrap_or(service.settings.classic_body_bytes));
+    let mut room = Room::new(service);
     while let Some(piece) = body.next().await.transpose()? {
+        room.make(text.len() + piece.len()).await?;
         text.extend_from_slice(&piece);
     }
     let text = text.freeze();
@@ -118,14 +117,53 @@ async fn read(
     Ok((asked, Some(room)))
 }
 
-/// Waits until a body of this length can be held in memory together with the others.
-async fn room(service: &FileService, length: usize) -> ClassicResult<OwnedSemaphorePermit> {
-    let bytes = length.min(service.settings.classic_bodies_in_flight_bytes);
-    let kibibytes = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
-    let permit = service.classic_room.clone().acquire_many_owned(kibibytes);
-    match tokio::time::timeout(service.settings.classic_room_wait, permit).await {
-        Ok(permit) => Ok(permit.map_err(|closed| PortError::broken("files", closed))?),
-        Err(late) => Err(PortError::unavailable("memory for upload bodies", late).into()),
+/// By how much the room of a body grows at least.
+const ROOM_STEP_BYTES: usize = 16 * 1024;
+
+/// A part of the memory for bodies, which grows with what has arrived: a slow client holds no more than it has sent.
+///
+/// Bodies that each have a part and wait for more would wait for one another. So when all room is taken, one of them at a time goes on without: it
+/// comes to its end, and its room to the others. The bound is exceeded by one body at most.
+struct Room<'a> {
+    service: &'a FileService,
+    granted: usize,
+    permits: Option<OwnedSemaphorePermit>,
+    passing: Option<OwnedSemaphorePermit>,
+}
+
+impl<'a> Room<'a> {
+    fn new(service: &'a FileService) -> Self {
+        Self { service, granted: 0, permits: None, passing: None }
+    }
+
+    /// Grows to `bytes`; waits for others if there is no room for more.
+    async fn make(&mut self, bytes: usize) -> ClassicResult<()> {
+        if bytes <= self.granted || self.passing.is_some() {
+            return Ok(());
+        }
+        let wanted = bytes.max(self.granted + ROOM_STEP_BYTES).next_multiple_of(1024);
+        let kibibytes = u32::try_from((wanted - self.granted) / 1024).unwrap_or(u32::MAX);
+        let service = self.service;
+        let either = async {
+            tokio::select! {
+                biased;
+                more = service.classic_room.clone().acquire_many_owned(kibibytes) => more.map(|more| (Some(more), None)),
+                passing = service.classic_passing.clone().acquire_owned() => passing.map(|passing| (None, Some(passing))),
+            }
+        };
+        let (more, passing) = match tokio::time::timeout(service.settings.classic_room_wait, either).await {
+            Ok(either) => either.map_err(|closed| PortError::broken("files", closed))?,
+            Err(late) => return Err(PortError::unavailable("memory for upload bodies", late).into()),
+        };
+        self.passing = passing;
+        if let Some(more) = more {
+            match &mut self.permits {
+                Some(permits) => permits.merge(more),
+                None => self.permits = Some(more),
+            }
+            self.granted = wanted;
+        }
+        Ok(())
     }
 }
 
