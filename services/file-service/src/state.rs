@@ -9,11 +9,10 @@ use http_kit::BodyLimits;
 use http_kit::cursor::CursorKey;
 use http_kit::health::ReadyCheck;
 use tokio::sync::Semaphore;
-
-use crate::background::Background;
 use tokio::time::Instant;
 
 use crate::app::usage::Alive;
+use crate::background::Background;
 
 /// What can be set, with the built-in defaults.
 #[derive(Debug, Clone)]
@@ -40,6 +39,9 @@ pub struct FileSettings {
     pub tombstone_retention: Duration,
     /// How long a blob without references, or bytes without a row, are left alone before they go.
     pub blob_grace: Duration,
+    /// How long after its last byte an upload may still be committed; less than `blob_grace`, so that bytes which a sweep takes for strays are never
+    /// committed any more.
+    pub commit_within: Duration,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -59,6 +61,7 @@ impl Default for FileSettings {
             trash_retention: 30 * DAY,
             tombstone_retention: DAY,
             blob_grace: DAY,
+            commit_within: DAY / 2,
         }
     }
 }
