@@ -13,12 +13,16 @@ mod settings;
 mod tls;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use runtime::lifecycle::Exit;
 use runtime::settings::Sources;
 
 use command_line::{Admin, Command, CommandLine};
+
+/// How long blocking work may go on after everything else has ended.
+const GRACE_FOR_THREADS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     // before anything else: in a child that decodes pictures this call does not return
@@ -40,6 +44,9 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(Exit::Usage, &error),
     };
+    if let Err(wrong) = settings::Settings::check(&settings) {
+        return fail(wrong.exit, &wrong);
+    }
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return fail(Exit::Failed, &"another TLS provider was installed first");
     }
@@ -53,7 +60,10 @@ fn main() -> ExitCode {
             _ => serve::run(settings).await,
         }
     };
-    match runtime.block_on(work) {
+    let ended = runtime.block_on(work);
+    // a thread that still waits for a disk must not hold up the end
+    runtime.shutdown_timeout(GRACE_FOR_THREADS);
+    match ended {
         Ok(exit) => exit.into(),
         Err(failure) => fail(failure.exit, &failure),
     }

@@ -131,12 +131,14 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     .await
     .map_err(|error| Failure::new(Exit::Unavailable, &error))?;
 
-    let client = |target: Service| {
-        InternalClient::unix(socket, Service::Files, target, tokens.clone(), Arc::clone(&clock))
+    let client = |caller: Service, target: Service| {
+        InternalClient::unix(socket, caller, target, tokens.clone(), Arc::clone(&clock))
             .map_err(|error| Failure::new(Exit::Failed, &error))
     };
-    let auth_client = AuthClient::new(client(Service::Auth)?);
-    let files_client = FilesClient::new(client(Service::Files)?);
+    // each service says who it is, as it does where it is a process of its own
+    let files_to_auth = AuthClient::new(client(Service::Files, Service::Auth)?);
+    let jobs_to_auth = AuthClient::new(client(Service::Worker, Service::Auth)?);
+    let jobs_to_files = FilesClient::new(client(Service::Worker, Service::Files)?);
     let authenticator = Arc::new(CachedAuthenticator::new(
         auth.credential_source(),
         Arc::clone(&cache),
@@ -152,7 +154,7 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
         ids: Arc::clone(&ids),
         cursor_key: master_key.derive("files-cursor"),
         overview: Overview {
-            users: Arc::new(auth_client.clone()),
+            users: Arc::new(files_to_auth),
             // the cache of this form is memory, which always answers
             cache: Vec::new(),
             stores: checks.clone(),
@@ -160,7 +162,7 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
         settings: file_settings(settings),
     }));
 
-    let worker = Arc::new(worker(settings, data, &jobs_db, &bus, auth_client, files_client, &master_key)?);
+    let worker = Arc::new(worker(settings, data, &jobs_db, &bus, jobs_to_auth, jobs_to_files, &master_key)?);
     let relay = |name: &'static str, outbox: Arc<dyn Outbox>| {
         let (bus, known) = (Arc::clone(&bus), worker.known_jobs());
         (name, Relay::new(name, outbox, bus, known, Arc::clone(&clock), RelaySettings::default()))

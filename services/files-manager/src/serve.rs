@@ -1,7 +1,6 @@
 //! Starts everything, says where it is, and runs it until it is told to stop.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http_kit::CookiePolicy;
@@ -11,6 +10,7 @@ use http_kit::reference::Reference;
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
 use runtime::data_dir::DataDir;
 use runtime::lifecycle::{Exit, Pace, Shutdown, Supervisor};
+use runtime::socket_path::internal_socket;
 use runtime::telemetry;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -20,9 +20,6 @@ use crate::parts::{self, Parts};
 use crate::routes::Routes;
 use crate::settings::Settings;
 use crate::{docs, tls};
-
-/// Longest path of a socket that every system takes.
-const MAX_SOCKET_PATH_BYTES: usize = 100;
 
 /// Serves until a signal.
 ///
@@ -37,7 +34,7 @@ pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
     let scheme = if tls.is_some() { "https" } else { "http" };
 
     let data = DataDir::open(&settings.data_dir)?;
-    let socket = socket_path(&data)?;
+    let socket = internal_socket(&data)?;
     let internal = Listener::bind_unix(&socket)
         .map_err(|error| Failure::other(Exit::DataFolder, format!("{}: {error}", socket.display())))?;
     let public = bind("FM_LISTEN", settings.listen)?;
@@ -63,7 +60,8 @@ pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
     let internal_drain = Drain { draining: internal_stop.clone(), stop: internal_stop };
 
     let mut public_settings = ServerSettings::new("files-manager");
-    public_settings.shutdown_timeout = settings.stop.deadline.duration();
+    // commits that outlive their requests have the rest of the time
+    public_settings.shutdown_timeout = settings.stop.deadline.duration() * 2 / 3;
     public_settings.tls = tls;
     public_settings.methods = methods;
     let public_routes = routes.clone();
@@ -150,24 +148,6 @@ fn public_url(settings: &Settings) -> Result<Option<Url>, Failure> {
         ));
     }
     Ok(Some(url))
-}
-
-/// `run/internal.sock` in the data folder; where that path is too long for a socket, a private folder for temporary files.
-fn socket_path(data: &DataDir) -> Result<PathBuf, Failure> {
-    let usual = data.folder("run")?.join("internal.sock");
-    if usual.as_os_str().len() <= MAX_SOCKET_PATH_BYTES {
-        return Ok(usual);
-    }
-    let folder = std::env::temp_dir().join(format!("files-manager-{}", std::process::id()));
-    make_private(&folder)
-        .map_err(|error| Failure::other(Exit::DataFolder, format!("{}: {error}", folder.display())))?;
-    Ok(folder.join("internal.sock"))
-}
-
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    // a folder that somebody else put there first is an error
-    std::fs::DirBuilder::new().mode(0o700).create(folder)
 }
 
 /// Tells whoever started it where it is and what to do first.

@@ -2,10 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use runtime::settings::{ByteSize, Doc, Span};
 use runtime::telemetry::LogFormat;
 use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+
+/// Largest content that may stand in the database.
+const MAX_INLINE_BYTES: u64 = 1024 * 1024;
 
 /// The settings of the all-in-one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -122,6 +128,33 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Refuses values that are of the right type and still make no sense.
+    ///
+    /// # Errors
+    /// A sentence that names the setting.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let second = Duration::from_secs(1);
+        for (setting, value, least) in [
+            ("FM_FILES__KEEP_TRASH", self.files.keep_trash, 60 * second),
+            ("FM_THUMBNAILS__TIMEOUT", self.thumbnails.timeout, second),
+            ("FM_MAINTENANCE__EVERY", self.maintenance.every, second),
+            ("FM_MAINTENANCE__STRAYS_EVERY", self.maintenance.strays_every, second),
+            ("FM_STOP__DEADLINE", self.stop.deadline, second),
+        ] {
+            if value.duration() < least {
+                let least = least.as_secs();
+                return Err(Failure::setting(format!("{setting}: at least {least}s")));
+            }
+        }
+        // each is held in memory whole, several times over, and grows the database that is backed up as one file
+        if self.files.inline.bytes() > MAX_INLINE_BYTES {
+            return Err(Failure::setting("FM_FILES__INLINE: at most 1MiB"));
+        }
+        Ok(())
+    }
+}
+
 impl Default for Log {
     fn default() -> Self {
         Self { format: LogFormat::Text, level: "info".to_owned() }
@@ -210,10 +243,10 @@ pub(crate) const DOCS: &[Doc] = &[
     doc("files.max_upload", "Largest file; unset: no limit but the room that there is."),
     doc(
         "files.inline",
-        "Contents up to this size stand in the database, which makes small uploads one commit.",
+        "Contents up to this size, at most 1MiB, stand in the database, which makes small uploads one commit.",
     ),
     doc("files.keep_versions", "How many old contents of a file are kept when it is replaced."),
-    doc("files.keep_trash", "How long something stays in the trash before it is deleted."),
+    doc("files.keep_trash", "How long something stays in the trash before it is deleted; at least 60s."),
     doc(
         "files.keep_free",
         "Room that uploads leave on the disk, so that deleting still works when it is full.",
@@ -222,7 +255,7 @@ pub(crate) const DOCS: &[Doc] = &[
         "thumbnails.processes",
         "Child processes that decode pictures at once; 0: one fewer than the machine has cores, at least one.",
     ),
-    doc("thumbnails.timeout", "Longest time for one picture."),
+    doc("thumbnails.timeout", "Longest time for one picture; at least 1s."),
     doc("mail.from", "Sender of mails."),
     doc(
         "mail.smtp_host",
@@ -234,17 +267,17 @@ pub(crate) const DOCS: &[Doc] = &[
     doc("mail.smtp_password", "Password at the mail server."),
     doc(
         "maintenance.every",
-        "How often expired trash, deleted files and contents without references are looked for.",
+        "How often expired trash, deleted files and contents without references are looked for; at least 1s.",
     ),
     doc(
         "maintenance.strays_every",
-        "How often the disk is listed for contents that belong to no file, as unfinished uploads leave them after a crash.",
+        "How often the disk is listed for contents that belong to no file, as unfinished uploads leave them after a crash; at least 1s.",
     ),
     doc(
         "stop.drain",
         "How long, after a signal to stop, answers say Connection: close before connections are refused.",
     ),
-    doc("stop.deadline", "How long running requests and jobs may take after that."),
+    doc("stop.deadline", "How long running requests and jobs may take after that; at least 1s."),
 ];
 
 #[cfg(test)]
@@ -254,5 +287,28 @@ mod tests {
     #[test]
     fn every_setting_is_documented() {
         runtime::settings::check_docs::<Settings>(DOCS).unwrap();
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_refused_by_name() {
+        let zero = Span::from_secs(0);
+        let refusal = |change: &dyn Fn(&mut Settings)| {
+            let mut settings = Settings::default();
+            settings.check().unwrap();
+            change(&mut settings);
+            settings.check().unwrap_err().to_string()
+        };
+        assert_eq!(refusal(&|all| all.maintenance.every = zero), "FM_MAINTENANCE__EVERY: at least 1s");
+        assert_eq!(
+            refusal(&|all| all.maintenance.strays_every = zero),
+            "FM_MAINTENANCE__STRAYS_EVERY: at least 1s"
+        );
+        assert_eq!(refusal(&|all| all.thumbnails.timeout = zero), "FM_THUMBNAILS__TIMEOUT: at least 1s");
+        assert_eq!(refusal(&|all| all.stop.deadline = zero), "FM_STOP__DEADLINE: at least 1s");
+        assert_eq!(refusal(&|all| all.files.keep_trash = zero), "FM_FILES__KEEP_TRASH: at least 60s");
+        assert_eq!(
+            refusal(&|all| all.files.inline = ByteSize::from_mib(2)),
+            "FM_FILES__INLINE: at most 1MiB"
+        );
     }
 }
