@@ -3,8 +3,6 @@
 mod admin;
 mod command_line;
 mod docs;
-mod failure;
-mod mailer;
 mod page;
 mod parts;
 mod routes;
@@ -13,16 +11,13 @@ mod settings;
 mod tls;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser as _;
+use program::GRACE_FOR_THREADS;
 use runtime::lifecycle::Exit;
 use runtime::settings::Sources;
 
 use command_line::{Admin, Command, CommandLine};
-
-/// How long blocking work may go on after everything else has ended.
-const GRACE_FOR_THREADS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     // before anything else: in a child that decodes pictures this call does not return
@@ -40,7 +35,7 @@ fn main() -> ExitCode {
     if let Some(Command::Docs { what }) = line.command {
         return docs::print(what).into();
     }
-    let settings = match runtime::settings::load(settings::DOCS, &Sources::of_process(line.config)) {
+    let settings = match runtime::settings::load(&settings::docs(), &Sources::of_process(line.config)) {
         Ok(settings) => settings,
         Err(error) => return fail(Exit::Usage, &error),
     };
