@@ -1,0 +1,1 @@
+//! The contract of the auth store, over MongoDB.

@@ -1,0 +1,1 @@
+//! The contract of the file store, over MongoDB.

@@ -1,0 +1,42 @@
+//! A fresh database for each test, on the server that `FM_TEST_MONGODB_URI` names.
+
+use store_mongo::{Mongo, OpenOptions};
+
+/// Removes the database when it goes.
+pub struct Scratch {
+    uri: String,
+    name: String,
+}
+
+impl Scratch {
+    /// One more client of the same database, as another process would have it.
+    pub async fn connect(&self) -> Mongo {
+        Mongo::connect(&self.uri, &self.name, &OpenOptions::default()).await.expect("the address can be read")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let (uri, name) = (std::mem::take(&mut self.uri), std::mem::take(&mut self.name));
+        // the runtime of the test is ending
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let mongo = Mongo::connect(&uri, &name, &OpenOptions::default()).await.unwrap();
+                mongo.drop_database().await.unwrap();
+            });
+        });
+        if dropped.join().is_err() && !std::thread::panicking() {
+            panic!("the database of the test cannot be dropped");
+        }
+    }
+}
+
+/// A client of an empty database.
+pub async fn mongo() -> (Mongo, Scratch) {
+    let uri = std::env::var("FM_TEST_MONGODB_URI").expect(
+        "FM_TEST_MONGODB_URI names a MongoDB replica set for tests; `cargo xtask test` starts one and sets it",
+    );
+    let scratch = Scratch { uri, name: format!("fm_test_{:024x}", rand::random::<u128>() >> 32) };
+    (scratch.connect().await, scratch)
+}
