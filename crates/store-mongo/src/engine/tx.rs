@@ -5,7 +5,7 @@ use common::PortError;
 use mongodb::ClientSession;
 use mongodb::bson::oid::ObjectId;
 use mongodb::error::{Error, UNKNOWN_TRANSACTION_COMMIT_RESULT};
-use mongodb::options::{ReadConcern, TransactionOptions};
+use mongodb::options::ReadConcern;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{Abort, Engine, Fault, TxResult, connect};

@@ -3,14 +3,14 @@
 use store_mongo::{Mongo, OpenOptions};
 
 /// Removes the database when it goes.
-pub struct Scratch {
+pub(crate) struct Scratch {
     uri: String,
     name: String,
 }
 
 impl Scratch {
     /// One more client of the same database, as another process would have it.
-    pub async fn connect(&self) -> Mongo {
+    pub(crate) async fn connect(&self) -> Mongo {
         Mongo::connect(&self.uri, &self.name, &OpenOptions::default()).await.expect("the address can be read")
     }
 }
@@ -33,7 +33,7 @@ impl Drop for Scratch {
 }
 
 /// A client of an empty database.
-pub async fn mongo() -> (Mongo, Scratch) {
+pub(crate) async fn mongo() -> (Mongo, Scratch) {
     let uri = std::env::var("FM_TEST_MONGODB_URI").expect(
         "FM_TEST_MONGODB_URI names a MongoDB replica set for tests; `cargo xtask test` starts one and sets it",
     );
