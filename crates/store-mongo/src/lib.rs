@@ -8,3 +8,4 @@ mod value;
 
 pub use auth::AuthDb;
 pub use engine::{Mongo, OpenOptions};
+pub use files::FilesDb;
