@@ -11,7 +11,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// One more client of the same database, as another process would have it.
     pub(crate) async fn connect(&self) -> Mongo {
-        Mongo::connect(&self.uri, &self.name, &OpenOptions::default()).await.expect("the address can be read")
+        Mongo::connect(&self.uri, &self.name, &options()).await.expect("the address can be read")
     }
 }
 
@@ -20,16 +20,22 @@ impl Drop for Scratch {
         let (uri, name) = (std::mem::take(&mut self.uri), std::mem::take(&mut self.name));
         // the runtime of the test is ending
         let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
             runtime.block_on(async {
-                let mongo = Mongo::connect(&uri, &name, &OpenOptions::default()).await.unwrap();
-                mongo.drop_database().await.unwrap();
+                let mongo = Mongo::connect(&uri, &name, &options()).await.expect("the address can be read");
+                mongo.drop_database().await.expect("the server is there");
             });
         });
         if dropped.join().is_err() && !std::thread::panicking() {
             panic!("the database of the test cannot be dropped");
         }
     }
+}
+
+/// Time enough for a stand-in that shares its processors with the tests.
+fn options() -> OpenOptions {
+    OpenOptions { deadline: std::time::Duration::from_secs(60), ..OpenOptions::default() }
 }
 
 /// A client of an empty database.
