@@ -6,7 +6,9 @@ mod model;
 mod places;
 mod purge;
 mod quota;
+mod replicas;
 mod spaces;
+mod storm;
 mod trash;
 mod uploads;
 
@@ -29,7 +31,9 @@ pub use model::*;
 pub use places::*;
 pub use purge::*;
 pub use quota::*;
+pub use replicas::Replicas;
 pub use spaces::*;
+pub use storm::*;
 pub use trash::*;
 pub use uploads::*;
 
@@ -275,6 +279,8 @@ macro_rules! file_store_suite {
                 an_offset_leaves_out_as_many,
                 the_classic_list_is_newest_first,
                 random_changes_agree_with_a_model,
+                counters_are_exact_after_a_storm,
+                an_upload_that_races_with_a_deletion_leaks_nothing,
             ]
         );
     };

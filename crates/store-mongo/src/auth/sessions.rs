@@ -1,0 +1,192 @@
+use common::auth::{RefreshOutcome, Session, SessionKind};
+use common::{PortError, PortResult, SessionId, Timestamp};
+use futures_util::TryStreamExt as _;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Binary, Document, doc};
+use mongodb::options::ReturnDocument;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Abort, Engine, Fault, is_duplicate};
+use crate::value::{ToOid as _, binary, fixed, id};
+
+pub(super) const SESSIONS: &str = "sessions";
+/// Every refresh token that a session has had, so that a second use of any of them is seen.
+pub(super) const REFRESH_TOKENS: &str = "refresh_tokens";
+
+#[derive(Serialize, Deserialize)]
+struct SessionDoc {
+    #[serde(rename = "_id")]
+    id: ObjectId,
+    user: ObjectId,
+    kind: String,
+    created_at: i64,
+    expires_at: i64,
+    revoked_at: Option<i64>,
+    /// The earlier of both.
+    ended_at: i64,
+    device: Option<String>,
+    address: Option<String>,
+    refresh_hash: Option<Binary>,
+}
+
+impl SessionDoc {
+    fn of(session: &Session) -> Self {
+        let ends = [Some(session.expires_at), session.revoked_at];
+        Self {
+            id: session.id.oid(),
+            user: session.user.oid(),
+            kind: session.kind.word().to_owned(),
+            created_at: session.created_at.millis(),
+            expires_at: session.expires_at.millis(),
+            revoked_at: session.revoked_at.map(Timestamp::millis),
+            ended_at: ends.into_iter().flatten().min().unwrap_or(session.expires_at).millis(),
+            device: session.device.clone(),
+            address: session.address.clone(),
+            refresh_hash: session.refresh_hash.as_ref().map(|hash| binary(hash)),
+        }
+    }
+
+    fn read(self) -> Result<Session, Fault> {
+        Ok(Session {
+            id: id(self.id),
+            user: id(self.user),
+            kind: SessionKind::parse(&self.kind).ok_or(Fault::Damaged("an unknown kind of session"))?,
+            created_at: Timestamp::from_millis(self.created_at),
+            expires_at: Timestamp::from_millis(self.expires_at),
+            revoked_at: self.revoked_at.map(Timestamp::from_millis),
+            device: self.device,
+            address: self.address,
+            refresh_hash: self.refresh_hash.as_ref().map(fixed).transpose()?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct TokenDoc {
+    #[serde(rename = "_id")]
+    hash: Binary,
+    session: ObjectId,
+}
+
+pub(super) async fn insert(engine: &Engine, session: &Session) -> PortResult<()> {
+    let Some(hash) = &session.refresh_hash else {
+        return engine
+            .call(async {
+                engine.collection(SESSIONS).insert_one(SessionDoc::of(session)).await?;
+                Ok(())
+            })
+            .await;
+    };
+    engine
+        .transact(&[], |mut tx| async move {
+            engine.collection(SESSIONS).insert_one(SessionDoc::of(session)).session(tx.session()).await?;
+            let token = TokenDoc { hash: binary(hash), session: session.id.oid() };
+            engine.collection(REFRESH_TOKENS).insert_one(token).session(tx.session()).await?;
+            Ok::<_, Abort<PortError>>(())
+        })
+        .await
+}
+
+pub(super) async fn find(engine: &Engine, id: ObjectId) -> Result<Option<Session>, Fault> {
+    let found = engine.collection::<SessionDoc>(SESSIONS).find_one(doc! { "_id": id }).await?;
+    found.map(SessionDoc::read).transpose()
+}
+
+/// False if it is unknown, or was ended before.
+pub(super) async fn revoke(engine: &Engine, id: ObjectId, at: Timestamp) -> Result<bool, Fault> {
+    let changed = engine
+        .collection::<Document>(SESSIONS)
+        .update_one(
+            doc! { "_id": id, "revoked_at": null },
+            doc! { "$set": { "revoked_at": at.millis() }, "$min": { "ended_at": at.millis() } },
+        )
+        .await?;
+    Ok(changed.modified_count == 1)
+}
+
+pub(super) async fn rotate(
+    engine: &Engine,
+    presented: &[u8; 32],
+    new: &[u8; 32],
+    at: Timestamp,
+    expires_at: Timestamp,
+) -> Result<RefreshOutcome, Fault> {
+    let tokens = engine.collection::<TokenDoc>(REFRESH_TOKENS);
+    let Some(token) = tokens.find_one(doc! { "_id": binary(presented) }).await? else {
+        return Ok(RefreshOutcome::Unknown);
+    };
+    let is_live = |session: &Session| session.is_live(at);
+    let Some(session) = find(engine, token.session).await?.filter(is_live) else {
+        return Ok(RefreshOutcome::Unknown);
+    };
+    if session.refresh_hash.as_ref() == Some(presented) {
+        // remembered before it counts: nobody has it yet
+        remember(engine, new, token.session).await?;
+        if let Some(session) = exchange(engine, token.session, presented, new, at, expires_at).await? {
+            return Ok(RefreshOutcome::Rotated(session));
+        }
+        // it was exchanged, or the session ended, since it was looked at
+        if find(engine, token.session).await?.filter(is_live).is_none() {
+            return Ok(RefreshOutcome::Unknown);
+        }
+    }
+    revoke(engine, token.session, at).await?;
+    Ok(RefreshOutcome::Reused(id::<SessionId>(token.session)))
+}
+
+/// Makes `new` the session's token if `presented` still is, and the session lives: one document, one change.
+async fn exchange(
+    engine: &Engine,
+    id: ObjectId,
+    presented: &[u8; 32],
+    new: &[u8; 32],
+    at: Timestamp,
+    expires_at: Timestamp,
+) -> Result<Option<Session>, Fault> {
+    let current = doc! {
+        "_id": id, "refresh_hash": binary(presented), "revoked_at": null, "expires_at": { "$gt": at.millis() },
+    };
+    let end = expires_at.millis();
+    let next = doc! { "refresh_hash": binary(new), "expires_at": end, "ended_at": end };
+    let exchanged = engine
+        .collection::<SessionDoc>(SESSIONS)
+        .find_one_and_update(current, doc! { "$set": next })
+        .return_document(ReturnDocument::After)
+        .await?;
+    exchanged.map(SessionDoc::read).transpose()
+}
+
+async fn remember(engine: &Engine, hash: &[u8; 32], session: ObjectId) -> Result<(), Fault> {
+    let tokens = engine.collection::<TokenDoc>(REFRESH_TOKENS);
+    match tokens.insert_one(TokenDoc { hash: binary(hash), session }).await {
+        Err(error) if is_duplicate(&error) => Err(Fault::Damaged("a refresh token that was given before")),
+        result => Ok(result.map(drop)?),
+    }
+}
+
+pub(super) async fn remove_ended(engine: &Engine, before: Timestamp, limit: u32) -> Result<u32, Fault> {
+    if limit == 0 {
+        return Ok(0);
+    }
+    let sessions = engine.collection::<Document>(SESSIONS);
+    let ended: Vec<Document> = sessions
+        .find(doc! { "ended_at": { "$lt": before.millis() } })
+        .projection(doc! { "_id": 1 })
+        .sort(doc! { "ended_at": 1 })
+        .limit(i64::from(limit))
+        .max_time(engine.deadline())
+        .await?
+        .try_collect()
+        .await?;
+    let ended: Vec<ObjectId> = ended.iter().filter_map(|session| session.get_object_id("_id").ok()).collect();
+    if ended.is_empty() {
+        return Ok(0);
+    }
+    // tokens first: those of a session that is gone would stay for ever
+    let tokens = engine.collection::<Document>(REFRESH_TOKENS);
+    tokens.delete_many(doc! { "session": { "$in": &ended } }).await?;
+    let removed = sessions
+        .delete_many(doc! { "_id": { "$in": ended }, "ended_at": { "$lt": before.millis() } })
+        .await?;
+    Ok(u32::try_from(removed.deleted_count).unwrap_or(limit))
+}

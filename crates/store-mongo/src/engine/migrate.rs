@@ -1,0 +1,278 @@
+use std::time::Duration;
+
+use common::{PortError, PortResult};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, doc};
+use mongodb::options::IndexOptions;
+use mongodb::{Collection, IndexModel};
+
+use super::error::is_duplicate;
+use super::{Fault, Mongo, PART};
+use crate::outbox;
+
+/// What an owner keeps in the database.
+pub(crate) struct Schema {
+    /// For documents of [`META`] and logs.
+    pub(crate) name: &'static str,
+    /// Steps from one version to the next, ascending. Never changed once released.
+    pub(crate) migrations: &'static [Migration],
+}
+
+/// The steps to one version. Each can be taken twice: a process may die between any two.
+pub(crate) struct Migration {
+    /// Reached when all are done.
+    pub(crate) version: Version,
+    /// In this order.
+    pub(crate) steps: &'static [Step],
+}
+
+/// Programs work with any minor version of their major one: a minor step only adds what older programs need not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Version {
+    pub(crate) major: i32,
+    pub(crate) minor: i32,
+}
+
+/// One step.
+pub(crate) enum Step {
+    /// Makes a collection. Those that are first written in a transaction must be there.
+    Collection(&'static str),
+    /// Makes an index.
+    Index(Index),
+    /// Makes the collection of an outbox.
+    Outbox(&'static str),
+    /// Puts a document that must be there, unless it is.
+    Document {
+        /// Where.
+        collection: &'static str,
+        /// Its `_id`.
+        id: &'static str,
+        /// The rest.
+        fields: fn() -> Document,
+    },
+}
+
+/// An index. Its name carries a number: one with other options needs another name.
+#[derive(Clone, Copy)]
+pub(crate) struct Index {
+    collection: &'static str,
+    name: &'static str,
+    keys: &'static [(&'static str, i32)],
+    unique: bool,
+    only: Option<fn() -> Document>,
+}
+
+impl Index {
+    /// An index by these keys, 1 ascending or -1 descending.
+    pub(crate) const fn new(
+        collection: &'static str,
+        name: &'static str,
+        keys: &'static [(&'static str, i32)],
+    ) -> Self {
+        Self { collection, name, keys, unique: false, only: None }
+    }
+
+    /// No two documents have the same keys.
+    pub(crate) const fn unique(self) -> Self {
+        Self { unique: true, ..self }
+    }
+
+    /// Only of documents that this filter finds. Filter by a boolean: a filter by null also finds documents without the field.
+    pub(crate) const fn only(self, filter: fn() -> Document) -> Self {
+        Self { only: Some(filter), ..self }
+    }
+
+    fn model(&self) -> IndexModel {
+        let options = IndexOptions::builder()
+            .name(self.name.to_owned())
+            .unique(self.unique.then_some(true))
+            .partial_filter_expression(self.only.map(|filter| filter()))
+            .build();
+        let keys =
+            self.keys.iter().map(|(key, order)| ((*key).to_owned(), (*order).into())).collect::<Document>();
+        IndexModel::builder().keys(keys).options(options).build()
+    }
+}
+
+/// Versions and locks of all owners, and the id of the database.
+const META: &str = "meta";
+
+/// How long others keep away from a migration that was begun. Each step begins it anew.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How long to wait for another process that migrates, before looking again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+const NAMESPACE_EXISTS: i32 = 48;
+
+/// Brings the owner's part of the database to the newest version.
+///
+/// # Errors
+/// `Broken` if a newer major version has been here, or if the server knows no transactions.
+pub(super) async fn migrate(mongo: &Mongo, schema: &Schema) -> PortResult<()> {
+    let migrator = Migrator {
+        mongo,
+        schema,
+        meta: mongo.database().collection(META),
+        lock: format!("lock:{}", schema.name),
+        me: ObjectId::new(),
+    };
+    migrator.run().await
+}
+
+struct Migrator<'m> {
+    mongo: &'m Mongo,
+    schema: &'m Schema,
+    meta: Collection<Document>,
+    lock: String,
+    me: ObjectId,
+}
+
+impl Migrator<'_> {
+    async fn run(&self) -> PortResult<()> {
+        loop {
+            let version = self.version().await?;
+            if self.is_done(version)? {
+                return Ok(());
+            }
+            if self.take_lock().await? {
+                let done = self.go_on().await;
+                // others need not wait for the lease, whatever came of it
+                let released = self.meta.delete_one(doc! { "_id": &self.lock, "owner": self.me }).await;
+                done?;
+                released.map_err(Fault::from)?;
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_AGAIN.mul_f64(rand::random_range(0.5..1.5))).await;
+        }
+    }
+
+    /// Takes the steps that are missing, under the lock.
+    async fn go_on(&self) -> PortResult<()> {
+        let mut version = self.version().await?;
+        for migration in self.schema.migrations {
+            if version.is_some_and(|version| version >= migration.version) {
+                continue;
+            }
+            for step in migration.steps {
+                if !self.take_lock().await? {
+                    return Err(PortError::unavailable(PART, "another process migrates the database"));
+                }
+                self.step(step).await.map_err(PortError::from)?;
+            }
+            let Version { major, minor } = migration.version;
+            self.meta
+                .update_one(
+                    doc! { "_id": self.version_id() },
+                    doc! { "$set": { "major": major, "minor": minor } },
+                )
+                .upsert(true)
+                .await
+                .map_err(Fault::from)?;
+            version = Some(migration.version);
+            tracing::info!(schema = self.schema.name, major, minor, "database migrated");
+        }
+        Ok(())
+    }
+
+    fn version_id(&self) -> String {
+        format!("schema:{}", self.schema.name)
+    }
+
+    async fn version(&self) -> Result<Option<Version>, Fault> {
+        let Some(found) = self.meta.find_one(doc! { "_id": self.version_id() }).await? else {
+            return Ok(None);
+        };
+        match (found.get_i32("major"), found.get_i32("minor")) {
+            (Ok(major), Ok(minor)) => Ok(Some(Version { major, minor })),
+            _ => Err(Fault::Damaged("the version of the database cannot be read")),
+        }
+    }
+
+    fn is_done(&self, version: Option<Version>) -> PortResult<bool> {
+        let newest = self.schema.migrations.last().map(|migration| migration.version);
+        match (version, newest) {
+            (Some(version), Some(newest)) if version.major > newest.major => Err(PortError::broken(
+                PART,
+                format!(
+                    "the {} collections have version {}.{}, this program knows {}",
+                    self.schema.name, version.major, version.minor, newest.major
+                ),
+            )),
+            (version, newest) => Ok(version >= newest),
+        }
+    }
+
+    /// Takes or renews the lock; false if another process has it.
+    async fn take_lock(&self) -> Result<bool, Fault> {
+        let now = self.server_time().await?;
+        let until = now.saturating_add_duration(LEASE);
+        let taken = self
+            .meta
+            .update_one(
+                doc! { "_id": &self.lock, "$or": [ { "owner": self.me }, { "until": { "$lte": now } } ] },
+                doc! { "$set": { "owner": self.me, "until": until } },
+            )
+            .upsert(true)
+            .await;
+        match taken {
+            Ok(_) => Ok(true),
+            // it is there and does not match: the upsert collides with it
+            Err(error) if is_duplicate(&error) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// All processes have the same clock here. On the way it is seen whether the server knows transactions.
+    async fn server_time(&self) -> Result<DateTime, Fault> {
+        let hello = self.mongo.database().run_command(doc! { "hello": 1 }).await?;
+        let is_cluster =
+            hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+        if !is_cluster {
+            return Err(Fault::Damaged(
+                "the server is not a member of a replica set: it knows no transactions",
+            ));
+        }
+        hello.get_datetime("localTime").copied().map_err(|_| Fault::Damaged("the server tells no time"))
+    }
+
+    async fn step(&self, step: &Step) -> Result<(), Fault> {
+        let database = self.mongo.database();
+        match step {
+            Step::Collection(name) => self.collection(name).await,
+            Step::Index(index) => self.index(index).await,
+            Step::Outbox(name) => {
+                self.collection(name).await?;
+                for index in outbox::indexes(name) {
+                    self.index(&index).await?;
+                }
+                Ok(())
+            }
+            Step::Document { collection, id, fields } => {
+                database
+                    .collection::<Document>(collection)
+                    .update_one(doc! { "_id": *id }, doc! { "$setOnInsert": fields() })
+                    .upsert(true)
+                    .await?;
+                Ok(())
+            }
+        }
+    }
+
+    async fn collection(&self, name: &str) -> Result<(), Fault> {
+        match self.mongo.database().create_collection(name).await {
+            Err(error) if is_there(&error) => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
+    async fn index(&self, index: &Index) -> Result<(), Fault> {
+        let collection = self.mongo.database().collection::<Document>(index.collection);
+        collection.create_index(index.model()).await?;
+        Ok(())
+    }
+}
+
+fn is_there(error: &mongodb::error::Error) -> bool {
+    matches!(&*error.kind, mongodb::error::ErrorKind::Command(command) if command.code == NAMESPACE_EXISTS)
+}

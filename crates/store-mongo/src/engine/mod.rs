@@ -1,0 +1,124 @@
+//! One database of MongoDB: deadlines, errors, transactions, migrations.
+
+mod connect;
+mod error;
+mod locks;
+mod migrate;
+mod tx;
+
+use std::time::Duration;
+
+use common::{PortError, PortResult};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Document, doc};
+use mongodb::options::ReturnDocument;
+use mongodb::{Client, Collection};
+use tokio::sync::OnceCell;
+
+pub use connect::{Mongo, OpenOptions};
+pub(crate) use error::{Abort, Fault, is_duplicate};
+pub(crate) use migrate::{Index, Migration, Schema, Step, Version};
+pub(crate) use tx::Tx;
+
+use locks::KeyedLocks;
+
+/// The part that errors name.
+pub(crate) const PART: &str = "mongodb";
+
+/// What the work of a call returns.
+pub(crate) type TxResult<T, R> = Result<T, Abort<R>>;
+
+/// The collections of one owner of data.
+pub(crate) struct Engine {
+    mongo: Mongo,
+    schema: &'static Schema,
+    migrated: OnceCell<()>,
+    locks: KeyedLocks,
+}
+
+impl Engine {
+    /// Asks nothing of the server: the schema is brought up to date by the first call that reaches it, or by [`Engine::migrate`].
+    pub(crate) fn new(mongo: &Mongo, schema: &'static Schema) -> Self {
+        Self { mongo: mongo.clone(), schema, migrated: OnceCell::new(), locks: KeyedLocks::default() }
+    }
+
+    /// Brings the schema up to date, alone among all processes. Returns at once if this was done before.
+    ///
+    /// # Errors
+    /// `Broken` if the database was written by a newer major version, or cannot do transactions.
+    pub(crate) async fn migrate(&self) -> PortResult<()> {
+        self.migrated.get_or_try_init(|| migrate::migrate(&self.mongo, self.schema)).await.map(drop)
+    }
+
+    /// Runs `work` under the deadline. Several operations in it are several commits, and see several states.
+    pub(crate) async fn call<T, R: From<PortError>>(
+        &self,
+        work: impl Future<Output = TxResult<T, R>>,
+    ) -> Result<T, R> {
+        let deadline = self.deadline();
+        let ready_then_work = async {
+            self.migrate().await?;
+            work.await.map_err(Abort::into_error)
+        };
+        // the driver's futures are large
+        match tokio::time::timeout(deadline, Box::pin(ready_then_work)).await {
+            Ok(result) => result,
+            Err(_) => Err(PortError::from(Fault::Deadline(deadline)).into()),
+        }
+    }
+
+    /// A collection, with documents as `T` reads and writes them.
+    pub(crate) fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {
+        self.mongo.database().collection(name)
+    }
+
+    /// The longest time of one call, also for `max_time` of reads.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.mongo.options().deadline
+    }
+
+    /// The id of this database, made when it was.
+    pub(crate) async fn store_id(&self) -> PortResult<String> {
+        self.call(async {
+            let fresh = format!("{:032x}", rand::random::<u128>());
+            let store = self
+                .collection::<Document>("meta")
+                .find_one_and_update(doc! { "_id": "store" }, doc! { "$setOnInsert": { "id": fresh } })
+                .upsert(true)
+                .return_document(ReturnDocument::After)
+                .await?;
+            let id = store.as_ref().and_then(|store| store.get_str("id").ok());
+            Ok(id.ok_or(Fault::Damaged("the database has no id"))?.to_owned())
+        })
+        .await
+    }
+
+    /// Writes and reads one document.
+    pub(crate) async fn ping(&self) -> PortResult<()> {
+        self.call(async {
+            self.collection::<Document>("meta")
+                .find_one_and_update(doc! { "_id": "ping" }, doc! { "$inc": { "value": 1_i64 } })
+                .upsert(true)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(crate) fn mongo(&self) -> &Mongo {
+        &self.mongo
+    }
+
+    fn client(&self) -> &Client {
+        self.mongo.client()
+    }
+
+    fn locks(&self) -> &KeyedLocks {
+        &self.locks
+    }
+
+    /// Waits until no other transaction of this process holds the key.
+    pub(crate) async fn turn(&self, keys: &[ObjectId]) -> Vec<tokio::sync::OwnedMutexGuard<()>> {
+        self.locks.lock(keys).await
+    }
+}

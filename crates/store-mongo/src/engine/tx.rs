@@ -1,0 +1,106 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::PortError;
+use mongodb::ClientSession;
+use mongodb::bson::oid::ObjectId;
+use mongodb::error::{Error, UNKNOWN_TRANSACTION_COMMIT_RESULT};
+use mongodb::options::ReadConcern;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::{Abort, Engine, Fault, TxResult, connect};
+
+/// The transaction, as its work sees it: [`Tx::session`] goes with each operation.
+///
+/// An operation that failed has ended the transaction on the server: pass its error on, or answer with a rule; do not go on.
+pub(crate) struct Tx(OwnedMutexGuard<ClientSession>);
+
+impl Tx {
+    /// The session that carries the transaction.
+    pub(crate) fn session(&mut self) -> &mut ClientSession {
+        &mut self.0
+    }
+}
+
+/// Wait before a transaction that met another is run again, for the first time and at most.
+const FIRST_WAIT: Duration = Duration::from_millis(4);
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
+
+impl Engine {
+    /// Runs `work` in a transaction of the majority and commits it. All that it reads is of one moment. It runs again, after a short wait, if it met
+    /// another transaction, until the deadline: it must be repeatable. A rule undoes it and is answered.
+    ///
+    /// `keys` (of spaces, of users) order it behind other transactions of this process with any of these keys.
+    ///
+    /// After an `Unavailable` the transaction may have been committed: the answer to the commit can be lost, as with every network.
+    pub(crate) async fn transact<T, R, F>(
+        &self,
+        keys: &[ObjectId],
+        work: impl Fn(Tx) -> F + Send + Sync,
+    ) -> Result<T, R>
+    where
+        F: Future<Output = TxResult<T, R>> + Send,
+        R: From<PortError>,
+    {
+        self.call(async {
+            let _turn = self.locks().lock(keys).await;
+            let session = self.client().start_session().await?;
+            let session = Arc::new(Mutex::new(session));
+            let mut wait = FIRST_WAIT;
+            loop {
+                match self.attempt(&session, &work).await {
+                    Err(Abort::Fault(fault)) if fault.is_transient() => {
+                        metrics::counter!("fm_mongodb_transactions_repeated_total").increment(1);
+                        tracing::debug!(%fault, "transaction met another");
+                    }
+                    result => return result,
+                }
+                tokio::time::sleep(wait.mul_f64(rand::random_range(0.5..1.0))).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        })
+        .await
+    }
+
+    async fn attempt<T, R, F>(
+        &self,
+        session: &Arc<Mutex<ClientSession>>,
+        work: &impl Fn(Tx) -> F,
+    ) -> TxResult<T, R>
+    where
+        F: Future<Output = TxResult<T, R>>,
+    {
+        let mut tx = Arc::clone(session).lock_owned().await;
+        tx.start_transaction()
+            .read_concern(ReadConcern::snapshot())
+            .write_concern(connect::write_concern(self.mongo().options()))
+            .max_commit_time(self.mongo().options().deadline)
+            .await?;
+        let result = work(Tx(tx)).await;
+        let mut tx = Arc::clone(session).lock_owned().await;
+        match result {
+            Ok(value) => commit(&mut tx).await.map(|()| value).map_err(Abort::from),
+            Err(abort) => {
+                // what cannot be aborted now ends by itself
+                if let Err(error) = tx.abort_transaction().await {
+                    tracing::debug!(error = %Fault::from(error), "transaction not aborted");
+                }
+                Err(abort)
+            }
+        }
+    }
+}
+
+/// Asks again for as long as it is not known: a second commit of the same transaction is the first one's answer.
+async fn commit(session: &mut ClientSession) -> Result<(), Error> {
+    let mut wait = FIRST_WAIT;
+    loop {
+        match session.commit_transaction().await {
+            Err(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => {
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The collections of file-service: nodes, versions, rows of blobs, usage.
+//!
+//! Every change of a tree is one transaction, and every one of them writes the document of its space. So of two that run at the same time,
+//! in whatever processes, one is repeated with what the other has done before its eyes: what it read cannot have changed when it commits.
+//! Transactions of one process take turns by space, so that they need not be repeated.
+
+mod blobs;
+mod children;
+mod memory;
+mod names;
+mod node;
+mod path;
+mod purge;
+mod reservations;
+mod schema;
+mod space;
+mod store;
+mod thumbnails;
+mod trash;
+mod tree;
+mod upload;
+
+use common::files::NodeError;
+use common::{FileId, PortError, PortResult, SpaceId};
+use futures_util::TryStreamExt as _;
+use mongodb::Collection;
+use mongodb::action::{Aggregate, Find};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Document, doc};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::engine::{Engine, Fault, Mongo, Tx, TxResult};
+use crate::outbox::{self, Outbox};
+use crate::value::{ToOid as _, id};
+use memory::Recent;
+
+/// The store of file-service: a [`common::files::FileStore`] and its [`common::jobs::Outbox`].
+pub struct FilesDb {
+    engine: Engine,
+    outbox: Outbox,
+    /// In which space a node is, which never changes.
+    spaces: Recent<FileId, SpaceId>,
+    /// The number that was last added to a taken name: where to look for the next.
+    numbers: Recent<(FileId, String), u64>,
+}
+
+impl FilesDb {
+    /// Asks nothing of the server: the first call that reaches it brings the schema up to date.
+    pub fn new(mongo: &Mongo) -> Self {
+        Self {
+            engine: Engine::new(mongo, &schema::SCHEMA),
+            outbox: Outbox::new(schema::OUTBOX),
+            spaces: Recent::new(50_000),
+            numbers: Recent::new(1_000),
+        }
+    }
+
+    /// Brings the schema up to date, if that was not done. Of several processes one does it.
+    ///
+    /// # Errors
+    /// `Broken` if a newer major version was here, or the server knows no transactions; `Unavailable` if it does not answer.
+    pub async fn migrate(&self) -> PortResult<()> {
+        self.engine.migrate().await
+    }
+
+    fn nodes(&self) -> Collection<node::NodeDoc> {
+        self.collection(schema::NODES)
+    }
+
+    fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {
+        self.engine.collection(name)
+    }
+
+    /// Reads outside of transactions.
+    async fn read<T>(&self, work: impl Future<Output = TxResult<T, PortError>>) -> PortResult<T> {
+        self.engine.call(work).await
+    }
+
+    /// A change that knows no rule to break, in its turn by `key`.
+    async fn write<T, F>(&self, key: ObjectId, work: impl Fn(Tx) -> F + Send + Sync) -> PortResult<T>
+    where
+        F: Future<Output = TxResult<T, PortError>> + Send,
+    {
+        self.engine.transact(&[key], work).await
+    }
+
+    async fn change<T, F>(&self, space: SpaceId, work: impl Fn(Tx) -> F + Send + Sync) -> Result<T, NodeError>
+    where
+        F: Future<Output = TxResult<T, NodeError>> + Send,
+    {
+        self.engine.transact(&[space.oid()], work).await
+    }
+
+    /// The space of a node, deleted or not; none if there is no such node.
+    async fn space_of(&self, node: FileId) -> PortResult<Option<SpaceId>> {
+        #[derive(Deserialize)]
+        struct InSpace {
+            space: ObjectId,
+        }
+        if let Some(space) = self.spaces.get(&node) {
+            return Ok(Some(space));
+        }
+        let found = self
+            .read(async {
+                Ok(self
+                    .collection::<InSpace>(schema::NODES)
+                    .find_one(doc! { "_id": node.oid() })
+                    .projection(doc! { "space": 1 })
+                    .await?)
+            })
+            .await?;
+        let Some(found) = found else { return Ok(None) };
+        let space = id(found.space);
+        self.spaces.put(node, space);
+        Ok(Some(space))
+    }
+}
+
+outbox::impl_outbox!(FilesDb);
+
+/// All documents of a query, within a transaction.
+async fn all<T>(find: Find<'_, T>, tx: &mut Tx) -> Result<Vec<T>, Fault>
+where
+    T: DeserializeOwned + Send + Sync + Unpin,
+{
+    let mut cursor = find.session(tx.session()).await?;
+    Ok(cursor.stream(tx.session()).try_collect().await?)
+}
+
+/// All documents of an aggregation, within a transaction.
+async fn all_of<T>(aggregate: Aggregate<'_>, tx: &mut Tx) -> Result<Vec<T>, Fault>
+where
+    T: DeserializeOwned + Send + Sync + Unpin,
+{
+    let mut cursor = aggregate.with_type::<T>().session(tx.session()).await?;
+    Ok(cursor.stream(tx.session()).try_collect().await?)
+}
+
+/// Whether the query finds anything, within a transaction.
+async fn any(collection: &Collection<Document>, filter: Document, tx: &mut Tx) -> Result<bool, Fault> {
+    let found = collection.find_one(filter).projection(doc! { "_id": 1 }).session(tx.session()).await?;
+    Ok(found.is_some())
+}

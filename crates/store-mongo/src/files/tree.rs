@@ -1,0 +1,221 @@
+//! Changes of the tree: folders, places, trash, tombstones.
+
+use common::files::{Kind, MAX_DEPTH, NewFolder, Node, NodeError, NodeName, NodePath, sort_key};
+use common::jobs::NewJob;
+use common::{FileId, SpaceId, Timestamp, UserId};
+use mongodb::bson::{Document, doc};
+
+use super::node::{self, NewNode};
+use super::space::{self, Change};
+use super::{FilesDb, names, path};
+use crate::engine::{Tx, TxResult};
+use crate::value::ToOid as _;
+
+pub(super) async fn create_folder(
+    db: &FilesDb,
+    tx: &mut Tx,
+    space: SpaceId,
+    folder: &NewFolder,
+) -> TxResult<Node, NodeError> {
+    let parent = path::parent(db, tx, folder.parent).await?;
+    let name = names::free(db, tx, space, folder.parent, &folder.name, folder.rename_if_taken).await?;
+    let change = Change { nodes: 1, depth: parent.depth() + 1, ..Change::default() };
+    space::must_apply(db, tx, space, change).await?;
+    let new = NewNode {
+        id: folder.id,
+        space,
+        owner: parent.node.owner,
+        parent: Some(folder.parent),
+        name: &name,
+        kind: Kind::Folder,
+        at: folder.at,
+        public_by: folder.public.then_some(folder.by),
+        classic_name: (folder.classic_type.is_some() && name != folder.name).then_some(folder.name.as_str()),
+        classic_type: folder.classic_type,
+        content: None,
+    };
+    let made = node::insert(db, tx, &new).await?;
+    node::count_child(db, tx, folder.parent, Kind::Folder, 1).await?;
+    Ok(made)
+}
+
+fn check_revision(node: &Node, seen: Option<u64>) -> TxResult<(), NodeError> {
+    if seen.is_some_and(|seen| seen != node.revision) { Err(NodeError::Changed.into()) } else { Ok(()) }
+}
+
+/// The folder that it is in; a root is in none.
+fn folder_of(node: &Node) -> TxResult<FileId, NodeError> {
+    node.parent.ok_or_else(|| NodeError::Root.into())
+}
+
+/// A change of fields, by which the revision grows.
+fn changed(set: Document) -> Document {
+    doc! { "$set": set, "$inc": { "revision": 1_i64 } }
+}
+
+pub(super) async fn relocate(
+    db: &FilesDb,
+    tx: &mut Tx,
+    id: FileId,
+    revision: Option<u64>,
+    name: &NodeName,
+    target: FileId,
+    at: Timestamp,
+) -> TxResult<Node, NodeError> {
+    let mut paths = path::find_all(db, tx, &[id, target]).await?;
+    let path = paths.remove(&id).filter(|path| !path.in_trash()).ok_or(NodeError::NotFound)?;
+    let node = &path.node;
+    let source = folder_of(node)?;
+    check_revision(node, revision)?;
+    if source == target && node.name == *name {
+        return Ok(path.node);
+    }
+    let mut change = Change::default();
+    if source != target {
+        let target = if target == id { Some(&path) } else { paths.get(&target) };
+        change.depth = check_move(db, tx, &path, target).await?;
+        change.moves = i64::from(node.kind == Kind::Folder);
+    }
+    if let Some(existing) = names::holder(db, tx, node.space, target, name).await? {
+        return Err(NodeError::NameTaken { existing }.into());
+    }
+    space::must_apply(db, tx, node.space, change).await?;
+    let mut update = changed(doc! {
+        "parent": target.oid(),
+        "name": name.as_str(),
+        "sort_key": sort_key(name.as_str()),
+        "modified_at": at.millis(),
+    });
+    update.insert("$unset", doc! { "classic_name": "" });
+    let moved = node::update(db, tx, id, update).await?;
+    if source != target {
+        node::count_child(db, tx, source, node.kind, -1).await?;
+        node::count_child(db, tx, target, node.kind, 1).await?;
+    }
+    Ok(moved)
+}
+
+/// Whether a node can come to lie in the folder `target`; how deep anything may lie then.
+async fn check_move(
+    db: &FilesDb,
+    tx: &mut Tx,
+    path: &NodePath,
+    target: Option<&NodePath>,
+) -> TxResult<usize, NodeError> {
+    let node = &path.node;
+    let target = match target {
+        // a folder of another space is none that this one can go into
+        Some(target) if !target.in_trash() && target.node.space == node.space => target,
+        _ => return Err(NodeError::ParentGone.into()),
+    };
+    if target.node.kind != Kind::Folder {
+        return Err(NodeError::ParentNotFolder.into());
+    }
+    if target.node.id == node.id || target.ancestors.iter().any(|crumb| crumb.id == node.id) {
+        return Err(NodeError::Cycle.into());
+    }
+    let depth = target.depth() + 1;
+    if depth > MAX_DEPTH {
+        return Err(NodeError::TooDeep.into());
+    }
+    let deeper_by = depth.saturating_sub(path.depth());
+    if node.kind == Kind::File || deeper_by == 0 {
+        return Ok(depth);
+    }
+    let bound = space::depth_bound(db, tx, node.space).await? + deeper_by;
+    if bound > MAX_DEPTH && path::is_higher_than(db, tx, node.id, MAX_DEPTH - depth).await? {
+        return Err(NodeError::TooDeep.into());
+    }
+    Ok(bound.min(MAX_DEPTH).max(depth))
+}
+
+pub(super) async fn set_public(
+    db: &FilesDb,
+    tx: &mut Tx,
+    id: FileId,
+    public: Option<(UserId, Timestamp)>,
+) -> TxResult<Node, NodeError> {
+    let node = path::live(db, tx, id).await?.node;
+    if node.public.is_some() == public.is_some() {
+        return Ok(node);
+    }
+    space::must_apply(db, tx, node.space, Change::default()).await?;
+    let update = match public {
+        Some((by, at)) => changed(doc! { "public_since": at.millis(), "public_by": by.oid() }),
+        None => doc! { "$unset": { "public_since": "", "public_by": "" }, "$inc": { "revision": 1_i64 } },
+    };
+    Ok(node::update(db, tx, id, update).await?)
+}
+
+pub(super) async fn trash(
+    db: &FilesDb,
+    tx: &mut Tx,
+    id: FileId,
+    revision: Option<u64>,
+    by: UserId,
+    at: Timestamp,
+) -> TxResult<Node, NodeError> {
+    let node = path::live(db, tx, id).await?.node;
+    let parent = folder_of(&node)?;
+    check_revision(&node, revision)?;
+    space::must_apply(db, tx, node.space, Change { trash: 1, ..Change::default() }).await?;
+    let update =
+        changed(doc! { "live": false, "in_trash": true, "trashed_at": at.millis(), "trashed_by": by.oid() });
+    let trashed = node::update(db, tx, id, update).await?;
+    node::count_child(db, tx, parent, node.kind, -1).await?;
+    Ok(trashed)
+}
+
+pub(super) async fn restore(
+    db: &FilesDb,
+    tx: &mut Tx,
+    id: FileId,
+    at: Timestamp,
+) -> TxResult<Node, NodeError> {
+    let path = path::find_in(db, tx, id).await?.ok_or(NodeError::NotFound)?;
+    let node = &path.node;
+    let (Some(source), Some(root), Some(_)) = (node.parent, path.ancestors.first(), node.trashed) else {
+        return Err(NodeError::NotTrashed.into());
+    };
+    // the way up was checked when it was moved or made, what was trashed counted in: the old place is never too deep, the root even less
+    let target = if path.ancestors.iter().any(|crumb| crumb.trashed) { root.id } else { source };
+    let name = names::free(db, tx, node.space, target, &node.name, true).await?;
+    let modified_at = if target == source && name == node.name { node.modified_at } else { at };
+    let moves = i64::from(target != source && node.kind == Kind::Folder);
+    space::must_apply(db, tx, node.space, Change { trash: -1, moves, ..Change::default() }).await?;
+    let mut update = changed(doc! {
+        "live": true,
+        "in_trash": false,
+        "parent": target.oid(),
+        "name": name.as_str(),
+        "sort_key": sort_key(name.as_str()),
+        "modified_at": modified_at.millis(),
+    });
+    update.insert("$unset", doc! { "trashed_at": "", "trashed_by": "" });
+    let restored = node::update(db, tx, id, update).await?;
+    node::count_child(db, tx, target, node.kind, 1).await?;
+    Ok(restored)
+}
+
+pub(super) async fn delete(
+    db: &FilesDb,
+    tx: &mut Tx,
+    id: FileId,
+    revision: Option<u64>,
+    at: Timestamp,
+    jobs: &[NewJob],
+) -> TxResult<(), NodeError> {
+    let node = path::find_in(db, tx, id).await?.ok_or(NodeError::NotFound)?.node;
+    let parent = folder_of(&node)?;
+    check_revision(&node, revision)?;
+    let was_trashed = node.trashed.is_some();
+    let change = Change { nodes: -1, trash: -i64::from(was_trashed), ..Change::default() };
+    space::must_apply(db, tx, node.space, change).await?;
+    let update =
+        changed(doc! { "live": false, "in_trash": false, "deleted": true, "deleted_at": at.millis() });
+    node::update(db, tx, id, update).await?;
+    if !was_trashed {
+        node::count_child(db, tx, parent, node.kind, -1).await?;
+    }
+    Ok(db.outbox.push(&db.engine, tx.session(), jobs).await?)
+}

@@ -1,0 +1,82 @@
+//! The contract of the file store, over MongoDB: through one client, and through two that know nothing of one another.
+
+mod support;
+
+use std::sync::Arc;
+
+use store_mongo::FilesDb;
+use testkit::file_store::{FilesSubject, Replicas};
+use testkit::outbox::OutboxSubject;
+
+async fn subject() -> FilesSubject {
+    let (mongo, scratch) = support::mongo().await;
+    FilesSubject::new(Arc::new(FilesDb::new(&mongo)), scratch).await
+}
+
+testkit::file_store_suite!(subject);
+
+mod outbox {
+    use super::*;
+
+    async fn subject() -> OutboxSubject {
+        let (mongo, scratch) = support::mongo().await;
+        OutboxSubject::of_files(Arc::new(FilesDb::new(&mongo)), scratch).await
+    }
+
+    testkit::outbox_suite!(subject);
+}
+
+/// What is done at the same time, done by two processes.
+mod replicas {
+    use super::*;
+
+    async fn subject() -> FilesSubject {
+        let (mongo, scratch) = support::mongo().await;
+        let other = scratch.connect().await;
+        let replicas = Replicas::new(vec![Arc::new(FilesDb::new(&mongo)), Arc::new(FilesDb::new(&other))]);
+        FilesSubject::new(Arc::new(replicas), scratch).await
+    }
+
+    testkit::suite!(
+        subject,
+        file_store,
+        [
+            of_simultaneous_first_uses_all_get_one_space,
+            of_two_who_make_one_name_one_succeeds,
+            a_taken_name_gets_the_next_number,
+            of_two_moves_that_make_a_cycle_one_succeeds,
+            of_simultaneous_updates_of_one_revision_one_succeeds,
+            of_fifty_uploads_ten_fit,
+            of_fifty_reservations_ten_fit,
+            nothing_gets_below_a_tombstone,
+            two_purges_at_once_count_once,
+            deleting_twice_is_not_found,
+            thumbnails_fail_only_while_they_are_pending,
+            random_changes_agree_with_a_model,
+            counters_are_exact_after_a_storm,
+            an_upload_that_races_with_a_deletion_leaks_nothing,
+        ]
+    );
+
+    mod outbox {
+        use super::*;
+
+        async fn subject() -> OutboxSubject {
+            let (mongo, scratch) = support::mongo().await;
+            let other = scratch.connect().await;
+            let replicas =
+                Replicas::new(vec![Arc::new(FilesDb::new(&mongo)), Arc::new(FilesDb::new(&other))]);
+            OutboxSubject::of_files(Arc::new(replicas), scratch).await
+        }
+
+        testkit::suite!(
+            subject,
+            outbox,
+            [
+                two_relays_never_share_a_row,
+                a_commit_wakes_the_one_who_waits_and_the_one_who_comes_later,
+                a_relay_that_waits_only_when_nothing_is_there_gets_all,
+            ]
+        );
+    }
+}

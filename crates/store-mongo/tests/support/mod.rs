@@ -1,0 +1,48 @@
+//! A fresh database for each test, on the server that `FM_TEST_MONGODB_URI` names.
+
+use store_mongo::{Mongo, OpenOptions};
+
+/// Removes the database when it goes.
+pub(crate) struct Scratch {
+    uri: String,
+    name: String,
+}
+
+impl Scratch {
+    /// One more client of the same database, as another process would have it.
+    pub(crate) async fn connect(&self) -> Mongo {
+        Mongo::connect(&self.uri, &self.name, &options()).await.expect("the address can be read")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let (uri, name) = (std::mem::take(&mut self.uri), std::mem::take(&mut self.name));
+        // the runtime of the test is ending
+        let dropped = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+            runtime.block_on(async {
+                let mongo = Mongo::connect(&uri, &name, &options()).await.expect("the address can be read");
+                mongo.drop_database().await.expect("the server is there");
+            });
+        });
+        if dropped.join().is_err() && !std::thread::panicking() {
+            panic!("the database of the test cannot be dropped");
+        }
+    }
+}
+
+/// Time enough for a stand-in that shares its processors with the tests.
+fn options() -> OpenOptions {
+    OpenOptions { deadline: std::time::Duration::from_secs(60), ..OpenOptions::default() }
+}
+
+/// A client of an empty database.
+pub(crate) async fn mongo() -> (Mongo, Scratch) {
+    let uri = std::env::var("FM_TEST_MONGODB_URI").expect(
+        "FM_TEST_MONGODB_URI names a MongoDB replica set for tests; `cargo xtask test` starts one and sets it",
+    );
+    let scratch = Scratch { uri, name: format!("fm_test_{:024x}", rand::random::<u128>() >> 32) };
+    (scratch.connect().await, scratch)
+}

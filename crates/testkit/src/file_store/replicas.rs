@@ -1,0 +1,111 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use common::files::{
+    BlobInfo, BlobPage, CollectOutcome, Commit, Committed, Content, FileStore, ListQuery, MediaFacts,
+    NewFolder, NewThumbnail, Node, NodeError, NodeName, NodePath, Page, PurgeStep, Space, ThumbnailInfo,
+    ThumbnailSize, Usage,
+};
+use common::jobs::{NewJob, Outbox, OutboxRow};
+use common::{BlobKey, FileId, JobId, PortResult, ReservationId, SpaceId, Timestamp, UserId};
+
+/// One store through several adapters that know nothing of one another, as processes have them: each call goes to the next one. So what a check does
+/// at the same time meets in the store itself, and what it does in turn is seen by an adapter that did not do it.
+pub struct Replicas<S> {
+    adapters: Vec<Arc<S>>,
+    calls: AtomicUsize,
+}
+
+impl<S> Replicas<S> {
+    /// Calls go round these, of which there is at least one.
+    pub fn new(adapters: Vec<Arc<S>>) -> Self {
+        assert!(!adapters.is_empty());
+        Self { adapters, calls: AtomicUsize::new(0) }
+    }
+
+    fn next(&self) -> &S {
+        &self.adapters[self.calls.fetch_add(1, Ordering::Relaxed) % self.adapters.len()]
+    }
+}
+
+macro_rules! forward {
+    ($(async fn $name:ident(&self $(, $argument:ident: $type:ty)* $(,)?) -> $result:ty;)*) => {
+        #[async_trait]
+        impl<S: FileStore> FileStore for Replicas<S> {
+            $(async fn $name(&self, $($argument: $type),*) -> $result {
+                self.next().$name($($argument),*).await
+            })*
+        }
+    };
+}
+
+forward! {
+    async fn ensure_space(&self, owner: UserId, fresh: (SpaceId, FileId), quota: Option<u64>, at: Timestamp) -> PortResult<Space>;
+    async fn find_space(&self, id: SpaceId) -> PortResult<Option<Space>>;
+    async fn usage(&self, space: SpaceId) -> PortResult<Usage>;
+    async fn set_quota(&self, space: SpaceId, quota: Option<u64>) -> PortResult<()>;
+    async fn find_path(&self, id: FileId) -> PortResult<Option<NodePath>>;
+    async fn find_child(&self, parent: FileId, name: &NodeName) -> PortResult<Option<Node>>;
+    async fn list_children(&self, parent: FileId, query: &ListQuery) -> PortResult<Page<Node>>;
+    async fn list_children_by_id(&self, parent: FileId, offset: u64, limit: u32) -> PortResult<Vec<Node>>;
+    async fn list_trash(&self, space: SpaceId, after: Option<(Timestamp, FileId)>, limit: u32) -> PortResult<Page<Node>>;
+    async fn create_folder(&self, folder: &NewFolder) -> Result<Node, NodeError>;
+    async fn reserve(&self, space: SpaceId, id: ReservationId, bytes: u64, until: Timestamp) -> Result<(), NodeError>;
+    async fn release(&self, id: ReservationId) -> PortResult<()>;
+    async fn sweep_reservations(&self, now: Timestamp) -> PortResult<u32>;
+    async fn commit_upload(&self, commit: &Commit) -> Result<Committed, NodeError>;
+    async fn relocate(&self, id: FileId, revision: Option<u64>, name: &NodeName, parent: FileId, at: Timestamp) -> Result<Node, NodeError>;
+    async fn set_public(&self, id: FileId, public: Option<(UserId, Timestamp)>) -> Result<Node, NodeError>;
+    async fn trash(&self, id: FileId, revision: Option<u64>, by: UserId, at: Timestamp) -> Result<Node, NodeError>;
+    async fn restore(&self, id: FileId, at: Timestamp) -> Result<Node, NodeError>;
+    async fn delete(&self, id: FileId, revision: Option<u64>, at: Timestamp, jobs: &[NewJob]) -> Result<(), NodeError>;
+    async fn purge(&self, tombstone: FileId, limit: u32, at: Timestamp, until: Timestamp) -> PortResult<PurgeStep>;
+    async fn list_tombstones(&self, before: Timestamp, limit: u32) -> PortResult<Vec<FileId>>;
+    async fn list_expired_trash(&self, before: Timestamp, limit: u32) -> PortResult<Vec<FileId>>;
+    async fn find_blob(&self, key: BlobKey) -> PortResult<Option<BlobInfo>>;
+    async fn read_inline(&self, key: BlobKey) -> PortResult<Option<Bytes>>;
+    async fn find_thumbnail(&self, original: BlobKey, size: ThumbnailSize) -> PortResult<Option<ThumbnailInfo>>;
+    async fn keep_thumbnails(&self, original: BlobKey, media: Option<MediaFacts>, thumbnails: &[NewThumbnail], at: Timestamp) -> PortResult<bool>;
+    async fn fail_thumbnails(&self, original: BlobKey, reason: &str) -> PortResult<bool>;
+    async fn find_content_of_job(&self, file: FileId, blob: BlobKey) -> PortResult<Option<Content>>;
+    async fn list_condemned(&self, before: Timestamp, limit: u32) -> PortResult<BlobPage>;
+    async fn collect_blob(&self, key: BlobKey, condemned_before: Timestamp, at: Timestamp) -> PortResult<CollectOutcome>;
+    async fn known_blobs(&self, keys: &[BlobKey]) -> PortResult<Vec<BlobKey>>;
+    async fn count_nodes(&self) -> PortResult<u64>;
+    async fn store_id(&self) -> PortResult<String>;
+    async fn ping(&self) -> PortResult<()>;
+}
+
+#[async_trait]
+impl<S: Outbox> Outbox for Replicas<S> {
+    async fn lease_unsent(&self, limit: u32, lease: Duration, now: Timestamp) -> PortResult<Vec<OutboxRow>> {
+        self.next().lease_unsent(limit, lease, now).await
+    }
+
+    async fn mark_sent(&self, ids: &[JobId], at: Timestamp) -> PortResult<()> {
+        self.next().mark_sent(ids, at).await
+    }
+
+    async fn list_sent(&self, before: Timestamp, limit: u32) -> PortResult<Vec<JobId>> {
+        self.next().list_sent(before, limit).await
+    }
+
+    async fn settle(&self, ids: &[JobId]) -> PortResult<()> {
+        self.next().settle(ids).await
+    }
+
+    async fn unsend(&self, ids: &[JobId]) -> PortResult<()> {
+        self.next().unsend(ids).await
+    }
+
+    async fn depth(&self) -> PortResult<u64> {
+        self.next().depth().await
+    }
+
+    async fn wait(&self) {
+        futures_util::future::select_all(self.adapters.iter().map(|adapter| adapter.wait())).await;
+    }
+}
