@@ -18,7 +18,7 @@ impl Group {
             command.process_group(0).spawn().with_context(|| format!("cannot start {program}"))?;
         // its standard input ends when we do: a test runner may kill us without letting anything be dropped
         let guard = Command::new("/bin/sh")
-            .args(["-c", r#"read -r _; kill -KILL -- "-$1""#, "guard", &leader.id().to_string()])
+            .args(["-c", r#"read -r _; kill -KILL "-$1""#, "guard", &leader.id().to_string()])
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -60,5 +60,25 @@ impl Drop for Group {
         let _ = self.guard.wait();
         self.signal(Signal::KILL);
         let _ = self.leader.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel closes our end of the guard's input when this process dies; here it is closed by hand.
+    #[tokio::test]
+    async fn the_guard_ends_the_group_when_its_input_ends() {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "sleep 1000 & wait"]);
+        let mut group = Group::spawn(command).unwrap();
+        drop(group.guard.stdin.take());
+        let ended = async {
+            while !group.ended().unwrap() {
+                tokio::time::sleep(super::super::ASK_AGAIN).await;
+            }
+        };
+        tokio::time::timeout(super::super::START_DEADLINE, ended).await.expect("the guard kills it");
     }
 }

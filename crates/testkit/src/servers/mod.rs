@@ -49,11 +49,12 @@ pub type Answer = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// A server under test.
 pub struct Process {
+    // first, so that it has ended before its folder is removed
+    group: Option<Group>,
+    folder: TempDir,
     spec: Spec,
     program: PathBuf,
-    folder: TempDir,
     port: u16,
-    group: Option<Group>,
 }
 
 impl Process {
@@ -66,7 +67,7 @@ impl Process {
             format!("{} is not installed: apt-get install {}", spec.program, spec.package)
         })?;
         let folder = tempfile::Builder::new().prefix("fm-test-").tempdir()?;
-        let mut process = Self { spec, program, folder, port: 0, group: None };
+        let mut process = Self { group: None, folder, spec, program, port: 0 };
         let mut starts = 0;
         loop {
             process.port = free_port()?;
