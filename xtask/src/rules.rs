@@ -65,6 +65,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("runtime", &["common"]),
     ("store-sqlite", &["common"]),
     ("blob", &["common"]),
+    ("bus-amqp", &["common"]),
+    ("cache-redis", &["common"]),
     ("clients", &["common", "http-kit"]),
     ("program", &["common", "http-kit", "runtime"]),
     ("testkit", &["common"]),

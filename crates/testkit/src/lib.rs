@@ -11,6 +11,7 @@ pub mod job_bus;
 pub mod job_store;
 pub mod outbox;
 pub mod rate_limiter;
+pub mod servers;
 mod suite;
 
 pub use clock::{TestClock, TestIds};
