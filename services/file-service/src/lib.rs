@@ -12,4 +12,4 @@ mod state;
 pub use app::blobs::claim_blobs;
 pub use error::AppError;
 pub use http::{internal_routes, openapi, public_routes};
-pub use state::{FileService, FileSettings, Overview, Parts};
+pub use state::{Delivery, FileService, FileSettings, Overview, Parts};
