@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::install;
+use crate::openapi;
 use crate::shell::{cargo, program, root, run, say};
 use crate::stages::Stages;
 
@@ -51,6 +52,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     stages.stage("the all-in-one by itself", || {
         run(&mut cargo(&["build", "--package", "files-manager", "--locked"]))
     })?;
+    stages.stage("generated documents, by their command", openapi::check)?;
     stages.stage("rust: units, contracts, services, embedded end to end", || {
         let long = if options.long { ",files-manager/long" } else { "" };
         let features = format!("files-manager/servers,file-service/servers{long}");

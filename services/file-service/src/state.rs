@@ -9,11 +9,10 @@ use http_kit::BodyLimits;
 use http_kit::cursor::CursorKey;
 use http_kit::health::ReadyCheck;
 use tokio::sync::Semaphore;
-
-use crate::background::Background;
 use tokio::time::Instant;
 
 use crate::app::usage::Alive;
+use crate::background::Background;
 
 /// Who sends the bytes of contents that do not stand in the metadata store.
 #[derive(Clone, Default)]
@@ -60,6 +59,9 @@ pub struct FileSettings {
     pub tombstone_retention: Duration,
     /// How long a blob without references, or bytes without a row, are left alone before they go.
     pub blob_grace: Duration,
+    /// How long after its last byte an upload may still be committed; less than `blob_grace`, so that bytes which a sweep takes for strays are never
+    /// committed any more.
+    pub commit_within: Duration,
     /// Who sends the bytes of contents.
     pub delivery: Delivery,
 }
@@ -81,6 +83,7 @@ impl Default for FileSettings {
             trash_retention: 30 * DAY,
             tombstone_retention: DAY,
             blob_grace: DAY,
+            commit_within: DAY / 2,
             delivery: Delivery::default(),
         }
     }
