@@ -42,7 +42,6 @@ async fn a_service_that_is_not_there_is_unavailable() {
             format!("PUT /api/v1/files/1/content HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{length}");
         let mut stream = TcpStream::connect(socket(&nginx.address())).await.unwrap();
         stream.write_all(text.as_bytes()).await.unwrap();
-        stream.shutdown().await.unwrap();
         let (status, head, body) = read(&mut stream).await;
         assert_eq!(status, 503);
         assert!(head.contains("retry-after: 2"), "{head}");
