@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod compose;
 mod gateway;
 mod install;
 mod openapi;

@@ -53,6 +53,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
         run(&mut cargo(&["build", "--package", "files-manager", "--locked"]))
     })?;
     stages.stage("generated documents, by their command", openapi::check)?;
+    stages.stage("compose files", crate::compose::check)?;
     stages.stage("rust: units, contracts, services, embedded end to end", || {
         let long = if options.long { ",files-manager/long" } else { "" };
         let features = format!("files-manager/servers,file-service/servers{long}");
