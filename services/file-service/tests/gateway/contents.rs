@@ -237,9 +237,7 @@ async fn damaged_contents_are_never_sent_in_part() {
     let installation = Installation::start().await;
     let id = file(&installation, "a.bin", noise(100_000)).await;
     let (v1, classic) = (format!("/api/v1/files/{id}/content"), format!("/files/{id}/data"));
-    let folder = installation.server.dir.path().join("blobs").join("blobs");
-    let folder = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
-    let blob = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let blob = installation.the_blob();
     std::fs::File::options().write(true).open(&blob).unwrap().set_len(99_999).unwrap();
     for path in [&v1, &classic] {
         let cut = installation.both(Method::GET, path, &[("x-request-id", "1")]).await;
@@ -253,4 +251,23 @@ async fn damaged_contents_are_never_sent_in_part() {
     let gone = installation.both(Method::GET, &classic, &[("x-request-id", "1")]).await;
     gone.0.expect_classic(404, "Not found");
     expect_same("gone", &gone);
+}
+
+#[actix_web::test]
+async fn the_times_of_files_on_the_disk_mean_nothing() {
+    let installation = Installation::start().await;
+    // 2090: a content may be newer than its bytes, which copies share
+    installation.server.clock.set(common::Timestamp::from_millis(3_786_912_000_000));
+    let id = file(&installation, "a.bin", noise(100_000)).await;
+    let written = std::fs::metadata(installation.the_blob()).unwrap().modified().unwrap();
+    let date = httpdate::fmt_http_date(written);
+    let path = format!("/api/v1/files/{id}/content");
+    for field in [("if-modified-since", &*date), ("if-range", &*date)] {
+        for range in [None, Some(("range", "bytes=0-9"))] {
+            let fields: Vec<_> = [("x-request-id", "1"), field].into_iter().chain(range).collect();
+            let both = installation.both(Method::GET, &path, &fields).await;
+            assert!(both.0.status.is_success(), "{field:?}");
+            expect_same(&format!("{field:?} {range:?}"), &both);
+        }
+    }
 }

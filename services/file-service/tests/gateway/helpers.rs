@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -52,6 +53,12 @@ impl Installation {
         change(&mut surroundings);
         let nginx = start(surroundings).await;
         Self { server, nginx, behind, drain }
+    }
+
+    /// The one blob on the disk.
+    pub(crate) fn the_blob(&self) -> PathBuf {
+        let only = |folder: PathBuf| std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+        only(only(self.server.dir.path().join("blobs").join("blobs")))
     }
 
     /// The same request through the gateway and without it.

@@ -1,8 +1,9 @@
 //! What is not for people is not there, however its path is written.
 
 use reqwest::Method;
+use testkit::nginx::Behind;
 
-use crate::helpers::{Installation, OK, ask, expect_own_problem, file, noise, raw_get};
+use crate::helpers::{Double, Installation, OK, ask, expect_own_problem, file, noise, raw_get, start};
 use crate::support::answer;
 
 #[actix_web::test]
@@ -100,4 +101,26 @@ async fn names_arrive_as_they_were_sent() {
         );
         assert_eq!((through.status, &through.bytes[..20]), (without.status, &without.bytes[..20]), "{name}");
     }
+}
+
+#[actix_web::test]
+async fn no_service_is_sent_a_private_path() {
+    let double = Double::content();
+    let services = vec![double.address];
+    let behind =
+        Behind { auth: services.clone(), files: services.clone(), jobs: services, ..Behind::default() };
+    let nginx = start(behind).await;
+    // a service gets paths as they were sent, and would have to take out the dots as we did
+    for path in [
+        "/internal/../files/1",
+        "//internal/../files/1",
+        "/internal/%2e%2e/api/v1/files/root",
+        "/metrics/../api/v1/jobs",
+        "/Health/live/../../users/me",
+        "/internal/../events",
+    ] {
+        assert_eq!(raw_get(&nginx.address(), path).await.0, 404, "{path}");
+    }
+    assert!(double.asked().is_empty(), "{:?}", double.asked());
+    assert_eq!(raw_get(&nginx.address(), "/files/../files/1").await.0, 200);
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use file_service::FileSettings;
 use futures_util::{StreamExt as _, stream};
 use reqwest::{Body, Method, StatusCode};
+use testkit::nginx::Nginx;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -54,6 +55,36 @@ async fn a_large_upload_never_touches_the_gateways_disk() {
             assert_eq!(got, 64 * MIB);
         }
     }
+    expect_nothing_rested(&installation.nginx);
+}
+
+#[actix_web::test]
+async fn a_slow_client_makes_the_service_wait() {
+    use tokio::io::AsyncReadExt as _;
+    let installation = Installation::start().await;
+    let id = crate::helpers::file(&installation, "a.bin", noise(24 * MIB)).await;
+    let mut stream = TcpStream::connect(socket(&installation.nginx.address())).await.unwrap();
+    // with a condition, so that the service sends it itself
+    let request = format!(
+        "GET /api/v1/files/{id}/content HTTP/1.1\r\nHost: x\r\nX-Token: token-of-a\r\nIf-Match: *\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let (mut read, mut buffer) = (0, [0; 1024]);
+    loop {
+        match stream.read(&mut buffer).await.unwrap() {
+            0 => break,
+            count => read += count,
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(read > 24 * MIB, "{read}");
+    expect_nothing_rested(&installation.nginx);
+}
+
+/// nginx takes the names of its temporary files away at once, but says that it made one.
+fn expect_nothing_rested(nginx: &Nginx) {
+    let said = nginx.errors().unwrap();
+    assert!(!said.contains("temporary file"), "{said}");
 }
 
 #[actix_web::test]
