@@ -74,7 +74,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("file-service", &["common", "http-kit", "runtime", "thumbnails"]),
     ("worker-service", &["common", "http-kit", "runtime", "thumbnails", "clients"]),
     ("e2e", &["common"]),
-    ("xtask", &[]),
+    ("xtask", &["common"]),
     ("bench", &[]),
     (
         "files-manager",

@@ -38,6 +38,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     samples()?;
     stages.stage("install", || {
         install::debian(&[install::CHROMIUM])?;
+        crate::gateway::install()?;
         install::npm(&web)?;
         install::npm(&web.join("tests"))?;
         install::python(PYTHON).map(drop)
@@ -52,9 +53,10 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
         run(&mut cargo(&["build", "--package", "files-manager", "--locked"]))
     })?;
     stages.stage("generated documents, by their command", openapi::check)?;
+    stages.stage("compose files", crate::compose::check)?;
     stages.stage("rust: units, contracts, services, embedded end to end", || {
         let long = if options.long { ",files-manager/long" } else { "" };
-        let features = format!("files-manager/servers{long}");
+        let features = format!("files-manager/servers,file-service/servers{long}");
         let mut tests = cargo(&["test", "--workspace", "--locked", "--features", &features]);
         tests.env("FM_TEST_SMTP_PYTHON", install::python(PYTHON)?);
         run(&mut tests)

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use blob::{DiskBlobs, DiskOptions};
-use common::files::{BlobRange, BlobStore as _};
+use common::files::{BlobLocator as _, BlobRange, BlobStore as _};
 use common::{PortError, Timestamp};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use testkit::blob_store::{bytes, key, write};
@@ -297,4 +297,20 @@ async fn room_is_kept_for_the_metadata() {
     assert_eq!(blobs.free_bytes().await.unwrap(), Some(0));
     assert!(matches!(blobs.create(key(1), None).await.map(drop), Err(PortError::Full { .. })));
     assert_eq!(files_below(folder.path()), 0);
+}
+
+#[tokio::test]
+async fn the_gateway_is_told_where_a_blob_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path());
+    let content = bytes(1, 100_000);
+    write(&blobs, key(1), &content, 50_000).await.unwrap();
+    let address = blobs.locate(key(1), 100_000).await.unwrap().unwrap();
+    let below = address.strip_prefix("/_blobs/").unwrap();
+    assert_eq!(fs::read(folder.path().join("blobs").join(below)).unwrap(), content);
+    assert_eq!(blobs.locate(key(2), 100_000).await.unwrap(), None);
+    // a blob that was cut is never sent
+    for size in [99_999, 100_001] {
+        assert!(matches!(blobs.locate(key(1), size).await, Err(PortError::Broken { .. })));
+    }
 }

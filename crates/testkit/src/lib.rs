@@ -9,6 +9,8 @@ pub mod credential_cache;
 pub mod file_store;
 pub mod job_bus;
 pub mod job_store;
+#[path = "servers/nginx.rs"]
+pub mod nginx;
 pub mod outbox;
 pub mod rate_limiter;
 pub mod servers;

@@ -14,12 +14,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use common::files::{BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob};
+use common::files::{BlobLocator, BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob};
+use common::routes::DISK_LOCATION;
 use common::{BlobKey, PortError, PortResult, Timestamp};
 use metrics::counter;
 use tokio::task::JoinError;
 
-use self::error::{absent_as_none, port_error};
+use self::error::{absent_as_none, damaged, port_error};
 use self::layout::Layout;
 use self::stream::{Buffers, FileStream};
 use self::write::Writer;
@@ -167,5 +168,21 @@ impl BlobStore for DiskBlobs {
             layout.probe()
         })
         .await
+    }
+}
+
+#[async_trait]
+impl BlobLocator for DiskBlobs {
+    async fn locate(&self, key: BlobKey, size: u64) -> PortResult<Option<String>> {
+        let path = self.layout.path(key);
+        let there = match read::open_cached(&path).and_then(|file| file.metadata().ok()) {
+            Some(metadata) => Some(metadata.len()),
+            None => absent_as_none(blocking(move || Ok(path.metadata()?.len())).await)?,
+        };
+        match there {
+            None => Ok(None),
+            Some(there) if there == size => Ok(Some(format!("{DISK_LOCATION}/{}", Layout::relative(key)))),
+            Some(_) => Err(port_error(damaged("the blob has another size than what is known of it"))),
+        }
     }
 }
