@@ -11,6 +11,8 @@ pub mod job_bus;
 pub mod job_store;
 pub mod outbox;
 pub mod rate_limiter;
+#[cfg(feature = "s3")]
+pub mod servers;
 mod suite;
 
 pub use clock::{TestClock, TestIds};
