@@ -19,6 +19,12 @@ use super::error::{Refused, TimedOut, is_passing};
 /// Slowest transfer that is waited for. A request has this much more time for its body.
 const SLOWEST_BYTES_PER_SECOND: u64 = 1024 * 1024;
 
+/// A server may copy all parts into one object before it answers: for each, a completion has so much longer. Amazon speaks of minutes.
+const COMPLETION_PER_PART: Duration = Duration::from_secs(1);
+
+/// But not longer than this.
+const MAX_COMPLETION: Duration = Duration::from_secs(600);
+
 /// Longest answer that is not the content of an object. A page of a list has some 400 KiB.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
@@ -56,10 +62,15 @@ impl HttpService for Client {
         let is_content = method == Method::GET && query.is_none();
         let completes = method == Method::POST && query.is_some_and(|query| query.contains("uploadId="));
         if completes && self.options.create_only {
-            // not among the signed headers, which are these of `host` and `x-amz-*` by the rules of the signature
+            // need not be among the signed header fields: only `host` and `x-amz-*` must
             request.headers_mut().insert("if-none-match", HeaderValue::from_static("*"));
         }
-        let limit = self.options.timeout + transfer_time(request.body().content_length() as u64);
+        let work = if completes {
+            completion_time(request.body().as_bytes())
+        } else {
+            transfer_time(request.body().content_length() as u64)
+        };
+        let limit = self.options.timeout + work;
         let answered = timeout(limit, async {
             let (head, body) = self.client.execute(request).await?.into_parts();
             if head.status.is_success() && (is_content || method == Method::HEAD) {
@@ -84,6 +95,13 @@ impl HttpService for Client {
 /// Time that so many bytes may take.
 pub(super) fn transfer_time(bytes: u64) -> Duration {
     Duration::from_secs(bytes.div_ceil(SLOWEST_BYTES_PER_SECOND))
+}
+
+/// Time that a server may take to put these parts together.
+fn completion_time(list: Option<&Bytes>) -> Duration {
+    let list = list.and_then(|list| std::str::from_utf8(list).ok()).unwrap_or_default();
+    let parts = u32::try_from(list.matches("<Part>").count()).unwrap_or(u32::MAX);
+    COMPLETION_PER_PART.saturating_mul(parts).min(MAX_COMPLETION)
 }
 
 async fn collect(body: HttpResponseBody) -> Result<Bytes, HttpError> {
@@ -146,9 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn a_large_part_has_longer() {
+    fn large_parts_and_many_have_longer() {
         assert_eq!(transfer_time(0), Duration::ZERO);
         assert_eq!(transfer_time(1), Duration::from_secs(1));
         assert_eq!(transfer_time(64 * 1024 * 1024), Duration::from_secs(64));
+        let list = |parts| Bytes::from("<Part><ETag>e</ETag></Part>".repeat(parts));
+        assert_eq!(completion_time(Some(&list(3))), Duration::from_secs(3));
+        assert_eq!(completion_time(Some(&list(10_000))), Duration::from_secs(600));
+        assert_eq!(completion_time(None), Duration::ZERO);
     }
 }

@@ -32,8 +32,9 @@ pub struct S3Options {
     pub root_certificates: Option<Vec<u8>>,
     /// How a key is kept from being written twice.
     pub create_only: CreateOnly,
-    /// Time for the answer to one request, and for the next piece of a content. A body has a second more for each MiB. A request that
-    /// failed is sent again while less than this has passed, so an outage is known after twice this time at most. Default 5 s.
+    /// Time for the answer to one request, and for the next piece of a content. A body has a second more for each MiB, the end of an upload
+    /// in parts a second for each part. A request that failed is sent again while less than this has passed, so an outage is known after
+    /// twice this time at most. Default 5 s.
     pub request_timeout: Duration,
 }
 

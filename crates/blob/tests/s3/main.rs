@@ -6,6 +6,7 @@ mod faults;
 mod memory;
 mod reads;
 mod support;
+mod tls;
 mod uploads;
 
 mod contract {
