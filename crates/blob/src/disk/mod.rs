@@ -18,12 +18,12 @@ use common::files::{BlobLocator, BlobRange, BlobStore, BlobWriter, ByteStream, S
 use common::routes::DISK_LOCATION;
 use common::{BlobKey, PortError, PortResult, Timestamp};
 use metrics::counter;
-use tokio::task::JoinError;
 
 use self::error::{absent_as_none, damaged, port_error};
 use self::layout::Layout;
 use self::stream::{Buffers, FileStream};
 use self::write::Writer;
+use crate::hashing::joined;
 use crate::{MAX_READ_BYTES, PART};
 
 /// How a disk is used.
@@ -75,13 +75,6 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> PortResult<T> {
     joined(tokio::task::spawn_blocking(work).await)?.map_err(port_error)
-}
-
-/// What a blocking thread gave, unless it panicked or the runtime is going down.
-fn joined<T>(result: Result<T, JoinError>) -> PortResult<T> {
-    result.map_err(|error| {
-        if error.is_panic() { PortError::broken(PART, error) } else { PortError::unavailable(PART, error) }
-    })
 }
 
 #[async_trait]

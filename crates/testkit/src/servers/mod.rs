@@ -5,6 +5,8 @@
 mod group;
 mod rabbitmq;
 mod redis;
+#[cfg(feature = "s3")]
+pub mod s3;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, TcpListener};
