@@ -45,6 +45,7 @@ mod replicas {
             of_two_who_make_one_name_one_succeeds,
             a_taken_name_gets_the_next_number,
             of_two_moves_that_make_a_cycle_one_succeeds,
+            of_two_moves_far_apart_that_make_a_cycle_one_succeeds,
             of_simultaneous_updates_of_one_revision_one_succeeds,
             of_fifty_uploads_ten_fit,
             of_fifty_reservations_ten_fit,

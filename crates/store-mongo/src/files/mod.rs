@@ -20,7 +20,7 @@ mod trash;
 mod tree;
 mod upload;
 
-use common::files::NodeError;
+use common::files::{Node, NodeError};
 use common::{FileId, PortError, PortResult, SpaceId};
 use futures_util::TryStreamExt as _;
 use mongodb::Collection;
@@ -39,10 +39,17 @@ use memory::Recent;
 pub struct FilesDb {
     engine: Engine,
     outbox: Outbox,
-    /// In which space a node is, which never changes.
-    spaces: Recent<FileId, SpaceId>,
+    /// What never changes of a node.
+    homes: Recent<FileId, Home>,
     /// The number that was last added to a taken name: where to look for the next.
     numbers: Recent<(FileId, String), u64>,
+}
+
+/// Where a node is for as long as it is.
+#[derive(Clone, Copy)]
+struct Home {
+    space: SpaceId,
+    is_root: bool,
 }
 
 impl FilesDb {
@@ -51,7 +58,7 @@ impl FilesDb {
         Self {
             engine: Engine::new(mongo, &schema::SCHEMA),
             outbox: Outbox::new(schema::OUTBOX),
-            spaces: Recent::new(50_000),
+            homes: Recent::new(50_000),
             numbers: Recent::new(1_000),
         }
     }
@@ -95,25 +102,30 @@ impl FilesDb {
     /// The space of a node, deleted or not; none if there is no such node.
     async fn space_of(&self, node: FileId) -> PortResult<Option<SpaceId>> {
         #[derive(Deserialize)]
-        struct InSpace {
+        struct Found {
             space: ObjectId,
+            #[serde(default)]
+            parent: Option<ObjectId>,
         }
-        if let Some(space) = self.spaces.get(&node) {
-            return Ok(Some(space));
+        if let Some(home) = self.homes.get(&node) {
+            return Ok(Some(home.space));
         }
-        let found = self
-            .read(async {
-                Ok(self
-                    .collection::<InSpace>(schema::NODES)
-                    .find_one(doc! { "_id": node.oid() })
-                    .projection(doc! { "space": 1 })
-                    .await?)
-            })
-            .await?;
-        let Some(found) = found else { return Ok(None) };
-        let space = id(found.space);
-        self.spaces.put(node, space);
-        Ok(Some(space))
+        let nodes = self.collection::<Found>(schema::NODES);
+        let found = nodes.find_one(doc! { "_id": node.oid() }).projection(doc! { "space": 1, "parent": 1 });
+        let Some(found) = self.read(async { Ok(found.await?) }).await? else { return Ok(None) };
+        let home = Home { space: id(found.space), is_root: found.parent.is_none() };
+        self.homes.put(node, home);
+        Ok(Some(home.space))
+    }
+
+    /// Notes what will never change of this node.
+    fn remember(&self, node: &Node) {
+        self.homes.put(node.id, Home { space: node.space, is_root: node.is_root() });
+    }
+
+    /// Whether a node is known to have nothing above it.
+    fn is_known_root(&self, node: &FileId) -> bool {
+        self.homes.get(node).is_some_and(|home| home.is_root)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::value::{ToOid as _, id, oids};
 #[derive(Deserialize)]
 struct Found {
     node: NodeDoc,
+    #[serde(default)]
     up: Vec<Step>,
 }
 
@@ -38,31 +39,32 @@ struct Step {
 struct Gap;
 
 /// Nodes that are not tombstones themselves, and all that is above them. Its bound only keeps damaged data from running for ever.
-fn pipeline(nodes: &[FileId]) -> [Document; 4] {
+fn pipeline(db: &FilesDb, nodes: &[FileId]) -> Vec<Document> {
     let wanted = match nodes {
         [one] => doc! { "_id": one.oid(), "deleted": false },
         several => doc! { "_id": { "$in": oids(several) }, "deleted": false },
     };
-    [
-        doc! { "$match": wanted },
-        doc! { "$replaceWith": { "node": "$$ROOT" } },
-        doc! { "$graphLookup": {
-            "from": schema::NODES,
-            "startWith": "$node.parent",
-            "connectFromField": "parent",
-            "connectToField": "_id",
-            "as": "up",
-            "maxDepth": 2 * i32::try_from(MAX_DEPTH).unwrap_or(i32::MAX / 2),
-        } },
-        // the rest of those documents need not travel
-        doc! { "$set": { "up": { "$map": { "input": "$up", "as": "up", "in": {
-            "_id": "$$up._id",
-            "parent": "$$up.parent",
-            "name": "$$up.name",
-            "trashed": "$$up.in_trash",
-            "deleted": "$$up.deleted",
-        } } } } },
-    ]
+    let mut pipeline = vec![doc! { "$match": wanted }, doc! { "$replaceWith": { "node": "$$ROOT" } }];
+    if nodes.iter().all(|node| db.is_known_root(node)) {
+        return pipeline;
+    }
+    pipeline.push(doc! { "$graphLookup": {
+        "from": schema::NODES,
+        "startWith": "$node.parent",
+        "connectFromField": "parent",
+        "connectToField": "_id",
+        "as": "up",
+        "maxDepth": 2 * i32::try_from(MAX_DEPTH).unwrap_or(i32::MAX / 2),
+    } });
+    // the rest of those documents need not travel
+    pipeline.push(doc! { "$set": { "up": { "$map": { "input": "$up", "as": "up", "in": {
+        "_id": "$$up._id",
+        "parent": "$$up.parent",
+        "name": "$$up.name",
+        "trashed": "$$up.in_trash",
+        "deleted": "$$up.deleted",
+    } } } } });
+    pipeline
 }
 
 impl Found {
@@ -92,7 +94,7 @@ pub(super) async fn find(db: &FilesDb, id: FileId) -> PortResult<Option<NodePath
     db.read(async {
         // outside of transactions, a purge may have taken the folders away between the node and them
         for _ in 0..2 {
-            let mut found = db.nodes().aggregate(pipeline(&[id])).with_type::<Found>().await?;
+            let mut found = db.nodes().aggregate(pipeline(db, &[id])).with_type::<Found>().await?;
             let Some(found) = found.try_next().await? else { return Ok(None) };
             if let Ok(path) = found.path()? {
                 return Ok(path);
@@ -105,7 +107,7 @@ pub(super) async fn find(db: &FilesDb, id: FileId) -> PortResult<Option<NodePath
 
 /// The document of a node, if [`find`] finds it.
 pub(super) async fn find_doc(db: &FilesDb, id: FileId) -> TxResult<Option<NodeDoc>, PortError> {
-    let mut found = db.nodes().aggregate(pipeline(&[id])).with_type::<Found>().await?;
+    let mut found = db.nodes().aggregate(pipeline(db, &[id])).with_type::<Found>().await?;
     let Some(found) = found.try_next().await? else { return Ok(None) };
     let node = found.node.clone();
     Ok(found.path()?.ok().flatten().map(|_| node))
@@ -113,7 +115,7 @@ pub(super) async fn find_doc(db: &FilesDb, id: FileId) -> TxResult<Option<NodeDo
 
 /// Those of the nodes that are there, with nothing from them upwards deleted.
 pub(super) async fn existing(db: &FilesDb, nodes: &[FileId]) -> TxResult<HashSet<FileId>, PortError> {
-    let found = db.nodes().aggregate(pipeline(nodes)).with_type::<Found>().await?;
+    let found = db.nodes().aggregate(pipeline(db, nodes)).with_type::<Found>().await?;
     let found: Vec<Found> = found.try_collect().await?;
     let mut existing = HashSet::new();
     for found in found {
@@ -132,10 +134,13 @@ pub(super) async fn find_all(
     tx: &mut Tx,
     nodes: &[FileId],
 ) -> Result<HashMap<FileId, NodePath>, Fault> {
-    let found: Vec<Found> = all_of(db.nodes().aggregate(pipeline(nodes)), tx).await?;
+    let found: Vec<Found> = all_of(db.nodes().aggregate(pipeline(db, nodes)), tx).await?;
     let mut paths = HashMap::with_capacity(found.len());
     for found in found {
         if let Some(path) = found.path()?.map_err(|Gap| NO_FOLDER)? {
+            if path.node.is_root() {
+                db.remember(&path.node);
+            }
             paths.insert(path.node.id, path);
         }
     }

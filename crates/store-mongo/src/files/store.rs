@@ -81,7 +81,7 @@ impl FileStore for FilesDb {
         let made = self
             .change(space, |mut tx| async move { tree::create_folder(self, &mut tx, space, folder).await })
             .await?;
-        self.spaces.put(made.id, space);
+        self.remember(&made);
         Ok(made)
     }
 
@@ -115,7 +115,7 @@ impl FileStore for FilesDb {
         let committed = self
             .change(space, |mut tx| async move { upload::commit(self, &mut tx, space, commit).await })
             .await?;
-        self.spaces.put(committed.node.id, space);
+        self.remember(&committed.node);
         Ok(committed)
     }
 

@@ -236,6 +236,7 @@ macro_rules! file_store_suite {
                 a_relocation_is_refused_with_its_reason,
                 a_folder_cannot_move_into_itself,
                 of_two_moves_that_make_a_cycle_one_succeeds,
+                of_two_moves_far_apart_that_make_a_cycle_one_succeeds,
                 nothing_lies_deeper_than_the_limit,
                 a_move_counts_the_height_of_what_it_moves,
                 a_move_counts_what_was_moved_before,

@@ -253,6 +253,29 @@ pub async fn of_two_moves_that_make_a_cycle_one_succeeds(subject: &FilesSubject)
     }
 }
 
+/// As before, but the two moves change nothing in common: each only changes what the other has read.
+pub async fn of_two_moves_far_apart_that_make_a_cycle_one_succeeds(subject: &FilesSubject) {
+    for round in 0..10 {
+        let mut branches = Vec::new();
+        for side in ["left", "right"] {
+            let top = subject.folder(subject.root(), &format!("{side} {round}")).await;
+            let moved = subject.folder(top.id, "moved").await;
+            let target = subject.folder(moved.id, "target").await;
+            branches.push((moved, target));
+        }
+        let [(a, in_a), (b, in_b)] = &branches[..] else { unreachable!("there are two sides") };
+        let (first, second) = tokio::join!(subject.move_to(a, in_b.id), subject.move_to(b, in_a.id));
+        assert!(
+            matches!((&first, &second), (Ok(_), Err(NodeError::Cycle)) | (Err(NodeError::Cycle), Ok(_))),
+            "{first:?} {second:?}"
+        );
+        for id in [a.id, b.id] {
+            let path = subject.store.find_path(id).await.unwrap().unwrap();
+            assert_eq!(path.ancestors[0].id, subject.root());
+        }
+    }
+}
+
 async fn chain(subject: &FilesSubject, mut parent: FileId, length: usize) -> Vec<Node> {
     let mut nodes = Vec::with_capacity(length);
     for level in 0..length {
