@@ -7,6 +7,7 @@ mod gateway;
 mod install;
 mod openapi;
 mod rules;
+mod servers;
 mod shell;
 mod stages;
 mod test;
