@@ -62,7 +62,7 @@ impl ServiceProgram for WorkerProgram {
             .with(Arc::new(ThumbnailsHandler::new(
                 files.clone(),
                 pool,
-                &std::env::temp_dir(),
+                std::env::temp_dir(),
                 concurrency.thumbnails,
             )))
             .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
