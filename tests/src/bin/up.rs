@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use e2e::stack::{Options, Servers, Stack};
 
+#[expect(clippy::print_stdout, reason = "whoever started it reads this")]
 #[tokio::main]
 async fn main() -> Result<()> {
     let replicas =
