@@ -79,7 +79,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("auth-service", &["common", "http-kit", "runtime"]),
     ("file-service", &["common", "http-kit", "runtime", "thumbnails"]),
     ("worker-service", &["common", "http-kit", "runtime", "thumbnails", "clients"]),
-    ("e2e", &["common"]),
+    ("e2e", &["common", "testkit"]),
     ("xtask", &["common"]),
     ("bench", &[]),
     (

@@ -14,7 +14,10 @@ use crate::shell::{program, root, say};
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
 /// What stands in for MongoDB, as a Python package.
-pub(crate) const STAND_IN: &str = "secantusdb==0.7.0b3";
+const STAND_IN: &str = "secantusdb==0.7.0b3";
+
+/// Python packages that are servers in tests, with their versions: mail, and what stands in for MongoDB.
+pub(crate) const PYTHON: &[&str] = &["aiosmtpd==1.4.6", STAND_IN];
 
 /// Servers that tests start for themselves.
 pub(crate) const DEBIAN: &[Debian] = &[

@@ -10,6 +10,7 @@ use crate::openapi;
 use crate::servers;
 use crate::shell::{cargo, program, root, run, say};
 use crate::stages::Stages;
+use crate::up;
 
 /// What to run.
 #[derive(Args)]
@@ -33,9 +34,6 @@ const LEFT_TO_LONG: &[&str] = &[
 /// Features that turn on the tests which need servers.
 const SERVERS: &str = "files-manager/servers,file-service/servers,store-mongo/servers,bus-amqp/servers,cache-redis/servers,blob/s3,blob/servers";
 
-/// Python packages that are servers in tests, with their versions: mail, and what stands in for MongoDB.
-const PYTHON: &[&str] = &["aiosmtpd==1.4.6", servers::STAND_IN];
-
 /// `cargo xtask test`
 pub(crate) fn run_all(options: &Options) -> Result<()> {
     let mut stages = Stages::only(options.only.as_deref());
@@ -47,7 +45,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
         crate::gateway::install()?;
         install::npm(&web)?;
         install::npm(&web.join("tests"))?;
-        install::python(PYTHON).map(drop)
+        install::python(servers::PYTHON).map(drop)
     })?;
     stages.stage("page: lint, types, units", || {
         for script in ["types", "lint", "check", "test"] {
@@ -63,11 +61,17 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     stages.stage("rust: units, contracts, services, embedded end to end", || {
         let long = if options.long { ",files-manager/long,store-mongo/long" } else { "" };
         let features = format!("{SERVERS}{long}");
-        let python = install::python(PYTHON)?;
+        let python = install::python(servers::PYTHON)?;
         let mongo = servers::Mongo::start(&python)?;
         let mut tests = cargo(&["test", "--workspace", "--locked", "--features", &features]);
         tests.env("FM_TEST_SMTP_PYTHON", &python).env("FM_TEST_MONGODB_URI", &mongo.uri);
         run(&mut tests)
+    })?;
+    stages.stage("distributed end to end", || {
+        let programs = up::build_programs()?;
+        let mongo = servers::Mongo::start(&install::python(servers::PYTHON)?)?;
+        let mut tests = cargo(&["test", "--locked", "--package", "e2e", "--features", "stack"]);
+        run(tests.env("FM_TEST_MONGODB_URI", &mongo.uri).env("FM_TEST_PROGRAMS", programs))
     })?;
     stages.stage("page: journeys in the browser", || {
         // the workspace's features, so that nothing is built again but the tests

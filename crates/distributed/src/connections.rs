@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use runtime::settings::Doc;
+use runtime::settings::{Doc, Span};
 use serde::{Deserialize, Serialize};
 
 /// Settings that stand at the top of every service's, to be flattened into them.
@@ -20,10 +20,14 @@ pub struct Connections {
     pub mongodb_uri: Option<String>,
     /// The database in it.
     pub mongodb_database: String,
+    /// Longest time for one call of the store.
+    pub mongodb_deadline: Span,
     /// The cache.
     pub redis_url: Option<String>,
     /// The broker.
     pub amqp_url: Option<String>,
+    /// Stands before the names of queues and keys.
+    pub namespace: String,
     /// What services know one another by.
     pub internal_secret: Option<String>,
     /// The one before.
@@ -43,8 +47,10 @@ impl Default for Connections {
             trusted_proxies: String::new(),
             mongodb_uri: None,
             mongodb_database: "files_manager".to_owned(),
+            mongodb_deadline: Span::from_secs(5),
             redis_url: None,
             amqp_url: None,
+            namespace: "fm".to_owned(),
             internal_secret: None,
             internal_secret_previous: None,
             master_key: None,
@@ -67,8 +73,16 @@ pub const CONNECTION_DOCS: &[Doc] = &[
     },
     Doc { key: "mongodb_uri", text: "The store; a replica set, since changes are transactions." },
     Doc { key: "mongodb_database", text: "The database in it." },
+    Doc {
+        key: "mongodb_deadline",
+        text: "Longest time for one change or question, with its wait for changes of the same user's files before it; then 503. At least 1s.",
+    },
     Doc { key: "redis_url", text: "The cache of credentials and the counters of attempts." },
     Doc { key: "amqp_url", text: "The broker, with its virtual host." },
+    Doc {
+        key: "namespace",
+        text: "Stands before the names of queues and keys, where several installations share a broker or a Redis.",
+    },
     Doc {
         key: "internal_secret",
         text: "What services know one another by, at least 32 bytes; the same for all.",

@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bus_amqp::{AmqpBus, AmqpSettings};
 use cache_redis::{RedisCache, RedisLimiter, RedisLink, RedisSettings};
@@ -17,6 +18,7 @@ use program::{Failure, public_url};
 use runtime::lifecycle::{Exit, Shutdown};
 use runtime::relay::{Relay, RelaySettings};
 use runtime::secrets::MasterKey;
+use runtime::settings::at_least;
 use runtime::{RandomIds, SystemClock};
 use store_mongo::{Mongo, OpenOptions};
 use url::Url;
@@ -79,16 +81,25 @@ impl Platform {
             address(setting, value)?;
         }
         let redis = required("FM_REDIS_URL", settings.redis_url.as_deref())?;
-        let redis = RedisLink::start(RedisSettings::new(redis))
-            .map(Arc::new)
-            .map_err(|error| Failure::setting(format!("FM_REDIS_URL: {error}")))?;
+        let namespace = namespace(&settings.namespace)?;
+        let redis =
+            RedisLink::start(RedisSettings { prefix: format!("{namespace}:"), ..RedisSettings::new(redis) })
+                .map(Arc::new)
+                .map_err(|error| Failure::setting(format!("FM_REDIS_URL: {error}")))?;
         let amqp = AmqpSettings {
             name: service.name().to_owned(),
+            prefix: format!("{namespace}."),
             ..AmqpSettings::new(required("FM_AMQP_URL", settings.amqp_url.as_deref())?)
         };
         let bus = AmqpBus::start(amqp).map_err(|error| Failure::setting(format!("FM_AMQP_URL: {error}")))?;
         let uri = required("FM_MONGODB_URI", settings.mongodb_uri.as_deref())?;
-        let options = OpenOptions { app_name: service.name().to_owned(), ..OpenOptions::default() };
+        at_least("FM_MONGODB_DEADLINE", settings.mongodb_deadline, Duration::from_secs(1))
+            .map_err(Failure::setting)?;
+        let options = OpenOptions {
+            app_name: service.name().to_owned(),
+            deadline: settings.mongodb_deadline.duration(),
+            ..OpenOptions::default()
+        };
         let mongo = until_available(|| Mongo::connect(uri, &settings.mongodb_database, &options)).await?;
         Ok(Self {
             service,
@@ -176,6 +187,16 @@ impl Platform {
                 () = shutdown.stopping() => Ok(()),
             }
         })
+    }
+}
+
+/// A word that can stand in names of queues and keys.
+fn namespace(setting: &str) -> Result<&str, Failure> {
+    let allowed = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_');
+    if (1..=32).contains(&setting.len()) && setting.chars().all(allowed) {
+        Ok(setting)
+    } else {
+        Err(Failure::setting("FM_NAMESPACE: 1 to 32 letters, digits, - and _"))
     }
 }
 
