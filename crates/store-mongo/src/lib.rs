@@ -3,9 +3,11 @@
 mod auth;
 mod engine;
 mod files;
+mod jobs;
 mod outbox;
 mod value;
 
 pub use auth::AuthDb;
 pub use engine::{Mongo, OpenOptions};
 pub use files::FilesDb;
+pub use jobs::JobsDb;

@@ -123,23 +123,23 @@ impl AuthStore for AuthDb {
     }
 
     async fn has_admin(&self) -> PortResult<bool> {
-        self.engine.call(async { Ok(users::has_admin(&self.engine).await?) }).await
+        self.engine.run(users::has_admin(&self.engine)).await
     }
 
     async fn find_user(&self, id: UserId) -> PortResult<Option<User>> {
-        self.engine.call(async { Ok(users::find(&self.engine, id.oid()).await?) }).await
+        self.engine.run(users::find(&self.engine, id.oid())).await
     }
 
     async fn find_user_by_address(&self, key: &AddressKey) -> PortResult<Option<User>> {
-        self.engine.call(async { Ok(users::find_by_address(&self.engine, key).await?) }).await
+        self.engine.run(users::find_by_address(&self.engine, key)).await
     }
 
     async fn upgrade_password_hash(&self, id: UserId, old: &str, new: &str) -> PortResult<bool> {
-        self.engine.call(async { Ok(users::upgrade_password_hash(&self.engine, id, old, new).await?) }).await
+        self.engine.run(users::upgrade_password_hash(&self.engine, id, old, new)).await
     }
 
     async fn count_users(&self) -> PortResult<u64> {
-        self.engine.call(async { Ok(users::count(&self.engine).await?) }).await
+        self.engine.run(users::count(&self.engine)).await
     }
 
     async fn create_session(&self, session: &Session) -> PortResult<()> {
@@ -147,11 +147,11 @@ impl AuthStore for AuthDb {
     }
 
     async fn find_session(&self, id: SessionId) -> PortResult<Option<Session>> {
-        self.engine.call(async { Ok(sessions::find(&self.engine, id.oid()).await?) }).await
+        self.engine.run(sessions::find(&self.engine, id.oid())).await
     }
 
     async fn revoke_session(&self, id: SessionId, at: Timestamp) -> PortResult<bool> {
-        self.engine.call(async { Ok(sessions::revoke(&self.engine, id.oid(), at).await?) }).await
+        self.engine.run(sessions::revoke(&self.engine, id.oid(), at)).await
     }
 
     async fn rotate_refresh(
@@ -162,12 +162,12 @@ impl AuthStore for AuthDb {
         expires_at: Timestamp,
     ) -> PortResult<RefreshOutcome> {
         self.engine
-            .call(async { Ok(sessions::rotate(&self.engine, presented, new, at, expires_at).await?) })
+            .run(sessions::rotate(&self.engine, presented, new, at, expires_at))
             .await
     }
 
     async fn remove_ended_sessions(&self, before: Timestamp, limit: u32) -> PortResult<u32> {
-        self.engine.call(async { Ok(sessions::remove_ended(&self.engine, before, limit).await?) }).await
+        self.engine.run(sessions::remove_ended(&self.engine, before, limit)).await
     }
 
     async fn add_signing_key(&self, key: &SealedKey) -> PortResult<()> {

@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     Driver(Error),
     /// What the database holds cannot be read as what it should be.
     Damaged(&'static str),
+    /// Another transaction was quicker: to be run again.
+    Raced,
     /// No answer in this time. What was asked for may have been done.
     Deadline(Duration),
 }
@@ -32,7 +34,11 @@ impl Fault {
 
     /// The whole transaction may be run again.
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(self, Self::Driver(error) if error.contains_label(TRANSIENT_TRANSACTION_ERROR))
+        match self {
+            Self::Driver(error) => error.contains_label(TRANSIENT_TRANSACTION_ERROR),
+            Self::Raced => true,
+            Self::Damaged(_) | Self::Deadline(_) => false,
+        }
     }
 }
 
@@ -41,7 +47,8 @@ pub(crate) fn is_duplicate(error: &Error) -> bool {
     codes(error).contains(&DUPLICATE_KEY)
 }
 
-const DUPLICATE_KEY: i32 = 11000;
+pub(super) const DUPLICATE_KEY: i32 = 11000;
+pub(super) const WRITE_CONFLICT: i32 = 112;
 
 /// What the server's log calls OutOfDiskSpace.
 const OUT_OF_DISK_SPACE: i32 = 14031;
@@ -49,16 +56,16 @@ const OUT_OF_DISK_SPACE: i32 = 14031;
 /// Codes of a server that cannot now and may be able to later, from the server's `error_codes.yml`: not primary, recovering, shutting down
 /// or unreachable; time limits; conflicts that somebody else won.
 const UNAVAILABLE: &[i32] = &[
-    6,     // HostUnreachable
-    7,     // HostNotFound
-    24,    // LockTimeout
-    46,    // LockBusy
-    50,    // MaxTimeMSExpired
-    64,    // WriteConcernTimeout
-    89,    // NetworkTimeout
-    91,    // ShutdownInProgress
-    100,   // UnsatisfiableWriteConcern
-    112,   // WriteConflict
+    6,   // HostUnreachable
+    7,   // HostNotFound
+    24,  // LockTimeout
+    46,  // LockBusy
+    50,  // MaxTimeMSExpired
+    64,  // WriteConcernTimeout
+    89,  // NetworkTimeout
+    91,  // ShutdownInProgress
+    100, // UnsatisfiableWriteConcern
+    WRITE_CONFLICT,
     133,   // FailedToSatisfyReadPreference
     134,   // ReadConcernMajorityNotAvailableYet
     189,   // PrimarySteppedDown
@@ -117,7 +124,7 @@ fn is_unavailable(error: &Error) -> bool {
 impl From<Fault> for PortError {
     fn from(fault: Fault) -> Self {
         match &fault {
-            Fault::Deadline(_) => Self::unavailable(PART, fault),
+            Fault::Deadline(_) | Fault::Raced => Self::unavailable(PART, fault),
             Fault::Damaged(_) => Self::broken(PART, fault),
             Fault::Driver(error) if codes(error).contains(&OUT_OF_DISK_SPACE) => Self::full(PART, fault),
             Fault::Driver(error) if is_unavailable(error) => Self::unavailable(PART, fault),
@@ -134,6 +141,7 @@ impl fmt::Display for Fault {
         let error = match self {
             Self::Deadline(deadline) => return write!(f, "no answer within {} ms", deadline.as_millis()),
             Self::Damaged(what) => return f.write_str(what),
+            Self::Raced => return f.write_str("another transaction was quicker"),
             Self::Driver(error) => error,
         };
         match &*error.kind {

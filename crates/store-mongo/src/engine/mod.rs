@@ -4,6 +4,7 @@ mod connect;
 mod error;
 mod locks;
 mod migrate;
+pub(crate) mod statements;
 mod tx;
 
 use std::time::Duration;
@@ -67,6 +68,11 @@ impl Engine {
         }
     }
 
+    /// [`Engine::call`] of work that knows no rules.
+    pub(crate) async fn run<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> PortResult<T> {
+        self.call(async { Ok(work.await?) }).await
+    }
+
     /// A collection, with documents as `T` reads and writes them.
     pub(crate) fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {
         self.mongo.database().collection(name)
@@ -105,7 +111,7 @@ impl Engine {
         .await
     }
 
-    pub(crate) fn mongo(&self) -> &Mongo {
+    fn mongo(&self) -> &Mongo {
         &self.mongo
     }
 

@@ -1,0 +1,197 @@
+//! The documents of jobs.
+
+use common::jobs::{Attempt, Job, JobState, NewJob, Priority};
+use common::{JobId, Timestamp};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Document, doc};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::schema::JOBS;
+use crate::engine::{Engine, Fault};
+use crate::value::{ToOid as _, count, id, int};
+
+pub(super) const fn state_number(state: JobState) -> i32 {
+    match state {
+        JobState::Inactive => 0,
+        JobState::Active => 1,
+        JobState::Complete => 2,
+        JobState::Failed => 3,
+        JobState::Delayed => 4,
+        JobState::Cancelled => 5,
+    }
+}
+
+pub(super) fn read_state(number: i32) -> Result<JobState, Fault> {
+    JobState::ALL
+        .into_iter()
+        .find(|state| state_number(*state) == number)
+        .ok_or(Fault::Damaged("an unknown state of a job"))
+}
+
+/// Times to live beyond this are the same: a sum with the present stays far from the ends of the integers.
+pub(super) const LONGEST_TTL_MS: i64 = 1_000_000_000_000_000;
+
+/// A job. What only people read, or is read whole, is JSON text: it comes back as it went.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct JobDoc {
+    #[serde(rename = "_id")]
+    pub(super) id: ObjectId,
+    /// Arrival; never given twice.
+    pub(super) number: u64,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    data: String,
+    pub(super) priority: i32,
+    /// Null for nobody's.
+    pub(super) user: Option<ObjectId>,
+    pub(super) max_attempts: u32,
+    backoff: String,
+    ttl_ms: i64,
+    run_at: Option<i64>,
+    created_at: i64,
+    request_id: Option<String>,
+    pub(super) state: i32,
+    progress: u8,
+    result: Option<String>,
+    error: Option<String>,
+    pub(super) attempts_made: u32,
+    failures: Vec<AttemptDoc>,
+    inserted_at: i64,
+    started_at: Option<i64>,
+    updated_at: i64,
+    finished_at: Option<i64>,
+    /// Whether `finished_at` is a time: what the index of finished jobs goes by.
+    finished: bool,
+    worker: Option<String>,
+    /// Counts the claims.
+    pub(super) generation: u64,
+    lease_until: Option<i64>,
+    pub(super) ttl_until: Option<i64>,
+    /// The earlier of both.
+    ends_at: Option<i64>,
+    due_at: Option<i64>,
+    /// Lines that were ever logged.
+    log_lines: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct AttemptDoc {
+    number: u32,
+    at: i64,
+    error: String,
+}
+
+impl JobDoc {
+    /// A job that arrives: delayed until `due_at`, if there is one.
+    pub(super) fn of(
+        job: &NewJob,
+        number: u64,
+        due_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Self, Fault> {
+        let state = if due_at.is_some() { JobState::Delayed } else { JobState::Inactive };
+        Ok(Self {
+            id: job.id.oid(),
+            number,
+            kind: job.kind.clone(),
+            data: to_json(&job.data)?,
+            priority: job.priority.0,
+            user: job.user.map(|user| user.oid()),
+            max_attempts: job.max_attempts,
+            backoff: to_json(&job.backoff)?,
+            ttl_ms: int(job.ttl_ms),
+            run_at: job.run_at.map(Timestamp::millis),
+            created_at: job.created_at.millis(),
+            request_id: job.request_id.clone(),
+            state: state_number(state),
+            progress: 0,
+            result: None,
+            error: None,
+            attempts_made: 0,
+            failures: Vec::new(),
+            inserted_at: now.millis(),
+            started_at: None,
+            updated_at: now.millis(),
+            finished_at: None,
+            finished: false,
+            worker: None,
+            generation: 0,
+            lease_until: None,
+            ttl_until: None,
+            ends_at: None,
+            due_at: due_at.map(Timestamp::millis),
+            log_lines: 0,
+        })
+    }
+
+    /// Begins an attempt; the change that this is.
+    pub(super) fn begin(&mut self, worker: &str, lease_until: Timestamp, now: Timestamp) -> Document {
+        let ttl_until = now.millis() + self.ttl_ms.min(LONGEST_TTL_MS);
+        self.state = state_number(JobState::Active);
+        self.attempts_made += 1;
+        self.generation += 1;
+        self.progress = 0;
+        self.started_at = Some(now.millis());
+        self.updated_at = now.millis();
+        self.worker = Some(worker.to_owned());
+        doc! {
+            "state": self.state, "attempts_made": self.attempts_made, "generation": int(self.generation), "progress": 0,
+            "started_at": now.millis(), "updated_at": now.millis(), "worker": worker, "lease_until": lease_until.millis(),
+            "ttl_until": ttl_until, "ends_at": ttl_until.min(lease_until.millis()),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<Job, Fault> {
+        let failures = self.failures.into_iter().map(|attempt| Attempt {
+            number: attempt.number,
+            at: Timestamp::from_millis(attempt.at),
+            error: attempt.error,
+        });
+        Ok(Job {
+            spec: NewJob {
+                id: id::<JobId>(self.id),
+                kind: self.kind,
+                data: from_json(&self.data)?,
+                priority: Priority(self.priority),
+                user: self.user.map(id),
+                max_attempts: self.max_attempts,
+                backoff: from_json(&self.backoff)?,
+                ttl_ms: count(self.ttl_ms)?,
+                run_at: self.run_at.map(Timestamp::from_millis),
+                created_at: Timestamp::from_millis(self.created_at),
+                request_id: self.request_id,
+            },
+            number: self.number,
+            state: read_state(self.state)?,
+            progress: self.progress,
+            result: self.result.as_deref().map(from_json).transpose()?,
+            error: self.error,
+            attempts_made: self.attempts_made,
+            failures: failures.collect(),
+            inserted_at: Timestamp::from_millis(self.inserted_at),
+            started_at: self.started_at.map(Timestamp::from_millis),
+            updated_at: Timestamp::from_millis(self.updated_at),
+            finished_at: self.finished_at.map(Timestamp::from_millis),
+            worker: self.worker,
+        })
+    }
+
+    /// How it waits between attempts.
+    pub(super) fn backoff(&self) -> Result<common::jobs::Backoff, Fault> {
+        from_json(&self.backoff)
+    }
+}
+
+pub(super) fn to_json(value: &impl Serialize) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(|_| Fault::Damaged("a job does not become JSON"))
+}
+
+fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
+    serde_json::from_str(text).map_err(|_| Fault::Damaged("a job whose JSON cannot be read"))
+}
+
+pub(super) async fn find(engine: &Engine, id: JobId) -> Result<Option<Job>, Fault> {
+    let found = engine.collection::<JobDoc>(JOBS).find_one(doc! { "_id": id.oid() }).await?;
+    found.map(JobDoc::read).transpose()
+}
