@@ -107,6 +107,14 @@ pub fn picture(width: u32, height: u32, extension: &str) -> Result<Vec<u8>> {
     Ok(bytes.into_inner())
 }
 
+/// The width of an encoded picture, decoded whole.
+///
+/// # Errors
+/// When it cannot be decoded.
+pub fn width_of(picture: &[u8]) -> Result<u32> {
+    Ok(image::load_from_memory(picture)?.width())
+}
+
 /// Every sample goes up, is found to be what it is, comes back as it was, and ends as the index says.
 pub async fn every_sample_ends_as_the_index_says(product: &Product) -> Result<()> {
     let ada = product.register("ada").await?;

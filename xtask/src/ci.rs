@@ -16,6 +16,7 @@ pub(crate) fn run(only: Option<&str>) -> Result<()> {
             "clippy",
             "--workspace",
             "--all-targets",
+            "--all-features",
             "--locked",
             "--",
             "-D",

@@ -16,12 +16,16 @@ pub(crate) struct Debian {
 
 /// The browser of the page's tests.
 pub(crate) const CHROMIUM: Debian = Debian { program: "chromium", package: "chromium" };
-/// Makes virtual environments; Debian keeps the module apart from Python.
-pub(crate) const VENV: Debian = Debian { program: "python3", package: "python3-venv" };
+/// Makes virtual environments.
+const VENV: &str = "python3-venv";
 
 /// Installs those that are missing.
 pub(crate) fn debian(wanted: &[Debian]) -> Result<()> {
     let missing: Vec<_> = wanted.iter().filter(|one| !has(one.program)).map(|one| one.package).collect();
+    install(&missing)
+}
+
+fn install(missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -35,7 +39,7 @@ pub(crate) fn debian(wanted: &[Debian]) -> Result<()> {
         run(program(words[0], &words[1..]).env("DEBIAN_FRONTEND", "noninteractive"))
     };
     apt(&["update", "-q"])?;
-    apt(&[&["install", "-y", "-q", "--no-install-recommends"], missing.as_slice()].concat())
+    apt(&[&["install", "-y", "-q", "--no-install-recommends"], missing].concat())
 }
 
 /// Installs a folder's npm packages by its lock file, unless that was done for this lock file already.
@@ -62,7 +66,13 @@ pub(crate) fn python(requirements: &[&str]) -> Result<PathBuf> {
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
-    debian(&[VENV])?;
+    // Debian keeps the module that makes environments apart from Python
+    let complete = program("python3", &["-c", "import ensurepip, venv"])
+        .output()
+        .is_ok_and(|probe| probe.status.success());
+    if !complete {
+        install(&[VENV])?;
+    }
     run(&mut program("python3", &["-m", "venv", &folder.to_string_lossy()]))?;
     let mut pip = program(&python.to_string_lossy(), &["-m", "pip", "install", "-q"]);
     run(pip.args(requirements))?;

@@ -2,6 +2,8 @@
 
 mod bench;
 mod ci;
+mod compose;
+mod gateway;
 mod install;
 mod openapi;
 mod rules;
@@ -33,6 +35,8 @@ enum Command {
     Bench(bench::Options),
     /// Write the OpenAPI document and the settings' reference anew
     Openapi,
+    /// Write the generated parts of the nginx configuration anew
+    Gateway(gateway::Options),
 }
 
 fn main() -> Result<()> {
@@ -41,5 +45,6 @@ fn main() -> Result<()> {
         Command::Test(options) => test::run_all(&options),
         Command::Bench(options) => bench::run_bench(&options),
         Command::Openapi => openapi::run(),
+        Command::Gateway(options) => gateway::run(&options),
     }
 }

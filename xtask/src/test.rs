@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::install;
+use crate::openapi;
 use crate::shell::{cargo, program, root, run, say};
 use crate::stages::Stages;
 
@@ -37,6 +38,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     samples()?;
     stages.stage("install", || {
         install::debian(&[install::CHROMIUM])?;
+        crate::gateway::install()?;
         install::npm(&web)?;
         install::npm(&web.join("tests"))?;
         install::python(PYTHON).map(drop)
@@ -50,9 +52,11 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     stages.stage("the all-in-one by itself", || {
         run(&mut cargo(&["build", "--package", "files-manager", "--locked"]))
     })?;
+    stages.stage("generated documents, by their command", openapi::check)?;
+    stages.stage("compose files", crate::compose::check)?;
     stages.stage("rust: units, contracts, services, embedded end to end", || {
         let long = if options.long { ",files-manager/long" } else { "" };
-        let features = format!("files-manager/servers{long}");
+        let features = format!("files-manager/servers,file-service/servers{long}");
         let mut tests = cargo(&["test", "--workspace", "--locked", "--features", &features]);
         tests.env("FM_TEST_SMTP_PYTHON", install::python(PYTHON)?);
         run(&mut tests)

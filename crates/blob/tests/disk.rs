@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use blob::{DiskBlobs, DiskOptions};
-use common::files::{BlobRange, BlobStore as _};
+use common::files::{BlobLocator as _, BlobRange, BlobStore as _};
 use common::{PortError, Timestamp};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use testkit::blob_store::{bytes, key, write};
@@ -67,15 +67,32 @@ fn whatever_is_dropped_leaves_no_file() {
     }
 }
 
-#[tokio::test]
-async fn a_full_disk_takes_nothing_and_loses_nothing() {
+/// Set in a child of the test, whose name it has: the folder of its small disk.
+const SMALL_DISK: &str = "FM_TEST_SMALL_DISK";
+
+/// Mounting needs a namespace of its own, so the test runs itself once more in one: no right of the administrator is needed for that.
+#[test]
+fn a_full_disk_takes_nothing_and_loses_nothing() {
+    if let Some(folder) = std::env::var_os(SMALL_DISK) {
+        return runtime().block_on(fill_a_disk(Path::new(&folder)));
+    }
     let folder = tempfile::tempdir().unwrap();
-    let Some(_disk) = SmallDisk::mount(folder.path()) else {
-        eprintln!("a full disk is not tested: no right to mount one");
-        return;
-    };
+    let child = Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c"])
+        .arg("mount -t tmpfs -o size=4m,mode=700 tmpfs \"$0\" && exec \"$1\" --exact \"$2\" --nocapture")
+        .arg(folder.path())
+        .arg(std::env::current_exe().unwrap())
+        .arg("a_full_disk_takes_nothing_and_loses_nothing")
+        .env(SMALL_DISK, folder.path())
+        .output()
+        .expect("`unshare` of util-linux is installed");
+    let said = [child.stdout, child.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+    assert!(child.status.success() && said[0].contains("1 passed"), "{}\n{}", said[0], said[1]);
+}
+
+async fn fill_a_disk(folder: &Path) {
     let blobs =
-        DiskBlobs::open(folder.path(), DiskOptions { keep_free_bytes: 0, ..DiskOptions::default() }).unwrap();
+        DiskBlobs::open(folder, DiskOptions { keep_free_bytes: 0, ..DiskOptions::default() }).unwrap();
     write(&blobs, key(1), &bytes(1, 1_000_000), 65_536).await.unwrap();
     let free = blobs.free_bytes().await.unwrap().unwrap();
     assert!(matches!(blobs.create(key(2), Some(8_000_000)).await.map(drop), Err(PortError::Full { .. })));
@@ -97,7 +114,7 @@ async fn a_full_disk_takes_nothing_and_loses_nothing() {
             }
         };
         assert!(matches!(result, Err(PortError::Full { .. })), "{result:?}");
-        wait_until(|| files_below(&folder.path().join("tmp")) == 0).await;
+        wait_until(|| files_below(&folder.join("tmp")) == 0).await;
     }
     assert_eq!(blobs.list(None, 10).await.unwrap().len(), 1);
     assert_eq!(blobs.free_bytes().await.unwrap(), Some(free));
@@ -105,22 +122,6 @@ async fn a_full_disk_takes_nothing_and_loses_nothing() {
         blobs.read(key(1), BlobRange { start: 0, len: 1_000_000 }).await.unwrap().unwrap(),
         bytes(1, 1_000_000)
     );
-}
-
-/// A memory disk of 4 MiB.
-struct SmallDisk<'a>(&'a Path);
-
-impl<'a> SmallDisk<'a> {
-    fn mount(at: &'a Path) -> Option<Self> {
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "none"]).arg(at).output();
-        mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0).status();
-    }
 }
 
 async fn wait_until(mut condition: impl FnMut() -> bool) {
@@ -297,4 +298,20 @@ async fn room_is_kept_for_the_metadata() {
     assert_eq!(blobs.free_bytes().await.unwrap(), Some(0));
     assert!(matches!(blobs.create(key(1), None).await.map(drop), Err(PortError::Full { .. })));
     assert_eq!(files_below(folder.path()), 0);
+}
+
+#[tokio::test]
+async fn the_gateway_is_told_where_a_blob_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path());
+    let content = bytes(1, 100_000);
+    write(&blobs, key(1), &content, 50_000).await.unwrap();
+    let address = blobs.locate(key(1), 100_000).await.unwrap().unwrap();
+    let below = address.strip_prefix("/_blobs/").unwrap();
+    assert_eq!(fs::read(folder.path().join("blobs").join(below)).unwrap(), content);
+    assert_eq!(blobs.locate(key(2), 100_000).await.unwrap(), None);
+    // a blob that was cut is never sent
+    for size in [99_999, 100_001] {
+        assert!(matches!(blobs.locate(key(1), size).await, Err(PortError::Broken { .. })));
+    }
 }

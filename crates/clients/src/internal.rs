@@ -17,6 +17,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::circuit::{Circuit, Passage};
+
 /// Longest wait for a connection.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
 
@@ -31,6 +33,9 @@ const UPLOAD_DEADLINE: Duration = Duration::from_secs(60);
 
 /// How long an unused connection is kept: less than the 75 s of the servers, so that the client closes first.
 const POOL_IDLE: Duration = Duration::from_secs(30);
+
+/// Pause before a request is sent for the third time.
+const RESEND_PAUSE: Duration = Duration::from_millis(150);
 
 /// Largest answer in JSON. The largest in use, known jobs, is some 30 KiB.
 const MAX_JSON_BYTES: usize = 4 * 1024 * 1024;
@@ -58,6 +63,7 @@ struct Inner {
     target: Service,
     tokens: ServiceTokens,
     clock: Arc<dyn Clock>,
+    circuit: Circuit,
 }
 
 impl fmt::Debug for InternalClient {
@@ -90,7 +96,8 @@ impl InternalClient {
         }
         let http = builder().build()?;
         let base = base.as_str().trim_end_matches('/').to_owned();
-        Ok(Self(Arc::new(Inner { http, base, caller, target, tokens, clock })))
+        let circuit = Circuit::new(part(target));
+        Ok(Self(Arc::new(Inner { http, base, caller, target, tokens, clock, circuit })))
     }
 
     /// A client of the service behind a Unix socket.
@@ -106,16 +113,13 @@ impl InternalClient {
     ) -> Result<Self, CannotBuild> {
         // no TLS here, so the system's certificates need not be read
         let http = builder().unix_socket(socket).tls_certs_only([]).build()?;
-        Ok(Self(Arc::new(Inner { http, base: "http://internal".to_owned(), caller, target, tokens, clock })))
+        let (base, circuit) = ("http://internal".to_owned(), Circuit::new(part(target)));
+        Ok(Self(Arc::new(Inner { http, base, caller, target, tokens, clock, circuit })))
     }
 
     /// The name of the target in errors and metrics.
     pub fn part(&self) -> &'static str {
-        match self.0.target {
-            Service::Auth => "auth",
-            Service::Files => "files",
-            Service::Worker => "worker",
-        }
+        part(self.0.target)
     }
 
     /// Asks for JSON.
@@ -167,8 +171,12 @@ impl InternalClient {
     /// As [`InternalClient::get_json`]; in the stream `Unavailable` if it breaks off or stalls. It never ends early without an error.
     pub async fn get_stream(&self, path: &str) -> PortResult<Option<ByteStream>> {
         let part = self.part();
-        let head = tokio::time::timeout(CALL_DEADLINE, self.send(&Method::GET, path, &Body::None)).await;
-        let response = head.map_err(|_| PortError::unavailable(part, "no answer in time"))??;
+        let passage = self.enter()?;
+        let sent = self.send(&Method::GET, path, &Body::None, passage.is_probe());
+        let head = tokio::time::timeout(CALL_DEADLINE, sent).await;
+        let head = head.unwrap_or_else(|_| Err(PortError::unavailable(part, "no answer in time")));
+        tell(passage, head.as_ref().map(Response::status));
+        let response = head?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Ok(None),
@@ -194,15 +202,17 @@ impl InternalClient {
         deadline: Duration,
     ) -> PortResult<Answer> {
         let part = self.part();
+        let passage = self.enter()?;
         let begun = Instant::now();
         let called = tokio::time::timeout(deadline, async {
-            let response = self.send(&method, path, &body).await?;
+            let response = self.send(&method, path, &body, passage.is_probe()).await?;
             let status = response.status();
             let bytes = read(response).await.map_err(|error| error.into_port(part))?;
             Ok(Answer { status, bytes, path: path.to_owned() })
         });
         let answered =
             called.await.unwrap_or_else(|_| Err(PortError::unavailable(part, "no answer in time")));
+        tell(passage, answered.as_ref().map(|answer| answer.status));
         let outcome = match &answered {
             Ok(answer) if answer.status.is_success() => "ok",
             Ok(answer) if answer.status.is_client_error() => "refused",
@@ -213,21 +223,32 @@ impl InternalClient {
         answered
     }
 
-    /// Sends a request and waits for the head of its answer; once more if the connection turns out to be closed.
-    async fn send(&self, method: &Method, path: &str, body: &Body<'_>) -> PortResult<Response> {
+    fn enter(&self) -> PortResult<Passage<'_>> {
+        self.0.circuit.enter().ok_or_else(|| {
+            PortError::unavailable(self.part(), "it kept failing and is left alone for a while")
+        })
+    }
+
+    /// Sends a request and waits for the head of its answer. A connection that turns out to be closed is replaced at once; a second one that fails, after a
+    /// pause in which a replica can come up. All internal calls may be repeated.
+    async fn send(&self, method: &Method, path: &str, body: &Body<'_>, once: bool) -> PortResult<Response> {
+        let pauses: &[Duration] = if once { &[] } else { &[Duration::ZERO, RESEND_PAUSE] };
         let mut attempt = self.request(method, path, body).send().await;
-        if let Err(error) = &attempt
-            && !error.is_timeout()
-            && (error.is_connect() || error.is_request())
-        {
-            tracing::debug!(part = self.part(), %error, "sending once more");
-            attempt = self.request(method, path, body).send().await;
+        for pause in pauses {
+            match &attempt {
+                Err(error) if !error.is_timeout() && (error.is_connect() || error.is_request()) => {
+                    tracing::debug!(part = self.part(), %error, "sending once more");
+                    tokio::time::sleep(*pause).await;
+                    attempt = self.request(method, path, body).send().await;
+                }
+                _ => break,
+            }
         }
         attempt.map_err(|error| PortError::unavailable(self.part(), error.without_url()))
     }
 
     fn request(&self, method: &Method, path: &str, body: &Body<'_>) -> RequestBuilder {
-        let Inner { http, base, caller, target, tokens, clock } = &*self.0;
+        let Inner { http, base, caller, target, tokens, clock, .. } = &*self.0;
         let token = tokens.mint(*caller, *target, clock.now());
         let mut request = http.request(method.clone(), format!("{base}{path}")).bearer_auth(token);
         if let Some(id) = request_id::current() {
@@ -272,6 +293,24 @@ impl InternalClient {
             // a refused token among them: the services' secrets or clocks differ
             _ => PortError::broken(part, said),
         }
+    }
+}
+
+/// The name of a service in errors and metrics.
+fn part(service: Service) -> &'static str {
+    match service {
+        Service::Auth => "auth",
+        Service::Files => "files",
+        Service::Worker => "worker",
+    }
+}
+
+/// Any answer shows that the service works, but for those that say that it, or what stands before it, does not.
+fn tell(passage: Passage<'_>, answer: Result<StatusCode, &PortError>) {
+    match answer {
+        Ok(StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+        | Err(PortError::Unavailable { .. }) => passage.failed(),
+        Ok(_) | Err(_) => passage.worked(),
     }
 }
 

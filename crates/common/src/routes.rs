@@ -53,6 +53,7 @@ pub const ROUTES: &[Route] = &[
     route("/files", Service::Files),
     route("/stats", Service::Files),
     route("/status", Service::Files),
+    route("/events", Service::Files),
     route("/api/v1", Service::Files),
     route("/api/openapi.json", Service::Files),
     route("/api/docs", Service::Files),
@@ -61,6 +62,24 @@ pub const ROUTES: &[Route] = &[
     route("/api/v1/notifications", Service::Worker),
     route("/api/v1/webhooks", Service::Worker),
 ];
+
+/// The rows of the classic API, whose failures have a form of their own.
+pub const CLASSIC: &[&str] = &["/users", "/connect", "/disconnect", "/files", "/stats", "/status"];
+
+/// Paths whose answer is a stream of events without an end. They may lie below any row of the table.
+pub const STREAMS: &[&str] = &["/events", "/api/v1/events"];
+
+/// The first segments of paths that no gateway routes: what services ask one another, and what monitoring asks them.
+pub const PRIVATE: &[&str] = &["/internal", "/metrics", "/health"];
+
+/// The gateway's internal location for blobs on a shared disk; below it their paths under the disk's folder of blobs.
+pub const DISK_LOCATION: &str = "/_blobs";
+
+/// The gateway's internal location for blobs in an S3 store; below it the path and the query of a signed address.
+pub const S3_LOCATION: &str = "/_s3";
+
+/// Before one of the two: the whole blob, whatever range the client asked for.
+pub const WHOLE_LOCATION: &str = "/_whole";
 
 /// The service that owns a public path, or none: then it is the page's, or unknown.
 pub fn owner(path: &str) -> Option<Service> {
@@ -85,6 +104,14 @@ mod tests {
         assert_eq!(owner("/api/v1/users/me/jobs/summary"), Some(Service::Worker));
         assert_eq!(owner("/api/v1/files/root/children"), Some(Service::Files));
         assert_eq!(owner("/files"), Some(Service::Files));
+    }
+
+    #[test]
+    fn streams_are_routed_and_private_paths_are_not() {
+        assert!(STREAMS.iter().all(|path| owner(path).is_some()));
+        for path in PRIVATE.iter().chain(&[DISK_LOCATION, S3_LOCATION, WHOLE_LOCATION]) {
+            assert_eq!(owner(path), None, "{path}");
+        }
     }
 
     #[test]

@@ -32,6 +32,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_route_table_says_the_same() {
+        for route in common::routes::ROUTES {
+            let classic = Facade::of_path(route.prefix) == Facade::Classic;
+            assert_eq!(common::routes::CLASSIC.contains(&route.prefix), classic, "{}", route.prefix);
+        }
+    }
+
+    #[test]
     fn the_classic_face_is_the_first_segment() {
         for path in ["/users", "/users/me", "/files/0/data", "/connect", "/stats", "/status", "/disconnect"] {
             assert_eq!(Facade::of_path(path), Facade::Classic, "{path}");

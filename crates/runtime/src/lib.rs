@@ -9,7 +9,8 @@ pub mod relay;
 pub mod retry;
 pub mod secrets;
 pub mod settings;
+pub mod socket_path;
 pub mod telemetry;
 
 pub use clock::{RandomIds, SystemClock};
-pub use crash::crash_point;
+pub use crash::{crash_point, crash_point_of};

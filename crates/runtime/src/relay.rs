@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::crash_point;
+use crate::crash_point_of;
 use crate::retry::RetryDelay;
 
 /// How a relay goes about it. The defaults are for production; tests shorten the times.
@@ -122,7 +122,7 @@ impl Relay {
         }
         let (jobs, resent): (Vec<_>, Vec<_>) = rows.into_iter().map(|row| (row.job, row.sent > 0)).unzip();
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-        crash_point("relay.before-publish");
+        crash_point_of(self.service, "relay.before-publish");
         let sent = tokio::select! {
             sent = timeout(self.settings.lease, self.bus.submit(&jobs)) => match sent {
                 Ok(sent) => sent,
@@ -138,7 +138,7 @@ impl Relay {
             }
             return Err(error);
         }
-        crash_point("relay.after-publish");
+        crash_point_of(self.service, "relay.after-publish");
         self.outbox.mark_sent(&ids, self.clock.now()).await?;
         self.published.notify_one();
         let resent = resent.into_iter().filter(|again| *again).count();

@@ -34,9 +34,9 @@ pub fn init_logs(format: LogFormat, filter: &str) -> Result<(), String> {
     result.map_err(|error| error.to_string())
 }
 
-/// What the framework logs at `error` and `info` by default is what any client can cause by breaking off, and how many threads it has. A filter that names these
-/// modules itself wins.
-const QUIET: &str = "actix_http::h1::dispatcher=off,actix_server=warn";
+/// What the framework logs at `error` and `info` by default is what any client can cause by breaking off, and how many threads it has. The AMQP client logs
+/// the whole body of a message that the broker returns. A filter that names these modules itself wins.
+const QUIET: &str = "actix_http::h1::dispatcher=off,actix_server=warn,lapin::returned_messages=off";
 
 fn filter_of(text: &str) -> Result<EnvFilter, String> {
     EnvFilter::from_str(&format!("{QUIET},{text}")).map_err(|error| format!("FM_LOG__LEVEL: {error}"))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::jobs::{NewJob, OutboxRow};
 use common::{JobId, PortError, PortResult, Timestamp};
 
-use crate::engine::{Abort, Durability, Engine, Tx, damaged};
+use crate::engine::{Abort, Durability, Engine, Tx};
 use crate::row::RowExt as _;
 
 /// Puts jobs into the outbox, within the commit that causes them. A job that is there already stays as it is.
@@ -39,15 +39,29 @@ pub(crate) async fn lease_unsent(
             )?;
             let mut rows = lease_rows
                 .query_map(((now + lease).millis(), now.millis(), limit), |row| {
-                    let job: NewJob = serde_json::from_str(row.get_ref(1)?.as_str()?)
-                        .map_err(|_| damaged("a job in the outbox cannot be read"))?;
-                    Ok((row.get::<_, i64>(0)?, OutboxRow { job, sent: row.get(2)? }))
+                    let job = serde_json::from_str::<NewJob>(row.get_ref(1)?.as_str()?);
+                    Ok((row.get::<_, i64>(0)?, job, row.get(2)?))
                 })?
                 .collect::<Result<Vec<_>, _>>()?;
-            rows.sort_unstable_by_key(|(seq, _)| *seq);
-            Ok::<_, Abort<PortError>>(rows.into_iter().map(|(_, row)| row).collect())
+            rows.sort_unstable_by_key(|(seq, ..)| *seq);
+            let mut readable = Vec::with_capacity(rows.len());
+            for (seq, job, sent) in rows {
+                match job {
+                    Ok(job) => readable.push(OutboxRow { job, sent }),
+                    Err(error) => set_aside(tx, seq, &error)?,
+                }
+            }
+            Ok::<_, Abort<PortError>>(readable)
         })
         .await
+}
+
+/// One job that cannot be read must not hold up the others. It stays, for a program that can read it or a person.
+fn set_aside(tx: &Tx<'_>, seq: i64, error: &serde_json::Error) -> rusqlite::Result<()> {
+    tracing::error!(seq, cause = %error, "a job in the outbox cannot be read and is set aside");
+    tx.prepare_cached("UPDATE outbox SET leased_until = ?2 WHERE seq = ?1")?
+        .execute((seq, i64::MAX))
+        .map(drop)
 }
 
 pub(crate) async fn mark_sent(engine: &Engine, ids: &[JobId], at: Timestamp) -> PortResult<()> {

@@ -13,7 +13,7 @@ use common::digest::Hasher;
 use common::files::{BlobRange, BlobStore, StoredBlob, WrittenBlob};
 use common::{BlobKey, PortError, PortResult, Timestamp};
 use futures_util::TryStreamExt as _;
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 
 /// An empty store, and what must live as long as it does, such as its folder.
 pub struct Opened {
@@ -38,6 +38,8 @@ macro_rules! blob_store_suite {
             a_deletion_can_be_repeated
             the_list_is_in_the_order_of_keys
             many_blobs_are_written_at_once
+            one_of_many_writers_of_a_key_wins
+            a_reader_of_a_deleted_blob_gets_all_or_an_error
             what_does_not_fit_is_refused_at_once
             a_store_is_claimed_once
             blobs_without_a_mark_are_not_claimed
@@ -258,6 +260,39 @@ pub async fn many_blobs_are_written_at_once(blobs: &dyn BlobStore) {
     for (number, content) in contents.iter().enumerate() {
         assert_eq!(written[number], digests(content));
         assert_eq!(streamed(blobs, key(number as u128), 0, content.len() as u64).await, *content);
+    }
+}
+
+/// And its blob is whole, whatever its size, whether the writers end together or not.
+pub async fn one_of_many_writers_of_a_key_wins(blobs: &dyn BlobStore) {
+    for (number, size) in [(1, 1_000), (2, 700_000), (3, 20_000_000)] {
+        let contents: Vec<_> = (0..4).map(|seed| bytes(seed, size)).collect();
+        let written = contents.iter().map(|content| write(blobs, key(number), content, 65_536));
+        let written = join_all(written).await;
+        let winners: Vec<_> = (0..contents.len()).filter(|writer| written[*writer].is_ok()).collect();
+        assert_eq!(winners.len(), 1, "{size} {written:?}");
+        assert_eq!(written[winners[0]].as_ref().ok(), Some(&digests(&contents[winners[0]])));
+        let stored = streamed(blobs, key(number), 0, size as u64).await;
+        assert!(stored == contents[winners[0]], "{size}: not what the winner wrote");
+    }
+}
+
+/// Never a part that looks like the whole.
+pub async fn a_reader_of_a_deleted_blob_gets_all_or_an_error(blobs: &dyn BlobStore) {
+    for (number, size) in [(1, 1_000), (2, 3_000_000), (3, 20_000_000)] {
+        let content = bytes(1, size);
+        write(blobs, key(number), &content, 1 << 20).await.unwrap();
+        let range = BlobRange { start: 0, len: size as u64 };
+        let mut stream = blobs.stream(key(number), range).await.unwrap().expect("the blob is there");
+        let first = stream.try_next().await;
+        assert!(blobs.delete(key(number)).await.unwrap());
+        let rest: PortResult<Vec<_>> = stream.try_collect().await;
+        if let (Ok(first), Ok(rest)) = (first, rest) {
+            let read = [first.unwrap_or_default(), rest.concat().into()].concat();
+            assert!(read == content, "{} of {size} bytes, and no error", read.len());
+        }
+        let again = blobs.stream(key(number), range).await.unwrap();
+        assert!(again.is_none(), "a deleted blob is read");
     }
 }
 

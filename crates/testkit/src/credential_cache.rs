@@ -2,11 +2,13 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::auth::{Cached, CredentialCache, Role, SessionKind, SessionState, UserState};
 use common::{Clock as _, SessionId, UserId};
 use futures_util::future::join_all;
+use tokio::sync::watch;
 
 use crate::{TestClock, TestIds};
 
@@ -107,6 +109,55 @@ pub async fn a_tombstone_wins_against_puts_at_the_same_time(subject: &CacheSubje
     }
 }
 
+/// However many resolutions are under way while a credential is revoked, each of which read the source at some moment and puts what it read at some later
+/// moment: once the revocation was answered, neither the session nor the account is known, then or later.
+pub async fn what_is_revoked_while_it_is_resolved_is_not_remembered(subject: &CacheSubject) {
+    for round in 0..20 {
+        let (session, user) = subject.pair();
+        let revoked = AtomicBool::new(false);
+        let (answered, hear_answer) = watch::channel(false);
+        let resolutions = join_all((0..8).map(|late| {
+            let (revoked, mut hear_answer) = (&revoked, hear_answer.clone());
+            async move {
+                let before = subject.get(session, user).await;
+                // what is read from the source here is out of date soon after
+                let live = !revoked.load(Ordering::SeqCst);
+                for _ in 0..(late + round) % 4 {
+                    tokio::task::yield_now().await;
+                }
+                if late % 2 == 0 {
+                    hear_answer.wait_for(|answered| *answered).await.unwrap();
+                }
+                if live && !matches!(before, (Cached::Known(_), Cached::Known(_))) {
+                    subject.put(session, user, Role::User).await;
+                }
+            }
+        }));
+        let revocation = async {
+            for _ in 0..round % 3 {
+                tokio::task::yield_now().await;
+            }
+            revoked.store(true, Ordering::SeqCst);
+            subject.cache.forget_session(session).await.unwrap();
+            subject.cache.forget_user(user).await.unwrap();
+            answered.send_replace(true);
+            for _ in 0..10 {
+                assert_eq!(subject.get(session, user).await, (Cached::Tombstone, Cached::Tombstone));
+            }
+        };
+        tokio::join!(resolutions, revocation);
+        assert_eq!(subject.get(session, user).await, (Cached::Tombstone, Cached::Tombstone));
+    }
+    // nor when what was put before the revocation would have expired
+    let (session, user) = subject.pair();
+    subject.put(session, user, Role::User).await;
+    subject.cache.forget_session(session).await.unwrap();
+    subject.cache.forget_user(user).await.unwrap();
+    (subject.pass)(Duration::from_secs(62));
+    subject.put(session, user, Role::User).await;
+    assert_eq!(subject.get(session, user).await, (Cached::Tombstone, Cached::Tombstone));
+}
+
 /// What is known is known for a minute.
 pub async fn what_is_known_expires(subject: &CacheSubject) {
     let (session, user) = subject.pair();
@@ -146,6 +197,7 @@ macro_rules! credential_cache_suite {
                 a_tombstone_hides_what_was_known,
                 a_put_does_not_lift_a_tombstone,
                 a_tombstone_wins_against_puts_at_the_same_time,
+                what_is_revoked_while_it_is_resolved_is_not_remembered,
                 what_is_known_expires,
                 a_tombstone_expires_later,
             ]

@@ -9,8 +9,11 @@ pub mod credential_cache;
 pub mod file_store;
 pub mod job_bus;
 pub mod job_store;
+#[path = "servers/nginx.rs"]
+pub mod nginx;
 pub mod outbox;
 pub mod rate_limiter;
+pub mod servers;
 mod suite;
 
 pub use clock::{TestClock, TestIds};

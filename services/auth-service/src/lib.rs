@@ -32,7 +32,7 @@ pub use app::limits::LimitRules;
 pub use app::setup::{
     AddressFault, InvalidNewCredentials, NewCredentials, SetupCode, ShortSetupCode, create_first_admin,
 };
-pub use settings::{Registration, Settings};
+pub use settings::{AUTH_DOCS, Registration, Settings, trusted_proxies};
 
 /// The label under which the set-up code is derived from the master key.
 const SETUP_CODE_LABEL: &str = "setup-code";

@@ -1,10 +1,13 @@
 use http_kit::TrustedProxies;
+use runtime::settings::Doc;
+use serde::{Deserialize, Serialize};
 
 use crate::app::limits::LimitRules;
 use crate::app::setup::SetupCode;
 
 /// Who may register.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Registration {
     /// Everybody.
     Open,
@@ -31,4 +34,29 @@ pub struct Settings {
     pub setup_code: Option<SetupCode>,
     /// How often somebody may try.
     pub limits: LimitRules,
+}
+
+/// What the keys of auth-service mean, which stand at the top of the settings of every program that runs it.
+pub const AUTH_DOCS: &[Doc] = &[
+    Doc {
+        key: "trusted_proxies",
+        text: "Addresses or networks of proxies whose X-Forwarded-For counts, with commas between.",
+    },
+    Doc {
+        key: "registration",
+        text: "Who may register: open, closed, or auto, which is open only for this machine itself (a loopback address, no public_url, no proxy).",
+    },
+    Doc {
+        key: "bcrypt_cost",
+        text: "Work of a password hash, 4 to 31; each step doubles it. 12 is about 0.3 s.",
+    },
+];
+
+/// The proxies of the setting `trusted_proxies`.
+///
+/// # Errors
+/// A sentence that names the setting.
+pub fn trusted_proxies(setting: &str) -> Result<TrustedProxies, String> {
+    let proxies = setting.split(',').map(str::trim).filter(|text| !text.is_empty());
+    TrustedProxies::parse(proxies).map_err(|error| format!("FM_TRUSTED_PROXIES: {error}"))
 }

@@ -7,9 +7,11 @@ mod app;
 mod background;
 mod error;
 mod http;
+mod section;
 mod state;
 
 pub use app::blobs::claim_blobs;
 pub use error::AppError;
 pub use http::{internal_routes, openapi, public_routes};
-pub use state::{FileService, FileSettings, Overview, Parts};
+pub use section::{FILES_DOCS, FilesSection};
+pub use state::{Delivery, FileService, FileSettings, Overview, Parts};

@@ -3,17 +3,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::auth::UserCount;
-use common::files::{BlobStore, FileStore};
+use common::files::{BlobLocator, BlobStore, FileStore};
 use common::{Clock, IdGen};
 use http_kit::BodyLimits;
 use http_kit::cursor::CursorKey;
 use http_kit::health::ReadyCheck;
 use tokio::sync::Semaphore;
-
-use crate::background::Background;
 use tokio::time::Instant;
 
 use crate::app::usage::Alive;
+use crate::background::Background;
+
+/// Who sends the bytes of contents that do not stand in the metadata store.
+#[derive(Clone, Default)]
+pub enum Delivery {
+    /// The service itself.
+    #[default]
+    Service,
+    /// The gateway, which is told where they are by `X-Accel-Redirect`. Only for a service that is reached through the gateway alone: anybody
+    /// else would get that address, and no bytes.
+    Gateway(Arc<dyn BlobLocator>),
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Service => "Service",
+            Self::Gateway(_) => "Gateway",
+        })
+    }
+}
 
 /// What can be set, with the built-in defaults.
 #[derive(Debug, Clone)]
@@ -40,6 +59,11 @@ pub struct FileSettings {
     pub tombstone_retention: Duration,
     /// How long a blob without references, or bytes without a row, are left alone before they go.
     pub blob_grace: Duration,
+    /// How long after its last byte an upload may still be committed; less than `blob_grace`, so that bytes which a sweep takes for strays are never
+    /// committed any more.
+    pub commit_within: Duration,
+    /// Who sends the bytes of contents.
+    pub delivery: Delivery,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -59,6 +83,8 @@ impl Default for FileSettings {
             trash_retention: 30 * DAY,
             tombstone_retention: DAY,
             blob_grace: DAY,
+            commit_within: DAY / 2,
+            delivery: Delivery::default(),
         }
     }
 }

@@ -10,7 +10,6 @@ use sha2::{Digest as _, Sha256};
 /// What the page is made from, below `web/`; never `node_modules`.
 const SOURCES: &[&str] = &[
     "src",
-    "public",
     "index.html",
     "package.json",
     "package-lock.json",
@@ -20,6 +19,9 @@ const SOURCES: &[&str] = &[
     ".npmrc",
 ];
 
+/// Made in `src` by the bundler's first step.
+const GENERATED: &str = "schema.d.ts";
+
 /// The folder with the finished page, `target/web/<hash of the sources>`.
 pub(crate) fn build() -> Result<PathBuf, Box<dyn Error>> {
     let manifest =
@@ -28,7 +30,6 @@ pub(crate) fn build() -> Result<PathBuf, Box<dyn Error>> {
     let web = root.join("web");
     let mut hash = Sha256::new();
     for source in SOURCES.iter().map(|source| web.join(source)).chain([root.join("openapi")]) {
-        println!("cargo:rerun-if-changed={}", source.display());
         take_in(&mut hash, &source)?;
     }
     let built = root.join("target/web").join(&hex::encode(hash.finalize())[..16]);
@@ -77,8 +78,10 @@ fn take_in(hash: &mut Sha256, path: &Path) -> Result<(), Box<dyn Error>> {
         entries.sort();
         return entries.iter().try_for_each(|entry| take_in(hash, entry));
     }
-    // made by the build from a source that is taken in
-    if path.is_file() && !path.ends_with("schema.d.ts") {
+    if !path.ends_with(GENERATED) {
+        // files and not their folders: Cargo looks at all that a folder holds, and what the build makes there would make every build stale; a new
+        // file counts from when another one names it
+        println!("cargo:rerun-if-changed={}", path.display());
         let content = fs::read(path)?;
         hash.update(path.file_name().unwrap_or_default().as_encoded_bytes());
         hash.update(content.len().to_le_bytes());

@@ -19,9 +19,6 @@ pub(crate) fn write(dist: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
         return Err(format!("{} holds no index.html", dist.display()).into());
     }
     let kept = out.join("page");
-    if kept.exists() {
-        fs::remove_dir_all(&kept)?;
-    }
     fs::create_dir_all(&kept)?;
     let mut table = String::from("pub(crate) static FILES: &[File] = &[\n");
     for (number, file) in files.iter().enumerate() {
@@ -29,27 +26,35 @@ pub(crate) fn write(dist: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
         let path =
             file.strip_prefix(dist)?.to_str().ok_or("a file of the page has a name that is not UTF-8")?;
         let plain = kept.join(number.to_string());
-        fs::write(&plain, &content)?;
+        write_if_changed(&plain, &content)?;
         let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
         gzip.write_all(&content)?;
         let compressed = gzip.finish()?;
         // what hardly shrinks is not worth a decoder's time
         let gzipped = if compressed.len() * 10 < content.len() * 9 {
             let packed = kept.join(format!("{number}.gz"));
-            fs::write(&packed, compressed)?;
+            write_if_changed(&packed, &compressed)?;
             format!("Some(include_bytes!({packed:?}))")
         } else {
             "None".to_owned()
         };
         writeln!(
             table,
-            "    File {{ path: {path:?}, mime: {:?}, etag: \"\\\"{}\\\"\", plain: include_bytes!({plain:?}), gzip: {gzipped} }},",
+            "    File {{ path: {path:?}, mime: {:?}, hash: {:?}, plain: include_bytes!({plain:?}), gzip: {gzipped} }},",
             mime(path),
             &hex::encode(Sha256::digest(&content))[..32],
         )?;
     }
     table.push_str("];\n");
-    Ok(fs::write(out.join("page.rs"), table)?)
+    write_if_changed(&out.join("page.rs"), table.as_bytes())
+}
+
+/// A file that is written again is compiled in again.
+fn write_if_changed(path: &Path, content: &[u8]) -> Result<(), Box<dyn Error>> {
+    if fs::read(path).is_ok_and(|there| there == content) {
+        return Ok(());
+    }
+    Ok(fs::write(path, content)?)
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {

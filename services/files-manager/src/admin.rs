@@ -4,10 +4,10 @@ use std::io::{BufRead as _, Write as _};
 
 use auth_service::{Accounts, CreateAccountError};
 use auth_service::{NewCredentials, create_first_admin};
+use program::Failure;
 use runtime::data_dir::DataDir;
 use runtime::lifecycle::Exit;
 
-use crate::failure::Failure;
 use crate::parts;
 use crate::settings::Settings;
 

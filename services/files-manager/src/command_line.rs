@@ -48,7 +48,7 @@ pub(crate) enum Docs {
 }
 
 fn after_help() -> String {
-    let settings = runtime::settings::help::<crate::settings::Settings>(crate::settings::DOCS);
+    let settings = runtime::settings::help::<crate::settings::Settings>(&crate::settings::docs());
     format!(
         "{settings}\nExit codes: 0 stopped as asked, 1 a part failed, 64 command line or settings, 69 a dependency cannot be used, 73 data folder."
     )

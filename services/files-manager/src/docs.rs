@@ -8,7 +8,7 @@ use runtime::lifecycle::Exit;
 use utoipa::openapi::OpenApi;
 
 use crate::command_line::Docs;
-use crate::settings::{DOCS, Settings};
+use crate::settings::{self, Settings};
 
 /// Prints one document to standard output.
 pub(crate) fn print(what: Docs) -> Exit {
@@ -38,7 +38,7 @@ pub(crate) fn openapi() -> Result<OpenApi, Misplaced> {
 }
 
 fn settings() -> String {
-    let table = runtime::settings::markdown::<Settings>(DOCS);
+    let table = runtime::settings::markdown::<Settings>(&settings::docs());
     format!(
         "# Settings\n\n\
          Defaults, then the TOML file that `--config` or `FM_CONFIG` names, then the environment; the last one wins. `FM_…_FILE` names a file that holds the\n\

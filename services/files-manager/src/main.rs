@@ -3,8 +3,6 @@
 mod admin;
 mod command_line;
 mod docs;
-mod failure;
-mod mailer;
 mod page;
 mod parts;
 mod routes;
@@ -15,6 +13,7 @@ mod tls;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use program::GRACE_FOR_THREADS;
 use runtime::lifecycle::Exit;
 use runtime::settings::Sources;
 
@@ -36,10 +35,13 @@ fn main() -> ExitCode {
     if let Some(Command::Docs { what }) = line.command {
         return docs::print(what).into();
     }
-    let settings = match runtime::settings::load(settings::DOCS, &Sources::of_process(line.config)) {
+    let settings = match runtime::settings::load(&settings::docs(), &Sources::of_process(line.config)) {
         Ok(settings) => settings,
         Err(error) => return fail(Exit::Usage, &error),
     };
+    if let Err(wrong) = settings::Settings::check(&settings) {
+        return fail(wrong.exit, &wrong);
+    }
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return fail(Exit::Failed, &"another TLS provider was installed first");
     }
@@ -53,7 +55,10 @@ fn main() -> ExitCode {
             _ => serve::run(settings).await,
         }
     };
-    match runtime.block_on(work) {
+    let ended = runtime.block_on(work);
+    // a thread that still waits for a disk must not hold up the end
+    runtime.shutdown_timeout(GRACE_FOR_THREADS);
+    match ended {
         Ok(exit) => exit.into(),
         Err(failure) => fail(failure.exit, &failure),
     }

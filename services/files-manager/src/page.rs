@@ -1,13 +1,16 @@
 //! Serves the web page out of the program.
 
-use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::http::header::{self, Header as _};
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _, web};
+use common::Code;
+use http_kit::conditions::{Current, ETag, Verdict, evaluate};
+use http_kit::problem::Problem;
 
 /// One file of the page.
 pub(crate) struct File {
     path: &'static str,
     mime: &'static str,
-    etag: &'static str,
+    hash: &'static str,
     plain: &'static [u8],
     gzip: Option<&'static [u8]>,
 }
@@ -41,20 +44,22 @@ async fn document(request: HttpRequest) -> HttpResponse {
 }
 
 fn answer(request: &HttpRequest, file: &'static File) -> HttpResponse {
-    let asks = |name: header::HeaderName, wanted: &str| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.contains(wanted))
-    };
-    let mut response =
-        if asks(header::IF_NONE_MATCH, file.etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let packed = file.gzip.filter(|_| takes_gzip(request));
+    // each encoding is a representation of its own
+    let tag = if packed.is_some() { format!("{}-gzip", file.hash) } else { file.hash.to_owned() };
+    let etag = ETag::strong(tag).expect("a hash is a tag");
+    let verdict =
+        evaluate(request.headers(), request.method(), Some(Current { etag: &etag, modified_at: None }));
     // the names of built assets hold a hash of their content
     let cache =
         if file.path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let mut response = match verdict {
+        Verdict::Proceed => HttpResponse::Ok(),
+        Verdict::NotModified => HttpResponse::NotModified(),
+        Verdict::PreconditionFailed => return Problem::new(Code::PreconditionFailed).error_response(),
+    };
     response
-        .insert_header((header::ETAG, file.etag))
+        .insert_header((header::ETAG, etag.to_value()))
         .insert_header((header::CACHE_CONTROL, cache))
         .insert_header((header::VARY, "Accept-Encoding"))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -62,12 +67,77 @@ fn answer(request: &HttpRequest, file: &'static File) -> HttpResponse {
     if file.path == "index.html" {
         response.insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
     }
-    if asks(header::IF_NONE_MATCH, file.etag) {
+    if verdict == Verdict::NotModified {
         return response.finish();
     }
     response.content_type(file.mime);
-    match file.gzip.filter(|_| asks(header::ACCEPT_ENCODING, "gzip")) {
+    match packed {
         Some(packed) => response.insert_header((header::CONTENT_ENCODING, "gzip")).body(packed),
         None => response.body(file.plain),
+    }
+}
+
+/// Whether the client wants gzip rather than the file as it is. A client that accepts neither gets the file as it is.
+fn takes_gzip(request: &HttpRequest) -> bool {
+    let offered = [header::Encoding::gzip(), header::Encoding::identity()];
+    header::AcceptEncoding::parse(request)
+        .ok()
+        .filter(|accepted| !accepted.is_empty())
+        .and_then(|accepted| accepted.negotiate(offered.iter()))
+        .is_some_and(|chosen| chosen == header::Encoding::gzip())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::{Method, StatusCode};
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    static FILE: File = File {
+        path: "index.html",
+        mime: "text/html; charset=utf-8",
+        hash: "0123",
+        plain: b"plain",
+        gzip: Some(b"packed"),
+    };
+
+    fn asked(fields: &[(&str, &str)]) -> HttpResponse {
+        let request = fields
+            .iter()
+            .fold(TestRequest::default().method(Method::GET), |request, field| request.insert_header(*field));
+        answer(&request.to_http_request(), &FILE)
+    }
+
+    fn encoding(response: &HttpResponse) -> Option<&str> {
+        response.headers().get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok())
+    }
+
+    #[test]
+    fn gzip_is_sent_to_who_takes_it_alone() {
+        for taken in ["gzip", "gzip, deflate, br", "br;q=0.1, gzip;q=0.5, identity;q=0.2"] {
+            assert_eq!(encoding(&asked(&[("accept-encoding", taken)])), Some("gzip"), "{taken}");
+        }
+        for not_taken in
+            ["gzip;q=0", "identity", "br", "*", "gzip;q=0, *;q=0.5", "x-gzipped", "identity, gzip;q=0.1"]
+        {
+            assert_eq!(encoding(&asked(&[("accept-encoding", not_taken)])), None, "{not_taken}");
+        }
+        assert_eq!(encoding(&asked(&[])), None);
+    }
+
+    #[test]
+    fn each_encoding_has_a_tag_and_a_known_tag_is_304() {
+        let gzip = ("accept-encoding", "gzip");
+        let tag = |response: &HttpResponse| {
+            response.headers().get(header::ETAG).unwrap().to_str().unwrap().to_owned()
+        };
+        let (plain, packed) = (tag(&asked(&[])), tag(&asked(&[gzip])));
+        assert_ne!(plain, packed);
+        assert_eq!(asked(&[("if-none-match", &plain)]).status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(asked(&[("if-none-match", &packed), gzip]).status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(asked(&[("if-none-match", &packed)]).status(), StatusCode::OK);
+        assert_eq!(asked(&[("if-none-match", "*")]).status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(asked(&[("if-match", "\"other\"")]).status(), StatusCode::PRECONDITION_FAILED);
     }
 }

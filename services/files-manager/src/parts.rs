@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use auth_service::{AuthService, HashingSettings, PasswordHasher};
+use auth_service::{AuthService, HashingSettings, PasswordHasher, trusted_proxies};
 use blob::{DiskBlobs, DiskOptions};
 use clients::{AuthClient, FilesClient, InternalClient};
 use common::auth::{AuthStore, CredentialCache};
@@ -11,11 +11,11 @@ use common::files::{BlobStore, FileStore};
 use common::jobs::{JobBus, JobStore, Outbox};
 use common::routes::Service;
 use common::{Clock, IdGen};
-use file_service::{FileService, FileSettings, Overview, claim_blobs};
-use http_kit::TrustedProxies;
+use file_service::{FileService, Overview, claim_blobs};
 use http_kit::credentials::{CachedAuthenticator, TokenPolicy};
 use http_kit::health::{self, ReadyCheck};
 use http_kit::service_token::ServiceTokens;
+use program::Failure;
 use runtime::data_dir::DataDir;
 use runtime::lifecycle::Exit;
 use runtime::memory::{EmbeddedBus, MemoryCredentialCache, MemoryRateLimiter};
@@ -23,15 +23,12 @@ use runtime::relay::{Relay, RelaySettings};
 use runtime::secrets::{MasterKey, random_secret};
 use runtime::{RandomIds, SystemClock};
 use store_sqlite::{AuthDb, FilesDb, JobsDb, OpenOptions};
-use thumbnails::{Pool, PoolConfig};
+use thumbnails::Pool;
 use worker_service::{
-    Concurrency, MaintenanceTask, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService,
-    WorkerSettings,
+    Concurrency, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
 };
 
-use crate::failure::Failure;
-use crate::mailer::mailer;
-use crate::settings::{Maintenance, Registration, Settings};
+use crate::settings::Settings;
 
 /// Everything that one process runs.
 pub(crate) struct Parts {
@@ -131,12 +128,14 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     .await
     .map_err(|error| Failure::new(Exit::Unavailable, &error))?;
 
-    let client = |target: Service| {
-        InternalClient::unix(socket, Service::Files, target, tokens.clone(), Arc::clone(&clock))
+    let client = |caller: Service, target: Service| {
+        InternalClient::unix(socket, caller, target, tokens.clone(), Arc::clone(&clock))
             .map_err(|error| Failure::new(Exit::Failed, &error))
     };
-    let auth_client = AuthClient::new(client(Service::Auth)?);
-    let files_client = FilesClient::new(client(Service::Files)?);
+    // each service says who it is, as it does where it is a process of its own
+    let files_to_auth = AuthClient::new(client(Service::Files, Service::Auth)?);
+    let jobs_to_auth = AuthClient::new(client(Service::Worker, Service::Auth)?);
+    let jobs_to_files = FilesClient::new(client(Service::Worker, Service::Files)?);
     let authenticator = Arc::new(CachedAuthenticator::new(
         auth.credential_source(),
         Arc::clone(&cache),
@@ -152,15 +151,15 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
         ids: Arc::clone(&ids),
         cursor_key: master_key.derive("files-cursor"),
         overview: Overview {
-            users: Arc::new(auth_client.clone()),
+            users: Arc::new(files_to_auth),
             // the cache of this form is memory, which always answers
             cache: Vec::new(),
             stores: checks.clone(),
         },
-        settings: file_settings(settings),
+        settings: settings.files.settings(),
     }));
 
-    let worker = Arc::new(worker(settings, data, &jobs_db, &bus, auth_client, files_client, &master_key)?);
+    let worker = Arc::new(worker(settings, data, &jobs_db, &bus, jobs_to_auth, jobs_to_files, &master_key)?);
     let relay = |name: &'static str, outbox: Arc<dyn Outbox>| {
         let (bus, known) = (Arc::clone(&bus), worker.known_jobs());
         (name, Relay::new(name, outbox, bus, known, Arc::clone(&clock), RelaySettings::default()))
@@ -195,31 +194,13 @@ async fn blobs(settings: &Settings, data: &DataDir, store: &FilesDb) -> Result<A
 }
 
 fn auth_settings(settings: &Settings) -> Result<auth_service::Settings, Failure> {
-    let proxies = settings.trusted_proxies.split(',').map(str::trim).filter(|text| !text.is_empty());
     Ok(auth_service::Settings {
-        registration: match settings.registration {
-            Registration::Auto => auth_service::Registration::Auto,
-            Registration::Open => auth_service::Registration::Open,
-            Registration::Closed => auth_service::Registration::Closed,
-        },
+        registration: settings.registration,
         loopback_only: settings.listen.ip().is_loopback(),
         has_public_url: settings.public_url.is_some(),
-        trusted_proxies: TrustedProxies::parse(proxies)
-            .map_err(|error| Failure::setting(format!("FM_TRUSTED_PROXIES: {error}")))?,
+        trusted_proxies: trusted_proxies(&settings.trusted_proxies).map_err(Failure::setting)?,
         ..auth_service::Settings::default()
     })
-}
-
-fn file_settings(settings: &Settings) -> FileSettings {
-    let files = &settings.files;
-    FileSettings {
-        max_upload_bytes: files.max_upload.map(|size| size.bytes()),
-        default_quota_bytes: files.quota.map(|size| size.bytes()),
-        inline_bytes: usize::try_from(files.inline.bytes()).unwrap_or(usize::MAX),
-        keep_versions: files.keep_versions,
-        trash_retention: files.keep_trash.duration(),
-        ..FileSettings::default()
-    }
 }
 
 fn worker(
@@ -231,13 +212,9 @@ fn worker(
     files: FilesClient,
     master_key: &MasterKey,
 ) -> Result<WorkerService, Failure> {
-    let defaults = PoolConfig::default();
-    let children =
-        if settings.thumbnails.processes == 0 { defaults.children } else { settings.thumbnails.processes };
-    let pool =
-        Pool::new(PoolConfig { children, timeout: settings.thumbnails.timeout.duration(), ..defaults })
-            .map_err(|error| Failure::new(Exit::Failed, &error))?;
-    let concurrency = Concurrency { thumbnails: children + 1, ..Concurrency::default() };
+    let config = settings.thumbnails.pool();
+    let concurrency = Concurrency { thumbnails: config.children + 1, ..Concurrency::default() };
+    let pool = Pool::new(config).map_err(|error| Failure::new(Exit::Failed, &error))?;
     let registry = Registry::default()
         .with(Arc::new(ThumbnailsHandler::new(
             files.clone(),
@@ -248,7 +225,7 @@ fn worker(
         .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
         .with(Arc::new(WelcomeHandler::new(
             users,
-            mailer(&settings.mail, data)?,
+            settings.mail.sender(data.path().join("mail")).map_err(Failure::setting)?,
             settings.public_url.clone(),
             concurrency.mail,
         )));
@@ -264,22 +241,10 @@ fn worker(
             concurrency,
             public_url: settings.public_url.clone(),
             drain: settings.stop.deadline.duration() / 3,
-            maintenance: maintenance(&settings.maintenance),
+            maintenance: settings.maintenance.tasks(),
             ..WorkerSettings::default()
         },
     }))
-}
-
-/// The tasks with their usual times, or sooner if the settings say so.
-fn maintenance(settings: &Maintenance) -> Vec<MaintenanceTask> {
-    let mut tasks = MaintenanceTask::defaults();
-    for task in &mut tasks {
-        task.every = match task.name.as_str() {
-            "sweep-strays" => settings.strays_every.duration(),
-            _ => task.every.min(settings.every.duration()),
-        };
-    }
-    tasks
 }
 
 fn store_checks(

@@ -1,7 +1,6 @@
 //! Starts everything, says where it is, and runs it until it is told to stop.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http_kit::CookiePolicy;
@@ -9,20 +8,18 @@ use http_kit::health::{self, Health};
 use http_kit::openapi::MethodTable;
 use http_kit::reference::Reference;
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
+use program::{Failure, public_url};
 use runtime::data_dir::DataDir;
-use runtime::lifecycle::{Exit, Pace, Shutdown, Supervisor};
+use runtime::lifecycle::{Exit, Shutdown, Supervisor};
+use runtime::socket_path::internal_socket;
 use runtime::telemetry;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::failure::Failure;
 use crate::parts::{self, Parts};
 use crate::routes::Routes;
 use crate::settings::Settings;
 use crate::{docs, tls};
-
-/// Longest path of a socket that every system takes.
-const MAX_SOCKET_PATH_BYTES: usize = 100;
 
 /// Serves until a signal.
 ///
@@ -31,13 +28,13 @@ const MAX_SOCKET_PATH_BYTES: usize = 100;
 pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
     telemetry::init_logs(settings.log.format, &settings.log.level).map_err(Failure::setting)?;
     let metrics = telemetry::init_metrics().map_err(|text| Failure::other(Exit::Failed, text))?;
-    let public_url = public_url(&settings)?;
+    let public_url = public_url(settings.public_url.as_deref())?;
     let tls = tls::configuration(&settings).map_err(Failure::setting)?;
     let cookies = CookiePolicy::new(public_url.as_ref(), tls.is_some());
     let scheme = if tls.is_some() { "https" } else { "http" };
 
     let data = DataDir::open(&settings.data_dir)?;
-    let socket = socket_path(&data)?;
+    let socket = internal_socket(&data)?;
     let internal = Listener::bind_unix(&socket)
         .map_err(|error| Failure::other(Exit::DataFolder, format!("{}: {error}", socket.display())))?;
     let public = bind("FM_LISTEN", settings.listen)?;
@@ -63,7 +60,7 @@ pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
     let internal_drain = Drain { draining: internal_stop.clone(), stop: internal_stop };
 
     let mut public_settings = ServerSettings::new("files-manager");
-    public_settings.shutdown_timeout = settings.stop.deadline.duration();
+    public_settings.shutdown_timeout = settings.stop.for_requests();
     public_settings.tls = tls;
     public_settings.methods = methods;
     let public_routes = routes.clone();
@@ -95,8 +92,7 @@ pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
 
     start_background(&mut supervisor, &parts, users_of_internal);
     greet(&format!("{scheme}://{address}"), public_url.as_ref(), &parts).await?;
-    let pace = Pace { drain: settings.stop.drain.duration(), deadline: settings.stop.deadline.duration() };
-    let exit = supervisor.run(pace).await;
+    let exit = supervisor.run(settings.stop.pace()).await;
     parts.stores.close();
     tracing::info!("stopped");
     Ok(exit)
@@ -136,38 +132,6 @@ fn drain(shutdown: &Shutdown) -> Drain {
 
 fn bind(setting: &str, address: std::net::SocketAddr) -> Result<Listener, Failure> {
     Listener::bind_tcp(address).map_err(|error| Failure::setting(format!("{setting}: {address}: {error}")))
-}
-
-fn public_url(settings: &Settings) -> Result<Option<Url>, Failure> {
-    let Some(text) = &settings.public_url else { return Ok(None) };
-    let url: Url = text.parse().map_err(|error| Failure::setting(format!("FM_PUBLIC_URL: {error}")))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(Failure::setting("FM_PUBLIC_URL: begin with http:// or https:// and a host name"));
-    }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(Failure::setting(
-            "FM_PUBLIC_URL: the product stands at the root of its host name; give no path",
-        ));
-    }
-    Ok(Some(url))
-}
-
-/// `run/internal.sock` in the data folder; where that path is too long for a socket, a private folder for temporary files.
-fn socket_path(data: &DataDir) -> Result<PathBuf, Failure> {
-    let usual = data.folder("run")?.join("internal.sock");
-    if usual.as_os_str().len() <= MAX_SOCKET_PATH_BYTES {
-        return Ok(usual);
-    }
-    let folder = std::env::temp_dir().join(format!("files-manager-{}", std::process::id()));
-    make_private(&folder)
-        .map_err(|error| Failure::other(Exit::DataFolder, format!("{}: {error}", folder.display())))?;
-    Ok(folder.join("internal.sock"))
-}
-
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    // a folder that somebody else put there first is an error
-    std::fs::DirBuilder::new().mode(0o700).create(folder)
 }
 
 /// Tells whoever started it where it is and what to do first.

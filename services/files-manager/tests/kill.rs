@@ -29,10 +29,15 @@ fn content(size: (u32, u32)) -> Vec<u8> {
 }
 
 /// What must hold of the files after a restart, whatever happened before it.
-async fn all_is_whole(product: &Product, ada: &Account, uploaded: &[u8], acknowledged: bool) -> Result<()> {
+async fn all_is_whole(
+    product: &Product,
+    ada: &Account,
+    uploaded: &[u8],
+    width: u32,
+    expected: usize,
+) -> Result<()> {
     let files = product.children(ada, "root").await?;
-    ensure!(!acknowledged || files.len() == 1, "an acknowledged upload is gone");
-    ensure!(files.len() <= 1, "{} files came of one upload", files.len());
+    ensure!(files.len() == expected, "{} files came of the upload, expected {expected}", files.len());
     for file in &files {
         let file_id = id(file)?;
         ensure!(product.content(ada, &file_id).await? == uploaded, "the content is not whole");
@@ -41,12 +46,11 @@ async fn all_is_whole(product: &Product, ada: &Account, uploaded: &[u8], acknowl
             Ok((file["thumbnails"]["state"] == "ready").then_some(()))
         })
         .await?;
-        for width in [100, 250, 500, 1280] {
-            let made = product
-                .get(ada, &format!("/api/v1/files/{file_id}/thumbnails/{width}"))
-                .await?
-                .expect(200)?;
-            image_is_whole(&made.body)?;
+        for asked in [100, 250, 500, 1280] {
+            let path = format!("/api/v1/files/{file_id}/thumbnails/{asked}");
+            let made = product.get(ada, &path).await?.expect(200)?;
+            let found = e2e::samples::width_of(&made.body)?;
+            ensure!(found == asked.min(width), "the thumbnail of {asked} is {found} wide");
         }
         let jobs = e2e::jobs::all_ended(product, ada).await?;
         ensure!(jobs["failed"] == 0, "{jobs}");
@@ -59,12 +63,8 @@ async fn all_is_whole(product: &Product, ada: &Account, uploaded: &[u8], acknowl
     Ok(())
 }
 
-fn image_is_whole(bytes: &[u8]) -> Result<()> {
-    ensure!(!bytes.is_empty(), "an empty thumbnail");
-    Ok(())
-}
-
-async fn killed_at(point: &str, size: (u32, u32)) {
+/// `visible` says whether the file must be there after the restart: from the commit on, acknowledged or not.
+async fn killed_at(point: &str, size: (u32, u32), visible: bool) {
     let installation =
         Installation::fresh().with("FM_MAINTENANCE__EVERY", "1s").with("FM_MAINTENANCE__STRAYS_EVERY", "1s");
     let running = installation.start();
@@ -81,7 +81,8 @@ async fn killed_at(point: &str, size: (u32, u32)) {
 
     let running = installation.start();
     let product = running.product();
-    if let Err(error) = all_is_whole(&product, &ada, &uploaded, acknowledged).await {
+    assert!(visible || !acknowledged, "{point} comes before the commit, and the upload was acknowledged");
+    if let Err(error) = all_is_whole(&product, &ada, &uploaded, size.0, usize::from(visible)).await {
         panic!("after {point} (acknowledged: {acknowledged}): {error:?}");
     }
     no_orphans(&installation, running, &ada).await.unwrap();
@@ -113,29 +114,29 @@ async fn no_orphans(installation: &Installation, running: support::Running, ada:
 }
 
 macro_rules! kills {
-    ($($name:ident $point:literal)*) => {$(
+    ($($name:ident $point:literal $visible:literal)*) => {$(
         mod $name {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn with_a_small_file() {
-                super::killed_at($point, super::SMALL).await;
+                super::killed_at($point, super::SMALL, $visible).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn with_a_large_file() {
-                super::killed_at($point, super::LARGE).await;
+                super::killed_at($point, super::LARGE, $visible).await;
             }
         }
     )*};
 }
 
 kills! {
-    in_the_body "upload.in-body"
-    after_the_blob "upload.after-blob"
-    after_the_commit "upload.after-commit"
-    before_the_relay "relay.before-publish"
-    after_the_relay "relay.after-publish"
-    in_the_job "job.in-work"
-    before_its_completion "job.before-complete"
+    in_the_body "upload.in-body" false
+    after_the_blob "upload.after-blob" false
+    after_the_commit "upload.after-commit" true
+    before_the_relay "file-service/relay.before-publish" true
+    after_the_relay "file-service/relay.after-publish" true
+    in_the_job "thumbnails/job.in-work" true
+    before_its_completion "thumbnails/job.before-complete" true
 }
 
 /// Kills at moments that nobody chose, again and again, while uploads go on: all that was acknowledged is there.

@@ -9,12 +9,16 @@ mod intake;
 pub mod mail;
 mod maintenance;
 mod reconcile;
+mod sections;
 mod service;
 mod settings;
 mod work;
 
 pub use handlers::{PurgeHandler, ThumbnailsHandler, WelcomeHandler};
 pub use http::{internal_routes, openapi, public_routes};
+pub use sections::{
+    MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, SmtpTls, THUMBNAILS_DOCS, ThumbnailsSection,
+};
 pub use service::{Parts, WorkerService};
 pub use settings::{Concurrency, MaintenanceTask, Retention, WorkerSettings};
 pub use work::{HandlerError, JobContext, JobHandler, Registry};

@@ -67,8 +67,13 @@ impl Layout {
 
     /// Where the blob is, if it is.
     pub(super) fn path(&self, key: BlobKey) -> PathBuf {
+        self.blobs.join(Self::relative(key))
+    }
+
+    /// The same below the folder of blobs.
+    pub(super) fn relative(key: BlobKey) -> String {
         let (first, rest) = key.bytes().split_first().expect("a key has 16 bytes");
-        self.folder(*first).join(hex::encode(rest))
+        format!("{}/{}", hex::encode([*first]), hex::encode(rest))
     }
 
     /// A new temporary file.

@@ -14,15 +14,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use common::files::{BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob};
+use common::files::{BlobLocator, BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob};
+use common::routes::DISK_LOCATION;
 use common::{BlobKey, PortError, PortResult, Timestamp};
 use metrics::counter;
-use tokio::task::JoinError;
 
-use self::error::{absent_as_none, port_error};
+use self::error::{absent_as_none, damaged, port_error};
 use self::layout::Layout;
 use self::stream::{Buffers, FileStream};
 use self::write::Writer;
+use crate::hashing::joined;
 use crate::{MAX_READ_BYTES, PART};
 
 /// How a disk is used.
@@ -74,13 +75,6 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> PortResult<T> {
     joined(tokio::task::spawn_blocking(work).await)?.map_err(port_error)
-}
-
-/// What a blocking thread gave, unless it panicked or the runtime is going down.
-fn joined<T>(result: Result<T, JoinError>) -> PortResult<T> {
-    result.map_err(|error| {
-        if error.is_panic() { PortError::broken(PART, error) } else { PortError::unavailable(PART, error) }
-    })
 }
 
 #[async_trait]
@@ -167,5 +161,21 @@ impl BlobStore for DiskBlobs {
             layout.probe()
         })
         .await
+    }
+}
+
+#[async_trait]
+impl BlobLocator for DiskBlobs {
+    async fn locate(&self, key: BlobKey, size: u64) -> PortResult<Option<String>> {
+        let path = self.layout.path(key);
+        let there = match read::open_cached(&path).and_then(|file| file.metadata().ok()) {
+            Some(metadata) => Some(metadata.len()),
+            None => absent_as_none(blocking(move || Ok(path.metadata()?.len())).await)?,
+        };
+        match there {
+            None => Ok(None),
+            Some(there) if there == size => Ok(Some(format!("{DISK_LOCATION}/{}", Layout::relative(key)))),
+            Some(_) => Err(port_error(damaged("the blob has another size than what is known of it"))),
+        }
     }
 }

@@ -18,7 +18,8 @@ use rustix::io::Errno;
 use tokio::task::JoinHandle;
 
 use super::error::{damaged, port_error};
-use super::{joined, read};
+use super::read;
+use crate::hashing::joined;
 
 /// Size of a piece. Larger ones leave the second-level cache between the copies, and cost half as much again per byte.
 const PIECE_BYTES: usize = 64 * 1024;

@@ -8,23 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use common::digest::Hasher;
 use common::files::{BlobWriter, WrittenBlob};
 use common::{BlobKey, PortError, PortResult};
 use metrics::{counter, histogram};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::blocking;
 use super::error::{no_room, port_error};
 use super::layout::{Layout, Promise};
-use super::{blocking, joined};
 use crate::PART;
-
-/// Bytes that are handed to the writing and the hashing thread at a time.
-const BATCH_BYTES: usize = 512 * 1024;
-
-/// Pieces below this size are copied together: each costs some 100 bytes beside its own.
-const SMALL_PIECE_BYTES: usize = 4 * 1024;
+use crate::hashing::{BATCH_BYTES, Batch, Hashing, hash_all, joined};
 
 /// After so many bytes the disk is set to work, so that the last sync has little left to do.
 const SYNC_EVERY_BYTES: u64 = 16 * 1024 * 1024;
@@ -59,38 +54,6 @@ impl Drop for Temporary {
     }
 }
 
-/// Bytes that came in and are not handed over yet.
-#[derive(Default)]
-struct Batch {
-    pieces: Vec<Bytes>,
-    tail: BytesMut,
-    len: usize,
-}
-
-impl Batch {
-    fn push(&mut self, piece: Bytes) {
-        self.len += piece.len();
-        if piece.len() < SMALL_PIECE_BYTES {
-            self.tail.extend_from_slice(&piece);
-        } else {
-            self.close_tail();
-            self.pieces.push(piece);
-        }
-    }
-
-    fn close_tail(&mut self) {
-        if !self.tail.is_empty() {
-            self.pieces.push(self.tail.split().freeze());
-        }
-    }
-
-    fn take(&mut self) -> Arc<[Bytes]> {
-        self.close_tail();
-        self.len = 0;
-        std::mem::take(&mut self.pieces).into()
-    }
-}
-
 /// Writes everything, in as few calls as the system takes.
 fn write_all(mut file: &File, pieces: &[Bytes]) -> io::Result<()> {
     // the most slices of one call (IOV_MAX)
@@ -107,19 +70,6 @@ fn write_all(mut file: &File, pieces: &[Bytes]) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn hash_all(mut hasher: Hasher, pieces: &[Bytes]) -> Hasher {
-    for piece in pieces {
-        hasher.update(piece);
-    }
-    hasher
-}
-
-/// The hash so far, or the thread that takes it further.
-enum Hashing {
-    Here(Hasher),
-    Away(JoinHandle<Hasher>),
 }
 
 /// A sync under way, and how far it will have come.
@@ -153,7 +103,7 @@ impl Writer {
             batch: Batch::default(),
             temporary: None,
             writing: None,
-            hashing: Hashing::Here(Hasher::default()),
+            hashing: Hashing::default(),
             syncing: None,
             written: 0,
             synced: 0,
@@ -171,13 +121,10 @@ impl Writer {
             }
         };
         self.written_all().await?;
-        let hasher = self.hashed_all().await?;
-        let len = self.batch.len as u64;
+        self.hashing.back().await?;
+        let len = self.batch.len() as u64;
         let batch = self.batch.take();
-        self.hashing = Hashing::Away(spawn_blocking({
-            let batch = Arc::clone(&batch);
-            move || hash_all(hasher, &batch)
-        }));
+        self.hashing.start(Arc::clone(&batch));
         let (layout, promised) = (Arc::clone(&self.layout), self.promise.left());
         self.writing = Some(spawn_blocking(move || {
             check_room(&layout, len, promised)?;
@@ -196,17 +143,6 @@ impl Writer {
             result?.map_err(port_error)?;
         }
         Ok(())
-    }
-
-    async fn hashed_all(&mut self) -> PortResult<Hasher> {
-        if let Hashing::Away(handle) = &mut self.hashing {
-            let hasher = joined(handle.await)?;
-            self.hashing = Hashing::Here(hasher);
-        }
-        match std::mem::replace(&mut self.hashing, Hashing::Here(Hasher::default())) {
-            Hashing::Here(hasher) => Ok(hasher),
-            Hashing::Away(_) => unreachable!("it has just come back"),
-        }
     }
 
     /// Sets the disk to work if enough has come in, and waits for it if it is too far behind. `upto` bytes are written by now.
@@ -258,12 +194,12 @@ impl Writer {
     }
 
     async fn finish_large(&mut self, temporary: Arc<Temporary>) -> PortResult<WrittenBlob> {
-        if self.batch.len > 0 {
+        if self.batch.len() > 0 {
             self.hand_over().await?;
         }
         self.written_all().await?;
         self.synced_all().await?;
-        let (size, sha256, crc32) = self.hashed_all().await?.finish();
+        let (size, sha256, crc32) = self.hashing.finish().await?.finish();
         let (layout, key) = (Arc::clone(&self.layout), self.key);
         let _turn = self.turn().await?;
         published(key, &self.layout, move || {
@@ -289,7 +225,7 @@ impl BlobWriter for Writer {
             return Ok(());
         }
         self.batch.push(bytes);
-        if self.batch.len >= BATCH_BYTES { self.hand_over().await } else { Ok(()) }
+        if self.batch.len() >= BATCH_BYTES { self.hand_over().await } else { Ok(()) }
     }
 
     async fn finish(mut self: Box<Self>) -> PortResult<WrittenBlob> {

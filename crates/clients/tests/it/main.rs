@@ -189,7 +189,6 @@ async fn answers_say_what_to_do_next() {
             .route("/internal/large", web::get().to(|| async { format!("\"{}\"", "x".repeat(5_000_000)) }))
             .route("/internal/wrong", web::get().to(|| async { "not JSON" }));
     });
-    let client = tcp(&address, Service::Files);
     for (status, expected) in [
         (503, "unavailable"),
         (502, "unavailable"),
@@ -201,6 +200,8 @@ async fn answers_say_what_to_do_next() {
         (302, "broken"),
         (204, "broken"),
     ] {
+        // one each: several failures in a row are another story
+        let client = tcp(&address, Service::Files);
         let path = format!("/internal/status/{status}");
         assert_eq!(kind(client.get_json::<String>(&path).await), expected, "{status}");
         if status != 204 {
@@ -208,6 +209,7 @@ async fn answers_say_what_to_do_next() {
         }
         assert_eq!(kind(client.get_stream(&path).await.map(|_| ())), expected, "{status}");
     }
+    let client = tcp(&address, Service::Files);
     assert_eq!(kind(client.get_json::<String>("/internal/status/404").await), "broken");
     assert!(!client.post_to("/internal/status/404", &()).await.unwrap());
     assert!(client.post_to("/internal/status/204", &()).await.unwrap());

@@ -109,3 +109,14 @@ pub trait BlobWriter: Send {
     /// As `write`; after an error there is no such blob.
     async fn finish(self: Box<Self>) -> PortResult<WrittenBlob>;
 }
+
+/// Where the gateway finds the bytes of blobs, so that it can send them itself.
+#[async_trait]
+pub trait BlobLocator: Send + Sync {
+    /// The address of a blob below one of the gateway's internal locations ([`crate::routes::DISK_LOCATION`], [`crate::routes::S3_LOCATION`]),
+    /// as a path with what query it needs, in visible ASCII. It need not work for longer than a minute. None if there is no such blob.
+    ///
+    /// # Errors
+    /// `Broken` if the blob has another size than this, where that can be known without asking a network: never a short answer.
+    async fn locate(&self, key: BlobKey, size: u64) -> PortResult<Option<String>>;
+}

@@ -10,7 +10,7 @@ mod sort_key;
 mod store;
 mod upload;
 
-pub use blob_store::{BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob, WrittenBlob};
+pub use blob_store::{BlobLocator, BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob, WrittenBlob};
 pub use list::{ListQuery, Order, Page, Position, Sort, SortValue};
 pub use name::{InvalidName, NodeName};
 pub use node::{

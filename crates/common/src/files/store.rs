@@ -190,7 +190,7 @@ pub trait FileStore: Send + Sync {
         at: Timestamp,
     ) -> Result<Node, NodeError>;
 
-    /// Brings a node back: into its old folder, or into the space's root if that is gone or in the trash itself; under its name or the next free one.
+    /// Brings a node back: into its old folder, or into the space's root if that is in the trash itself; under its name or the next free one.
     ///
     /// # Errors
     /// `NotFound`, `NotTrashed`, `TooDeep`.

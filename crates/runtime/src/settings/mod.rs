@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use docs::{check_docs, help, markdown};
-pub use types::{ByteSize, Span};
+pub use types::{ByteSize, Span, at_least};
 
 /// What a key means, in a sentence or two.
 #[derive(Debug, Clone, Copy)]

@@ -149,6 +149,14 @@ fn show_with_unit(f: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)],
     }
 }
 
+/// Refuses a time that is too short.
+///
+/// # Errors
+/// A sentence that names the setting.
+pub fn at_least(setting: &str, value: Span, least: Duration) -> Result<(), String> {
+    if value.duration() < least { Err(format!("{setting}: at least {}s", least.as_secs())) } else { Ok(()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -251,3 +251,26 @@ fn plan(tx: &Tx<'_>, sql: &str) -> String {
         .unwrap();
     lines.join("\n")
 }
+
+#[tokio::test]
+async fn a_job_that_cannot_be_read_does_not_hold_up_the_others() {
+    use common::jobs::{Outbox as _, types};
+    use std::time::Duration;
+
+    let bench = bench().await;
+    let ids: Vec<common::JobId> = (0..3).map(|_| bench.ids.next()).collect();
+    let owner = bench.space.owner;
+    let jobs: Vec<_> = ids.iter().map(|id| types::welcome_mail(*id, owner, NOW)).collect();
+    let broken = ids[1];
+    bench
+        .write(move |tx| {
+            crate::outbox::push(tx, &jobs).unwrap();
+            tx.execute("UPDATE outbox SET job = '{' WHERE id = ?1", [broken.bytes()]).unwrap();
+        })
+        .await;
+    let lease = || bench.db.lease_unsent(10, Duration::from_secs(60), NOW);
+    let leased: Vec<_> = lease().await.unwrap().into_iter().map(|row| row.job.id).collect();
+    assert_eq!(leased, [ids[0], ids[2]]);
+    assert!(lease().await.unwrap().is_empty());
+    assert_eq!(bench.db.depth().await.unwrap(), 3, "it is set aside, not lost");
+}

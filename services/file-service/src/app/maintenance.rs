@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use common::files::internal::{PurgeRequest, StepDone};
 use common::files::{Action, Actor, CollectOutcome};
 use common::jobs::types;
-use common::{BlobKey, Code, JobId, PortResult};
+use common::{BlobKey, Causes, Code, JobId, PortResult};
 
 use super::access::authorize;
 use crate::error::AppError;
@@ -120,8 +120,11 @@ async fn collect_blobs(service: &FileService) -> PortResult<StepDone> {
     for blob in page.blobs {
         if service.store.collect_blob(blob.key, before, now).await? == CollectOutcome::Removed {
             collected += 1;
-            if !blob.inline {
-                service.blobs.delete(blob.key).await?;
+            if !blob.inline
+                && let Err(error) = service.blobs.delete(blob.key).await
+            {
+                // the row is gone, and one file that cannot be deleted must not keep the others
+                tracing::warn!(blob = %blob.key, cause = %Causes(&error), "a collected blob is left to the sweep");
             }
         }
     }

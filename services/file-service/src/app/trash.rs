@@ -66,7 +66,7 @@ pub(crate) async fn delete(
     Ok(service.store.delete(node.id(), revision, service.clock.now(), &[job]).await?)
 }
 
-/// Brings a node back (action: restore): into its old folder, or into the root if that is gone or in the trash itself; under its old name,
+/// Brings a node back (action: restore): into its old folder, or into the root if that is in the trash itself; under its old name,
 /// or the next free one.
 ///
 /// # Errors

@@ -210,7 +210,7 @@ pub(super) async fn create(
     Ok(answer)
 }
 
-/// Brings a file or folder back from the trash: into its old folder, or into the root if that is gone or in the trash itself; under its old name, or
+/// Brings a file or folder back from the trash: into its old folder, or into the root if that is in the trash itself; under its old name, or
 /// a free one if that is taken.
 #[utoipa::path(
     operation_id = "restoreFile",

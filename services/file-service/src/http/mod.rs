@@ -4,6 +4,7 @@
 mod children;
 mod classic;
 mod content;
+mod delivery;
 mod files;
 mod internal;
 mod params;

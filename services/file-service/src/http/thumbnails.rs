@@ -11,6 +11,7 @@ use serde::Serialize;
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
+use super::delivery::{self, Wanted};
 use super::params;
 use crate::app::access::authorize;
 use crate::app::blobs;
@@ -102,11 +103,17 @@ pub(super) async fn picture(
         }
         Verdict::PreconditionFailed => return Err(Problem::new(Code::PreconditionFailed)),
     }
-    let bytes = blobs::read_whole(service, &thumbnail.blob).await?;
-    Ok(HttpResponse::Ok()
+    let mut response = HttpResponse::Ok();
+    response
         .insert_header((header::ETAG, etag.to_value()))
         .insert_header((header::CACHE_CONTROL, caching))
         .insert_header((header::CONTENT_TYPE, thumbnail.mime.as_str()))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .body(bytes))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    let blob = &thumbnail.blob;
+    if !blob.inline
+        && let Some(field) = delivery::field(service, request, blob.key, blob.size, Wanted::Whole).await?
+    {
+        return Ok(response.insert_header(field).finish());
+    }
+    Ok(response.body(blobs::read_whole(service, blob).await?))
 }

@@ -70,6 +70,71 @@ impl UserCount for Accounts {
     }
 }
 
+/// What a service stands on.
+struct World {
+    clock: Arc<TestClock>,
+    ids: Arc<TestIds>,
+    store: Arc<FilesDb>,
+    auth_outage: Arc<AtomicBool>,
+    cache_outage: Arc<AtomicBool>,
+    accounts: Arc<AtomicU64>,
+    tokens: ServiceTokens,
+}
+
+impl World {
+    fn serve(&self, blobs: Arc<dyn BlobStore>, settings: FileSettings) -> (Arc<FileService>, String, Drain) {
+        let ping = Arc::clone(&self.store);
+        let cache_cut = Arc::clone(&self.cache_outage);
+        let overview = Overview {
+            users: Arc::new(Accounts { count: self.accounts.clone(), outage: self.auth_outage.clone() }),
+            cache: vec![check("cache", move || {
+                let cut = cache_cut.load(Ordering::SeqCst);
+                async move {
+                    if cut { Err(PortError::unavailable("cache", "cut off by the test")) } else { Ok(()) }
+                }
+            })],
+            stores: vec![check("store", move || {
+                let store = Arc::clone(&ping);
+                async move { store.ping().await }
+            })],
+        };
+        let service = Arc::new(FileService::new(Parts {
+            store: self.store.clone() as Arc<dyn FileStore>,
+            blobs,
+            clock: self.clock.clone() as Arc<dyn Clock>,
+            ids: self.ids.clone() as Arc<dyn IdGen>,
+            cursor_key: [7; 32],
+            overview,
+            settings,
+        }));
+        let gate = web::Data::new(ServiceGate::new(
+            self.tokens.clone(),
+            [Service::Files],
+            self.clock.clone() as Arc<dyn Clock>,
+        ));
+        let authenticator: Arc<dyn Authenticator> = Arc::new(NamedUsers { outage: self.auth_outage.clone() });
+        let routes = {
+            let service = web::Data::from(Arc::clone(&service));
+            move |config: &mut web::ServiceConfig| {
+                config
+                    .app_data(service.clone())
+                    .app_data(web::Data::from(authenticator.clone()))
+                    .app_data(web::Data::new(CookiePolicy::new(None, false)))
+                    .app_data(gate.clone());
+                file_service::public_routes(&mut ServiceConfig::new(config));
+                file_service::internal_routes(config);
+            }
+        };
+        let listener = Listener::bind_tcp("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let drain = Drain::default();
+        let methods = Arc::new(MethodTable::of(&file_service::openapi()));
+        let server = ServerSettings { workers: 2, methods, ..ServerSettings::new("file-service") };
+        actix_web::rt::spawn(serve(server, listener, routes, drain.clone()));
+        (service, base, drain)
+    }
+}
+
 /// A service that runs until this is dropped.
 pub(crate) struct Server {
     /// `http://127.0.0.1:<port>`.
@@ -113,8 +178,14 @@ impl Server {
         change: impl FnOnce(&mut FileSettings),
         wrap: impl FnOnce(Arc<dyn BlobStore>) -> Arc<dyn BlobStore>,
     ) -> Self {
-        let mut settings = FileSettings::default();
-        change(&mut settings);
+        Self::built(|settings, _| change(settings), wrap).await
+    }
+
+    /// A fresh one whose settings may know its disk.
+    pub(crate) async fn built(
+        change: impl FnOnce(&mut FileSettings, &Arc<DiskBlobs>),
+        wrap: impl FnOnce(Arc<dyn BlobStore>) -> Arc<dyn BlobStore>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock::default());
         let ids = Arc::new(TestIds::new());
@@ -122,59 +193,22 @@ impl Server {
         let disk = DiskOptions { keep_free_bytes: 0, ..DiskOptions::default() };
         let blobs = Arc::new(DiskBlobs::open(dir.path().join("blobs"), disk).unwrap());
         blobs.claim(&store.store_id().await.unwrap()).await.unwrap();
-        let [auth_outage, cache_outage] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
-        let accounts = Arc::new(AtomicU64::new(0));
-        let ping = Arc::clone(&store);
-        let cache_cut = Arc::clone(&cache_outage);
-        let overview = Overview {
-            users: Arc::new(Accounts { count: accounts.clone(), outage: auth_outage.clone() }),
-            cache: vec![check("cache", move || {
-                let cut = cache_cut.load(Ordering::SeqCst);
-                async move {
-                    if cut { Err(PortError::unavailable("cache", "cut off by the test")) } else { Ok(()) }
-                }
-            })],
-            stores: vec![check("store", move || {
-                let store = Arc::clone(&ping);
-                async move { store.ping().await }
-            })],
+        let mut settings = FileSettings::default();
+        change(&mut settings, &blobs);
+        let world = World {
+            clock,
+            ids,
+            store,
+            auth_outage: Arc::default(),
+            cache_outage: Arc::default(),
+            accounts: Arc::default(),
+            tokens: ServiceTokens::new(SECRET, None).unwrap(),
         };
-        let service = Arc::new(FileService::new(Parts {
-            store: store.clone() as Arc<dyn FileStore>,
-            blobs: wrap(blobs.clone() as Arc<dyn BlobStore>),
-            clock: clock.clone() as Arc<dyn Clock>,
-            ids: ids.clone() as Arc<dyn IdGen>,
-            cursor_key: [7; 32],
-            overview,
-            settings,
-        }));
-        let tokens = ServiceTokens::new(SECRET, None).unwrap();
-        let gate = web::Data::new(ServiceGate::new(
-            tokens.clone(),
-            [Service::Files],
-            clock.clone() as Arc<dyn Clock>,
-        ));
-        let authenticator: Arc<dyn Authenticator> = Arc::new(NamedUsers { outage: auth_outage.clone() });
-        let routes = {
-            let service = web::Data::from(Arc::clone(&service));
-            move |config: &mut web::ServiceConfig| {
-                config
-                    .app_data(service.clone())
-                    .app_data(web::Data::from(authenticator.clone()))
-                    .app_data(web::Data::new(CookiePolicy::new(None, false)))
-                    .app_data(gate.clone());
-                file_service::public_routes(&mut ServiceConfig::new(config));
-                file_service::internal_routes(config);
-            }
-        };
-        let listener = Listener::bind_tcp("127.0.0.1:0").unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let drain = Drain::default();
-        let methods = Arc::new(MethodTable::of(&file_service::openapi()));
-        let server = ServerSettings { workers: 2, methods, ..ServerSettings::new("file-service") };
-        actix_web::rt::spawn(serve(server, listener, routes, drain.clone()));
+        let wrapped = wrap(blobs.clone() as Arc<dyn BlobStore>);
+        let (service, base, drain) = world.serve(wrapped, settings);
         #[expect(clippy::disallowed_methods, reason = "a client as any program has it")]
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let World { clock, ids, store, auth_outage, cache_outage, accounts, tokens } = world;
         Self {
             base,
             dir,
@@ -190,6 +224,21 @@ impl Server {
             client,
             drain,
         }
+    }
+
+    /// The address of another replica over the same store and disk, which runs until the token is cancelled.
+    pub(crate) fn replica(&self, settings: FileSettings) -> (String, Drain) {
+        let world = World {
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            store: self.store.clone(),
+            auth_outage: self.auth_outage.clone(),
+            cache_outage: self.cache_outage.clone(),
+            accounts: self.accounts.clone(),
+            tokens: self.tokens.clone(),
+        };
+        let (_, base, drain) = world.serve(self.blobs.clone() as Arc<dyn BlobStore>, settings);
+        (base, drain)
     }
 
     /// A request without a credential.

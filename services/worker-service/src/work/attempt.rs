@@ -6,7 +6,7 @@ use common::jobs::{Claimed, FailOutcome, Failure, JobStore, LeaseHolder, LostLea
 use common::{Causes, Clock};
 use http_kit::request_id::{self, RequestId};
 use metrics::{counter, histogram};
-use runtime::crash_point;
+use runtime::crash_point_of;
 use runtime::retry::RetryDelay;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -110,7 +110,7 @@ impl Bench {
         let (its_handler, its_context) = (Arc::clone(&handler), Arc::clone(&context));
         run.spawn(
             request_id::scope(request, async move {
-                crash_point("job.in-work");
+                crash_point_of(kind, "job.in-work");
                 its_handler.run(&its_context).await
             })
             .instrument(span),
@@ -118,10 +118,10 @@ impl Bench {
         let ended = attempt.supervise(&mut run, &progressed).await;
         histogram!("fm_jobs_duration_seconds", "type" => kind).record(begun.elapsed().as_secs_f64());
         let conclusion = match ended {
-            Ended::Finished(Ok(Ok(result))) => attempt.complete(result).await,
+            Ended::Finished(Ok(Ok(result))) => attempt.complete(kind, result).await,
             Ended::Finished(Ok(Err(HandlerError::Obsolete(reason)))) => {
                 tracing::info!(reason, "the job is obsolete");
-                attempt.complete(Some(serde_json::json!({ "obsolete": reason }))).await
+                attempt.complete(kind, Some(serde_json::json!({ "obsolete": reason }))).await
             }
             Ended::Finished(Ok(Err(HandlerError::Permanent(error)))) => {
                 attempt.fail(&handler, &context, error, false).await
@@ -222,8 +222,8 @@ impl Attempt<'_> {
         Instant::now() < self.leased_until
     }
 
-    async fn complete(&self, result: Option<Value>) -> Conclusion {
-        crash_point("job.before-complete");
+    async fn complete(&self, kind: &str, result: Option<Value>) -> Conclusion {
+        crash_point_of(kind, "job.before-complete");
         match self.report(&Report::Complete(result)).await {
             Some(_) => Conclusion::Completed,
             None => Conclusion::Lost,

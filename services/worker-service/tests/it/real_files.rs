@@ -183,6 +183,7 @@ async fn c154_files_that_are_deleted_while_their_jobs_run_leave_nothing() {
     let settings = FileSettings {
         inline_bytes: 0,
         tombstone_retention: now,
+        // what is condemned goes at once; nothing is swept here that waits for its commit
         blob_grace: now,
         ..FileSettings::default()
     };

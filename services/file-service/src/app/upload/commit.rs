@@ -61,7 +61,7 @@ pub(super) struct Finished {
     ids: Arc<dyn IdGen>,
     background: Background,
     complete_since: Timestamp,
-    grace: Duration,
+    within: Duration,
 }
 
 impl Finished {
@@ -74,7 +74,7 @@ impl Finished {
             ids: Arc::clone(&service.ids),
             background: service.background.clone(),
             complete_since: service.clock.now(),
-            grace: service.settings.blob_grace,
+            within: service.settings.commit_within,
         }
     }
 
@@ -97,7 +97,7 @@ impl Finished {
             CommitTarget::New { id, .. } | CommitTarget::Existing { id, .. } => *id,
         };
         // a process that was suspended for so long may come too late: the sweep takes bytes without a row for strays when they are old
-        if self.clock.now().since(self.complete_since) > self.grace / 2 {
+        if self.clock.now().since(self.complete_since) > self.within {
             let late = PortError::unavailable("files", "the upload waited too long for its commit");
             return Err(Uncommitted::Refused(late.into(), Box::new(self)));
         }

@@ -3,7 +3,7 @@
 use std::future::ready;
 
 use actix_web::body::SizedStream;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, get, head, web};
 use bytes::Bytes;
@@ -24,6 +24,7 @@ use crate::app::access::authorize;
 use crate::app::content::{self, Part};
 use crate::app::sniff;
 use crate::error::AppError;
+use crate::http::delivery::{self, Wanted};
 use crate::http::params;
 use crate::state::FileService;
 
@@ -176,17 +177,36 @@ pub(in crate::http) async fn send(
                     .no_chunking(content.size)
                     .body(SizedStream::new(content.size, nothing())));
             }
+            if let Some(field) = handed_over(service, request, content, Wanted::Whole).await? {
+                return Ok(response.insert_header(field).finish());
+            }
             part(service, content, BlobRange { start: 0, len: content.size }, response).await
         }
         RangeSet::One(one) => {
+            response.insert_header((header::CONTENT_TYPE, content_type));
+            if let Some(field) = handed_over(service, request, content, Wanted::Part).await? {
+                return Ok(response.insert_header(field).finish());
+            }
             response
                 .status(StatusCode::PARTIAL_CONTENT)
-                .insert_header((header::CONTENT_TYPE, content_type))
                 .insert_header((header::CONTENT_RANGE, one.content_range(content.size)));
             part(service, content, BlobRange { start: one.start, len: one.len }, response).await
         }
         RangeSet::Many(parts) => many(service, content, content_type, parts, response).await,
     }
+}
+
+/// The field that lets the gateway send the bytes. What may stand in the store is not looked for in a blob first.
+async fn handed_over(
+    service: &FileService,
+    request: &HttpRequest,
+    content: &Content,
+    wanted: Wanted,
+) -> PortResult<Option<(HeaderName, HeaderValue)>> {
+    if content.size <= service.settings.inline_bytes as u64 {
+        return Ok(None);
+    }
+    delivery::field(service, request, content.blob, content.size, wanted).await
 }
 
 fn nothing() -> impl Stream<Item = Result<Bytes, actix_web::Error>> {

@@ -7,29 +7,29 @@ use runtime::lifecycle::Exit;
 
 /// An error for whoever started the program.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) exit: Exit,
+pub struct Failure {
+    pub exit: Exit,
     text: String,
 }
 
 impl Failure {
     /// With an error and all its causes.
-    pub(crate) fn new(exit: Exit, error: &(dyn std::error::Error + 'static)) -> Self {
+    pub fn new(exit: Exit, error: &(dyn std::error::Error + 'static)) -> Self {
         Self { exit, text: common::Causes(error).to_string() }
     }
 
     /// A wrong setting, with a sentence that names it.
-    pub(crate) fn setting(text: impl Into<String>) -> Self {
+    pub fn setting(text: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, text: text.into() }
     }
 
     /// With a sentence.
-    pub(crate) fn other(exit: Exit, text: impl Into<String>) -> Self {
+    pub fn other(exit: Exit, text: impl Into<String>) -> Self {
         Self { exit, text: text.into() }
     }
 
     /// A store that cannot be opened or used.
-    pub(crate) fn store(error: &common::PortError) -> Self {
+    pub fn store(error: &common::PortError) -> Self {
         Self::new(Exit::Unavailable, error)
     }
 }

@@ -1,0 +1,118 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use common::auth::{Cached, CredentialCache, SessionState, UserState};
+use common::{PortError, PortResult, SessionId, UserId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::RedisLink;
+
+/// How long a resolved credential is remembered.
+const REMEMBERED: Duration = Duration::from_secs(60);
+/// How long a tombstone stands: twice as long, so that no resolution that began before it can outlive it.
+const TOMBSTONE: Duration = Duration::from_secs(120);
+/// The version of values. Another one is written by a newer or an older program, and is absent for this one.
+const VERSION: u32 = 1;
+
+/// A [`CredentialCache`] that processes share.
+pub struct RedisCache {
+    link: Arc<RedisLink>,
+}
+
+/// A value: what is known, or nothing for a tombstone.
+#[derive(Serialize, Deserialize)]
+struct Entry<T> {
+    v: u32,
+    state: Option<T>,
+}
+
+impl RedisCache {
+    /// A cache over this link.
+    pub fn new(link: Arc<RedisLink>) -> Self {
+        Self { link }
+    }
+
+    fn session_key(&self, session: SessionId) -> String {
+        self.link.key("cred:sid", &session.to_string())
+    }
+
+    fn user_key(&self, user: UserId) -> String {
+        self.link.key("cred:user", &user.to_string())
+    }
+
+    async fn bury(&self, key: String) -> PortResult<()> {
+        let tombstone = encode::<()>(None)?;
+        self.link
+            .run(async |connection| {
+                let mut set = redis::cmd("SET");
+                set.arg(key).arg(tombstone).arg("PX").arg(millis(TOMBSTONE));
+                set.query_async::<()>(connection).await
+            })
+            .await
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn encode<T: Serialize>(state: Option<&T>) -> PortResult<Vec<u8>> {
+    serde_json::to_vec(&Entry { v: VERSION, state }).map_err(|error| PortError::broken("cache", error))
+}
+
+fn decode<T: DeserializeOwned>(value: Option<Vec<u8>>) -> Cached<T> {
+    match value.as_deref().map(serde_json::from_slice::<Entry<T>>) {
+        Some(Ok(Entry { v: VERSION, state: Some(state) })) => Cached::Known(state),
+        Some(Ok(Entry { v: VERSION, state: None })) => Cached::Tombstone,
+        _ => Cached::Absent,
+    }
+}
+
+#[async_trait]
+impl CredentialCache for RedisCache {
+    async fn get(
+        &self,
+        session: SessionId,
+        user: UserId,
+    ) -> PortResult<(Cached<SessionState>, Cached<UserState>)> {
+        let keys = [self.session_key(session), self.user_key(user)];
+        let (session, user) = self
+            .link
+            .run(async |connection| {
+                redis::cmd("MGET")
+                    .arg(&keys)
+                    .query_async::<(Option<Vec<u8>>, Option<Vec<u8>>)>(connection)
+                    .await
+            })
+            .await?;
+        Ok((decode(session), decode(user)))
+    }
+
+    async fn put(
+        &self,
+        session: SessionId,
+        user: UserId,
+        states: (&SessionState, &UserState),
+    ) -> PortResult<()> {
+        let mut both = redis::pipe();
+        let entries = [
+            (self.session_key(session), encode(Some(states.0))?),
+            (self.user_key(user), encode(Some(states.1))?),
+        ];
+        for (key, value) in entries {
+            // whatever is there stays, a tombstone above all
+            both.cmd("SET").arg(key).arg(value).arg("NX").arg("PX").arg(millis(REMEMBERED)).ignore();
+        }
+        self.link.run(async |connection| both.query_async::<()>(connection).await).await
+    }
+
+    async fn forget_session(&self, session: SessionId) -> PortResult<()> {
+        self.bury(self.session_key(session)).await
+    }
+
+    async fn forget_user(&self, user: UserId) -> PortResult<()> {
+        self.bury(self.user_key(user)).await
+    }
+}

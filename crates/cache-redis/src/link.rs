@@ -1,0 +1,190 @@
+//! The connection to Redis and its supervisor.
+
+use std::time::Duration;
+
+use common::{Causes, PortError, PortResult};
+use metrics::{counter, gauge};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::RedisSettings;
+
+/// The part that fails, as readiness names it.
+const PART: &str = "cache";
+/// Pauses between attempts to connect: doubling from the first to the longest, up to a quarter taken away at random, so that the processes of a
+/// system do not all come back at once. The longest is short, since each request asks auth-service meanwhile.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Commands that may wait for the socket; the library's default of 50 is made for fewer callers.
+const QUEUED: usize = 512;
+
+/// Why Redis did not do as asked.
+#[derive(Debug, thiserror::Error)]
+enum LinkError {
+    #[error("no answer within {0:?}")]
+    Late(Duration),
+    #[error("not connected")]
+    NotConnected,
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+}
+
+/// The URL of Redis cannot be understood.
+#[derive(Debug, thiserror::Error)]
+#[error("not a URL of Redis: {0}")]
+pub struct InvalidUrl(String);
+
+/// One connection to Redis, which all callers share and which comes back by itself.
+///
+/// Not the library's connection manager: while it connects, its callers wait in line; here they are told at once that it is away. Not a pool either: these
+/// commands are tiny and never block, so one connection carries those of all callers together.
+pub struct RedisLink {
+    state: watch::Receiver<State>,
+    /// The number of the last connection that failed somebody.
+    broken: watch::Sender<u64>,
+    deadline: Duration,
+    prefix: String,
+    _supervisor: JoinSet<()>,
+}
+
+#[derive(Clone)]
+enum State {
+    /// The first attempt to connect, or the first after a break, is under way: worth a wait.
+    Connecting,
+    Up {
+        number: u64,
+        connection: MultiplexedConnection,
+    },
+    Down,
+}
+
+impl RedisLink {
+    /// A link that connects, and connects again, by itself. Needs a Tokio runtime; does not wait for the server.
+    ///
+    /// # Errors
+    /// If the URL cannot be understood.
+    pub fn start(settings: RedisSettings) -> Result<Self, InvalidUrl> {
+        // what is wrong is told without the URL, which has a password in it
+        let wrong = |error: RedisError| InvalidUrl(error.category().to_owned());
+        let client = Client::open(settings.url.as_str()).map_err(wrong)?;
+        let (told, state) = watch::channel(State::Connecting);
+        let (broken, breaks) = watch::channel(0);
+        let mut supervisor = JoinSet::new();
+        supervisor.spawn(supervise(client, settings.connect_deadline, told, breaks));
+        let RedisSettings { prefix, deadline, .. } = settings;
+        Ok(Self { state, broken, deadline, prefix, _supervisor: supervisor })
+    }
+
+    /// Whether Redis answers.
+    ///
+    /// # Errors
+    /// [`PortError::Unavailable`].
+    pub async fn ping(&self) -> PortResult<()> {
+        self.run(async |connection| redis::cmd("PING").query_async::<()>(connection).await).await
+    }
+
+    /// A key of ours.
+    pub(crate) fn key(&self, kind: &str, id: &str) -> String {
+        format!("{}{kind}:{id}", self.prefix)
+    }
+
+    /// Runs commands under the deadline, which a wait for the connection counts into. After an error they may still have been carried out.
+    pub(crate) async fn run<T>(
+        &self,
+        commands: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>,
+    ) -> PortResult<T> {
+        let deadline = Instant::now() + self.deadline;
+        let late = |_| LinkError::Late(self.deadline);
+        let outcome = match timeout_at(deadline, self.connection()).await.map_err(late).flatten() {
+            Ok((number, mut connection)) => {
+                let outcome = timeout_at(deadline, commands(&mut connection)).await;
+                let outcome = outcome.map_err(late).and_then(|outcome| outcome.map_err(LinkError::from));
+                if outcome.as_ref().err().is_some_and(breaks_connection) {
+                    self.broken.send_if_modified(|last| {
+                        let later = number > *last;
+                        *last = number.max(*last);
+                        later
+                    });
+                }
+                outcome
+            }
+            Err(error) => Err(error),
+        };
+        outcome.map_err(|error| {
+            let reason = match error {
+                LinkError::Late(_) => "late",
+                LinkError::NotConnected => "not_connected",
+                LinkError::Redis(_) => "refused",
+            };
+            counter!("fm_redis_failures_total", "reason" => reason).increment(1);
+            PortError::unavailable(PART, error)
+        })
+    }
+
+    async fn connection(&self) -> Result<(u64, MultiplexedConnection), LinkError> {
+        let mut state = self.state.clone();
+        let decided = state.wait_for(|state| !matches!(state, State::Connecting)).await;
+        match decided.map_err(|_| LinkError::NotConnected)?.clone() {
+            State::Up { number, connection } => Ok((number, connection)),
+            State::Connecting | State::Down => Err(LinkError::NotConnected),
+        }
+    }
+}
+
+/// Whether another connection may do better: not if the server answered, unless it said that it has become a replica.
+fn breaks_connection(error: &LinkError) -> bool {
+    match error {
+        LinkError::Late(_) => true,
+        LinkError::NotConnected => false,
+        LinkError::Redis(error) => match error.kind() {
+            ErrorKind::Server(kind) => kind == ServerErrorKind::ReadOnly,
+            _ => true,
+        },
+    }
+}
+
+/// Keeps a connection up for as long as it is not dropped.
+async fn supervise(
+    client: Client,
+    connect_deadline: Duration,
+    state: watch::Sender<State>,
+    mut broken: watch::Receiver<u64>,
+) {
+    // the deadlines are ours
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None)
+        .set_pipeline_buffer_size(QUEUED);
+    let mut pause = FIRST_PAUSE;
+    let mut number = 0;
+    gauge!("fm_redis_connected").set(0.0);
+    loop {
+        let connect = client.get_multiplexed_async_connection_with_config(&config);
+        let error = match timeout(connect_deadline, connect).await {
+            Ok(Ok(connection)) => {
+                number += 1;
+                pause = FIRST_PAUSE;
+                gauge!("fm_redis_connected").set(1.0);
+                tracing::info!("connected to Redis");
+                state.send_replace(State::Up { number, connection });
+                // the other end is dropped after this
+                let _ = broken.wait_for(|broken| *broken >= number).await;
+                gauge!("fm_redis_connected").set(0.0);
+                tracing::warn!("the connection to Redis broke, connecting again");
+                state.send_replace(State::Connecting);
+                continue;
+            }
+            Ok(Err(error)) => LinkError::from(error),
+            Err(_) => LinkError::Late(connect_deadline),
+        };
+        // further attempts are not waited for
+        state.send_replace(State::Down);
+        let wait = pause.mul_f64(1.0 - 0.25 * rand::random::<f64>());
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        tracing::warn!(cause = %Causes(&error), ?wait, "no connection to Redis, trying again");
+        sleep(wait).await;
+    }
+}

@@ -1,0 +1,156 @@
+//! What happens when Redis fails. Each test has a server of its own.
+
+#![allow(clippy::unwrap_used, reason = "all of this is a test")]
+
+mod support;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_redis::{RedisCache, RedisLimiter, RedisLink, RedisSettings};
+use common::auth::{
+    Cached, CredentialCache as _, RateDecision, RateLimiter as _, RateRule, Role, SessionKind, SessionState,
+    UserState,
+};
+use common::{IdGen as _, PortError, PortResult, SessionId, Timestamp, UserId};
+use testkit::TestIds;
+use testkit::servers::Redis;
+use tokio::time::{sleep, timeout};
+
+use support::{link, settings};
+
+/// Longest wait for anything: many times the deadline of a call.
+const DEADLINE: Duration = Duration::from_secs(60);
+const RULE: RateRule = RateRule { name: "test", burst: 2, refill: Duration::from_secs(3600) };
+
+#[track_caller]
+fn unavailable(error: &PortError) {
+    assert!(matches!(error, PortError::Unavailable { part: "cache", .. }), "{error:?}");
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    timeout(DEADLINE, future).await.expect("it happens before the deadline")
+}
+
+/// Both adapters over a server, with the deadline of production.
+struct Fixture {
+    link: Arc<RedisLink>,
+    cache: RedisCache,
+    limiter: RedisLimiter,
+    session: SessionId,
+    user: UserId,
+}
+
+impl Fixture {
+    fn new(settings: &RedisSettings) -> Self {
+        let ids = TestIds::new();
+        let link = link(&RedisSettings {
+            deadline: RedisSettings::new("").deadline,
+            connect_deadline: Duration::from_secs(1),
+            ..settings.clone()
+        });
+        Self {
+            cache: RedisCache::new(Arc::clone(&link)),
+            limiter: RedisLimiter::new(Arc::clone(&link)),
+            link,
+            session: ids.object_id().into(),
+            user: ids.object_id().into(),
+        }
+    }
+
+    async fn put(&self) -> PortResult<()> {
+        let expires_at = Timestamp::MAX;
+        let session = SessionState { user: self.user, kind: SessionKind::Token, expires_at };
+        self.cache.put(self.session, self.user, (&session, &UserState { role: Role::User })).await
+    }
+
+    async fn everything_is_unavailable(&self) {
+        unavailable(&soon(self.link.ping()).await.unwrap_err());
+        unavailable(&soon(self.cache.get(self.session, self.user)).await.unwrap_err());
+        unavailable(&soon(self.put()).await.unwrap_err());
+        unavailable(&soon(self.cache.forget_session(self.session)).await.unwrap_err());
+        unavailable(&soon(self.cache.forget_user(self.user)).await.unwrap_err());
+        unavailable(&soon(self.limiter.hit(RULE, "a")).await.unwrap_err());
+        unavailable(&soon(self.limiter.peek(RULE, "a")).await.unwrap_err());
+        unavailable(&soon(self.limiter.reset(RULE, "a")).await.unwrap_err());
+    }
+
+    /// Waits until the link has come back by itself.
+    async fn recovers(&self) {
+        eventually(async || self.link.ping().await).await;
+        eventually(async || self.cache.forget_session(self.session).await).await;
+        let (session, _) = eventually(async || self.cache.get(self.session, self.user).await).await;
+        assert_eq!(session, Cached::Tombstone);
+    }
+}
+
+async fn eventually<T>(what: impl AsyncFn() -> PortResult<T>) -> T {
+    soon(async {
+        loop {
+            match what().await {
+                Ok(value) => return value,
+                Err(error) => unavailable(&error),
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_server_is_unavailable_and_comes_back() {
+    let mut server = Redis::start().await.unwrap();
+    let fixture = Fixture::new(&settings(&server.url()));
+    fixture.recovers().await;
+    eventually(async || fixture.put().await).await;
+    while let RateDecision::Allowed { .. } = eventually(async || fixture.limiter.hit(RULE, "a").await).await {
+    }
+    for _ in 0..2 {
+        server.0.kill();
+        fixture.everything_is_unavailable().await;
+        server.0.restart().await.unwrap();
+        fixture.recovers().await;
+    }
+    // it came back with its data; the script, which it does not keep, was sent again
+    let limited = eventually(async || fixture.limiter.hit(RULE, "a").await).await;
+    assert!(matches!(limited, RateDecision::Limited { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_server_holds_nobody_up() {
+    let server = Redis::start().await.unwrap();
+    let fixture = Fixture::new(&settings(&server.url()));
+    fixture.recovers().await;
+    server.0.freeze();
+    fixture.everything_is_unavailable().await;
+    let many = (0..200).map(|_| fixture.cache.get(fixture.session, fixture.user));
+    for outcome in soon(futures_util::future::join_all(many)).await {
+        unavailable(&outcome.unwrap_err());
+    }
+    server.0.thaw();
+    fixture.recovers().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_starts_later_is_found() {
+    let mut server = Redis::start().await.unwrap();
+    server.0.kill();
+    let fixture = Fixture::new(&settings(&server.url()));
+    fixture.everything_is_unavailable().await;
+    server.0.restart().await.unwrap();
+    fixture.recovers().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_cuts_connections_costs_at_most_one_call_each() {
+    let server = Redis::start().await.unwrap();
+    let fixture = Fixture::new(&settings(&server.url()));
+    for _ in 0..5 {
+        fixture.recovers().await;
+        let client = redis::Client::open(server.url()).unwrap();
+        let mut stranger = client.get_connection().unwrap();
+        redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").exec(&mut stranger).unwrap();
+    }
+    fixture.recovers().await;
+}

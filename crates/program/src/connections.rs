@@ -1,0 +1,141 @@
+//! What a service of the distributed form is told of its dependencies and of the other services.
+
+use std::future::Future;
+
+use common::{Causes, PortError, PortResult};
+use http_kit::service_token::ServiceTokens;
+use runtime::retry::RetryDelay;
+use runtime::secrets::MasterKey;
+use url::Url;
+
+use crate::Failure;
+
+/// The tokens with which the services know one another, from `FM_INTERNAL_SECRET` and `FM_INTERNAL_SECRET_PREVIOUS`.
+///
+/// # Errors
+/// There is none, or it is too short or a placeholder.
+pub fn service_tokens(secret: Option<&str>, previous: Option<&str>) -> Result<ServiceTokens, Failure> {
+    let secret = required("FM_INTERNAL_SECRET", secret)?;
+    if is_placeholder(secret) {
+        return Err(Failure::setting(
+            "FM_INTERNAL_SECRET: this is a placeholder; make one with `openssl rand -hex 32`",
+        ));
+    }
+    ServiceTokens::new(secret.as_bytes(), previous.map(str::as_bytes))
+        .map_err(|error| Failure::setting(format!("FM_INTERNAL_SECRET: {error}")))
+}
+
+/// The key under which secrets are sealed, from `FM_MASTER_KEY` and `FM_MASTER_KEY_PREVIOUS`.
+///
+/// # Errors
+/// There is none, or it is not a key.
+pub fn master_key(current: Option<&str>, previous: Option<&str>) -> Result<MasterKey, Failure> {
+    let current = required("FM_MASTER_KEY", current)?;
+    if is_placeholder(current) {
+        return Err(Failure::setting(
+            "FM_MASTER_KEY: this is a placeholder; make one with `openssl rand -hex 32`",
+        ));
+    }
+    MasterKey::parse(current, previous).map_err(|error| Failure::setting(format!("FM_MASTER_KEY: {error}")))
+}
+
+/// The address of another service's internal listener.
+///
+/// # Errors
+/// It is none.
+pub fn address(setting: &str, value: &str) -> Result<Url, Failure> {
+    let url: Url = value.parse().map_err(|error| Failure::setting(format!("{setting}: {error}")))?;
+    if matches!(url.scheme(), "http" | "https") && url.has_host() {
+        Ok(url)
+    } else {
+        Err(Failure::setting(format!("{setting}: begin with http:// and a host name")))
+    }
+}
+
+/// The value of a setting without a default.
+///
+/// # Errors
+/// It is not there.
+pub fn required<'a>(setting: &str, value: Option<&'a str>) -> Result<&'a str, Failure> {
+    value.filter(|value| !value.trim().is_empty()).ok_or_else(|| {
+        Failure::setting(format!("{setting} is missing; set it, or {setting}_FILE to a file that holds it"))
+    })
+}
+
+/// Tries until the dependency answers; each failure is logged. What does not go away by waiting ends it.
+///
+/// # Errors
+/// `Full` and `Broken`.
+pub async fn until_available<T, F: Future<Output = PortResult<T>>>(
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, Failure> {
+    let mut delay = RetryDelay::default();
+    loop {
+        match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(error @ PortError::Unavailable { .. }) => {
+                tracing::warn!(cause = %Causes(&error), "waiting for a dependency");
+                tokio::time::sleep(delay.next_delay()).await;
+            }
+            Err(error) => return Err(Failure::store(&error)),
+        }
+    }
+}
+
+/// A sample file's value, or one that is a single sign again and again.
+fn is_placeholder(secret: &str) -> bool {
+    let secret = secret.trim();
+    let first = secret.chars().next();
+    secret.to_ascii_lowercase().contains("change") || secret.chars().all(|sign| Some(sign) == first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_and_missing_secrets_are_refused_by_name() {
+        let good = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        service_tokens(Some(good), None).unwrap();
+        master_key(Some(good), None).unwrap();
+        for weak in [
+            None,
+            Some(""),
+            Some("short"),
+            Some("change-me-change-me-change-me-change-me"),
+            Some(&"0".repeat(64)[..]),
+        ] {
+            for refused in [service_tokens(weak, None).map(drop), master_key(weak, None).map(drop)] {
+                let text = refused.unwrap_err().to_string();
+                assert!(
+                    text.starts_with("FM_INTERNAL_SECRET") || text.starts_with("FM_MASTER_KEY"),
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_is_http() {
+        assert!(address("FM_AUTH_URL", "http://auth-service:8081").is_ok());
+        for wrong in ["", "auth-service:8081", "ftp://auth"] {
+            assert!(
+                address("FM_AUTH_URL", wrong).unwrap_err().to_string().starts_with("FM_AUTH_URL: "),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_answer_yet_is_asked_again() {
+        let mut left = 5;
+        let found = until_available(|| {
+            left -= 1;
+            let now = left;
+            async move { if now == 0 { Ok("there") } else { Err(PortError::unavailable("store", "not yet")) } }
+        });
+        assert_eq!(found.await.unwrap(), "there");
+        let broken = until_available(|| async { Err::<(), _>(PortError::broken("store", "no such rights")) });
+        broken.await.unwrap_err();
+    }
+}

@@ -1,0 +1,248 @@
+//! A service of the distributed form as a process: command line, settings, listeners, lifecycle.
+
+use std::future::Future;
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web;
+use futures_util::future::BoxFuture;
+use http_kit::health::{self, Health, ReadyCheck};
+use http_kit::openapi::MethodTable;
+use http_kit::server::{Drain, Listener, ServerSettings, serve};
+use runtime::lifecycle::{Exit, Shutdown, Supervisor};
+use runtime::settings::{Doc, Sources};
+use runtime::telemetry;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+
+use crate::command_line::{self, What};
+use crate::{Failure, GRACE_FOR_THREADS, Log, Stop};
+
+/// Longest wait of a health check, which has longer probes than those inside of it.
+const HEALTH_DEADLINE: Duration = Duration::from_secs(4);
+
+/// Registers routes and their data. Runs once for each worker thread of a listener.
+pub type Routes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
+
+/// A service, ready to run.
+pub struct Assembled {
+    /// Routes of the public listener.
+    pub public: Routes,
+    /// Routes of the internal listener, without health and metrics.
+    pub internal: Routes,
+    /// What the public routes allow, for 405 and `OPTIONS`.
+    pub methods: MethodTable,
+    /// What must work for the service to be ready.
+    pub checks: Vec<Arc<dyn ReadyCheck>>,
+    /// What runs beside the listeners, by name: until the process stops, and then ends its work.
+    pub parts: Vec<(&'static str, BoxFuture<'static, std::io::Result<()>>)>,
+    /// Work that requests left behind; waited for when the last request has been answered.
+    pub after_requests: BoxFuture<'static, ()>,
+    /// Said on standard output when the service is ready.
+    pub notice: Option<String>,
+}
+
+/// A service as a program of its own.
+pub trait ServiceProgram {
+    /// Its name, in logs, metrics and on the command line.
+    const NAME: &'static str;
+    /// One sentence for `--help`.
+    const ABOUT: &'static str;
+    /// All that can be set.
+    type Settings: Default + Serialize + DeserializeOwned + Send + Sync;
+
+    /// What each key means.
+    fn docs() -> Vec<Doc>;
+
+    /// Address of the public listener, and of the internal one.
+    fn listen(settings: &Self::Settings) -> (SocketAddr, SocketAddr);
+
+    /// The common sections.
+    fn common(settings: &Self::Settings) -> (&Log, &Stop);
+
+    /// Connects to the dependencies and puts the service over them. `shutdown` is for the parts.
+    ///
+    /// # Errors
+    /// A setting or a dependency that cannot be used. A dependency that does not answer is waited for.
+    fn assemble(
+        settings: Self::Settings,
+        shutdown: Shutdown,
+    ) -> impl Future<Output = Result<Assembled, Failure>> + Send;
+}
+
+/// The whole of a service's `main`.
+pub fn run<P: ServiceProgram>() -> ExitCode {
+    let docs = P::docs();
+    let help = runtime::settings::help::<P::Settings>(&docs)
+        + "\nExit codes: 0 stopped as asked, 1 a part failed, 64 command line or settings, 69 a dependency cannot be used.";
+    let asked = match command_line::parse(P::NAME, P::ABOUT, help, std::env::args_os()) {
+        Ok(asked) => asked,
+        Err(error) => {
+            // help and version are no errors
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Stopped };
+            // there is nobody left to tell when the terminal is gone
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    if asked.what == What::Settings {
+        let text = runtime::settings::markdown::<P::Settings>(&docs);
+        return std::io::stdout().write_all(text.as_bytes()).map_or(Exit::Failed, |()| Exit::Stopped).into();
+    }
+    let done = runtime::settings::load::<P::Settings>(&docs, &Sources::of_process(asked.config))
+        .map_err(|error| Failure::new(Exit::Usage, &error))
+        .and_then(|settings| match asked.what {
+            What::HealthCheck => check_health(P::listen(&settings).1),
+            _ => serve_in_runtime::<P>(settings),
+        });
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => fail(P::NAME, &failure),
+    }
+}
+
+fn serve_in_runtime<P: ServiceProgram>(settings: P::Settings) -> Result<Exit, Failure> {
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return Err(Failure::other(Exit::Failed, "another TLS provider was installed first"));
+    }
+    let runtime = tokio_runtime()?;
+    let ended = runtime.block_on(serve_until_stopped::<P>(settings));
+    // a thread that still waits for a disk must not hold up the end
+    runtime.shutdown_timeout(GRACE_FOR_THREADS);
+    ended
+}
+
+fn tokio_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|error| Failure::other(Exit::Failed, error.to_string()))
+}
+
+async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result<Exit, Failure> {
+    let (log, stop) = P::common(&settings);
+    let stop = stop.clone();
+    stop.check()?;
+    telemetry::init_logs(log.format, &log.level).map_err(Failure::setting)?;
+    let metrics = telemetry::init_metrics().map_err(|text| Failure::other(Exit::Failed, text))?;
+
+    let (public_address, internal_address) = P::listen(&settings);
+    let mut supervisor = Supervisor::default();
+    let shutdown = supervisor.shutdown();
+    let assembled = tokio::select! {
+        assembled = P::assemble(settings, shutdown.clone()) => assembled?,
+        () = asked_to_stop() => return Ok(Exit::Stopped),
+    };
+    // not before: a connection that waits in the system's queue looks like a service that hangs
+    let public = bind("FM_LISTEN", public_address)?;
+    let internal = bind("FM_INTERNAL_LISTEN", internal_address)?;
+    let addresses =
+        (public.local_addr().unwrap_or(public_address), internal.local_addr().unwrap_or(internal_address));
+
+    let health = web::Data::new(Health::new(assembled.checks, shutdown.draining_token()));
+
+    // requests and jobs that end after the signal still call and are called: the internal listener ends when all of them have
+    let internal_stop = CancellationToken::new();
+    let users_of_internal = Arc::new(internal_stop.clone().drop_guard());
+
+    let settings = ServerSettings {
+        shutdown_timeout: stop.for_requests(),
+        methods: Arc::new(assembled.methods),
+        ..ServerSettings::new(P::NAME)
+    };
+    let drain = Drain { draining: shutdown.draining_token(), stop: shutdown.stopping_token() };
+    let routes = assembled.public;
+    let server = serve(settings, public, move |config| routes(config), drain);
+    let (after, guard) = (assembled.after_requests, Arc::clone(&users_of_internal));
+    supervisor.part("public-listener", async move {
+        let result = server.await;
+        after.await;
+        drop(guard);
+        result
+    });
+
+    let settings =
+        ServerSettings { shutdown_timeout: stop.for_requests(), ..ServerSettings::new("internal") };
+    let drain = Drain { draining: shutdown.draining_token(), stop: internal_stop };
+    let routes = assembled.internal;
+    let configure = move |config: &mut web::ServiceConfig| {
+        routes(config);
+        health::configure(config, health.clone());
+        health::configure_metrics(config, metrics.clone());
+    };
+    supervisor.part("internal-listener", serve(settings, internal, configure, drain));
+    for (name, work) in assembled.parts {
+        let guard = Arc::clone(&users_of_internal);
+        supervisor.part(name, async move {
+            let result = work.await;
+            drop(guard);
+            result
+        });
+    }
+    drop(users_of_internal);
+
+    greet(P::NAME, addresses, assembled.notice.as_deref());
+    let exit = supervisor.run(stop.pace()).await;
+    tracing::info!("stopped");
+    Ok(exit)
+}
+
+fn bind(setting: &str, address: SocketAddr) -> Result<Listener, Failure> {
+    Listener::bind_tcp(address).map_err(|error| Failure::setting(format!("{setting}: {address}: {error}")))
+}
+
+/// A signal, while dependencies are waited for.
+async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        },
+        _ => std::future::pending().await,
+    }
+}
+
+/// Tells whoever started it where it is.
+fn greet(name: &str, (public, internal): (SocketAddr, SocketAddr), notice: Option<&str>) {
+    tracing::info!(%public, %internal, "serving");
+    let mut text = notice.map(|notice| format!("{notice}\n")).unwrap_or_default();
+    text.push_str(&format!("{name} is ready at http://{public}, for other services at http://{internal}\n"));
+    let mut out = std::io::stdout();
+    // whoever closed standard output does not want to be told
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Asks the internal listener of the process that runs with the same settings.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a probe of this very service needs no token and no second try"
+)]
+fn check_health(internal: SocketAddr) -> Result<Exit, Failure> {
+    let ip = match internal.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    let url = format!("http://{}/health/ready", SocketAddr::new(ip, internal.port()));
+    tokio_runtime()?.block_on(async {
+        let client =
+            reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(HEALTH_DEADLINE).build();
+        let answer = async { client?.get(&url).send().await?.error_for_status() };
+        match answer.await {
+            Ok(_) => Ok(Exit::Stopped),
+            Err(error) => Err(Failure::other(Exit::Failed, format!("not ready: {error}"))),
+        }
+    })
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "logs may not be set up yet, and whoever typed the command reads this"
+)]
+fn fail(name: &str, failure: &Failure) -> ExitCode {
+    eprintln!("{name}: {failure}");
+    failure.exit.into()
+}

@@ -1,0 +1,87 @@
+//! The section `files` of the settings of every program that runs the service.
+
+use std::time::Duration;
+
+use runtime::settings::{ByteSize, Doc, Span, at_least};
+use serde::{Deserialize, Serialize};
+
+use crate::state::FileSettings;
+
+/// Largest content that may stand in the metadata store: each is held in memory whole, several times over, and grows what is backed up as one.
+const MAX_INLINE_BYTES: u64 = 1024 * 1024;
+
+/// `files`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FilesSection {
+    /// Most bytes of a new space.
+    pub quota: Option<ByteSize>,
+    /// Largest file.
+    pub max_upload: Option<ByteSize>,
+    /// Largest content that stands in the metadata store.
+    pub inline: ByteSize,
+    /// Old contents that are kept of a file.
+    pub keep_versions: u32,
+    /// How long something stays in the trash.
+    pub keep_trash: Span,
+    /// Room that uploads leave on a disk.
+    pub keep_free: ByteSize,
+}
+
+impl Default for FilesSection {
+    fn default() -> Self {
+        Self {
+            quota: None,
+            max_upload: None,
+            inline: ByteSize::from_kib(16),
+            keep_versions: 50,
+            keep_trash: Span::from_secs(30 * 24 * 3600),
+            keep_free: ByteSize::from_mib(64),
+        }
+    }
+}
+
+/// What the keys of [`FilesSection`] mean.
+pub const FILES_DOCS: &[Doc] = &[
+    Doc { key: "files.quota", text: "Most bytes that a new user's space may hold; unset: no limit." },
+    Doc { key: "files.max_upload", text: "Largest file; unset: no limit but the room that there is." },
+    Doc {
+        key: "files.inline",
+        text: "Contents up to this size, at most 1MiB, stand in the database, which makes small uploads one commit.",
+    },
+    Doc { key: "files.keep_versions", text: "How many old contents of a file are kept when it is replaced." },
+    Doc {
+        key: "files.keep_trash",
+        text: "How long something stays in the trash before it is deleted; at least 60s.",
+    },
+    Doc {
+        key: "files.keep_free",
+        text: "Room that uploads leave on the disk, so that deleting still works when it is full.",
+    },
+];
+
+impl FilesSection {
+    /// Refuses what makes no sense.
+    ///
+    /// # Errors
+    /// A sentence that names the setting.
+    pub fn check(&self) -> Result<(), String> {
+        at_least("FM_FILES__KEEP_TRASH", self.keep_trash, Duration::from_secs(60))?;
+        if self.inline.bytes() > MAX_INLINE_BYTES {
+            return Err("FM_FILES__INLINE: at most 1MiB".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The service's settings by this section.
+    pub fn settings(&self) -> FileSettings {
+        FileSettings {
+            max_upload_bytes: self.max_upload.map(|size| size.bytes()),
+            default_quota_bytes: self.quota.map(|size| size.bytes()),
+            inline_bytes: usize::try_from(self.inline.bytes()).unwrap_or(usize::MAX),
+            keep_versions: self.keep_versions,
+            trash_retention: self.keep_trash.duration(),
+            ..FileSettings::default()
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The sections `thumbnails`, `mail` and `maintenance` of the settings of every program that runs the service.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::Causes;
+use runtime::settings::{Doc, Span, at_least};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use thumbnails::PoolConfig;
+
+use crate::mail::{self, FileMailer, MailSender, Sender, SmtpMailer, SmtpSettings};
+use crate::settings::MaintenanceTask;
+
+/// `thumbnails`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ThumbnailsSection {
+    /// Child processes that decode at once; 0 leaves it to the machine.
+    pub processes: usize,
+    /// Longest time for one picture.
+    pub timeout: Span,
+}
+
+impl Default for ThumbnailsSection {
+    fn default() -> Self {
+        Self { processes: 0, timeout: Span::from_secs(60) }
+    }
+}
+
+/// What the keys of [`ThumbnailsSection`] mean.
+pub const THUMBNAILS_DOCS: &[Doc] = &[
+    Doc {
+        key: "thumbnails.processes",
+        text: "Child processes that decode pictures at once; 0: one fewer than the machine has cores, at least one.",
+    },
+    Doc { key: "thumbnails.timeout", text: "Longest time for one picture; at least 1s." },
+];
+
+impl ThumbnailsSection {
+    /// Refuses what makes no sense.
+    ///
+    /// # Errors
+    /// A sentence that names the setting.
+    pub fn check(&self) -> Result<(), String> {
+        at_least("FM_THUMBNAILS__TIMEOUT", self.timeout, Duration::from_secs(1))
+    }
+
+    /// The pool of children by this section.
+    pub fn pool(&self) -> PoolConfig {
+        let usual = PoolConfig::default();
+        let children = if self.processes == 0 { usual.children } else { self.processes };
+        PoolConfig { children, timeout: self.timeout.duration(), ..usual }
+    }
+}
+
+/// How a connection to a mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    /// Not at all.
+    None,
+    /// After a plain beginning.
+    StartTls,
+    /// From the start.
+    Tls,
+}
+
+/// `mail`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MailSection {
+    /// Sender of mails.
+    pub from: String,
+    /// Folder for mails where there is no server.
+    pub folder: Option<PathBuf>,
+    /// Mail server.
+    pub smtp_host: Option<String>,
+    /// Its port.
+    pub smtp_port: Option<u16>,
+    /// How the connection is protected.
+    pub smtp_tls: SmtpTls,
+    /// User at the server.
+    pub smtp_user: Option<String>,
+    /// Password at the server.
+    pub smtp_password: Option<String>,
+}
+
+impl Default for MailSection {
+    fn default() -> Self {
+        Self {
+            from: "Files Manager <files-manager@localhost>".to_owned(),
+            folder: None,
+            smtp_host: None,
+            smtp_port: None,
+            smtp_tls: SmtpTls::StartTls,
+            smtp_user: None,
+            smtp_password: None,
+        }
+    }
+}
+
+/// What the keys of [`MailSection`] mean.
+pub const MAIL_DOCS: &[Doc] = &[
+    Doc { key: "mail.from", text: "Sender of mails." },
+    Doc {
+        key: "mail.folder",
+        text: "Folder into which mails are written as files where there is no mail server; unset: mail in the data folder, or in the present one.",
+    },
+    Doc { key: "mail.smtp_host", text: "Mail server; unset: mails are written into mail.folder." },
+    Doc { key: "mail.smtp_port", text: "Its port; unset: 587, or 465 for tls, or 25 for none." },
+    Doc { key: "mail.smtp_tls", text: "starttls, tls or none." },
+    Doc { key: "mail.smtp_user", text: "User at the mail server, if it wants one." },
+    Doc { key: "mail.smtp_password", text: "Password at the mail server." },
+];
+
+impl MailSection {
+    /// The sender of mails by this section; `folder` is where they go if neither a server nor a folder is set.
+    ///
+    /// # Errors
+    /// A sentence that names the setting.
+    pub fn sender(&self, folder: PathBuf) -> Result<Arc<dyn MailSender>, String> {
+        let sender: Sender = self.from.parse().map_err(|error| format!("FM_MAIL__FROM: {error}"))?;
+        let Some(host) = self.smtp_host.clone() else {
+            return Ok(Arc::new(FileMailer::new(self.folder.clone().unwrap_or(folder), sender)));
+        };
+        let login = match (&self.smtp_user, &self.smtp_password) {
+            (None, None) => None,
+            (Some(user), Some(password)) => Some((user.clone(), SecretString::from(password.clone()))),
+            (Some(_), None) => return Err("FM_MAIL__SMTP_PASSWORD: a user needs a password".to_owned()),
+            (None, Some(_)) => return Err("FM_MAIL__SMTP_USER: a password needs its user".to_owned()),
+        };
+        // submission, submission with TLS from the start, and relay: RFC 6409, RFC 8314, RFC 5321
+        let (tls, usual_port) = match self.smtp_tls {
+            SmtpTls::None => (mail::SmtpTls::None, 25),
+            SmtpTls::StartTls => (mail::SmtpTls::StartTls, 587),
+            SmtpTls::Tls => (mail::SmtpTls::Tls, 465),
+        };
+        let port = self.smtp_port.unwrap_or(usual_port);
+        let mailer = SmtpMailer::new(SmtpSettings { host, port, tls, login, sender })
+            .map_err(|error| format!("FM_MAIL__SMTP_TLS: {}", Causes(&error)))?;
+        Ok(Arc::new(mailer))
+    }
+}
+
+/// `maintenance`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MaintenanceSection {
+    /// How often files' upkeep is done.
+    pub every: Span,
+    /// How often the blob store is listed for strays.
+    pub strays_every: Span,
+}
+
+impl Default for MaintenanceSection {
+    fn default() -> Self {
+        Self { every: Span::from_secs(3600), strays_every: Span::from_secs(24 * 3600) }
+    }
+}
+
+/// What the keys of [`MaintenanceSection`] mean.
+pub const MAINTENANCE_DOCS: &[Doc] = &[
+    Doc {
+        key: "maintenance.every",
+        text: "How often expired trash, deleted files and contents without references are looked for; at least 1s.",
+    },
+    Doc {
+        key: "maintenance.strays_every",
+        text: "How often the disk is listed for contents that belong to no file, as unfinished uploads leave them after a crash; at least 1s.",
+    },
+];
+
+impl MaintenanceSection {
+    /// Refuses what makes no sense.
+    ///
+    /// # Errors
+    /// A sentence that names the setting.
+    pub fn check(&self) -> Result<(), String> {
+        let second = Duration::from_secs(1);
+        at_least("FM_MAINTENANCE__EVERY", self.every, second)?;
+        at_least("FM_MAINTENANCE__STRAYS_EVERY", self.strays_every, second)
+    }
+
+    /// The tasks with their usual times, or sooner if this section says so.
+    pub fn tasks(&self) -> Vec<MaintenanceTask> {
+        let mut tasks = MaintenanceTask::defaults();
+        for task in &mut tasks {
+            task.every = match task.name.as_str() {
+                "sweep-strays" => self.strays_every.duration(),
+                _ => task.every.min(self.every.duration()),
+            };
+        }
+        tasks
+    }
+}

@@ -1,0 +1,200 @@
+//! `docker-compose.yml` and the sample environments against what the programs know.
+
+use anyhow::Result;
+
+use crate::install;
+use crate::shell::{program, run};
+
+/// Files that are used together.
+const FORMS: &[&[&str]] = &[&["docker-compose.yml"], &["docker-compose.yml", "deploy/docker/s3.yml"]];
+
+/// Lets docker-compose read the files, in the version that the system has. Needs no daemon.
+pub(crate) fn check() -> Result<()> {
+    install::debian(&[install::Debian { program: "docker-compose", package: "docker-compose" }])?;
+    for form in FORMS {
+        let files = form.iter().flat_map(|file| ["-f", *file]);
+        let arguments: Vec<_> = files.chain(["--profile", "s3", "config", "--quiet"]).collect();
+        run(&mut program("docker-compose", &arguments))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use crate::shell::root;
+
+    type Names = BTreeSet<String>;
+
+    fn kept(path: &str) -> String {
+        std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// The settings in the tables of `docs/services.md` below these headings.
+    fn documented(headings: &[&str]) -> Names {
+        let text = kept("docs/services.md");
+        let sections = text.split("\n## ").filter(|section| {
+            headings.iter().any(|heading| section.lines().next().is_some_and(|first| first == *heading))
+        });
+        sections
+            .flat_map(str::lines)
+            .filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned))
+            .collect()
+    }
+
+    fn known_to(service: &str) -> Names {
+        match service {
+            "gateway" => documented(&["gateway"]),
+            service => documented(&["Every service", service]),
+        }
+    }
+
+    /// The setting behind a variable.
+    fn setting(variable: &str) -> &str {
+        variable.strip_suffix("_FILE").unwrap_or(variable)
+    }
+
+    fn is_ours(name: &str) -> bool {
+        name.starts_with("FM_") || name.starts_with("GATEWAY_")
+    }
+
+    /// The blocks of a file in our style: two spaces a level, one key a line.
+    fn blocks(text: &str, section: &str) -> BTreeMap<String, Vec<String>> {
+        let mut blocks: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut inside = section.is_empty();
+        let (mut name, indent) = (String::new(), if section.is_empty() { "" } else { "  " });
+        for line in text.lines() {
+            if !section.is_empty() && line.starts_with(|first: char| first.is_ascii_alphabetic()) {
+                inside = line == format!("{section}:");
+                continue;
+            }
+            let at_level =
+                line.strip_prefix(indent).filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
+            match at_level.and_then(|rest| rest.split_once(':')) {
+                Some((key, _)) if inside => name = key.to_owned(),
+                _ => {}
+            }
+            if inside && !name.is_empty() {
+                blocks.entry(name.clone()).or_default().push(line.to_owned());
+            }
+        }
+        blocks
+    }
+
+    /// The variables that a service's block sets, those of the anchors that it takes over included.
+    fn variables(text: &str, service: &[String]) -> Names {
+        let top = blocks(text, "");
+        let set = |lines: &[String]| -> Names {
+            let keys =
+                lines.iter().filter_map(|line| line.trim().split_once(": ").map(|(key, _)| key.to_owned()));
+            keys.filter(|key| is_ours(key)).collect()
+        };
+        let mut names = set(service);
+        for block in top.values() {
+            let anchor = block[0].split('&').nth(1).map(str::trim);
+            let taken = |anchor| service.iter().any(|line| line.trim() == format!("<<: *{anchor}"));
+            if anchor.is_some_and(taken) {
+                names.extend(set(block));
+            }
+        }
+        names
+    }
+
+    #[test]
+    fn what_compose_sets_is_known() {
+        let mut seen = 0;
+        for path in ["docker-compose.yml", "deploy/docker/s3.yml"] {
+            let text = kept(path);
+            for (service, block) in blocks(&text, "services") {
+                let names = variables(&text, &block);
+                let known = known_to(&service);
+                let unknown: Vec<_> = names.iter().filter(|name| !known.contains(setting(name))).collect();
+                assert!(unknown.is_empty(), "{path}: {service} does not know {unknown:?}");
+                seen += names.len();
+            }
+        }
+        // the parser above reads our style alone: should the file change it, nothing would be found
+        assert!(seen > 40, "{seen} settings");
+    }
+
+    #[test]
+    fn what_the_samples_set_is_known() {
+        for service in ["auth-service", "file-service", "worker-service", "gateway"] {
+            let text = kept(&format!("deploy/env/{service}.env.example"));
+            let names = text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
+            let known = known_to(service);
+            for name in names.filter(|name| !name.starts_with('#')) {
+                assert!(known.contains(setting(name)), "{service} does not know {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_gateway_has_a_value_for_each_place() {
+        let template = kept("deploy/nginx/templates/site.conf.template");
+        let places: Names = template
+            .split("${")
+            .skip(1)
+            .filter_map(|rest| rest.split('}').next())
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(places, documented(&["gateway"]));
+        let image = kept("deploy/docker/Dockerfile");
+        let sample = kept("deploy/env/gateway.env.example");
+        for place in places {
+            assert!(image.contains(&format!("    {place}=")), "the image has no default for {place}");
+            assert!(sample.contains(&format!("\n{place}=")), "the sample has no {place}");
+        }
+    }
+
+    #[test]
+    fn what_compose_asks_the_environment_for_is_in_the_sample() {
+        let sample = kept("deploy/env/compose.env.example");
+        for asked in kept("docker-compose.yml").split("${").skip(1) {
+            let name = asked.split(":-").next().unwrap_or_default();
+            assert!(sample.contains(&format!("#{name}=")), "{name} is not in the sample");
+        }
+    }
+
+    #[test]
+    fn every_container_is_bounded_and_watched() {
+        let text = kept("docker-compose.yml");
+        let services = blocks(&text, "services");
+        assert_eq!(services.len(), 9);
+        for (name, block) in services {
+            let has = |key: &str| block.iter().any(|line| line.trim().starts_with(key));
+            let guarded = has("<<: *container") || has("<<: *service");
+            assert!(guarded, "{name} takes over neither `container` nor `service`");
+            assert!(has("user:") || has("<<: *service"), "{name} runs as whom its image likes");
+            assert!(has("mem_limit:"), "{name} has no limit");
+            assert!(has("pids_limit:") || has("<<: *service"), "{name} has no limit");
+            assert!(has("healthcheck:") || has("restart: \"no\""), "{name} is not watched");
+        }
+        for newer in ["start_interval", "\nname:", "environment: FM_", "secrets.environment"] {
+            assert!(!text.contains(newer), "docker-compose 1.29 does not know {newer}");
+        }
+    }
+
+    #[test]
+    fn images_have_tags() {
+        let compose = kept("docker-compose.yml");
+        let named = compose.lines().filter_map(|line| line.trim().strip_prefix("image: "));
+        let docker = kept("deploy/docker/Dockerfile");
+        let stages: BTreeSet<_> =
+            docker.lines().filter_map(|line| line.strip_prefix("FROM ")?.split(" AS ").nth(1)).collect();
+        let bases = docker.lines().filter_map(|line| line.strip_prefix("FROM ")?.split(" AS ").next());
+        let mut seen = 0;
+        for image in named.chain(bases.filter(|base| !stages.contains(base))) {
+            let tag = image.split_once(':').map(|(_, tag)| tag).unwrap_or_default();
+            assert!(!tag.is_empty() && tag != "latest", "{image} has no tag");
+            seen += 1;
+        }
+        assert!(seen > 10);
+        // each image that compose builds has a target
+        for target in compose.split("target: ").skip(1) {
+            let target = target.split([' ', '\n']).next().unwrap_or_default();
+            assert!(target.starts_with('/') || stages.contains(target), "no target {target}");
+        }
+    }
+}
