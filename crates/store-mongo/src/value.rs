@@ -1,9 +1,9 @@
 //! How domain values are kept in documents: ids as ObjectIds, keys and hashes as binaries, times as milliseconds, counts as 64-bit integers.
 
-use common::{BlobKey, FileId, JobId, ReservationId, SessionId, SigningKeyId, SpaceId, Timestamp, UserId};
+use common::{BlobKey, FileId, JobId, ReservationId, SessionId, SigningKeyId, SpaceId, UserId};
+use mongodb::bson::Binary;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson};
 
 use crate::engine::Fault;
 
@@ -53,11 +53,6 @@ pub(crate) fn read_key(binary: &Binary) -> Result<BlobKey, Fault> {
 /// Reads bytes of a known number.
 pub(crate) fn fixed<const N: usize>(binary: &Binary) -> Result<[u8; N], Fault> {
     binary.bytes.as_slice().try_into().map_err(|_| Fault::Damaged("bytes of another length"))
-}
-
-/// A time, or null.
-pub(crate) fn millis_opt(at: Option<Timestamp>) -> Bson {
-    at.map_or(Bson::Null, |at| Bson::Int64(at.millis()))
 }
 
 /// A count. Nothing that is counted comes near 2^63; a limit beyond it is as good as the greatest.

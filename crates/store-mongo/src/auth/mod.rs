@@ -54,7 +54,7 @@ impl AuthDb {
         Self { engine: Engine::new(mongo, &SCHEMA), outbox: Outbox::new(OUTBOX) }
     }
 
-    /// Brings the schema up to date, if that was not done. Of several processes one does it.
+    /// Brings the schema up to date, if that was not done; for programs to call when they start. Of several processes one does it, and the others wait.
     ///
     /// # Errors
     /// `Broken` if a newer major version was here, or the server knows no transactions; `Unavailable` if it does not answer.
@@ -161,9 +161,7 @@ impl AuthStore for AuthDb {
         at: Timestamp,
         expires_at: Timestamp,
     ) -> PortResult<RefreshOutcome> {
-        self.engine
-            .run(sessions::rotate(&self.engine, presented, new, at, expires_at))
-            .await
+        self.engine.run(sessions::rotate(&self.engine, presented, new, at, expires_at)).await
     }
 
     async fn remove_ended_sessions(&self, before: Timestamp, limit: u32) -> PortResult<u32> {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use common::Timestamp;
 use common::jobs::{ClaimRequest, Claimed, FailOutcome, Failure, JobState, LeaseHolder, LostLease};
-use common::{PortError, Timestamp};
 use futures_util::TryStreamExt as _;
 use futures_util::future::try_join_all;
 use mongodb::bson::{Bson, Document, doc};
@@ -13,7 +13,7 @@ use super::doc::{JobDoc, LONGEST_TTL_MS, state_number, to_json};
 use super::lines::{self, Entering, Line};
 use super::schema::JOBS;
 use super::{Turn, keys};
-use crate::engine::{Abort, Engine, Fault, TxResult};
+use crate::engine::{Engine, Fault, TxResult};
 use crate::value::{ToOid as _, id, int};
 
 const ACTIVE: i32 = state_number(JobState::Active);
