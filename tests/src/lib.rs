@@ -10,6 +10,8 @@ pub mod files;
 pub mod jobs;
 pub mod product;
 pub mod samples;
+#[cfg(feature = "stack")]
+pub mod stack;
 pub mod wait;
 
 pub use product::{Account, Product};

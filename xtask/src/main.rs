@@ -7,9 +7,11 @@ mod gateway;
 mod install;
 mod openapi;
 mod rules;
+mod servers;
 mod shell;
 mod stages;
 mod test;
+mod up;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -33,6 +35,8 @@ enum Command {
     Test(test::Options),
     /// Measure the product beside other file servers
     Bench(bench::Options),
+    /// Start the distributed form on this machine, until Ctrl-C
+    Up(up::Options),
     /// Write the OpenAPI document and the settings' reference anew
     Openapi,
     /// Write the generated parts of the nginx configuration anew
@@ -44,6 +48,7 @@ fn main() -> Result<()> {
         Command::Ci { only } => ci::run(only.as_deref()),
         Command::Test(options) => test::run_all(&options),
         Command::Bench(options) => bench::run_bench(&options),
+        Command::Up(options) => up::run_up(&options),
         Command::Openapi => openapi::run(),
         Command::Gateway(options) => gateway::run(&options),
     }

@@ -7,8 +7,10 @@ use clap::Args;
 
 use crate::install;
 use crate::openapi;
+use crate::servers;
 use crate::shell::{cargo, program, root, run, say};
 use crate::stages::Stages;
+use crate::up;
 
 /// What to run.
 #[derive(Args)]
@@ -26,10 +28,11 @@ const LEFT_TO_LONG: &[&str] = &[
     "5 GiB up and down in constant memory",
     "a folder of 100,000 entries over HTTP",
     "dozens of kills at random moments",
+    "a long queue and the model of the job store on MongoDB",
 ];
 
-/// Packages of the mail test's server, with their versions.
-const PYTHON: &[&str] = &["aiosmtpd==1.4.6"];
+/// Features that turn on the tests which need servers.
+const SERVERS: &str = "files-manager/servers,file-service/servers,store-mongo/servers,bus-amqp/servers,cache-redis/servers,blob/s3,blob/servers";
 
 /// `cargo xtask test`
 pub(crate) fn run_all(options: &Options) -> Result<()> {
@@ -38,10 +41,11 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     samples()?;
     stages.stage("install", || {
         install::debian(&[install::CHROMIUM])?;
+        install::debian(servers::DEBIAN)?;
         crate::gateway::install()?;
         install::npm(&web)?;
         install::npm(&web.join("tests"))?;
-        install::python(PYTHON).map(drop)
+        install::python(servers::PYTHON).map(drop)
     })?;
     stages.stage("page: lint, types, units", || {
         for script in ["types", "lint", "check", "test"] {
@@ -55,11 +59,21 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     stages.stage("generated documents, by their command", openapi::check)?;
     stages.stage("compose files", crate::compose::check)?;
     stages.stage("rust: units, contracts, services, embedded end to end", || {
-        let long = if options.long { ",files-manager/long" } else { "" };
-        let features = format!("files-manager/servers,file-service/servers{long}");
+        let long = if options.long { ",files-manager/long,store-mongo/long" } else { "" };
+        let features = format!("{SERVERS}{long}");
+        let python = install::python(servers::PYTHON)?;
+        let mongo = servers::Mongo::start(&python)?;
         let mut tests = cargo(&["test", "--workspace", "--locked", "--features", &features]);
-        tests.env("FM_TEST_SMTP_PYTHON", install::python(PYTHON)?);
+        tests.env("FM_TEST_SMTP_PYTHON", &python).env("FM_TEST_MONGODB_URI", &mongo.uri);
+        // for tests that kill a server of their own
+        tests.env("FM_TEST_SECANTUS_PYTHON", &python);
         run(&mut tests)
+    })?;
+    stages.stage("distributed end to end", || {
+        let programs = up::build_programs()?;
+        let mongo = servers::Mongo::start(&install::python(servers::PYTHON)?)?;
+        let mut tests = cargo(&["test", "--locked", "--package", "e2e", "--features", "stack"]);
+        run(tests.env("FM_TEST_MONGODB_URI", &mongo.uri).env("FM_TEST_PROGRAMS", programs))
     })?;
     stages.stage("page: journeys in the browser", || {
         // the workspace's features, so that nothing is built again but the tests

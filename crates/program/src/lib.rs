@@ -3,7 +3,6 @@
 //! A service's binary implements [`ServiceProgram`] and calls [`run`]. The all-in-one has its own arrangement of listeners and takes the rest.
 
 mod command_line;
-pub mod connections;
 mod failure;
 mod public_url;
 mod sections;

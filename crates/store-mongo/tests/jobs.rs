@@ -19,6 +19,8 @@ async fn subject() -> JobsSubject {
 }
 
 testkit::job_store_suite!(subject);
+#[cfg(feature = "long")]
+testkit::job_store_long_suite!(subject);
 
 /// What is done at the same time, done by two processes.
 mod replicas {

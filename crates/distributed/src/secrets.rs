@@ -1,4 +1,4 @@
-//! What a service of the distributed form is told of its dependencies and of the other services.
+//! Secrets and addresses from the settings, and waiting for what they name.
 
 use std::future::Future;
 
@@ -8,13 +8,13 @@ use runtime::retry::RetryDelay;
 use runtime::secrets::MasterKey;
 use url::Url;
 
-use crate::Failure;
+use program::Failure;
 
 /// The tokens with which the services know one another, from `FM_INTERNAL_SECRET` and `FM_INTERNAL_SECRET_PREVIOUS`.
 ///
 /// # Errors
 /// There is none, or it is too short or a placeholder.
-pub fn service_tokens(secret: Option<&str>, previous: Option<&str>) -> Result<ServiceTokens, Failure> {
+pub(crate) fn service_tokens(secret: Option<&str>, previous: Option<&str>) -> Result<ServiceTokens, Failure> {
     let secret = required("FM_INTERNAL_SECRET", secret)?;
     if is_placeholder(secret) {
         return Err(Failure::setting(
@@ -29,7 +29,7 @@ pub fn service_tokens(secret: Option<&str>, previous: Option<&str>) -> Result<Se
 ///
 /// # Errors
 /// There is none, or it is not a key.
-pub fn master_key(current: Option<&str>, previous: Option<&str>) -> Result<MasterKey, Failure> {
+pub(crate) fn master_key(current: Option<&str>, previous: Option<&str>) -> Result<MasterKey, Failure> {
     let current = required("FM_MASTER_KEY", current)?;
     if is_placeholder(current) {
         return Err(Failure::setting(
@@ -43,7 +43,7 @@ pub fn master_key(current: Option<&str>, previous: Option<&str>) -> Result<Maste
 ///
 /// # Errors
 /// It is none.
-pub fn address(setting: &str, value: &str) -> Result<Url, Failure> {
+pub(crate) fn address(setting: &str, value: &str) -> Result<Url, Failure> {
     let url: Url = value.parse().map_err(|error| Failure::setting(format!("{setting}: {error}")))?;
     if matches!(url.scheme(), "http" | "https") && url.has_host() {
         Ok(url)
@@ -56,7 +56,7 @@ pub fn address(setting: &str, value: &str) -> Result<Url, Failure> {
 ///
 /// # Errors
 /// It is not there.
-pub fn required<'a>(setting: &str, value: Option<&'a str>) -> Result<&'a str, Failure> {
+pub(crate) fn required<'a>(setting: &str, value: Option<&'a str>) -> Result<&'a str, Failure> {
     value.filter(|value| !value.trim().is_empty()).ok_or_else(|| {
         Failure::setting(format!("{setting} is missing; set it, or {setting}_FILE to a file that holds it"))
     })

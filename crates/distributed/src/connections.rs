@@ -1,0 +1,124 @@
+//! What a service is told of its surroundings.
+
+use std::net::SocketAddr;
+
+use runtime::settings::{Doc, Span};
+use serde::{Deserialize, Serialize};
+
+/// Settings that stand at the top of every service's, to be flattened into them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Connections {
+    /// The public listener, for the gateway.
+    pub listen: SocketAddr,
+    /// The listener for other services and for monitoring.
+    pub internal_listen: SocketAddr,
+    /// How people reach the product.
+    pub public_url: Option<String>,
+    /// Gateways whose word on a client's address counts.
+    pub trusted_proxies: String,
+    /// The store.
+    pub mongodb_uri: Option<String>,
+    /// The database in it.
+    pub mongodb_database: String,
+    /// Longest time for one call of the store.
+    pub mongodb_deadline: Span,
+    /// The cache.
+    pub redis_url: Option<String>,
+    /// The broker.
+    pub amqp_url: Option<String>,
+    /// Stands before the names of queues and keys.
+    pub namespace: String,
+    /// What services know one another by.
+    pub internal_secret: Option<String>,
+    /// The one before.
+    pub internal_secret_previous: Option<String>,
+    /// Seals secrets.
+    pub master_key: Option<String>,
+    /// The one before.
+    pub master_key_previous: Option<String>,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            internal_listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            public_url: None,
+            trusted_proxies: String::new(),
+            mongodb_uri: None,
+            mongodb_database: "files_manager".to_owned(),
+            mongodb_deadline: Span::from_secs(5),
+            redis_url: None,
+            amqp_url: None,
+            namespace: "fm".to_owned(),
+            internal_secret: None,
+            internal_secret_previous: None,
+            master_key: None,
+            master_key_previous: None,
+        }
+    }
+}
+
+/// What the keys of [`Connections`] mean.
+pub const CONNECTION_DOCS: &[Doc] = &[
+    Doc { key: "listen", text: "Address and port of the public API, for the gateway." },
+    Doc {
+        key: "internal_listen",
+        text: "Address and port for the other services, /health and /metrics. Never for people.",
+    },
+    Doc { key: "public_url", text: "How people reach the product, such as https://files.example.org." },
+    Doc {
+        key: "trusted_proxies",
+        text: "Addresses or networks of the gateways, whose X-Forwarded-For counts, with commas between.",
+    },
+    Doc { key: "mongodb_uri", text: "The store; a replica set, since changes are transactions." },
+    Doc { key: "mongodb_database", text: "The database in it." },
+    Doc {
+        key: "mongodb_deadline",
+        text: "Longest time for one change or question, with its wait for changes of the same user's files before it; then 503. At least 1s.",
+    },
+    Doc { key: "redis_url", text: "The cache of credentials and the counters of attempts." },
+    Doc { key: "amqp_url", text: "The broker, with its virtual host." },
+    Doc {
+        key: "namespace",
+        text: "Stands before the names of queues and keys, where several installations share a broker or a Redis.",
+    },
+    Doc {
+        key: "internal_secret",
+        text: "What services know one another by, at least 32 bytes; the same for all.",
+    },
+    Doc { key: "internal_secret_previous", text: "The one before, while it is being replaced." },
+    Doc {
+        key: "master_key",
+        text: "64 hexadecimal digits under which secrets are sealed; the same for all.",
+    },
+    Doc { key: "master_key_previous", text: "The one before, while it is being replaced." },
+];
+
+/// Internal addresses of the services, to be flattened into every service's settings: a deployment tells all of them the same.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Peers {
+    /// auth-service.
+    pub auth_url: String,
+    /// file-service.
+    pub files_url: String,
+    /// worker-service.
+    pub jobs_url: String,
+}
+
+impl Default for Peers {
+    fn default() -> Self {
+        Self {
+            auth_url: "http://auth-service:8081".to_owned(),
+            files_url: "http://file-service:8081".to_owned(),
+            jobs_url: "http://worker-service:8081".to_owned(),
+        }
+    }
+}
+
+/// What the keys of [`Peers`] mean.
+pub const PEER_DOCS: &[Doc] = &[
+    Doc { key: "auth_url", text: "Internal address of auth-service." },
+    Doc { key: "files_url", text: "Internal address of file-service." },
+    Doc { key: "jobs_url", text: "Internal address of worker-service." },
+];

@@ -1,0 +1,209 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus_amqp::{AmqpBus, AmqpSettings};
+use cache_redis::{RedisCache, RedisLimiter, RedisLink, RedisSettings};
+use clients::InternalClient;
+use common::auth::{Authenticator, CredentialCache, CredentialSource, RateLimiter};
+use common::jobs::{JobBus, KnownJobs, Outbox};
+use common::routes::Service;
+use common::{Clock, IdGen};
+use futures_util::future::BoxFuture;
+use http_kit::CookiePolicy;
+use http_kit::credentials::{CachedAuthenticator, TokenPolicy};
+use http_kit::health::{self, ReadyCheck};
+use http_kit::service_token::{ServiceGate, ServiceTokens};
+use program::{Failure, public_url};
+use runtime::lifecycle::{Exit, Shutdown};
+use runtime::relay::{Relay, RelaySettings};
+use runtime::secrets::MasterKey;
+use runtime::settings::at_least;
+use runtime::{RandomIds, SystemClock};
+use store_mongo::{Mongo, OpenOptions};
+use url::Url;
+
+use crate::connections::{Connections, Peers};
+use crate::secrets::{address, master_key, required, service_tokens, until_available};
+
+/// The audience of users' tokens.
+const AUDIENCE: &str = "files-manager";
+
+/// The adapters that every service has, behind their ports, and who it is.
+pub struct Platform {
+    /// Which service this is.
+    pub service: Service,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh ids.
+    pub ids: Arc<dyn IdGen>,
+    /// The database server, for the service's own store.
+    pub mongo: Mongo,
+    /// What all services remember of credentials.
+    pub cache: Arc<dyn CredentialCache>,
+    /// Counts attempts, for all replicas.
+    pub limiter: Arc<dyn RateLimiter>,
+    /// Carries jobs.
+    pub bus: Arc<dyn JobBus>,
+    /// Seals secrets.
+    pub master_key: Arc<MasterKey>,
+    /// How people reach the product.
+    pub public_url: Option<Url>,
+    tokens: ServiceTokens,
+    peers: Peers,
+    redis: Arc<RedisLink>,
+    shutdown: Shutdown,
+}
+
+impl Platform {
+    /// Begins to connect. Waits for nothing but the name server: what is called before a dependency is there is unavailable.
+    ///
+    /// # Errors
+    /// A setting that is wrong, by name.
+    pub async fn connect(
+        service: Service,
+        settings: &Connections,
+        peers: Peers,
+        shutdown: Shutdown,
+    ) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let tokens = service_tokens(
+            settings.internal_secret.as_deref(),
+            settings.internal_secret_previous.as_deref(),
+        )?;
+        let master_key = master_key(settings.master_key.as_deref(), settings.master_key_previous.as_deref())?;
+        let public_url = public_url(settings.public_url.as_deref())?;
+        for (setting, value) in [
+            ("FM_AUTH_URL", &peers.auth_url),
+            ("FM_FILES_URL", &peers.files_url),
+            ("FM_JOBS_URL", &peers.jobs_url),
+        ] {
+            address(setting, value)?;
+        }
+        let redis = required("FM_REDIS_URL", settings.redis_url.as_deref())?;
+        let namespace = namespace(&settings.namespace)?;
+        let redis =
+            RedisLink::start(RedisSettings { prefix: format!("{namespace}:"), ..RedisSettings::new(redis) })
+                .map(Arc::new)
+                .map_err(|error| Failure::setting(format!("FM_REDIS_URL: {error}")))?;
+        let amqp = AmqpSettings {
+            name: service.name().to_owned(),
+            prefix: format!("{namespace}."),
+            ..AmqpSettings::new(required("FM_AMQP_URL", settings.amqp_url.as_deref())?)
+        };
+        let bus = AmqpBus::start(amqp).map_err(|error| Failure::setting(format!("FM_AMQP_URL: {error}")))?;
+        let uri = required("FM_MONGODB_URI", settings.mongodb_uri.as_deref())?;
+        at_least("FM_MONGODB_DEADLINE", settings.mongodb_deadline, Duration::from_secs(1))
+            .map_err(Failure::setting)?;
+        let options = OpenOptions {
+            app_name: service.name().to_owned(),
+            deadline: settings.mongodb_deadline.duration(),
+            ..OpenOptions::default()
+        };
+        let mongo = until_available(|| Mongo::connect(uri, &settings.mongodb_database, &options)).await?;
+        Ok(Self {
+            service,
+            clock,
+            ids: Arc::new(RandomIds::default()),
+            mongo,
+            cache: Arc::new(RedisCache::new(Arc::clone(&redis))),
+            limiter: Arc::new(RedisLimiter::new(Arc::clone(&redis))),
+            bus: Arc::new(bus),
+            master_key: Arc::new(master_key),
+            public_url,
+            tokens,
+            peers,
+            redis,
+            shutdown,
+        })
+    }
+
+    /// What users' tokens say of their maker: all services must agree on it, and a token of another installation is none of ours.
+    pub fn token_policy(&self) -> TokenPolicy {
+        let issuer = self.public_url.as_ref().map_or(AUDIENCE, Url::as_str).trim_end_matches('/').to_owned();
+        TokenPolicy { issuer, audience: AUDIENCE.to_owned() }
+    }
+
+    /// Whether the page's cookie is `Secure`, and what origin may change things.
+    pub fn cookies(&self) -> CookiePolicy {
+        CookiePolicy::new(self.public_url.as_ref(), false)
+    }
+
+    /// What the internal routes of this service accept.
+    pub fn gate(&self) -> ServiceGate {
+        ServiceGate::new(self.tokens.clone(), [self.service], Arc::clone(&self.clock))
+    }
+
+    /// Calls another service.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be made.
+    pub fn client(&self, target: Service) -> Result<InternalClient, Failure> {
+        let (setting, value) = match target {
+            Service::Auth => ("FM_AUTH_URL", &self.peers.auth_url),
+            Service::Files => ("FM_FILES_URL", &self.peers.files_url),
+            Service::Worker => ("FM_JOBS_URL", &self.peers.jobs_url),
+        };
+        let base = address(setting, value)?;
+        InternalClient::tcp(&base, self.service, target, self.tokens.clone(), Arc::clone(&self.clock))
+            .map_err(|error| Failure::new(Exit::Failed, &error))
+    }
+
+    /// Checks users' tokens against this source.
+    pub fn authenticator(&self, source: Arc<dyn CredentialSource>) -> Arc<dyn Authenticator> {
+        let (cache, clock) = (Arc::clone(&self.cache), Arc::clone(&self.clock));
+        Arc::new(CachedAuthenticator::new(source, cache, clock, self.token_policy()))
+    }
+
+    /// Sends the jobs of this service's outbox. The job store is asked for what it has.
+    pub fn relay(&self, outbox: Arc<dyn Outbox>, known: Arc<dyn KnownJobs>) -> Relay {
+        let (bus, clock) = (Arc::clone(&self.bus), Arc::clone(&self.clock));
+        Relay::new(self.service.name(), outbox, bus, known, clock, RelaySettings::default())
+    }
+
+    /// Whether Redis answers: for `/status`. The service is ready without it.
+    pub fn redis_check(&self) -> Arc<dyn ReadyCheck> {
+        let redis = Arc::clone(&self.redis);
+        health::check("redis", move || {
+            let redis = Arc::clone(&redis);
+            async move { redis.ping().await }
+        })
+    }
+
+    /// When the process stops.
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+
+    /// A part that is dropped when the process stops.
+    pub fn until_stopping(
+        &self,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> BoxFuture<'static, std::io::Result<()>> {
+        let shutdown = self.shutdown.clone();
+        Box::pin(async move {
+            tokio::select! {
+                () = work => Err(std::io::Error::other("it ended by itself")),
+                () = shutdown.stopping() => Ok(()),
+            }
+        })
+    }
+}
+
+/// A word that can stand in names of queues and keys.
+fn namespace(setting: &str) -> Result<&str, Failure> {
+    let allowed = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_');
+    if (1..=32).contains(&setting.len()) && setting.chars().all(allowed) {
+        Ok(setting)
+    } else {
+        Err(Failure::setting("FM_NAMESPACE: 1 to 32 letters, digits, - and _"))
+    }
+}
+
+/// A part that ends by itself when the process stops.
+pub fn part(work: impl Future<Output = ()> + Send + 'static) -> BoxFuture<'static, std::io::Result<()>> {
+    Box::pin(async move {
+        work.await;
+        Ok(())
+    })
+}

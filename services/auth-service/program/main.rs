@@ -1,0 +1,10 @@
+//! auth-service as a program of its own.
+
+mod settings;
+mod wiring;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    program::run::<wiring::AuthProgram>()
+}

@@ -1,0 +1,116 @@
+//! The service over the adapters of the distributed form.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::web;
+use auth_service::{AuthService, HashingSettings, KeysError, PasswordHasher, Ports, trusted_proxies};
+use clients::WorkerClient;
+use common::PortError;
+use common::auth::AuthStore as _;
+use common::routes::Service;
+use distributed::{Platform, part, until_available};
+use http_kit::health;
+use http_kit::openapi::MethodTable;
+use program::{Assembled, Failure, Log, ServiceProgram, Stop};
+use runtime::lifecycle::{Exit, Shutdown};
+use runtime::settings::Doc;
+use store_mongo::AuthDb;
+
+use crate::settings::{self, Settings};
+
+pub(crate) struct AuthProgram;
+
+impl ServiceProgram for AuthProgram {
+    const NAME: &'static str = "auth-service";
+    const ABOUT: &'static str = "Accounts, sessions and tokens of Files Manager";
+    type Settings = Settings;
+
+    fn docs() -> Vec<Doc> {
+        settings::docs()
+    }
+
+    fn listen(settings: &Settings) -> (SocketAddr, SocketAddr) {
+        (settings.connections.listen, settings.connections.internal_listen)
+    }
+
+    fn common(settings: &Settings) -> (&Log, &Stop) {
+        (&settings.log, &settings.stop)
+    }
+
+    async fn assemble(settings: Settings, shutdown: Shutdown) -> Result<Assembled, Failure> {
+        let own = auth_settings(&settings)?;
+        let hashing = HashingSettings { cost: settings.bcrypt_cost, ..HashingSettings::default() };
+        let hasher = PasswordHasher::new(hashing)
+            .map_err(|error| Failure::setting(format!("FM_BCRYPT_COST: {error}")))?;
+        let platform =
+            Platform::connect(Service::Auth, &settings.connections, settings.peers, shutdown).await?;
+        let store = Arc::new(AuthDb::new(&platform.mongo));
+        until_available(|| store.migrate()).await?;
+        let ports = Ports {
+            store: store.clone(),
+            cache: Arc::clone(&platform.cache),
+            limiter: Arc::clone(&platform.limiter),
+            hasher,
+            master_key: Arc::clone(&platform.master_key),
+            policy: platform.token_policy(),
+            clock: Arc::clone(&platform.clock),
+            ids: Arc::clone(&platform.ids),
+        };
+        let service = started(&ports, &own).await?;
+        let notice = until_available(|| service.setup_code()).await?.map(|code| {
+            format!("This installation has no administrator yet. Open its page and enter this set-up code:\n\n    {}\n", code.reveal())
+        });
+
+        let known = Arc::new(WorkerClient::new(platform.client(Service::Worker)?));
+        let relay = platform.relay(store.clone(), known);
+        let mut parts = vec![("relay", part(relay.run(platform.shutdown().stopping_token())))];
+        for (name, upkeep) in service.background() {
+            parts.push((name, platform.until_stopping(upkeep)));
+        }
+
+        let authenticator = web::Data::from(platform.authenticator(service.credential_source()));
+        let (cookies, gate) = (web::Data::new(platform.cookies()), web::Data::new(platform.gate()));
+        let (public, internal) = (Arc::clone(&service), service);
+        Ok(Assembled {
+            public: Arc::new(move |config| {
+                config.app_data(authenticator.clone()).app_data(cookies.clone());
+                public.public_routes(config);
+            }),
+            internal: Arc::new(move |config| {
+                config.app_data(gate.clone());
+                internal.internal_routes(config);
+            }),
+            methods: MethodTable::of(&auth_service::openapi()),
+            checks: vec![health::check("store", move || {
+                let store = store.clone();
+                async move { store.ping().await }
+            })],
+            parts,
+            after_requests: Box::pin(async {}),
+            notice,
+        })
+    }
+}
+
+/// Keys that are not ours are no matter of waiting; a store that does not answer is.
+async fn started(ports: &Ports, settings: &auth_service::Settings) -> Result<Arc<AuthService>, Failure> {
+    let attempt = || async {
+        match AuthService::start(ports.clone(), settings.clone()).await {
+            Ok(service) => Ok(Ok(service)),
+            Err(KeysError::Port(error @ PortError::Unavailable { .. })) => Err(error),
+            Err(error) => Ok(Err(error)),
+        }
+    };
+    until_available(attempt).await?.map_err(|error| Failure::new(Exit::Unavailable, &error))
+}
+
+fn auth_settings(settings: &Settings) -> Result<auth_service::Settings, Failure> {
+    Ok(auth_service::Settings {
+        registration: settings.registration,
+        loopback_only: settings.connections.listen.ip().is_loopback(),
+        has_public_url: settings.connections.public_url.is_some(),
+        trusted_proxies: trusted_proxies(&settings.connections.trusted_proxies).map_err(Failure::setting)?,
+        ..auth_service::Settings::default()
+    })
+}

@@ -1,0 +1,11 @@
+//! file-service as a program of its own.
+
+mod contents;
+mod settings;
+mod wiring;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    program::run::<wiring::FileProgram>()
+}

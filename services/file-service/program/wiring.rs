@@ -1,0 +1,110 @@
+//! The service over the adapters of the distributed form.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::web;
+use clients::{AuthClient, WorkerClient};
+use common::files::FileStore as _;
+use common::routes::Service;
+use distributed::{Platform, part, until_available};
+use file_service::{FileService, FileSettings, Overview, Parts, claim_blobs};
+use http_kit::health;
+use http_kit::openapi::MethodTable;
+use http_kit::reference::Reference;
+use program::{Assembled, Failure, Log, ServiceProgram, Stop};
+use runtime::lifecycle::{Exit, Shutdown};
+use runtime::settings::Doc;
+use store_mongo::FilesDb;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::contents;
+use crate::settings::{self, Settings};
+
+/// The document of all services; a test of the all-in-one holds it to the code.
+const OPENAPI: &str = include_str!("../../../openapi/openapi.json");
+
+pub(crate) struct FileProgram;
+
+impl ServiceProgram for FileProgram {
+    const NAME: &'static str = "file-service";
+    const ABOUT: &'static str = "Files, folders and contents of Files Manager";
+    type Settings = Settings;
+
+    fn docs() -> Vec<Doc> {
+        settings::docs()
+    }
+
+    fn listen(settings: &Settings) -> (SocketAddr, SocketAddr) {
+        (settings.connections.listen, settings.connections.internal_listen)
+    }
+
+    fn common(settings: &Settings) -> (&Log, &Stop) {
+        (&settings.log, &settings.stop)
+    }
+
+    async fn assemble(settings: Settings, shutdown: Shutdown) -> Result<Assembled, Failure> {
+        settings.files.check().map_err(Failure::setting)?;
+        let (blobs, delivery) = contents::open(&settings)?;
+        let platform =
+            Platform::connect(Service::Files, &settings.connections, settings.peers, shutdown).await?;
+        let store = Arc::new(FilesDb::new(&platform.mongo));
+        until_available(|| store.migrate()).await?;
+        until_available(|| claim_blobs(&*store, &*blobs)).await?;
+
+        let auth = Arc::new(AuthClient::new(platform.client(Service::Auth)?));
+        let known = Arc::new(WorkerClient::new(platform.client(Service::Worker)?));
+        let checks = vec![
+            health::check("store", {
+                let store = store.clone();
+                move || {
+                    let store = store.clone();
+                    async move { store.ping().await }
+                }
+            }),
+            health::check("blobs", {
+                let blobs = blobs.clone();
+                move || {
+                    let blobs = blobs.clone();
+                    async move { blobs.ping().await }
+                }
+            }),
+        ];
+        let service = web::Data::new(FileService::new(Parts {
+            store: store.clone(),
+            blobs,
+            clock: Arc::clone(&platform.clock),
+            ids: Arc::clone(&platform.ids),
+            cursor_key: platform.master_key.derive("files-cursor"),
+            overview: Overview {
+                users: auth.clone(),
+                cache: vec![platform.redis_check()],
+                stores: checks.clone(),
+            },
+            settings: FileSettings { delivery, ..settings.files.settings() },
+        }));
+        let relay = platform.relay(store, known);
+        let document = serde_json::from_str(OPENAPI).map_err(|error| Failure::new(Exit::Failed, &error))?;
+        let reference = Reference::new(&document).map_err(|error| Failure::new(Exit::Failed, &error))?;
+
+        let authenticator = web::Data::from(platform.authenticator(auth));
+        let (cookies, gate) = (web::Data::new(platform.cookies()), web::Data::new(platform.gate()));
+        let (public, internal, ending) = (service.clone(), service.clone(), service.into_inner());
+        Ok(Assembled {
+            public: Arc::new(move |config| {
+                config.app_data(authenticator.clone()).app_data(cookies.clone()).app_data(public.clone());
+                file_service::public_routes(&mut ServiceConfig::new(config));
+                reference.configure(config);
+            }),
+            internal: Arc::new(move |config| {
+                config.app_data(gate.clone()).app_data(internal.clone());
+                file_service::internal_routes(config);
+            }),
+            methods: MethodTable::of(&file_service::openapi()),
+            checks,
+            parts: vec![("relay", part(relay.run(platform.shutdown().stopping_token())))],
+            after_requests: Box::pin(async move { ending.finish_background().await }),
+            notice: None,
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! The service over the adapters of the distributed form.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use actix_web::web;
+use clients::{AuthClient, FilesClient};
+use common::jobs::JobStore as _;
+use common::routes::Service;
+use distributed::{Platform, part, until_available};
+use http_kit::health;
+use http_kit::openapi::MethodTable;
+use program::{Assembled, Failure, Log, ServiceProgram, Stop};
+use runtime::lifecycle::{Exit, Shutdown};
+use runtime::settings::Doc;
+use store_mongo::JobsDb;
+use thumbnails::Pool;
+use utoipa_actix_web::service_config::ServiceConfig;
+use worker_service::{
+    Concurrency, Parts, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService,
+    WorkerSettings,
+};
+
+use crate::settings::{self, Settings};
+
+pub(crate) struct WorkerProgram;
+
+impl ServiceProgram for WorkerProgram {
+    const NAME: &'static str = "worker-service";
+    const ABOUT: &'static str = "Background jobs of Files Manager";
+    type Settings = Settings;
+
+    fn docs() -> Vec<Doc> {
+        settings::docs()
+    }
+
+    fn listen(settings: &Settings) -> (SocketAddr, SocketAddr) {
+        (settings.connections.listen, settings.connections.internal_listen)
+    }
+
+    fn common(settings: &Settings) -> (&Log, &Stop) {
+        (&settings.log, &settings.stop)
+    }
+
+    async fn assemble(settings: Settings, shutdown: Shutdown) -> Result<Assembled, Failure> {
+        settings.thumbnails.check().map_err(Failure::setting)?;
+        settings.maintenance.check().map_err(Failure::setting)?;
+        let mailer = settings.mail.sender(PathBuf::from("mail")).map_err(Failure::setting)?;
+        let platform =
+            Platform::connect(Service::Worker, &settings.connections, settings.peers.clone(), shutdown)
+                .await?;
+        let store = Arc::new(JobsDb::new(&platform.mongo));
+        until_available(|| store.migrate()).await?;
+
+        let files = FilesClient::new(platform.client(Service::Files)?);
+        let auth = AuthClient::new(platform.client(Service::Auth)?);
+        let config = settings.thumbnails.pool();
+        let concurrency = Concurrency { thumbnails: config.children + 1, ..Concurrency::default() };
+        let pool = Pool::new(config).map_err(|error| Failure::new(Exit::Failed, &error))?;
+        let registry = Registry::default()
+            .with(Arc::new(ThumbnailsHandler::new(
+                files.clone(),
+                pool,
+                std::env::temp_dir(),
+                concurrency.thumbnails,
+            )))
+            .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
+            .with(Arc::new(WelcomeHandler::new(
+                auth.clone(),
+                mailer,
+                settings.connections.public_url.clone(),
+                concurrency.mail,
+            )));
+        let service = Arc::new(WorkerService::new(Parts {
+            store: store.clone(),
+            bus: Arc::clone(&platform.bus),
+            files,
+            registry,
+            clock: Arc::clone(&platform.clock),
+            cursor_key: platform.master_key.derive("jobs-cursor"),
+            settings: WorkerSettings {
+                name: worker_name(),
+                concurrency,
+                public_url: settings.connections.public_url.clone(),
+                drain: settings.stop.deadline.duration() / 3,
+                maintenance: settings.maintenance.tasks(),
+                ..WorkerSettings::default()
+            },
+        }));
+
+        let mut checks = vec![health::check("store", move || {
+            let store = store.clone();
+            async move { store.ping().await }
+        })];
+        checks.extend(service.ready_checks());
+        let work = {
+            let (service, stop) = (Arc::clone(&service), platform.shutdown().stopping_token());
+            async move { service.run(stop).await }
+        };
+        let authenticator = web::Data::from(platform.authenticator(Arc::new(auth)));
+        let (cookies, gate) = (web::Data::new(platform.cookies()), web::Data::new(platform.gate()));
+        let service: web::Data<WorkerService> = web::Data::from(service);
+        let internal = service.clone();
+        Ok(Assembled {
+            public: Arc::new(move |config| {
+                config.app_data(authenticator.clone()).app_data(cookies.clone()).app_data(service.clone());
+                worker_service::public_routes(&mut ServiceConfig::new(config));
+            }),
+            internal: Arc::new(move |config| {
+                config.app_data(gate.clone()).app_data(internal.clone());
+                worker_service::internal_routes(config);
+            }),
+            methods: MethodTable::of(&worker_service::openapi()),
+            checks,
+            parts: vec![("workers", part(work))],
+            after_requests: Box::pin(async {}),
+            notice: None,
+        })
+    }
+}
+
+/// For people: which machine, and which process of it.
+fn worker_name() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "worker".to_owned());
+    format!("{host}-{}", std::process::id())
+}

@@ -1,0 +1,71 @@
+//! `cargo xtask up`: the whole distributed form on this machine, from real servers, until Ctrl-C.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+
+use crate::servers::{self, Mongo};
+use crate::shell::{cargo, root, run};
+use crate::{gateway, install};
+
+/// How much of it.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Replicas of each service
+    #[arg(long, default_value_t = 1)]
+    replicas: u16,
+}
+
+/// `cargo xtask up`
+pub(crate) fn run_up(options: &Options) -> Result<()> {
+    install::debian(servers::DEBIAN)?;
+    gateway::install()?;
+    let python = install::python(servers::PYTHON)?;
+    // its build script makes the page that the gateway serves
+    run(&mut cargo(&["build", "--package", "files-manager", "--locked"]))?;
+    let programs = build_programs()?;
+    let mongo = Mongo::start(&python)?;
+    let mut up = cargo(&[
+        "run",
+        "--quiet",
+        "--locked",
+        "--package",
+        "e2e",
+        "--features",
+        "stack",
+        "--bin",
+        "up",
+        "--",
+    ]);
+    up.arg(options.replicas.to_string())
+        .env("FM_TEST_MONGODB_URI", &mongo.uri)
+        .env("FM_TEST_PROGRAMS", programs)
+        .env("FM_TEST_PAGE", newest_page()?);
+    run(&mut up)
+}
+
+/// Builds the services' programs; the folder in which they are.
+pub(crate) fn build_programs() -> Result<PathBuf> {
+    let mut build = cargo(&["build", "--locked", "--bins"]);
+    for service in ["auth-service", "file-service", "worker-service"] {
+        build.args(["--package", service]);
+    }
+    run(&mut build)?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    Ok(target.join("debug"))
+}
+
+/// The page that was built last.
+fn newest_page() -> Result<PathBuf> {
+    let built = std::fs::read_dir(root().join("target/web"))?
+        .map(|entry| {
+            let page = entry?.path();
+            let at = page.join("index.html").metadata().and_then(|file| file.modified());
+            Ok(at.ok().map(|at| (at, page)))
+        })
+        .collect::<Result<Vec<Option<(SystemTime, PathBuf)>>>>()?;
+    let newest = built.into_iter().flatten().max();
+    Ok(newest.context("no page was built below target/web")?.1)
+}
