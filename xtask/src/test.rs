@@ -65,6 +65,8 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
         let mongo = servers::Mongo::start(&python)?;
         let mut tests = cargo(&["test", "--workspace", "--locked", "--features", &features]);
         tests.env("FM_TEST_SMTP_PYTHON", &python).env("FM_TEST_MONGODB_URI", &mongo.uri);
+        // for tests that kill a server of their own
+        tests.env("FM_TEST_SECANTUS_PYTHON", &python);
         run(&mut tests)
     })?;
     stages.stage("distributed end to end", || {

@@ -1,5 +1,8 @@
 //! The metadata store of the distributed form: collections of MongoDB for each owner of data.
 
+#[cfg(all(test, feature = "servers"))]
+extern crate self as store_mongo;
+
 mod auth;
 mod engine;
 mod files;

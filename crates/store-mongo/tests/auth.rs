@@ -4,9 +4,13 @@ mod support;
 
 use std::sync::Arc;
 
+use common::auth::{AuthStore as _, CreateUserError, RefreshOutcome, Role, User};
+use common::{Clock as _, UserId};
+use futures_util::future::join_all;
 use store_mongo::AuthDb;
-use testkit::auth_store::AuthSubject;
+use testkit::auth_store::{AuthSubject, session, user};
 use testkit::outbox::OutboxSubject;
+use testkit::{TestClock, TestIds};
 
 async fn subject() -> AuthSubject {
     let (mongo, scratch) = support::mongo().await;
@@ -24,4 +28,94 @@ mod outbox {
     }
 
     testkit::outbox_suite!(subject);
+}
+
+/// What is done at the same time, done by two processes.
+mod replicas {
+    use super::*;
+
+    async fn replicas() -> ([AuthDb; 2], support::Scratch) {
+        let (mongo, scratch) = support::mongo().await;
+        let other = scratch.connect().await;
+        ([AuthDb::new(&mongo), AuthDb::new(&other)], scratch)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_two_writers_of_one_address_one_succeeds() {
+        let (stores, _scratch) = replicas().await;
+        let (ids, at) = (TestIds::new(), TestClock::default().now());
+        for round in 0..5 {
+            let users: Vec<User> =
+                (0..8).map(|_| user(ids.next(), &format!("bob{round}@example.org"), at)).collect();
+            let made =
+                join_all(users.iter().enumerate().map(|(n, user)| stores[n % 2].create_user(user, &[])))
+                    .await;
+            let winners: Vec<UserId> =
+                users.iter().zip(&made).filter(|(_, made)| made.is_ok()).map(|(user, _)| user.id).collect();
+            assert_eq!(winners.len(), 1);
+            assert!(
+                made.iter().all(|made| matches!(made, Ok(()) | Err(CreateUserError::AddressTaken))),
+                "{made:?}"
+            );
+            for store in &stores {
+                let found = store.find_user_by_address(&users[0].address.key()).await.unwrap().unwrap();
+                assert_eq!(found.id, winners[0]);
+                assert_eq!(store.count_users().await.unwrap(), round + 1);
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_two_first_administrators_one_is_made() {
+        let (stores, _scratch) = replicas().await;
+        let (ids, at) = (TestIds::new(), TestClock::default().now());
+        let admins: Vec<User> = (0..8)
+            .map(|n| User {
+                role: Role::Admin,
+                bootstrap: true,
+                ..user(ids.next(), &format!("root{n}@example.org"), at)
+            })
+            .collect();
+        let made = join_all(
+            admins.iter().enumerate().map(|(n, admin)| stores[n % 2].create_first_admin(admin, &[])),
+        )
+        .await;
+        assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1);
+        assert!(
+            made.iter().all(|made| matches!(made, Ok(()) | Err(CreateUserError::AlreadySetUp))),
+            "{made:?}"
+        );
+    }
+
+    /// An administrator who came by another way is one as well.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn any_administrator_ends_the_setting_up() {
+        let (stores, _scratch) = replicas().await;
+        let (ids, at) = (TestIds::new(), TestClock::default().now());
+        let admin = |address: &str| User { role: Role::Admin, ..user(ids.next(), address, at) };
+        stores[0].create_user(&admin("eve@example.org"), &[]).await.unwrap();
+        assert!(stores[1].has_admin().await.unwrap());
+        let first = stores[1].create_first_admin(&admin("root@example.org"), &[]).await;
+        assert!(matches!(first, Err(CreateUserError::AlreadySetUp)), "{first:?}");
+        stores[1].create_user(&admin("kim@example.org"), &[]).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_two_refreshes_one_rotates() {
+        let (stores, _scratch) = replicas().await;
+        let (ids, at) = (TestIds::new(), TestClock::default().now());
+        let session = session(ids.next(), ids.next(), Some([1; 32]), at);
+        stores[0].create_session(&session).await.unwrap();
+        let tries = (2..12).map(|n| {
+            let store = &stores[n as usize % 2];
+            async move { store.rotate_refresh(&[1; 32], &[n; 32], at, session.expires_at).await.unwrap() }
+        });
+        let outcomes = join_all(tries).await;
+        assert_eq!(
+            outcomes.iter().filter(|outcome| matches!(outcome, RefreshOutcome::Rotated(_))).count(),
+            1
+        );
+        assert!(outcomes.contains(&RefreshOutcome::Reused(session.id)), "{outcomes:?}");
+        assert!(!stores[0].find_session(session.id).await.unwrap().unwrap().is_live(at));
+    }
 }

@@ -54,7 +54,7 @@ impl AuthDb {
         Self { engine: Engine::new(mongo, &SCHEMA), outbox: Outbox::new(OUTBOX) }
     }
 
-    /// Brings the schema up to date, if that was not done. Of several processes one does it.
+    /// Brings the schema up to date, if that was not done; for programs to call when they start. Of several processes one does it, and the others wait.
     ///
     /// # Errors
     /// `Broken` if a newer major version was here, or the server knows no transactions; `Unavailable` if it does not answer.

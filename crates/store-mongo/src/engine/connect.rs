@@ -89,6 +89,12 @@ impl Mongo {
             .map_err(|error| Fault::from(error).into())
     }
 
+    /// The same connections, under another deadline.
+    #[cfg(all(test, feature = "servers"))]
+    pub(super) fn with_deadline(&self, deadline: Duration) -> Self {
+        Self { options: OpenOptions { deadline, ..self.options.clone() }, ..self.clone() }
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }

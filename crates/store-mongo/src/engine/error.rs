@@ -26,6 +26,12 @@ impl From<Error> for Fault {
 }
 
 impl Fault {
+    /// A document with this unique key is there already. The server says it in another shape for a single write, a write of many, and
+    /// find-and-modify.
+    pub(crate) fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Driver(error) if is_duplicate(error))
+    }
+
     /// The whole transaction may be run again.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
@@ -36,8 +42,7 @@ impl Fault {
     }
 }
 
-/// A document with this unique key is there already. The server says it in another shape for a single write, a write of many, and
-/// find-and-modify.
+/// As [`Fault::is_duplicate`].
 pub(crate) fn is_duplicate(error: &Error) -> bool {
     codes(error).contains(&DUPLICATE_KEY)
 }

@@ -3,10 +3,10 @@ use std::time::Duration;
 use common::{PortError, PortResult};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
+use mongodb::error::{Error, ErrorKind};
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, IndexModel};
 
-use super::error::is_duplicate;
 use super::{Fault, Mongo, PART};
 use crate::outbox;
 
@@ -100,22 +100,25 @@ const META: &str = "meta";
 /// How long others keep away from a migration that was begun. Each step begins it anew.
 const LEASE: Duration = Duration::from_secs(60);
 
+/// Longest time that one index may take to be built. A server that falls silent meanwhile is noticed by the driver's monitor.
+const INDEX_DEADLINE: Duration = Duration::from_secs(600);
+
 /// How long to wait for another process that migrates, before looking again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 const NAMESPACE_EXISTS: i32 = 48;
 
-/// Brings the owner's part of the database to the newest version.
+/// Brings the owner's part of the database to the newest version. `me` names the process in the lock: who begins, is given up on, and begins again, has it still.
 ///
 /// # Errors
 /// `Broken` if a newer major version has been here, or if the server knows no transactions.
-pub(super) async fn migrate(mongo: &Mongo, schema: &Schema) -> PortResult<()> {
+pub(super) async fn migrate(mongo: &Mongo, schema: &Schema, me: ObjectId) -> PortResult<()> {
     let migrator = Migrator {
         mongo,
         schema,
         meta: mongo.database().collection(META),
         lock: format!("lock:{}", schema.name),
-        me: ObjectId::new(),
+        me,
     };
     migrator.run().await
 }
@@ -138,10 +141,10 @@ impl Migrator<'_> {
             if self.take_lock().await? {
                 let done = self.go_on().await;
                 // others need not wait for the lease, whatever came of it
-                let released = self.meta.delete_one(doc! { "_id": &self.lock, "owner": self.me }).await;
+                let released =
+                    self.soon(self.meta.delete_one(doc! { "_id": &self.lock, "owner": self.me })).await;
                 done?;
-                released.map_err(Fault::from)?;
-                return Ok(());
+                return Ok(released.map(drop)?);
             }
             tokio::time::sleep(LOOK_AGAIN.mul_f64(rand::random_range(0.5..1.5))).await;
         }
@@ -161,14 +164,8 @@ impl Migrator<'_> {
                 self.step(step).await.map_err(PortError::from)?;
             }
             let Version { major, minor } = migration.version;
-            self.meta
-                .update_one(
-                    doc! { "_id": self.version_id() },
-                    doc! { "$set": { "major": major, "minor": minor } },
-                )
-                .upsert(true)
-                .await
-                .map_err(Fault::from)?;
+            let reached = doc! { "$set": { "major": major, "minor": minor } };
+            self.soon(self.meta.update_one(doc! { "_id": self.version_id() }, reached).upsert(true)).await?;
             version = Some(migration.version);
             tracing::info!(schema = self.schema.name, major, minor, "database migrated");
         }
@@ -180,9 +177,8 @@ impl Migrator<'_> {
     }
 
     async fn version(&self) -> Result<Option<Version>, Fault> {
-        let Some(found) = self.meta.find_one(doc! { "_id": self.version_id() }).await? else {
-            return Ok(None);
-        };
+        let found = self.soon(self.meta.find_one(doc! { "_id": self.version_id() })).await?;
+        let Some(found) = found else { return Ok(None) };
         match (found.get_i32("major"), found.get_i32("minor")) {
             (Ok(major), Ok(minor)) => Ok(Some(Version { major, minor })),
             _ => Err(Fault::Damaged("the version of the database cannot be read")),
@@ -207,25 +203,20 @@ impl Migrator<'_> {
     async fn take_lock(&self) -> Result<bool, Fault> {
         let now = self.server_time().await?;
         let until = now.saturating_add_duration(LEASE);
-        let taken = self
-            .meta
-            .update_one(
-                doc! { "_id": &self.lock, "$or": [ { "owner": self.me }, { "until": { "$lte": now } } ] },
-                doc! { "$set": { "owner": self.me, "until": until } },
-            )
-            .upsert(true)
-            .await;
-        match taken {
+        let mine_or_over =
+            doc! { "_id": &self.lock, "$or": [ { "owner": self.me }, { "until": { "$lte": now } } ] };
+        let mine = doc! { "$set": { "owner": self.me, "until": until } };
+        match self.soon(self.meta.update_one(mine_or_over, mine).upsert(true)).await {
             Ok(_) => Ok(true),
             // it is there and does not match: the upsert collides with it
-            Err(error) if is_duplicate(&error) => Ok(false),
-            Err(error) => Err(error.into()),
+            Err(fault) if fault.is_duplicate() => Ok(false),
+            Err(fault) => Err(fault),
         }
     }
 
     /// All processes have the same clock here. On the way it is seen whether the server knows transactions.
     async fn server_time(&self) -> Result<DateTime, Fault> {
-        let hello = self.mongo.database().run_command(doc! { "hello": 1 }).await?;
+        let hello = self.soon(self.mongo.database().run_command(doc! { "hello": 1 })).await?;
         let is_cluster =
             hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
         if !is_cluster {
@@ -237,7 +228,6 @@ impl Migrator<'_> {
     }
 
     async fn step(&self, step: &Step) -> Result<(), Fault> {
-        let database = self.mongo.database();
         match step {
             Step::Collection(name) => self.collection(name).await,
             Step::Index(index) => self.index(index).await,
@@ -249,30 +239,43 @@ impl Migrator<'_> {
                 Ok(())
             }
             Step::Document { collection, id, fields } => {
-                database
-                    .collection::<Document>(collection)
-                    .update_one(doc! { "_id": *id }, doc! { "$setOnInsert": fields() })
-                    .upsert(true)
-                    .await?;
-                Ok(())
+                let documents = self.mongo.database().collection::<Document>(collection);
+                let unless_there = doc! { "$setOnInsert": fields() };
+                self.soon(documents.update_one(doc! { "_id": *id }, unless_there).upsert(true))
+                    .await
+                    .map(drop)
             }
         }
     }
 
     async fn collection(&self, name: &str) -> Result<(), Fault> {
-        match self.mongo.database().create_collection(name).await {
-            Err(error) if is_there(&error) => Ok(()),
-            result => Ok(result?),
+        match self.soon(self.mongo.database().create_collection(name)).await {
+            Err(Fault::Driver(error)) if is_there(&error) => Ok(()),
+            result => result,
         }
     }
 
     async fn index(&self, index: &Index) -> Result<(), Fault> {
         let collection = self.mongo.database().collection::<Document>(index.collection);
-        collection.create_index(index.model()).await?;
-        Ok(())
+        within(INDEX_DEADLINE, collection.create_index(index.model())).await.map(drop)
+    }
+
+    /// Under the deadline of a call.
+    async fn soon<T>(&self, operation: impl IntoFuture<Output = Result<T, Error>>) -> Result<T, Fault> {
+        within(self.mongo.options().deadline, operation).await
     }
 }
 
-fn is_there(error: &mongodb::error::Error) -> bool {
-    matches!(&*error.kind, mongodb::error::ErrorKind::Command(command) if command.code == NAMESPACE_EXISTS)
+async fn within<T>(
+    deadline: Duration,
+    operation: impl IntoFuture<Output = Result<T, Error>>,
+) -> Result<T, Fault> {
+    match tokio::time::timeout(deadline, operation.into_future()).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(Fault::Deadline(deadline)),
+    }
+}
+
+fn is_there(error: &Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(command) if command.code == NAMESPACE_EXISTS)
 }

@@ -12,7 +12,6 @@ use std::time::Duration;
 use common::{PortError, PortResult};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
-use mongodb::options::ReturnDocument;
 use mongodb::{Client, Collection};
 use tokio::sync::OnceCell;
 
@@ -34,21 +33,30 @@ pub(crate) struct Engine {
     mongo: Mongo,
     schema: &'static Schema,
     migrated: OnceCell<()>,
+    /// The name of this process in the lock of migrations.
+    me: ObjectId,
     locks: KeyedLocks,
 }
 
 impl Engine {
     /// Asks nothing of the server: the schema is brought up to date by the first call that reaches it, or by [`Engine::migrate`].
     pub(crate) fn new(mongo: &Mongo, schema: &'static Schema) -> Self {
-        Self { mongo: mongo.clone(), schema, migrated: OnceCell::new(), locks: KeyedLocks::default() }
+        Self {
+            mongo: mongo.clone(),
+            schema,
+            migrated: OnceCell::new(),
+            me: ObjectId::new(),
+            locks: KeyedLocks::default(),
+        }
     }
 
-    /// Brings the schema up to date, alone among all processes. Returns at once if this was done before.
+    /// Brings the schema up to date, alone among all processes. Returns at once if this was done before. Programs call it when they start: a
+    /// call that comes first has only its own deadline for it, which is not enough to build an index over much.
     ///
     /// # Errors
     /// `Broken` if the database was written by a newer major version, or cannot do transactions.
     pub(crate) async fn migrate(&self) -> PortResult<()> {
-        self.migrated.get_or_try_init(|| migrate::migrate(&self.mongo, self.schema)).await.map(drop)
+        self.migrated.get_or_try_init(|| migrate::migrate(&self.mongo, self.schema, self.me)).await.map(drop)
     }
 
     /// Runs `work` under the deadline. Several operations in it are several commits, and see several states.
@@ -83,16 +91,19 @@ impl Engine {
         self.mongo.options().deadline
     }
 
-    /// The id of this database, made when it was.
+    /// The id of this database, made when it was first asked for.
     pub(crate) async fn store_id(&self) -> PortResult<String> {
-        self.call(async {
-            let fresh = format!("{:032x}", rand::random::<u128>());
-            let store = self
-                .collection::<Document>("meta")
-                .find_one_and_update(doc! { "_id": "store" }, doc! { "$setOnInsert": { "id": fresh } })
-                .upsert(true)
-                .return_document(ReturnDocument::After)
-                .await?;
+        self.run(async {
+            let meta = self.collection::<Document>("meta");
+            if meta.find_one(doc! { "_id": "store" }).await?.is_none() {
+                let store = doc! { "_id": "store", "id": format!("{:032x}", rand::random::<u128>()) };
+                match meta.insert_one(store).await {
+                    // another process was quicker
+                    Err(error) if is_duplicate(&error) => {}
+                    result => drop(result?),
+                }
+            }
+            let store = meta.find_one(doc! { "_id": "store" }).await?;
             let id = store.as_ref().and_then(|store| store.get_str("id").ok());
             Ok(id.ok_or(Fault::Damaged("the database has no id"))?.to_owned())
         })
@@ -128,3 +139,6 @@ impl Engine {
         self.locks.lock(keys).await
     }
 }
+
+#[cfg(all(test, feature = "servers"))]
+mod tests;

@@ -5,7 +5,7 @@
 //! found out by claims and removed then, on the condition that nobody has written it since it was read. So `head` can be too low for a moment, when several
 //! processes claim; then a claim looks at the line for nothing, and corrects it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::TryStreamExt as _;
 use mongodb::ClientSession;
@@ -98,34 +98,36 @@ pub(super) async fn next(
     active: &HashMap<Holder, u64>,
     limit: usize,
 ) -> Result<Vec<Line>, Fault> {
-    let lines = engine.collection::<Line>(LINES);
-    let of_types = doc! { "type": { "$in": types } };
-    let Some(first) = lines.find_one(of_types).sort(doc! { "priority": 1 }).await? else {
-        return Ok(Vec::new());
-    };
-    let busy: Vec<Holder> = active.keys().copied().collect();
-    let of_idle = doc! { "type": { "$in": types }, "priority": first.priority, "user": { "$nin": &busy } };
-    let idle: Vec<Line> = lines
-        .find(of_idle)
-        .sort(doc! { "head": 1 })
-        .limit(int(limit as u64))
+    // so many lines hold enough users without an active job, if there are enough; a user has at most one of each type
+    let enough = (active.len() + limit).saturating_mul(types.len());
+    let mut found = engine
+        .collection::<Line>(LINES)
+        .find(doc! { "type": { "$in": types } })
+        .sort(doc! { "priority": 1, "head": 1 })
+        .limit(int(enough as u64))
         .max_time(engine.deadline())
-        .await?
-        .try_collect()
         .await?;
-    let mut candidates = idle;
-    if candidates.is_empty() {
-        let of_busy = doc! { "type": { "$in": types }, "priority": first.priority, "user": { "$in": busy } };
-        candidates = lines.find(of_busy).max_time(engine.deadline()).await?.try_collect().await?;
-        let load = |line: &Line| active.get(&line.user).copied().unwrap_or(0);
-        let least = candidates.iter().map(load).min();
-        candidates.retain(|line| Some(load(line)) == least);
+    let (mut priority, mut idle, mut busy, mut seen) = (None, Vec::new(), Vec::new(), HashSet::new());
+    while let Some(line) = found.try_next().await? {
+        if *priority.get_or_insert(line.priority) != line.priority {
+            break;
+        }
+        match active.get(&line.user) {
+            Some(jobs) => busy.push((*jobs, line)),
+            None if seen.insert(line.user) => idle.push(line),
+            None => {}
+        }
+        if idle.len() == limit {
+            break;
+        }
     }
-    candidates.sort_by_key(|line| line.head);
-    let mut seen = std::collections::HashSet::new();
-    candidates.retain(|line| seen.insert(line.user));
-    candidates.truncate(limit);
-    Ok(candidates)
+    if !idle.is_empty() {
+        return Ok(idle);
+    }
+    let least = busy.iter().map(|(jobs, _)| *jobs).min();
+    busy.retain(|(jobs, line)| Some(*jobs) == least && seen.insert(line.user));
+    busy.truncate(limit);
+    Ok(busy.into_iter().map(|(_, line)| line).collect())
 }
 
 impl Line {

@@ -51,7 +51,7 @@ impl JobsDb {
         Self { engine: Engine::new(mongo, &schema::SCHEMA) }
     }
 
-    /// Brings the schema up to date, if that was not done. Of several processes one does it.
+    /// Brings the schema up to date, if that was not done; for programs to call when they start. Of several processes one does it, and the others wait.
     ///
     /// # Errors
     /// `Broken` if a newer major version was here, or the server knows no transactions; `Unavailable` if it does not answer.

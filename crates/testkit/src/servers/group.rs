@@ -2,7 +2,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 /// A process with everything that it starts, killed on drop, and also when this process ends in any way.
 pub(super) struct Group {
@@ -39,8 +39,12 @@ impl Group {
         Ok(self.leader.try_wait()?.is_some())
     }
 
+    /// Returns when the leader has stopped: the signal alone is only on its way, and a thread of it may still answer something.
     pub(super) fn freeze(&self) {
         self.signal(Signal::STOP);
+        let leader = WaitId::Pid(Pid::from_child(&self.leader));
+        // its end is left to be seen by the others who wait for it
+        let _ = waitid(leader, WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
     }
 
     pub(super) fn thaw(&self) {

@@ -3,6 +3,7 @@
 //! Nothing is ever skipped: a program that is not there is an error, and it names the Debian package that brings it.
 
 mod group;
+mod mongo;
 mod rabbitmq;
 mod redis;
 #[cfg(feature = "s3")]
@@ -20,6 +21,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use group::Group;
+pub use mongo::Mongo;
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
 
