@@ -1,6 +1,6 @@
 //! End-to-end suites. Each case takes a running product by its public address and nothing else, so that every form of the product runs the same ones.
 //!
-//! A case begins with a fresh installation whose set-up code it knows. [`cases!`] turns all of them into tests.
+//! A case begins with a fresh installation whose set-up code it knows. [`all_cases!`] turns all of them into tests.
 
 pub mod accounts;
 pub mod bad_input;
@@ -16,6 +16,59 @@ pub mod wait;
 
 pub use product::{Account, Product};
 
+/// Makes a test of every case there is. `$start` is an async function that starts a fresh product and returns something with a method `product()`.
+#[macro_export]
+macro_rules! all_cases {
+    ($start:path) => {
+        $crate::cases! { $start:
+            accounts {
+                setup_makes_the_first_administrator_once
+                signing_out_ends_this_session_at_once
+                a_cookie_session_serves_the_page_and_no_other_origin
+                a_reused_refresh_token_ends_its_session
+                guessing_is_slowed_down
+            }
+            bad_input {
+                unknown_routes_and_methods
+                malformed_json_and_wrong_types
+                forged_and_broken_tokens
+                a_truncated_body_leaves_nothing
+                what_is_no_request_gets_a_4xx
+                slow_uploads_hold_nobody_up
+            }
+            classic {
+                users_sign_up_connect_and_disconnect
+                files_are_uploaded_listed_published_and_read
+                lists_come_in_pages_of_twenty
+                images_get_thumbnails
+                what_broke_the_original_is_refused
+            }
+            contents {
+                bytes_in_same_bytes_out
+                ranges_are_exact
+                validators_follow_the_bytes
+                active_content_is_disarmed
+                a_broken_upload_leaves_nothing
+                conflicts_are_answered_as_asked
+            }
+            files {
+                a_tree_is_built_and_rearranged
+                cursors_survive_changes_and_fit_one_list
+                the_trash_gives_back_and_lets_go
+                strangers_see_nothing
+                one_name_goes_to_one_file
+            }
+            jobs {
+                a_picture_gets_its_thumbnails
+                a_damaged_picture_fails_with_a_reason
+            }
+            samples {
+                every_sample_ends_as_the_index_says
+            }
+        }
+    };
+}
+
 /// Makes a test of each case. `$start` is an async function that starts a fresh product and returns something with a method `product()`.
 #[macro_export]
 macro_rules! cases {
@@ -25,7 +78,7 @@ macro_rules! cases {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {
                     let running = $start().await;
-                    if let Err(error) = e2e::$module::$case(&running.product()).await {
+                    if let Err(error) = $crate::$module::$case(&running.product()).await {
                         panic!("{error:?}");
                     }
                 }

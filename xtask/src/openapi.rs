@@ -1,12 +1,17 @@
-//! Writes what is generated from the code and kept in the repository. A test of `files-manager` holds both.
+//! Writes what is generated from the code and kept in the repository. The tests run this too and fail if something changes.
 
 use anyhow::{Result, ensure};
 
 use crate::shell::{cargo, output, root, say};
 
-/// What the program prints, and where it is kept.
-const GENERATED: [(&str, &str); 2] =
-    [("openapi", "openapi/openapi.json"), ("settings", "docs/configuration.md")];
+/// Which program prints it, asked how, and where it is kept.
+const GENERATED: [(&str, &[&str], &str); 5] = [
+    ("files-manager", &["docs", "openapi"], "openapi/openapi.json"),
+    ("files-manager", &["docs", "settings"], "docs/configuration.md"),
+    ("auth-service", &["settings"], "docs/services/auth-service.md"),
+    ("file-service", &["settings"], "docs/services/file-service.md"),
+    ("worker-service", &["settings"], "docs/services/worker-service.md"),
+];
 
 /// `cargo xtask openapi`
 pub(crate) fn run() -> Result<()> {
@@ -14,10 +19,10 @@ pub(crate) fn run() -> Result<()> {
     let placeholder = root().join("target/placeholder");
     std::fs::create_dir_all(&placeholder)?;
     std::fs::write(placeholder.join("index.html"), "<!doctype html>")?;
-    for (what, path) in GENERATED {
+    for (package, asked, path) in GENERATED {
         let text = output(
-            cargo(&["run", "--quiet", "--package", "files-manager", "--"])
-                .args(["docs", what])
+            cargo(&["run", "--quiet", "--package", package, "--bin", package, "--"])
+                .args(asked)
                 .env("FILES_MANAGER_WEB_DIST", &placeholder),
         )?;
         std::fs::write(root().join(path), text)?;
@@ -29,7 +34,7 @@ pub(crate) fn run() -> Result<()> {
 /// Runs the command and fails if what it wrote is not what was there.
 pub(crate) fn check() -> Result<()> {
     let kept = || -> Result<Vec<Vec<u8>>> {
-        GENERATED.iter().map(|(_, path)| Ok(std::fs::read(root().join(path))?)).collect()
+        GENERATED.iter().map(|(.., path)| Ok(std::fs::read(root().join(path))?)).collect()
     };
     let before = kept()?;
     run()?;

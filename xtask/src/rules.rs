@@ -70,7 +70,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("bus-amqp", &["common"]),
     ("cache-redis", &["common"]),
     ("clients", &["common", "http-kit"]),
-    ("program", &["common", "http-kit", "runtime"]),
+    ("program", &["common", "runtime"]),
     (
         "distributed",
         &["common", "http-kit", "runtime", "program", "clients", "store-mongo", "cache-redis", "bus-amqp"],

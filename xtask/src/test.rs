@@ -28,7 +28,6 @@ const LEFT_TO_LONG: &[&str] = &[
     "5 GiB up and down in constant memory",
     "a folder of 100,000 entries over HTTP",
     "dozens of kills at random moments",
-    "a long queue and the model of the job store on MongoDB",
 ];
 
 /// Features that turn on the tests which need servers.
@@ -59,7 +58,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     stages.stage("generated documents, by their command", openapi::check)?;
     stages.stage("compose files", crate::compose::check)?;
     stages.stage("rust: units, contracts, services, embedded end to end", || {
-        let long = if options.long { ",files-manager/long,store-mongo/long" } else { "" };
+        let long = if options.long { ",files-manager/long" } else { "" };
         let features = format!("{SERVERS}{long}");
         let python = install::python(servers::PYTHON)?;
         let mongo = servers::Mongo::start(&python)?;

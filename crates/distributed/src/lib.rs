@@ -1,10 +1,14 @@
-//! What every service of the distributed form stands on: MongoDB, Redis, the broker, and the other services. Only programs use it; the services' libraries
-//! know ports.
+//! How a service runs as a program of its own: its settings, its two listeners, and what it stands on: MongoDB, Redis, the broker, the other services.
+//!
+//! A service's binary implements [`ServiceProgram`] and calls [`run`]. Only binaries use this crate; the services' libraries know ports.
 
-mod connections;
+mod command_line;
+mod common;
 mod platform;
 mod secrets;
+mod serve;
 
-pub use connections::{CONNECTION_DOCS, Connections, PEER_DOCS, Peers};
+pub use common::{Common, with_common_docs};
 pub use platform::{Platform, part};
 pub use secrets::until_available;
+pub use serve::{Assembled, Routes, ServiceProgram, run};

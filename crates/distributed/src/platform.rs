@@ -23,7 +23,7 @@ use runtime::{RandomIds, SystemClock};
 use store_mongo::{Mongo, OpenOptions};
 use url::Url;
 
-use crate::connections::{Connections, Peers};
+use crate::common::Common;
 use crate::secrets::{address, master_key, required, service_tokens, until_available};
 
 /// The audience of users' tokens.
@@ -50,7 +50,7 @@ pub struct Platform {
     /// How people reach the product.
     pub public_url: Option<Url>,
     tokens: ServiceTokens,
-    peers: Peers,
+    urls: [(Service, Url); 3],
     redis: Arc<RedisLink>,
     shutdown: Shutdown,
 }
@@ -60,10 +60,9 @@ impl Platform {
     ///
     /// # Errors
     /// A setting that is wrong, by name.
-    pub async fn connect(
+    pub(crate) async fn connect(
         service: Service,
-        settings: &Connections,
-        peers: Peers,
+        settings: &Common,
         shutdown: Shutdown,
     ) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -73,13 +72,11 @@ impl Platform {
         )?;
         let master_key = master_key(settings.master_key.as_deref(), settings.master_key_previous.as_deref())?;
         let public_url = public_url(settings.public_url.as_deref())?;
-        for (setting, value) in [
-            ("FM_AUTH_URL", &peers.auth_url),
-            ("FM_FILES_URL", &peers.files_url),
-            ("FM_JOBS_URL", &peers.jobs_url),
-        ] {
-            address(setting, value)?;
-        }
+        let urls = [
+            (Service::Auth, address("FM_AUTH_URL", &settings.auth_url)?),
+            (Service::Files, address("FM_FILES_URL", &settings.files_url)?),
+            (Service::Worker, address("FM_JOBS_URL", &settings.jobs_url)?),
+        ];
         let redis = required("FM_REDIS_URL", settings.redis_url.as_deref())?;
         let namespace = namespace(&settings.namespace)?;
         let redis =
@@ -112,7 +109,7 @@ impl Platform {
             master_key: Arc::new(master_key),
             public_url,
             tokens,
-            peers,
+            urls,
             redis,
             shutdown,
         })
@@ -139,13 +136,9 @@ impl Platform {
     /// # Errors
     /// The HTTP client cannot be made.
     pub fn client(&self, target: Service) -> Result<InternalClient, Failure> {
-        let (setting, value) = match target {
-            Service::Auth => ("FM_AUTH_URL", &self.peers.auth_url),
-            Service::Files => ("FM_FILES_URL", &self.peers.files_url),
-            Service::Worker => ("FM_JOBS_URL", &self.peers.jobs_url),
-        };
-        let base = address(setting, value)?;
-        InternalClient::tcp(&base, self.service, target, self.tokens.clone(), Arc::clone(&self.clock))
+        let (_, base) =
+            self.urls.iter().find(|(service, _)| *service == target).expect("each service has one");
+        InternalClient::tcp(base, self.service, target, self.tokens.clone(), Arc::clone(&self.clock))
             .map_err(|error| Failure::new(Exit::Failed, &error))
     }
 

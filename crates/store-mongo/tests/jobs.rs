@@ -19,8 +19,6 @@ async fn subject() -> JobsSubject {
 }
 
 testkit::job_store_suite!(subject);
-#[cfg(feature = "long")]
-testkit::job_store_long_suite!(subject);
 
 /// What is done at the same time, done by two processes.
 mod replicas {

@@ -13,4 +13,3 @@ async fn subject() -> JobsSubject {
 }
 
 testkit::job_store_suite!(subject);
-testkit::job_store_long_suite!(subject);

@@ -6,5 +6,5 @@ mod wiring;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    program::run::<wiring::AuthProgram>()
+    distributed::run::<wiring::AuthProgram>()
 }

@@ -1,8 +1,7 @@
 //! Everything that can be set.
 
 use auth_service::{AUTH_DOCS, Registration};
-use distributed::{CONNECTION_DOCS, Connections, PEER_DOCS, Peers};
-use program::{LOG_DOCS, Log, STOP_DOCS, Stop};
+use distributed::{Common, with_common_docs};
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
 
@@ -10,33 +9,20 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub(crate) struct Settings {
     #[serde(flatten)]
-    pub(crate) connections: Connections,
-    #[serde(flatten)]
-    pub(crate) peers: Peers,
+    pub(crate) common: Common,
     pub(crate) registration: Registration,
     pub(crate) bcrypt_cost: u32,
-    pub(crate) log: Log,
-    pub(crate) stop: Stop,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            connections: Connections::default(),
-            peers: Peers::default(),
-            registration: Registration::Auto,
-            bcrypt_cost: 12,
-            log: Log::default(),
-            stop: Stop::default(),
-        }
+        Self { common: Common::default(), registration: Registration::Auto, bcrypt_cost: 12 }
     }
 }
 
 /// What each key means.
 pub(crate) fn docs() -> Vec<Doc> {
-    let own = AUTH_DOCS.iter().filter(|doc| CONNECTION_DOCS.iter().all(|common| common.key != doc.key));
-    let common = [CONNECTION_DOCS, PEER_DOCS, LOG_DOCS, STOP_DOCS].concat();
-    common.into_iter().chain(own.copied()).collect()
+    with_common_docs(&[AUTH_DOCS])
 }
 
 #[cfg(test)]
@@ -61,9 +47,9 @@ mod tests {
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let settings: Settings =
             runtime::settings::load(&docs(), &Sources { file: None, environment }).unwrap();
-        assert_eq!(settings.connections.listen.port(), 80);
+        assert_eq!(settings.common.listen.port(), 80);
         assert_eq!((settings.bcrypt_cost, settings.registration), (4, Registration::Open));
-        assert_eq!(settings.peers.jobs_url, "http://jobs:1");
-        assert_eq!(settings.stop.deadline.duration().as_secs(), 7);
+        assert_eq!(settings.common.jobs_url, "http://jobs:1");
+        assert_eq!(settings.common.stop.deadline.duration().as_secs(), 7);
     }
 }

@@ -1,6 +1,5 @@
 //! The service over the adapters of the distributed form.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::web;
@@ -9,11 +8,11 @@ use clients::WorkerClient;
 use common::PortError;
 use common::auth::AuthStore as _;
 use common::routes::Service;
-use distributed::{Platform, part, until_available};
+use distributed::{Assembled, Common, Platform, ServiceProgram, part, until_available};
 use http_kit::health;
 use http_kit::openapi::MethodTable;
-use program::{Assembled, Failure, Log, ServiceProgram, Stop};
-use runtime::lifecycle::{Exit, Shutdown};
+use program::Failure;
+use runtime::lifecycle::Exit;
 use runtime::settings::Doc;
 use store_mongo::AuthDb;
 
@@ -22,7 +21,7 @@ use crate::settings::{self, Settings};
 pub(crate) struct AuthProgram;
 
 impl ServiceProgram for AuthProgram {
-    const NAME: &'static str = "auth-service";
+    const SERVICE: Service = Service::Auth;
     const ABOUT: &'static str = "Accounts, sessions and tokens of Files Manager";
     type Settings = Settings;
 
@@ -30,21 +29,15 @@ impl ServiceProgram for AuthProgram {
         settings::docs()
     }
 
-    fn listen(settings: &Settings) -> (SocketAddr, SocketAddr) {
-        (settings.connections.listen, settings.connections.internal_listen)
+    fn common(settings: &Settings) -> &Common {
+        &settings.common
     }
 
-    fn common(settings: &Settings) -> (&Log, &Stop) {
-        (&settings.log, &settings.stop)
-    }
-
-    async fn assemble(settings: Settings, shutdown: Shutdown) -> Result<Assembled, Failure> {
+    async fn assemble(settings: Settings, platform: Platform) -> Result<Assembled, Failure> {
         let own = auth_settings(&settings)?;
         let hashing = HashingSettings { cost: settings.bcrypt_cost, ..HashingSettings::default() };
         let hasher = PasswordHasher::new(hashing)
             .map_err(|error| Failure::setting(format!("FM_BCRYPT_COST: {error}")))?;
-        let platform =
-            Platform::connect(Service::Auth, &settings.connections, settings.peers, shutdown).await?;
         let store = Arc::new(AuthDb::new(&platform.mongo));
         until_available(|| store.migrate()).await?;
         let ports = Ports {
@@ -108,9 +101,9 @@ async fn started(ports: &Ports, settings: &auth_service::Settings) -> Result<Arc
 fn auth_settings(settings: &Settings) -> Result<auth_service::Settings, Failure> {
     Ok(auth_service::Settings {
         registration: settings.registration,
-        loopback_only: settings.connections.listen.ip().is_loopback(),
-        has_public_url: settings.connections.public_url.is_some(),
-        trusted_proxies: trusted_proxies(&settings.connections.trusted_proxies).map_err(Failure::setting)?,
+        loopback_only: settings.common.listen.ip().is_loopback(),
+        has_public_url: settings.common.public_url.is_some(),
+        trusted_proxies: trusted_proxies(&settings.common.trusted_proxies).map_err(Failure::setting)?,
         ..auth_service::Settings::default()
     })
 }

@@ -39,10 +39,6 @@ pub struct Settings {
 /// What the keys of auth-service mean, which stand at the top of the settings of every program that runs it.
 pub const AUTH_DOCS: &[Doc] = &[
     Doc {
-        key: "trusted_proxies",
-        text: "Addresses or networks of proxies whose X-Forwarded-For counts, with commas between.",
-    },
-    Doc {
         key: "registration",
         text: "Who may register: open, closed, or auto, which is open only for this machine itself (a loopback address, no public_url, no proxy).",
     },

@@ -7,5 +7,5 @@ mod wiring;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    program::run::<wiring::FileProgram>()
+    distributed::run::<wiring::FileProgram>()
 }

@@ -1,8 +1,7 @@
 //! Everything that can be set.
 
-use distributed::{CONNECTION_DOCS, Connections, PEER_DOCS, Peers};
+use distributed::{Common, with_common_docs};
 use file_service::{FILES_DOCS, FilesSection};
-use program::{LOG_DOCS, Log, STOP_DOCS, Stop};
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
 
@@ -10,15 +9,11 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub(crate) struct Settings {
     #[serde(flatten)]
-    pub(crate) connections: Connections,
-    #[serde(flatten)]
-    pub(crate) peers: Peers,
+    pub(crate) common: Common,
     pub(crate) blob_url: Option<String>,
     pub(crate) delivery: Sender,
     pub(crate) s3: S3,
     pub(crate) files: FilesSection,
-    pub(crate) log: Log,
-    pub(crate) stop: Stop,
 }
 
 /// Who sends contents.
@@ -58,7 +53,7 @@ const OWN_DOCS: &[Doc] = &[
 
 /// What each key means.
 pub(crate) fn docs() -> Vec<Doc> {
-    [CONNECTION_DOCS, PEER_DOCS, OWN_DOCS, FILES_DOCS, LOG_DOCS, STOP_DOCS].concat()
+    with_common_docs(&[OWN_DOCS, FILES_DOCS])
 }
 
 #[cfg(test)]

@@ -1,19 +1,18 @@
 //! The service over the adapters of the distributed form.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::web;
 use clients::{AuthClient, WorkerClient};
 use common::files::FileStore as _;
 use common::routes::Service;
-use distributed::{Platform, part, until_available};
+use distributed::{Assembled, Common, Platform, ServiceProgram, part, until_available};
 use file_service::{FileService, FileSettings, Overview, Parts, claim_blobs};
 use http_kit::health;
 use http_kit::openapi::MethodTable;
 use http_kit::reference::Reference;
-use program::{Assembled, Failure, Log, ServiceProgram, Stop};
-use runtime::lifecycle::{Exit, Shutdown};
+use program::Failure;
+use runtime::lifecycle::Exit;
 use runtime::settings::Doc;
 use store_mongo::FilesDb;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -27,7 +26,7 @@ const OPENAPI: &str = include_str!("../../../openapi/openapi.json");
 pub(crate) struct FileProgram;
 
 impl ServiceProgram for FileProgram {
-    const NAME: &'static str = "file-service";
+    const SERVICE: Service = Service::Files;
     const ABOUT: &'static str = "Files, folders and contents of Files Manager";
     type Settings = Settings;
 
@@ -35,19 +34,13 @@ impl ServiceProgram for FileProgram {
         settings::docs()
     }
 
-    fn listen(settings: &Settings) -> (SocketAddr, SocketAddr) {
-        (settings.connections.listen, settings.connections.internal_listen)
+    fn common(settings: &Settings) -> &Common {
+        &settings.common
     }
 
-    fn common(settings: &Settings) -> (&Log, &Stop) {
-        (&settings.log, &settings.stop)
-    }
-
-    async fn assemble(settings: Settings, shutdown: Shutdown) -> Result<Assembled, Failure> {
+    async fn assemble(settings: Settings, platform: Platform) -> Result<Assembled, Failure> {
         settings.files.check().map_err(Failure::setting)?;
         let (blobs, delivery) = contents::open(&settings)?;
-        let platform =
-            Platform::connect(Service::Files, &settings.connections, settings.peers, shutdown).await?;
         let store = Arc::new(FilesDb::new(&platform.mongo));
         until_available(|| store.migrate()).await?;
         until_available(|| claim_blobs(&*store, &*blobs)).await?;

@@ -107,6 +107,10 @@ const OWN_DOCS: &[Doc] = &[
         text: "Certificate chain in PEM form; with tls_key the product speaks TLS itself.",
     },
     Doc { key: "tls_key", text: "Private key in PEM form." },
+    Doc {
+        key: "trusted_proxies",
+        text: "Addresses or networks of proxies whose X-Forwarded-For counts, with commas between.",
+    },
 ];
 
 const KEY_DOCS: &[Doc] = &[

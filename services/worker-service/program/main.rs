@@ -8,5 +8,5 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // before anything else: in a child that decodes pictures this call does not return
     thumbnails::run_child_if_asked();
-    program::run::<wiring::WorkerProgram>()
+    distributed::run::<wiring::WorkerProgram>()
 }

@@ -1,7 +1,6 @@
 //! Everything that can be set.
 
-use distributed::{CONNECTION_DOCS, Connections, PEER_DOCS, Peers};
-use program::{LOG_DOCS, Log, STOP_DOCS, Stop};
+use distributed::{Common, with_common_docs};
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
 use worker_service::{
@@ -12,19 +11,15 @@ use worker_service::{
 #[serde(default)]
 pub(crate) struct Settings {
     #[serde(flatten)]
-    pub(crate) connections: Connections,
-    #[serde(flatten)]
-    pub(crate) peers: Peers,
+    pub(crate) common: Common,
     pub(crate) thumbnails: ThumbnailsSection,
     pub(crate) mail: MailSection,
     pub(crate) maintenance: MaintenanceSection,
-    pub(crate) log: Log,
-    pub(crate) stop: Stop,
 }
 
 /// What each key means.
 pub(crate) fn docs() -> Vec<Doc> {
-    [CONNECTION_DOCS, PEER_DOCS, THUMBNAILS_DOCS, MAIL_DOCS, MAINTENANCE_DOCS, LOG_DOCS, STOP_DOCS].concat()
+    with_common_docs(&[THUMBNAILS_DOCS, MAIL_DOCS, MAINTENANCE_DOCS])
 }
 
 #[cfg(test)]

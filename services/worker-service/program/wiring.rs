@@ -1,6 +1,5 @@
 //! The service over the adapters of the distributed form.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,11 +7,11 @@ use actix_web::web;
 use clients::{AuthClient, FilesClient};
 use common::jobs::JobStore as _;
 use common::routes::Service;
-use distributed::{Platform, part, until_available};
+use distributed::{Assembled, Common, Platform, ServiceProgram, part, until_available};
 use http_kit::health;
 use http_kit::openapi::MethodTable;
-use program::{Assembled, Failure, Log, ServiceProgram, Stop};
-use runtime::lifecycle::{Exit, Shutdown};
+use program::Failure;
+use runtime::lifecycle::Exit;
 use runtime::settings::Doc;
 use store_mongo::JobsDb;
 use thumbnails::Pool;
@@ -27,7 +26,7 @@ use crate::settings::{self, Settings};
 pub(crate) struct WorkerProgram;
 
 impl ServiceProgram for WorkerProgram {
-    const NAME: &'static str = "worker-service";
+    const SERVICE: Service = Service::Worker;
     const ABOUT: &'static str = "Background jobs of Files Manager";
     type Settings = Settings;
 
@@ -35,21 +34,15 @@ impl ServiceProgram for WorkerProgram {
         settings::docs()
     }
 
-    fn listen(settings: &Settings) -> (SocketAddr, SocketAddr) {
-        (settings.connections.listen, settings.connections.internal_listen)
+    fn common(settings: &Settings) -> &Common {
+        &settings.common
     }
 
-    fn common(settings: &Settings) -> (&Log, &Stop) {
-        (&settings.log, &settings.stop)
-    }
-
-    async fn assemble(settings: Settings, shutdown: Shutdown) -> Result<Assembled, Failure> {
+    async fn assemble(settings: Settings, platform: Platform) -> Result<Assembled, Failure> {
         settings.thumbnails.check().map_err(Failure::setting)?;
         settings.maintenance.check().map_err(Failure::setting)?;
         let mailer = settings.mail.sender(PathBuf::from("mail")).map_err(Failure::setting)?;
-        let platform =
-            Platform::connect(Service::Worker, &settings.connections, settings.peers.clone(), shutdown)
-                .await?;
+
         let store = Arc::new(JobsDb::new(&platform.mongo));
         until_available(|| store.migrate()).await?;
 
@@ -69,7 +62,7 @@ impl ServiceProgram for WorkerProgram {
             .with(Arc::new(WelcomeHandler::new(
                 auth.clone(),
                 mailer,
-                settings.connections.public_url.clone(),
+                settings.common.public_url.clone(),
                 concurrency.mail,
             )));
         let service = Arc::new(WorkerService::new(Parts {
@@ -82,8 +75,8 @@ impl ServiceProgram for WorkerProgram {
             settings: WorkerSettings {
                 name: worker_name(),
                 concurrency,
-                public_url: settings.connections.public_url.clone(),
-                drain: settings.stop.deadline.duration() / 3,
+                public_url: settings.common.public_url.clone(),
+                drain: settings.common.stop.deadline.duration() / 3,
                 maintenance: settings.maintenance.tasks(),
                 ..WorkerSettings::default()
             },

@@ -140,19 +140,9 @@ macro_rules! job_store_suite {
                 a_dead_job_is_tried_again_from_its_first_attempt,
                 jobs_are_listed_newest_first_in_pages,
                 counts_are_by_state_and_user,
+                random_work_agrees_with_a_model,
+                a_long_queue_of_many_users_is_worked_in_order,
             ]
-        );
-    };
-}
-
-/// The checks of many operations, which a slow server needs minutes for. Together with [`job_store_suite!`] they are the contract.
-#[macro_export]
-macro_rules! job_store_long_suite {
-    ($make:expr) => {
-        $crate::suite!(
-            $make,
-            job_store,
-            [random_work_agrees_with_a_model, a_long_queue_of_many_users_is_worked_in_order]
         );
     };
 }

@@ -1,13 +1,14 @@
-//! What a service is told of its surroundings.
+//! What every service can be told.
 
 use std::net::SocketAddr;
 
+use program::{LOG_DOCS, Log, STOP_DOCS, Stop};
 use runtime::settings::{Doc, Span};
 use serde::{Deserialize, Serialize};
 
-/// Settings that stand at the top of every service's, to be flattened into them.
+/// Settings of every service, to be flattened into its own. A deployment tells all services the same, but for the two listeners.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Connections {
+pub struct Common {
     /// The public listener, for the gateway.
     pub listen: SocketAddr,
     /// The listener for other services and for monitoring.
@@ -36,9 +37,19 @@ pub struct Connections {
     pub master_key: Option<String>,
     /// The one before.
     pub master_key_previous: Option<String>,
+    /// Internal address of auth-service.
+    pub auth_url: String,
+    /// Internal address of file-service.
+    pub files_url: String,
+    /// Internal address of worker-service.
+    pub jobs_url: String,
+    /// What is logged, and how.
+    pub log: Log,
+    /// How it stops.
+    pub stop: Stop,
 }
 
-impl Default for Connections {
+impl Default for Common {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
@@ -55,12 +66,17 @@ impl Default for Connections {
             internal_secret_previous: None,
             master_key: None,
             master_key_previous: None,
+            auth_url: "http://auth-service:8081".to_owned(),
+            files_url: "http://file-service:8081".to_owned(),
+            jobs_url: "http://worker-service:8081".to_owned(),
+            log: Log::default(),
+            stop: Stop::default(),
         }
     }
 }
 
-/// What the keys of [`Connections`] mean.
-pub const CONNECTION_DOCS: &[Doc] = &[
+/// What the keys of [`Common`] mean, but for its sections.
+const DOCS: &[Doc] = &[
     Doc { key: "listen", text: "Address and port of the public API, for the gateway." },
     Doc {
         key: "internal_listen",
@@ -93,32 +109,17 @@ pub const CONNECTION_DOCS: &[Doc] = &[
         text: "64 hexadecimal digits under which secrets are sealed; the same for all.",
     },
     Doc { key: "master_key_previous", text: "The one before, while it is being replaced." },
-];
-
-/// Internal addresses of the services, to be flattened into every service's settings: a deployment tells all of them the same.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Peers {
-    /// auth-service.
-    pub auth_url: String,
-    /// file-service.
-    pub files_url: String,
-    /// worker-service.
-    pub jobs_url: String,
-}
-
-impl Default for Peers {
-    fn default() -> Self {
-        Self {
-            auth_url: "http://auth-service:8081".to_owned(),
-            files_url: "http://file-service:8081".to_owned(),
-            jobs_url: "http://worker-service:8081".to_owned(),
-        }
-    }
-}
-
-/// What the keys of [`Peers`] mean.
-pub const PEER_DOCS: &[Doc] = &[
     Doc { key: "auth_url", text: "Internal address of auth-service." },
     Doc { key: "files_url", text: "Internal address of file-service." },
     Doc { key: "jobs_url", text: "Internal address of worker-service." },
 ];
+
+/// What the keys of [`Common`] mean.
+pub(crate) fn docs() -> Vec<Doc> {
+    [DOCS, LOG_DOCS, STOP_DOCS].concat()
+}
+
+/// What all keys of a service mean: these, and its own.
+pub fn with_common_docs(own: &[&[Doc]]) -> Vec<Doc> {
+    docs().into_iter().chain(own.concat()).collect()
+}

@@ -1,4 +1,4 @@
-//! A service of the distributed form as a process: command line, settings, listeners, lifecycle.
+//! A service as a process: command line, settings, listeners, lifecycle.
 
 use std::future::Future;
 use std::io::Write as _;
@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
+use common::routes::Service;
 use futures_util::future::BoxFuture;
 use http_kit::health::{self, Health, ReadyCheck};
 use http_kit::openapi::MethodTable;
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
-use runtime::lifecycle::{Exit, Shutdown, Supervisor};
+use program::{Failure, GRACE_FOR_THREADS};
+use runtime::lifecycle::{Exit, Supervisor};
 use runtime::settings::{Doc, Sources};
 use runtime::telemetry;
 use serde::Serialize;
@@ -20,7 +22,8 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::command_line::{self, What};
-use crate::{Failure, GRACE_FOR_THREADS, Log, Stop};
+use crate::common::Common;
+use crate::platform::Platform;
 
 /// Longest wait of a health check, which has longer probes than those inside of it.
 const HEALTH_DEADLINE: Duration = Duration::from_secs(4);
@@ -48,29 +51,26 @@ pub struct Assembled {
 
 /// A service as a program of its own.
 pub trait ServiceProgram {
-    /// Its name, in logs, metrics and on the command line.
-    const NAME: &'static str;
+    /// Which one.
+    const SERVICE: Service;
     /// One sentence for `--help`.
     const ABOUT: &'static str;
-    /// All that can be set.
+    /// All that can be set, [`Common`] flattened in.
     type Settings: Default + Serialize + DeserializeOwned + Send + Sync;
 
     /// What each key means.
     fn docs() -> Vec<Doc>;
 
-    /// Address of the public listener, and of the internal one.
-    fn listen(settings: &Self::Settings) -> (SocketAddr, SocketAddr);
+    /// What every service can be told.
+    fn common(settings: &Self::Settings) -> &Common;
 
-    /// The common sections.
-    fn common(settings: &Self::Settings) -> (&Log, &Stop);
-
-    /// Connects to the dependencies and puts the service over them. `shutdown` is for the parts.
+    /// Puts the service over its adapters.
     ///
     /// # Errors
     /// A setting or a dependency that cannot be used. A dependency that does not answer is waited for.
     fn assemble(
         settings: Self::Settings,
-        shutdown: Shutdown,
+        platform: Platform,
     ) -> impl Future<Output = Result<Assembled, Failure>> + Send;
 }
 
@@ -79,7 +79,7 @@ pub fn run<P: ServiceProgram>() -> ExitCode {
     let docs = P::docs();
     let help = runtime::settings::help::<P::Settings>(&docs)
         + "\nExit codes: 0 stopped as asked, 1 a part failed, 64 command line or settings, 69 a dependency cannot be used.";
-    let asked = match command_line::parse(P::NAME, P::ABOUT, help, std::env::args_os()) {
+    let asked = match command_line::parse(P::SERVICE.name(), P::ABOUT, help, std::env::args_os()) {
         Ok(asked) => asked,
         Err(error) => {
             // help and version are no errors
@@ -90,18 +90,22 @@ pub fn run<P: ServiceProgram>() -> ExitCode {
         }
     };
     if asked.what == What::Settings {
-        let text = runtime::settings::markdown::<P::Settings>(&docs);
+        let table = runtime::settings::markdown::<P::Settings>(&docs);
+        let text = format!(
+            "# Settings of {}\n\nPrinted by `{0} settings`; written by `cargo xtask openapi`.\n\n{table}",
+            P::SERVICE.name()
+        );
         return std::io::stdout().write_all(text.as_bytes()).map_or(Exit::Failed, |()| Exit::Stopped).into();
     }
     let done = runtime::settings::load::<P::Settings>(&docs, &Sources::of_process(asked.config))
         .map_err(|error| Failure::new(Exit::Usage, &error))
         .and_then(|settings| match asked.what {
-            What::HealthCheck => check_health(P::listen(&settings).1),
+            What::HealthCheck => check_health(P::common(&settings).internal_listen),
             _ => serve_in_runtime::<P>(settings),
         });
     match done {
         Ok(exit) => exit.into(),
-        Err(failure) => fail(P::NAME, &failure),
+        Err(failure) => fail(P::SERVICE.name(), &failure),
     }
 }
 
@@ -122,24 +126,25 @@ fn tokio_runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result<Exit, Failure> {
-    let (log, stop) = P::common(&settings);
-    let stop = stop.clone();
+    let Common { log, stop, listen, internal_listen, .. } = P::common(&settings).clone();
     stop.check()?;
     telemetry::init_logs(log.format, &log.level).map_err(Failure::setting)?;
     let metrics = telemetry::init_metrics().map_err(|text| Failure::other(Exit::Failed, text))?;
 
-    let (public_address, internal_address) = P::listen(&settings);
     let mut supervisor = Supervisor::default();
     let shutdown = supervisor.shutdown();
+    let assemble = async {
+        let platform = Platform::connect(P::SERVICE, P::common(&settings), shutdown.clone()).await?;
+        P::assemble(settings, platform).await
+    };
     let assembled = tokio::select! {
-        assembled = P::assemble(settings, shutdown.clone()) => assembled?,
+        assembled = assemble => assembled?,
         () = asked_to_stop() => return Ok(Exit::Stopped),
     };
     // not before: a connection that waits in the system's queue looks like a service that hangs
-    let public = bind("FM_LISTEN", public_address)?;
-    let internal = bind("FM_INTERNAL_LISTEN", internal_address)?;
-    let addresses =
-        (public.local_addr().unwrap_or(public_address), internal.local_addr().unwrap_or(internal_address));
+    let public = bind("FM_LISTEN", listen)?;
+    let internal = bind("FM_INTERNAL_LISTEN", internal_listen)?;
+    let addresses = (public.local_addr().unwrap_or(listen), internal.local_addr().unwrap_or(internal_listen));
 
     let health = web::Data::new(Health::new(assembled.checks, shutdown.draining_token()));
 
@@ -150,7 +155,7 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     let settings = ServerSettings {
         shutdown_timeout: stop.for_requests(),
         methods: Arc::new(assembled.methods),
-        ..ServerSettings::new(P::NAME)
+        ..ServerSettings::new(P::SERVICE.name())
     };
     let drain = Drain { draining: shutdown.draining_token(), stop: shutdown.stopping_token() };
     let routes = assembled.public;
@@ -183,7 +188,7 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     }
     drop(users_of_internal);
 
-    greet(P::NAME, addresses, assembled.notice.as_deref());
+    greet(P::SERVICE.name(), addresses, assembled.notice.as_deref());
     let exit = supervisor.run(stop.pace()).await;
     tracing::info!("stopped");
     Ok(exit)
