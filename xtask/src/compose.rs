@@ -103,7 +103,8 @@ mod tests {
             let text = kept(path);
             for (service, block) in blocks(&text, "services") {
                 let names = variables(&text, &block);
-                let known = known_to(&service);
+                // stores and brokers are told nothing of ours
+                let known = if names.is_empty() { Names::new() } else { known_to(&service) };
                 let unknown: Vec<_> = names.iter().filter(|name| !known.contains(setting(name))).collect();
                 assert!(unknown.is_empty(), "{path}: {service} does not know {unknown:?}");
                 seen += names.len();
