@@ -6,6 +6,7 @@ mod list;
 mod name;
 mod node;
 mod permission;
+mod rules;
 mod sort_key;
 mod store;
 mod upload;
@@ -18,9 +19,12 @@ pub use node::{
     ThumbnailInfo, ThumbnailSize, ThumbnailState, Trashed, Usage,
 };
 pub use permission::{Action, Actor, Decision, decide};
+pub use rules::{NewNode, NewPlace};
 pub use sort_key::sort_key;
 pub use store::{BlobPage, CollectOutcome, FileStore, NodeError, PurgeStep};
-pub use upload::{Commit, CommitTarget, Committed, NewBlob, NewContent, NewFolder, NewThumbnail, Place};
+pub use upload::{
+    Commit, CommitTarget, Committed, NewBlob, NewContent, NewFile, NewFolder, NewThumbnail, Place,
+};
 
 /// Deepest place of a node: a root has depth 0.
 pub const MAX_DEPTH: usize = 128;

@@ -41,24 +41,28 @@ pub struct NewContent {
     pub thumbnails: ThumbnailState,
 }
 
+/// A file to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// Its fresh id.
+    pub id: FileId,
+    /// Its folder.
+    pub parent: FileId,
+    /// Its name.
+    pub name: NodeName,
+    /// If the name is taken: take the next free `name (n)`, instead of failing.
+    pub rename_if_taken: bool,
+    /// The type that the classic API was told. When set and a free name had to be taken, `classic_name` keeps the asked one.
+    pub classic_type: Option<ClassicType>,
+    /// Opened to everybody from the start.
+    pub public: bool,
+}
+
 /// What a commit makes or changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitTarget {
     /// A new file.
-    New {
-        /// Its fresh id.
-        id: FileId,
-        /// Its folder.
-        parent: FileId,
-        /// Its name.
-        name: NodeName,
-        /// If the name is taken: take the next free `name (n)`, instead of failing.
-        rename_if_taken: bool,
-        /// The type that the classic API was told. When set and a free name had to be taken, `classic_name` keeps the asked one.
-        classic_type: Option<ClassicType>,
-        /// Opened to everybody from the start.
-        public: bool,
-    },
+    New(NewFile),
     /// New content of an existing live file.
     Existing {
         /// The file.
@@ -107,7 +111,7 @@ pub struct NewFolder {
     pub name: NodeName,
     /// If the name is taken: take the next free one, instead of failing.
     pub rename_if_taken: bool,
-    /// Set by the classic API; see [`CommitTarget::New`].
+    /// Set by the classic API; see [`NewFile`].
     pub classic_type: Option<ClassicType>,
     /// Opened to everybody from the start.
     pub public: bool,

@@ -1,10 +1,10 @@
 //! The documents of nodes.
 
 use common::files::{
-    ClassicType, Content, Kind, MediaFacts, NewContent, Node, NodeName, Public, ThumbnailState, Trashed,
-    sort_key,
+    ClassicType, Content, Kind, MediaFacts, NewContent, NewNode, Node, NodeName, Public, ThumbnailState,
+    Trashed, sort_key,
 };
-use common::{BlobKey, Crc32, FileId, Sha256, SpaceId, Timestamp, UserId};
+use common::{BlobKey, Crc32, FileId, Sha256, Timestamp, UserId};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Binary, Document, doc};
 use mongodb::options::ReturnDocument;
@@ -200,22 +200,6 @@ impl ContentDoc {
             height: None,
         }
     }
-}
-
-/// A node to be inserted.
-pub(super) struct NewNode<'a> {
-    pub(super) id: FileId,
-    pub(super) space: SpaceId,
-    pub(super) owner: UserId,
-    pub(super) parent: Option<FileId>,
-    pub(super) name: &'a NodeName,
-    pub(super) kind: Kind,
-    pub(super) at: Timestamp,
-    pub(super) public_by: Option<UserId>,
-    pub(super) classic_name: Option<&'a str>,
-    pub(super) classic_type: Option<ClassicType>,
-    /// A file's content, and by whom.
-    pub(super) content: Option<(&'a NewContent, UserId)>,
 }
 
 /// Inserts a live node.

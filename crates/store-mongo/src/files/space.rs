@@ -1,13 +1,13 @@
 //! Spaces and their usage.
 
-use common::files::{Kind, NodeName, Space, Usage};
+use common::files::{NewNode, NodeName, Space, Usage};
 use common::{FileId, PortError, PortResult, SpaceId, Timestamp, UserId};
 use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::node::{self, NewNode};
+use super::node;
 use super::{FilesDb, schema};
 use crate::engine::{Abort, Fault, Tx};
 use crate::value::{ToOid as _, count, id, int};
@@ -106,21 +106,9 @@ async fn insert(
         changes: 0,
     };
     spaces(db).insert_one(&doc).session(tx.session()).await?;
-    let new = NewNode {
-        id: root,
-        space: id,
-        owner,
-        parent: None,
-        name: &NodeName::root(),
-        kind: Kind::Folder,
-        at,
-        public_by: None,
-        classic_name: None,
-        classic_type: None,
-        content: None,
-    };
-    node::insert(db, tx, &new).await?;
-    doc.space()
+    let space = doc.space()?;
+    node::insert(db, tx, &NewNode::root(&space, &NodeName::root(), at)).await?;
+    Ok(space)
 }
 
 pub(super) async fn set_quota(db: &FilesDb, id: SpaceId, quota_bytes: Option<u64>) -> PortResult<()> {

@@ -108,7 +108,7 @@ impl FileStore for FilesDb {
 
     async fn commit_upload(&self, commit: &Commit) -> Result<Committed, NodeError> {
         let space = match &commit.target {
-            CommitTarget::New { parent, .. } => self.space_of(*parent).await?.ok_or(NodeError::ParentGone)?,
+            CommitTarget::New(file) => self.space_of(file.parent).await?.ok_or(NodeError::ParentGone)?,
             CommitTarget::Existing { id, .. } => self.space_of(*id).await?.ok_or(NodeError::NotFound)?,
         };
         let _ring = self.outbox.ring_for(&commit.jobs);

@@ -1,11 +1,13 @@
 //! Changes of the tree: folders, places, trash, tombstones.
 
-use common::files::{Kind, MAX_DEPTH, NewFolder, Node, NodeError, NodeName, NodePath, sort_key};
+use common::files::{
+    Kind, MAX_DEPTH, NewFolder, NewNode, NewPlace, Node, NodeError, NodeName, NodePath, sort_key,
+};
 use common::jobs::NewJob;
 use common::{FileId, SpaceId, Timestamp, UserId};
 use mongodb::bson::{Document, doc};
 
-use super::node::{self, NewNode};
+use super::node;
 use super::space::{self, Change};
 use super::{FilesDb, names, path};
 use crate::engine::{Tx, TxResult};
@@ -21,31 +23,10 @@ pub(super) async fn create_folder(
     let name = names::free(db, tx, space, folder.parent, &folder.name, folder.rename_if_taken).await?;
     let change = Change { nodes: 1, depth: parent.depth() + 1, ..Change::default() };
     space::must_apply(db, tx, space, change).await?;
-    let new = NewNode {
-        id: folder.id,
-        space,
-        owner: parent.node.owner,
-        parent: Some(folder.parent),
-        name: &name,
-        kind: Kind::Folder,
-        at: folder.at,
-        public_by: folder.public.then_some(folder.by),
-        classic_name: (folder.classic_type.is_some() && name != folder.name).then_some(folder.name.as_str()),
-        classic_type: folder.classic_type,
-        content: None,
-    };
+    let new = NewNode::folder(folder, &parent.node, &name);
     let made = node::insert(db, tx, &new).await?;
     node::count_child(db, tx, folder.parent, Kind::Folder, 1).await?;
     Ok(made)
-}
-
-fn check_revision(node: &Node, seen: Option<u64>) -> TxResult<(), NodeError> {
-    if seen.is_some_and(|seen| seen != node.revision) { Err(NodeError::Changed.into()) } else { Ok(()) }
-}
-
-/// The folder that it is in; a root is in none.
-fn folder_of(node: &Node) -> TxResult<FileId, NodeError> {
-    node.parent.ok_or_else(|| NodeError::Root.into())
 }
 
 /// A change of fields, by which the revision grows.
@@ -65,8 +46,8 @@ pub(super) async fn relocate(
     let mut paths = path::find_all(db, tx, &[id, target]).await?;
     let path = paths.remove(&id).filter(|path| !path.in_trash()).ok_or(NodeError::NotFound)?;
     let node = &path.node;
-    let source = folder_of(node)?;
-    check_revision(node, revision)?;
+    let source = node.folder()?;
+    node.check_revision(revision)?;
     if source == target && node.name == *name {
         return Ok(path.node);
     }
@@ -103,23 +84,8 @@ async fn check_move(
     target: Option<&NodePath>,
 ) -> TxResult<usize, NodeError> {
     let node = &path.node;
-    let target = match target {
-        // a folder of another space is none that this one can go into
-        Some(target) if !target.in_trash() && target.node.space == node.space => target,
-        _ => return Err(NodeError::ParentGone.into()),
-    };
-    if target.node.kind != Kind::Folder {
-        return Err(NodeError::ParentNotFolder.into());
-    }
-    if target.node.id == node.id || target.ancestors.iter().any(|crumb| crumb.id == node.id) {
-        return Err(NodeError::Cycle.into());
-    }
-    let depth = target.depth() + 1;
-    if depth > MAX_DEPTH {
-        return Err(NodeError::TooDeep.into());
-    }
-    let deeper_by = depth.saturating_sub(path.depth());
-    if node.kind == Kind::File || deeper_by == 0 {
+    let NewPlace { depth, deeper_by } = path.place_in(target)?;
+    if deeper_by == 0 {
         return Ok(depth);
     }
     let bound = space::depth_bound(db, tx, node.space).await? + deeper_by;
@@ -156,8 +122,8 @@ pub(super) async fn trash(
     at: Timestamp,
 ) -> TxResult<Node, NodeError> {
     let node = path::live(db, tx, id).await?.node;
-    let parent = folder_of(&node)?;
-    check_revision(&node, revision)?;
+    let parent = node.folder()?;
+    node.check_revision(revision)?;
     space::must_apply(db, tx, node.space, Change { trash: 1, ..Change::default() }).await?;
     let update =
         changed(doc! { "live": false, "in_trash": true, "trashed_at": at.millis(), "trashed_by": by.oid() });
@@ -206,8 +172,8 @@ pub(super) async fn delete(
     jobs: &[NewJob],
 ) -> TxResult<(), NodeError> {
     let node = path::find_in(db, tx, id).await?.ok_or(NodeError::NotFound)?.node;
-    let parent = folder_of(&node)?;
-    check_revision(&node, revision)?;
+    let parent = node.folder()?;
+    node.check_revision(revision)?;
     let was_trashed = node.trashed.is_some();
     let change = Change { nodes: -1, trash: -i64::from(was_trashed), ..Change::default() };
     space::must_apply(db, tx, node.space, change).await?;

@@ -1,11 +1,11 @@
 //! The commit that ends an upload.
 
-use common::files::{ClassicType, Commit, CommitTarget, Committed, Kind, Node, NodeError, NodeName};
+use common::files::{Commit, CommitTarget, Committed, Kind, NewFile, NewNode, Node, NodeError};
 use common::{BlobKey, FileId, SpaceId};
 use mongodb::Collection;
 use mongodb::bson::doc;
 
-use super::node::{self, NewNode, VersionDoc};
+use super::node::{self, VersionDoc};
 use super::space::{self, Change};
 use super::{FilesDb, all, blobs, names, path, reservations, schema};
 use crate::engine::{Fault, Tx, TxResult};
@@ -22,17 +22,7 @@ pub(super) async fn commit(
     commit: &Commit,
 ) -> TxResult<Committed, NodeError> {
     let (node, created) = match &commit.target {
-        CommitTarget::New { id, parent, name, rename_if_taken, classic_type, public } => {
-            let file = NewFile {
-                id: *id,
-                parent: *parent,
-                name,
-                rename_if_taken: *rename_if_taken,
-                classic_type: *classic_type,
-                public: *public,
-            };
-            (create(db, tx, space, commit, &file).await?, true)
-        }
+        CommitTarget::New(file) => (create(db, tx, space, commit, file).await?, true),
         CommitTarget::Existing { id, revision, keep_versions } => {
             (replace(db, tx, commit, *id, *revision, *keep_versions).await?, false)
         }
@@ -41,40 +31,18 @@ pub(super) async fn commit(
     Ok(Committed { node, created })
 }
 
-/// [`CommitTarget::New`].
-struct NewFile<'a> {
-    id: FileId,
-    parent: FileId,
-    name: &'a NodeName,
-    rename_if_taken: bool,
-    classic_type: Option<ClassicType>,
-    public: bool,
-}
-
 async fn create(
     db: &FilesDb,
     tx: &mut Tx,
     space: SpaceId,
     commit: &Commit,
-    file: &NewFile<'_>,
+    file: &NewFile,
 ) -> TxResult<Node, NodeError> {
     let parent = path::parent(db, tx, file.parent).await?;
-    let name = names::free(db, tx, space, file.parent, file.name, file.rename_if_taken).await?;
+    let name = names::free(db, tx, space, file.parent, &file.name, file.rename_if_taken).await?;
     let change = Change { nodes: 1, depth: parent.depth() + 1, ..Change::default() };
     charge(db, tx, space, commit, change).await?;
-    let new = NewNode {
-        id: file.id,
-        space,
-        owner: parent.node.owner,
-        parent: Some(file.parent),
-        name: &name,
-        kind: Kind::File,
-        at: commit.at,
-        public_by: file.public.then_some(commit.by),
-        classic_name: (file.classic_type.is_some() && name != *file.name).then_some(file.name.as_str()),
-        classic_type: file.classic_type,
-        content: Some((&commit.content, commit.by)),
-    };
+    let new = NewNode::file(file, commit, &parent.node, &name);
     blobs::insert(db, tx, &commit.content.blob, commit.content.thumbnails).await?;
     let made = node::insert(db, tx, &new).await?;
     node::count_child(db, tx, file.parent, Kind::File, 1).await?;

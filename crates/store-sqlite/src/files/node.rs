@@ -1,10 +1,10 @@
 //! The rows of nodes.
 
 use common::files::{
-    ClassicType, Content, Kind, MediaFacts, NewContent, Node, NodeName, Public, ThumbnailState, Trashed,
+    ClassicType, Content, Kind, MediaFacts, NewNode, Node, NodeName, Public, ThumbnailState, Trashed,
     sort_key,
 };
-use common::{Crc32, FileId, Sha256, SpaceId, Timestamp, UserId};
+use common::{Crc32, FileId, Sha256, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::engine::{Tx, damaged};
@@ -107,22 +107,6 @@ pub(super) fn find(connection: &Connection, id: FileId) -> rusqlite::Result<Opti
 /// As [`find`], for a node that this transaction has just written.
 pub(super) fn get(tx: &Tx<'_>, id: FileId) -> rusqlite::Result<Node> {
     find(tx, id)?.ok_or_else(|| damaged("a node that was just written is gone"))
-}
-
-/// A node to be inserted.
-pub(super) struct NewNode<'a> {
-    pub(super) id: FileId,
-    pub(super) space: SpaceId,
-    pub(super) owner: UserId,
-    pub(super) parent: Option<FileId>,
-    pub(super) name: &'a NodeName,
-    pub(super) kind: Kind,
-    pub(super) at: Timestamp,
-    pub(super) public_by: Option<UserId>,
-    pub(super) classic_name: Option<&'a str>,
-    pub(super) classic_type: Option<ClassicType>,
-    /// A file's content, and by whom.
-    pub(super) content: Option<(&'a NewContent, UserId)>,
 }
 
 /// Inserts a live node.

@@ -1,10 +1,10 @@
 //! Spaces, their usage and reservations.
 
-use common::files::{Kind, NodeError, NodeName, Space, Usage};
+use common::files::{NewNode, NodeError, NodeName, Space, Usage};
 use common::{FileId, ReservationId, SpaceId, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::node::{self, NewNode};
+use super::node;
 use crate::engine::{Tx, TxResult};
 use crate::row::{RowExt as _, int};
 
@@ -53,21 +53,9 @@ pub(super) fn ensure(
     }
     tx.prepare_cached("INSERT INTO spaces (id, owner, root, quota_bytes) VALUES (?1, ?2, ?3, ?4)")?
         .execute((id.bytes(), owner.bytes(), root.bytes(), quota_bytes.map(int)))?;
-    let new = NewNode {
-        id: root,
-        space: id,
-        owner,
-        parent: None,
-        name: &NodeName::root(),
-        kind: Kind::Folder,
-        at,
-        public_by: None,
-        classic_name: None,
-        classic_type: None,
-        content: None,
-    };
-    node::insert(tx, &new)?;
-    Ok(Space { id, owner, root, tree_version: 1, usage: Usage { quota_bytes, ..Usage::default() } })
+    let space = Space { id, owner, root, tree_version: 1, usage: Usage { quota_bytes, ..Usage::default() } };
+    node::insert(tx, &NewNode::root(&space, &NodeName::root(), at))?;
+    Ok(space)
 }
 
 /// What a commit changes in a space's row.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use common::files::{
-    Commit, CommitTarget, FileStore as _, Kind, ListQuery, NewBlob, NewContent, NewFolder, NodeName, Order,
-    Place, Position, Sort, SortValue, Space, ThumbnailState,
+    Commit, CommitTarget, FileStore as _, Kind, ListQuery, NewBlob, NewContent, NewFile, NewFolder, NodeName,
+    Order, Place, Position, Sort, SortValue, Space, ThumbnailState,
 };
 use common::{BlobKey, Crc32, FileId, IdGen as _, PortError, Sha256, SpaceId, Timestamp, UserId};
 use testkit::TestIds;
@@ -183,21 +183,21 @@ async fn a_change_in_a_folder_of_100_000_costs_what_it_costs_in_one_of_200() {
 
 fn commit_id(commit: &Commit) -> FileId {
     match commit.target {
-        CommitTarget::New { id, .. } | CommitTarget::Existing { id, .. } => id,
+        CommitTarget::New(NewFile { id, .. }) | CommitTarget::Existing { id, .. } => id,
     }
 }
 
 fn upload(bench: &Bench, parent: FileId) -> Commit {
     let key: BlobKey = bench.ids.blob_key();
     Commit {
-        target: CommitTarget::New {
+        target: CommitTarget::New(NewFile {
             id: bench.ids.next(),
             parent,
             name: NodeName::parse("a").unwrap(),
             rename_if_taken: true,
             classic_type: None,
             public: false,
-        },
+        }),
         content: NewContent {
             blob: NewBlob { key, size: 1, sha256: Sha256::of(b"x"), crc32: Crc32(1), place: Place::Blob },
             mime: "text/plain".to_owned(),

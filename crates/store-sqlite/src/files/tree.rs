@@ -1,10 +1,12 @@
 //! Changes of the tree: folders, places, trash, tombstones.
 
-use common::files::{Kind, MAX_DEPTH, NewFolder, Node, NodeError, NodeName, NodePath, sort_key};
+use common::files::{
+    Kind, MAX_DEPTH, NewFolder, NewNode, NewPlace, Node, NodeError, NodeName, NodePath, sort_key,
+};
 use common::jobs::NewJob;
 use common::{FileId, Timestamp, UserId};
 
-use super::node::{self, NewNode};
+use super::node;
 use super::space::{self, Change};
 use super::{names, path};
 use crate::engine::{Tx, TxResult};
@@ -14,32 +16,11 @@ pub(super) fn create_folder(tx: &Tx<'_>, folder: &NewFolder) -> TxResult<Node, N
     let parent = path::parent(tx, folder.parent)?;
     let name = names::free(tx, folder.parent, &folder.name, folder.rename_if_taken)?;
     let space = parent.node.space;
-    let new = NewNode {
-        id: folder.id,
-        space,
-        owner: parent.node.owner,
-        parent: Some(folder.parent),
-        name: &name,
-        kind: Kind::Folder,
-        at: folder.at,
-        public_by: folder.public.then_some(folder.by),
-        classic_name: (folder.classic_type.is_some() && name != folder.name).then_some(folder.name.as_str()),
-        classic_type: folder.classic_type,
-        content: None,
-    };
+    let new = NewNode::folder(folder, &parent.node, &name);
     node::insert(tx, &new)?;
     node::count_child(tx, folder.parent, Kind::Folder, 1)?;
     space::apply(tx, space, Change { nodes: 1, depth: parent.depth() + 1, ..Change::default() })?;
     Ok(node::get(tx, folder.id)?)
-}
-
-fn check_revision(node: &Node, seen: Option<u64>) -> TxResult<(), NodeError> {
-    if seen.is_some_and(|seen| seen != node.revision) { Err(NodeError::Changed.into()) } else { Ok(()) }
-}
-
-/// Not a root, of which `error` tells.
-fn folder_of(node: &Node) -> TxResult<FileId, NodeError> {
-    node.parent.ok_or_else(|| NodeError::Root.into())
 }
 
 pub(super) fn relocate(
@@ -52,8 +33,8 @@ pub(super) fn relocate(
 ) -> TxResult<Node, NodeError> {
     let path = path::live(tx, id)?;
     let node = &path.node;
-    let source = folder_of(node)?;
-    check_revision(node, revision)?;
+    let source = node.folder()?;
+    node.check_revision(revision)?;
     if source == target && node.name == *name {
         return Ok(path.node);
     }
@@ -78,26 +59,11 @@ pub(super) fn relocate(
     Ok(node::get(tx, id)?)
 }
 
-/// Whether a node can come to lie in the folder `target`.
+/// Whether a node can come to lie in the folder `target`, with all that is below it.
 fn check_move(tx: &Tx<'_>, path: &NodePath, target: FileId) -> TxResult<(), NodeError> {
     let node = &path.node;
-    let target = match path::find(tx, target)? {
-        // a folder of another space is none that this one can go into
-        Some(target) if !target.in_trash() && target.node.space == node.space => target,
-        _ => return Err(NodeError::ParentGone.into()),
-    };
-    if target.node.kind != Kind::Folder {
-        return Err(NodeError::ParentNotFolder.into());
-    }
-    if target.node.id == node.id || target.ancestors.iter().any(|crumb| crumb.id == node.id) {
-        return Err(NodeError::Cycle.into());
-    }
-    let depth = target.depth() + 1;
-    if depth > MAX_DEPTH {
-        return Err(NodeError::TooDeep.into());
-    }
-    let deeper_by = depth.saturating_sub(path.depth());
-    if node.kind == Kind::Folder && deeper_by > 0 {
+    let NewPlace { depth, deeper_by } = path.place_in(path::find(tx, target)?.as_ref())?;
+    if deeper_by > 0 {
         let bound = space::depth_bound(tx, node.space)? + deeper_by;
         if bound > MAX_DEPTH && path::is_higher_than(tx, node.id, MAX_DEPTH - depth)? {
             return Err(NodeError::TooDeep.into());
@@ -141,8 +107,8 @@ pub(super) fn trash(
     at: Timestamp,
 ) -> TxResult<Node, NodeError> {
     let node = path::live(tx, id)?.node;
-    let parent = folder_of(&node)?;
-    check_revision(&node, revision)?;
+    let parent = node.folder()?;
+    node.check_revision(revision)?;
     tx.prepare_cached(
         "UPDATE nodes SET live = 0, trashed_at = ?2, trashed_by = ?3, revision = revision + 1 WHERE id = ?1",
     )?
@@ -184,8 +150,8 @@ pub(super) fn delete(
     jobs: &[NewJob],
 ) -> TxResult<(), NodeError> {
     let node = path::find(tx, id)?.ok_or(NodeError::NotFound)?.node;
-    let parent = folder_of(&node)?;
-    check_revision(&node, revision)?;
+    let parent = node.folder()?;
+    node.check_revision(revision)?;
     tx.prepare_cached("UPDATE nodes SET live = 0, deleted_at = ?2, revision = revision + 1 WHERE id = ?1")?
         .execute((id.bytes(), at.millis()))?;
     let was_trashed = node.trashed.is_some();

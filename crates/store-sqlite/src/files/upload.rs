@@ -1,10 +1,10 @@
 //! The commit that ends an upload.
 
-use common::files::{ClassicType, Commit, CommitTarget, Committed, Kind, NodeError, NodeName};
+use common::files::{Commit, CommitTarget, Committed, Kind, NewFile, NewNode, NodeError};
 use common::{BlobKey, FileId, Timestamp};
 use rusqlite::OptionalExtension as _;
 
-use super::node::{self, NewNode};
+use super::node;
 use super::space::{self, Change};
 use super::{blobs, names, path};
 use crate::engine::{Tx, TxResult};
@@ -13,17 +13,9 @@ use crate::row::{RowExt as _, int};
 
 pub(super) fn commit(tx: &Tx<'_>, commit: &Commit) -> TxResult<Committed, NodeError> {
     let (id, created) = match &commit.target {
-        CommitTarget::New { id, parent, name, rename_if_taken, classic_type, public } => {
-            let file = NewFile {
-                id: *id,
-                parent: *parent,
-                name,
-                rename_if_taken: *rename_if_taken,
-                classic_type: *classic_type,
-                public: *public,
-            };
-            create(tx, commit, &file)?;
-            (*id, true)
+        CommitTarget::New(file) => {
+            create(tx, commit, file)?;
+            (file.id, true)
         }
         CommitTarget::Existing { id, revision, keep_versions } => {
             replace(tx, commit, *id, *revision, *keep_versions)?;
@@ -34,35 +26,13 @@ pub(super) fn commit(tx: &Tx<'_>, commit: &Commit) -> TxResult<Committed, NodeEr
     Ok(Committed { node: node::get(tx, id)?, created })
 }
 
-/// [`CommitTarget::New`].
-struct NewFile<'a> {
-    id: FileId,
-    parent: FileId,
-    name: &'a NodeName,
-    rename_if_taken: bool,
-    classic_type: Option<ClassicType>,
-    public: bool,
-}
-
-fn create(tx: &Tx<'_>, commit: &Commit, file: &NewFile<'_>) -> TxResult<(), NodeError> {
+fn create(tx: &Tx<'_>, commit: &Commit, file: &NewFile) -> TxResult<(), NodeError> {
     let parent = path::parent(tx, file.parent)?;
-    let name = names::free(tx, file.parent, file.name, file.rename_if_taken)?;
+    let name = names::free(tx, file.parent, &file.name, file.rename_if_taken)?;
     let space = parent.node.space;
     let size = commit.content.blob.size;
     space::charge(tx, space, size, commit.reservation)?;
-    let new = NewNode {
-        id: file.id,
-        space,
-        owner: parent.node.owner,
-        parent: Some(file.parent),
-        name: &name,
-        kind: Kind::File,
-        at: commit.at,
-        public_by: file.public.then_some(commit.by),
-        classic_name: (file.classic_type.is_some() && name != *file.name).then_some(file.name.as_str()),
-        classic_type: file.classic_type,
-        content: Some((&commit.content, commit.by)),
-    };
+    let new = NewNode::file(file, commit, &parent.node, &name);
     blobs::insert(tx, &commit.content.blob, commit.content.thumbnails)?;
     node::insert(tx, &new)?;
     node::count_child(tx, file.parent, Kind::File, 1)?;

@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use common::files::{
-    Commit, CommitTarget, Committed, FileStore, ListQuery, NewBlob, NewContent, NewFolder, Node, NodeError,
-    NodeName, Order, Place, Sort, Space, ThumbnailState, Usage,
+    Commit, CommitTarget, Committed, FileStore, ListQuery, NewBlob, NewContent, NewFile, NewFolder, Node,
+    NodeError, NodeName, Order, Place, Sort, Space, ThumbnailState, Usage,
 };
 use common::jobs::{NewJob, Outbox};
 use common::{Clock as _, Crc32, FileId, IdGen as _, Sha256, Timestamp, UserId};
@@ -97,14 +97,14 @@ impl FilesSubject {
     /// An upload of a new file of `size` bytes, kept inline.
     pub fn upload(&self, parent: FileId, name: &str, size: usize) -> Commit {
         Commit {
-            target: CommitTarget::New {
+            target: CommitTarget::New(NewFile {
                 id: self.ids.next(),
                 parent,
                 name: named(name),
                 rename_if_taken: false,
                 classic_type: None,
                 public: false,
-            },
+            }),
             content: self.content(size),
             by: self.user,
             at: self.now(),

@@ -159,8 +159,8 @@ impl Walk<'_> {
             self.subject.store.create_folder(&new).await
         } else {
             let mut commit = self.subject.upload(parent, &name, size);
-            if let CommitTarget::New { rename_if_taken, .. } = &mut commit.target {
-                *rename_if_taken = rename;
+            if let CommitTarget::New(file) = &mut commit.target {
+                file.rename_if_taken = rename;
             }
             self.subject.commit(&commit).await.map(|committed| committed.node)
         };

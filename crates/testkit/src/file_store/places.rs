@@ -129,8 +129,8 @@ pub async fn a_taken_name_gets_the_next_number(subject: &FilesSubject) {
     let second = subject.store.create_folder(&classic(root, "a.txt")).await.unwrap();
     assert_eq!((second.name.as_str(), second.classic_name.as_deref()), ("a (2).txt", Some("a.txt")));
     let mut upload = subject.upload(root, "a.txt", 1);
-    if let CommitTarget::New { rename_if_taken, .. } = &mut upload.target {
-        *rename_if_taken = true;
+    if let CommitTarget::New(file) = &mut upload.target {
+        file.rename_if_taken = true;
     }
     let third = subject.commit(&upload).await.unwrap().node;
     assert_eq!(

@@ -81,8 +81,8 @@ impl Storm<'_> {
         let subject = self.subject;
         let size = random.random_range(0..50);
         let mut commit = subject.upload(parent, name, size);
-        if let CommitTarget::New { rename_if_taken, .. } = &mut commit.target {
-            *rename_if_taken = random.random_bool(0.5);
+        if let CommitTarget::New(file) = &mut commit.target {
+            file.rename_if_taken = random.random_bool(0.5);
         }
         let id: ReservationId = subject.ids.next();
         if random.random_bool(0.5) {

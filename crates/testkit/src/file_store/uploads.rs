@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use common::files::{
-    ClassicType, Commit, CommitTarget, Content, Kind, NewContent, NodeError, ThumbnailState,
+    ClassicType, Commit, CommitTarget, Content, Kind, NewContent, NewFile, NodeError, ThumbnailState,
 };
 use common::{FileId, Timestamp};
 
@@ -13,14 +13,14 @@ pub async fn an_upload_makes_a_file_with_its_content(subject: &FilesSubject) {
     let modified_at = Timestamp::from_millis(1234);
     let id: FileId = subject.ids.next();
     let commit = Commit {
-        target: CommitTarget::New {
+        target: CommitTarget::New(NewFile {
             id,
             parent: folder.id,
             name: named("x.txt"),
             rename_if_taken: false,
             classic_type: Some(ClassicType::Image),
             public: true,
-        },
+        }),
         content: NewContent {
             mime: "image/png".to_owned(),
             modified_at,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::files::{
-    Commit, CommitTarget, Committed, FileStore, NewContent, NodeError, Place, ThumbnailState,
+    Commit, CommitTarget, Committed, FileStore, NewContent, NewFile, NodeError, Place, ThumbnailState,
 };
 use common::jobs::{NewJob, types};
 use common::{Clock, FileId, IdGen, JobId, PortError, Timestamp, UserId};
@@ -94,7 +94,7 @@ impl Finished {
         request_id: Option<String>,
     ) -> Result<Committed, Uncommitted> {
         let file = match &target {
-            CommitTarget::New { id, .. } | CommitTarget::Existing { id, .. } => *id,
+            CommitTarget::New(NewFile { id, .. }) | CommitTarget::Existing { id, .. } => *id,
         };
         // a process that was suspended for so long may come too late: the sweep takes bytes without a row for strays when they are old
         if self.clock.now().since(self.complete_since) > self.within {

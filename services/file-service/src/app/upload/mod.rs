@@ -8,7 +8,7 @@ mod guards;
 mod receive;
 
 use bytes::Bytes;
-use common::files::{Action, ClassicType, CommitTarget, Committed, Kind, MAX_DEPTH, Node, NodeName};
+use common::files::{Action, ClassicType, CommitTarget, Committed, Kind, MAX_DEPTH, NewFile, Node, NodeName};
 use common::{Code, FileId, Sha256, Timestamp};
 use futures_util::Stream;
 use http_kit::BodyError;
@@ -112,14 +112,14 @@ async fn child_target(
             keep_versions: service.settings.keep_versions,
         });
     }
-    Ok(CommitTarget::New {
+    Ok(CommitTarget::New(NewFile {
         id: FileId(service.ids.object_id()),
         parent: parent.id(),
         name: name.clone(),
         rename_if_taken: on_conflict == OnConflict::Rename,
         classic_type: None,
         public: false,
-    })
+    }))
 }
 
 /// Gives a file (action: change) new content, if it still has this revision.
@@ -161,13 +161,13 @@ pub(crate) async fn store_classic(
     let body = futures_util::stream::iter([Ok(content)]);
     let received = receive(service, parent.space(), &name, announced, body).await?;
     let subject = Subject::of(parent, announced, kind == ClassicType::Image);
-    let target = CommitTarget::New {
+    let target = CommitTarget::New(NewFile {
         id: FileId(service.ids.object_id()),
         parent: parent.id(),
         name,
         rename_if_taken: true,
         classic_type: Some(kind),
         public,
-    };
+    });
     Ok(Finished::new(service, received, subject).commit(target).await?.node)
 }

@@ -1,0 +1,141 @@
+//! What every store keeps to when it changes a tree: here, so that two stores cannot differ in it.
+
+use super::{
+    ClassicType, Commit, Kind, MAX_DEPTH, NewContent, NewFile, NewFolder, Node, NodeError, NodeName,
+    NodePath, Space,
+};
+use crate::{FileId, SpaceId, Timestamp, UserId};
+
+impl Node {
+    /// # Errors
+    /// `Changed` if the node has another revision than the caller saw.
+    pub fn check_revision(&self, seen: Option<u64>) -> Result<(), NodeError> {
+        if seen.is_some_and(|seen| seen != self.revision) { Err(NodeError::Changed) } else { Ok(()) }
+    }
+
+    /// The folder that it is in.
+    ///
+    /// # Errors
+    /// `Root`: a root is in none.
+    pub fn folder(&self) -> Result<FileId, NodeError> {
+        self.parent.ok_or(NodeError::Root)
+    }
+}
+
+/// A place that a node may be moved to, as far as the paths tell. What is below a folder may still come to lie too deep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewPlace {
+    /// How deep the node will lie.
+    pub depth: usize,
+    /// By how much all that is below it will lie deeper; 0 for a file.
+    pub deeper_by: usize,
+}
+
+impl NodePath {
+    /// Whether the node can come to lie in the folder `target`; none if that is gone.
+    ///
+    /// # Errors
+    /// `ParentGone`, also for a folder in the trash or of another space; `ParentNotFolder`, `Cycle`, `TooDeep`.
+    pub fn place_in(&self, target: Option<&Self>) -> Result<NewPlace, NodeError> {
+        let target = target
+            .filter(|target| !target.in_trash() && target.node.space == self.node.space)
+            .ok_or(NodeError::ParentGone)?;
+        if target.node.kind != Kind::Folder {
+            return Err(NodeError::ParentNotFolder);
+        }
+        if target.node.id == self.node.id || target.ancestors.iter().any(|crumb| crumb.id == self.node.id) {
+            return Err(NodeError::Cycle);
+        }
+        let depth = target.depth() + 1;
+        if depth > MAX_DEPTH {
+            return Err(NodeError::TooDeep);
+        }
+        let deeper_by = if self.node.kind == Kind::Folder { depth.saturating_sub(self.depth()) } else { 0 };
+        Ok(NewPlace { depth, deeper_by })
+    }
+}
+
+/// A live node to be inserted.
+#[derive(Debug, Clone, Copy)]
+pub struct NewNode<'a> {
+    /// Its id.
+    pub id: FileId,
+    /// The tree that it belongs to.
+    pub space: SpaceId,
+    /// Whose it is.
+    pub owner: UserId,
+    /// Its folder; none for a root.
+    pub parent: Option<FileId>,
+    /// Its name, which is free.
+    pub name: &'a NodeName,
+    /// What it is.
+    pub kind: Kind,
+    /// When it is made.
+    pub at: Timestamp,
+    /// Who opens it to everybody, if it is to be open.
+    pub public_by: Option<UserId>,
+    /// The name that the classic API asked for, if another had to be taken.
+    pub classic_name: Option<&'a str>,
+    /// The type that the classic API was told.
+    pub classic_type: Option<ClassicType>,
+    /// A file's content, and by whom.
+    pub content: Option<(&'a NewContent, UserId)>,
+}
+
+impl<'a> NewNode<'a> {
+    /// The root of a space. `name` is [`NodeName::root`].
+    pub fn root(space: &Space, name: &'a NodeName, at: Timestamp) -> Self {
+        Self {
+            id: space.root,
+            space: space.id,
+            owner: space.owner,
+            parent: None,
+            name,
+            kind: Kind::Folder,
+            at,
+            public_by: None,
+            classic_name: None,
+            classic_type: None,
+            content: None,
+        }
+    }
+
+    /// A folder in `parent`, under the free name `name`.
+    pub fn folder(folder: &'a NewFolder, parent: &Node, name: &'a NodeName) -> Self {
+        Self {
+            id: folder.id,
+            space: parent.space,
+            owner: parent.owner,
+            parent: Some(parent.id),
+            name,
+            kind: Kind::Folder,
+            at: folder.at,
+            public_by: folder.public.then_some(folder.by),
+            classic_name: asked_name(folder.classic_type, &folder.name, name),
+            classic_type: folder.classic_type,
+            content: None,
+        }
+    }
+
+    /// A file in `parent`, under the free name `name`, with the content of the commit.
+    pub fn file(file: &'a NewFile, commit: &'a Commit, parent: &Node, name: &'a NodeName) -> Self {
+        Self {
+            id: file.id,
+            space: parent.space,
+            owner: parent.owner,
+            parent: Some(parent.id),
+            name,
+            kind: Kind::File,
+            at: commit.at,
+            public_by: file.public.then_some(commit.by),
+            classic_name: asked_name(file.classic_type, &file.name, name),
+            classic_type: file.classic_type,
+            content: Some((&commit.content, commit.by)),
+        }
+    }
+}
+
+/// The classic API shows the name that it asked for.
+fn asked_name<'a>(classic: Option<ClassicType>, asked: &'a NodeName, got: &NodeName) -> Option<&'a str> {
+    (classic.is_some() && asked != got).then_some(asked.as_str())
+}
