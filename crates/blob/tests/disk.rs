@@ -6,13 +6,14 @@ use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use blob::{DiskBlobs, DiskOptions};
 use common::files::{BlobLocator as _, BlobRange, BlobStore as _};
 use common::{PortError, Timestamp};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use testkit::blob_store::{bytes, key, write};
+use testkit::wait::until;
 use tokio::runtime::{Builder, Runtime};
 
 fn open(root: &Path) -> DiskBlobs {
@@ -114,7 +115,7 @@ async fn fill_a_disk(folder: &Path) {
             }
         };
         assert!(matches!(result, Err(PortError::Full { .. })), "{result:?}");
-        wait_until(|| files_below(&folder.join("tmp")) == 0).await;
+        until(|| files_below(&folder.join("tmp")) == 0).await;
     }
     assert_eq!(blobs.list(None, 10).await.unwrap().len(), 1);
     assert_eq!(blobs.free_bytes().await.unwrap(), Some(free));
@@ -122,14 +123,6 @@ async fn fill_a_disk(folder: &Path) {
         blobs.read(key(1), BlobRange { start: 0, len: 1_000_000 }).await.unwrap().unwrap(),
         bytes(1, 1_000_000)
     );
-}
-
-async fn wait_until(mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !condition() {
-        assert!(Instant::now() < deadline, "it never came about");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 #[tokio::test]

@@ -14,7 +14,8 @@ use lapin::{Connection, ConnectionProperties};
 use testkit::job_bus::BusSubject;
 use testkit::servers::RabbitMq;
 
-use support::{eventually, ids, jobs, receive, settings, soon, unavailable};
+use support::{eventually, ids, jobs, receive, settings, unavailable};
+use testkit::wait::soon;
 
 async fn subject() -> BusSubject {
     let (url, own) = RabbitMq::shared().await.unwrap();

@@ -10,7 +10,8 @@ use bus_amqp::{AmqpBus, AmqpSettings};
 use common::jobs::JobBus as _;
 use testkit::servers::RabbitMq;
 
-use support::{eventually, ids, jobs, receive, settings, soon, unavailable};
+use support::{eventually, ids, jobs, receive, settings, unavailable};
+use testkit::wait::soon;
 
 /// A broker, and settings that give up on it soon.
 async fn broker() -> (RabbitMq, AmqpSettings) {

@@ -4,7 +4,6 @@
 
 mod support;
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,21 +15,19 @@ use common::auth::{
 use common::{IdGen as _, PortError, PortResult, SessionId, Timestamp, UserId};
 use testkit::TestIds;
 use testkit::servers::Redis;
-use tokio::time::{sleep, timeout};
+use testkit::wait::{self, soon};
 
 use support::{link, settings};
 
-/// Longest wait for anything: many times the deadline of a call.
-const DEADLINE: Duration = Duration::from_secs(60);
 const RULE: RateRule = RateRule { name: "test", burst: 2, refill: Duration::from_secs(3600) };
 
 #[track_caller]
 fn unavailable(error: &PortError) {
-    assert!(matches!(error, PortError::Unavailable { part: "cache", .. }), "{error:?}");
+    wait::assert_unavailable("cache", error);
 }
 
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(DEADLINE, future).await.expect("it happens before the deadline")
+async fn eventually<T>(what: impl AsyncFn() -> PortResult<T>) -> T {
+    wait::recovered("cache", what).await
 }
 
 /// Both adapters over a server, with the deadline of production.
@@ -83,19 +80,6 @@ impl Fixture {
         let (session, _) = eventually(async || self.cache.get(self.session, self.user).await).await;
         assert_eq!(session, Cached::Tombstone);
     }
-}
-
-async fn eventually<T>(what: impl AsyncFn() -> PortResult<T>) -> T {
-    soon(async {
-        loop {
-            match what().await {
-                Ok(value) => return value,
-                Err(error) => unavailable(&error),
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

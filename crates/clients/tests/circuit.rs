@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
-use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -14,6 +13,7 @@ use common::routes::Service;
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
 use http_kit::service_token::ServiceTokens;
 use runtime::SystemClock;
+use testkit::wait::{recovered, until};
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -22,15 +22,6 @@ struct Patient {
     status: AtomicU16,
     asked: AtomicU32,
     may_answer: Semaphore,
-}
-
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let wait = async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap_or_else(|_| panic!("waited for {what}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,16 +75,9 @@ async fn it_opens_answers_at_once_and_closes_by_a_probe() {
         // it recovers; the next call that goes through is the probe, and others are refused while it runs
         patient.status.store(200, Ordering::SeqCst);
         patient.may_answer.forget_permits(1000);
-        let probe = async {
-            loop {
-                match client.get_json::<u32>("/internal/x").await {
-                    Ok(answer) => break answer,
-                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-                }
-            }
-        };
+        let probe = recovered("files", async || client.get_json::<u32>("/internal/x").await);
         let watch = async {
-            until("the probe", || shown("half_open")).await;
+            until(|| shown("half_open")).await;
             client.get_json::<u32>("/internal/x").await.unwrap_err();
             patient.may_answer.add_permits(1000);
         };

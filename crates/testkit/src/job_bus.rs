@@ -2,17 +2,13 @@
 
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use common::jobs::{Doorbells, JobBus, NewJob, Submissions, types};
 use common::{Clock as _, JobId};
 
+use crate::wait::soon;
 use crate::{TestClock, TestIds};
-
-/// Longest wait for anything.
-const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A fresh bus.
 pub struct BusSubject {
@@ -35,10 +31,6 @@ impl BusSubject {
     fn jobs(&self, count: usize) -> Vec<NewJob> {
         (0..count).map(|_| self.job()).collect()
     }
-}
-
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, future).await.expect("it happens before the deadline")
 }
 
 /// Takes, and acknowledges, until all of these have come.

@@ -15,5 +15,6 @@ pub mod outbox;
 pub mod rate_limiter;
 pub mod servers;
 mod suite;
+pub mod wait;
 
 pub use clock::{TestClock, TestIds};

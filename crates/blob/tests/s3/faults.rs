@@ -11,7 +11,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::support::{BUCKET, Server, assert_unavailable, broken, keys, options, soon, whole};
+use super::support::{BUCKET, Server, assert_unavailable, broken, keys, options, whole};
+use testkit::wait::soon;
 
 /// Every call, each with an error that must be `is`.
 macro_rules! every_call {

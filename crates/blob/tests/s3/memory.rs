@@ -7,7 +7,8 @@ use futures_util::StreamExt as _;
 use futures_util::future::join;
 use testkit::blob_store::{bytes, key, write};
 
-use super::support::{Server, wait_until, whole};
+use super::support::{Server, whole};
+use testkit::wait::until;
 
 const MIB: u64 = 1024 * 1024;
 const TOTAL: u64 = 100 * MIB;
@@ -38,7 +39,7 @@ async fn an_upload_has_two_parts_in_memory() {
     };
     // it fills what it may, and stands until the server goes on
     let server_goes_on = async {
-        wait_until(|| in_flight() >= 2 * 8 * MIB).await;
+        until(|| in_flight() >= 2 * 8 * MIB).await;
         server.s3.take_bodies(true);
     };
     let (written, ()) = join(upload, server_goes_on).await;
@@ -54,7 +55,7 @@ async fn a_download_is_not_read_ahead_of_its_reader() {
     let mut stream = blobs.stream(key(1), whole(TOTAL as usize)).await.unwrap().unwrap();
     // with nobody reading, the server gets rid of so much and no more: it stands still when the runtime has nothing else to do
     let mut sent = 0;
-    wait_until(|| {
+    until(|| {
         let before = std::mem::replace(&mut sent, server.s3.sent_bytes());
         sent > 0 && sent == before
     })

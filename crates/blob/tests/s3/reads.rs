@@ -10,7 +10,8 @@ use reqwest::StatusCode;
 use testkit::blob_store::{bytes, key, write};
 use tokio::time::{Instant, sleep};
 
-use super::support::{BUCKET, Server, assert_unavailable, broken, soon, whole};
+use super::support::{BUCKET, Server, assert_unavailable, broken, whole};
+use testkit::wait::soon;
 
 const LARGE: usize = 30_000_000;
 

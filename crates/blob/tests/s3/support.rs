@@ -1,17 +1,11 @@
-use std::time::Duration;
-
 use blob::{S3Blobs, S3Credentials, S3Options};
 use common::files::{BlobRange, BlobStore};
 use common::{BlobKey, Causes, PortError, PortResult};
 use futures_util::TryStreamExt as _;
 use testkit::servers::s3::S3Server;
-use tokio::time::{Instant, sleep, timeout};
 
 /// The bucket of the tests.
 pub(crate) const BUCKET: &str = "test-bucket";
-
-/// What no call may take longer than, on a machine that is busy. Far above the deadlines of the store.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server with a bucket.
 pub(crate) struct Server {
@@ -39,7 +33,7 @@ impl Server {
 
     /// Waits until nothing is left of uploads.
     pub(crate) async fn nothing_unfinished(&self) {
-        wait_until(|| self.s3.unfinished().is_empty()).await;
+        testkit::wait::until(|| self.s3.unfinished().is_empty()).await;
     }
 }
 
@@ -60,19 +54,6 @@ pub(crate) fn keys(access_key: &str, secret_key: &str) -> S3Credentials {
         secret_key: secret_key.into(),
         session_token: None,
     }
-}
-
-pub(crate) async fn wait_until(mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "it never came about");
-        sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// What a call gives, which must not hang.
-pub(crate) async fn soon<T>(call: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, call).await.expect("a call hangs")
 }
 
 pub(crate) fn whole(len: usize) -> BlobRange {

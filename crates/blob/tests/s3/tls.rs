@@ -15,7 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::support::{Server, assert_unavailable, content, soon};
+use super::support::{Server, assert_unavailable, content};
+use testkit::wait::soon;
 
 /// One value of DER (X.690, 8.1), of less than 64 KiB.
 fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {

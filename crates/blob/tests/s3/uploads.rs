@@ -10,7 +10,8 @@ use common::{PortError, PortResult, Timestamp};
 use futures_util::FutureExt as _;
 use testkit::blob_store::{bytes, key, write};
 
-use super::support::{Server, assert_unavailable, broken, content, soon, wait_until, whole};
+use super::support::{Server, assert_unavailable, broken, content, whole};
+use testkit::wait::{soon, until};
 
 const MIB: usize = 1024 * 1024;
 
@@ -197,12 +198,12 @@ async fn uploads_that_a_crash_left_are_swept() {
     let mut alive = begun(&blobs, 7, 9 * MIB).await;
     let files = || server.s3.unfinished().len();
     // each is a file, and the one part that is complete
-    wait_until(|| files() == 14).await;
+    until(|| files() == 14).await;
     server.s3.age_unfinished(Duration::from_secs(7200));
     // one goes on, and one begins
     alive.write(bytes(1, 8 * MIB)).await.unwrap();
     let young = begun(&blobs, 8, 9 * MIB).await;
-    wait_until(|| files() == 17).await;
+    until(|| files() == 17).await;
 
     let modified = |path: std::path::PathBuf| path.metadata().unwrap().modified().unwrap();
     let now = server.s3.unfinished().into_iter().map(modified).max().unwrap();

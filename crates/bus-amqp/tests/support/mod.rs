@@ -1,15 +1,10 @@
 use std::collections::BTreeSet;
-use std::future::Future;
-use std::time::Duration;
 
 use bus_amqp::AmqpSettings;
 use common::jobs::{NewJob, Submissions, types};
-use common::{Clock as _, JobId, PortError};
+use common::{Clock as _, JobId, PortError, PortResult};
+use testkit::wait::{self, soon};
 use testkit::{TestClock, TestIds};
-use tokio::time::{sleep, timeout};
-
-/// Longest wait for anything that does not start a broker.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Queues of its own on a broker that others use too.
 pub(crate) fn settings(url: &str) -> AmqpSettings {
@@ -25,27 +20,14 @@ pub(crate) fn ids(jobs: &[NewJob]) -> BTreeSet<JobId> {
     jobs.iter().map(|job| job.id).collect()
 }
 
-pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(DEADLINE, future).await.expect("it happens before the deadline")
-}
-
-/// Tries again until it works.
-pub(crate) async fn eventually<T>(what: impl AsyncFn() -> Result<T, PortError>) -> T {
-    soon(async {
-        loop {
-            match what().await {
-                Ok(value) => return value,
-                Err(error) => unavailable(&error),
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await
+/// Tries again until the broker has come back.
+pub(crate) async fn eventually<T>(what: impl AsyncFn() -> PortResult<T>) -> T {
+    wait::recovered("bus", what).await
 }
 
 #[track_caller]
 pub(crate) fn unavailable(error: &PortError) {
-    assert!(matches!(error, PortError::Unavailable { part: "bus", .. }), "{error:?}");
+    wait::assert_unavailable("bus", error);
 }
 
 /// Takes, and acknowledges, until all of these have come.

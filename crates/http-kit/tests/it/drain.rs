@@ -13,7 +13,8 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::support::{DEADLINE, Server, get, settings, until};
+use crate::support::{DEADLINE, Server, get, settings};
+use testkit::wait::until;
 
 #[derive(Clone)]
 struct Gate {

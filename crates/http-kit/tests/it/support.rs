@@ -147,13 +147,3 @@ impl Client {
 pub(crate) fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
 }
-
-/// Waits for a condition.
-pub(crate) async fn until(mut met: impl FnMut() -> bool) {
-    let wait = async {
-        while !met() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, wait).await.expect("the condition is met");
-}
