@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use rand::RngExt as _;
 use tempfile::TempDir;
 use testkit::nginx::{Behind, Nginx};
+use testkit::servers::s3::S3Server;
 use testkit::servers::{RabbitMq, Redis};
 
 use crate::Product;
@@ -41,6 +42,9 @@ impl Servers {
     }
 }
 
+/// The bucket of a stack that keeps its contents in S3.
+const BUCKET: &str = "contents";
+
 /// How a stack is made.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -48,6 +52,8 @@ pub struct Options {
     pub replicas: usize,
     /// Folder of the services' programs.
     pub programs: PathBuf,
+    /// Contents stand in this S3 server, not on a shared disk.
+    pub s3: Option<Bucket>,
     /// Folder of the built page.
     pub page: Option<PathBuf>,
     /// Work of a password hash.
@@ -56,8 +62,36 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
 }
 
+/// A bucket that the test server knows.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    address: SocketAddr,
+}
+
+impl Bucket {
+    /// A fresh bucket in this server.
+    ///
+    /// # Errors
+    /// When the server has no address.
+    pub fn in_server(server: &S3Server) -> Result<Self> {
+        server.create_bucket(BUCKET);
+        let address = server.endpoint().trim_start_matches("http://").parse()?;
+        Ok(Self { address })
+    }
+
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("FM_BLOB_URL", format!("s3://{BUCKET}/blobs")),
+            ("FM_S3__ENDPOINT", format!("http://{}", self.address)),
+            ("FM_S3__ALLOW_HTTP", "true".to_owned()),
+            ("FM_S3__ACCESS_KEY", S3Server::ACCESS_KEY.to_owned()),
+            ("FM_S3__SECRET_KEY", S3Server::SECRET_KEY.to_owned()),
+        ]
+    }
+}
+
 impl Options {
-    /// One replica each, of the programs in the folder that `FM_TEST_PROGRAMS` names, as quick as tests want it.
+    /// Two replicas each, of the programs in the folder that `FM_TEST_PROGRAMS` names, as quick as tests want it.
     ///
     /// # Errors
     /// When the variable is not set.
@@ -66,8 +100,9 @@ impl Options {
             "FM_TEST_PROGRAMS names the folder of the services' programs; `cargo xtask test` sets it",
         )?;
         Ok(Self {
-            replicas: 1,
+            replicas: 2,
             programs: programs.into(),
+            s3: None,
             page: None,
             bcrypt_cost: 4,
             settings: [("FM_STOP__DRAIN", "0s"), ("FM_MONGODB_DEADLINE", "60s")]
@@ -111,6 +146,7 @@ impl Stack {
             files: public(&files),
             jobs: public(&jobs),
             blobs: Some(blobs.join("blobs")),
+            s3: options.s3.as_ref().map(|bucket| (bucket.address, bucket.address.to_string())),
             page: Some(page),
             ..Behind::default()
         })?;
@@ -132,6 +168,11 @@ impl Stack {
             ("FM_FILES_URL", first(&files)),
             ("FM_JOBS_URL", first(&jobs)),
         ];
+        let mut contents = match &options.s3 {
+            Some(bucket) => bucket.settings(),
+            None => vec![("FM_BLOB_URL", format!("file://{}", blobs.display()))],
+        };
+        contents.push(("FM_DELIVERY", "gateway".to_owned()));
         let mut services = Vec::new();
         for (program, places, own) in [
             (
@@ -142,14 +183,7 @@ impl Stack {
                     ("FM_REGISTRATION", "open".to_owned()),
                 ],
             ),
-            (
-                "file-service",
-                &files,
-                vec![
-                    ("FM_BLOB_URL", format!("file://{}", blobs.display())),
-                    ("FM_DELIVERY", "gateway".to_owned()),
-                ],
-            ),
+            ("file-service", &files, contents),
             (
                 "worker-service",
                 &jobs,
