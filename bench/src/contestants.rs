@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::http::{Connection, head};
@@ -37,10 +38,26 @@ pub(crate) struct Contestants {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // a master that is asked ends its workers, one that is killed leaves them
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid
+            && kill_process(pid, Signal::TERM).is_ok()
+        {
+            let asked = std::time::Instant::now();
+            while asked.elapsed() < STOP_PATIENCE {
+                if !matches!(self.child.try_wait(), Ok(None)) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
+
+/// Deadline for an end.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Deadline for a start.
 const PATIENCE: Duration = Duration::from_secs(30);
