@@ -31,7 +31,7 @@ const LEFT_TO_LONG: &[&str] = &[
 ];
 
 /// Features that turn on the tests which need servers.
-const SERVERS: &str = "files-manager/servers,file-service/servers,store-mongo/servers,bus-amqp/servers,cache-redis/servers,blob/s3,blob/servers";
+const SERVERS: &str = "files-manager/servers,file-service/servers,store-mongo/servers,bus-amqp/servers,cache-redis/servers,blob/s3,blob/servers,e2e/stack";
 
 /// `cargo xtask test`
 pub(crate) fn run_all(options: &Options) -> Result<()> {
@@ -57,7 +57,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     })?;
     stages.stage("generated documents, by their command", openapi::check)?;
     stages.stage("compose files", crate::compose::check)?;
-    stages.stage("rust: units, contracts, services, embedded end to end", || {
+    stages.stage("rust: units, contracts, services, both forms end to end", || {
         let long = if options.long { ",files-manager/long" } else { "" };
         let features = format!("{SERVERS}{long}");
         let python = install::python(servers::PYTHON)?;
@@ -66,25 +66,14 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
         tests.env("FM_TEST_SMTP_PYTHON", &python).env("FM_TEST_MONGODB_URI", &mongo.uri);
         // for tests that kill a server of their own
         tests.env("FM_TEST_SECANTUS_PYTHON", &python);
+        // cargo builds the services' programs for their own tests
+        tests.env("FM_TEST_PROGRAMS", up::programs());
         run(&mut tests)
     })?;
-    stages.stage("distributed end to end", || {
-        let programs = up::build_programs()?;
-        let mongo = servers::Mongo::start(&install::python(servers::PYTHON)?)?;
-        let mut tests = cargo(&["test", "--locked", "--package", "e2e", "--features", "stack"]);
-        run(tests.env("FM_TEST_MONGODB_URI", &mongo.uri).env("FM_TEST_PROGRAMS", programs))
-    })?;
     stages.stage("page: journeys in the browser", || {
-        // the workspace's features, so that nothing is built again but the tests
-        run(&mut cargo(&[
-            "test",
-            "--workspace",
-            "--locked",
-            "--features",
-            "files-manager/browser",
-            "--test",
-            "browser",
-        ]))
+        // the same features, so that nothing is built again but the test
+        let features = format!("{SERVERS},files-manager/browser");
+        run(&mut cargo(&["test", "--workspace", "--locked", "--features", &features, "--test", "browser"]))
     })?;
 
     stages.finish()?;

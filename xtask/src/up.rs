@@ -47,14 +47,19 @@ pub(crate) fn run_up(options: &Options) -> Result<()> {
 }
 
 /// Builds the services' programs; the folder in which they are.
-pub(crate) fn build_programs() -> Result<PathBuf> {
+fn build_programs() -> Result<PathBuf> {
     let mut build = cargo(&["build", "--locked", "--bins"]);
     for service in ["auth-service", "file-service", "worker-service"] {
         build.args(["--package", service]);
     }
     run(&mut build)?;
+    Ok(programs())
+}
+
+/// Where cargo puts programs.
+pub(crate) fn programs() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    Ok(target.join("debug"))
+    target.join("debug")
 }
 
 /// The page that was built last.
