@@ -154,3 +154,19 @@ journey('without a connection the page says so and comes back by itself', async 
   await entry(page, 'found').waitFor();
   await page.getByText('No connection').waitFor({ state: 'detached' });
 });
+
+journey('a key that is pressed as a dialog closes is not lost', async ({ page, account }) => {
+  await makeFolder(account, 'root', 'Photos');
+  await signIn(page, account);
+  await entry(page, 'Photos').waitFor();
+  const help = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+  for (let round = 0; round < 10; round += 1) {
+    await page.keyboard.press('?');
+    await help.waitFor();
+    // at once, as fast as the keys can be sent
+    await Promise.all([page.keyboard.press('Escape'), page.keyboard.press('?')]);
+    await help.waitFor();
+    await page.keyboard.press('Escape');
+    await help.waitFor({ state: 'detached' });
+  }
+});
