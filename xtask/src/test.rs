@@ -31,7 +31,7 @@ const LEFT_TO_LONG: &[&str] = &[
 ];
 
 /// Features that turn on the tests which need servers.
-const SERVERS: &str = "files-manager/servers,file-service/servers,store-mongo/servers,bus-amqp/servers,cache-redis/servers,blob/s3,blob/servers,e2e/stack";
+const SERVERS: &str = "files-manager/servers,auth-service/servers,file-service/servers,store-mongo/servers,bus-amqp/servers,cache-redis/servers,blob/s3,blob/servers,e2e/stack";
 
 /// `cargo xtask test`
 pub(crate) fn run_all(options: &Options) -> Result<()> {

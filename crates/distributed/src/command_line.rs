@@ -3,17 +3,17 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 /// What was asked for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) config: Option<PathBuf>,
     pub(crate) what: What,
 }
 
 /// What to do.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum What {
     /// Run the service.
     Serve,
@@ -21,6 +21,8 @@ pub(crate) enum What {
     HealthCheck,
     /// Print the reference of settings.
     Settings,
+    /// One of the service's own commands, with what was typed.
+    Own(ArgMatches),
 }
 
 /// Reads the command line of the service `name`, whose settings `help` lists.
@@ -28,6 +30,7 @@ pub(crate) fn parse(
     name: &'static str,
     about: &'static str,
     help: String,
+    own: Vec<Command>,
     arguments: impl Iterator<Item = OsString>,
 ) -> Result<Asked, clap::Error> {
     let command = Command::new(name)
@@ -48,12 +51,14 @@ pub(crate) fn parse(
             Command::new("healthcheck")
                 .about("Ask the service that runs with these settings whether it is ready; 0 if it is"),
         )
-        .subcommand(Command::new("settings").about("Print the reference of settings"));
+        .subcommand(Command::new("settings").about("Print the reference of settings"))
+        .subcommands(own);
     let matches = command.try_get_matches_from(arguments)?;
     let what = match matches.subcommand_name() {
         Some("healthcheck") => What::HealthCheck,
         Some("settings") => What::Settings,
-        _ => What::Serve,
+        None | Some("serve") => What::Serve,
+        Some(_) => What::Own(matches.clone()),
     };
     // an option that is global stands with the command that it follows
     let config = matches
@@ -69,14 +74,15 @@ mod tests {
 
     fn asked(words: &[&str]) -> Asked {
         let words = std::iter::once("service").chain(words.iter().copied()).map(OsString::from);
-        parse("service", "about", String::new(), words).unwrap()
+        let own = vec![Command::new("tidy").subcommand(Command::new("up"))];
+        parse("service", "about", String::new(), own, words).unwrap()
     }
 
     #[test]
     fn serving_is_what_is_done_without_a_command() {
-        assert_eq!(asked(&[]), Asked { config: None, what: What::Serve });
-        assert_eq!(asked(&["serve"]).what, What::Serve);
-        assert_eq!(asked(&["healthcheck"]).what, What::HealthCheck);
+        assert!(matches!(asked(&[]), Asked { config: None, what: What::Serve }));
+        assert!(matches!(asked(&["serve"]).what, What::Serve));
+        assert!(matches!(asked(&["healthcheck"]).what, What::HealthCheck));
     }
 
     #[test]
@@ -84,5 +90,12 @@ mod tests {
         let file = Some(PathBuf::from("a.toml"));
         assert_eq!(asked(&["--config", "a.toml", "serve"]).config, file);
         assert_eq!(asked(&["healthcheck", "--config", "a.toml"]).config, file);
+        assert_eq!(asked(&["tidy", "up", "--config", "a.toml"]).config, file);
+    }
+
+    #[test]
+    fn a_service_has_commands_of_its_own() {
+        let What::Own(matches) = asked(&["tidy", "up"]).what else { panic!("it is the service's own") };
+        assert_eq!(matches.subcommand().unwrap().0, "tidy");
     }
 }

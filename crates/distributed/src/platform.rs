@@ -89,14 +89,7 @@ impl Platform {
             ..AmqpSettings::new(required("FM_AMQP_URL", settings.amqp_url.as_deref())?)
         };
         let bus = AmqpBus::start(amqp).map_err(|error| Failure::setting(format!("FM_AMQP_URL: {error}")))?;
-        let uri = required("FM_MONGODB_URI", settings.mongodb_uri.as_deref())?;
-        at_least("FM_MONGODB_DEADLINE", settings.mongodb_deadline, Duration::from_secs(1))
-            .map_err(Failure::setting)?;
-        let options = OpenOptions {
-            app_name: service.name().to_owned(),
-            deadline: settings.mongodb_deadline.duration(),
-            ..OpenOptions::default()
-        };
+        let (uri, options) = database_options(service, settings)?;
         let mongo = until_available(|| Mongo::connect(uri, &settings.mongodb_database, &options)).await?;
         Ok(Self {
             service,
@@ -181,6 +174,28 @@ impl Platform {
             }
         })
     }
+}
+
+/// The database alone, for a command: whoever typed it is told when it does not answer.
+///
+/// # Errors
+/// A setting that is wrong, by name, or a server that cannot be used.
+pub async fn open_database(service: Service, settings: &Common) -> Result<Mongo, Failure> {
+    let (uri, options) = database_options(service, settings)?;
+    let mongo = Mongo::connect(uri, &settings.mongodb_database, &options).await;
+    mongo.map_err(|error| Failure::store(&error))
+}
+
+fn database_options(service: Service, settings: &Common) -> Result<(&str, OpenOptions), Failure> {
+    let uri = required("FM_MONGODB_URI", settings.mongodb_uri.as_deref())?;
+    at_least("FM_MONGODB_DEADLINE", settings.mongodb_deadline, Duration::from_secs(1))
+        .map_err(Failure::setting)?;
+    let options = OpenOptions {
+        app_name: service.name().to_owned(),
+        deadline: settings.mongodb_deadline.duration(),
+        ..OpenOptions::default()
+    };
+    Ok((uri, options))
 }
 
 /// A word that can stand in names of queues and keys.

@@ -72,6 +72,23 @@ pub trait ServiceProgram {
         settings: Self::Settings,
         platform: Platform,
     ) -> impl Future<Output = Result<Assembled, Failure>> + Send;
+
+    /// Commands beside those that every service has.
+    fn commands() -> Vec<clap::Command> {
+        Vec::new()
+    }
+
+    /// Does one of [`ServiceProgram::commands`], named by the subcommand of `matches`; the service may run meanwhile.
+    ///
+    /// # Errors
+    /// What the command says.
+    fn command(
+        settings: Self::Settings,
+        matches: clap::ArgMatches,
+    ) -> impl Future<Output = Result<Exit, Failure>> + Send {
+        let _ = (settings, matches);
+        async { unreachable!("a service without commands is never asked for one") }
+    }
 }
 
 /// The whole of a service's `main`.
@@ -79,17 +96,18 @@ pub fn run<P: ServiceProgram>() -> ExitCode {
     let docs = P::docs();
     let help = runtime::settings::help::<P::Settings>(&docs)
         + "\nExit codes: 0 stopped as asked, 1 a part failed, 64 command line or settings, 69 a dependency cannot be used.";
-    let asked = match command_line::parse(P::SERVICE.name(), P::ABOUT, help, std::env::args_os()) {
-        Ok(asked) => asked,
-        Err(error) => {
-            // help and version are no errors
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Stopped };
-            // there is nobody left to tell when the terminal is gone
-            let _ = error.print();
-            return exit.into();
-        }
-    };
-    if asked.what == What::Settings {
+    let asked =
+        match command_line::parse(P::SERVICE.name(), P::ABOUT, help, P::commands(), std::env::args_os()) {
+            Ok(asked) => asked,
+            Err(error) => {
+                // help and version are no errors
+                let exit = if error.use_stderr() { Exit::Usage } else { Exit::Stopped };
+                // there is nobody left to tell when the terminal is gone
+                let _ = error.print();
+                return exit.into();
+            }
+        };
+    if matches!(asked.what, What::Settings) {
         let table = runtime::settings::markdown::<P::Settings>(&docs);
         let text = format!(
             "# Settings of {}\n\nPrinted by `{0} settings`; written by `cargo xtask openapi`.\n\n{table}",
@@ -101,7 +119,8 @@ pub fn run<P: ServiceProgram>() -> ExitCode {
         .map_err(|error| Failure::new(Exit::Usage, &error))
         .and_then(|settings| match asked.what {
             What::HealthCheck => check_health(P::common(&settings).internal_listen),
-            _ => serve_in_runtime::<P>(settings),
+            What::Own(matches) => in_runtime(P::command(settings, matches)),
+            What::Serve | What::Settings => in_runtime(serve_until_stopped::<P>(settings)),
         });
     match done {
         Ok(exit) => exit.into(),
@@ -109,12 +128,12 @@ pub fn run<P: ServiceProgram>() -> ExitCode {
     }
 }
 
-fn serve_in_runtime<P: ServiceProgram>(settings: P::Settings) -> Result<Exit, Failure> {
+fn in_runtime(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return Err(Failure::other(Exit::Failed, "another TLS provider was installed first"));
     }
     let runtime = tokio_runtime()?;
-    let ended = runtime.block_on(serve_until_stopped::<P>(settings));
+    let ended = runtime.block_on(work);
     // a thread that still waits for a disk must not hold up the end
     runtime.shutdown_timeout(GRACE_FOR_THREADS);
     ended

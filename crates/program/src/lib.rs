@@ -3,12 +3,14 @@
 mod failure;
 mod public_url;
 mod sections;
+mod terminal;
 
 use std::time::Duration;
 
 pub use failure::Failure;
 pub use public_url::public_url;
 pub use sections::{LOG_DOCS, Log, STOP_DOCS, Stop};
+pub use terminal::{read_password, say, told};
 
 /// How long blocking work may go on after everything else has ended.
 pub const GRACE_FOR_THREADS: Duration = Duration::from_secs(1);

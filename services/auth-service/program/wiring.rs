@@ -3,17 +3,22 @@
 use std::sync::Arc;
 
 use actix_web::web;
-use auth_service::{AuthService, HashingSettings, KeysError, PasswordHasher, Ports, trusted_proxies};
+use auth_service::{
+    Accounts, AdminCommand, AdminCommandError, AuthService, HashingSettings, KeysError, PasswordHasher,
+    Ports, trusted_proxies,
+};
+use clap::{FromArgMatches as _, Subcommand as _};
 use clients::WorkerClient;
 use common::PortError;
 use common::auth::AuthStore as _;
 use common::routes::Service;
-use distributed::{Assembled, Common, Platform, ServiceProgram, part, until_available};
+use distributed::{Assembled, Common, Platform, ServiceProgram, open_database, part, until_available};
 use http_kit::health;
 use http_kit::openapi::MethodTable;
-use program::Failure;
+use program::{Failure, read_password, told};
 use runtime::lifecycle::Exit;
 use runtime::settings::Doc;
+use runtime::{RandomIds, SystemClock};
 use store_mongo::AuthDb;
 
 use crate::settings::{self, Settings};
@@ -33,11 +38,25 @@ impl ServiceProgram for AuthProgram {
         &settings.common
     }
 
+    fn commands() -> Vec<clap::Command> {
+        let admin = clap::Command::new("admin").subcommand_required(true).arg_required_else_help(true);
+        vec![AdminCommand::augment_subcommands(admin)]
+    }
+
+    async fn command(settings: Settings, matches: clap::ArgMatches) -> Result<Exit, Failure> {
+        let asked = matches.subcommand().and_then(|(_, admin)| AdminCommand::from_arg_matches(admin).ok());
+        let command = asked.expect("there is no other command, and what was typed has been checked");
+        let mongo = open_database(Self::SERVICE, &settings.common).await?;
+        let store = Arc::new(AuthDb::new(&mongo));
+        store.migrate().await.map_err(|error| Failure::store(&error))?;
+        let ids = Arc::new(RandomIds::default());
+        let accounts = Accounts::new(store, hasher(&settings)?, Arc::new(SystemClock), ids);
+        told(command.run(&accounts, read_password).await, AdminCommandError::is_usage)
+    }
+
     async fn assemble(settings: Settings, platform: Platform) -> Result<Assembled, Failure> {
         let own = auth_settings(&settings)?;
-        let hashing = HashingSettings { cost: settings.bcrypt_cost, ..HashingSettings::default() };
-        let hasher = PasswordHasher::new(hashing)
-            .map_err(|error| Failure::setting(format!("FM_BCRYPT_COST: {error}")))?;
+        let hasher = hasher(&settings)?;
         let store = Arc::new(AuthDb::new(&platform.mongo));
         until_available(|| store.migrate()).await?;
         let ports = Ports {
@@ -84,6 +103,11 @@ impl ServiceProgram for AuthProgram {
             notice,
         })
     }
+}
+
+fn hasher(settings: &Settings) -> Result<PasswordHasher, Failure> {
+    let hashing = HashingSettings { cost: settings.bcrypt_cost, ..HashingSettings::default() };
+    PasswordHasher::new(hashing).map_err(|error| Failure::setting(format!("FM_BCRYPT_COST: {error}")))
 }
 
 /// Keys that are not ours are no matter of waiting; a store that does not answer is.

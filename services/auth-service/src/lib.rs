@@ -5,6 +5,7 @@
 //! [`AuthService::background`] is what has to run beside it.
 
 mod app;
+mod command;
 mod http;
 mod settings;
 
@@ -29,9 +30,8 @@ pub use app::accounts::{Accounts, CreateAccountError};
 pub use app::hashing::{HashError, HasherError, HashingSettings, PasswordHasher};
 pub use app::keys::KeysError;
 pub use app::limits::LimitRules;
-pub use app::setup::{
-    AddressFault, InvalidNewCredentials, NewCredentials, SetupCode, ShortSetupCode, create_first_admin,
-};
+pub use app::setup::{AddressFault, InvalidNewCredentials, NewCredentials, SetupCode, ShortSetupCode};
+pub use command::{AdminCommand, AdminCommandError};
 pub use settings::{AUTH_DOCS, Registration, Settings, trusted_proxies};
 
 /// The label under which the set-up code is derived from the master key.

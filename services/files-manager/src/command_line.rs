@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use auth_service::AdminCommand;
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// A private drive: files, folders, thumbnails, jobs; page and API in one program.
@@ -19,23 +20,13 @@ pub(crate) struct CommandLine {
 pub(crate) enum Command {
     /// Serve the page and the API (what is done without a command)
     Serve,
-    /// Administrator's commands
+    /// Administrator's commands, while the product is not running
     #[command(subcommand)]
-    Admin(Admin),
+    Admin(AdminCommand),
     /// Print what is generated from the code
     Docs {
         /// What to print
         what: Docs,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Admin {
-    /// Make the first administrator; the password is read from standard input. The product must not be running
-    Create {
-        /// The address to sign in with
-        #[arg(long)]
-        email: String,
     },
 }
 

@@ -17,7 +17,7 @@ use program::GRACE_FOR_THREADS;
 use runtime::lifecycle::Exit;
 use runtime::settings::Sources;
 
-use command_line::{Admin, Command, CommandLine};
+use command_line::{Command, CommandLine};
 
 fn main() -> ExitCode {
     // before anything else: in a child that decodes pictures this call does not return
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     };
     let work = async {
         match line.command {
-            Some(Command::Admin(Admin::Create { email })) => admin::create(&settings, &email).await,
+            Some(Command::Admin(command)) => admin::run(&settings, command).await,
             _ => serve::run(settings).await,
         }
     };

@@ -197,7 +197,7 @@ pub(crate) async fn set_up(
 ///
 /// # Errors
 /// `AlreadySetUp`, `AddressTaken`, and what hasher and store say.
-pub async fn create_first_admin(
+pub(crate) async fn create_first_admin(
     accounts: &Accounts,
     credentials: NewCredentials,
 ) -> Result<User, CreateAccountError> {

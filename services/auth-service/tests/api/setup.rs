@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_service::{Accounts, CreateAccountError, NewCredentials, create_first_admin};
-use common::auth::{AuthStore as _, Role};
+use auth_service::{Accounts, AdminCommand, AdminCommandError, CreateAccountError};
+use common::auth::AuthStore as _;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -113,11 +113,17 @@ async fn the_administrators_command_makes_one_too() {
         server.clock.clone(),
         Arc::clone(&server.ids) as _,
     );
-    let credentials = || NewCredentials::parse("root@b", PASSWORD).unwrap();
-    let admin = create_first_admin(&accounts, credentials()).await.unwrap();
-    assert_eq!((admin.role, admin.bootstrap), (Role::Admin, true));
+    let create = |email: &str, password: &str| {
+        let (command, password) = (AdminCommand::Create { email: email.to_owned() }, password.to_owned());
+        command.run(&accounts, move || Ok(password))
+    };
+    let refused = create("nobody", "short").await.unwrap_err();
+    assert!(refused.is_usage(), "{refused}");
+    let text = create("root@b", PASSWORD).await.unwrap();
+    assert!(text.starts_with("administrator "), "{text}");
     assert!(server.store.has_admin().await.unwrap());
-    let again = create_first_admin(&accounts, credentials()).await;
-    assert!(matches!(again, Err(CreateAccountError::AlreadySetUp)));
+    let again = create("other@b", PASSWORD).await.unwrap_err();
+    assert!(matches!(again, AdminCommandError::Account(CreateAccountError::AlreadySetUp)));
+    assert!(!again.is_usage());
     server.login("root@b", PASSWORD).await.expect(StatusCode::OK);
 }
