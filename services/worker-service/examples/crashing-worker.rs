@@ -132,6 +132,6 @@ fn nobody() -> Result<FilesClient, Box<dyn std::error::Error>> {
     let tokens = ServiceTokens::new(&[0; 32], None)?;
     let base = "http://127.0.0.1:9".parse()?;
     let client =
-        InternalClient::tcp(&base, Service::Worker, Service::Files, tokens, Arc::new(SystemClock))?;
+        InternalClient::tcp(&[base], Service::Worker, Service::Files, tokens, Arc::new(SystemClock))?;
     Ok(FilesClient::new(client))
 }
