@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{JobId, Timestamp, UserId};
+use crate::{JobId, Timestamp, TraceContext, UserId};
 
 /// How urgent a job is: lower is sooner. Kue's names: low 10, normal 0, medium -5, high -10, critical -15.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -131,6 +131,30 @@ pub struct NewJob {
     /// The request that caused it.
     #[serde(default)]
     pub request_id: Option<String>,
+    /// The step of a trace that caused it. Messages from before there were traces have none.
+    #[serde(
+        default,
+        deserialize_with = "crate::trace::if_readable",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub trace: Option<TraceContext>,
+}
+
+/// What caused a job: whoever makes one says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cause {
+    /// The request.
+    pub request_id: Option<String>,
+    /// The step of a trace.
+    pub trace: Option<TraceContext>,
+}
+
+impl NewJob {
+    /// The job, with its cause.
+    #[must_use]
+    pub fn caused_by(self, cause: &Cause) -> Self {
+        Self { request_id: cause.request_id.clone(), trace: cause.trace, ..self }
+    }
 }
 
 /// One attempt that failed.
@@ -203,9 +227,22 @@ mod tests {
             run_at: None,
             created_at: Timestamp::from_millis(1234),
             request_id: None,
+            trace: None,
         };
         let text = serde_json::to_string(&job).unwrap();
         assert!(text.contains(r#""backoff":{"kind":"exponential","delayMs":10,"maxDelayMs":20}"#), "{text}");
         assert_eq!(serde_json::from_str::<NewJob>(&text).unwrap(), job);
+        assert!(!text.contains("trace"), "{text}");
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let traced = NewJob { trace: Some(trace.parse().unwrap()), ..job.clone() };
+        let text = serde_json::to_string(&traced).unwrap();
+        assert!(text.contains(&format!(r#""trace":"{trace}""#)), "{text}");
+        assert_eq!(serde_json::from_str::<NewJob>(&text).unwrap(), traced);
+        for unreadable in [r#""what comes later""#, "7", "null", r#"{"a":1}"#] {
+            let text = text.replace(&format!("\"{trace}\""), unreadable);
+            assert_eq!(serde_json::from_str::<NewJob>(&text).unwrap(), job, "{text}");
+        }
+        let newer = text.replacen('{', r#"{"fieldOfALaterVersion":1,"#, 1);
+        assert_eq!(serde_json::from_str::<NewJob>(&newer).unwrap(), traced);
     }
 }

@@ -8,7 +8,7 @@ mod store;
 pub mod types;
 
 pub use bus::{Doorbells, JobBus, Submission, Submissions};
-pub use job::{Attempt, Backoff, Job, JobState, NewJob, Priority};
+pub use job::{Attempt, Backoff, Cause, Job, JobState, NewJob, Priority};
 pub use outbox::{KnownJobs, MAX_KNOWN_IDS, Outbox, OutboxRow};
 pub use store::{
     ClaimRequest, Claimed, FailOutcome, Failure, InsertOutcome, JobCounts, JobFilter, JobStore, LeaseHolder,

@@ -79,5 +79,6 @@ fn built_in(id: JobId, kind: &str, data: &impl Serialize, user: Option<UserId>, 
         run_at: None,
         created_at: at,
         request_id: None,
+        trace: None,
     }
 }
