@@ -2,12 +2,6 @@
 //! gateway. Nothing that was acknowledged is lost, what cannot be done now is refused at once and in good form, and all is well soon after,
 //! without anybody's help.
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "what cannot be started fails the test, which waits for each of its tasks"
-)]
-
 #[path = "outages/fleet.rs"]
 mod fleet;
 #[path = "outages/load.rs"]

@@ -137,16 +137,23 @@ impl Replica {
         Ok(())
     }
 
-    /// Waits until it has ended by itself or by a signal. Blocks.
+    /// How it has ended by itself or by a signal; none while it goes on.
     ///
     /// # Errors
-    /// When it goes on.
-    pub fn wait_for_end(&mut self) -> Result<ExitStatus> {
+    /// When it was not started.
+    pub fn has_ended(&mut self) -> Result<Option<ExitStatus>> {
         let running = self.running.as_mut().context("it does not run")?;
+        let status = running.child.try_wait()?;
+        if status.is_some() {
+            self.running = None;
+        }
+        Ok(status)
+    }
+
+    fn wait_for_end(&mut self) -> Result<ExitStatus> {
         let deadline = Instant::now() + END;
         loop {
-            if let Some(status) = running.child.try_wait()? {
-                self.running = None;
+            if let Some(status) = self.has_ended()? {
                 return Ok(status);
             }
             ensure!(Instant::now() < deadline, "{} does not end:\n{}", self.program, self.log()?);

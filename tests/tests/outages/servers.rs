@@ -130,3 +130,22 @@ async fn cache_and_broker_are_lost_and_come_back() {
     ];
     scene.goes_through(&losses).await.unwrap();
 }
+
+/// What the short run leaves out.
+#[cfg(feature = "long")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_are_slow_and_restarted() {
+    let scene = Scene::set().await.unwrap();
+    let losses = [
+        (Server::MongoDb, Loss::Slow),
+        (Server::S3, Loss::Slow),
+        (Server::S3, Loss::Restarted),
+        (Server::Redis, Loss::Slow),
+        (Server::Redis, Loss::Restarted),
+        (Server::Redis, Loss::RestartedEmpty),
+        (Server::RabbitMq, Loss::Slow),
+        (Server::RabbitMq, Loss::Frozen),
+        (Server::RabbitMq, Loss::Restarted),
+    ];
+    scene.goes_through(&losses).await.unwrap();
+}

@@ -58,12 +58,22 @@ impl Scene {
         stop(&mut self.stack, program, 0)?;
         self.stack.replica(program, 0).set("FM_TEST_CRASH_AT", point);
         load.tolerate(Tolerance { refused: refused.to_vec(), within: Some(PATIENCE) });
-        let started = start_again(&mut self.stack, program, 0);
-        // something for each service to relay
-        Person::new(&self.product, &format!("{}-newcomer", point.replace('.', "-"))).await?;
+        let programs = self.stack.programs().to_owned();
+        let mut newcomers = 0;
+        // it may be killed before it is ready
+        self.stack.replica(program, 0).begin(&programs)?;
+        let status = loop {
+            if let Some(status) = self.stack.replica(program, 0).has_ended()? {
+                break status;
+            }
+            ensure!(newcomers < 500, "nothing of what was done led there");
+            newcomers += 1;
+            let name = format!("{}-newcomer-{newcomers}", point.replace('.', "-"));
+            // something for auth-service to relay; what is refused of it is seen by the others
+            drop(Person::new(&self.product, &name).await);
+        };
+        ensure!(status.signal() == Some(9), "it ended with {status}");
         let replica = self.stack.replica(program, 0);
-        let status = tokio::task::block_in_place(|| replica.wait_for_end())?;
-        ensure!(status.signal() == Some(9), "it ended with {status} ({started:?})");
         replica.unset("FM_TEST_CRASH_AT");
         start_again(&mut self.stack, program, 0)
     }
@@ -83,6 +93,17 @@ impl Scene {
         Ok(())
     }
 
+    /// Restarts a replica with the program that is in this folder.
+    #[cfg(feature = "long")]
+    fn is_replaced(&mut self, program: &str, number: usize, programs: &std::path::Path) -> Result<()> {
+        stop(&mut self.stack, program, number)?;
+        let replica = self.stack.replica(program, number);
+        tokio::task::block_in_place(|| {
+            replica.begin(programs)?;
+            replica.wait_until_ready().map(drop)
+        })
+    }
+
     /// Gives all replicas this setting, or takes it, with their next start.
     fn set_for_all(&mut self, name: &str, value: Option<&str>) {
         for replica in self.stack.replicas() {
@@ -92,6 +113,21 @@ impl Scene {
             }
         }
     }
+}
+
+/// The points that the short run leaves out.
+#[cfg(feature = "long")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_are_killed_at_every_other_point() {
+    let scene = Scene::set().await.unwrap();
+    let points: [(&str, &str, &[Case]); 5] = [
+        ("file-service", "upload.after-blob", UPLOADS),
+        ("file-service", "upload.after-commit", UPLOADS),
+        ("file-service", "relay.before-publish", UPLOADS),
+        ("auth-service", "relay.after-publish", &[Case::SignIn]),
+        ("worker-service", "job.before-complete", &[]),
+    ];
+    scene.kills(&points).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,5 +150,32 @@ async fn rolling_restarts_and_a_new_secret_fail_no_request() {
     scene.recovers().await.unwrap();
     let counts = load.end(&scene.product).await.unwrap();
     assert!(counts.done > 0 && counts.refused == 0, "{counts:?}");
+    scene.ends().await.unwrap();
+}
+
+/// Each service in turn is what it was a commit ago: first all of it, as while the others were upgraded, then one replica, as while it is itself.
+#[cfg(feature = "long")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_service_works_beside_new_ones_as_it_was_a_commit_ago() {
+    let previous = std::env::var_os("FM_TEST_PREVIOUS_PROGRAMS")
+        .expect("FM_TEST_PREVIOUS_PROGRAMS names the folder of the programs of a commit ago; `cargo xtask test --long` builds them");
+    let previous = std::path::PathBuf::from(previous);
+    let mut scene = Scene::set().await.unwrap();
+    let new = scene.stack.programs().to_owned();
+    for program in ORDER {
+        let mut load = Load::begin(&scene.product, program).await.unwrap();
+        for (number, programs) in [(0, &previous), (1, &previous), (0, &new), (1, &new)] {
+            let worked = async {
+                scene.is_replaced(program, number, programs)?;
+                load.check()?;
+                scene.recovers().await
+            };
+            let shown = programs.display();
+            let worked = worked.await.with_context(|| format!("{program} {number} is from {shown}"));
+            scene.with_logs(worked).unwrap();
+        }
+        let ended = load.end(&scene.product).await.context(program);
+        scene.with_logs(ended).unwrap();
+    }
     scene.ends().await.unwrap();
 }
