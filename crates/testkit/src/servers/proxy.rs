@@ -202,12 +202,14 @@ mod tests {
 
         proxy.set(Fault::Frozen);
         let mut second = TcpStream::connect(proxy.address()).await.expect("it is taken");
-        let both = async { tokio::join!(says_back(&mut stream), says_back(&mut second)) };
-        let mut both = std::pin::pin!(both);
-        let silent = tokio::time::timeout(Duration::from_millis(200), both.as_mut()).await;
-        assert!(silent.is_err(), "nothing is answered");
-        proxy.set(Fault::None);
-        assert_eq!(both.await, (true, true), "nothing was lost");
+        {
+            let both = async { tokio::join!(says_back(&mut stream), says_back(&mut second)) };
+            let mut both = std::pin::pin!(both);
+            let silent = tokio::time::timeout(Duration::from_millis(200), both.as_mut()).await;
+            assert!(silent.is_err(), "nothing is answered");
+            proxy.set(Fault::None);
+            assert_eq!(both.await, (true, true), "nothing was lost");
+        }
 
         proxy.set(Fault::CutOff);
         assert!(!says_back(&mut stream).await, "what was open has ended");
