@@ -6,6 +6,7 @@ mod compose;
 mod gateway;
 mod install;
 mod openapi;
+mod previous;
 mod rules;
 mod servers;
 mod shell;

@@ -28,6 +28,8 @@ const LEFT_TO_LONG: &[&str] = &[
     "5 GiB up and down in constant memory",
     "a folder of 100,000 entries over HTTP",
     "dozens of kills at random moments",
+    "servers that are slow or restarted, and kills at every other point, under load",
+    "each service a commit older than the others",
 ];
 
 /// Features that turn on the tests which need servers.
@@ -58,7 +60,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     stages.stage("generated documents, by their command", openapi::check)?;
     stages.stage("compose files", crate::compose::check)?;
     stages.stage("rust: units, contracts, services, both forms end to end", || {
-        let long = if options.long { ",files-manager/long" } else { "" };
+        let long = if options.long { ",files-manager/long,e2e/long" } else { "" };
         let features = format!("{SERVERS}{long}");
         let python = install::python(servers::PYTHON)?;
         let mongo = servers::Mongo::start(&python)?;
@@ -68,6 +70,9 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
         tests.env("FM_TEST_SECANTUS_PYTHON", &python);
         // cargo builds the services' programs for their own tests
         tests.env("FM_TEST_PROGRAMS", up::programs());
+        if options.long {
+            tests.env("FM_TEST_PREVIOUS_PROGRAMS", crate::previous::programs()?);
+        }
         run(&mut tests)
     })?;
     stages.stage("page: journeys in the browser", || {

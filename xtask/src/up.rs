@@ -1,6 +1,7 @@
 //! `cargo xtask up`: the whole distributed form on this machine, from real servers, until Ctrl-C.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
@@ -48,12 +49,17 @@ pub(crate) fn run_up(options: &Options) -> Result<()> {
 
 /// Builds the services' programs; the folder in which they are.
 fn build_programs() -> Result<PathBuf> {
+    run(&mut build_services())?;
+    Ok(programs())
+}
+
+/// A build of the services' programs.
+pub(crate) fn build_services() -> Command {
     let mut build = cargo(&["build", "--locked", "--bins"]);
     for service in ["auth-service", "file-service", "worker-service"] {
         build.args(["--package", service]);
     }
-    run(&mut build)?;
-    Ok(programs())
+    build
 }
 
 /// Where cargo puts programs.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::{Causes, PortError, PortResult};
 use futures_util::StreamExt as _;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::{BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::{Channel, Confirmation, Event};
 use metrics::{counter, gauge};
@@ -23,10 +23,12 @@ pub(crate) const WINDOW: usize = 256;
 const WAITING: usize = 64;
 /// Longest time for one ring; who rings must not be held up.
 const RING_DEADLINE: Duration = Duration::from_millis(250);
+/// Longest wait for the answer to a ping, below the second and a half after which readiness calls a part silent.
+const PING_DEADLINE: Duration = Duration::from_secs(1);
 /// Pauses between attempts to connect: doubling from the first to the longest, up to a quarter taken away at random, so that the processes of a
 /// system do not all come back at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Publishes over a connection that comes back by itself.
 pub(crate) struct Publisher {
@@ -96,7 +98,7 @@ impl Publisher {
         sent.map(drop).map_err(|error| BusError::Protocol(error).into())
     }
 
-    /// Whether messages can be sent.
+    /// Whether the broker answers, and takes messages.
     pub(crate) async fn ping(&self) -> Result<(), BusError> {
         let session = self.session().await?;
         if session.blocked.blocked() {
@@ -105,7 +107,9 @@ impl Publisher {
         if !session.publishing.status().connected() {
             return Err(BusError::ConnectionBroke);
         }
-        Ok(())
+        // a question that changes nothing: a broker that hangs keeps its connections, and is found out by its silence only after two heartbeats
+        let asked = session.bells.basic_qos(0, BasicQosOptions::default());
+        Ok(timeout(PING_DEADLINE, asked).await.map_err(|_| BusError::Late(PING_DEADLINE))??)
     }
 
     async fn session(&self) -> Result<Arc<Session>, BusError> {

@@ -95,6 +95,18 @@ async fn a_broker_that_comes_back_empty_gets_everything_declared_again() {
     assert_eq!(soon(bells.next()).await.unwrap(), "thumbnails");
 }
 
+/// Nothing is published meanwhile that would find it out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_broker_is_not_taken_for_a_working_one() {
+    let (broker, settings) = broker().await;
+    let bus = AmqpBus::start(settings).unwrap();
+    bus.ping().await.unwrap();
+    broker.freeze();
+    unavailable(&soon(bus.ping()).await.unwrap_err());
+    broker.thaw();
+    eventually(async || bus.ping().await).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_broker_holds_nobody_up() {
     let (broker, settings) = broker().await;

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 /// Failures in a row that open it. A single lost connection, or a replica that restarts, is no outage.
 pub(crate) const FAILURES: u32 = 5;
 
-/// How long it stays open at first, and at most.
-pub(crate) const OPEN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+/// How long it stays open at first, and at most: with what it waits for itself, a service that comes back is used again within ten seconds.
+pub(crate) const OPEN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
 
 /// The circuit to one address of a service.
 pub(crate) struct Circuit {

@@ -246,11 +246,12 @@ impl InternalClient {
         body: &Body<'_>,
     ) -> impl Future<Output = Result<Response, NoReply>> + use<> {
         let Inner { http, caller, target, tokens, clock, .. } = &*self.0;
-        let token = tokens.mint(*caller, *target, clock.now());
+        let now = clock.now();
+        let token = tokens.mint(*caller, *target, now);
+        let previous = tokens.mint_previous(*caller, *target, now);
         let step = Step::next().context;
         let mut request = http
             .request(method.clone(), format!("{base}{path}"))
-            .bearer_auth(token)
             .header(trace::HEADER.as_str(), step.to_string());
         if let Some(id) = request_id::current() {
             request = request.header(request_id::HEADER.as_str(), id.as_str());
@@ -265,8 +266,17 @@ impl InternalClient {
                 .body(Bytes::clone(bytes)),
         };
         let part = self.part();
+        // its bodies are in memory, so it can be sent again
+        let again = previous.and_then(|token| Some(request.try_clone()?.bearer_auth(token)));
+        let request = request.bearer_auth(token);
         async move {
-            let response = request.send().await.map_err(NoReply::Connection)?;
+            let mut response = request.send().await.map_err(NoReply::Connection)?;
+            // while the secret is being replaced, one that was not restarted yet knows only the one before
+            if let Some(again) = again
+                && response.status() == StatusCode::UNAUTHORIZED
+            {
+                response = again.send().await.map_err(NoReply::Connection)?;
+            }
             let status = response.status().as_u16();
             // the span of the call stands in the logs of both sides
             tracing::debug!(part, status, traceparent = %step, "an internal call was answered");

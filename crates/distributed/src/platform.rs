@@ -147,13 +147,28 @@ impl Platform {
         Relay::new(self.service.name(), outbox, bus, known, clock, RelaySettings::default())
     }
 
-    /// Whether Redis answers: for `/status`. The service is ready without it.
+    /// Whether Redis answers: for `/status`.
     pub fn redis_check(&self) -> Arc<dyn ReadyCheck> {
         let redis = Arc::clone(&self.redis);
         health::check("redis", move || {
             let redis = Arc::clone(&redis);
             async move { redis.ping().await }
         })
+    }
+
+    /// What the service is ready without, and monitoring wants to know of.
+    pub(crate) fn dispensable_checks(&self) -> Vec<Arc<dyn ReadyCheck>> {
+        let (redis, bus) = (Arc::clone(&self.redis), Arc::clone(&self.bus));
+        vec![
+            health::check("cache", move || {
+                let redis = Arc::clone(&redis);
+                async move { redis.ping().await }
+            }),
+            health::check("bus", move || {
+                let bus = Arc::clone(&bus);
+                async move { bus.ping().await }
+            }),
+        ]
     }
 
     /// When the process stops.

@@ -154,9 +154,13 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     let shutdown = supervisor.shutdown();
     let assemble = async {
         let platform = Platform::connect(P::SERVICE, P::common(&settings), shutdown.clone()).await?;
-        P::assemble(settings, platform).await
+        let mut dispensable = platform.dispensable_checks();
+        let assembled = P::assemble(settings, platform).await?;
+        // what one service cannot do without, another can
+        dispensable.retain(|check| assembled.checks.iter().all(|needed| needed.name() != check.name()));
+        Ok::<_, Failure>((assembled, dispensable))
     };
-    let assembled = tokio::select! {
+    let (assembled, dispensable) = tokio::select! {
         assembled = assemble => assembled?,
         () = asked_to_stop() => return Ok(Exit::Stopped),
     };
@@ -165,7 +169,8 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     let internal = bind("FM_INTERNAL_LISTEN", internal_listen)?;
     let addresses = (public.local_addr().unwrap_or(listen), internal.local_addr().unwrap_or(internal_listen));
 
-    let health = web::Data::new(Health::new(assembled.checks, shutdown.draining_token()));
+    let health = Health::new(assembled.checks, shutdown.draining_token()).with_dispensable(dispensable);
+    let health = web::Data::new(health);
 
     // requests and jobs that end after the signal still call and are called: the internal listener ends when all of them have
     let internal_stop = CancellationToken::new();

@@ -65,6 +65,7 @@ where
 /// What `/health/ready` asks. Put one into the app by [`configure`].
 pub struct Health {
     checks: Vec<Arc<dyn ReadyCheck>>,
+    dispensable: Vec<Arc<dyn ReadyCheck>>,
     draining: CancellationToken,
     last: tokio::sync::Mutex<Option<(Instant, Report)>>,
 }
@@ -78,7 +79,14 @@ struct Report {
 impl Health {
     /// Ready while every check passes and `draining` is not cancelled.
     pub fn new(checks: Vec<Arc<dyn ReadyCheck>>, draining: CancellationToken) -> Self {
-        Self { checks, draining, last: tokio::sync::Mutex::new(None) }
+        Self { checks, dispensable: Vec::new(), draining, last: tokio::sync::Mutex::new(None) }
+    }
+
+    /// Names these parts too. The process is ready without them, if more slowly or with work put off.
+    #[must_use]
+    pub fn with_dispensable(mut self, parts: Vec<Arc<dyn ReadyCheck>>) -> Self {
+        self.dispensable = parts;
+        self
     }
 
     async fn report(&self) -> Report {
@@ -88,7 +96,8 @@ impl Health {
         {
             return report.clone();
         }
-        let results = join_all(self.checks.iter().map(|check| async move {
+        let all = self.checks.iter().chain(&self.dispensable);
+        let results = join_all(all.map(|check| async move {
             let word = match tokio::time::timeout(CHECK_DEADLINE, check.check()).await {
                 Ok(Ok(())) => return (check.name(), "ok"),
                 Ok(Err(error)) => {
@@ -108,7 +117,7 @@ impl Health {
         }))
         .await;
         let report = Report {
-            ready: results.iter().all(|(_, word)| *word == "ok"),
+            ready: results.iter().take(self.checks.len()).all(|(_, word)| *word == "ok"),
             parts: results.into_iter().map(|(name, word)| (name.to_owned(), json!(word))).collect(),
         };
         *last = Some((Instant::now(), report.clone()));

@@ -47,7 +47,8 @@ impl fmt::Debug for ServiceTokens {
 }
 
 impl ServiceTokens {
-    /// Signs with `secret` and accepts `previous` as well, so that the secret can be changed without an outage.
+    /// Signs with `secret` and accepts `previous` as well, so that the secret can be changed without an outage. Those who do not know `secret` yet are
+    /// called by [`ServiceTokens::mint_previous`].
     ///
     /// # Errors
     /// [`ShortSecret`].
@@ -64,10 +65,12 @@ impl ServiceTokens {
 
     /// A token with which `caller` may call `target` for a minute.
     pub fn mint(&self, caller: Service, target: Service, now: Timestamp) -> String {
-        let expires = (now + LIFETIME).seconds();
-        let claims = format!("s1.{}.{}.{expires}", caller.name(), target.name());
-        let tag = hmac::sign(&self.0.current, claims.as_bytes());
-        format!("{claims}.{}", URL_SAFE_NO_PAD.encode(tag))
+        signed(&self.0.current, caller, target, now)
+    }
+
+    /// The same under the secret before, if that is still known.
+    pub fn mint_previous(&self, caller: Service, target: Service, now: Timestamp) -> Option<String> {
+        self.0.previous.as_ref().map(|key| signed(key, caller, target, now))
     }
 
     /// Who made this token, if it is good now and meant for one of `targets`.
@@ -90,6 +93,13 @@ impl ServiceTokens {
             && expires <= latest;
         if good { named(caller) } else { None }
     }
+}
+
+fn signed(key: &hmac::Key, caller: Service, target: Service, now: Timestamp) -> String {
+    let expires = (now + LIFETIME).seconds();
+    let claims = format!("s1.{}.{}.{expires}", caller.name(), target.name());
+    let tag = hmac::sign(key, claims.as_bytes());
+    format!("{claims}.{}", URL_SAFE_NO_PAD.encode(tag))
 }
 
 /// What the internal routes of an app accept. Put one into the app's data (`web::Data<ServiceGate>`).
@@ -160,6 +170,9 @@ mod tests {
         assert_eq!(new.verify(&token, &[Service::Files], at(0)), Some(Service::Auth));
         let token = new.mint(Service::Auth, Service::Files, at(0));
         assert_eq!(old.verify(&token, &[Service::Files], at(0)), None);
+        let token = new.mint_previous(Service::Auth, Service::Files, at(0)).unwrap();
+        assert_eq!(old.verify(&token, &[Service::Files], at(0)), Some(Service::Auth));
+        assert_eq!(old.mint_previous(Service::Auth, Service::Files, at(0)), None);
         assert_eq!(ServiceTokens::new(&[1; 31], None).unwrap_err(), ShortSecret);
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Growing pauses between attempts at something that fails: doubling from 100 ms to 10 s, with up to a quarter taken away at random, so that those
+/// Growing pauses between attempts at something that fails: doubling from 100 ms to 4 s, with up to a quarter taken away at random, so that those
 /// who failed together do not come back together.
 #[derive(Debug, Clone)]
 pub struct RetryDelay {
@@ -13,8 +13,8 @@ pub struct RetryDelay {
 impl RetryDelay {
     /// First pause.
     pub const FIRST: Duration = Duration::from_millis(100);
-    /// Longest pause.
-    pub const MOST: Duration = Duration::from_secs(10);
+    /// Longest pause: work goes on within ten seconds after whatever it needs is back, also where one such loop waits for another.
+    pub const MOST: Duration = Duration::from_secs(4);
 
     /// Pauses that grow to `most`.
     pub const fn up_to(most: Duration) -> Self {

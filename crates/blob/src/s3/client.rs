@@ -94,7 +94,7 @@ impl HttpService for Client {
 
 /// Time that so many bytes may take.
 pub(super) fn transfer_time(bytes: u64) -> Duration {
-    Duration::from_secs(bytes.div_ceil(SLOWEST_BYTES_PER_SECOND))
+    Duration::from_millis(bytes.saturating_mul(1000).div_ceil(SLOWEST_BYTES_PER_SECOND))
 }
 
 /// Time that a server may take to put these parts together.
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn large_parts_and_many_have_longer() {
         assert_eq!(transfer_time(0), Duration::ZERO);
-        assert_eq!(transfer_time(1), Duration::from_secs(1));
+        assert_eq!(transfer_time(1), Duration::from_millis(1), "a person waits for small ones");
         assert_eq!(transfer_time(64 * 1024 * 1024), Duration::from_secs(64));
         let list = |parts| Bytes::from("<Part><ETag>e</ETag></Part>".repeat(parts));
         assert_eq!(completion_time(Some(&list(3))), Duration::from_secs(3));

@@ -34,7 +34,7 @@ pub struct S3Options {
     pub create_only: CreateOnly,
     /// Time for the answer to one request, and for the next piece of a content. A body has a second more for each MiB, the end of an upload
     /// in parts a second for each part. A request that failed is sent again while less than this has passed, so an outage is known after
-    /// twice this time at most. Default 5 s.
+    /// twice this time at most. Default 4 s: with what comes round it, whoever uploads or reads is told within five or six.
     pub request_timeout: Duration,
 }
 
@@ -78,7 +78,7 @@ impl S3Options {
             allow_http: false,
             root_certificates: None,
             create_only: CreateOnly::default(),
-            request_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(4),
         }
     }
 

@@ -2,7 +2,7 @@
 //! on another thread meanwhile.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use common::{BlobKey, Causes, PortError, PortResult};
 use metrics::{counter, histogram};
 use object_store::PutPayload;
 use object_store::path::Path;
+use tokio::time::timeout;
 
 use super::CreateOnly;
 use super::bucket::{Bucket, is_occupied, new_writer};
@@ -19,6 +20,9 @@ use super::multipart::Multipart;
 use super::parts::{MAX_BLOB_BYTES, MAX_PARTS, PartSizes};
 use crate::PART;
 use crate::hashing::{BATCH_BYTES, Batch, Hashing, joined};
+
+/// Longest look at what became of a write whose answer is not known; a person waits for it, who has waited for the write already.
+const LOOK_DEADLINE: Duration = Duration::from_secs(1);
 
 pub(super) struct Writer {
     bucket: Arc<Bucket>,
@@ -198,7 +202,9 @@ async fn publish(bucket: Arc<Bucket>, path: Path, word: String, content: Content
         if !is_doubtful(&error) {
             return Err(bucket.error(error));
         }
-        match bucket.head(&path).await {
+        // a server that was silent so far is not waited for a second time
+        let looked = timeout(LOOK_DEADLINE, bucket.head(&path)).await;
+        match looked.unwrap_or_else(|_| Err(bucket.timed_out(LOOK_DEADLINE))) {
             // it was done: only the answer got lost, or the request was sent twice
             Ok(Some(head)) if head.is_of(&word) => {
                 if let Some(multipart) = &mut multipart {

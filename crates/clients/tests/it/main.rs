@@ -195,6 +195,43 @@ async fn a_token_for_another_service_is_refused() {
     assert_eq!(AuthClient::new(tcp(address, Service::Files)).public_keys().await.unwrap(), []);
 }
 
+/// While the internal secret is being replaced by a rolling restart, those with the new one call those that have only the old one, and are called.
+#[tokio::test]
+async fn the_secret_can_be_replaced_one_replica_after_another() {
+    let (old, new): (&[u8], &[u8]) = (&[7; 32], &[8; 32]);
+    let before = ServiceTokens::new(old, None).unwrap();
+    let between = ServiceTokens::new(new, Some(old)).unwrap();
+    let after = ServiceTokens::new(new, None).unwrap();
+    for (caller, called, known) in [
+        (&between, &before, true),
+        (&before, &between, true),
+        (&between, &between, true),
+        (&between, &after, true),
+        (&after, &between, true),
+        (&after, &before, false),
+    ] {
+        let listener = Listener::bind_tcp("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let gate = web::Data::new(ServiceGate::new(called.clone(), Service::ALL, Arc::new(SystemClock)));
+        let _server = start(listener, move |config| {
+            config.service(
+                web::resource("/internal/jobs/known")
+                    .app_data(gate.clone())
+                    .route(web::post().to(|_: ServiceCaller, asked: web::Json<KnownJobs>| async { asked })),
+            );
+        });
+        let base = Url::parse(&format!("http://{address}/")).unwrap();
+        let clock = Arc::new(SystemClock);
+        let client =
+            InternalClient::tcp(&[base], Service::Auth, Service::Worker, caller.clone(), clock).unwrap();
+        let ids = [JobId::from_bytes([1; 12])];
+        match WorkerClient::new(client).known(&ids).await {
+            Ok(said) => assert!(known && said == ids, "{caller:?} {called:?}"),
+            Err(error) => assert!(!known && matches!(error, PortError::Broken { .. }), "{error}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn answers_say_what_to_do_next() {
     let (_server, address) = over_tcp(|config| {

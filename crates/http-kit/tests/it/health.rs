@@ -53,6 +53,20 @@ async fn readiness_names_what_fails() {
 }
 
 #[tokio::test]
+async fn a_part_that_is_not_needed_is_named_and_fails_nobody() {
+    let away = check("cache", || async { Err(PortError::unavailable("cache", "secret")) });
+    let store = check("store", || async { Ok(()) });
+    let health = Health::new(vec![store], CancellationToken::new()).with_dispensable(vec![away]);
+    let health = web::Data::new(health);
+    let server = Server::start(move |config| configure(config, health.clone()));
+    let answer = server.ask(&get("/health/ready")).await;
+    assert_eq!(
+        (answer.status, answer.json()),
+        (200, json!({"status": "ready", "parts": {"store": "ok", "cache": "unavailable"}}))
+    );
+}
+
+#[tokio::test]
 async fn requests_are_counted_by_route_and_not_by_path() {
     let handle = runtime::telemetry::init_metrics().unwrap();
     let server = Server::start(move |config| {

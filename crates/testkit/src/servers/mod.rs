@@ -4,6 +4,7 @@
 
 mod group;
 mod mongo;
+mod proxy;
 mod rabbitmq;
 mod redis;
 #[cfg(feature = "s3")]
@@ -22,6 +23,7 @@ use tokio::time::{Instant, sleep};
 
 use group::Group;
 pub use mongo::Mongo;
+pub use proxy::{Fault, FaultProxy};
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
 

@@ -70,6 +70,8 @@ fn arrange_mongod(command: &mut Command, folder: &Path, port: u16) {
 fn arrange_stand_in(command: &mut Command, folder: &Path, port: u16) {
     // in its folder, where no settings file of somebody else's lies
     command.current_dir(folder).args(["-m", "secantus", "--host", "127.0.0.1"]);
+    // or a kill loses what it has just answered, which a majority of a replica set would not
+    command.arg("--sync-on-commit");
     command.args(["--port", &port.to_string()]).arg("--storage-path").arg(folder.join("data"));
 }
 

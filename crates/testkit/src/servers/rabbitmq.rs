@@ -59,6 +59,11 @@ impl RabbitMq {
         }
     }
 
+    /// The port on `127.0.0.1`.
+    pub fn port(&self) -> u16 {
+        self.process.port()
+    }
+
     /// Where clients find it.
     pub fn url(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.process.port())

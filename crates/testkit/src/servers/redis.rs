@@ -1,5 +1,5 @@
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -43,15 +43,30 @@ impl Redis {
         }
     }
 
+    /// Starts it again with nothing.
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub async fn restart_empty(&mut self) -> Result<()> {
+        self.0.kill();
+        std::fs::remove_dir_all(data(self.0.folder()))?;
+        self.0.restart().await
+    }
+
     /// Where clients find it.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.0.port())
     }
 }
 
+fn data(folder: &Path) -> PathBuf {
+    folder.join("data")
+}
+
 fn arrange(command: &mut Command, folder: &Path, port: u16) {
+    std::fs::create_dir_all(data(folder)).expect("the folder can be written to");
     command.args(["--bind", "127.0.0.1", "--daemonize", "no", "--save", "", "--appendonly", "yes"]);
-    command.args(["--port", &port.to_string()]).arg("--dir").arg(folder);
+    command.args(["--port", &port.to_string()]).arg("--dir").arg(data(folder));
 }
 
 async fn answers(port: u16) -> bool {

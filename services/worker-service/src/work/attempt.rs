@@ -132,7 +132,7 @@ impl Bench {
             origin
                 .scope(async move {
                     crash_point_of(kind, "job.in-work");
-                    its_handler.run(&its_context).await
+                    run_through_outages(&*its_handler, &its_context).await
                 })
                 .instrument(span),
         );
@@ -147,7 +147,7 @@ impl Bench {
             Ended::Finished(Ok(Err(HandlerError::Permanent(error)))) => {
                 attempt.fail(&handler, &context, error, false).await
             }
-            Ended::Finished(Ok(Err(HandlerError::Retry(error)))) => {
+            Ended::Finished(Ok(Err(HandlerError::Retry(error) | HandlerError::Unavailable(error)))) => {
                 attempt.fail(&handler, &context, error, true).await
             }
             Ended::Finished(Err(error)) => {
@@ -321,6 +321,23 @@ impl Attempt<'_> {
                 }
             }
         }
+    }
+}
+
+/// Runs a handler, and again while what it needs does not answer. The job's place stays taken meanwhile, so that others are not begun in vain.
+async fn run_through_outages(
+    handler: &dyn JobHandler,
+    context: &JobContext,
+) -> Result<Option<Value>, HandlerError> {
+    let until = Instant::now() + Duration::from_millis(context.job().spec.ttl_ms);
+    let mut delay = RetryDelay::default();
+    loop {
+        let outcome = handler.run(context).await;
+        let next = Instant::now() + delay.next_delay();
+        if !matches!(outcome, Err(HandlerError::Unavailable(_))) || next >= until {
+            return outcome;
+        }
+        sleep_until(next).await;
     }
 }
 

@@ -44,6 +44,10 @@ pub enum HandlerError {
     /// Trying again may help.
     #[error("{0}")]
     Retry(String),
+    /// What it needs does not answer, which says nothing about the job: its worker begins again until it does, and all of that is one attempt. An outage
+    /// that outlasts the job's time to live is a failure to be retried.
+    #[error("{0}")]
+    Unavailable(String),
     /// What the job is about is gone: there is nothing to do any more, and the job completes.
     #[error("{0}")]
     Obsolete(String),
@@ -53,7 +57,10 @@ impl From<PortError> for HandlerError {
     /// Logs the causes and keeps what its owner may see.
     fn from(error: PortError) -> Self {
         tracing::warn!(cause = %common::Causes(&error), "a job needs what does not answer");
-        Self::Retry(error.to_string())
+        match error {
+            PortError::Unavailable { .. } => Self::Unavailable(error.to_string()),
+            PortError::Full { .. } | PortError::Broken { .. } => Self::Retry(error.to_string()),
+        }
     }
 }
 

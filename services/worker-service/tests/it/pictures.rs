@@ -225,9 +225,7 @@ async fn what_file_service_cannot_do_now_is_tried_again() {
     let (job, _) = studio.upload(jpeg(100, 100));
     studio.world.submit(std::slice::from_ref(&job)).await;
     let done = studio.world.until_state(job.id, JobState::Complete).await;
-    assert_eq!((done.attempts_made, done.failures.len()), (2, 1));
-    let error = &done.failures[0].error;
-    assert!(!error.contains("http") && !error.contains("127.0.0.1"), "{error}");
+    assert_eq!((done.attempts_made, done.failures.len()), (1, 0), "it is not the job that failed");
     // an original that does not come whole is no picture
     studio.files.state.short.store(1, Ordering::SeqCst);
     let (job, _) = studio.upload(jpeg(100, 100));

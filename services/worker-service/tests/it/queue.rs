@@ -1,11 +1,11 @@
 //! Intake, claims, retries, removal.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::jobs::{Backoff, JobFilter, JobState, JobStore as _, NewJob};
-use common::{Clock as _, JobId, UserId};
+use common::{Clock as _, JobId, PortError, UserId};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use worker_service::HandlerError;
@@ -155,6 +155,33 @@ async fn c142_delay_attempts_backoff_and_ttl_together() {
     let done = world.until_state(job.id, JobState::Complete).await;
     assert_eq!((done.attempts_made, done.failures.len(), handler.runs()), (3, 2, 3));
     assert_eq!(*handler.given_up.lock().unwrap(), []);
+    running.stop().await;
+}
+
+/// Thumbnails of everything that came in while the store of contents was away for a quarter of a minute had failed for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_uses_up_no_attempts() {
+    let world = World::new();
+    let left = Arc::new(AtomicU32::new(3));
+    let away = Arc::clone(&left);
+    let handler = Does::new("t", 1, move |_| {
+        let away = away.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        Box::pin(async move {
+            if away { Err(PortError::unavailable("files", "it is away").into()) } else { Ok(None) }
+        })
+    });
+    let running = world.run(registry(&[&handler]));
+    let job = NewJob { max_attempts: 1, ..world.new_job("t") };
+    world.submit(std::slice::from_ref(&job)).await;
+    let done = world.until_state(job.id, JobState::Complete).await;
+    assert_eq!((done.attempts_made, done.failures.len(), handler.runs()), (1, 0, 4));
+
+    // one that outlasts the job's time to live is a failure after all, with its reason
+    left.store(u32::MAX, Ordering::SeqCst);
+    let job = NewJob { max_attempts: 1, ttl_ms: 500, ..world.new_job("t") };
+    world.submit(std::slice::from_ref(&job)).await;
+    let failed = world.until_state(job.id, JobState::Failed).await;
+    assert_eq!(failed.failures[0].error, "files is unavailable");
     running.stop().await;
 }
 

@@ -129,6 +129,11 @@ impl S3Server {
         }
     }
 
+    /// The port on `127.0.0.1`.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where clients find it.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
