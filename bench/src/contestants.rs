@@ -140,7 +140,8 @@ pub(crate) async fn sign_up(address: SocketAddr, email: &str) -> Result<String> 
     Ok(answer["token"].as_str().context("no token")?.to_owned())
 }
 
-async fn start_nginx(folder: &Path) -> Result<Server> {
+/// nginx with its DAV module over a folder of its own.
+pub(crate) async fn start_nginx(folder: &Path) -> Result<Server> {
     let address = free_address()?;
     let files = folder.join("files");
     std::fs::create_dir_all(&files)?;

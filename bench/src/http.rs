@@ -21,6 +21,8 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     pub(crate) bytes: u64,
     pub(crate) took: Duration,
+    /// The server closes the connection.
+    pub(crate) closes: bool,
 }
 
 const PIECE: usize = 256 * 1024;
@@ -81,6 +83,7 @@ impl Connection {
             })
         };
         let length = field("content-length").map(|value| value.parse::<u64>()).transpose()?;
+        let closes = field("connection").is_some_and(|value| value == "close");
         let chunked = field("transfer-encoding").is_some_and(|value| value.contains("chunked"));
         self.drop_front(end);
         let mut body = Vec::new();
@@ -90,7 +93,7 @@ impl Connection {
             None if chunked => self.chunks(keep.then_some(&mut body)).await?,
             None => bail!("an answer without a length"),
         };
-        Ok(Answer { status, body, bytes, took: began.elapsed() })
+        Ok(Answer { status, body, bytes, took: began.elapsed(), closes })
     }
 
     async fn fixed(&mut self, length: u64, mut keep: Option<&mut Vec<u8>>) -> Result<u64> {

@@ -5,6 +5,9 @@
 //! store; the product with authentication and durable answers.
 
 mod contestants;
+#[cfg(feature = "distributed")]
+mod distributed;
+mod drive;
 mod http;
 mod process;
 mod report;
@@ -40,6 +43,10 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    #[cfg(feature = "distributed")]
+    if std::env::args().nth(1).as_deref() == Some(distributed::WORD) {
+        return distributed::run(std::env::args().skip(1)).await;
+    }
     let arguments = Arguments::parse();
     let sizes = workloads::Sizes {
         rounds: arguments.rounds.max(1),

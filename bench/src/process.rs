@@ -67,3 +67,17 @@ fn status_kib(pid: u32, name: &str) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
 }
+
+/// The processes that this one has started, and that still run.
+#[cfg(feature = "distributed")]
+pub(crate) fn children() -> std::collections::BTreeSet<u32> {
+    let me = std::process::id();
+    parents().into_iter().filter(|(_, parent)| *parent == me).map(|(pid, _)| pid).collect()
+}
+
+/// The names of a process and of all that it started, as the kernel cuts them.
+#[cfg(feature = "distributed")]
+pub(crate) fn commands(pid: u32) -> Vec<String> {
+    let name = |pid| Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned());
+    tree(pid, &parents()).into_iter().filter_map(name).collect()
+}

@@ -39,6 +39,31 @@ impl Report {
             println!("| {workload} | {measure} | {ours} | {} |", peers.join(", "));
         }
     }
+
+    /// Prints a table with a column for each of these contestants that has figures, and a ratio to the first of them.
+    #[cfg(feature = "distributed")]
+    #[expect(clippy::print_stdout, reason = "this is what the program is for")]
+    pub(crate) fn print_columns(&self, columns: &[&'static str]) {
+        let has_figures =
+            |name: &&&'static str| self.figures.values().any(|contestants| contestants.contains_key(**name));
+        let columns: Vec<_> = columns.iter().filter(has_figures).collect();
+        let names: Vec<_> = columns.iter().map(|name| **name).collect();
+        println!("\n| workload | measure | {} |", names.join(" | "));
+        println!("|---|---|{}", "---|".repeat(names.len()));
+        for ((workload, measure), contestants) in &self.figures {
+            let first = columns.first().and_then(|name| contestants.get(**name)).map(|all| median(all));
+            let cells = columns.iter().enumerate().map(|(index, name)| {
+                let Some(figure) = contestants.get(**name).map(|all| median(all)) else {
+                    return String::new();
+                };
+                match first {
+                    Some(first) if index > 0 => format!("{} ({:.2} ×)", show(figure), figure / first),
+                    _ => show(figure),
+                }
+            });
+            println!("| {workload} | {measure} | {} |", cells.collect::<Vec<_>>().join(" | "));
+        }
+    }
 }
 
 /// The middle figure.

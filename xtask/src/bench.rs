@@ -1,20 +1,37 @@
 //! `cargo xtask bench`: builds the product for release, installs its peers, and measures them in one run.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::install::{self, Debian};
+use crate::servers::{self, Mongo};
 use crate::shell::{cargo, program, root, run};
 
 /// What is passed on.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    form: Option<Form>,
     /// Also build dufs, which takes some minutes the first time
     #[arg(long)]
     with_dufs: bool,
     /// Workloads and options of the measuring program; `-- --help` names them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
+}
+
+/// What is measured instead.
+#[derive(Subcommand)]
+enum Form {
+    /// The services behind their gateway, with one replica each and with two, beside the all-in-one
+    Distributed {
+        /// Workloads and options of the measuring program; `-- --help` names them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
 }
 
 const PEERS: &[Debian] = &[
@@ -26,6 +43,9 @@ const PYTHON: &[&str] = &["aiosmtpd==1.4.6", "copyparty", "Pillow"];
 
 /// `cargo xtask bench`
 pub(crate) fn run_bench(options: &Options) -> Result<()> {
+    if let Some(Form::Distributed { rest }) = &options.form {
+        return distributed(rest);
+    }
     // the server's program lies outside the path of ordinary users
     if !std::path::Path::new("/usr/sbin/nginx").is_file() {
         install::debian(PEERS)?;
@@ -36,8 +56,37 @@ pub(crate) fn run_bench(options: &Options) -> Result<()> {
         run(&mut program("cargo", &["install", "--locked", "dufs", "--root", &peers.to_string_lossy()]))?;
     }
     run(&mut cargo(&["build", "--release", "--locked", "--package", "files-manager"]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
     let mut bench = cargo(&["run", "--release", "--locked", "--package", "bench", "--"]);
-    bench.arg("--program").arg(target.join("release/files-manager")).arg("--python").arg(python);
+    bench.arg("--program").arg(programs().join("files-manager")).arg("--python").arg(python);
     run(bench.args(&options.rest))
+}
+
+/// `cargo xtask bench distributed`
+fn distributed(rest: &[String]) -> Result<()> {
+    install::debian(servers::DEBIAN)?;
+    crate::gateway::install()?;
+    let python = install::python(servers::PYTHON)?;
+    let mut build = cargo(&["build", "--release", "--locked", "--bins"]);
+    for package in ["files-manager", "auth-service", "file-service", "worker-service"] {
+        build.args(["--package", package]);
+    }
+    run(&mut build)?;
+    let mongo = Mongo::start(&python)?;
+    let mut bench =
+        cargo(&["run", "--release", "--locked", "--package", "bench", "--features", "distributed", "--"]);
+    bench.arg("distributed").arg("--programs").arg(programs());
+    if let Some(pid) = mongo.pid() {
+        bench.arg("--mongodb-pid").arg(pid.to_string());
+    }
+    // what all forms keep lies on one disk, beside the build
+    let folder = programs().join("bench");
+    std::fs::create_dir_all(&folder)?;
+    bench.env("TMPDIR", &folder).env("FM_TEST_MONGODB_URI", &mongo.uri).env("FM_TEST_PROGRAMS", programs());
+    run(bench.args(rest))
+}
+
+/// Where cargo puts programs that are built for release.
+fn programs() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join("release")
 }

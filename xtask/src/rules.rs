@@ -81,7 +81,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("worker-service", &["common", "http-kit", "runtime", "thumbnails", "clients"]),
     ("e2e", &["common", "testkit"]),
     ("xtask", &["common"]),
-    ("bench", &[]),
+    ("bench", &["e2e", "testkit"]),
     (
         "files-manager",
         &[

@@ -62,6 +62,13 @@ impl Mongo {
     }
 }
 
+impl Mongo {
+    /// The process of the stand-in.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+}
+
 impl Drop for Mongo {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {

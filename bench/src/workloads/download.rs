@@ -20,12 +20,13 @@ pub(super) async fn large(contestants: &Contestants, sizes: &Sizes, report: &mut
         {
             for turn in &turns {
                 let load = load(turn, connections, connections, Arc::default()).await?;
-                report.add(workload, "GiB/s", turn.server.name, load.bytes / GIB / load.seconds);
+                let client = &load.client;
+                report.add(workload, "GiB/s", turn.server.name, client.bytes / GIB / client.seconds);
                 report.add(
                     workload,
                     "server CPU s/GiB",
                     turn.server.name,
-                    load.cpu_seconds / (load.bytes / GIB),
+                    load.cpu_seconds / (client.bytes / GIB),
                 );
             }
         }

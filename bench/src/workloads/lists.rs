@@ -34,14 +34,14 @@ pub(super) async fn run(contestants: &Contestants, sizes: &Sizes, report: &mut R
                 let path = format!("/{name}/");
                 let turn = Turn { server: peer, head: Arc::new(move |_| head("GET", &path, &[], None)) };
                 let load = load(&turn, 1, if *count > 1000 { 3 } else { 100 }, Arc::default()).await?;
-                report.add(&workload, "p50 ms", peer.name, percentile(&load.millis, 0.5));
+                report.add(&workload, "p50 ms", peer.name, percentile(&load.client.millis, 0.5));
             }
             let (path, token) = (format!("/api/v1/files/{id}/children?limit=100"), contestants.token.clone());
             let request = move |_| head("GET", &path, &[("X-Token", &token)], None);
             let load =
                 load(&Turn { server: &contestants.ours, head: Arc::new(request) }, 1, 100, Arc::default())
                     .await?;
-            report.add(&workload, "p50 ms", OURS, percentile(&load.millis, 0.5));
+            report.add(&workload, "p50 ms", OURS, percentile(&load.client.millis, 0.5));
         }
         let (count, _, id) = folders.last().context("two folders")?;
         let seconds = all_pages(contestants, id, *count).await?;

@@ -22,15 +22,15 @@ pub(super) async fn run(contestants: &Contestants, sizes: &Sizes, report: &mut R
         let alone = load(reads, 8, 4_000, Arc::default()).await?;
         let (logins, beside) =
             tokio::try_join!(load(&sign_ins, 8, 40, Arc::default()), load(reads, 8, 4_000, Arc::default()))?;
-        report.add(WORKLOAD, "sign-ins/s", OURS, logins.requests / logins.seconds);
+        report.add(WORKLOAD, "sign-ins/s", OURS, logins.client.requests / logins.client.seconds);
         report.add(
             WORKLOAD,
             "CPU s/sign-in (with 100 reads each)",
             OURS,
-            logins.cpu_seconds / logins.requests,
+            logins.cpu_seconds / logins.client.requests,
         );
-        report.add(WORKLOAD, "p99 ms of reads alone", OURS, percentile(&alone.millis, 0.99));
-        report.add(WORKLOAD, "p99 ms of reads beside", OURS, percentile(&beside.millis, 0.99));
+        report.add(WORKLOAD, "p99 ms of reads alone", OURS, percentile(&alone.client.millis, 0.99));
+        report.add(WORKLOAD, "p99 ms of reads beside", OURS, percentile(&beside.client.millis, 0.99));
     }
     Ok(())
 }

@@ -9,13 +9,12 @@ mod upload;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use crate::contestants::{Contestants, OURS, Server};
+use crate::drive::{Driven, Head, drive};
 use crate::http::{Connection, head};
 use crate::process;
 use crate::report::{Report, percentile};
@@ -91,14 +90,14 @@ impl Workload {
 }
 
 #[expect(clippy::print_stderr, reason = "progress, for whoever waits")]
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     eprintln!("{text}");
 }
 
 /// The product's API, with a token of 24 hours.
-struct Api {
-    address: SocketAddr,
-    token: String,
+pub(crate) struct Api {
+    pub(crate) address: SocketAddr,
+    pub(crate) token: String,
 }
 
 impl Api {
@@ -106,11 +105,11 @@ impl Api {
         Self { address: contestants.ours.address, token: contestants.token.clone() }
     }
 
-    fn head(&self, method: &str, path: &str, length: Option<u64>) -> String {
+    pub(crate) fn head(&self, method: &str, path: &str, length: Option<u64>) -> String {
         head(method, path, &[("X-Token", &self.token), ("Content-Type", "application/json")], length)
     }
 
-    async fn json(&self, method: &str, path: &str, body: &str) -> Result<Value> {
+    pub(crate) async fn json(&self, method: &str, path: &str, body: &str) -> Result<Value> {
         let mut connection = Connection::open(self.address).await?;
         let length = (!body.is_empty()).then_some(body.len() as u64);
         let answer = connection.send(&self.head(method, path, length), body.as_bytes(), true).await?;
@@ -123,12 +122,12 @@ impl Api {
         Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
     }
 
-    async fn folder(&self, name: &str) -> Result<String> {
+    pub(crate) async fn folder(&self, name: &str) -> Result<String> {
         let made = self.json("POST", "/api/v1/files", &format!(r#"{{"name":"{name}"}}"#)).await?;
         Ok(made["id"].as_str().unwrap_or_default().to_owned())
     }
 
-    async fn upload(&self, folder: &str, name: &str, content: &[u8]) -> Result<String> {
+    pub(crate) async fn upload(&self, folder: &str, name: &str, content: &[u8]) -> Result<String> {
         let mut connection = Connection::open(self.address).await?;
         let path = format!("/api/v1/files/{folder}/children/{name}/content");
         let answer =
@@ -142,64 +141,29 @@ impl Api {
 /// One contestant's way to a workload: its server, and how a request looks.
 struct Turn<'a> {
     server: &'a Server,
-    /// Head of the request number `n`.
-    head: Arc<dyn Fn(usize) -> String + Send + Sync>,
+    head: Head,
 }
 
 /// What a load of many requests gave.
 struct Load {
-    requests: f64,
-    bytes: f64,
-    seconds: f64,
+    client: Driven,
     cpu_seconds: f64,
-    millis: Vec<f64>,
 }
 
 /// Sends `count` requests over `connections` connections.
 async fn load(turn: &Turn<'_>, connections: usize, count: usize, body: Arc<Vec<u8>>) -> Result<Load> {
     let cpu = process::cpu_seconds(turn.server.pid);
-    let began = Instant::now();
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..connections {
-        let (next, head, body, address) =
-            (Arc::clone(&next), Arc::clone(&turn.head), Arc::clone(&body), turn.server.address);
-        tasks.spawn(async move {
-            let mut connection = Connection::open(address).await?;
-            let (mut bytes, mut millis) = (0, Vec::new());
-            loop {
-                let n = next.fetch_add(1, Ordering::Relaxed);
-                if n >= count {
-                    return anyhow::Ok((bytes, millis));
-                }
-                let answer = connection.send(&head(n), &body, false).await?;
-                ensure!((200..300).contains(&answer.status), "request {n}: {}", answer.status);
-                bytes += answer.bytes;
-                millis.push(answer.took.as_secs_f64() * 1000.0);
-            }
-        });
-    }
-    let (mut bytes, mut millis) = (0, Vec::new());
-    while let Some(ended) = tasks.join_next().await {
-        let (more, times) = ended??;
-        bytes += more;
-        millis.extend(times);
-    }
-    Ok(Load {
-        requests: count as f64,
-        bytes: bytes as f64,
-        seconds: began.elapsed().as_secs_f64(),
-        cpu_seconds: process::cpu_seconds(turn.server.pid) - cpu,
-        millis,
-    })
+    let client = drive(turn.server.address, &turn.head, connections, count, &body).await?;
+    Ok(Load { client, cpu_seconds: process::cpu_seconds(turn.server.pid) - cpu })
 }
 
 /// Notes rate, CPU a request, and tail of a load.
 fn note_requests(report: &mut Report, workload: &str, name: &'static str, load: &Load) {
-    report.add(workload, "requests/s", name, load.requests / load.seconds);
-    report.add(workload, "server CPU µs/request", name, load.cpu_seconds * 1e6 / load.requests);
-    report.add(workload, "p50 ms", name, percentile(&load.millis, 0.5));
-    report.add(workload, "p99 ms", name, percentile(&load.millis, 0.99));
+    let Load { client, cpu_seconds } = load;
+    report.add(workload, "requests/s", name, client.requests / client.seconds);
+    report.add(workload, "server CPU µs/request", name, cpu_seconds * 1e6 / client.requests);
+    report.add(workload, "p50 ms", name, percentile(&client.millis, 0.5));
+    report.add(workload, "p99 ms", name, percentile(&client.millis, 0.99));
 }
 
 /// Turns of all contestants over one file that each of them has: at the path of a peer's folder, and behind an id of ours.
@@ -234,7 +198,7 @@ fn with_fields(path: &str, fields: &[(&'static str, String)]) -> String {
 }
 
 /// Bytes that do not compress.
-fn noise(len: usize) -> Vec<u8> {
+pub(crate) fn noise(len: usize) -> Vec<u8> {
     use rand::{RngExt as _, SeedableRng as _};
     let mut bytes = vec![0; len];
     rand::rngs::SmallRng::seed_from_u64(len as u64).fill(&mut bytes[..]);
