@@ -46,7 +46,7 @@ pub struct Stop {
 
 impl Default for Stop {
     fn default() -> Self {
-        Self { drain: Span::from_secs(2), deadline: Span::from_secs(30) }
+        Self { drain: Span::from_secs(3), deadline: Span::from_secs(30) }
     }
 }
 

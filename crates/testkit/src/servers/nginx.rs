@@ -152,7 +152,7 @@ fn values(behind: &Behind, port: u16, folder: &Path) -> BTreeMap<&'static str, S
         [] => "server 127.0.0.1:9 down;".to_owned(),
         some => some
             .iter()
-            .map(|address| format!("server {address} max_fails=1 fail_timeout=2s; "))
+            .map(|address| format!("server {address} max_fails=1 fail_timeout=1s; "))
             .collect::<String>(),
     };
     let shown = |path: &Option<PathBuf>| path.as_deref().unwrap_or(folder).display().to_string();
