@@ -56,9 +56,13 @@ pub fn thumbnails(id: JobId, user: UserId, file: FileId, blob: BlobKey, at: Time
     )
 }
 
-/// A job that welcomes `user`.
+/// A job that welcomes `user`. It is tried for two hours: a mail server may be away, or let strangers wait on purpose.
 pub fn welcome_mail(id: JobId, user: UserId, at: Timestamp) -> NewJob {
-    built_in(id, WELCOME_MAIL, &WelcomeMailData { user_id: Some(user) }, Some(user), at)
+    NewJob {
+        max_attempts: 14,
+        backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 3600 * SECOND },
+        ..built_in(id, WELCOME_MAIL, &WelcomeMailData { user_id: Some(user) }, Some(user), at)
+    }
 }
 
 /// A job that removes what is below `node`.
@@ -80,5 +84,18 @@ fn built_in(id: JobId, kind: &str, data: &impl Serialize, user: Option<UserId>, 
         created_at: at,
         request_id: None,
         trace: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_outlasts_a_mail_server_that_is_away_for_two_hours() {
+        let (id, user) = (JobId::from_bytes([1; 12]), UserId::from_bytes([2; 12]));
+        let job = welcome_mail(id, user, Timestamp::from_millis(0));
+        let pauses: Duration = (1..job.max_attempts).map(|made| job.backoff.delay(made, 0.0)).sum();
+        assert!(pauses >= Duration::from_secs(2 * 3600), "{pauses:?}");
     }
 }
