@@ -14,22 +14,29 @@ mod report;
 mod workloads;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{Args, Parser};
 
 use contestants::Contestants;
 use report::Report;
 
-#[derive(Parser)]
-#[command(name = "cargo xtask bench", about = "Measures the product beside other file servers")]
-struct Arguments {
-    /// Workloads: a download, b small downloads, c ranges, d upload, e small uploads, f lists, h thumbnails, i start, j sign-ins; none: all
-    workloads: Vec<char>,
+/// How much of everything is done, whatever is measured.
+#[derive(Args)]
+struct Effort {
     /// Rounds of each workload
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Size of the large file in MiB
     #[arg(long, default_value_t = 1024)]
     large_mib: u64,
+}
+
+#[derive(Parser)]
+#[command(name = "cargo xtask bench", about = "Measures the product beside other file servers")]
+struct Arguments {
+    /// Workloads: a download, b small downloads, c ranges, d upload, e small uploads, f lists, h thumbnails, i start, j sign-ins; none: all
+    workloads: Vec<char>,
+    #[command(flatten)]
+    effort: Effort,
     /// Entries of the large folder
     #[arg(long, default_value_t = 100_000)]
     entries: usize,
@@ -49,8 +56,8 @@ async fn main() -> Result<()> {
     }
     let arguments = Arguments::parse();
     let sizes = workloads::Sizes {
-        rounds: arguments.rounds.max(1),
-        large_bytes: arguments.large_mib << 20,
+        rounds: arguments.effort.rounds.max(1),
+        large_bytes: arguments.effort.large_mib << 20,
         entries: arguments.entries.max(100),
     };
     let contestants = Contestants::start(&arguments.program, &arguments.python).await?;

@@ -75,7 +75,7 @@ pub(super) async fn requests(run: &mut Run) -> Result<()> {
     }
     run.replayed.iter().for_each(|replayed| replayed.replay.begin());
     let small = Arc::new(noise(10 * 1024));
-    for round in 0..run.arguments.rounds {
+    for round in 0..run.arguments.effort.rounds {
         say(&format!("requests, round {round}"));
         for kind in 0..3 {
             for (form, samples) in &readers {
@@ -107,7 +107,7 @@ pub(super) async fn requests(run: &mut Run) -> Result<()> {
 
 /// One large file by 1 and by 16 connections, beside nginx alone with the same bytes.
 pub(super) async fn large(run: &mut Run) -> Result<()> {
-    let bytes = usize::try_from(run.arguments.large_mib << 20)?;
+    let bytes = usize::try_from(run.arguments.effort.large_mib << 20)?;
     let content = noise(bytes);
     let folder = tempfile::tempdir()?;
     let nginx = start_nginx(folder.path()).await?;
@@ -119,10 +119,11 @@ pub(super) async fn large(run: &mut Run) -> Result<()> {
         turns.push((form, form.api().head("GET", &format!("/api/v1/files/{id}/content"), None)));
     }
     drop(content);
-    for round in 0..run.arguments.rounds {
+    for round in 0..run.arguments.effort.rounds {
         say(&format!("large downloads, round {round}"));
         for connections in [1, 16] {
-            let name = format!("5 download of {} MiB, {connections} connections", run.arguments.large_mib);
+            let name =
+                format!("5 download of {} MiB, {connections} connections", run.arguments.effort.large_mib);
             let (rate, seconds, cpu) = alone(&nginx, connections).await?;
             run.report.add(&name, "a GiB/s", NGINX, rate / seconds);
             run.report.add(&name, "CPU s/GiB", NGINX, cpu / rate);

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 
+use crate::Effort;
 use crate::report::Report;
 use crate::workloads::say;
 use forms::{Form, ONE, Replayed, SINGLE, Shared, TWO};
@@ -27,12 +28,8 @@ pub(crate) const WORD: &str = "distributed";
 struct Arguments {
     /// Workloads: r requests, l large downloads, p pictures, n commands of MongoDB and Redis for each request; none: all
     workloads: Vec<char>,
-    /// Rounds of each workload
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
-    /// Size of the large file in MiB
-    #[arg(long, default_value_t = 1024)]
-    large_mib: u64,
+    #[command(flatten)]
+    effort: Effort,
     /// Pictures that are uploaded at once
     #[arg(long, default_value_t = 100)]
     pictures: usize,

@@ -24,7 +24,7 @@ pub(super) async fn run(run: &mut Run) -> Result<()> {
     const ALONE: &str = "7 one small picture on an idle system";
     let picture = Arc::new(picture()?);
     let count = run.arguments.pictures;
-    for round in 0..run.arguments.rounds {
+    for round in 0..run.arguments.effort.rounds {
         say(&format!("pictures, round {round}"));
         for form in &run.forms {
             let name = format!("pictures-{round}");

@@ -149,8 +149,12 @@ impl Platform {
 
     /// Whether Redis answers: for `/status`.
     pub fn redis_check(&self) -> Arc<dyn ReadyCheck> {
+        self.redis_named("redis")
+    }
+
+    fn redis_named(&self, part: &'static str) -> Arc<dyn ReadyCheck> {
         let redis = Arc::clone(&self.redis);
-        health::check("redis", move || {
+        health::check(part, move || {
             let redis = Arc::clone(&redis);
             async move { redis.ping().await }
         })
@@ -158,17 +162,12 @@ impl Platform {
 
     /// What the service is ready without, and monitoring wants to know of.
     pub(crate) fn dispensable_checks(&self) -> Vec<Arc<dyn ReadyCheck>> {
-        let (redis, bus) = (Arc::clone(&self.redis), Arc::clone(&self.bus));
-        vec![
-            health::check("cache", move || {
-                let redis = Arc::clone(&redis);
-                async move { redis.ping().await }
-            }),
-            health::check("bus", move || {
-                let bus = Arc::clone(&bus);
-                async move { bus.ping().await }
-            }),
-        ]
+        let bus = Arc::clone(&self.bus);
+        let bus = health::check("bus", move || {
+            let bus = Arc::clone(&bus);
+            async move { bus.ping().await }
+        });
+        vec![self.redis_named("cache"), bus]
     }
 
     /// When the process stops.
