@@ -24,8 +24,9 @@ use crate::peers::{NoReply, Peers, Reply};
 /// Longest wait for a connection.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
 
-/// Longest wait for a whole answer in JSON, or for the head of a stream. A request that a person waits for must not hang longer.
-const CALL_DEADLINE: Duration = Duration::from_secs(5);
+/// Longest wait for a whole answer in JSON, or for the head of a stream. More than the other service
+/// gives its store (3.5 s by default), so that its answer says what is missing, and less than the 5 s in which a person gets one.
+const CALL_DEADLINE: Duration = Duration::from_millis(4_500);
 
 /// Longest wait for the next bytes of a stream.
 const IDLE_DEADLINE: Duration = Duration::from_secs(30);

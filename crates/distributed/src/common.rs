@@ -58,7 +58,7 @@ impl Default for Common {
             trusted_proxies: String::new(),
             mongodb_uri: None,
             mongodb_database: "files_manager".to_owned(),
-            mongodb_deadline: Span::from_secs(5),
+            mongodb_deadline: Span::from_millis(3_500),
             redis_url: None,
             amqp_url: None,
             namespace: "fm".to_owned(),

@@ -38,7 +38,7 @@ impl Case {
 }
 
 /// Longest time for an answer: the product's 5 s for whatever does not answer behind it, and what a busy machine adds.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(6);
 
 /// A pause between two steps of one person, and after a refusal.
 const BREATH: Duration = Duration::from_millis(40);

@@ -34,7 +34,8 @@ pub struct S3Options {
     pub create_only: CreateOnly,
     /// Time for the answer to one request, and for the next piece of a content. A body has a second more for each MiB, the end of an upload
     /// in parts a second for each part. A request that failed is sent again while less than this has passed, so an outage is known after
-    /// twice this time at most. Default 4 s: with what comes round it, whoever uploads or reads is told within five or six.
+    /// twice this time at most, and one that is silent or refuses connections after once. Default 3 s: with what comes round it, whoever
+    /// uploads or reads is told within five.
     pub request_timeout: Duration,
 }
 
@@ -78,7 +79,7 @@ impl S3Options {
             allow_http: false,
             root_certificates: None,
             create_only: CreateOnly::default(),
-            request_timeout: Duration::from_secs(4),
+            request_timeout: Duration::from_secs(3),
         }
     }
 
