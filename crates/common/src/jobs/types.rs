@@ -1,7 +1,5 @@
 //! The built-in types of jobs: names, data, and how each is tried.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Backoff, NewJob, Priority};
@@ -67,17 +65,12 @@ pub fn purge(id: JobId, node: FileId, user: UserId, at: Timestamp) -> NewJob {
 }
 
 fn built_in(id: JobId, kind: &str, data: &impl Serialize, user: Option<UserId>, at: Timestamp) -> NewJob {
+    let data = serde_json::to_value(data).expect("ids become JSON");
     NewJob {
-        id,
-        kind: kind.to_owned(),
-        data: serde_json::to_value(data).expect("ids become JSON"),
-        priority: Priority::NORMAL,
         user,
         max_attempts: 5,
         backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 60 * SECOND },
-        ttl_ms: u64::try_from(Duration::from_secs(300).as_millis()).expect("five minutes fit"),
-        run_at: None,
-        created_at: at,
-        request_id: None,
+        ttl_ms: 300 * SECOND,
+        ..NewJob::new(id, kind, data, at)
     }
 }
