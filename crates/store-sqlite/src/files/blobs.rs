@@ -11,9 +11,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use crate::engine::{Tx, damaged};
 use crate::row::{RowExt as _, int};
 
-const COLUMNS: &str = "b.key, b.size, b.sha256, b.inline_id IS NOT NULL";
+pub(super) const COLUMNS: &str = "b.key, b.size, b.sha256, b.inline_id IS NOT NULL";
 
-fn info(row: &Row<'_>, at: usize) -> rusqlite::Result<BlobInfo> {
+pub(super) fn info(row: &Row<'_>, at: usize) -> rusqlite::Result<BlobInfo> {
     Ok(BlobInfo {
         key: row.id(at)?,
         size: row.count(at + 1)?,
