@@ -37,9 +37,9 @@ fn insert_one(
     let state = if due_at.is_some() { JobState::Delayed } else { JobState::Inactive };
     let number = tx
         .prepare_cached(
-            "INSERT INTO jobs (id, type, data, priority, user, max_attempts, backoff, ttl_ms, run_at, created_at, request_id,
+            "INSERT INTO jobs (id, type, data, priority, user, max_attempts, backoff, ttl_ms, run_at, created_at, request_id, trace,
                                state, inserted_at, updated_at, due_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15)
              ON CONFLICT (id) DO NOTHING RETURNING number",
         )?
         .query_row(
@@ -55,6 +55,7 @@ fn insert_one(
                 job.run_at.map(Timestamp::millis),
                 job.created_at.millis(),
                 &job.request_id,
+                job.trace.map(|trace| trace.to_string()),
                 state_number(state),
                 now.millis(),
                 due_at.map(Timestamp::millis),

@@ -24,7 +24,10 @@ use crate::engine::{Abort, Durability, Engine, OpenOptions, Schema, Tx};
 const SCHEMA: Schema = Schema {
     name: "jobs",
     application_id: 0x464d_0003,
-    migrations: &[include_str!("../../migrations/jobs/001.sql")],
+    migrations: &[
+        include_str!("../../migrations/jobs/001.sql"),
+        include_str!("../../migrations/jobs/002.sql"),
+    ],
 };
 
 /// The database of worker-service: a [`JobStore`].

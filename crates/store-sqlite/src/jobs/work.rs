@@ -9,7 +9,7 @@ use common::jobs::{
 use rusqlite::{OptionalExtension as _, Row};
 use serde_json::Value;
 
-use super::job::{COLUMNS, from_json, job, state_number, to_json};
+use super::job::{COLUMN_COUNT, COLUMNS, from_json, job, state_number, to_json};
 use super::moves::{Moves, PLACE_COLUMNS, Place};
 use crate::engine::{Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
@@ -30,7 +30,7 @@ pub(super) fn claim(tx: &Tx<'_>, request: &ClaimRequest, now: Timestamp) -> rusq
                  WHERE number = ?1 AND state = 0 RETURNING {COLUMNS}, generation"
             ))?
             .query_row((int(number), lease_until.millis(), now.millis(), &request.worker), |row| {
-                Ok((job(row)?, row.count(23)?))
+                Ok((job(row)?, row.count(COLUMN_COUNT)?))
             })
             .optional()?
             .ok_or_else(|| damaged("the first in line is not ready"))?;
