@@ -8,6 +8,7 @@ mod manage;
 mod outbox;
 mod schedule;
 mod store;
+pub mod text;
 pub mod types;
 
 pub use bus::{Doorbells, JobBus, Submission, Submissions};
