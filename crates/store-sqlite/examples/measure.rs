@@ -170,6 +170,7 @@ async fn job_rates(jobs: &Arc<dyn JobStore>) {
             run_at: None,
             created_at: Timestamp::default(),
             request_id: None,
+            trace: None,
         }
     };
     let now = Timestamp::default();

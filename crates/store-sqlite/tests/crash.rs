@@ -34,6 +34,7 @@ fn job(ids: &TestIds) -> NewJob {
         run_at: None,
         created_at: Timestamp::default(),
         request_id: None,
+        trace: None,
     }
 }
 

@@ -51,6 +51,9 @@ pub(super) struct JobDoc {
     run_at: Option<i64>,
     created_at: i64,
     request_id: Option<String>,
+    /// A `traceparent`. Documents from before have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
     pub(super) state: i32,
     progress: u8,
     result: Option<String>,
@@ -104,6 +107,7 @@ impl JobDoc {
             run_at: job.run_at.map(Timestamp::millis),
             created_at: job.created_at.millis(),
             request_id: job.request_id.clone(),
+            trace: job.trace.map(|trace| trace.to_string()),
             state: state_number(state),
             progress: 0,
             result: None,
@@ -161,6 +165,8 @@ impl JobDoc {
                 run_at: self.run_at.map(Timestamp::from_millis),
                 created_at: Timestamp::from_millis(self.created_at),
                 request_id: self.request_id,
+                // no job may fail for its trace
+                trace: self.trace.and_then(|trace| trace.parse().ok()),
             },
             number: self.number,
             state: read_state(self.state)?,

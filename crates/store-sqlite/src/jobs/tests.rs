@@ -36,6 +36,7 @@ async fn waiting(users: u64, jobs: u64) -> (JobsDb, tempfile::TempDir) {
                 run_at: None,
                 created_at: NOW,
                 request_id: None,
+                trace: None,
             })
             .collect();
         write(&db, move |tx| arrive::insert(tx, &jobs, NOW).unwrap()).await;
@@ -91,6 +92,28 @@ async fn a_job_of_a_worker_that_ended_with_its_process_is_taken_at_once() {
     assert!(db.reap(10, NOW).await.unwrap().is_empty(), "the lease has not ended by itself");
     db.end_leases().await.unwrap();
     assert_eq!(db.reap(10, NOW).await.unwrap(), ["test"]);
+}
+
+#[tokio::test]
+async fn jobs_from_before_there_were_traces_are_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(SCHEMA.migrations[0]).unwrap();
+    old.pragma_update(None, "application_id", SCHEMA.application_id).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    let id: JobId = TestIds::new().next();
+    old.execute(
+        "INSERT INTO jobs (id, type, data, priority, user, max_attempts, backoff, ttl_ms, created_at, request_id, state,
+                           inserted_at, updated_at)
+         VALUES (?1, 'test', '{}', 0, x'', 1, '{\"kind\":\"none\"}', 1000, 1, 'request-1', 0, 1, 1)",
+        [id.bytes()],
+    )
+    .unwrap();
+    old.close().unwrap();
+    let db = JobsDb::open(&path, &OpenOptions::default()).unwrap();
+    let job = db.find(id).await.unwrap().unwrap();
+    assert_eq!((job.spec.request_id.as_deref(), job.spec.trace), (Some("request-1"), None));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use common::{JobId, Timestamp};
 use serde_json::json;
 
 use super::JobsSubject;
+use crate::a_trace;
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -22,6 +23,7 @@ pub async fn a_job_is_found_as_it_was_inserted(subject: &JobsSubject) {
         run_at: Some(created_at),
         created_at,
         request_id: Some("request-1".to_owned()),
+        trace: Some(a_trace()),
         ..subject.job("test")
     };
     subject.insert(std::slice::from_ref(&spec)).await;

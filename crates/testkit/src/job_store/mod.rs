@@ -59,6 +59,7 @@ impl JobsSubject {
             run_at: None,
             created_at: self.now(),
             request_id: None,
+            trace: None,
         }
     }
 
