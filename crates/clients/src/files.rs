@@ -76,11 +76,11 @@ impl FilesClient {
         self.0.post_json("/internal/files/purge", question).await
     }
 
-    /// Takes one step of a task that clears up. Its name consists of letters, digits and `-`.
+    /// Takes one step of a task of upkeep. Its name consists of letters, digits and `-`. A step may take longer than other calls: nobody waits for it.
     ///
     /// # Errors
     /// As above.
     pub async fn maintenance(&self, task: &str, step: &MaintenanceStep) -> PortResult<StepDone> {
-        self.0.post_json(&format!("/internal/maintenance/{task}"), step).await
+        self.0.post_long(&format!("/internal/maintenance/{task}"), step).await
     }
 }

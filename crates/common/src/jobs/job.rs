@@ -277,7 +277,7 @@ pub struct Job {
     pub state: JobState,
     /// 0 to 100.
     pub progress: u8,
-    /// What the worker said with its last progress.
+    /// What a worker said with the last progress. It outlives the attempt, so that the next one can go on from there.
     pub progress_data: Option<Value>,
     /// What it gave.
     pub result: Option<Value>,

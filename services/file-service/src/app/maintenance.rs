@@ -159,8 +159,14 @@ async fn sweep_strays(service: &FileService, cursor: Option<&str>) -> Result<Ste
     for key in old.into_iter().filter(|key| !known.contains(key)) {
         changed += u64::from(service.blobs.delete(key).await?);
     }
-    let next = listed.last().filter(|_| listed.len() >= BLOBS as usize).map(|blob| blob.key.to_string());
-    Ok(StepDone { done: next.is_none(), cursor: next, changed, ..StepDone::default() })
+    let next = listed.last().filter(|_| listed.len() >= BLOBS as usize).map(|blob| blob.key);
+    Ok(StepDone {
+        done: next.is_none(),
+        cursor: next.map(|key| key.to_string()),
+        changed,
+        percent: Some(next.map_or(100, percent_of)),
+        ..StepDone::default()
+    })
 }
 
 /// Counts some more of what counters say. Those that were wrong are right now; somebody should know, since nothing that works miscounts.
@@ -188,15 +194,18 @@ async fn recount_usage(service: &FileService, cursor: Option<&str>) -> Result<St
     })
 }
 
-/// Nobody knows how many nodes and spaces there are. Keys of blobs are random, so they tell how far it is.
+/// How far a walk by keys is that stands at this one: they are random.
+pub(super) fn percent_of(key: BlobKey) -> u8 {
+    let [first, ..] = *key.bytes();
+    u8::try_from(u32::from(first) * 100 / 256).unwrap_or(100)
+}
+
+/// Nobody knows how many nodes and spaces there are, so that these parts are only named.
 fn percent(place: Option<RecountPlace>) -> u8 {
     match place {
         Some(RecountPlace::Folders(_)) => 10,
         Some(RecountPlace::Spaces(_)) => 30,
-        Some(RecountPlace::Blobs(after)) => {
-            let [first, ..] = after.map_or([0; 16], |key| *key.bytes());
-            50 + first / 6
-        }
+        Some(RecountPlace::Blobs(after)) => 50 + after.map_or(0, percent_of) / 2,
         None => 100,
     }
 }

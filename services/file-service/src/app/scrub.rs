@@ -10,6 +10,7 @@ use futures_util::TryStreamExt as _;
 use metrics::counter;
 use tokio::time::Instant;
 
+use super::maintenance::percent_of;
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -50,10 +51,8 @@ impl Place {
         }
     }
 
-    /// Keys are random, so they tell how far it is.
     fn percent(&self) -> u8 {
-        let [first, ..] = self.after.map_or([0; 16], |key| *key.bytes());
-        u8::try_from(u32::from(first) * 100 / 256).unwrap_or(100)
+        self.after.map_or(0, percent_of)
     }
 
     /// The hash of a content, as far as an earlier step read it. A state that cannot be read is one of another version: then it begins anew.

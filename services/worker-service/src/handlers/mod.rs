@@ -2,8 +2,10 @@
 
 mod purge;
 mod thumbnails;
+mod upkeep;
 mod welcome;
 
 pub use purge::PurgeHandler;
 pub use thumbnails::ThumbnailsHandler;
+pub use upkeep::UpkeepHandler;
 pub use welcome::WelcomeHandler;
