@@ -34,7 +34,7 @@ pub(super) fn claim(tx: &Tx<'_>, request: &ClaimRequest, now: Timestamp) -> rusq
         let lease_until = now + request.lease;
         let (job, generation) = tx
             .prepare_cached(&format!(
-                "UPDATE jobs SET state = 1, attempts_made = attempts_made + 1, generation = generation + 1, progress = 0, progress_data = NULL,
+                "UPDATE jobs SET state = 1, attempts_made = attempts_made + 1, generation = generation + 1, progress = 0,
                                  lease_until = ?2, ttl_until = ?3 + ttl_ms, started_at = ?3, updated_at = ?3, worker = ?4
                  WHERE number = ?1 AND state = 0 RETURNING {COLUMNS}, generation"
             ))?
@@ -240,7 +240,7 @@ pub(super) fn give_back(tx: &Tx<'_>, holder: LeaseHolder, now: Timestamp) -> TxR
     let (id, generation, at) = holds(holder, now);
     let place = tx
         .prepare_cached(&format!(
-            "UPDATE jobs SET state = 0, attempts_made = attempts_made - 1, progress = 0, progress_data = NULL, started_at = NULL,
+            "UPDATE jobs SET state = 0, attempts_made = attempts_made - 1, progress = 0, started_at = NULL,
                              updated_at = ?3, ready_at = ?3,
                              worker = NULL, lease_until = NULL, ttl_until = NULL
              WHERE {HOLDS} RETURNING {PLACE_COLUMNS}"
