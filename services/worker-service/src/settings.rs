@@ -41,6 +41,8 @@ pub struct Concurrency {
     pub thumbnails: usize,
     /// Purges: each is a chain of short commits in one store. Default 2.
     pub purge: usize,
+    /// Facts of sounds and films: each waits for some small reads. Default 2.
+    pub media_facts: usize,
     /// Mails. Default 4.
     pub mail: usize,
 }
@@ -82,7 +84,7 @@ impl Default for Retention {
 impl Default for Concurrency {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { thumbnails: processors.min(4), purge: 2, mail: 4 }
+        Self { thumbnails: processors.min(4), purge: 2, media_facts: 2, mail: 4 }
     }
 }
 

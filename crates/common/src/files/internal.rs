@@ -41,7 +41,7 @@ pub enum ThumbnailWork {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ThumbnailUpload {
-    /// The original's upright size.
+    /// What is known of the original.
     pub media: Option<MediaFacts>,
     /// The pictures.
     pub pictures: Vec<ThumbnailPicture>,
@@ -66,6 +66,9 @@ pub struct ThumbnailFailure {
     /// Why, in a sentence for the owner.
     pub reason: String,
 }
+
+/// `GET /internal/blobs/{blob}/range?start=…&len=…`: at most so many bytes of a blob in one answer.
+pub const MAX_RANGE_BYTES: u64 = 1024 * 1024;
 
 /// `POST /internal/files/purge`: removes some rows below a tombstone. Answer: [`StepDone`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -247,6 +247,9 @@ pub trait FileStore: Send + Sync {
         at: Timestamp,
     ) -> PortResult<bool>;
 
+    /// Keeps what was found out about a live blob, in place of what was known. False if it is not live. Safe to repeat.
+    async fn keep_media(&self, original: BlobKey, media: &MediaFacts) -> PortResult<bool>;
+
     /// Marks a pending blob as one of which no thumbnails can be made, with the reason. False if it is not pending.
     async fn fail_thumbnails(&self, original: BlobKey, reason: &str) -> PortResult<bool>;
 

@@ -15,6 +15,8 @@ pub const WELCOME_MAIL: &str = "welcome-mail";
 /// Removes what is below a tombstone.
 pub const PURGE: &str = "purge";
 
+/// Finds out how long a sound or film is, and the like.
+pub const MEDIA_FACTS: &str = "media-facts";
 /// Deletes what has been in the trash for long enough.
 pub const EXPIRE_TRASH: &str = "expire-trash";
 /// Walks once more below old tombstones, and removes them.
@@ -59,6 +61,18 @@ pub struct PurgeData {
     pub node: FileId,
 }
 
+/// Data of [`MEDIA_FACTS`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MediaFactsData {
+    /// Which file.
+    pub file_id: FileId,
+    /// Its content.
+    pub blob: BlobKey,
+    /// Bytes of that.
+    pub size: u64,
+}
+
 const SECOND: u64 = 1000;
 
 /// A job that makes the thumbnails of `file`.
@@ -70,6 +84,20 @@ pub fn thumbnails(id: JobId, user: UserId, file: FileId, blob: BlobKey, at: Time
         Some(user),
         at,
     )
+}
+
+/// A job that reads the facts of the content of `file`, which has `size` bytes.
+pub fn media_facts(
+    id: JobId,
+    user: UserId,
+    file: FileId,
+    (blob, size): (BlobKey, u64),
+    at: Timestamp,
+) -> NewJob {
+    NewJob {
+        priority: Priority::LOW,
+        ..built_in(id, MEDIA_FACTS, &MediaFactsData { file_id: file, blob, size }, Some(user), at)
+    }
 }
 
 /// A job that welcomes `user`.

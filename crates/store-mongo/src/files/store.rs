@@ -217,8 +217,16 @@ impl FileStore for FilesDb {
         thumbnails: &[NewThumbnail],
         _at: Timestamp,
     ) -> PortResult<bool> {
+        let media = media.as_ref();
         self.write(blobs::turn(original), |mut tx| async move {
             Ok(thumbnails::keep(self, &mut tx, original, media, thumbnails).await?)
+        })
+        .await
+    }
+
+    async fn keep_media(&self, original: BlobKey, media: &MediaFacts) -> PortResult<bool> {
+        self.write(blobs::turn(original), |mut tx| async move {
+            Ok(thumbnails::keep_media(self, &mut tx, original, media).await?)
         })
         .await
     }

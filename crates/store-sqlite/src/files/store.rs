@@ -243,7 +243,12 @@ impl FileStore for FilesDb {
         _at: Timestamp,
     ) -> PortResult<bool> {
         let thumbnails = thumbnails.to_vec();
-        self.write(move |tx| blobs::keep_thumbnails(tx, original, media, &thumbnails)).await
+        self.write(move |tx| blobs::keep_thumbnails(tx, original, media.as_ref(), &thumbnails)).await
+    }
+
+    async fn keep_media(&self, original: BlobKey, media: &MediaFacts) -> PortResult<bool> {
+        let media = media.clone();
+        self.write(move |tx| blobs::keep_media(tx, original, &media)).await
     }
 
     async fn fail_thumbnails(&self, original: BlobKey, reason: &str) -> PortResult<bool> {

@@ -275,6 +275,7 @@ macro_rules! file_store_suite {
                 a_condemned_blob_is_collected_when_its_time_has_come,
                 thumbnails_are_kept_once_and_go_with_their_original,
                 thumbnails_fail_only_while_they_are_pending,
+                facts_of_a_content_are_kept_while_it_is_live,
                 a_job_gets_the_content_that_it_was_made_for,
                 live_blobs_are_listed_by_key_and_marked,
                 the_files_of_a_blob_are_found,

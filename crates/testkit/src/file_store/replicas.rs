@@ -69,6 +69,7 @@ forward! {
     async fn read_inline(&self, key: BlobKey) -> PortResult<Option<Bytes>>;
     async fn find_thumbnail(&self, original: BlobKey, size: ThumbnailSize) -> PortResult<Option<ThumbnailInfo>>;
     async fn keep_thumbnails(&self, original: BlobKey, media: Option<MediaFacts>, thumbnails: &[NewThumbnail], at: Timestamp) -> PortResult<bool>;
+    async fn keep_media(&self, original: BlobKey, media: &MediaFacts) -> PortResult<bool>;
     async fn fail_thumbnails(&self, original: BlobKey, reason: &str) -> PortResult<bool>;
     async fn find_content_of_job(&self, file: FileId, blob: BlobKey) -> PortResult<Option<Content>>;
     async fn list_condemned(&self, before: Timestamp, limit: u32) -> PortResult<BlobPage>;
