@@ -1,4 +1,5 @@
 //! Counters that were broken from outside.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 

@@ -114,19 +114,23 @@ enum ThumbnailStateName {
 
 /// What is known of a picture, a sound or a film. What is not known is not there.
 #[derive(ToSchema)]
-#[schema(as = Media)]
+#[schema(as = Media, rename_all = "camelCase")]
 #[allow(dead_code, reason = "stands for common's type in the document alone")]
 struct Media {
     /// Upright width in pixels; not without `height`.
+    #[schema(nullable = false)]
     width: Option<u32>,
     /// Upright height in pixels.
+    #[schema(nullable = false)]
     height: Option<u32>,
     /// When it was taken, by the clock of the camera; with the offset from UTC where that is known.
-    #[schema(example = "2024-02-29T23:59:59+05:45")]
+    #[schema(example = "2024-02-29T23:59:59+05:45", nullable = false)]
     taken_at: Option<String>,
     /// Maker and model of the camera.
+    #[schema(nullable = false)]
     camera: Option<String>,
     /// How long it plays, in milliseconds.
+    #[schema(nullable = false)]
     duration_ms: Option<u64>,
 }
 
