@@ -181,7 +181,13 @@ pub trait JobStore: Send + Sync {
     async fn find(&self, id: JobId) -> PortResult<Option<Job>>;
 
     /// Removes jobs that finished before `before` in this state; how many. Their ids stay known for a day.
-    async fn remove_finished(&self, state: JobState, before: Timestamp, limit: u32) -> PortResult<u32>;
+    async fn remove_finished(
+        &self,
+        state: JobState,
+        before: Timestamp,
+        limit: u32,
+        now: Timestamp,
+    ) -> PortResult<u32>;
 
     /// Answers if the store can read and write.
     async fn ping(&self) -> PortResult<()>;
