@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::doc::GONE;
 use super::schema::{COUNTERS, EVENTS, FORGOTTEN, JOBS, NEVER, REMOVED};
-use super::tell::Told;
+use super::tell::{self, Told};
 use super::{log, unique};
 use crate::engine::{Engine, Fault, is_duplicate, statements};
 
@@ -50,7 +50,7 @@ pub(super) struct EventDoc {
 
 /// A job with events that have no place.
 #[derive(Deserialize)]
-struct Teller {
+pub(super) struct Teller {
     #[serde(rename = "_id")]
     id: ObjectId,
     #[serde(rename = "type")]
@@ -63,7 +63,7 @@ struct Teller {
 }
 
 /// One of its events.
-struct Next<'t> {
+pub(super) struct Next<'t> {
     job: &'t Teller,
     /// How many of the job are before it.
     number: i64,
@@ -121,32 +121,46 @@ struct Step {
 }
 
 async fn some(engine: &Engine, limit: usize) -> Result<Step, Fault> {
-    let tellers: Vec<Teller> = engine
+    let tellers = tellers(engine, limit).await?;
+    if tellers.is_empty() {
+        return Ok(Step { placed: 0, met: false, more: false });
+    }
+    let mut next = in_order(&tellers);
+    let more = next.len() >= limit;
+    next.truncate(limit);
+    let places = places(engine, &tellers, &next).await?;
+    let (placed, met) = fill(engine, places).await?;
+    if !met {
+        take_out(engine, &next).await?;
+    }
+    Ok(Step { placed, met, more })
+}
+
+/// Jobs whose events have waited longest: so many that there are as many events, if there are, and none elsewhere that is before them.
+pub(super) async fn tellers(engine: &Engine, limit: usize) -> Result<Vec<Teller>, Fault> {
+    let tellers = engine
         .collection(JOBS)
         .find(doc! { "untold": true })
         .projection(doc! { "type": 1, "user": 1, "told": 1, "events": 1 })
         .sort(doc! { "untold_since": 1, "number": 1 })
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .max_time(engine.deadline())
-        .await?
-        .try_collect()
         .await?;
-    if tellers.is_empty() {
-        return Ok(Step { placed: 0, met: false, more: false });
-    }
-    let mut next = in_order(&tellers);
-    next.truncate(limit);
-    let (fresh, last) = try_join(without_place(engine, &tellers, &next), last(engine)).await?;
-    let places = fresh.into_iter().zip(last + 1..).map(|(event, seq)| event.place(seq)).collect();
-    let (placed, met) = fill(engine, places).await?;
-    if !met {
-        take_out(engine, &next).await?;
-    }
-    Ok(Step { placed, met, more: true })
+    Ok(tellers.try_collect().await?)
+}
+
+/// The next places, for those of the events that have none.
+pub(super) async fn places(
+    engine: &Engine,
+    tellers: &[Teller],
+    next: &[Next<'_>],
+) -> Result<Vec<EventDoc>, Fault> {
+    let (fresh, last) = try_join(without_place(engine, tellers, next), last(engine)).await?;
+    Ok(fresh.into_iter().zip(last + 1..).map(|(event, seq)| event.place(seq)).collect())
 }
 
 /// The events in the order in which they happened: of one job as they stand in it, of several by time.
-fn in_order(tellers: &[Teller]) -> Vec<Next<'_>> {
+pub(super) fn in_order(tellers: &[Teller]) -> Vec<Next<'_>> {
     let mut all = Vec::new();
     for job in tellers {
         let mut latest = (i64::MIN, ObjectId::from_bytes([0; 12]));
@@ -191,7 +205,7 @@ async fn marked(engine: &Engine, marks: Vec<String>) -> Result<HashSet<String>, 
 }
 
 /// Fills places in their order, up to the first that somebody else has filled; how many, and whether there was one.
-async fn fill(engine: &Engine, places: Vec<EventDoc>) -> Result<(usize, bool), Fault> {
+pub(super) async fn fill(engine: &Engine, places: Vec<EventDoc>) -> Result<(usize, bool), Fault> {
     let all = places.len();
     if all == 0 {
         return Ok((0, false));
@@ -230,7 +244,7 @@ async fn take_out(engine: &Engine, next: &[Next<'_>]) -> Result<(), Fault> {
             doc! { "$eq": job.told }
         };
         let rest = doc! { "$slice": ["$events", count, i64::from(i32::MAX)] };
-        let since = doc! { "$ifNull": [{ "$arrayElemAt": ["$events.at", 0] }, NEVER] };
+        let since = doc! { "$ifNull": [tell::of(0, "at"), NEVER] };
         doc! {
             "q": { "_id": job.id, "told": told },
             "u": [

@@ -75,3 +75,6 @@ impl JobsDb {
         self.engine.migrate().await
     }
 }
+
+#[cfg(all(test, feature = "servers"))]
+mod tests;

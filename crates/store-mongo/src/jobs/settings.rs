@@ -11,6 +11,7 @@ use common::Timestamp;
 use common::jobs::{JobState, JobType, JobTypes, TypeLimit};
 use futures_util::TryStreamExt as _;
 use mongodb::bson::{Document, doc};
+use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 
 use super::doc::{any_state, read_state, state_number};
@@ -48,6 +49,9 @@ struct LimitDoc {
     window_at: Option<i64>,
     /// Places of the window that are taken.
     used: i64,
+    /// How many of them were taken last.
+    #[serde(default)]
+    got: i64,
 }
 
 impl LimitDoc {
@@ -151,32 +155,33 @@ impl Rules {
         wanted: usize,
         now: Timestamp,
     ) -> Result<Places, Fault> {
+        let all = wanted;
         let wanted = i64::try_from(wanted).unwrap_or(i64::MAX);
         let window_at = doc! { "$ifNull": ["$limit.window_at", -2 * LONGEST_WINDOW_MS] };
         let is_over = doc! { "$lte": [{ "$add": [window_at, "$limit.per_ms"] }, now.millis()] };
-        let used = doc! { "$cond": [is_over.clone(), 0_i64, "$limit.used"] };
-        let taken = doc! { "$set": {
-            "limit.used": { "$min": ["$limit.max", { "$add": [used, wanted] }] },
+        let window = doc! { "$set": {
+            "limit.used": { "$cond": [is_over.clone(), 0_i64, "$limit.used"] },
             "limit.window_at": { "$cond": [is_over, now.millis(), "$limit.window_at"] },
         } };
-        let before = engine
+        let got = doc! { "$set": {
+            "limit.got": { "$min": [wanted, { "$subtract": ["$limit.max", "$limit.used"] }] },
+        } };
+        let used = doc! { "$set": { "limit.used": { "$add": ["$limit.used", "$limit.got"] } } };
+        let limited = engine
             .collection::<TypeDoc>(TYPES)
-            .find_one_and_update(doc! { "_id": kind, "limit.max": { "$gt": 0 } }, vec![taken])
+            .find_one_and_update(doc! { "_id": kind, "limit.max": { "$gt": 0 } }, vec![window, got, used])
+            .return_document(ReturnDocument::After)
             .await?;
-        let Some(limit) = before.and_then(|kind| kind.limit) else {
+        let Some(limit) = limited.and_then(|kind| kind.limit) else {
             // lifted meanwhile
             self.limited.remove(kind);
-            return Ok(Places { count: usize::try_from(wanted).unwrap_or(usize::MAX), window_at: 0 });
+            return Ok(Places { count: all, window_at: 0 });
         };
-        let (window_at, used) = match limit.ends_at(now) {
-            Some(_) => (limit.window_at.unwrap_or(now.millis()), limit.used),
-            None => (now.millis(), 0),
-        };
-        let got = (limit.max - used).clamp(0, wanted);
-        if used + got >= limit.max {
+        let window_at = limit.window_at.ok_or(Fault::Damaged("a window that has not begun"))?;
+        if limit.used >= limit.max {
             self.close(kind, window_at + limit.per_ms);
         }
-        Ok(Places { count: usize::try_from(got).unwrap_or(0), window_at })
+        Ok(Places { count: usize::try_from(limit.got).unwrap_or(0), window_at })
     }
 
     /// Gives back places that no job was found for. A window without jobs has not begun.

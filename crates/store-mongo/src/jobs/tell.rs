@@ -62,6 +62,12 @@ fn so_far() -> Document {
     doc! { "$ifNull": ["$events", []] }
 }
 
+/// A field of one of the events, as an expression; missing if there is no such event.
+pub(super) fn of(index: i32, field: &str) -> Document {
+    // `$events.at` by itself would do, but not every server that can stand in for MongoDB knows paths through arrays
+    doc! { "$let": { "vars": { "event": { "$arrayElemAt": ["$events", index] } }, "in": format!("$$event.{field}") } }
+}
+
 /// What users wrote must not be taken for an expression.
 fn literal(event: Told) -> Document {
     doc! { "$literal": [event.document()] }
@@ -77,7 +83,7 @@ pub(super) fn completion(complete: Told, remove: Told, at: Timestamp) -> Documen
 pub(super) fn progress(event: Told, at: Timestamp) -> Document {
     let pile = doc! { "$and": [
         { "$gte": [{ "$size": so_far() }, MERGE_FROM] },
-        { "$eq": [{ "$arrayElemAt": ["$events.event", -1] }, JobEventKind::Progress.word()] },
+        { "$eq": [of(-1, "event"), JobEventKind::Progress.word()] },
     ] };
     let but_last = doc! { "$slice": ["$events", { "$subtract": [{ "$size": so_far() }, 1] }] };
     let kept = doc! { "$cond": [pile, but_last, so_far()] };
