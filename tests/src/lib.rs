@@ -12,6 +12,7 @@ pub mod product;
 pub mod samples;
 #[cfg(feature = "stack")]
 pub mod stack;
+pub mod trace;
 pub mod transcript;
 pub mod wait;
 

@@ -152,7 +152,9 @@ impl Stack {
         })?;
         let address = gateway.address();
         let secret = || (0..32).map(|_| format!("{:02x}", rand::rng().random::<u8>())).collect::<String>();
-        let first = |places: &[(SocketAddr, SocketAddr)]| format!("http://{}", places[0].1);
+        let all = |places: &[(SocketAddr, SocketAddr)]| {
+            places.iter().map(|(_, internal)| format!("http://{internal}")).collect::<Vec<_>>().join(",")
+        };
         let common = [
             ("FM_MONGODB_URI", servers.mongodb_uri.clone()),
             ("FM_MONGODB_DATABASE", name.replace('-', "_")),
@@ -163,10 +165,9 @@ impl Stack {
             ("FM_MASTER_KEY", secret()),
             ("FM_PUBLIC_URL", address.clone()),
             ("FM_TRUSTED_PROXIES", "127.0.0.1".to_owned()),
-            // replicas of one machine have several addresses, which one name stands for elsewhere
-            ("FM_AUTH_URL", first(&auth)),
-            ("FM_FILES_URL", first(&files)),
-            ("FM_JOBS_URL", first(&jobs)),
+            ("FM_AUTH_URL", all(&auth)),
+            ("FM_FILES_URL", all(&files)),
+            ("FM_JOBS_URL", all(&jobs)),
         ];
         let mut contents = match &options.s3 {
             Some(bucket) => bucket.settings(),
@@ -220,6 +221,15 @@ impl Stack {
     /// The code that makes the first administrator.
     pub fn setup_code(&self) -> &str {
         &self.setup_code
+    }
+
+    /// What all replicas of a service have logged so far.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn log(&self, program: &str) -> Result<String> {
+        let logs = self._services.iter().filter(|service| service.name == program);
+        logs.map(|service| Ok(std::fs::read_to_string(&service.log)?)).collect()
     }
 
     /// A client of it.

@@ -20,6 +20,15 @@ async fn start(options: &Options) -> Stack {
 
 e2e::all_cases!(crate::fresh);
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_goes_through_all_services() {
+    let mut options = Options::of_tests().unwrap();
+    options.settings.extend(e2e::trace::SETTINGS.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    let stack = start(&options).await;
+    let (files, worker) = (async || stack.log("file-service"), async || stack.log("worker-service"));
+    e2e::trace::a_picture_is_followed(&stack.product(), files, worker).await.unwrap();
+}
+
 /// The cases that reach contents, over contents in a bucket.
 mod in_s3 {
     use testkit::servers::s3::S3Server;

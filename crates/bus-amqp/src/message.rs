@@ -1,6 +1,7 @@
 //! What travels: JSON, with a version in a header.
 
 use common::jobs::NewJob;
+use common::trace::TRACEPARENT;
 use common::{PortError, PortResult};
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -39,6 +40,11 @@ impl Message {
         // a broker's tools show it, so that a request can be followed through
         if let Some(request) = job.request_id.as_deref().and_then(short) {
             properties = properties.with_correlation_id(request);
+        }
+        if let Some(trace) = &job.trace {
+            let mut headers = properties.headers().clone().unwrap_or_default();
+            headers.insert(TRACEPARENT.into(), AMQPValue::LongString(trace.to_string().into()));
+            properties = properties.with_headers(headers);
         }
         Ok(Self { body: encode(job)?, properties })
     }

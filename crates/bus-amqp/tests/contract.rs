@@ -123,6 +123,7 @@ async fn messages_say_what_they_are() {
     let fixture = Fixture::new(|_| ()).await;
     let mut job = jobs(1).remove(0);
     job.request_id = Some("a-request".to_owned());
+    job.trace = Some(testkit::a_trace());
     fixture.bus.submit(std::slice::from_ref(&job)).await.unwrap();
     let connection = stranger(&fixture.settings.url).await;
     let channel = connection.create_channel().await.unwrap();
@@ -139,6 +140,8 @@ async fn messages_say_what_they_are() {
     assert_eq!(*properties.delivery_mode(), Some(2));
     let headers = properties.headers().as_ref().unwrap().inner();
     assert_eq!(headers.get("fm-version"), Some(&AMQPValue::LongInt(1)));
+    let trace = AMQPValue::LongString(testkit::a_trace().to_string().into());
+    assert_eq!(headers.get("traceparent"), Some(&trace));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

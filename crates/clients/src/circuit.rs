@@ -1,12 +1,12 @@
-//! Stops calling a service that keeps failing: callers are answered at once, and the service is left to recover.
+//! Stops calling an address of a service that keeps failing: callers go elsewhere or are answered at once, and it is left to recover.
 //!
 //! Closed: calls go through, and failures in a row are counted. After [`FAILURES`] of them it opens: no call goes through for a while. Then it is half open:
 //! one call, the probe, goes through; it closes the circuit if it works and opens it for twice as long if not.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use metrics::{counter, gauge};
+use metrics::gauge;
 use tokio::time::Instant;
 
 /// Failures in a row that open it. A single lost connection, or a replica that restarts, is no outage.
@@ -15,9 +15,11 @@ pub(crate) const FAILURES: u32 = 5;
 /// How long it stays open at first, and at most.
 pub(crate) const OPEN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
-/// The circuit to one service.
+/// The circuit to one address of a service.
 pub(crate) struct Circuit {
     target: &'static str,
+    /// As metrics and logs show it.
+    address: Arc<str>,
     state: Mutex<State>,
 }
 
@@ -36,10 +38,19 @@ pub(crate) struct Passage<'a> {
 }
 
 impl Circuit {
-    pub(crate) fn new(target: &'static str) -> Self {
-        let circuit = Self { target, state: Mutex::new(State::Closed { failures: 0 }) };
+    pub(crate) fn new(target: &'static str, address: Arc<str>) -> Self {
+        let circuit = Self { target, address, state: Mutex::new(State::Closed { failures: 0 }) };
         circuit.show(State::Closed { failures: 0 });
         circuit
+    }
+
+    /// Whether a call would be let through now.
+    pub(crate) fn is_passable(&self) -> bool {
+        match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+            State::Closed { .. } => true,
+            State::Open { until, .. } => Instant::now() >= until,
+            State::HalfOpen { .. } => false,
+        }
     }
 
     /// Lets a call through, or not.
@@ -51,10 +62,7 @@ impl Circuit {
                 self.set(&mut state, State::HalfOpen { lasted });
                 true
             }
-            State::Open { .. } | State::HalfOpen { .. } => {
-                counter!("fm_client_circuit_refused_total", "target" => self.target).increment(1);
-                return None;
-            }
+            State::Open { .. } | State::HalfOpen { .. } => return None,
         };
         Some(Passage { circuit: self, probe, told: false })
     }
@@ -64,11 +72,16 @@ impl Circuit {
             (State::Closed { .. }, State::Open { .. }) => {
                 tracing::warn!(
                     target_service = self.target,
-                    "a service keeps failing and is not called for a while"
+                    address = &*self.address,
+                    "a service keeps failing and is not called there for a while"
                 );
             }
             (State::HalfOpen { .. }, State::Closed { .. }) => {
-                tracing::info!(target_service = self.target, "a service answers again");
+                tracing::info!(
+                    target_service = self.target,
+                    address = &*self.address,
+                    "a service answers again"
+                );
             }
             _ => {}
         }
@@ -83,7 +96,8 @@ impl Circuit {
             ("open", matches!(state, State::Open { .. })),
             ("half_open", matches!(state, State::HalfOpen { .. })),
         ] {
-            gauge!("fm_client_circuit_state", "target" => self.target, "state" => name)
+            let address = Arc::clone(&self.address);
+            gauge!("fm_client_circuit_state", "target" => self.target, "address" => address, "state" => name)
                 .set(f64::from(u8::from(is)));
         }
     }
@@ -153,22 +167,23 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_opens_after_failures_in_a_row_and_closes_by_a_probe() {
-        let circuit = Circuit::new("files");
+        let circuit = Circuit::new("files", "there".into());
         fail(&circuit, FAILURES - 1);
         circuit.enter().unwrap().worked();
         fail(&circuit, FAILURES);
-        assert!(circuit.enter().is_none());
+        assert!(circuit.enter().is_none() && !circuit.is_passable());
         tokio::time::advance(OPEN.0).await;
+        assert!(circuit.is_passable());
         let probe = circuit.enter().unwrap();
         assert!(probe.is_probe());
-        assert!(circuit.enter().is_none(), "one probe at a time");
+        assert!(circuit.enter().is_none() && !circuit.is_passable(), "one probe at a time");
         probe.worked();
         assert!(!circuit.enter().unwrap().is_probe());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_probe_that_fails_opens_it_for_longer() {
-        let circuit = Circuit::new("files");
+        let circuit = Circuit::new("files", "there".into());
         fail(&circuit, FAILURES);
         let mut wait = OPEN.0;
         for _ in 0..10 {
@@ -186,7 +201,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_probe_whose_caller_went_away_makes_room_for_the_next() {
-        let circuit = Circuit::new("files");
+        let circuit = Circuit::new("files", "there".into());
         fail(&circuit, FAILURES);
         tokio::time::advance(OPEN.0).await;
         drop(circuit.enter().unwrap());
@@ -195,7 +210,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn calls_from_before_it_opened_change_nothing() {
-        let circuit = Circuit::new("files");
+        let circuit = Circuit::new("files", "there".into());
         let (slow, slower) = (circuit.enter().unwrap(), circuit.enter().unwrap());
         fail(&circuit, FAILURES);
         slow.worked();

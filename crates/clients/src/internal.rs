@@ -1,7 +1,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use common::files::ByteStream;
@@ -11,13 +11,15 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use http_kit::request_id;
 use http_kit::service_token::ServiceTokens;
+use http_kit::trace::{self, Step};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use url::Url;
 
-use crate::circuit::{Circuit, Passage};
+use crate::peers::{NoReply, Peers, Reply};
 
 /// Longest wait for a connection.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
@@ -34,9 +36,6 @@ const UPLOAD_DEADLINE: Duration = Duration::from_secs(60);
 /// How long an unused connection is kept: less than the 75 s of the servers, so that the client closes first.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
-/// Pause before a request is sent for the third time.
-const RESEND_PAUSE: Duration = Duration::from_millis(150);
-
 /// Largest answer in JSON. The largest in use, known jobs, is some 30 KiB.
 const MAX_JSON_BYTES: usize = 4 * 1024 * 1024;
 
@@ -46,6 +45,9 @@ pub enum CannotBuild {
     /// The address cannot be the base of paths.
     #[error("`{0}` is not an http or https address")]
     Address(Url),
+    /// There is no address.
+    #[error("no address is given")]
+    NoAddress,
     /// The system's certificates cannot be used, or the like.
     #[error("the HTTP client cannot be made")]
     Client(#[from] reqwest::Error),
@@ -57,18 +59,16 @@ pub struct InternalClient(Arc<Inner>);
 
 struct Inner {
     http: Client,
-    /// Without a slash at its end.
-    base: String,
     caller: Service,
     target: Service,
     tokens: ServiceTokens,
     clock: Arc<dyn Clock>,
-    circuit: Circuit,
+    peers: Peers,
 }
 
 impl fmt::Debug for InternalClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "InternalClient({} at {})", self.0.target.name(), self.0.base)
+        write!(f, "InternalClient({} at {})", self.0.target.name(), self.0.peers.shown())
     }
 }
 
@@ -80,24 +80,30 @@ enum Body<'a> {
 }
 
 impl InternalClient {
-    /// A client of the service at `base`, such as `http://files:8081`.
+    /// A client of the service at `bases`, such as `http://files:8081`: its replicas, or one name for all of them. Calls take turns over them; one
+    /// that cannot be reached is left out for a while.
     ///
     /// # Errors
     /// [`CannotBuild`].
     pub fn tcp(
-        base: &Url,
+        bases: &[Url],
         caller: Service,
         target: Service,
         tokens: ServiceTokens,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CannotBuild> {
-        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
-            return Err(CannotBuild::Address(base.clone()));
+        if bases.is_empty() {
+            return Err(CannotBuild::NoAddress);
+        }
+        if let Some(wrong) =
+            bases.iter().find(|base| !matches!(base.scheme(), "http" | "https") || !base.has_host())
+        {
+            return Err(CannotBuild::Address(wrong.clone()));
         }
         let http = builder().build()?;
-        let base = base.as_str().trim_end_matches('/').to_owned();
-        let circuit = Circuit::new(part(target));
-        Ok(Self(Arc::new(Inner { http, base, caller, target, tokens, clock, circuit })))
+        let peers = bases.iter().map(|base| (base.as_str().trim_end_matches('/').to_owned(), shown(base)));
+        let peers = Peers::new(part(target), peers);
+        Ok(Self(Arc::new(Inner { http, caller, target, tokens, clock, peers })))
     }
 
     /// A client of the service behind a Unix socket.
@@ -113,8 +119,8 @@ impl InternalClient {
     ) -> Result<Self, CannotBuild> {
         // no TLS here, so the system's certificates need not be read
         let http = builder().unix_socket(socket).tls_certs_only([]).build()?;
-        let (base, circuit) = ("http://internal".to_owned(), Circuit::new(part(target)));
-        Ok(Self(Arc::new(Inner { http, base, caller, target, tokens, clock, circuit })))
+        let peers = Peers::new(part(target), [("http://internal".to_owned(), "socket".into())]);
+        Ok(Self(Arc::new(Inner { http, caller, target, tokens, clock, peers })))
     }
 
     /// The name of the target in errors and metrics.
@@ -171,13 +177,19 @@ impl InternalClient {
     /// As [`InternalClient::get_json`]; in the stream `Unavailable` if it breaks off or stalls. It never ends early without an error.
     pub async fn get_stream(&self, path: &str) -> PortResult<Option<ByteStream>> {
         let part = self.part();
-        let passage = self.enter()?;
-        let sent = self.send(&Method::GET, path, &Body::None, passage.is_probe());
-        let head = tokio::time::timeout(CALL_DEADLINE, sent).await;
-        let head = head.unwrap_or_else(|_| Err(PortError::unavailable(part, "no answer in time")));
-        tell(passage, head.as_ref().map(Response::status));
-        let response = head?;
-        match response.status() {
+        let until = Instant::now() + CALL_DEADLINE;
+        let Reply { status, content: response } = self
+            .0
+            .peers
+            .call(until, |base| {
+                let sent = self.send(base, &Method::GET, path, &Body::None);
+                async move {
+                    let response = sent.await?;
+                    Ok(Reply { status: response.status(), content: response })
+                }
+            })
+            .await?;
+        match status {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Ok(None),
             status => return Err(self.refused(status, path)),
@@ -202,17 +214,19 @@ impl InternalClient {
         deadline: Duration,
     ) -> PortResult<Answer> {
         let part = self.part();
-        let passage = self.enter()?;
         let begun = Instant::now();
-        let called = tokio::time::timeout(deadline, async {
-            let response = self.send(&method, path, &body, passage.is_probe()).await?;
-            let status = response.status();
-            let bytes = read(response).await.map_err(|error| error.into_port(part))?;
-            Ok(Answer { status, bytes, path: path.to_owned() })
-        });
-        let answered =
-            called.await.unwrap_or_else(|_| Err(PortError::unavailable(part, "no answer in time")));
-        tell(passage, answered.as_ref().map(|answer| answer.status));
+        let answered = self
+            .0
+            .peers
+            .call(begun + deadline, |base| {
+                let sent = self.send(base, &method, path, &body);
+                async move {
+                    let response = sent.await?;
+                    Ok(Reply { status: response.status(), content: read(response, part).await? })
+                }
+            })
+            .await
+            .map(|Reply { status, content }| Answer { status, bytes: content, path: path.to_owned() });
         let outcome = match &answered {
             Ok(answer) if answer.status.is_success() => "ok",
             Ok(answer) if answer.status.is_client_error() => "refused",
@@ -223,38 +237,25 @@ impl InternalClient {
         answered
     }
 
-    fn enter(&self) -> PortResult<Passage<'_>> {
-        self.0.circuit.enter().ok_or_else(|| {
-            PortError::unavailable(self.part(), "it kept failing and is left alone for a while")
-        })
-    }
-
-    /// Sends a request and waits for the head of its answer. A connection that turns out to be closed is replaced at once; a second one that fails, after a
-    /// pause in which a replica can come up. All internal calls may be repeated.
-    async fn send(&self, method: &Method, path: &str, body: &Body<'_>, once: bool) -> PortResult<Response> {
-        let pauses: &[Duration] = if once { &[] } else { &[Duration::ZERO, RESEND_PAUSE] };
-        let mut attempt = self.request(method, path, body).send().await;
-        for pause in pauses {
-            match &attempt {
-                Err(error) if !error.is_timeout() && (error.is_connect() || error.is_request()) => {
-                    tracing::debug!(part = self.part(), %error, "sending once more");
-                    tokio::time::sleep(*pause).await;
-                    attempt = self.request(method, path, body).send().await;
-                }
-                _ => break,
-            }
-        }
-        attempt.map_err(|error| PortError::unavailable(self.part(), error.without_url()))
-    }
-
-    fn request(&self, method: &Method, path: &str, body: &Body<'_>) -> RequestBuilder {
-        let Inner { http, base, caller, target, tokens, clock, .. } = &*self.0;
+    /// Sends a request to one address; waits for the head of the answer. All internal calls may be repeated.
+    fn send(
+        &self,
+        base: &str,
+        method: &Method,
+        path: &str,
+        body: &Body<'_>,
+    ) -> impl Future<Output = Result<Response, NoReply>> + use<> {
+        let Inner { http, caller, target, tokens, clock, .. } = &*self.0;
         let token = tokens.mint(*caller, *target, clock.now());
-        let mut request = http.request(method.clone(), format!("{base}{path}")).bearer_auth(token);
+        let step = Step::next().context;
+        let mut request = http
+            .request(method.clone(), format!("{base}{path}"))
+            .bearer_auth(token)
+            .header(trace::HEADER.as_str(), step.to_string());
         if let Some(id) = request_id::current() {
             request = request.header(request_id::HEADER.as_str(), id.as_str());
         }
-        match body {
+        let request = match body {
             Body::None => request,
             Body::Json(json) => request
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
@@ -262,6 +263,14 @@ impl InternalClient {
             Body::Raw(bytes) => request
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
                 .body(Bytes::clone(bytes)),
+        };
+        let part = self.part();
+        async move {
+            let response = request.send().await.map_err(NoReply::Connection)?;
+            let status = response.status().as_u16();
+            // the span of the call stands in the logs of both sides
+            tracing::debug!(part, status, traceparent = %step, "an internal call was answered");
+            Ok(response)
         }
     }
 
@@ -305,13 +314,10 @@ fn part(service: Service) -> &'static str {
     }
 }
 
-/// Any answer shows that the service works, but for those that say that it, or what stands before it, does not.
-fn tell(passage: Passage<'_>, answer: Result<StatusCode, &PortError>) {
-    match answer {
-        Ok(StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
-        | Err(PortError::Unavailable { .. }) => passage.failed(),
-        Ok(_) | Err(_) => passage.worked(),
-    }
+/// An address as metrics show it: its host and port, and nothing that may be secret.
+fn shown(base: &Url) -> Arc<str> {
+    let host = base.host_str().unwrap_or_default();
+    base.port_or_known_default().map_or_else(|| host.into(), |port| format!("{host}:{port}").into())
 }
 
 struct Answer {
@@ -320,25 +326,12 @@ struct Answer {
     path: String,
 }
 
-enum ReadError {
-    Connection(reqwest::Error),
-    TooLarge,
-}
-
-impl ReadError {
-    fn into_port(self, part: &'static str) -> PortError {
-        match self {
-            Self::Connection(error) => PortError::unavailable(part, error.without_url()),
-            Self::TooLarge => PortError::broken(part, "the answer is larger than any that is expected"),
-        }
-    }
-}
-
-async fn read(mut response: Response) -> Result<Bytes, ReadError> {
+async fn read(mut response: Response, part: &'static str) -> Result<Bytes, NoReply> {
     let mut all = BytesMut::new();
-    while let Some(bytes) = response.chunk().await.map_err(ReadError::Connection)? {
+    while let Some(bytes) = response.chunk().await.map_err(NoReply::Connection)? {
         if all.len() + bytes.len() > MAX_JSON_BYTES {
-            return Err(ReadError::TooLarge);
+            let error = PortError::broken(part, "the answer is larger than any that is expected");
+            return Err(NoReply::Unusable(error));
         }
         all.extend_from_slice(&bytes);
     }

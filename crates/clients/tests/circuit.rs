@@ -27,8 +27,11 @@ struct Patient {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_opens_answers_at_once_and_closes_by_a_probe() {
     let metrics = runtime::telemetry::init_metrics().unwrap();
+    let listener = Listener::bind_tcp("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
     let shown = |state: &str| {
-        let line = format!("fm_client_circuit_state{{target=\"files\",state=\"{state}\"}} 1");
+        let line =
+            format!("fm_client_circuit_state{{target=\"files\",address=\"{address}\",state=\"{state}\"}} 1");
         metrics.render().lines().any(|shown| shown == line)
     };
     let patient = Arc::new(Patient {
@@ -36,8 +39,7 @@ async fn it_opens_answers_at_once_and_closes_by_a_probe() {
         asked: AtomicU32::new(0),
         may_answer: Semaphore::new(1000),
     });
-    let listener = Listener::bind_tcp("127.0.0.1:0").unwrap();
-    let base = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let base = Url::parse(&format!("http://{address}")).unwrap();
     let drain = Drain::default();
     let served = Arc::clone(&patient);
     let configure = move |config: &mut web::ServiceConfig| {
@@ -55,8 +57,14 @@ async fn it_opens_answers_at_once_and_closes_by_a_probe() {
     };
     let server = serve(ServerSettings::new("test"), listener, configure, drain.clone());
     let tokens = ServiceTokens::new(&[7; 32], None).unwrap();
-    let client =
-        InternalClient::tcp(&base, Service::Worker, Service::Files, tokens, Arc::new(SystemClock)).unwrap();
+    let client = InternalClient::tcp(
+        std::slice::from_ref(&base),
+        Service::Worker,
+        Service::Files,
+        tokens,
+        Arc::new(SystemClock),
+    )
+    .unwrap();
 
     let story = async {
         assert!(shown("closed"));

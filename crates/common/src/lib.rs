@@ -12,6 +12,7 @@ pub mod id;
 pub mod jobs;
 pub mod routes;
 pub mod time;
+pub mod trace;
 
 pub use digest::{Crc32, Sha256};
 pub use error::{Causes, Code, PortError, PortResult};
@@ -20,3 +21,4 @@ pub use id::{
     SpaceId, UserId,
 };
 pub use time::{Clock, Timestamp};
+pub use trace::TraceContext;

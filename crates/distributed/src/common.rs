@@ -37,11 +37,11 @@ pub struct Common {
     pub master_key: Option<String>,
     /// The one before.
     pub master_key_previous: Option<String>,
-    /// Internal address of auth-service.
+    /// Internal addresses of auth-service.
     pub auth_url: String,
-    /// Internal address of file-service.
+    /// Internal addresses of file-service.
     pub files_url: String,
-    /// Internal address of worker-service.
+    /// Internal addresses of worker-service.
     pub jobs_url: String,
     /// What is logged, and how.
     pub log: Log,
@@ -109,9 +109,18 @@ const DOCS: &[Doc] = &[
         text: "64 hexadecimal digits under which secrets are sealed; the same for all.",
     },
     Doc { key: "master_key_previous", text: "The one before, while it is being replaced." },
-    Doc { key: "auth_url", text: "Internal address of auth-service." },
-    Doc { key: "files_url", text: "Internal address of file-service." },
-    Doc { key: "jobs_url", text: "Internal address of worker-service." },
+    Doc {
+        key: "auth_url",
+        text: "Internal address of auth-service; of each replica, with commas between, unless one name stands for all.",
+    },
+    Doc {
+        key: "files_url",
+        text: "Internal address of file-service; of each replica, with commas between, unless one name stands for all.",
+    },
+    Doc {
+        key: "jobs_url",
+        text: "Internal address of worker-service; of each replica, with commas between, unless one name stands for all.",
+    },
 ];
 
 /// What the keys of [`Common`] mean.

@@ -24,7 +24,7 @@ use store_mongo::{Mongo, OpenOptions};
 use url::Url;
 
 use crate::common::Common;
-use crate::secrets::{address, master_key, required, service_tokens, until_available};
+use crate::secrets::{addresses, master_key, required, service_tokens, until_available};
 
 /// The audience of users' tokens.
 const AUDIENCE: &str = "files-manager";
@@ -50,7 +50,7 @@ pub struct Platform {
     /// How people reach the product.
     pub public_url: Option<Url>,
     tokens: ServiceTokens,
-    urls: [(Service, Url); 3],
+    urls: [(Service, Vec<Url>); 3],
     redis: Arc<RedisLink>,
     shutdown: Shutdown,
 }
@@ -73,9 +73,9 @@ impl Platform {
         let master_key = master_key(settings.master_key.as_deref(), settings.master_key_previous.as_deref())?;
         let public_url = public_url(settings.public_url.as_deref())?;
         let urls = [
-            (Service::Auth, address("FM_AUTH_URL", &settings.auth_url)?),
-            (Service::Files, address("FM_FILES_URL", &settings.files_url)?),
-            (Service::Worker, address("FM_JOBS_URL", &settings.jobs_url)?),
+            (Service::Auth, addresses("FM_AUTH_URL", &settings.auth_url)?),
+            (Service::Files, addresses("FM_FILES_URL", &settings.files_url)?),
+            (Service::Worker, addresses("FM_JOBS_URL", &settings.jobs_url)?),
         ];
         let redis = required("FM_REDIS_URL", settings.redis_url.as_deref())?;
         let namespace = namespace(&settings.namespace)?;
@@ -129,9 +129,9 @@ impl Platform {
     /// # Errors
     /// The HTTP client cannot be made.
     pub fn client(&self, target: Service) -> Result<InternalClient, Failure> {
-        let (_, base) =
+        let (_, bases) =
             self.urls.iter().find(|(service, _)| *service == target).expect("each service has one");
-        InternalClient::tcp(base, self.service, target, self.tokens.clone(), Arc::clone(&self.clock))
+        InternalClient::tcp(bases, self.service, target, self.tokens.clone(), Arc::clone(&self.clock))
             .map_err(|error| Failure::new(Exit::Failed, &error))
     }
 

@@ -39,11 +39,23 @@ pub(crate) fn master_key(current: Option<&str>, previous: Option<&str>) -> Resul
     MasterKey::parse(current, previous).map_err(|error| Failure::setting(format!("FM_MASTER_KEY: {error}")))
 }
 
-/// The address of another service's internal listener.
+/// The addresses of another service's internal listeners, with commas between: one of each replica, or one name for all.
 ///
 /// # Errors
-/// It is none.
-pub(crate) fn address(setting: &str, value: &str) -> Result<Url, Failure> {
+/// One of them is none, or is there twice.
+pub(crate) fn addresses(setting: &str, value: &str) -> Result<Vec<Url>, Failure> {
+    let mut addresses = Vec::new();
+    for one in value.split(',') {
+        let url = address(setting, one.trim())?;
+        if addresses.contains(&url) {
+            return Err(Failure::setting(format!("{setting}: {url} is there twice")));
+        }
+        addresses.push(url);
+    }
+    Ok(addresses)
+}
+
+fn address(setting: &str, value: &str) -> Result<Url, Failure> {
     let url: Url = value.parse().map_err(|error| Failure::setting(format!("{setting}: {error}")))?;
     if matches!(url.scheme(), "http" | "https") && url.has_host() {
         Ok(url)
@@ -116,11 +128,17 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_http() {
-        assert!(address("FM_AUTH_URL", "http://auth-service:8081").is_ok());
-        for wrong in ["", "auth-service:8081", "ftp://auth"] {
+    fn addresses_are_http_with_commas_between() {
+        let one = addresses("FM_AUTH_URL", "http://auth-service:8081").unwrap();
+        assert_eq!(one, ["http://auth-service:8081".parse().unwrap()]);
+        let two = addresses("FM_AUTH_URL", "http://10.0.0.1:8081, https://auth.internal/below").unwrap();
+        let expected = ["http://10.0.0.1:8081", "https://auth.internal/below"];
+        assert_eq!(two, expected.map(|address| address.parse().unwrap()));
+        for wrong in
+            ["", "auth-service:8081", "ftp://auth", "http://a,", "http://a,b", "http://a:80,http://a/"]
+        {
             assert!(
-                address("FM_AUTH_URL", wrong).unwrap_err().to_string().starts_with("FM_AUTH_URL: "),
+                addresses("FM_AUTH_URL", wrong).unwrap_err().to_string().starts_with("FM_AUTH_URL: "),
                 "{wrong}"
             );
         }

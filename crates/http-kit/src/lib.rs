@@ -9,6 +9,7 @@
 
 pub mod auth;
 pub mod body;
+pub mod cause;
 mod client_ip;
 pub mod conditions;
 pub mod cookie;
@@ -26,6 +27,7 @@ pub mod reference;
 pub mod request_id;
 pub mod server;
 pub mod service_token;
+pub mod trace;
 
 pub use auth::{Authenticated, MaybeAuthenticated};
 pub use body::{BodyError, BodyLimits, BodyStream};

@@ -218,7 +218,8 @@ mod replicas {
     async fn read(store: &JobsDb, mut after: u64) -> Vec<JobEvent> {
         let mut all = Vec::new();
         loop {
-            let page = store.events_after(after, &JobEventFilter::default(), 7).await.unwrap();
+            let page =
+                store.events_after(after, &JobEventFilter::default(), 7).await.expect("the server answers");
             assert!(!page.gap);
             after = page.last;
             if page.events.is_empty() {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use common::trace::{SpanId, TraceContext, TraceId};
 use common::{BlobKey, Clock, IdGen, ObjectId, Timestamp};
 
 /// A clock that stands still until it is moved.
@@ -83,6 +84,11 @@ impl IdGen for TestIds {
         bytes[4..].copy_from_slice(self.object_id().bytes());
         BlobKey::from_bytes(bytes)
     }
+}
+
+/// Some step of some trace.
+pub fn a_trace() -> TraceContext {
+    TraceContext::begin(TraceId::from_random([7; 16]), SpanId::from_random([8; 8]))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use common::jobs::{Doorbells, JobBus, NewJob, Submissions, types};
 use common::{Clock as _, JobId};
 
 use crate::wait::soon;
-use crate::{TestClock, TestIds};
+use crate::{TestClock, TestIds, a_trace};
 
 /// A fresh bus.
 pub struct BusSubject {
@@ -52,6 +52,7 @@ fn ids(jobs: &[NewJob]) -> BTreeSet<JobId> {
 pub async fn a_job_arrives_whole(subject: &BusSubject) {
     let mut job = subject.job();
     job.request_id = Some("request".to_owned());
+    job.trace = Some(a_trace());
     job.run_at = Some(TestClock::default().now());
     let mut consumer = subject.bus.submissions().await.unwrap();
     subject.bus.submit(std::slice::from_ref(&job)).await.unwrap();

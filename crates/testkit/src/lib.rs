@@ -17,4 +17,4 @@ pub mod servers;
 mod suite;
 pub mod wait;
 
-pub use clock::{TestClock, TestIds};
+pub use clock::{TestClock, TestIds, a_trace};

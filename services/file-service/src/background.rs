@@ -3,6 +3,7 @@ use std::future::Future;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 /// Work that goes on after its request was answered, or although its client went away.
 ///
@@ -20,12 +21,12 @@ impl Background {
         Self { tracker: TaskTracker::new(), runtime: Handle::current() }
     }
 
-    /// Starts work.
+    /// Starts work. Its logs are those of who starts it.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        self.tracker.spawn_on(work, &self.runtime)
+        self.tracker.spawn_on(work.in_current_span(), &self.runtime)
     }
 
     /// Waits until all work has ended.

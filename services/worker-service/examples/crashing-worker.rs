@@ -123,6 +123,7 @@ async fn cause(auth: &AuthDb, id: JobId) -> Result<(), Box<dyn std::error::Error
         run_at: None,
         created_at: now,
         request_id: None,
+        trace: None,
     };
     Ok(auth.create_user(&user, &[job]).await?)
 }
@@ -130,6 +131,7 @@ async fn cause(auth: &AuthDb, id: JobId) -> Result<(), Box<dyn std::error::Error
 fn nobody() -> Result<FilesClient, Box<dyn std::error::Error>> {
     let tokens = ServiceTokens::new(&[0; 32], None)?;
     let base = "http://127.0.0.1:9".parse()?;
-    let client = InternalClient::tcp(&base, Service::Worker, Service::Files, tokens, Arc::new(SystemClock))?;
+    let client =
+        InternalClient::tcp(&[base], Service::Worker, Service::Files, tokens, Arc::new(SystemClock))?;
     Ok(FilesClient::new(client))
 }

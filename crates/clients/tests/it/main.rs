@@ -18,7 +18,7 @@ use common::files::internal::{MaintenanceStep, StepDone, ThumbnailPicture, Thumb
 use common::jobs::KnownJobs as _;
 use common::jobs::internal::{FindUser, FoundUser, KnownJobs, UserStats};
 use common::routes::Service;
-use common::{BlobKey, JobId, PortError, SessionId, SigningKeyId, Timestamp, UserId};
+use common::{BlobKey, JobId, PortError, SessionId, SigningKeyId, Timestamp, TraceContext, UserId};
 use futures_util::TryStreamExt as _;
 use http_kit::request_id::{self, RequestId};
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
@@ -41,7 +41,7 @@ fn unix(socket: &Path, target: Service) -> InternalClient {
 
 fn tcp(address: impl std::fmt::Display, target: Service) -> InternalClient {
     let base = Url::parse(&format!("http://{address}/")).unwrap();
-    InternalClient::tcp(&base, Service::Worker, target, tokens(), Arc::new(SystemClock)).unwrap()
+    InternalClient::tcp(&[base], Service::Worker, target, tokens(), Arc::new(SystemClock)).unwrap()
 }
 
 /// A server of http-kit that ends with the value.
@@ -157,6 +157,26 @@ async fn the_request_id_goes_along() {
     let id = RequestId::parse("from-outside").unwrap();
     let said: String = request_id::scope(id, client.get_json("/internal/id")).await.unwrap();
     assert_eq!(said, "from-outside");
+}
+
+#[tokio::test]
+async fn the_trace_goes_along_with_a_step_for_each_call() {
+    let (_server, address) = over_tcp(|config| {
+        let echo = |request: HttpRequest| async move {
+            web::Json(request.headers().get("traceparent").unwrap().to_str().unwrap().to_owned())
+        };
+        config.route("/internal/trace", web::get().to(echo));
+    });
+    let client = tcp(address, Service::Files);
+    let ask = async || client.get_json::<String>("/internal/trace").await.unwrap();
+    let here = testkit::a_trace();
+    let said: [TraceContext; 2] = http_kit::trace::scope(here, async { [ask().await, ask().await] })
+        .await
+        .map(|text| text.parse().unwrap());
+    assert!(said.iter().all(|step| step.trace_id() == here.trace_id()), "{said:?}");
+    assert!(said[0].span_id() != said[1].span_id() && said[0].span_id() != here.span_id(), "{said:?}");
+    let apart: TraceContext = ask().await.parse().unwrap();
+    assert_ne!(apart.trace_id(), here.trace_id(), "what is done for nobody's request begins a trace");
 }
 
 #[tokio::test]
@@ -322,7 +342,8 @@ async fn only_http_addresses_are_bases() {
     for wrong in ["ftp://files", "file:///tmp", "data:x"] {
         let base = Url::parse(wrong).unwrap();
         let client =
-            InternalClient::tcp(&base, Service::Auth, Service::Files, tokens(), Arc::new(SystemClock));
+            InternalClient::tcp(&[base], Service::Auth, Service::Files, tokens(), Arc::new(SystemClock));
         assert!(client.unwrap_err().to_string().contains(wrong));
     }
+    InternalClient::tcp(&[], Service::Auth, Service::Files, tokens(), Arc::new(SystemClock)).unwrap_err();
 }

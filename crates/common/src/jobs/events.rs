@@ -102,6 +102,15 @@ pub struct JobEventFilter {
     pub kind: Option<String>,
 }
 
+impl JobEventFilter {
+    /// Whether it lets this one through.
+    pub fn passes(&self, event: &JobEvent) -> bool {
+        self.user.is_none_or(|user| event.user == Some(user))
+            && self.job.is_none_or(|job| event.job == job)
+            && self.kind.as_ref().is_none_or(|kind| event.kind == *kind)
+    }
+}
+
 /// Events in their order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct JobEventPage {

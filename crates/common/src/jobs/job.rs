@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{JobId, Timestamp, UserId};
+use crate::{JobId, Timestamp, TraceContext, UserId};
 
 /// How urgent a job is: lower is sooner. Kue's names: low 10, normal 0, medium -5, high -10, critical -15.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -136,12 +136,28 @@ pub struct NewJob {
     /// The request that caused it.
     #[serde(default)]
     pub request_id: Option<String>,
+    /// The step of a trace that caused it. Messages from before there were traces have none.
+    #[serde(
+        default,
+        deserialize_with = "crate::trace::if_readable",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub trace: Option<TraceContext>,
     /// No two live jobs (`inactive`, `active`, `delayed`) have the same one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique_key: Option<String>,
     /// It is removed when it is complete.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub remove_on_complete: bool,
+}
+
+/// What caused a job: whoever makes one says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cause {
+    /// The request.
+    pub request_id: Option<String>,
+    /// The step of a trace.
+    pub trace: Option<TraceContext>,
 }
 
 /// What a job must not be, so that stores can keep it and people can read it.
@@ -192,6 +208,7 @@ impl NewJob {
             run_at: None,
             created_at,
             request_id: None,
+            trace: None,
             unique_key: None,
             remove_on_complete: false,
         }
@@ -228,6 +245,12 @@ impl NewJob {
         } else {
             Ok(())
         }
+    }
+
+    /// The job, with its cause.
+    #[must_use]
+    pub fn caused_by(self, cause: &Cause) -> Self {
+        Self { request_id: cause.request_id.clone(), trace: cause.trace, ..self }
     }
 }
 
@@ -306,6 +329,18 @@ mod tests {
         let text = serde_json::to_string(&job).unwrap();
         assert!(text.contains(r#""backoff":{"kind":"exponential","delayMs":10,"maxDelayMs":20}"#), "{text}");
         assert_eq!(serde_json::from_str::<NewJob>(&text).unwrap(), job);
+        assert!(!text.contains("trace"), "{text}");
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let traced = NewJob { trace: Some(trace.parse().unwrap()), ..job.clone() };
+        let text = serde_json::to_string(&traced).unwrap();
+        assert!(text.contains(&format!(r#""trace":"{trace}""#)), "{text}");
+        assert_eq!(serde_json::from_str::<NewJob>(&text).unwrap(), traced);
+        for unreadable in [r#""what comes later""#, "7", "null", r#"{"a":1}"#] {
+            let text = text.replace(&format!("\"{trace}\""), unreadable);
+            assert_eq!(serde_json::from_str::<NewJob>(&text).unwrap(), job, "{text}");
+        }
+        let newer = text.replacen('{', r#"{"fieldOfALaterVersion":1,"#, 1);
+        assert_eq!(serde_json::from_str::<NewJob>(&newer).unwrap(), traced);
     }
 
     #[test]

@@ -113,6 +113,14 @@ pub struct JobType {
     pub work_time: Duration,
 }
 
+impl JobType {
+    /// A type without jobs and settings.
+    pub fn new(kind: String) -> Self {
+        let counts = JobState::ALL.into_iter().map(|state| (state, 0)).collect();
+        Self { kind, counts, paused: false, limit: None, work_time: Duration::ZERO }
+    }
+}
+
 /// All types, and whether all of them wait.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobTypes {

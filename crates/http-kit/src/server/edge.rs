@@ -26,6 +26,7 @@ use super::series::Series;
 use crate::facade::Facade;
 use crate::problem::{ClassicError, Problem, code_of_status};
 use crate::request_id::{self, RequestId};
+use crate::trace::{self, Step};
 
 /// The one middleware. It is a single layer, since each layer of actix costs an allocation and a poll.
 pub(super) struct Edge(Arc<Shared>);
@@ -73,7 +74,15 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let begun = Instant::now();
         let id = RequestId::of_headers(request.headers());
-        let span = tracing::info_span!("request", request_id = %id, method = %request.method());
+        let step = Step::of_headers(request.headers());
+        let span = tracing::info_span!(
+            "request",
+            request_id = %id,
+            trace_id = %step.context.trace_id(),
+            span_id = %step.context.span_id(),
+            parent_id = step.parent.map(tracing::field::display),
+            method = %request.method()
+        );
         let facade = Facade::of_path(request.path());
         let shared = Arc::clone(&self.shared);
         let series = Rc::clone(&self.series);
@@ -119,7 +128,7 @@ where
             series.record(route, &method, status, took);
             Ok(response)
         };
-        Box::pin(request_id::scope(scope_id, answer).instrument(span))
+        Box::pin(request_id::scope(scope_id, trace::scope(step.context, answer)).instrument(span))
     }
 }
 

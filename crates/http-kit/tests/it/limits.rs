@@ -6,6 +6,8 @@ use actix_web::{HttpResponse, get, post, web};
 use http_kit::server::ServerSettings;
 use http_kit::{ApiResult, input, request_id};
 
+use common::TraceContext;
+
 use crate::support::{Server, get, settings};
 
 #[get("/api/v1/ok")]
@@ -45,10 +47,16 @@ async fn json(request: actix_web::HttpRequest, payload: web::Payload) -> ApiResu
     Ok(HttpResponse::Ok().json(value))
 }
 
+#[get("/api/v1/trace")]
+async fn traced() -> String {
+    http_kit::trace::current().unwrap().to_string()
+}
+
 fn server() -> Server {
     Server::start(|config| {
         config
             .service(ok)
+            .service(traced)
             .service(panics_classic)
             .service(classic)
             .service(panics)
@@ -71,6 +79,26 @@ async fn every_answer_has_an_id_and_the_default_fields() {
     let answer = server.ask("GET /api/v1/ok HTTP/1.1\r\nHost: x\r\nX-Request-Id: a b\r\n\r\n").await;
     assert_ne!(answer.body, "a b");
     assert_eq!(answer.header("x-request-id"), Some(&*answer.body));
+}
+
+#[tokio::test]
+async fn a_trace_is_continued_if_one_comes() {
+    let server = server();
+    let sent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let ask = async |fields: &str| -> TraceContext {
+        let request = format!("GET /api/v1/trace HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
+        server.ask(&request).await.body.parse().unwrap()
+    };
+    let own = ask(&format!("TraceParent:  {sent} \r\n")).await;
+    assert_eq!(own.trace_id().to_string(), &sent[3..35]);
+    assert_ne!(own.span_id().to_string(), &sent[36..52]);
+    for fields in [
+        "",
+        &format!("traceparent: {}\r\n", sent.to_uppercase()),
+        &format!("traceparent: {sent}\r\n").repeat(2),
+    ] {
+        assert_ne!(ask(fields).await.trace_id().to_string(), &sent[3..35], "{fields}");
+    }
 }
 
 #[tokio::test]

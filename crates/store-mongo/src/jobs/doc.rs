@@ -71,6 +71,9 @@ pub(super) struct JobDoc {
     run_at: Option<i64>,
     created_at: i64,
     request_id: Option<String>,
+    /// A `traceparent`. Documents from before have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
     #[serde(default)]
     pub(super) unique_key: Option<String>,
     #[serde(default)]
@@ -148,6 +151,7 @@ impl JobDoc {
             run_at: job.run_at.map(Timestamp::millis),
             created_at: job.created_at.millis(),
             request_id: job.request_id.clone(),
+            trace: job.trace.map(|trace| trace.to_string()),
             unique_key: job.unique_key.clone(),
             remove_on_complete: job.remove_on_complete,
             state: state_number(state),
@@ -219,6 +223,8 @@ impl JobDoc {
                 run_at: self.run_at.map(Timestamp::from_millis),
                 created_at: Timestamp::from_millis(self.created_at),
                 request_id: self.request_id,
+                // no job may fail for its trace
+                trace: self.trace.and_then(|trace| trace.parse().ok()),
                 unique_key: self.unique_key,
                 remove_on_complete: self.remove_on_complete,
             },

@@ -82,6 +82,8 @@ impl JobStore for JobsDb {
     }
 
     async fn promote_due(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>> {
+        self.tally.bring_old(&self.engine, now).await;
+        self.engine.run(self.tally.sweep(&self.engine, now)).await?;
         arrive::promote_due(&self.engine, limit, now).await
     }
 

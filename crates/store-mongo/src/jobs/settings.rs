@@ -295,13 +295,7 @@ pub(super) async fn types(engine: &Engine) -> Result<JobTypes, Fault> {
 }
 
 fn named<'t>(types: &'t mut BTreeMap<String, JobType>, kind: &str) -> &'t mut JobType {
-    types.entry(kind.to_owned()).or_insert_with(|| JobType {
-        kind: kind.to_owned(),
-        counts: JobState::ALL.into_iter().map(|state| (state, 0)).collect(),
-        paused: false,
-        limit: None,
-        work_time: Duration::ZERO,
-    })
+    types.entry(kind.to_owned()).or_insert_with(|| JobType::new(kind.to_owned()))
 }
 
 impl LimitDoc {

@@ -32,8 +32,8 @@ struct Sums {
     /// Since when the first of them waits.
     since: Option<Timestamp>,
     by_minute: HashMap<(i64, String), Sum>,
-    /// The last minute for which those that are too old were removed.
-    swept: i64,
+    /// When those that are too old were removed last.
+    swept: Option<Timestamp>,
 }
 
 #[derive(Default)]
@@ -85,13 +85,10 @@ impl Tally {
 
     /// Brings in all. What the database did not take is lost: some of it may have got there.
     pub(super) async fn bring(&self, engine: &Engine) -> Result<(), Fault> {
-        let (sums, sweep) = {
+        let sums = {
             let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             sums.since = None;
-            let newest = sums.by_minute.keys().map(|(minute, _)| *minute).max();
-            let sweep = newest.filter(|newest| *newest > sums.swept);
-            sums.swept = sweep.unwrap_or(sums.swept);
-            (std::mem::take(&mut sums.by_minute), sweep)
+            std::mem::take(&mut sums.by_minute)
         };
         if sums.is_empty() {
             return Ok(());
@@ -117,10 +114,20 @@ impl Tally {
         });
         statements::update_each(engine, MINUTES, minutes).await?;
         statements::update_each(engine, TYPES, worked.collect()).await?;
-        if let Some(newest) = sweep {
-            let old = (Timestamp::from_millis(newest) - KEPT).millis();
-            engine.collection::<Document>(MINUTES).delete_many(doc! { "minute": { "$lt": old } }).await?;
+        Ok(())
+    }
+
+    /// Removes minutes that are too old; once a minute, in each process.
+    pub(super) async fn sweep(&self, engine: &Engine, now: Timestamp) -> Result<(), Fault> {
+        {
+            let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if sums.swept.is_some_and(|swept| now < swept + Duration::from_secs(60)) {
+                return Ok(());
+            }
+            sums.swept = Some(now);
         }
+        let old = doc! { "minute": { "$lt": (now - KEPT).millis() } };
+        engine.collection::<Document>(MINUTES).delete_many(old).await?;
         Ok(())
     }
 }

@@ -21,7 +21,7 @@ mod support;
 async fn store() -> (JobsDb, support::Scratch) {
     let (mongo, scratch) = support::mongo().await;
     let store = JobsDb::new(&mongo);
-    store.migrate().await.unwrap();
+    store.migrate().await.expect("the server answers");
     (store, scratch)
 }
 
@@ -39,18 +39,23 @@ fn request(max: u32) -> ClaimRequest {
 }
 
 async fn next_places(engine: &Engine, limit: usize) -> Vec<events::EventDoc> {
-    let tellers = events::tellers(engine, limit).await.unwrap();
+    let tellers = events::tellers(engine, limit).await.expect("the server answers");
     let mut next = events::in_order(&tellers);
     next.truncate(limit);
-    events::places(engine, &tellers, &next).await.unwrap()
+    events::places(engine, &tellers, &next).await.expect("the server answers")
 }
 
 async fn all_events(store: &JobsDb) -> Vec<JobEvent> {
-    store.events_after(0, &JobEventFilter::default(), 1000).await.unwrap().events
+    store.events_after(0, &JobEventFilter::default(), 1000).await.expect("the server answers").events
 }
 
 async fn count(store: &JobsDb, collection: &str, matching: Document) -> u64 {
-    store.engine.collection::<Document>(collection).count_documents(matching).await.unwrap()
+    store
+        .engine
+        .collection::<Document>(collection)
+        .count_documents(matching)
+        .await
+        .expect("the server answers")
 }
 
 /// Who gives events their places dies before they are taken out of their jobs.

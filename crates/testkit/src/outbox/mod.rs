@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::auth_store::user;
 use crate::file_store::FilesSubject;
-use crate::{TestClock, TestIds};
+use crate::{TestClock, TestIds, a_trace};
 
 type Enter = Box<dyn Fn(Vec<NewJob>) -> BoxFuture<'static, ()> + Send + Sync>;
 
@@ -108,6 +108,9 @@ pub fn job(ids: &TestIds, kind: &str, at: Timestamp) -> NewJob {
         run_at: Some(at + Duration::from_secs(1)),
         created_at: at,
         request_id: Some("request-1".to_owned()),
+        trace: Some(a_trace()),
+        unique_key: Some("key".to_owned()),
+        remove_on_complete: true,
     }
 }
 

@@ -15,6 +15,7 @@ use std::net::IpAddr;
 
 use common::UserId;
 use common::auth::{Address, Role, User};
+use common::jobs::Cause;
 
 /// Who makes a call, as far as a use case cares.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub(crate) struct Client {
     pub(crate) ip: Option<IpAddr>,
     /// Its `User-Agent`, cut to [`Client::DEVICE_BYTES`].
     pub(crate) device: Option<String>,
-    /// The request, for jobs that it causes.
-    pub(crate) request_id: Option<String>,
+    /// What it makes the call for, for jobs that come of it.
+    pub(crate) cause: Cause,
     /// The request says that it came through a gateway.
     pub(crate) forwarded: bool,
 }

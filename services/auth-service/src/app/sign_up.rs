@@ -70,9 +70,8 @@ pub(crate) async fn sign_up(
     service.limits.count_sign_up(client.ip).await?;
     let accounts = &service.accounts;
     let welcome = |user: &User| {
-        let mut job = welcome_mail(JobId(accounts.ids.object_id()), user.id, user.created_at);
-        job.request_id.clone_from(&client.request_id);
-        vec![job]
+        let job = welcome_mail(JobId(accounts.ids.object_id()), user.id, user.created_at);
+        vec![job.caused_by(&client.cause)]
     };
     let outcome = accounts.create(address, password, welcome).await;
     let word = match &outcome {

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
-use http_kit::{TrustedProxies, client_ip, request_id};
+use http_kit::{TrustedProxies, cause, client_ip};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::AuthService;
@@ -44,7 +44,7 @@ pub(crate) fn client(request: &HttpRequest, service: &AuthService) -> Client {
     Client {
         ip: client_ip(request, trusted),
         device: device.map(|text| cut(text, Client::DEVICE_BYTES).to_owned()),
-        request_id: request_id::current().map(|id| id.as_str().to_owned()),
+        cause: cause::current(),
         forwarded: is_forwarded(request),
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::files::{Action, Actor, Node, NodeError, Page};
-use common::jobs::{NewJob, types};
+use common::jobs::{Cause, NewJob, types};
 use common::{Code, FileId, JobId, PortError, Timestamp, UserId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use http_kit::request_id::RequestId;
+use http_kit::cause;
 
 use super::access::{Authorized, authorize};
 use crate::error::AppError;
@@ -62,7 +62,7 @@ pub(crate) async fn delete(
     node: &Authorized,
     revision: Option<u64>,
 ) -> Result<(), AppError> {
-    let job = purge_job(service, node.id(), node.by(), http_kit::request_id::current().as_ref());
+    let job = purge_job(service, node.id(), node.by(), &cause::current());
     Ok(service.store.delete(node.id(), revision, service.clock.now(), &[job]).await?)
 }
 
@@ -98,10 +98,10 @@ pub(crate) async fn list(
 /// Those of the store, as far as they come before the answer.
 pub(crate) async fn empty(service: Arc<FileService>, root: &Authorized) -> Result<(), AppError> {
     let until = service.clock.now();
-    let request = http_kit::request_id::current();
+    let cause = cause::current();
     let (root, tracker) = (root.clone(), service.background.clone());
     let task = tracker.spawn(async move {
-        let outcome = empty_until(&service, &root, until, request.as_ref()).await;
+        let outcome = empty_until(&service, &root, until, &cause).await;
         if let Err(error) = &outcome {
             tracing::warn!(space = %root.space(), %error, "emptying the trash ended early");
         }
@@ -118,14 +118,14 @@ async fn empty_until(
     service: &FileService,
     root: &Authorized,
     until: Timestamp,
-    request: Option<&RequestId>,
+    cause: &Cause,
 ) -> Result<(), AppError> {
     let mut after = Some((until + Duration::from_millis(1), FileId::from_bytes([0; 12])));
     loop {
         let page = service.store.list_trash(root.space(), after, EMPTY_PAGE).await?;
         let mut deletions = Vec::with_capacity(page.items.len());
         for node in &page.items {
-            let job = purge_job(service, node.id, root.by(), request);
+            let job = purge_job(service, node.id, root.by(), cause);
             deletions.push(delete_as_seen(service, node.id, node.revision, job));
         }
         stream::iter(deletions).buffer_unordered(EMPTY_AT_ONCE).try_collect::<()>().await?;
@@ -149,7 +149,6 @@ async fn delete_as_seen(
     }
 }
 
-fn purge_job(service: &FileService, node: FileId, user: UserId, request: Option<&RequestId>) -> NewJob {
-    let request_id = request.map(|id| id.as_str().to_owned());
-    NewJob { request_id, ..types::purge(JobId(service.ids.object_id()), node, user, service.clock.now()) }
+fn purge_job(service: &FileService, node: FileId, user: UserId, cause: &Cause) -> NewJob {
+    types::purge(JobId(service.ids.object_id()), node, user, service.clock.now()).caused_by(cause)
 }

@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part of this")]
 #![allow(clippy::unwrap_used, reason = "everything here is a test")]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
@@ -29,7 +29,9 @@ pub struct Running {
     pub address: String,
     setup_code: Arc<Mutex<String>>,
     installation: Option<Installation>,
-    log: Option<std::thread::JoinHandle<String>>,
+    logged: Arc<Mutex<String>>,
+    /// Reads the log to its end.
+    log: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Installation {
@@ -109,11 +111,15 @@ impl Installation {
 
     fn spawn(&self, command: &mut Command) -> Running {
         let mut child = command.spawn().unwrap();
-        let mut stderr = child.stderr.take().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let logged = Arc::<Mutex<String>>::default();
+        let lines = Arc::clone(&logged);
         let log = std::thread::spawn(move || {
-            let mut log = String::new();
-            let _ = stderr.read_to_string(&mut log);
-            log
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut lines = lines.lock().unwrap();
+                lines.push_str(&line);
+                lines.push('\n');
+            }
         });
         let stdout = child.stdout.take().unwrap();
         let (found, address) = mpsc::channel();
@@ -132,10 +138,12 @@ impl Installation {
             Ok(address) => address,
             Err(_) => {
                 let _ = child.kill();
-                panic!("it did not start: {:?}\n{}", child.wait(), log.join().unwrap());
+                let status = child.wait();
+                log.join().unwrap();
+                panic!("it did not start: {status:?}\n{}", logged.lock().unwrap());
             }
         };
-        Running { child, address, setup_code, installation: None, log: Some(log) }
+        Running { child, address, setup_code, installation: None, logged, log: Some(log) }
     }
 }
 
@@ -174,8 +182,15 @@ impl Running {
     pub fn stop(mut self) -> (ExitStatus, String) {
         self.signal(Signal::TERM);
         let status = self.wait();
-        let log = self.log.take().map(|log| log.join().unwrap()).unwrap_or_default();
-        (status, log)
+        if let Some(log) = self.log.take() {
+            log.join().unwrap();
+        }
+        (status, self.log_so_far())
+    }
+
+    /// What it has logged so far.
+    pub fn log_so_far(&self) -> String {
+        self.logged.lock().unwrap().clone()
     }
 
     /// Waits until it has ended by itself.

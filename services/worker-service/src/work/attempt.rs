@@ -3,8 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::jobs::{Claimed, FailOutcome, Failure, JobStore, LeaseHolder, LostLease};
-use common::{Causes, Clock};
+use common::{Causes, Clock, TraceContext};
 use http_kit::request_id::{self, RequestId};
+use http_kit::trace::{self, Step};
 use metrics::{counter, histogram};
 use runtime::crash_point_of;
 use runtime::retry::RetryDelay;
@@ -60,6 +61,19 @@ pub(super) struct Bench {
     pub(super) interrupt: CancellationToken,
 }
 
+/// What an attempt is made for: goes along with the calls that it makes.
+#[derive(Clone)]
+struct Origin {
+    request: RequestId,
+    trace: TraceContext,
+}
+
+impl Origin {
+    async fn scope<F: Future>(self, future: F) -> F::Output {
+        request_id::scope(self.request, trace::scope(self.trace, future)).await
+    }
+}
+
 /// How the handler's run ended.
 enum Ended {
     Finished(Result<Result<Option<Value>, HandlerError>, JoinError>),
@@ -72,21 +86,27 @@ impl Bench {
     /// Works a claimed job to its conclusion. Returns only when its handler runs no more, so that who counts these calls counts what really runs.
     pub(super) async fn work(&self, handler: Arc<dyn JobHandler>, claimed: Claimed) -> Conclusion {
         let spec = &claimed.job.spec;
-        let span = tracing::info_span!(
-            "job", id = %spec.id, kind = %spec.kind, attempt = claimed.job.attempts_made, request = spec.request_id
-        );
         let request = spec.request_id.as_deref().and_then(RequestId::parse).unwrap_or_else(RequestId::make);
-        // the request's id goes along with the calls that the job makes
-        request_id::scope(request.clone(), self.attempt(handler, claimed, request, span.clone()))
-            .instrument(span)
-            .await
+        let step = Step::after(spec.trace);
+        let span = tracing::info_span!(
+            "job",
+            id = %spec.id,
+            kind = %spec.kind,
+            attempt = claimed.job.attempts_made,
+            request_id = %request,
+            trace_id = %step.context.trace_id(),
+            span_id = %step.context.span_id(),
+            parent_id = step.parent.map(tracing::field::display),
+        );
+        let origin = Origin { request, trace: step.context };
+        origin.clone().scope(self.attempt(handler, claimed, origin, span.clone())).instrument(span).await
     }
 
     async fn attempt(
         &self,
         handler: Arc<dyn JobHandler>,
         claimed: Claimed,
-        request: RequestId,
+        origin: Origin,
         span: tracing::Span,
     ) -> Conclusion {
         let kind = handler.kind();
@@ -109,11 +129,12 @@ impl Bench {
         let mut run = JoinSet::new();
         let (its_handler, its_context) = (Arc::clone(&handler), Arc::clone(&context));
         run.spawn(
-            request_id::scope(request, async move {
-                crash_point_of(kind, "job.in-work");
-                its_handler.run(&its_context).await
-            })
-            .instrument(span),
+            origin
+                .scope(async move {
+                    crash_point_of(kind, "job.in-work");
+                    its_handler.run(&its_context).await
+                })
+                .instrument(span),
         );
         let ended = attempt.supervise(&mut run, &progressed).await;
         histogram!("fm_jobs_duration_seconds", "type" => kind).record(begun.elapsed().as_secs_f64());

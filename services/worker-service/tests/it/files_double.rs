@@ -227,7 +227,7 @@ fn gate(target: Service) -> ServiceGate {
 
 fn internal_client(base: &str, target: Service) -> InternalClient {
     let tokens = ServiceTokens::new(SECRET, None).unwrap();
-    InternalClient::tcp(&base.parse().unwrap(), Service::Worker, target, tokens, Arc::new(SystemClock))
+    InternalClient::tcp(&[base.parse().unwrap()], Service::Worker, target, tokens, Arc::new(SystemClock))
         .unwrap()
 }
 
@@ -245,6 +245,6 @@ pub(crate) fn worker_client(base: &str, world: &World) -> WorkerClient {
     let tokens = ServiceTokens::new(SECRET, None).unwrap();
     let clock = Arc::clone(&world.clock) as _;
     WorkerClient::new(
-        InternalClient::tcp(&base.parse().unwrap(), Service::Auth, Service::Worker, tokens, clock).unwrap(),
+        InternalClient::tcp(&[base.parse().unwrap()], Service::Auth, Service::Worker, tokens, clock).unwrap(),
     )
 }

@@ -110,6 +110,7 @@ impl World {
             run_at: None,
             created_at: self.clock.now(),
             request_id: None,
+            trace: None,
         }
     }
 

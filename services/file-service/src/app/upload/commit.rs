@@ -6,7 +6,7 @@ use std::time::Duration;
 use common::files::{
     Commit, CommitTarget, Committed, FileStore, NewContent, NewFile, NodeError, Place, ThumbnailState,
 };
-use common::jobs::{NewJob, types};
+use common::jobs::{Cause, types};
 use common::{Clock, FileId, IdGen, JobId, PortError, Timestamp, UserId};
 use metrics::counter;
 use runtime::crash_point;
@@ -83,16 +83,12 @@ impl Finished {
     /// # Errors
     /// Why it was not committed, and the upload itself, which can be committed to another target.
     pub(super) async fn commit(self, target: CommitTarget) -> Result<Committed, Uncommitted> {
-        let request_id = http_kit::request_id::current().map(|id| id.as_str().to_owned());
-        let work = self.background.clone().spawn(self.run(target, request_id));
+        let cause = http_kit::cause::current();
+        let work = self.background.clone().spawn(self.run(target, cause));
         work.await.unwrap_or_else(|ended| Err(Uncommitted::Lost(PortError::broken("files", ended))))
     }
 
-    async fn run(
-        mut self,
-        target: CommitTarget,
-        request_id: Option<String>,
-    ) -> Result<Committed, Uncommitted> {
+    async fn run(mut self, target: CommitTarget, cause: Cause) -> Result<Committed, Uncommitted> {
         let file = match &target {
             CommitTarget::New(NewFile { id, .. }) | CommitTarget::Existing { id, .. } => *id,
         };
@@ -101,7 +97,7 @@ impl Finished {
             let late = PortError::unavailable("files", "the upload waited too long for its commit");
             return Err(Uncommitted::Refused(late.into(), Box::new(self)));
         }
-        let commit = self.commit_of(target, file, request_id);
+        let commit = self.commit_of(target, file, &cause);
         // from here on the commit may happen although nobody hears of it
         self.may_be_committed(true);
         match self.store.commit_upload(&commit).await {
@@ -134,13 +130,13 @@ impl Finished {
         }
     }
 
-    fn commit_of(&self, target: CommitTarget, file: FileId, request_id: Option<String>) -> Commit {
+    fn commit_of(&self, target: CommitTarget, file: FileId, cause: &Cause) -> Commit {
         let at = self.clock.now();
         let Received { blob, mime, reservation, .. } = &self.received;
         let thumbnails = self.subject.called_image || thumbnails::supports(mime);
         let jobs = if thumbnails {
             let job = types::thumbnails(JobId(self.ids.object_id()), self.subject.owner, file, blob.key, at);
-            vec![NewJob { request_id, ..job }]
+            vec![job.caused_by(cause)]
         } else {
             Vec::new()
         };

@@ -1,0 +1,288 @@
+//! The addresses of a service, and the choice among them.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use common::{PortError, PortResult};
+use metrics::counter;
+use reqwest::StatusCode;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::circuit::{Circuit, Passage};
+
+/// A round through the addresses follows the one before at once, since a connection that was kept may turn out to be closed; the third one after a
+/// pause, in which a replica can come up.
+const ROUNDS: [Duration; 3] = [Duration::ZERO, Duration::ZERO, Duration::from_millis(150)];
+
+/// How long the call that finds out whether an address works again waits for it, while there are others that it can go to.
+const PROBE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// All addresses of a service. Calls take turns over those that work.
+pub(crate) struct Peers {
+    target: &'static str,
+    all: Vec<Peer>,
+    turn: AtomicUsize,
+}
+
+struct Peer {
+    /// Without a slash at its end.
+    base: String,
+    circuit: Circuit,
+}
+
+/// An answer, as far as it was read.
+pub(crate) struct Reply<T> {
+    pub(crate) status: StatusCode,
+    pub(crate) content: T,
+}
+
+/// Why there is no answer from an address.
+pub(crate) enum NoReply {
+    /// The connection failed, before the answer or in it.
+    Connection(reqwest::Error),
+    /// There is one that cannot be used.
+    Unusable(PortError),
+}
+
+/// What a call has to do with one address.
+struct Visit<'a> {
+    peer: &'a Peer,
+    passage: Option<Passage<'a>>,
+    may_go: bool,
+}
+
+impl Visit<'_> {
+    /// Whether the address may be asked, again or for the first time.
+    fn enter(&mut self) -> bool {
+        if self.may_go && self.passage.is_none() {
+            self.passage = self.peer.circuit.enter();
+            self.may_go = self.passage.is_some();
+        }
+        self.may_go
+    }
+
+    fn is_probe(&self) -> bool {
+        self.passage.as_ref().is_some_and(Passage::is_probe)
+    }
+
+    fn worked(&mut self) {
+        if let Some(passage) = self.passage.take() {
+            passage.worked();
+        }
+    }
+
+    fn failed(&mut self) {
+        if let Some(passage) = self.passage.take() {
+            passage.failed();
+        }
+    }
+
+    /// Any answer shows that the service works, but for those that say that it, or what stands before it, does not.
+    fn answered(&mut self, status: StatusCode) {
+        match status {
+            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+                self.failed();
+            }
+            _ => self.worked(),
+        }
+    }
+}
+
+impl Peers {
+    /// These bases, each with the name that metrics show.
+    pub(crate) fn new(target: &'static str, bases: impl IntoIterator<Item = (String, Arc<str>)>) -> Self {
+        let peer = |(base, shown)| Peer { base, circuit: Circuit::new(target, shown) };
+        Self { target, all: bases.into_iter().map(peer).collect(), turn: AtomicUsize::new(0) }
+    }
+
+    /// The bases, with commas between.
+    pub(crate) fn shown(&self) -> String {
+        let bases: Vec<_> = self.all.iter().map(|peer| peer.base.as_str()).collect();
+        bases.join(",")
+    }
+
+    /// Those that can be called now. Each call begins with another one.
+    fn in_turn(&self) -> Vec<Visit<'_>> {
+        let passable = self.all.iter().filter(|peer| peer.circuit.is_passable());
+        let mut visits: Vec<_> = passable.map(|peer| Visit { peer, passage: None, may_go: true }).collect();
+        if !visits.is_empty() {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed) % visits.len();
+            visits.rotate_left(turn);
+        }
+        visits
+    }
+
+    /// Gets an answer from one of them, until a time. `attempt` sends the request to a base; where the connection fails it is sent to another one,
+    /// or again, so it must be one that may be repeated.
+    ///
+    /// # Errors
+    /// `Unavailable` if none answers in time, at once if all have kept failing; the error of an answer that cannot be used.
+    pub(crate) async fn call<T, F>(&self, until: Instant, attempt: impl Fn(&str) -> F) -> PortResult<Reply<T>>
+    where
+        F: Future<Output = Result<Reply<T>, NoReply>>,
+    {
+        let mut visits = self.in_turn();
+        let mut failure = None;
+        for pause in ROUNDS {
+            if failure.is_some() && !pause.is_zero() && visits.iter().any(|visit| visit.may_go) {
+                sleep(pause).await;
+            }
+            for at in 0..visits.len() {
+                if !visits[at].enter() {
+                    continue;
+                }
+                let elsewhere = visits.iter().enumerate().any(|(other, visit)| other != at && visit.may_go);
+                let visit = &mut visits[at];
+                let short = visit.is_probe() && elsewhere;
+                let patience = if short { until.min(Instant::now() + PROBE_DEADLINE) } else { until };
+                let tried = timeout_at(patience, attempt(&visit.peer.base)).await;
+                match tried {
+                    Ok(Ok(reply)) => {
+                        visit.answered(reply.status);
+                        give_up(visits);
+                        return Ok(reply);
+                    }
+                    Ok(Err(NoReply::Unusable(error))) => {
+                        visit.worked();
+                        give_up(visits);
+                        return Err(error);
+                    }
+                    Ok(Err(NoReply::Connection(error))) => {
+                        tracing::debug!(part = self.target, %error, "a connection failed");
+                        // an address that does not even take connections will not do so at once
+                        visit.may_go = !visit.is_probe() && !error.is_timeout();
+                        failure = Some(PortError::unavailable(self.target, error.without_url()));
+                    }
+                    Err(_) => {
+                        visit.may_go = false;
+                        let error = PortError::unavailable(self.target, "no answer in time");
+                        if !short || Instant::now() >= until {
+                            give_up(visits);
+                            return Err(error);
+                        }
+                        failure = Some(error);
+                    }
+                }
+            }
+        }
+        give_up(visits);
+        Err(failure.unwrap_or_else(|| {
+            counter!("fm_client_circuit_refused_total", "target" => self.target).increment(1);
+            PortError::unavailable(self.target, "it kept failing and is left alone for a while")
+        }))
+    }
+}
+
+/// Those that were asked and did not answer have failed.
+fn give_up(visits: Vec<Visit<'_>>) {
+    for mut visit in visits {
+        visit.failed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+    use std::future::{Ready, ready};
+
+    use super::*;
+    use crate::circuit::{FAILURES, OPEN};
+
+    fn peers(names: &[&str]) -> Peers {
+        Peers::new("files", names.iter().map(|name| ((*name).to_owned(), (*name).into())))
+    }
+
+    type Tried = Result<Reply<()>, NoReply>;
+
+    async fn reply(status: StatusCode) -> Tried {
+        Ok(Reply { status, content: () })
+    }
+
+    async fn hang() -> Tried {
+        std::future::pending().await
+    }
+
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    /// Opens the circuit to `a`.
+    async fn fail_at_a(peers: &Peers) {
+        let mut failed = 0;
+        while failed < FAILURES {
+            let answer = peers.call(later(), |base| {
+                reply(if base == "a" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK })
+            });
+            failed += u32::from(answer.await.unwrap().status == StatusCode::SERVICE_UNAVAILABLE);
+        }
+    }
+
+    async fn asked(peers: &Peers, calls: u32) -> BTreeMap<String, u32> {
+        let asked = RefCell::new(BTreeMap::new());
+        for _ in 0..calls {
+            let count = |base: &str| {
+                *asked.borrow_mut().entry(base.to_owned()).or_default() += 1;
+                reply(StatusCode::OK)
+            };
+            peers.call(later(), count).await.unwrap();
+        }
+        asked.into_inner()
+    }
+
+    fn times(expected: &[(&str, u32)]) -> BTreeMap<String, u32> {
+        expected.iter().map(|(name, times)| ((*name).to_owned(), *times)).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_take_turns_over_those_that_work() {
+        let peers = peers(&["a", "b", "c"]);
+        assert_eq!(asked(&peers, 30).await, times(&[("a", 10), ("b", 10), ("c", 10)]));
+        fail_at_a(&peers).await;
+        assert_eq!(asked(&peers, 30).await, times(&[("b", 15), ("c", 15)]));
+        tokio::time::advance(OPEN.0).await;
+        assert_eq!(asked(&peers, 30).await, times(&[("a", 10), ("b", 10), ("c", 10)]), "the probe worked");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_hangs_fails_no_call() {
+        let peers = peers(&["a", "b"]);
+        fail_at_a(&peers).await;
+        let hangs_at_a = |base: &str| {
+            let is_a = base == "a";
+            async move { if is_a { hang().await } else { reply(StatusCode::OK).await } }
+        };
+        for _ in 0..20 {
+            tokio::time::advance(OPEN.1).await;
+            let begun = Instant::now();
+            peers.call(later(), hangs_at_a).await.unwrap();
+            assert!(begun.elapsed() <= PROBE_DEADLINE);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_hangs_alone_is_waited_for_and_then_left_alone() {
+        let peers = peers(&["a"]);
+        for _ in 0..FAILURES {
+            let begun = Instant::now();
+            assert!(peers.call(later(), |_| hang()).await.is_err());
+            assert_eq!(begun.elapsed(), Duration::from_secs(5));
+        }
+        let refused = peers.call(later(), |_| -> Ready<Tried> { panic!("it was asked") });
+        assert!(refused.await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_cannot_be_used_is_not_asked_for_again() {
+        let peers = peers(&["a", "b"]);
+        let times = RefCell::new(0);
+        let answer = peers.call(later(), |_| {
+            *times.borrow_mut() += 1;
+            ready(Tried::Err(NoReply::Unusable(PortError::broken("files", "too large"))))
+        });
+        assert!(matches!(answer.await, Err(PortError::Broken { .. })));
+        assert_eq!(times.into_inner(), 1);
+    }
+}
