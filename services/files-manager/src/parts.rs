@@ -25,7 +25,8 @@ use runtime::{RandomIds, SystemClock};
 use store_sqlite::{AuthDb, FilesDb, JobsDb, OpenOptions};
 use thumbnails::Pool;
 use worker_service::{
-    Concurrency, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
+    Concurrency, MediaFactsHandler, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService,
+    WorkerSettings,
 };
 
 use crate::settings::Settings;
@@ -223,6 +224,7 @@ fn worker(
             concurrency.thumbnails,
         )))
         .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
+        .with(Arc::new(MediaFactsHandler::new(files.clone(), concurrency.media_facts)))
         .with(Arc::new(WelcomeHandler::new(
             users,
             settings.mail.sender(data.path().join("mail")).map_err(Failure::setting)?,
@@ -231,6 +233,7 @@ fn worker(
         )));
     Ok(WorkerService::new(worker_service::Parts {
         store: jobs.clone(),
+        admin: jobs.clone(),
         bus: Arc::clone(bus),
         files,
         registry,

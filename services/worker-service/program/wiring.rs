@@ -17,8 +17,8 @@ use store_mongo::JobsDb;
 use thumbnails::Pool;
 use utoipa_actix_web::service_config::ServiceConfig;
 use worker_service::{
-    Concurrency, Parts, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService,
-    WorkerSettings,
+    Concurrency, MediaFactsHandler, Parts, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler,
+    WorkerService, WorkerSettings,
 };
 
 use crate::settings::{self, Settings};
@@ -59,6 +59,7 @@ impl ServiceProgram for WorkerProgram {
                 concurrency.thumbnails,
             )))
             .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
+            .with(Arc::new(MediaFactsHandler::new(files.clone(), concurrency.media_facts)))
             .with(Arc::new(WelcomeHandler::new(
                 auth.clone(),
                 mailer,
@@ -67,6 +68,7 @@ impl ServiceProgram for WorkerProgram {
             )));
         let service = Arc::new(WorkerService::new(Parts {
             store: store.clone(),
+            admin: store.clone(),
             bus: Arc::clone(&platform.bus),
             files,
             registry,

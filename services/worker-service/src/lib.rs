@@ -14,7 +14,7 @@ mod service;
 mod settings;
 mod work;
 
-pub use handlers::{PurgeHandler, ThumbnailsHandler, WelcomeHandler};
+pub use handlers::{MediaFactsHandler, PurgeHandler, ThumbnailsHandler, UpkeepHandler, WelcomeHandler};
 pub use http::{internal_routes, openapi, public_routes};
 pub use sections::{
     MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, SmtpTls, THUMBNAILS_DOCS, ThumbnailsSection,

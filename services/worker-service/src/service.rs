@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clients::FilesClient;
-use common::jobs::{JobBus, JobStore, KnownJobs};
+use common::jobs::{JobAdmin, JobBus, JobStore, KnownJobs};
 use common::{Clock, JobId, PortResult};
 use http_kit::cursor::CursorKey;
 use http_kit::health::{self, ReadyCheck};
@@ -20,9 +20,11 @@ use crate::work::{Bells, GivenUp, Registry, Workers};
 pub struct Parts {
     /// All jobs.
     pub store: Arc<dyn JobStore>,
+    /// The same, as people look after them.
+    pub admin: Arc<dyn JobAdmin>,
     /// Brings new jobs, and rings.
     pub bus: Arc<dyn JobBus>,
-    /// file-service, for maintenance.
+    /// file-service, for its upkeep.
     pub files: FilesClient,
     /// The handlers of this process.
     pub registry: Registry,
@@ -37,6 +39,7 @@ pub struct Parts {
 /// The service. Put it into the app's data as `web::Data<WorkerService>`, and run its parts.
 pub struct WorkerService {
     pub(crate) store: Arc<dyn JobStore>,
+    pub(crate) admin: Arc<dyn JobAdmin>,
     pub(crate) cursor_key: CursorKey,
     parts: Parts,
     bells: Bells,
@@ -45,14 +48,16 @@ pub struct WorkerService {
 
 impl WorkerService {
     /// Puts the service together. Nothing runs before [`WorkerService::run`].
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(mut parts: Parts) -> Self {
+        parts.registry = maintenance::with_handlers(parts.registry.clone(), &parts);
         Self {
             store: Arc::clone(&parts.store),
+            admin: Arc::clone(&parts.admin),
             cursor_key: CursorKey::new(&parts.cursor_key),
             bells: Bells::new(&parts.registry, Arc::clone(&parts.bus)),
             given_up: GivenUp::new(
                 parts.registry.clone(),
-                Arc::clone(&parts.store),
+                Arc::clone(&parts.admin),
                 Arc::clone(&parts.clock),
             ),
             parts,
@@ -84,7 +89,7 @@ impl WorkerService {
     ///
     /// Failures of what it needs are logged and waited out: it never ends by itself. Run it once.
     pub async fn run(&self, stop: CancellationToken) {
-        let Parts { store, bus, clock, files, registry, settings, .. } = &self.parts;
+        let Parts { store, bus, clock, registry, .. } = &self.parts;
         let intake = Intake {
             store: Arc::clone(store),
             bus: Arc::clone(bus),
@@ -99,7 +104,7 @@ impl WorkerService {
             self.bells.listen(stop.clone()),
             reconciler.run(stop.clone()),
             self.given_up.run(stop.clone()),
-            maintenance::run(files.clone(), settings.maintenance.clone(), stop),
+            maintenance::Planner::new(&self.parts).run(stop),
         );
     }
 }

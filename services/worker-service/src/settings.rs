@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use common::jobs::types;
+
 /// How the service goes about its work. The defaults are for production; tests shorten the times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkerSettings {
@@ -15,7 +17,7 @@ pub struct WorkerSettings {
     pub retention: Retention,
     /// Jobs worked at once, by type.
     pub concurrency: Concurrency,
-    /// How often file-service is asked to clear up.
+    /// What is done in file-service over and over, and how often.
     pub maintenance: Vec<MaintenanceTask>,
     /// Where the product is reached, for links in mails.
     pub public_url: Option<String>,
@@ -39,16 +41,18 @@ pub struct Concurrency {
     pub thumbnails: usize,
     /// Purges: each is a chain of short commits in one store. Default 2.
     pub purge: usize,
+    /// Facts of sounds and films: each waits for some small reads. Default 2.
+    pub media_facts: usize,
     /// Mails. Default 4.
     pub mail: usize,
 }
 
-/// A task of file-service that is done over and over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A task of file-service that is done over and over: once in each period, by a job of the type of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaintenanceTask {
-    /// Its name in file-service's internal API.
-    pub name: String,
-    /// How long to rest between two rounds.
+    /// Its name in file-service's internal API, which is the type of its jobs.
+    pub name: &'static str,
+    /// How long a period is.
     pub every: Duration,
 }
 
@@ -80,7 +84,7 @@ impl Default for Retention {
 impl Default for Concurrency {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { thumbnails: processors.min(4), purge: 2, mail: 4 }
+        Self { thumbnails: processors.min(4), purge: 2, media_facts: 2, mail: 4 }
     }
 }
 
@@ -88,13 +92,15 @@ impl MaintenanceTask {
     /// All tasks with their usual times: what frees quota soon, what looks at everything seldom.
     pub fn defaults() -> Vec<Self> {
         [
-            ("sweep-reservations", 5 * MINUTE),
-            ("expire-trash", HOUR),
-            ("purge-tombstones", HOUR),
-            ("collect-blobs", HOUR),
-            ("sweep-strays", DAY),
+            (types::SWEEP_RESERVATIONS, 5 * MINUTE),
+            (types::EXPIRE_TRASH, HOUR),
+            (types::PURGE_TOMBSTONES, HOUR),
+            (types::COLLECT_BLOBS, HOUR),
+            (types::SWEEP_STRAYS, DAY),
+            (types::RECOUNT_USAGE, 7 * DAY),
+            (types::SCRUB_BLOBS, 30 * DAY),
         ]
-        .map(|(name, every)| Self { name: name.to_owned(), every })
+        .map(|(name, every)| Self { name, every })
         .into()
     }
 }

@@ -1,6 +1,6 @@
 use actix_web::{HttpRequest, get, web};
 use common::auth::Principal;
-use common::jobs::{Job as StoredJob, JobFilter, JobState as State};
+use common::jobs::{Job as StoredJob, JobFilter, JobOrder, JobState as State};
 use common::{Code, Timestamp};
 use http_kit::problem::{MEDIA_TYPE, ProblemDocument};
 use http_kit::{ApiResult, Authenticated, Problem, cursor, input};
@@ -202,12 +202,13 @@ pub(super) async fn list(
         .as_deref()
         .map(|cursor| cursor::decode(&service.cursor_key, &name, cursor))
         .transpose()?;
-    let filter = JobFilter { user: Some(caller.user), state: query.state, kind: query.kind };
-    let page = service.store.list(&filter, after, limit).await?;
+    let filter =
+        JobFilter { user: Some(caller.user), state: query.state, kind: query.kind, ..JobFilter::default() };
+    let page = service.admin.list(&filter, JobOrder::Descending, after, limit).await?;
     let last = page.items.last().filter(|_| page.more);
     let next_cursor = last.map(|job| cursor::encode(&service.cursor_key, &name, &job.number));
     let items = page.items.into_iter().map(Job::from).collect();
-    Ok(web::Json(JobList { items, next_cursor, total: page.total }))
+    Ok(web::Json(JobList { items, next_cursor, total: page.total.unwrap_or_default() }))
 }
 
 /// How many of the caller's jobs are in each state.
@@ -226,7 +227,7 @@ pub(super) async fn summary(
     caller: Authenticated,
     service: web::Data<WorkerService>,
 ) -> ApiResult<web::Json<JobSummary>> {
-    let counts = service.store.counts(Some(caller.user)).await?;
+    let counts = service.admin.counts(Some(caller.user)).await?;
     let of = |state| counts.get(&state).copied().unwrap_or(0);
     Ok(web::Json(JobSummary {
         inactive: of(State::Inactive),

@@ -123,7 +123,7 @@ impl Workers {
             max: u32::try_from(free).unwrap_or(u32::MAX),
             lease: self.bench.lease,
         };
-        let claimed = self.bench.store.claim(&request, self.bench.clock.now()).await?;
+        let claimed = self.bench.store.claim(&request, self.bench.clock.now()).await?.jobs;
         let count = claimed.len();
         counter!("fm_jobs_claimed_total", "type" => handler.kind()).increment(count as u64);
         for job in claimed {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::jobs::{Backoff, Job, JobBus, JobState, JobStore, NewJob, Priority};
+use common::jobs::{Backoff, Job, JobBus, JobState, JobStore, NewJob};
 use common::{Clock, JobId, UserId};
 use futures_util::future::BoxFuture;
 use runtime::memory::EmbeddedBus;
@@ -83,6 +83,7 @@ impl World {
     pub(crate) fn service(&self, registry: Registry) -> WorkerService {
         WorkerService::new(Parts {
             store: Arc::clone(&self.store) as _,
+            admin: Arc::clone(&self.store.db) as _,
             bus: Arc::clone(&self.bus) as _,
             files: crate::files_double::nowhere(),
             registry,
@@ -99,18 +100,10 @@ impl World {
     /// A job of this type; change what matters.
     pub(crate) fn new_job(&self, kind: &str) -> NewJob {
         NewJob {
-            id: self.ids.next(),
-            kind: kind.to_owned(),
-            data: json!({}),
-            priority: Priority::NORMAL,
-            user: None,
             max_attempts: 3,
             backoff: Backoff::Fixed { delay_ms: 1000 },
             ttl_ms: 60_000,
-            run_at: None,
-            created_at: self.clock.now(),
-            request_id: None,
-            trace: None,
+            ..NewJob::new(self.ids.next(), kind, json!({}), self.clock.now())
         }
     }
 
