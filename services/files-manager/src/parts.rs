@@ -234,6 +234,7 @@ fn worker(
     Ok(WorkerService::new(worker_service::Parts {
         store: jobs.clone(),
         admin: jobs.clone(),
+        events: jobs.clone(),
         bus: Arc::clone(bus),
         files,
         registry,

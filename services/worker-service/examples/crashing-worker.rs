@@ -69,6 +69,7 @@ async fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let service = WorkerService::new(Parts {
         store: store.clone(),
         admin: store.clone(),
+        events: store.clone(),
         bus: bus.clone(),
         files: nobody()?,
         registry: Registry::default().with(Arc::new(Effect(folder.join("effects")))),

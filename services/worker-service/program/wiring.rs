@@ -69,6 +69,7 @@ impl ServiceProgram for WorkerProgram {
         let service = Arc::new(WorkerService::new(Parts {
             store: store.clone(),
             admin: store.clone(),
+            events: store.clone(),
             bus: Arc::clone(&platform.bus),
             files,
             registry,

@@ -3,6 +3,7 @@
 //! The job store is the truth. Messages carry new jobs in and ring doorbells; a worker always claims the next eligible job from the store, under a
 //! lease. `work` knows nothing of what jobs do, `handlers` nothing of how they are claimed.
 
+mod bookkeeping;
 mod handlers;
 mod http;
 mod intake;

@@ -3,12 +3,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clients::FilesClient;
-use common::jobs::{JobAdmin, JobBus, JobStore, KnownJobs};
+use common::jobs::{JobAdmin, JobBus, JobEvents, JobStore, KnownJobs};
 use common::{Clock, JobId, PortResult};
 use http_kit::cursor::CursorKey;
 use http_kit::health::{self, ReadyCheck};
 use tokio_util::sync::CancellationToken;
 
+use crate::bookkeeping::Bookkeeper;
 use crate::intake::Intake;
 use crate::maintenance;
 use crate::reconcile::Reconciler;
@@ -22,6 +23,8 @@ pub struct Parts {
     pub store: Arc<dyn JobStore>,
     /// The same, as people look after them.
     pub admin: Arc<dyn JobAdmin>,
+    /// What it tells.
+    pub events: Arc<dyn JobEvents>,
     /// Brings new jobs, and rings.
     pub bus: Arc<dyn JobBus>,
     /// file-service, for its upkeep.
@@ -104,6 +107,7 @@ impl WorkerService {
             self.bells.listen(stop.clone()),
             reconciler.run(stop.clone()),
             self.given_up.run(stop.clone()),
+            Bookkeeper::new(&self.parts).run(stop.clone()),
             maintenance::Planner::new(&self.parts).run(stop),
         );
     }

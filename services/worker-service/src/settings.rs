@@ -30,6 +30,8 @@ pub struct Retention {
     pub complete: Duration,
     /// Those that failed: the dead-letter list. Default 30 days.
     pub failed: Duration,
+    /// What happened to jobs, for whoever follows it. Default 1 day.
+    pub events: Duration,
     /// How often to look. Default 1 hour.
     pub every: Duration,
 }
@@ -77,7 +79,7 @@ impl Default for WorkerSettings {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { complete: 7 * DAY, failed: 30 * DAY, every: HOUR }
+        Self { complete: 7 * DAY, failed: 30 * DAY, events: DAY, every: HOUR }
     }
 }
 

@@ -84,6 +84,7 @@ impl World {
         WorkerService::new(Parts {
             store: Arc::clone(&self.store) as _,
             admin: Arc::clone(&self.store.db) as _,
+            events: Arc::clone(&self.store.db) as _,
             bus: Arc::clone(&self.bus) as _,
             files: crate::files_double::nowhere(),
             registry,
