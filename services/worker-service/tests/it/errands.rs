@@ -43,6 +43,7 @@ fn upkeep(world: &World, files: &FilesServer, tasks: &[MaintenanceTask]) -> Runn
     Running::start(WorkerService::new(Parts {
         store: Arc::clone(&world.store) as _,
         admin: Arc::clone(&world.store.db) as _,
+        events: Arc::clone(&world.store.db) as _,
         bus: Arc::clone(&world.bus) as _,
         files: files.client(),
         registry: Registry::default(),
