@@ -10,6 +10,7 @@ use common::routes::Service;
 use distributed::{Assembled, Common, Platform, ServiceProgram, part, until_available};
 use http_kit::health;
 use http_kit::openapi::MethodTable;
+use http_kit::ticket::TICKET_LABEL;
 use program::Failure;
 use runtime::lifecycle::Exit;
 use runtime::settings::Doc;
@@ -70,11 +71,15 @@ impl ServiceProgram for WorkerProgram {
             store: store.clone(),
             admin: store.clone(),
             events: store.clone(),
+            schedules: store.clone(),
             bus: Arc::clone(&platform.bus),
             files,
             registry,
             clock: Arc::clone(&platform.clock),
+            ids: Arc::clone(&platform.ids),
             cursor_key: platform.master_key.derive("jobs-cursor"),
+            lease_key: platform.master_key.derive("jobs-lease"),
+            ticket_key: platform.master_key.derive(TICKET_LABEL),
             settings: WorkerSettings {
                 name: worker_name(),
                 concurrency,

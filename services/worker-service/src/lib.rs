@@ -4,12 +4,15 @@
 //! lease. `work` knows nothing of what jobs do, `handlers` nothing of how they are claimed.
 
 mod bookkeeping;
+mod claims;
+mod follow;
 mod handlers;
 mod http;
 mod intake;
 pub mod mail;
 mod maintenance;
 mod reconcile;
+mod schedule;
 mod sections;
 mod service;
 mod settings;
@@ -21,5 +24,5 @@ pub use sections::{
     MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, SmtpTls, THUMBNAILS_DOCS, ThumbnailsSection,
 };
 pub use service::{Parts, WorkerService};
-pub use settings::{Concurrency, MaintenanceTask, Retention, WorkerSettings};
+pub use settings::{Concurrency, Listeners, MaintenanceTask, Retention, WorkerSettings};
 pub use work::{HandlerError, JobContext, JobHandler, Registry};

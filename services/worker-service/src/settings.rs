@@ -17,6 +17,8 @@ pub struct WorkerSettings {
     pub retention: Retention,
     /// Jobs worked at once, by type.
     pub concurrency: Concurrency,
+    /// How many may wait or listen at once.
+    pub listeners: Listeners,
     /// What is done in file-service over and over, and how often.
     pub maintenance: Vec<MaintenanceTask>,
     /// Where the product is reached, for links in mails.
@@ -34,6 +36,23 @@ pub struct Retention {
     pub events: Duration,
     /// How often to look. Default 1 hour.
     pub every: Duration,
+}
+
+/// Who waits for something in this process, and how it is kept in bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listeners {
+    /// Streams of events. Default 500.
+    pub streams: usize,
+    /// Streams of one person. Default 20.
+    pub streams_of_one: usize,
+    /// Claims that wait for jobs. Default 500.
+    pub waiting_claims: usize,
+    /// How often a silent stream says that it is alive. Default 15 s.
+    pub heartbeat: Duration,
+    /// How often it is asked whether a stream's credential is still good. Default 60 s.
+    pub recheck: Duration,
+    /// How often events are looked for while somebody listens; what this process does itself is told at once. Default 500 ms.
+    pub look: Duration,
 }
 
 /// How many jobs this process works at once.
@@ -71,6 +90,7 @@ impl Default for WorkerSettings {
             drain: Duration::from_secs(10),
             retention: Retention::default(),
             concurrency: Concurrency::default(),
+            listeners: Listeners::default(),
             maintenance: MaintenanceTask::defaults(),
             public_url: None,
         }
@@ -80,6 +100,19 @@ impl Default for WorkerSettings {
 impl Default for Retention {
     fn default() -> Self {
         Self { complete: 7 * DAY, failed: 30 * DAY, events: DAY, every: HOUR }
+    }
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self {
+            streams: 500,
+            streams_of_one: 20,
+            waiting_claims: 500,
+            heartbeat: Duration::from_secs(15),
+            recheck: MINUTE,
+            look: Duration::from_millis(500),
+        }
     }
 }
 

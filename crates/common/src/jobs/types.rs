@@ -32,6 +32,21 @@ pub const SCRUB_BLOBS: &str = "scrub-blobs";
 /// Counts again what counters say.
 pub const RECOUNT_USAGE: &str = "recount-usage";
 
+/// All of them: the product works these itself.
+pub const BUILT_IN: &[&str] = &[
+    THUMBNAILS,
+    WELCOME_MAIL,
+    PURGE,
+    MEDIA_FACTS,
+    EXPIRE_TRASH,
+    PURGE_TOMBSTONES,
+    COLLECT_BLOBS,
+    SWEEP_STRAYS,
+    SWEEP_RESERVATIONS,
+    SCRUB_BLOBS,
+    RECOUNT_USAGE,
+];
+
 /// Data of [`THUMBNAILS`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

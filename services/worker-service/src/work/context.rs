@@ -5,7 +5,7 @@ use common::jobs::{Job, JobStore, LeaseHolder, LostLease};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use super::HandlerError;
+use super::{Bells, HandlerError};
 
 /// One attempt at one job, as its handler sees it.
 pub struct JobContext {
@@ -14,6 +14,7 @@ pub struct JobContext {
     store: Arc<dyn JobStore>,
     clock: Arc<dyn Clock>,
     progressed: Arc<Notify>,
+    bells: Bells,
 }
 
 impl JobContext {
@@ -23,8 +24,9 @@ impl JobContext {
         store: Arc<dyn JobStore>,
         clock: Arc<dyn Clock>,
         progressed: Arc<Notify>,
+        bells: Bells,
     ) -> Self {
-        Self { job, holder, store, clock, progressed }
+        Self { job, holder, store, clock, progressed, bells }
     }
 
     /// The job, as it was claimed.
@@ -74,6 +76,7 @@ impl JobContext {
     async fn set_progress(&self, percent: u8, data: Option<&Value>) -> Result<(), HandlerError> {
         self.store.progress(self.holder, percent, data, self.clock.now()).await.map_err(failed)?;
         self.progressed.notify_one();
+        self.bells.changed();
         Ok(())
     }
 }

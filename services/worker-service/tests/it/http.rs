@@ -32,7 +32,7 @@ impl Server {
     pub(crate) fn start(configure: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static) -> Self {
         let listener = Listener::bind_tcp("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let settings = ServerSettings { workers: 1, ..ServerSettings::new("test") };
+        let settings = ServerSettings { workers: 1, watches_clients: true, ..ServerSettings::new("test") };
         let drain = Drain::default();
         let mut task = JoinSet::new();
         task.spawn(serve(settings, listener, configure, drain.clone()));

@@ -125,6 +125,7 @@ fn serve_files(db: &Arc<FilesDb>, blobs: &Arc<MemoryBlobs>, settings: FileSettin
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds::default()),
         cursor_key: [9; 32],
+        ticket_key: [8; 32],
         overview: Overview { users: Arc::new(NoUsers), cache: Vec::new(), stores: Vec::new() },
         settings,
     }));

@@ -24,6 +24,9 @@ use worker_service::{
 
 use crate::watched::Watched;
 
+/// Signs tickets for contents, in both services.
+pub(crate) const TICKET_KEY: [u8; 32] = [8; 32];
+
 /// Longest wait for anything: a failure, never a measure.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -53,7 +56,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<Watched>,
     pub(crate) bus: Arc<EmbeddedBus>,
     pub(crate) clock: Arc<TestClock>,
-    pub(crate) ids: TestIds,
+    pub(crate) ids: Arc<TestIds>,
     pub(crate) settings: WorkerSettings,
 }
 
@@ -66,7 +69,7 @@ impl World {
             store,
             bus: Arc::new(EmbeddedBus::default()),
             clock: Arc::new(TestClock::default()),
-            ids: TestIds::new(),
+            ids: Arc::new(TestIds::new()),
             settings: settings(),
         }
     }
@@ -85,11 +88,15 @@ impl World {
             store: Arc::clone(&self.store) as _,
             admin: Arc::clone(&self.store.db) as _,
             events: Arc::clone(&self.store.db) as _,
+            schedules: Arc::clone(&self.store.db) as _,
             bus: Arc::clone(&self.bus) as _,
             files: crate::files_double::nowhere(),
             registry,
             clock: Arc::clone(&self.clock) as _,
+            ids: Arc::clone(&self.ids) as _,
             cursor_key: [7; 32],
+            lease_key: [6; 32],
+            ticket_key: TICKET_KEY,
             settings: self.settings.clone(),
         })
     }
