@@ -138,14 +138,15 @@ async fn a_long_upkeep_goes_on_after_a_restart_where_it_was() {
     world.clock.advance(HOUR);
     // it has taken a step and notes where it is, and cannot come to its end
     until("a place", || async { world.job(id).await.unwrap().progress_data }).await;
-    until("a failed attempt", || async { (!world.job(id).await.unwrap().failures.is_empty()).then_some(()) })
-        .await;
     process.kill().await;
     files.state.held.store(false, Ordering::SeqCst);
     let world = world.restarted();
     let before = steps(&files).len();
     world.clock.advance(Duration::from_secs(60));
     let process = upkeep(&world, &files, &tasks);
+    // the lease of the one that was killed has ended
+    world.until_state(id, JobState::Delayed).await;
+    world.clock.advance(Duration::from_secs(60));
     let done = world.until_state(id, JobState::Complete).await;
     let after: Vec<_> = steps(&files).split_off(before).into_iter().map(|(_, cursor)| cursor).collect();
     assert_eq!(after, [Some("1".to_owned()), Some("2".to_owned())], "the first step is not taken again");

@@ -129,7 +129,7 @@ fn serve_files(db: &Arc<FilesDb>, blobs: &Arc<MemoryBlobs>, settings: FileSettin
         overview: Overview { users: Arc::new(NoUsers), cache: Vec::new(), stores: Vec::new() },
         settings,
     }));
-    let authenticator = web::Data::from(Arc::new(Tokens) as Arc<dyn Authenticator>);
+    let authenticator = web::Data::from(Arc::new(Tokens::default()) as Arc<dyn Authenticator>);
     let tokens = ServiceTokens::new(SECRET, None).unwrap();
     let gate = web::Data::new(ServiceGate::new(tokens, [Service::Files], Arc::new(SystemClock)));
     Server::start(move |config| {

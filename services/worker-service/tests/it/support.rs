@@ -164,6 +164,10 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(service: WorkerService) -> Self {
+        Self::start_shared(Arc::new(service))
+    }
+
+    pub(crate) fn start_shared(service: Arc<WorkerService>) -> Self {
         let stop = CancellationToken::new();
         let mut task = JoinSet::new();
         let its_stop = stop.clone();
