@@ -1,9 +1,10 @@
 use bytes::{Bytes, BytesMut};
-use common::files::ByteStream;
 use common::files::internal::{
     MaintenanceStep, PurgeRequest, StepDone, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload, ThumbnailWork,
 };
+use common::files::{BlobRange, ByteStream, MediaFacts};
 use common::{BlobKey, PortError, PortResult};
+use futures_util::StreamExt as _;
 
 use crate::InternalClient;
 
@@ -31,6 +32,36 @@ impl FilesClient {
     /// As [`InternalClient::get_stream`].
     pub async fn read_blob(&self, blob: BlobKey) -> PortResult<Option<ByteStream>> {
         self.0.get_stream(&format!("/internal/blobs/{blob}")).await
+    }
+
+    /// A part of a blob, of at most [`MAX_RANGE_BYTES`](common::files::internal::MAX_RANGE_BYTES); none if the blob is gone.
+    ///
+    /// # Errors
+    /// `Broken` if the blob has no such part; else as above.
+    pub async fn read_blob_range(&self, blob: BlobKey, range: BlobRange) -> PortResult<Option<Bytes>> {
+        let BlobRange { start, len } = range;
+        let path = format!("/internal/blobs/{blob}/range?start={start}&len={len}");
+        let Some(mut pieces) = self.0.get_stream(&path).await? else { return Ok(None) };
+        let mut bytes = BytesMut::new();
+        while let Some(piece) = pieces.next().await {
+            bytes.extend_from_slice(&piece?);
+            if bytes.len() as u64 > len {
+                break;
+            }
+        }
+        if bytes.len() as u64 == len {
+            Ok(Some(bytes.freeze()))
+        } else {
+            Err(PortError::broken(self.0.part(), "another part of the blob than was asked for"))
+        }
+    }
+
+    /// Gives what was found out about a blob. False if it is gone.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn keep_media(&self, blob: BlobKey, facts: &MediaFacts) -> PortResult<bool> {
+        self.0.post_to(&format!("/internal/blobs/{blob}/media"), facts).await
     }
 
     /// Gives the thumbnails of a blob; `bytes` are those of `upload.pictures`, in the same order. False if the blob is gone.
@@ -76,11 +107,11 @@ impl FilesClient {
         self.0.post_json("/internal/files/purge", question).await
     }
 
-    /// Takes one step of a task that clears up. Its name consists of letters, digits and `-`.
+    /// Takes one step of a task of upkeep. Its name consists of letters, digits and `-`. A step may take longer than other calls: nobody waits for it.
     ///
     /// # Errors
     /// As above.
     pub async fn maintenance(&self, task: &str, step: &MaintenanceStep) -> PortResult<StepDone> {
-        self.0.post_json(&format!("/internal/maintenance/{task}"), step).await
+        self.0.post_long(&format!("/internal/maintenance/{task}"), step).await
     }
 }

@@ -34,6 +34,9 @@ const IDLE_DEADLINE: Duration = Duration::from_secs(30);
 /// Longest time for sending a body of some MiB and getting its answer, which comes when all of it is durable.
 const UPLOAD_DEADLINE: Duration = Duration::from_secs(60);
 
+/// Longest wait for a step of upkeep, of which file-service lets none take longer than 45 s.
+const LONG_DEADLINE: Duration = Duration::from_secs(60);
+
 /// How long an unused connection is kept: less than the 75 s of the servers, so that the client closes first.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
@@ -148,8 +151,29 @@ impl InternalClient {
         path: &str,
         question: &Q,
     ) -> PortResult<T> {
+        self.post_json_within(CALL_DEADLINE, path, question).await
+    }
+
+    /// As [`InternalClient::post_json`], for what takes up to a minute and nobody waits for.
+    ///
+    /// # Errors
+    /// As [`InternalClient::get_json`].
+    pub async fn post_long<Q: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        question: &Q,
+    ) -> PortResult<T> {
+        self.post_json_within(LONG_DEADLINE, path, question).await
+    }
+
+    async fn post_json_within<Q: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        deadline: Duration,
+        path: &str,
+        question: &Q,
+    ) -> PortResult<T> {
         let body = serde_json::to_vec(question).map_err(|error| PortError::broken(self.part(), error))?;
-        let answer = self.call(Method::POST, path, Body::Json(&body), CALL_DEADLINE).await?;
+        let answer = self.call(Method::POST, path, Body::Json(&body), deadline).await?;
         self.expect_json(answer)
     }
 

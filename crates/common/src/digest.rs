@@ -72,6 +72,31 @@ impl Hasher {
         self.size_bytes += bytes.len() as u64;
     }
 
+    /// What a later [`Hasher::resume`] goes on from, as hexadecimal digits. Other versions of the hash's implementation may not understand it.
+    pub fn state(&self) -> String {
+        use sha2::digest::common::hazmat::SerializableState as _;
+        let crc32 = self.crc32.clone().finalize();
+        format!("{:016x}{crc32:08x}{}", self.size_bytes, hex::encode(self.sha256.serialize()))
+    }
+
+    /// Goes on where the hasher stood that gave this [`Hasher::state`]; none if the text is none.
+    pub fn resume(state: &str) -> Option<Self> {
+        use sha2::digest::common::hazmat::SerializableState as _;
+        let bytes = hex::decode(state).ok()?;
+        let (size, rest) = bytes.split_first_chunk()?;
+        let (crc32, sha256) = rest.split_first_chunk()?;
+        Some(Self {
+            sha256: sha2::Sha256::deserialize(&sha256.try_into().ok()?).ok()?,
+            crc32: crc32fast::Hasher::new_with_initial(u32::from_be_bytes(*crc32)),
+            size_bytes: u64::from_be_bytes(*size),
+        })
+    }
+
+    /// How many bytes were taken in.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
     /// Length in bytes and both digests of all that was taken in.
     pub fn finish(self) -> (u64, Sha256, Crc32) {
         use sha2::Digest as _;
@@ -97,5 +122,23 @@ mod tests {
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
         assert_eq!(Sha256::of(b"").to_field(), "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:");
+    }
+    #[test]
+    fn a_hasher_goes_on_from_its_state() {
+        let bytes: Vec<u8> = (0..100_000_u32).map(|n| (n * 31 % 251) as u8).collect();
+        let mut whole = Hasher::default();
+        whole.update(&bytes);
+        for at in [0, 1, 63, 64, 65, 5_000, 99_999, 100_000] {
+            let mut first = Hasher::default();
+            first.update(&bytes[..at]);
+            let mut second = Hasher::resume(&first.state()).unwrap();
+            assert_eq!(second.size_bytes(), at as u64);
+            second.update(&bytes[at..]);
+            assert_eq!(second.finish(), whole.clone().finish());
+        }
+        let state = whole.state();
+        for wrong in ["", "00", &state[2..], &format!("{state}00"), &state.replace('0', "x")] {
+            assert!(Hasher::resume(wrong).is_none(), "{wrong}");
+        }
     }
 }

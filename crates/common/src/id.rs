@@ -165,6 +165,8 @@ typed_ids! {
     ReservationId;
     /// A background job.
     JobId;
+    /// What makes jobs at times.
+    ScheduleId;
 }
 
 /// The random name of a blob: 16 bytes, 32 hexadecimal digits. Never reused, never derived from content or file name.

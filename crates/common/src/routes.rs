@@ -66,8 +66,14 @@ pub const ROUTES: &[Route] = &[
 /// The rows of the classic API, whose failures have a form of their own.
 pub const CLASSIC: &[&str] = &["/users", "/connect", "/disconnect", "/files", "/stats", "/status"];
 
-/// Paths whose answer is a stream of events without an end. They may lie below any row of the table.
-pub const STREAMS: &[&str] = &["/events", "/api/v1/events"];
+/// Paths whose answer is a stream of events without an end, or waits for long before it comes. They may lie below any row of the table.
+pub const STREAMS: &[&str] = &[
+    "/events",
+    "/api/v1/events",
+    "/api/v1/jobs/events",
+    "/api/v1/jobs/claim",
+    "/api/v1/users/me/jobs/events",
+];
 
 /// The first segments of paths that no gateway routes: what services ask one another, and what monitoring asks them.
 pub const PRIVATE: &[&str] = &["/internal", "/metrics", "/health"];

@@ -179,6 +179,8 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     let settings = ServerSettings {
         shutdown_timeout: stop.for_requests(),
         methods: Arc::new(assembled.methods),
+        // claims wait for jobs
+        watches_clients: P::SERVICE == Service::Worker,
         ..ServerSettings::new(P::SERVICE.name())
     };
     let drain = Drain { draining: shutdown.draining_token(), stop: shutdown.stopping_token() };

@@ -21,12 +21,14 @@ pub mod facade;
 pub mod health;
 pub mod input;
 pub mod openapi;
+pub mod presence;
 pub mod problem;
 pub mod ranges;
 pub mod reference;
 pub mod request_id;
 pub mod server;
 pub mod service_token;
+pub mod ticket;
 pub mod trace;
 
 pub use auth::{Authenticated, MaybeAuthenticated};

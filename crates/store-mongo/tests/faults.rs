@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::auth::{AuthStore as _, CreateUserError};
-use common::jobs::{JobStore as _, Outbox as _};
+use common::jobs::{JobAdmin as _, JobStore as _, Outbox as _};
 use common::{Clock as _, PortError, PortResult};
 use store_mongo::{AuthDb, JobsDb, Mongo, OpenOptions};
 use testkit::auth_store::user;

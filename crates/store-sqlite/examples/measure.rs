@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::files::{Commit, FileStore as _, Kind, ListQuery, NewFolder, Order, Sort};
-use common::jobs::{Backoff, ClaimRequest, JobStore, NewJob, Priority};
+use common::jobs::{ClaimRequest, JobAdmin as _, JobStore as _, NewJob};
 use common::{FileId, Timestamp, UserId};
 use store_sqlite::{AuthDb, FilesDb, JobsDb, OpenOptions};
 use testkit::TestIds;
@@ -27,7 +27,7 @@ async fn main() {
     let begun = Instant::now();
     let auth = AuthDb::open(folder.path().join("auth.db"), &options).unwrap();
     let files = Arc::new(FilesDb::open(folder.path().join("files.db"), &options).unwrap());
-    let jobs: Arc<dyn JobStore> = Arc::new(JobsDb::open(folder.path().join("jobs.db"), &options).unwrap());
+    let jobs = Arc::new(JobsDb::open(folder.path().join("jobs.db"), &options).unwrap());
     println!("three fresh databases open in {:.1?}; {}", begun.elapsed(), resident());
 
     let subject = Arc::new(FilesSubject::new(Arc::clone(&files), ()).await);
@@ -153,24 +153,15 @@ async fn reads(subject: &Arc<FilesSubject>, files: &Arc<FilesDb>) {
     }
 }
 
-async fn job_rates(jobs: &Arc<dyn JobStore>) {
+async fn job_rates(jobs: &Arc<JobsDb>) {
     let ids = Arc::new(TestIds::new());
     let users: Arc<Vec<UserId>> = Arc::new((0..100).map(|_| ids.next()).collect());
     let new_job = {
         let (ids, users) = (Arc::clone(&ids), Arc::clone(&users));
         move |n: usize| NewJob {
-            id: ids.next(),
-            kind: "noop".to_owned(),
-            data: serde_json::json!({"n": n}),
-            priority: Priority::NORMAL,
             user: Some(users[n % users.len()]),
             max_attempts: 3,
-            backoff: Backoff::None,
-            ttl_ms: 60_000,
-            run_at: None,
-            created_at: Timestamp::default(),
-            request_id: None,
-            trace: None,
+            ..NewJob::new(ids.next(), "noop", serde_json::json!({"n": n}), Timestamp::default())
         }
     };
     let now = Timestamp::default();
@@ -189,7 +180,7 @@ async fn job_rates(jobs: &Arc<dyn JobStore>) {
         async move {
             let request =
                 ClaimRequest { types: vec!["noop".to_owned()], worker: "w".to_owned(), max: 1, lease: RUN };
-            for claimed in jobs.claim(&request, now).await.unwrap() {
+            for claimed in jobs.claim(&request, now).await.unwrap().jobs {
                 jobs.complete(claimed.holder, None, now).await.unwrap();
             }
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::auth::{AuthStore as _, Role, User};
 use common::files::{Commit, Kind, ListQuery, Order, Sort};
-use common::jobs::{Backoff, ClaimRequest, JobState, JobStore as _, NewJob, Outbox as _, Priority};
+use common::jobs::{ClaimRequest, JobAdmin as _, JobState, JobStore as _, NewJob, Outbox as _};
 use common::{Clock as _, IdGen as _, Timestamp};
 use store_sqlite::{AuthDb, FilesDb, JobsDb, OpenOptions};
 use testkit::auth_store::{session, user};
@@ -22,20 +22,7 @@ fn options() -> OpenOptions {
 }
 
 fn job(ids: &TestIds) -> NewJob {
-    NewJob {
-        id: ids.next(),
-        kind: "test".to_owned(),
-        data: serde_json::json!({}),
-        priority: Priority::NORMAL,
-        user: None,
-        max_attempts: 1,
-        backoff: Backoff::None,
-        ttl_ms: 60_000,
-        run_at: None,
-        created_at: Timestamp::default(),
-        request_id: None,
-        trace: None,
-    }
+    NewJob::new(ids.next(), "test", serde_json::json!({}), Timestamp::default())
 }
 
 /// Copies the file first, then its log: as long as nothing is moved from the log into the file, this is what a crash leaves,
@@ -97,7 +84,7 @@ async fn jobs_outlive_the_process() {
         lease: Duration::from_secs(30),
     };
     let claimed = db.claim(&request, now).await.unwrap();
-    for claimed in &claimed[..3] {
+    for claimed in &claimed.jobs[..3] {
         db.complete(claimed.holder, Some(&serde_json::json!("done")), now).await.unwrap();
     }
     let crashed = tempfile::tempdir().unwrap();
@@ -115,7 +102,7 @@ async fn jobs_outlive_the_process() {
         let later = now + Duration::from_secs(30);
         assert_eq!(db.reap(10, later).await.unwrap(), ["test"]);
         let again = db.claim(&ClaimRequest { max: 100, ..request.clone() }, later).await.unwrap();
-        assert_eq!(again.len(), 6);
+        assert_eq!(again.jobs.len(), 6);
     }
 }
 

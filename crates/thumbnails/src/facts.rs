@@ -17,8 +17,10 @@ pub struct Facts {
     pub height: u32,
     /// Whether it has more than one frame (GIF, WebP, APNG).
     pub animated: bool,
-    /// When it was taken, if EXIF says so. Not read from TIFF.
+    /// When it was taken, if EXIF says so.
     pub taken_at: Option<TakenAt>,
+    /// Maker and model of the camera, if EXIF names them.
+    pub camera: Option<String>,
 }
 
 /// The moment a picture was taken, as the camera's clock showed it.
@@ -33,15 +35,19 @@ pub struct TakenAt {
 /// Largest EXIF block that is looked at. In JPEG it cannot exceed 64 KiB; PNG and WebP could carry gigabytes.
 pub(crate) const MAX_EXIF: usize = 1 << 20;
 
-/// The part of EXIF that is used.
+/// Longest name of a camera, in characters.
+const MAX_CAMERA: usize = 100;
+
+/// The part of EXIF that is used. Where a picture was taken is not.
 pub(crate) struct Exif {
     pub(crate) orientation: Orientation,
     pub(crate) taken_at: Option<TakenAt>,
+    pub(crate) camera: Option<String>,
 }
 
 impl Default for Exif {
     fn default() -> Self {
-        Self { orientation: Orientation::NoTransforms, taken_at: None }
+        Self { orientation: Orientation::NoTransforms, taken_at: None, camera: None }
     }
 }
 
@@ -73,8 +79,27 @@ impl Exif {
             local,
             offset: text(Tag::OffsetTimeOriginal).and_then(|line| offset(&line)),
         });
-        Self { orientation, taken_at }
+        let camera = camera(text(Tag::Make), text(Tag::Model));
+        Self { orientation, taken_at, camera }
     }
+}
+
+/// Maker and model in one line of visible characters. Many makers begin the model with their name.
+fn camera(make: Option<Vec<u8>>, model: Option<Vec<u8>>) -> Option<String> {
+    let words = |line: Option<Vec<u8>>| {
+        let text = String::from_utf8_lossy(&line.unwrap_or_default())
+            .replace(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER, " ");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let (make, model) = (words(make), words(model));
+    let names_maker = |first: &str| model.to_lowercase().starts_with(&first.to_lowercase());
+    let camera = match make.split(' ').next() {
+        Some(first) if !first.is_empty() && !names_maker(first) => format!("{make} {model}"),
+        _ => model,
+    };
+    let camera: String = camera.chars().take(MAX_CAMERA).collect();
+    let camera = camera.trim();
+    (!camera.is_empty()).then(|| camera.to_owned())
 }
 
 /// `2024:02:29 23:59:59` as `2024-02-29T23:59:59`, or nothing if there is no such moment.
@@ -152,6 +177,21 @@ mod tests {
         let taken_at = exif.taken_at.unwrap();
         assert_eq!(taken_at.local, "2024-02-29T23:59:59");
         assert_eq!(taken_at.offset.as_deref(), Some("+05:45"));
+    }
+
+    #[test]
+    fn cameras_are_named_once_and_visibly() {
+        let camera = |make: &[u8], model: &[u8]| {
+            let ascii = |text: &[u8]| Value::Ascii(vec![text.to_vec()]);
+            Exif::parse(block(&[(Tag::Make, ascii(make)), (Tag::Model, ascii(model))])).camera
+        };
+        assert_eq!(camera(b"Canon", b"Canon EOS 5D").as_deref(), Some("Canon EOS 5D"));
+        assert_eq!(camera(b"NIKON CORPORATION", b"NIKON D750 ").as_deref(), Some("NIKON D750"));
+        assert_eq!(camera(b"Apple", b"iPhone 15").as_deref(), Some("Apple iPhone 15"));
+        assert_eq!(camera(b"Apple", b"").as_deref(), Some("Apple"));
+        assert_eq!(camera(b"", b"x\x1b[2J\xff\n y").as_deref(), Some("x [2J y"));
+        assert_eq!(camera(b" ", b"\x07"), None);
+        assert_eq!(camera(b"a", &[b'b'; 3000]).unwrap().len(), 100);
     }
 
     #[test]

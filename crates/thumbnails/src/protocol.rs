@@ -109,7 +109,14 @@ mod tests {
     use crate::format::SourceFormat;
 
     fn made() -> Made {
-        let facts = Facts { format: SourceFormat::Gif, width: 3, height: 2, animated: true, taken_at: None };
+        let facts = Facts {
+            format: SourceFormat::Gif,
+            width: 3,
+            height: 2,
+            animated: true,
+            taken_at: None,
+            camera: None,
+        };
         let thumbnail = |asked_width, bytes: &[u8]| Thumbnail {
             asked_width,
             width: 3,

@@ -89,6 +89,7 @@ fn render_unguarded(file: File, options: &Options, limits: &Limits) -> Result<Ma
         height: upright.height,
         animated: picture.animated,
         taken_at: picture.exif.taken_at.take(),
+        camera: picture.exif.camera.take(),
     };
 
     let mut widths = options.widths.clone();

@@ -11,6 +11,7 @@ use file_service::{FileService, FileSettings, Overview, Parts, claim_blobs};
 use http_kit::health;
 use http_kit::openapi::MethodTable;
 use http_kit::reference::Reference;
+use http_kit::ticket::TICKET_LABEL;
 use program::Failure;
 use runtime::lifecycle::Exit;
 use runtime::settings::Doc;
@@ -69,6 +70,7 @@ impl ServiceProgram for FileProgram {
             clock: Arc::clone(&platform.clock),
             ids: Arc::clone(&platform.ids),
             cursor_key: platform.master_key.derive("files-cursor"),
+            ticket_key: platform.master_key.derive(TICKET_LABEL),
             overview: Overview {
                 users: auth.clone(),
                 cache: vec![platform.redis_check()],

@@ -8,6 +8,7 @@ use common::{Clock, IdGen};
 use http_kit::BodyLimits;
 use http_kit::cursor::CursorKey;
 use http_kit::health::ReadyCheck;
+use http_kit::ticket::TicketKey;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -112,6 +113,8 @@ pub struct Parts {
     pub ids: Arc<dyn IdGen>,
     /// Signs the cursors of lists.
     pub cursor_key: [u8; 32],
+    /// Signs the tickets for contents; the same as worker-service's.
+    pub ticket_key: [u8; 32],
     /// What the classic `/status` and `/stats` tell.
     pub overview: Overview,
     /// What can be set.
@@ -125,6 +128,7 @@ pub struct FileService {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGen>,
     pub(crate) cursor_key: CursorKey,
+    pub(crate) ticket_key: TicketKey,
     pub(crate) overview: Overview,
     pub(crate) settings: FileSettings,
     /// Room for bodies of the classic upload, in KiB.
@@ -143,16 +147,17 @@ impl FileService {
     /// # Panics
     /// Outside of a tokio runtime: what goes on after its request runs on the one that this is called on.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, blobs, clock, ids, cursor_key, overview, settings } = parts;
+        let Parts { store, blobs, clock, ids, cursor_key, ticket_key, overview, settings } = parts;
         let classic_room = Arc::new(Semaphore::new(settings.classic_bodies_in_flight_bytes.div_ceil(1024)));
         let background = Background::here();
-        let cursor_key = CursorKey::new(&cursor_key);
+        let (cursor_key, ticket_key) = (CursorKey::new(&cursor_key), TicketKey::new(&ticket_key));
         Self {
             store,
             blobs,
             clock,
             ids,
             cursor_key,
+            ticket_key,
             overview,
             settings,
             classic_room,

@@ -15,6 +15,7 @@ use file_service::{FileService, Overview, claim_blobs};
 use http_kit::credentials::{CachedAuthenticator, TokenPolicy};
 use http_kit::health::{self, ReadyCheck};
 use http_kit::service_token::ServiceTokens;
+use http_kit::ticket::TICKET_LABEL;
 use program::Failure;
 use runtime::data_dir::DataDir;
 use runtime::lifecycle::Exit;
@@ -25,7 +26,8 @@ use runtime::{RandomIds, SystemClock};
 use store_sqlite::{AuthDb, FilesDb, JobsDb, OpenOptions};
 use thumbnails::Pool;
 use worker_service::{
-    Concurrency, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
+    Concurrency, MediaFactsHandler, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService,
+    WorkerSettings,
 };
 
 use crate::settings::Settings;
@@ -150,6 +152,7 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
         cursor_key: master_key.derive("files-cursor"),
+        ticket_key: master_key.derive(TICKET_LABEL),
         overview: Overview {
             users: Arc::new(files_to_auth),
             // the cache of this form is memory, which always answers
@@ -223,6 +226,7 @@ fn worker(
             concurrency.thumbnails,
         )))
         .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
+        .with(Arc::new(MediaFactsHandler::new(files.clone(), concurrency.media_facts)))
         .with(Arc::new(WelcomeHandler::new(
             users,
             settings.mail.sender(data.path().join("mail")).map_err(Failure::setting)?,
@@ -231,11 +235,17 @@ fn worker(
         )));
     Ok(WorkerService::new(worker_service::Parts {
         store: jobs.clone(),
+        admin: jobs.clone(),
+        events: jobs.clone(),
+        schedules: jobs.clone(),
         bus: Arc::clone(bus),
         files,
         registry,
         clock: clock(),
+        ids: ids(),
         cursor_key: master_key.derive("jobs-cursor"),
+        lease_key: master_key.derive("jobs-lease"),
+        ticket_key: master_key.derive(TICKET_LABEL),
         settings: WorkerSettings {
             name: format!("files-manager-{}", std::process::id()),
             concurrency,

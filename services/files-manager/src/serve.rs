@@ -63,6 +63,8 @@ pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
     public_settings.shutdown_timeout = settings.stop.for_requests();
     public_settings.tls = tls;
     public_settings.methods = methods;
+    // claims wait for jobs
+    public_settings.watches_clients = true;
     let public_routes = routes.clone();
     let server = serve(public_settings, public, move |config| public_routes.public(config), drain(&shutdown));
     let guard = Arc::clone(&users_of_internal);

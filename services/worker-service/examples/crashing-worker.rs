@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clients::{FilesClient, InternalClient};
 use common::auth::{Address, AuthStore as _, Role, User};
-use common::jobs::{Backoff, JobState, JobStore as _, NewJob, Outbox as _, Priority};
+use common::jobs::{JobState, JobStore as _, NewJob, Outbox as _};
 use common::routes::Service;
 use common::{Clock as _, JobId, UserId};
 use http_kit::service_token::ServiceTokens;
@@ -68,11 +68,17 @@ async fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let bus = Arc::new(EmbeddedBus::default());
     let service = WorkerService::new(Parts {
         store: store.clone(),
+        admin: store.clone(),
+        events: store.clone(),
+        schedules: store.clone(),
         bus: bus.clone(),
         files: nobody()?,
         registry: Registry::default().with(Arc::new(Effect(folder.join("effects")))),
         clock: Arc::new(SystemClock),
+        ids: Arc::new(runtime::RandomIds::default()),
         cursor_key: [1; 32],
+        lease_key: [2; 32],
+        ticket_key: [3; 32],
         settings: WorkerSettings {
             lease: LEASE,
             look_around: OFTEN,
@@ -112,18 +118,10 @@ async fn cause(auth: &AuthDb, id: JobId) -> Result<(), Box<dyn std::error::Error
         created_at: now,
     };
     let job = NewJob {
-        id,
-        kind: "effect".to_owned(),
-        data: json!({}),
-        priority: Priority::NORMAL,
         user: Some(user.id),
         max_attempts: 3,
-        backoff: Backoff::None,
         ttl_ms: 60_000,
-        run_at: None,
-        created_at: now,
-        request_id: None,
-        trace: None,
+        ..NewJob::new(id, "effect", json!({}), now)
     };
     Ok(auth.create_user(&user, &[job]).await?)
 }

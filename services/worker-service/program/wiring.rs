@@ -10,6 +10,7 @@ use common::routes::Service;
 use distributed::{Assembled, Common, Platform, ServiceProgram, part, until_available};
 use http_kit::health;
 use http_kit::openapi::MethodTable;
+use http_kit::ticket::TICKET_LABEL;
 use program::Failure;
 use runtime::lifecycle::Exit;
 use runtime::settings::Doc;
@@ -17,8 +18,8 @@ use store_mongo::JobsDb;
 use thumbnails::Pool;
 use utoipa_actix_web::service_config::ServiceConfig;
 use worker_service::{
-    Concurrency, Parts, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService,
-    WorkerSettings,
+    Concurrency, MediaFactsHandler, Parts, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler,
+    WorkerService, WorkerSettings,
 };
 
 use crate::settings::{self, Settings};
@@ -59,6 +60,7 @@ impl ServiceProgram for WorkerProgram {
                 concurrency.thumbnails,
             )))
             .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
+            .with(Arc::new(MediaFactsHandler::new(files.clone(), concurrency.media_facts)))
             .with(Arc::new(WelcomeHandler::new(
                 auth.clone(),
                 mailer,
@@ -67,11 +69,17 @@ impl ServiceProgram for WorkerProgram {
             )));
         let service = Arc::new(WorkerService::new(Parts {
             store: store.clone(),
+            admin: store.clone(),
+            events: store.clone(),
+            schedules: store.clone(),
             bus: Arc::clone(&platform.bus),
             files,
             registry,
             clock: Arc::clone(&platform.clock),
+            ids: Arc::clone(&platform.ids),
             cursor_key: platform.master_key.derive("jobs-cursor"),
+            lease_key: platform.master_key.derive("jobs-lease"),
+            ticket_key: platform.master_key.derive(TICKET_LABEL),
             settings: WorkerSettings {
                 name: worker_name(),
                 concurrency,

@@ -73,9 +73,12 @@ impl Intake {
                 }
             }
         };
-        let known = outcomes.iter().filter(|outcome| **outcome == InsertOutcome::Known).count();
-        counter!("fm_jobs_inserted_total").increment((jobs.len() - known) as u64);
-        counter!("fm_jobs_known_total").increment(known as u64);
+        let of = |outcome: fn(&InsertOutcome) -> bool| {
+            outcomes.iter().filter(|found| outcome(found)).count() as u64
+        };
+        counter!("fm_jobs_inserted_total").increment(of(|found| *found == InsertOutcome::Inserted));
+        counter!("fm_jobs_known_total").increment(of(|found| *found == InsertOutcome::Known));
+        counter!("fm_jobs_taken_total").increment(of(|found| matches!(found, InsertOutcome::Taken(_))));
         for acknowledged in join_all(batch.into_iter().map(Submission::acknowledge)).await {
             acknowledged?;
         }

@@ -3,22 +3,26 @@
 //! The job store is the truth. Messages carry new jobs in and ring doorbells; a worker always claims the next eligible job from the store, under a
 //! lease. `work` knows nothing of what jobs do, `handlers` nothing of how they are claimed.
 
+mod bookkeeping;
+mod claims;
+mod follow;
 mod handlers;
 mod http;
 mod intake;
 pub mod mail;
 mod maintenance;
 mod reconcile;
+mod schedule;
 mod sections;
 mod service;
 mod settings;
 mod work;
 
-pub use handlers::{PurgeHandler, ThumbnailsHandler, WelcomeHandler};
+pub use handlers::{MediaFactsHandler, PurgeHandler, ThumbnailsHandler, UpkeepHandler, WelcomeHandler};
 pub use http::{internal_routes, openapi, public_routes};
 pub use sections::{
     MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, SmtpTls, THUMBNAILS_DOCS, ThumbnailsSection,
 };
 pub use service::{Parts, WorkerService};
-pub use settings::{Concurrency, MaintenanceTask, Retention, WorkerSettings};
+pub use settings::{Concurrency, Listeners, MaintenanceTask, Retention, WorkerSettings};
 pub use work::{HandlerError, JobContext, JobHandler, Registry};

@@ -1,68 +1,104 @@
-//! Has file-service clear up from time to time. Its steps are idempotent, so that any number of processes may ask at once.
+//! Plans the upkeep of file-service: a job for each task and period, however many processes plan it. `handlers::upkeep` does them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use clients::FilesClient;
-use common::files::internal::MaintenanceStep;
-use common::{Causes, PortResult};
-use futures_util::future::join_all;
-use metrics::counter;
+use common::jobs::{InsertOutcome, JobAdmin, JobStore, types};
+use common::{Causes, Clock, PortResult};
 use runtime::retry::RetryDelay;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::MaintenanceTask;
+use crate::handlers::UpkeepHandler;
+use crate::work::Registry;
+use crate::{MaintenanceTask, Parts};
 
-/// The first round comes soon after the start, so that a process that is restarted each day does what is done once a day; at most this much later.
-const FIRST_ROUND: Duration = Duration::from_secs(60);
-/// Longest pause after a failed round.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// Longest time between two looks.
+const LONGEST_LOOK: Duration = Duration::from_secs(60);
+/// Shortest one.
+const SHORTEST_LOOK: Duration = Duration::from_millis(10);
+/// Periods that are tried, where the jobs of the next ones were done early or removed by somebody.
+const PERIODS: i64 = 3;
 
-/// Runs all tasks, each by itself, until `stop` is cancelled. May be dropped at any point.
-pub(crate) async fn run(files: FilesClient, tasks: Vec<MaintenanceTask>, stop: CancellationToken) {
-    stop.run_until_cancelled(async {
-        join_all(tasks.iter().map(|task| repeat(&files, task))).await;
-        // without tasks there is nothing to do but to wait
-        stop.cancelled().await;
+/// The handlers of these tasks, beside the others.
+pub(crate) fn with_handlers(registry: Registry, parts: &Parts) -> Registry {
+    parts.settings.maintenance.iter().fold(registry, |registry, task| {
+        registry.with(Arc::new(UpkeepHandler::new(task.name, parts.files.clone())))
     })
-    .await;
 }
 
-async fn repeat(files: &FilesClient, task: &MaintenanceTask) {
-    // spread over the time, so that processes that start together do not ask together
-    sleep(FIRST_ROUND.min(task.every).mul_f64(rand::random())).await;
-    let mut delay = RetryDelay::up_to(LONGEST_PAUSE);
-    loop {
-        let wait = match round(files, task).await {
-            Ok(changed) => {
-                delay.reset();
-                counter!("fm_maintenance_changed_total", "task" => task.name.clone()).increment(changed);
-                if changed > 0 {
-                    tracing::info!(task = task.name, changed, "cleared up");
-                }
-                task.every
-            }
-            Err(error) => {
-                let wait = delay.next_delay();
-                tracing::warn!(task = task.name, cause = %Causes(&error), ?wait, "cannot clear up");
-                wait
-            }
-        };
-        sleep(wait).await;
-    }
+/// Sees to it that of each task one job is under way or waits for its period.
+pub(crate) struct Planner {
+    store: Arc<dyn JobStore>,
+    admin: Arc<dyn JobAdmin>,
+    clock: Arc<dyn Clock>,
+    tasks: Vec<MaintenanceTask>,
 }
 
-/// Takes step after step until one says that nothing is left; how many rows changed.
-async fn round(files: &FilesClient, task: &MaintenanceTask) -> PortResult<u64> {
-    let mut step = MaintenanceStep::default();
-    let mut changed = 0;
-    loop {
-        let done = files.maintenance(&task.name, &step).await?;
-        changed += done.changed;
-        // a step that neither does anything nor knows where to go on would be repeated for ever
-        if done.done || (done.changed == 0 && (done.cursor.is_none() || done.cursor == step.cursor)) {
-            return Ok(changed);
+impl Planner {
+    pub(crate) fn new(parts: &Parts) -> Self {
+        Self {
+            store: Arc::clone(&parts.store),
+            admin: Arc::clone(&parts.admin),
+            clock: Arc::clone(&parts.clock),
+            tasks: parts.settings.maintenance.clone(),
         }
-        step.cursor = done.cursor;
+    }
+
+    /// Plans until `stop` is cancelled. May be dropped at any point.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        stop.run_until_cancelled(async {
+            let Some(shortest) = self.tasks.iter().map(|task| task.every).min() else {
+                return stop.cancelled().await;
+            };
+            let look = (shortest / 2).clamp(SHORTEST_LOOK, LONGEST_LOOK);
+            let mut delay = RetryDelay::up_to(LONGEST_LOOK);
+            loop {
+                let wait = match self.plan().await {
+                    Ok(()) => {
+                        delay.reset();
+                        look
+                    }
+                    Err(error) => {
+                        let wait = delay.next_delay();
+                        tracing::warn!(cause = %Causes(&error), ?wait, "cannot plan upkeep");
+                        wait
+                    }
+                };
+                sleep(wait).await;
+            }
+        })
+        .await;
+    }
+
+    async fn plan(&self) -> PortResult<()> {
+        let types = self.admin.types().await?.types;
+        for task in &self.tasks {
+            let counts = types.iter().find(|found| found.kind == task.name).map(|found| &found.counts);
+            let is_live = counts
+                .is_some_and(|counts| counts.iter().any(|(state, count)| state.is_live() && *count > 0));
+            if !is_live {
+                self.plan_next(task).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Inserts the job of the next period. It waits there for its time, so that it is done even if nothing runs when the period begins.
+    async fn plan_next(&self, task: &MaintenanceTask) -> PortResult<()> {
+        let now = self.clock.now();
+        let next = types::upkeep_period(task.every, now) + 1;
+        for period in next..next + PERIODS {
+            let job = types::upkeep(task.name, task.every, period, now);
+            let id = job.id;
+            let outcome = self.store.insert(&[job], now).await?;
+            if outcome.first() != Some(&InsertOutcome::Known)
+                || self.store.find(id).await?.is_some_and(|job| job.state.is_live())
+            {
+                return Ok(());
+            }
+            // it was done early, or somebody removed it: this period is served
+        }
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::jobs::{JobState, JobStore};
+use common::jobs::{JobAdmin, JobState, JobStore};
 use common::{Causes, Clock, PortResult, Timestamp};
 use metrics::{counter, gauge};
 use runtime::retry::RetryDelay;
@@ -23,6 +23,7 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 #[derive(Clone)]
 pub(crate) struct Reconciler {
     store: Arc<dyn JobStore>,
+    admin: Arc<dyn JobAdmin>,
     clock: Arc<dyn Clock>,
     bells: Bells,
     given_up: GivenUp,
@@ -34,6 +35,7 @@ impl Reconciler {
     pub(crate) fn new(parts: &Parts, bells: Bells, given_up: GivenUp) -> Self {
         Self {
             store: Arc::clone(&parts.store),
+            admin: Arc::clone(&parts.admin),
             clock: Arc::clone(&parts.clock),
             bells,
             given_up,
@@ -108,7 +110,7 @@ impl Reconciler {
             self.given_up.look_again();
             self.bells.ring(&distinct(types)).await;
         }
-        let counts = self.store.counts(None).await?;
+        let counts = self.admin.counts(None).await?;
         for state in JobState::ALL {
             let count = counts.get(&state).copied().unwrap_or(0);
             gauge!("fm_jobs_depth", "state" => state.word()).set(count as f64);
@@ -131,7 +133,8 @@ impl Reconciler {
             [(JobState::Complete, complete), (JobState::Cancelled, complete), (JobState::Failed, failed)]
         {
             loop {
-                let removed = self.store.remove_finished(state, self.clock.now() - keep, BATCH).await?;
+                let now = self.clock.now();
+                let removed = self.store.remove_finished(state, now - keep, BATCH, now).await?;
                 counter!("fm_jobs_removed_total", "state" => state.word()).increment(removed.into());
                 if removed < BATCH {
                     break;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::Causes;
+use common::jobs::types;
 use runtime::settings::{Doc, Span, at_least};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -152,11 +153,22 @@ pub struct MaintenanceSection {
     pub every: Span,
     /// How often the blob store is listed for strays.
     pub strays_every: Span,
+    /// How often all contents are read again.
+    pub scrub_every: Span,
+    /// How often counters are counted again.
+    pub recount_every: Span,
 }
+
+const DAY_SECONDS: u64 = 24 * 3600;
 
 impl Default for MaintenanceSection {
     fn default() -> Self {
-        Self { every: Span::from_secs(3600), strays_every: Span::from_secs(24 * 3600) }
+        Self {
+            every: Span::from_secs(3600),
+            strays_every: Span::from_secs(DAY_SECONDS),
+            scrub_every: Span::from_secs(30 * DAY_SECONDS),
+            recount_every: Span::from_secs(7 * DAY_SECONDS),
+        }
     }
 }
 
@@ -164,11 +176,19 @@ impl Default for MaintenanceSection {
 pub const MAINTENANCE_DOCS: &[Doc] = &[
     Doc {
         key: "maintenance.every",
-        text: "How often expired trash, deleted files and contents without references are looked for; at least 1s.",
+        text: "How often expired trash, deleted files and contents without references are looked for; at least 1s, at most a year.",
     },
     Doc {
         key: "maintenance.strays_every",
-        text: "How often the disk is listed for contents that belong to no file, as unfinished uploads leave them after a crash; at least 1s.",
+        text: "How often the disk is listed for contents that belong to no file, as unfinished uploads leave them after a crash; at least 1s, at most a year.",
+    },
+    Doc {
+        key: "maintenance.scrub_every",
+        text: "How often all contents are read again and held against their checksums; at least 1s, at most a year.",
+    },
+    Doc {
+        key: "maintenance.recount_every",
+        text: "How often usage, folders' counts and references of contents are counted again; at least 1s, at most a year.",
     },
 ];
 
@@ -178,17 +198,29 @@ impl MaintenanceSection {
     /// # Errors
     /// A sentence that names the setting.
     pub fn check(&self) -> Result<(), String> {
-        let second = Duration::from_secs(1);
-        at_least("FM_MAINTENANCE__EVERY", self.every, second)?;
-        at_least("FM_MAINTENANCE__STRAYS_EVERY", self.strays_every, second)
+        for (setting, value) in [
+            ("FM_MAINTENANCE__EVERY", self.every),
+            ("FM_MAINTENANCE__STRAYS_EVERY", self.strays_every),
+            ("FM_MAINTENANCE__SCRUB_EVERY", self.scrub_every),
+            ("FM_MAINTENANCE__RECOUNT_EVERY", self.recount_every),
+        ] {
+            at_least(setting, value, Duration::from_secs(1))?;
+            // a job waits for its period in the store, which keeps none for longer than ten years
+            if value.duration() > Duration::from_secs(366 * DAY_SECONDS) {
+                return Err(format!("{setting}: at most 366d"));
+            }
+        }
+        Ok(())
     }
 
     /// The tasks with their usual times, or sooner if this section says so.
     pub fn tasks(&self) -> Vec<MaintenanceTask> {
         let mut tasks = MaintenanceTask::defaults();
         for task in &mut tasks {
-            task.every = match task.name.as_str() {
-                "sweep-strays" => self.strays_every.duration(),
+            task.every = match task.name {
+                types::SWEEP_STRAYS => self.strays_every.duration(),
+                types::SCRUB_BLOBS => self.scrub_every.duration(),
+                types::RECOUNT_USAGE => self.recount_every.duration(),
                 _ => task.every.min(self.every.duration()),
             };
         }

@@ -3,15 +3,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clients::FilesClient;
-use common::jobs::{JobBus, JobStore, KnownJobs};
-use common::{Clock, JobId, PortResult};
+use common::jobs::{JobAdmin, JobBus, JobEvents, JobStore, KnownJobs, ScheduleStore};
+use common::{Clock, IdGen, JobId, PortResult};
 use http_kit::cursor::CursorKey;
 use http_kit::health::{self, ReadyCheck};
+use http_kit::ticket::TicketKey;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::bookkeeping::Bookkeeper;
+use crate::follow::{Hub, Seats};
 use crate::intake::Intake;
 use crate::maintenance;
 use crate::reconcile::Reconciler;
+use crate::schedule::Scheduler;
 use crate::settings::WorkerSettings;
 use crate::work::{Bells, GivenUp, Registry, Workers};
 
@@ -20,16 +25,28 @@ use crate::work::{Bells, GivenUp, Registry, Workers};
 pub struct Parts {
     /// All jobs.
     pub store: Arc<dyn JobStore>,
+    /// The same, as people look after them.
+    pub admin: Arc<dyn JobAdmin>,
+    /// What it tells.
+    pub events: Arc<dyn JobEvents>,
+    /// What makes jobs at times.
+    pub schedules: Arc<dyn ScheduleStore>,
     /// Brings new jobs, and rings.
     pub bus: Arc<dyn JobBus>,
-    /// file-service, for maintenance.
+    /// file-service, for its upkeep.
     pub files: FilesClient,
     /// The handlers of this process.
     pub registry: Registry,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Fresh ids.
+    pub ids: Arc<dyn IdGen>,
     /// Signs the cursors of lists.
     pub cursor_key: [u8; 32],
+    /// Signs the leases that programs hold over HTTP.
+    pub lease_key: [u8; 32],
+    /// Signs the tickets for contents; the same as file-service's.
+    pub ticket_key: [u8; 32],
     /// What can be set.
     pub settings: WorkerSettings,
 }
@@ -37,22 +54,51 @@ pub struct Parts {
 /// The service. Put it into the app's data as `web::Data<WorkerService>`, and run its parts.
 pub struct WorkerService {
     pub(crate) store: Arc<dyn JobStore>,
+    pub(crate) admin: Arc<dyn JobAdmin>,
+    pub(crate) schedules: Arc<dyn ScheduleStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdGen>,
     pub(crate) cursor_key: CursorKey,
+    pub(crate) lease_key: CursorKey,
+    pub(crate) ticket_key: TicketKey,
+    pub(crate) settings: WorkerSettings,
+    pub(crate) bells: Bells,
+    /// Follows what happens, for streams.
+    pub(crate) hub: Arc<Hub>,
+    /// Places for streams.
+    pub(crate) seats: Arc<Seats>,
+    /// Places for claims that wait.
+    pub(crate) waiting_claims: Semaphore,
+    /// Cancelled when shut-down begins: what waits ends.
+    pub(crate) closing: CancellationToken,
     parts: Parts,
-    bells: Bells,
     given_up: GivenUp,
 }
 
 impl WorkerService {
     /// Puts the service together. Nothing runs before [`WorkerService::run`].
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(mut parts: Parts) -> Self {
+        parts.registry = maintenance::with_handlers(parts.registry.clone(), &parts);
+        let bells = Bells::new(&parts.registry, Arc::clone(&parts.bus));
+        let listeners = parts.settings.listeners;
         Self {
             store: Arc::clone(&parts.store),
+            admin: Arc::clone(&parts.admin),
+            schedules: Arc::clone(&parts.schedules),
+            clock: Arc::clone(&parts.clock),
+            ids: Arc::clone(&parts.ids),
             cursor_key: CursorKey::new(&parts.cursor_key),
-            bells: Bells::new(&parts.registry, Arc::clone(&parts.bus)),
+            lease_key: CursorKey::new(&parts.lease_key),
+            ticket_key: TicketKey::new(&parts.ticket_key),
+            settings: parts.settings.clone(),
+            hub: Arc::new(Hub::new(&parts, bells.clone())),
+            seats: Arc::new(Seats::new(listeners.streams, listeners.streams_of_one)),
+            waiting_claims: Semaphore::new(listeners.waiting_claims),
+            closing: CancellationToken::new(),
+            bells,
             given_up: GivenUp::new(
                 parts.registry.clone(),
-                Arc::clone(&parts.store),
+                Arc::clone(&parts.admin),
                 Arc::clone(&parts.clock),
             ),
             parts,
@@ -84,13 +130,18 @@ impl WorkerService {
     ///
     /// Failures of what it needs are logged and waited out: it never ends by itself. Run it once.
     pub async fn run(&self, stop: CancellationToken) {
-        let Parts { store, bus, clock, files, registry, settings, .. } = &self.parts;
+        let Parts { store, bus, clock, registry, .. } = &self.parts;
         let intake = Intake {
             store: Arc::clone(store),
             bus: Arc::clone(bus),
             clock: Arc::clone(clock),
             bells: self.bells.clone(),
         };
+        let closing = async {
+            stop.cancelled().await;
+            self.closing.cancel();
+        };
+        let scheduler = Scheduler::new(&self.parts, self.bells.clone());
         let reconciler = Reconciler::new(&self.parts, self.bells.clone(), self.given_up.clone());
         let workers = Workers::new(&self.parts, registry.clone(), self.bells.clone(), self.given_up.clone());
         tokio::join!(
@@ -99,7 +150,11 @@ impl WorkerService {
             self.bells.listen(stop.clone()),
             reconciler.run(stop.clone()),
             self.given_up.run(stop.clone()),
-            maintenance::run(files.clone(), settings.maintenance.clone(), stop),
+            scheduler.run(stop.clone()),
+            self.hub.run(stop.clone()),
+            closing,
+            Bookkeeper::new(&self.parts).run(stop.clone()),
+            maintenance::Planner::new(&self.parts).run(stop.clone()),
         );
     }
 }

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use common::jobs::types;
+
 /// How the service goes about its work. The defaults are for production; tests shorten the times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkerSettings {
@@ -15,7 +17,9 @@ pub struct WorkerSettings {
     pub retention: Retention,
     /// Jobs worked at once, by type.
     pub concurrency: Concurrency,
-    /// How often file-service is asked to clear up.
+    /// How many may wait or listen at once.
+    pub listeners: Listeners,
+    /// What is done in file-service over and over, and how often.
     pub maintenance: Vec<MaintenanceTask>,
     /// Where the product is reached, for links in mails.
     pub public_url: Option<String>,
@@ -28,8 +32,27 @@ pub struct Retention {
     pub complete: Duration,
     /// Those that failed: the dead-letter list. Default 30 days.
     pub failed: Duration,
+    /// What happened to jobs, for whoever follows it. Default 1 day.
+    pub events: Duration,
     /// How often to look. Default 1 hour.
     pub every: Duration,
+}
+
+/// Who waits for something in this process, and how it is kept in bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listeners {
+    /// Streams of events. Default 500.
+    pub streams: usize,
+    /// Streams of one person. Default 20.
+    pub streams_of_one: usize,
+    /// Claims that wait for jobs. Default 500.
+    pub waiting_claims: usize,
+    /// How often a silent stream says that it is alive. Default 15 s.
+    pub heartbeat: Duration,
+    /// How often it is asked whether a stream's credential is still good. Default 60 s.
+    pub recheck: Duration,
+    /// How often events are looked for while somebody listens; what this process does itself is told at once. Default 500 ms.
+    pub look: Duration,
 }
 
 /// How many jobs this process works at once.
@@ -39,16 +62,18 @@ pub struct Concurrency {
     pub thumbnails: usize,
     /// Purges: each is a chain of short commits in one store. Default 2.
     pub purge: usize,
+    /// Facts of sounds and films: each waits for some small reads. Default 2.
+    pub media_facts: usize,
     /// Mails. Default 4.
     pub mail: usize,
 }
 
-/// A task of file-service that is done over and over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A task of file-service that is done over and over: once in each period, by a job of the type of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaintenanceTask {
-    /// Its name in file-service's internal API.
-    pub name: String,
-    /// How long to rest between two rounds.
+    /// Its name in file-service's internal API, which is the type of its jobs.
+    pub name: &'static str,
+    /// How long a period is.
     pub every: Duration,
 }
 
@@ -65,6 +90,7 @@ impl Default for WorkerSettings {
             drain: Duration::from_secs(10),
             retention: Retention::default(),
             concurrency: Concurrency::default(),
+            listeners: Listeners::default(),
             maintenance: MaintenanceTask::defaults(),
             public_url: None,
         }
@@ -73,14 +99,27 @@ impl Default for WorkerSettings {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { complete: 7 * DAY, failed: 30 * DAY, every: HOUR }
+        Self { complete: 7 * DAY, failed: 30 * DAY, events: DAY, every: HOUR }
+    }
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self {
+            streams: 500,
+            streams_of_one: 20,
+            waiting_claims: 500,
+            heartbeat: Duration::from_secs(15),
+            recheck: MINUTE,
+            look: Duration::from_millis(500),
+        }
     }
 }
 
 impl Default for Concurrency {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { thumbnails: processors.min(4), purge: 2, mail: 4 }
+        Self { thumbnails: processors.min(4), purge: 2, media_facts: 2, mail: 4 }
     }
 }
 
@@ -88,13 +127,15 @@ impl MaintenanceTask {
     /// All tasks with their usual times: what frees quota soon, what looks at everything seldom.
     pub fn defaults() -> Vec<Self> {
         [
-            ("sweep-reservations", 5 * MINUTE),
-            ("expire-trash", HOUR),
-            ("purge-tombstones", HOUR),
-            ("collect-blobs", HOUR),
-            ("sweep-strays", DAY),
+            (types::SWEEP_RESERVATIONS, 5 * MINUTE),
+            (types::EXPIRE_TRASH, HOUR),
+            (types::PURGE_TOMBSTONES, HOUR),
+            (types::COLLECT_BLOBS, HOUR),
+            (types::SWEEP_STRAYS, DAY),
+            (types::RECOUNT_USAGE, 7 * DAY),
+            (types::SCRUB_BLOBS, 30 * DAY),
         ]
-        .map(|(name, every)| Self { name: name.to_owned(), every })
+        .map(|(name, every)| Self { name, every })
         .into()
     }
 }

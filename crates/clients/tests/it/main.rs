@@ -288,7 +288,12 @@ async fn thumbnails_go_in_one_framed_body() {
         };
         config.route("/internal/blobs/{blob}/thumbnails", web::put().to(keep));
         let step = |task: web::Path<String>, step: web::Json<MaintenanceStep>| async move {
-            web::Json(StepDone { done: *task == "sweep", cursor: step.into_inner().cursor, changed: 1 })
+            web::Json(StepDone {
+                done: *task == "sweep",
+                cursor: step.into_inner().cursor,
+                changed: 1,
+                ..StepDone::default()
+            })
         };
         config.route("/internal/maintenance/{task}", web::post().to(step));
     });

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::MediaFacts;
+use super::{MediaFacts, Miscount};
 use crate::{BlobKey, FileId, UserId};
 
 /// `POST /internal/thumbnails/begin`: may thumbnails still be made of this blob? Answer: [`ThumbnailWork`].
@@ -41,7 +41,7 @@ pub enum ThumbnailWork {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ThumbnailUpload {
-    /// The original's upright size.
+    /// What is known of the original.
     pub media: Option<MediaFacts>,
     /// The pictures.
     pub pictures: Vec<ThumbnailPicture>,
@@ -67,6 +67,9 @@ pub struct ThumbnailFailure {
     pub reason: String,
 }
 
+/// `GET /internal/blobs/{blob}/range?start=…&len=…`: at most so many bytes of a blob in one answer.
+pub const MAX_RANGE_BYTES: u64 = 1024 * 1024;
+
 /// `POST /internal/files/purge`: removes some rows below a tombstone. Answer: [`StepDone`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,7 +78,8 @@ pub struct PurgeRequest {
     pub node: FileId,
 }
 
-/// `POST /internal/maintenance/{task}`: one step of `expire-trash`, `purge-tombstones`, `collect-blobs`, `sweep-strays`, `sweep-reservations`. Answer: [`StepDone`].
+/// `POST /internal/maintenance/{task}`: one step of `expire-trash`, `purge-tombstones`, `collect-blobs`, `sweep-strays`, `sweep-reservations`,
+/// `scrub-blobs`, `recount-usage`. Answer: [`StepDone`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct MaintenanceStep {
@@ -84,7 +88,7 @@ pub struct MaintenanceStep {
 }
 
 /// How far a loop of short idempotent calls has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepDone {
     /// Nothing is left to do.
@@ -93,4 +97,40 @@ pub struct StepDone {
     pub cursor: Option<String>,
     /// What this step did, in rows.
     pub changed: u64,
+    /// How far the whole loop is, as far as that can be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u8>,
+    /// Bytes that this step read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub read_bytes: u64,
+    /// What somebody should know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Something that upkeep found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Finding {
+    /// A content that is not what was uploaded. Nothing is deleted.
+    DamagedBlob {
+        /// Its key.
+        blob: BlobKey,
+        /// What is wrong with it, in a sentence.
+        problem: String,
+        /// Some of the files that use it.
+        files: Vec<FileId>,
+    },
+    /// A counter that was put right.
+    Miscount(Miscount),
+}
+
+impl Finding {
+    /// Most files that are named with a blob.
+    pub const MAX_FILES: u32 = 20;
 }

@@ -9,6 +9,7 @@ mod permission;
 mod rules;
 mod sort_key;
 mod store;
+mod upkeep;
 mod upload;
 
 pub use blob_store::{BlobLocator, BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob, WrittenBlob};
@@ -22,6 +23,7 @@ pub use permission::{Action, Actor, Decision, decide};
 pub use rules::{NewNode, NewPlace};
 pub use sort_key::sort_key;
 pub use store::{BlobPage, CollectOutcome, FileStore, NodeError, PurgeStep};
+pub use upkeep::{BlobRecord, Counter, Miscount, RecountPlace, RecountStep};
 pub use upload::{
     Commit, CommitTarget, Committed, NewBlob, NewContent, NewFile, NewFolder, NewThumbnail, Place,
 };

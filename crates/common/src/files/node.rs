@@ -107,10 +107,16 @@ impl Node {
         self.parent.is_none()
     }
 
-    /// The strong entity tag of the node's metadata, quotes included. It changes with every change of the node and of its thumbnails' state.
+    /// The strong entity tag of the node's metadata, quotes included. It changes with every change of the node and of what jobs find out about its content.
     pub fn etag(&self) -> String {
-        let thumbnails = self.content.as_ref().map_or("", |content| content.thumbnails.word());
-        format!("\"{}-{}{}\"", self.id, self.revision, thumbnails.get(..1).unwrap_or(""))
+        let content = self.content.as_ref();
+        let thumbnails = content.map_or("", |content| content.thumbnails.word());
+        // facts of pictures come together with their thumbnails
+        let facts = match content {
+            Some(Content { thumbnails: ThumbnailState::None, media: Some(_), .. }) => "m",
+            _ => "",
+        };
+        format!("\"{}-{}{}{facts}\"", self.id, self.revision, thumbnails.get(..1).unwrap_or(""))
     }
 }
 
@@ -131,7 +137,7 @@ pub struct Content {
     pub mime: String,
     /// When the content was last changed where it came from, if the client said so; else when it was uploaded.
     pub modified_at: Timestamp,
-    /// Pixels, as far as known.
+    /// What is known of a picture, a sound or a film.
     pub media: Option<MediaFacts>,
     /// What is known of its thumbnails.
     pub thumbnails: ThumbnailState,
@@ -146,14 +152,78 @@ impl Content {
     }
 }
 
-/// What was found out about a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// What was found out about a picture, a sound or a film, as far as it says so. Where a picture was taken is not kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct MediaFacts {
     /// Upright width in pixels.
-    pub width: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
     /// Upright height in pixels.
-    pub height: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// When it was taken, as the clock of the camera showed it: `2024-02-29T23:59:59`, with the offset from UTC behind it where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<String>,
+    /// Maker and model of the camera.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub camera: Option<String>,
+    /// How long it plays, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+}
+
+impl MediaFacts {
+    /// Longest name of a camera, in characters.
+    pub const MAX_CAMERA: usize = 100;
+
+    /// A picture of this size, of which nothing else is known.
+    pub fn of_size(width: u32, height: u32) -> Self {
+        Self { width: Some(width), height: Some(height), ..Self::default() }
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Leaves out what has not the form that it should have: it was read from strangers' files.
+    #[must_use]
+    pub fn checked(mut self) -> Self {
+        self.taken_at = self.taken_at.filter(|text| is_local_time(text));
+        self.camera = self.camera.as_deref().and_then(clean);
+        if self.width.is_none() || self.height.is_none() {
+            (self.width, self.height) = (None, None);
+        }
+        self
+    }
+}
+
+/// `2024-02-29T23:59:59`, perhaps with `+05:45` behind it; whether there is such a day was looked at where it was read.
+fn is_local_time(text: &str) -> bool {
+    let has_form = |part: &[u8], form: &[u8]| {
+        part.len() == form.len()
+            && part.iter().zip(form).all(|(byte, form)| match form {
+                b'0' => byte.is_ascii_digit(),
+                form => byte == form,
+            })
+    };
+    match text.as_bytes().split_at_checked(19) {
+        Some((local, offset)) => {
+            has_form(local, b"0000-00-00T00:00:00")
+                && (offset.is_empty() || has_form(offset, b"+00:00") || has_form(offset, b"-00:00"))
+        }
+        None => false,
+    }
+}
+
+/// Words of visible characters, with one space between them.
+fn clean(text: &str) -> Option<String> {
+    let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text: String = words.chars().take(MediaFacts::MAX_CAMERA).collect();
+    let text = text.trim_end();
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// How far the thumbnails of a blob are.
@@ -319,5 +389,36 @@ impl NodePath {
     /// How many folders are above it.
     pub fn depth(&self) -> usize {
         self.ancestors.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_without_their_form_are_left_out() {
+        let facts = |taken_at: &str, camera: &str| {
+            MediaFacts {
+                taken_at: Some(taken_at.into()),
+                camera: Some(camera.into()),
+                ..MediaFacts::default()
+            }
+            .checked()
+        };
+        for good in ["2024-02-29T23:59:59", "2024-02-29T23:59:59+05:45", "0001-01-01T00:00:00-12:00"] {
+            assert_eq!(facts(good, "").taken_at.as_deref(), Some(good));
+        }
+        for wrong in
+            ["", "2024-02-29", "2024-02-29T23:59:59Z", "2024-02-29 23:59:59", "2024-02-29T23:59:59+0545", "é"]
+        {
+            assert!(facts(wrong, " \0 ").is_empty(), "{wrong}");
+        }
+        assert_eq!(facts("", " NIKON\0\0  D750 \n").camera.as_deref(), Some("NIKON D750"));
+        assert_eq!(facts("", &"ä".repeat(500)).camera.unwrap().chars().count(), 100);
+        assert!(MediaFacts { width: Some(1), ..MediaFacts::default() }.checked().is_empty());
+        let facts = MediaFacts::of_size(3, 2);
+        assert_eq!(serde_json::to_string(&facts).unwrap(), r#"{"width":3,"height":2}"#);
+        assert_eq!(facts.clone().checked(), facts);
     }
 }

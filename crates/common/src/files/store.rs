@@ -2,8 +2,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    BlobInfo, Commit, Committed, Content, ListQuery, MediaFacts, NewFolder, NewThumbnail, Node, NodeName,
-    NodePath, Page, Space, ThumbnailInfo, ThumbnailSize, Usage,
+    BlobInfo, BlobRecord, Commit, Committed, Content, ListQuery, MediaFacts, NewFolder, NewThumbnail, Node,
+    NodeName, NodePath, Page, RecountPlace, RecountStep, Space, ThumbnailInfo, ThumbnailSize, Usage,
 };
 use crate::error::{PortError, PortResult};
 use crate::jobs::NewJob;
@@ -247,6 +247,9 @@ pub trait FileStore: Send + Sync {
         at: Timestamp,
     ) -> PortResult<bool>;
 
+    /// Keeps what was found out about a live blob, in place of what was known. False if it is not live. Safe to repeat.
+    async fn keep_media(&self, original: BlobKey, media: &MediaFacts) -> PortResult<bool>;
+
     /// Marks a pending blob as one of which no thumbnails can be made, with the reason. False if it is not pending.
     async fn fail_thumbnails(&self, original: BlobKey, reason: &str) -> PortResult<bool>;
 
@@ -266,6 +269,21 @@ pub trait FileStore: Send + Sync {
 
     /// Which of these blobs have a row, live or condemned: what the listing of a disk is held against, to find strays.
     async fn known_blobs(&self, keys: &[BlobKey]) -> PortResult<Vec<BlobKey>>;
+
+    /// Live blobs by ascending keys after `after`, at most `limit`: for reading their contents again.
+    async fn list_blobs(&self, after: Option<BlobKey>, limit: u32) -> PortResult<Vec<BlobRecord>>;
+
+    /// Notes that the content of a live blob is damaged (of several times the first stays), or that it is good; whether that changed anything.
+    async fn mark_damaged(&self, key: BlobKey, damaged_at: Option<Timestamp>) -> PortResult<bool>;
+
+    /// At most `limit` files of which a blob is the content, a former content, or a thumbnail, by ascending ids. Whether they lie below a tombstone
+    /// is not looked at.
+    async fn files_of_blob(&self, key: BlobKey, limit: u32) -> PortResult<Vec<FileId>>;
+
+    /// Counts some more of what counters say, and puts right those that are wrong: the children of folders, the usage of spaces, the references of
+    /// blobs (which are condemned or live by that). Whatever changes at the same time is neither lost nor taken for a miscount. A step may be repeated,
+    /// and run twice at once; what is set right twice is reported once.
+    async fn recount(&self, from: RecountPlace, at: Timestamp) -> PortResult<RecountStep>;
 
     /// How many files and folders there are, roots and deleted ones left out: for the classic `/stats`. Exact, from a counter.
     async fn count_nodes(&self) -> PortResult<u64>;

@@ -94,6 +94,11 @@ impl JobState {
         }
     }
 
+    /// Whether it may still be worked.
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Inactive | Self::Active | Self::Delayed)
+    }
+
     /// Reads [`JobState::word`].
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.word() == word)
@@ -138,6 +143,12 @@ pub struct NewJob {
         skip_serializing_if = "Option::is_none"
     )]
     pub trace: Option<TraceContext>,
+    /// No two live jobs (`inactive`, `active`, `delayed`) have the same one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_key: Option<String>,
+    /// It is removed when it is complete.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remove_on_complete: bool,
 }
 
 /// What caused a job: whoever makes one says it.
@@ -149,7 +160,93 @@ pub struct Cause {
     pub trace: Option<TraceContext>,
 }
 
+/// What a job must not be, so that stores can keep it and people can read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidJob {
+    /// See [`NewJob::MAX_TYPE_BYTES`].
+    #[error("the type has 1 to 100 bytes, and no control characters")]
+    Type,
+    /// See [`NewJob::MAX_DATA_BYTES`].
+    #[error("the data have at most 256 KiB as JSON")]
+    Data,
+    /// See [`NewJob::MAX_KEY_BYTES`].
+    #[error("the unique key has 1 to 200 bytes")]
+    Key,
+    /// See [`NewJob::MAX_ATTEMPTS`].
+    #[error("a job may be tried 1 to 1000 times")]
+    Attempts,
+    /// See [`NewJob::MAX_MS`].
+    #[error("times to live, delays and pauses are at most ten years, and the time to live is at least 1 ms")]
+    Time,
+}
+
 impl NewJob {
+    /// Longest type, in bytes.
+    pub const MAX_TYPE_BYTES: usize = 100;
+    /// Most data, as bytes of JSON; as many for a result, and for the data of a progress.
+    pub const MAX_DATA_BYTES: usize = 256 * 1024;
+    /// Longest unique key, in bytes.
+    pub const MAX_KEY_BYTES: usize = 200;
+    /// Most attempts.
+    pub const MAX_ATTEMPTS: u32 = 1000;
+    /// Longest time to live, delay or pause, in milliseconds: ten years.
+    pub const MAX_MS: u64 = 10 * 366 * 86_400_000;
+    /// Time to live of a job whose producer names none: an hour.
+    pub const USUAL_TTL_MS: u64 = 3_600_000;
+
+    /// A job of nobody that is ready at once and tried once.
+    pub fn new(id: JobId, kind: impl Into<String>, data: Value, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            kind: kind.into(),
+            data,
+            priority: Priority::NORMAL,
+            user: None,
+            max_attempts: 1,
+            backoff: Backoff::None,
+            ttl_ms: Self::USUAL_TTL_MS,
+            run_at: None,
+            created_at,
+            request_id: None,
+            trace: None,
+            unique_key: None,
+            remove_on_complete: false,
+        }
+    }
+
+    /// Whether a store takes it.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn check(&self) -> Result<(), InvalidJob> {
+        let is_type = |kind: &str| {
+            (1..=Self::MAX_TYPE_BYTES).contains(&kind.len()) && !kind.chars().any(char::is_control)
+        };
+        let pauses = match self.backoff {
+            Backoff::None => 0,
+            Backoff::Fixed { delay_ms } => delay_ms,
+            Backoff::Exponential { delay_ms, max_delay_ms } => delay_ms.max(max_delay_ms),
+        };
+        let delay = self.run_at.map_or(0, |at| at.millis().saturating_sub(self.created_at.millis()));
+        if !is_type(&self.kind) {
+            Err(InvalidJob::Type)
+        } else if self.data.to_string().len() > Self::MAX_DATA_BYTES {
+            Err(InvalidJob::Data)
+        } else if self.unique_key.as_ref().is_some_and(|key| !(1..=Self::MAX_KEY_BYTES).contains(&key.len()))
+        {
+            Err(InvalidJob::Key)
+        } else if !(1..=Self::MAX_ATTEMPTS).contains(&self.max_attempts) {
+            Err(InvalidJob::Attempts)
+        } else if !(1..=Self::MAX_MS).contains(&self.ttl_ms)
+            || pauses > Self::MAX_MS
+            || u64::try_from(delay).is_ok_and(|delay| delay > Self::MAX_MS)
+        {
+            Err(InvalidJob::Time)
+        } else {
+            Ok(())
+        }
+    }
+
     /// The job, with its cause.
     #[must_use]
     pub fn caused_by(self, cause: &Cause) -> Self {
@@ -180,6 +277,8 @@ pub struct Job {
     pub state: JobState,
     /// 0 to 100.
     pub progress: u8,
+    /// What a worker said with the last progress. It outlives the attempt, so that the next one can go on from there.
+    pub progress_data: Option<Value>,
     /// What it gave.
     pub result: Option<Value>,
     /// Why the last attempt failed, if one did.
@@ -194,6 +293,8 @@ pub struct Job {
     pub started_at: Option<Timestamp>,
     /// When anything last changed.
     pub updated_at: Timestamp,
+    /// When it becomes ready, while it is `delayed`.
+    pub due_at: Option<Timestamp>,
     /// When it reached a final state.
     pub finished_at: Option<Timestamp>,
     /// Who works it.
@@ -215,19 +316,15 @@ mod tests {
 
     #[test]
     fn a_new_job_survives_the_bus() {
+        let created_at = Timestamp::from_millis(1234);
+        let data = serde_json::json!({"fileId": "x"});
         let job = NewJob {
-            id: JobId::from_bytes([1; 12]),
-            kind: "thumbnails".into(),
-            data: serde_json::json!({"fileId": "x"}),
             priority: Priority::HIGH,
             user: Some(UserId::from_bytes([2; 12])),
             max_attempts: 3,
             backoff: Backoff::Exponential { delay_ms: 10, max_delay_ms: 20 },
-            ttl_ms: 1000,
-            run_at: None,
-            created_at: Timestamp::from_millis(1234),
-            request_id: None,
-            trace: None,
+            unique_key: Some("k".into()),
+            ..NewJob::new(JobId::from_bytes([1; 12]), "thumbnails", data, created_at)
         };
         let text = serde_json::to_string(&job).unwrap();
         assert!(text.contains(r#""backoff":{"kind":"exponential","delayMs":10,"maxDelayMs":20}"#), "{text}");
@@ -244,5 +341,31 @@ mod tests {
         }
         let newer = text.replacen('{', r#"{"fieldOfALaterVersion":1,"#, 1);
         assert_eq!(serde_json::from_str::<NewJob>(&newer).unwrap(), traced);
+    }
+
+    #[test]
+    fn what_no_store_takes_is_named() {
+        let good = || {
+            NewJob::new(
+                JobId::from_bytes([1; 12]),
+                "video conversion",
+                Value::Null,
+                Timestamp::from_millis(0),
+            )
+        };
+        good().check().unwrap();
+        for (wrong, job) in [
+            (InvalidJob::Type, NewJob { kind: String::new(), ..good() }),
+            (InvalidJob::Type, NewJob { kind: "a\nb".into(), ..good() }),
+            (InvalidJob::Type, NewJob { kind: "x".repeat(101), ..good() }),
+            (InvalidJob::Data, NewJob { data: Value::String("x".repeat(NewJob::MAX_DATA_BYTES)), ..good() }),
+            (InvalidJob::Key, NewJob { unique_key: Some(String::new()), ..good() }),
+            (InvalidJob::Attempts, NewJob { max_attempts: 0, ..good() }),
+            (InvalidJob::Time, NewJob { ttl_ms: 0, ..good() }),
+            (InvalidJob::Time, NewJob { backoff: Backoff::Fixed { delay_ms: u64::MAX }, ..good() }),
+            (InvalidJob::Time, NewJob { run_at: Some(Timestamp::from_millis(i64::MAX)), ..good() }),
+        ] {
+            assert_eq!(job.check(), Err(wrong));
+        }
     }
 }

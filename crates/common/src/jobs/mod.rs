@@ -1,16 +1,25 @@
 //! Background jobs: the job store is the truth; messages only carry new jobs and ring doorbells.
 
 mod bus;
+mod events;
 pub mod internal;
 mod job;
+mod manage;
 mod outbox;
+mod schedule;
 mod store;
+pub mod text;
 pub mod types;
 
 pub use bus::{Doorbells, JobBus, Submission, Submissions};
-pub use job::{Attempt, Backoff, Cause, Job, JobState, NewJob, Priority};
+pub use events::{JobEvent, JobEventFilter, JobEventKind, JobEventPage, JobEvents};
+pub use job::{Attempt, Backoff, Cause, InvalidJob, Job, JobState, NewJob, Priority};
+pub use manage::{
+    ChangeJobError, JobAdmin, JobChange, JobCounts, JobFilter, JobMinute, JobOrder, JobPage, JobType,
+    JobTypes, RetriedDead, TypeLimit,
+};
 pub use outbox::{KnownJobs, MAX_KNOWN_IDS, Outbox, OutboxRow};
+pub use schedule::{CatchUp, ChangeScheduleError, MAX_SCHEDULES, Schedule, ScheduleSpec, ScheduleStore};
 pub use store::{
-    ClaimRequest, Claimed, FailOutcome, Failure, InsertOutcome, JobCounts, JobFilter, JobStore, LeaseHolder,
-    LostLease,
+    ClaimRequest, Claimed, Claims, FailOutcome, Failure, InsertOutcome, JobStore, LeaseHolder, LostLease,
 };

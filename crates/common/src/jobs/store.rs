@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -6,8 +5,7 @@ use serde_json::Value;
 
 use super::{Job, JobState, NewJob};
 use crate::error::{PortError, PortResult};
-use crate::files::Page;
-use crate::{JobId, Timestamp, UserId};
+use crate::{JobId, Timestamp};
 
 /// What became of an inserted job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +14,8 @@ pub enum InsertOutcome {
     Inserted,
     /// The id is known, perhaps of a job that has been removed: nothing changed.
     Known,
+    /// This live job has the same unique key: nothing changed but that the id is known.
+    Taken(JobId),
 }
 
 /// What a worker asks for.
@@ -51,6 +51,15 @@ pub struct Claimed {
     pub lease_until: Timestamp,
 }
 
+/// What a claim brought.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Claims {
+    /// The jobs.
+    pub jobs: Vec<Claimed>,
+    /// A rate limit held back at least one job that is ready; it lets more through at this time.
+    pub again_at: Option<Timestamp>,
+}
+
 /// A failure, as the worker saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -82,32 +91,19 @@ pub enum LostLease {
     Port(#[from] PortError),
 }
 
-/// Which jobs to list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct JobFilter {
-    /// Only this user's.
-    pub user: Option<UserId>,
-    /// Only in this state.
-    pub state: Option<JobState>,
-    /// Only of this type.
-    pub kind: Option<String>,
-}
-
-/// How many jobs are in each state.
-pub type JobCounts = BTreeMap<JobState, u64>;
-
 /// All jobs: the truth about them. Leases and due times follow `now`, which callers take from the store's clock.
 ///
 /// Inserting, completing and failing are durable when they return. Claims, heartbeats and progress need not be: their loss means a second delivery.
 #[async_trait]
 pub trait JobStore: Send + Sync {
     /// Inserts jobs by their ids, numbering them in this order; one commit. Safe to repeat: a known id changes nothing, even when its job was removed
-    /// within the last day.
+    /// within the last day. A job whose unique key a live job has is not inserted, also when that one stands before it in `jobs`.
     async fn insert(&self, jobs: &[NewJob], now: Timestamp) -> PortResult<Vec<InsertOutcome>>;
 
     /// Claims the next eligible jobs: by priority, then of the user with the fewest active jobs, then by number. No job is ever claimed twice
-    /// at once, by any number of callers.
-    async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Vec<Claimed>>;
+    /// at once, by any number of callers. Types that are paused bring nothing to claims that begin after the pause was answered; of a type with
+    /// a rate limit no more jobs are begun than it says.
+    async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Claims>;
 
     /// Renews a lease.
     ///
@@ -120,19 +116,28 @@ pub trait JobStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Timestamp, LostLease>;
 
-    /// Sets the progress (0 to 100) and renews the attempt's time to live.
+    /// Sets the progress (0 to 100) and what goes with it, and renews the attempt's time to live.
     ///
     /// # Errors
     /// `Lost`.
-    async fn progress(&self, holder: LeaseHolder, percent: u8, now: Timestamp) -> Result<(), LostLease>;
+    async fn progress(
+        &self,
+        holder: LeaseHolder,
+        percent: u8,
+        data: Option<&Value>,
+        now: Timestamp,
+    ) -> Result<(), LostLease>;
 
     /// Adds a line to the job's log, cut to 4 KiB; a job keeps its last 1,000 lines.
-    async fn log(&self, job: JobId, line: &str, now: Timestamp) -> PortResult<()>;
+    ///
+    /// # Errors
+    /// `Lost`.
+    async fn log(&self, holder: LeaseHolder, line: &str, now: Timestamp) -> Result<(), LostLease>;
 
     /// The job's log, oldest first.
     async fn list_log(&self, job: JobId) -> PortResult<Vec<(Timestamp, String)>>;
 
-    /// Completes a job. Waiting callers share one sync.
+    /// Completes a job, and removes it if it was made so. Waiting callers share one sync.
     ///
     /// # Errors
     /// `Lost`.
@@ -175,17 +180,14 @@ pub trait JobStore: Send + Sync {
     /// The job with this id.
     async fn find(&self, id: JobId) -> PortResult<Option<Job>>;
 
-    /// A page of jobs, newest first; `after` is the last number of the page before.
-    async fn list(&self, filter: &JobFilter, after: Option<u64>, limit: u32) -> PortResult<Page<Job>>;
-
-    /// Counts by state, of one user or of all. From counters or an index.
-    async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts>;
-
-    /// Tries a `failed` or `cancelled` job again from its first attempt. None if there is no such job, false if its state does not allow it.
-    async fn retry(&self, id: JobId, now: Timestamp) -> PortResult<Option<bool>>;
-
     /// Removes jobs that finished before `before` in this state; how many. Their ids stay known for a day.
-    async fn remove_finished(&self, state: JobState, before: Timestamp, limit: u32) -> PortResult<u32>;
+    async fn remove_finished(
+        &self,
+        state: JobState,
+        before: Timestamp,
+        limit: u32,
+        now: Timestamp,
+    ) -> PortResult<u32>;
 
     /// Answers if the store can read and write.
     async fn ping(&self) -> PortResult<()>;

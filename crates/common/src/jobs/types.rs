@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{Backoff, NewJob, Priority};
-use crate::{BlobKey, FileId, JobId, Timestamp, UserId};
+use crate::{BlobKey, FileId, JobId, Sha256, Timestamp, UserId};
 
 /// Makes the thumbnails of one picture.
 pub const THUMBNAILS: &str = "thumbnails";
@@ -13,6 +14,38 @@ pub const THUMBNAILS: &str = "thumbnails";
 pub const WELCOME_MAIL: &str = "welcome-mail";
 /// Removes what is below a tombstone.
 pub const PURGE: &str = "purge";
+
+/// Finds out how long a sound or film is, and the like.
+pub const MEDIA_FACTS: &str = "media-facts";
+/// Deletes what has been in the trash for long enough.
+pub const EXPIRE_TRASH: &str = "expire-trash";
+/// Walks once more below old tombstones, and removes them.
+pub const PURGE_TOMBSTONES: &str = "purge-tombstones";
+/// Removes contents without references.
+pub const COLLECT_BLOBS: &str = "collect-blobs";
+/// Removes bytes that belong to no content.
+pub const SWEEP_STRAYS: &str = "sweep-strays";
+/// Gives back what abandoned uploads had set aside.
+pub const SWEEP_RESERVATIONS: &str = "sweep-reservations";
+/// Reads all contents again.
+pub const SCRUB_BLOBS: &str = "scrub-blobs";
+/// Counts again what counters say.
+pub const RECOUNT_USAGE: &str = "recount-usage";
+
+/// All of them: the product works these itself.
+pub const BUILT_IN: &[&str] = &[
+    THUMBNAILS,
+    WELCOME_MAIL,
+    PURGE,
+    MEDIA_FACTS,
+    EXPIRE_TRASH,
+    PURGE_TOMBSTONES,
+    COLLECT_BLOBS,
+    SWEEP_STRAYS,
+    SWEEP_RESERVATIONS,
+    SCRUB_BLOBS,
+    RECOUNT_USAGE,
+];
 
 /// Data of [`THUMBNAILS`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +76,18 @@ pub struct PurgeData {
     pub node: FileId,
 }
 
+/// Data of [`MEDIA_FACTS`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MediaFactsData {
+    /// Which file.
+    pub file_id: FileId,
+    /// Its content.
+    pub blob: BlobKey,
+    /// Bytes of that.
+    pub size: u64,
+}
+
 const SECOND: u64 = 1000;
 
 /// A job that makes the thumbnails of `file`.
@@ -54,6 +99,20 @@ pub fn thumbnails(id: JobId, user: UserId, file: FileId, blob: BlobKey, at: Time
         Some(user),
         at,
     )
+}
+
+/// A job that reads the facts of the content of `file`, which has `size` bytes.
+pub fn media_facts(
+    id: JobId,
+    user: UserId,
+    file: FileId,
+    (blob, size): (BlobKey, u64),
+    at: Timestamp,
+) -> NewJob {
+    NewJob {
+        priority: Priority::LOW,
+        ..built_in(id, MEDIA_FACTS, &MediaFactsData { file_id: file, blob, size }, Some(user), at)
+    }
 }
 
 /// A job that welcomes `user`. It is tried for two hours: a mail server may be away, or let strangers wait on purpose.
@@ -70,26 +129,65 @@ pub fn purge(id: JobId, node: FileId, user: UserId, at: Timestamp) -> NewJob {
     NewJob { priority: Priority::LOW, ..built_in(id, PURGE, &PurgeData { node }, Some(user), at) }
 }
 
-fn built_in(id: JobId, kind: &str, data: &impl Serialize, user: Option<UserId>, at: Timestamp) -> NewJob {
+/// Which period of this length a time is in, counted from 1970.
+pub fn upkeep_period(every: Duration, at: Timestamp) -> i64 {
+    at.millis().div_euclid(period_ms(every))
+}
+
+fn period_ms(every: Duration) -> i64 {
+    i64::try_from(every.as_millis()).unwrap_or(i64::MAX).max(1)
+}
+
+/// The job that does a type of upkeep in a period, not before it begins: the same, with the same id, whoever makes it. Only one of a type is live.
+pub fn upkeep(kind: &str, every: Duration, period: i64, at: Timestamp) -> NewJob {
+    let length = period_ms(every);
+    let digest = Sha256::of(format!("upkeep {kind} {length} {period}").as_bytes());
+    let mut bytes = [0; 12];
+    bytes.copy_from_slice(&digest.0[..12]);
     NewJob {
-        id,
-        kind: kind.to_owned(),
-        data: serde_json::to_value(data).expect("ids become JSON"),
-        priority: Priority::NORMAL,
+        priority: Priority::LOW,
+        max_attempts: 10,
+        backoff: Backoff::Exponential { delay_ms: 10 * SECOND, max_delay_ms: 600 * SECOND },
+        ttl_ms: 300 * SECOND,
+        run_at: Some(Timestamp::from_millis(period.saturating_mul(length))),
+        unique_key: Some(kind.to_owned()),
+        ..NewJob::new(JobId::from_bytes(bytes), kind, json!({}), at)
+    }
+}
+
+fn built_in(id: JobId, kind: &str, data: &impl Serialize, user: Option<UserId>, at: Timestamp) -> NewJob {
+    let data = serde_json::to_value(data).expect("ids become JSON");
+    NewJob {
         user,
         max_attempts: 5,
         backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 60 * SECOND },
-        ttl_ms: u64::try_from(Duration::from_secs(300).as_millis()).expect("five minutes fit"),
-        run_at: None,
-        created_at: at,
-        request_id: None,
-        trace: None,
+        ttl_ms: 300 * SECOND,
+        ..NewJob::new(id, kind, data, at)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_period_has_one_job_of_a_type() {
+        let (hour, at) = (Duration::from_secs(3600), |millis| Timestamp::from_millis(millis));
+        assert_eq!(upkeep_period(hour, at(3_599_999)), 0);
+        assert_eq!(upkeep_period(hour, at(3_600_000)), 1);
+        assert_eq!(upkeep_period(hour, at(-1)), -1);
+        let job = upkeep(SCRUB_BLOBS, hour, 2, at(5));
+        job.check().unwrap();
+        assert_eq!(job.run_at, Some(at(7_200_000)));
+        assert_eq!(job.id, upkeep(SCRUB_BLOBS, hour, 2, at(6)).id);
+        for other in [
+            upkeep(SCRUB_BLOBS, hour, 3, at(5)),
+            upkeep(RECOUNT_USAGE, hour, 2, at(5)),
+            upkeep(SCRUB_BLOBS, 2 * hour, 2, at(5)),
+        ] {
+            assert_ne!(other.id, job.id);
+        }
+    }
 
     #[test]
     fn a_mail_outlasts_a_mail_server_that_is_away_for_two_hours() {

@@ -41,6 +41,8 @@ pub struct ServerSettings {
     pub tls: Option<rustls::ServerConfig>,
     /// What documented paths allow, for 405 and `OPTIONS`.
     pub methods: Arc<MethodTable>,
+    /// Handlers can ask whether their client is still there ([`crate::presence`]). Costs a second descriptor for each connection.
+    pub watches_clients: bool,
 }
 
 impl ServerSettings {
@@ -57,6 +59,7 @@ impl ServerSettings {
             shutdown_timeout: Duration::from_secs(30),
             tls: None,
             methods: Arc::default(),
+            watches_clients: false,
         }
     }
 }
@@ -118,6 +121,10 @@ where
     .max_connections(settings.max_connections)
     .shutdown_timeout(settings.shutdown_timeout.as_secs().max(1))
     .disable_signals();
+    let server = match settings.watches_clients {
+        true => server.on_connect(crate::presence::watch),
+        false => server,
+    };
     let server = match (listener, settings.tls) {
         (Listener::Tcp(tcp), None) => server.listen(tcp)?,
         (Listener::Tcp(tcp), Some(tls)) => server.listen_rustls_0_23(tcp, tls)?,

@@ -206,4 +206,11 @@ macro_rules! rules {
     )*};
 }
 
-rules!(PortError, common::auth::CreateUserError, common::files::NodeError, common::jobs::LostLease);
+rules!(
+    PortError,
+    common::auth::CreateUserError,
+    common::files::NodeError,
+    common::jobs::ChangeJobError,
+    common::jobs::ChangeScheduleError,
+    common::jobs::LostLease
+);

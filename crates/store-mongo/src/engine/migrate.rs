@@ -41,6 +41,15 @@ pub(crate) enum Step {
     Index(Index),
     /// Makes the collection of an outbox.
     Outbox(&'static str),
+    /// Gives documents of a version before what they lack.
+    Fill {
+        /// Where.
+        collection: &'static str,
+        /// Which.
+        lacking: fn() -> Document,
+        /// What.
+        fields: fn() -> Document,
+    },
     /// Puts a document that must be there, unless it is.
     Document {
         /// Where.
@@ -100,7 +109,7 @@ const META: &str = "meta";
 /// How long others keep away from a migration that was begun. Each step begins it anew.
 const LEASE: Duration = Duration::from_secs(60);
 
-/// Longest time that one index may take to be built. A server that falls silent meanwhile is noticed by the driver's monitor.
+/// Longest time that one index may take to be built, or all documents to be filled. A server that falls silent meanwhile is noticed by the driver's monitor.
 const INDEX_DEADLINE: Duration = Duration::from_secs(600);
 
 /// How long to wait for another process that migrates, before looking again.
@@ -237,6 +246,11 @@ impl Migrator<'_> {
                     self.index(&index).await?;
                 }
                 Ok(())
+            }
+            Step::Fill { collection, lacking, fields } => {
+                let documents = self.mongo.database().collection::<Document>(collection);
+                let filled = documents.update_many(lacking(), doc! { "$set": fields() });
+                within(INDEX_DEADLINE, filled).await.map(drop)
             }
             Step::Document { collection, id, fields } => {
                 let documents = self.mongo.database().collection::<Document>(collection);

@@ -64,7 +64,15 @@ impl Engine {
         &self,
         work: impl Future<Output = TxResult<T, R>>,
     ) -> Result<T, R> {
-        let deadline = self.deadline();
+        self.call_within(self.deadline(), work).await
+    }
+
+    /// As [`Engine::call`], under another deadline.
+    async fn call_within<T, R: From<PortError>>(
+        &self,
+        deadline: Duration,
+        work: impl Future<Output = TxResult<T, R>>,
+    ) -> Result<T, R> {
         let ready_then_work = async {
             self.migrate().await?;
             work.await.map_err(Abort::into_error)

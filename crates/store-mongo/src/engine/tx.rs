@@ -44,22 +44,42 @@ impl Engine {
     {
         self.call(async {
             let _turn = self.locks().lock(keys).await;
-            let session = self.client().start_session().await?;
-            let session = Arc::new(Mutex::new(session));
-            let mut wait = FIRST_WAIT;
-            loop {
-                match self.attempt(&session, &work).await {
-                    Err(Abort::Fault(fault)) if fault.is_transient() => {
-                        metrics::counter!("fm_mongodb_transactions_repeated_total").increment(1);
-                        tracing::debug!(%fault, "transaction met another");
-                    }
-                    result => return result,
-                }
-                tokio::time::sleep(wait.mul_f64(rand::random_range(0.5..1.0))).await;
-                wait = (wait * 2).min(LONGEST_WAIT);
-            }
+            self.repeat(&work).await
         })
         .await
+    }
+
+    /// Runs `work`, which only reads, so that all of it sees one moment, within `deadline` instead of the usual one. Nobody waits for it.
+    pub(crate) async fn read_one_moment<T, R, F>(
+        &self,
+        deadline: Duration,
+        work: impl Fn(Tx) -> F + Send + Sync,
+    ) -> Result<T, R>
+    where
+        F: Future<Output = TxResult<T, R>> + Send,
+        R: From<PortError>,
+    {
+        self.call_within(deadline, self.repeat(&work)).await
+    }
+
+    async fn repeat<T, R, F>(&self, work: &(impl Fn(Tx) -> F + Send + Sync)) -> TxResult<T, R>
+    where
+        F: Future<Output = TxResult<T, R>> + Send,
+    {
+        let session = self.client().start_session().await?;
+        let session = Arc::new(Mutex::new(session));
+        let mut wait = FIRST_WAIT;
+        loop {
+            match self.attempt(&session, work).await {
+                Err(Abort::Fault(fault)) if fault.is_transient() => {
+                    metrics::counter!("fm_mongodb_transactions_repeated_total").increment(1);
+                    tracing::debug!(%fault, "transaction met another");
+                }
+                result => return result,
+            }
+            tokio::time::sleep(wait.mul_f64(rand::random_range(0.5..1.0))).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
     }
 
     async fn attempt<T, R, F>(

@@ -74,6 +74,12 @@ struct ContentDoc {
     width: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     height: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    taken_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    camera: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<i64>,
 }
 
 /// A content that a file had before the one in its node.
@@ -169,6 +175,13 @@ impl NodeDoc {
 
 impl ContentDoc {
     fn content(self, size: i64, mime: String) -> Result<Content, Fault> {
+        let media = MediaFacts {
+            width: self.width,
+            height: self.height,
+            taken_at: self.taken_at,
+            camera: self.camera,
+            duration_ms: self.duration_ms.map(count).transpose()?,
+        };
         Ok(Content {
             version: self.version,
             blob: read_key(&self.blob)?,
@@ -177,7 +190,7 @@ impl ContentDoc {
             crc32: Crc32(u32::try_from(self.crc32).map_err(|_| Fault::Damaged("a CRC-32 that is none"))?),
             mime,
             modified_at: Timestamp::from_millis(self.modified_at),
-            media: self.width.zip(self.height).map(|(width, height)| MediaFacts { width, height }),
+            media: (!media.is_empty()).then_some(media),
             thumbnails: ThumbnailState::parse(&self.thumbnails)
                 .ok_or(Fault::Damaged("an unknown state of thumbnails"))?,
             thumbnails_reason: self.thumbnails_reason,
@@ -198,6 +211,9 @@ impl ContentDoc {
             thumbnails_reason: None,
             width: None,
             height: None,
+            taken_at: None,
+            camera: None,
+            duration_ms: None,
         }
     }
 }

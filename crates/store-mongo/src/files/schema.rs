@@ -20,69 +20,82 @@ pub(super) const BY_TYPE: &str = "by_type_1";
 
 pub(super) static SCHEMA: Schema = Schema {
     name: "files",
-    migrations: &[Migration {
-        version: Version { major: 1, minor: 0 },
-        steps: &[
-            Step::Collection(SPACES),
-            Step::Index(Index::new(SPACES, "owner_1", &[("owner", 1)]).unique()),
-            Step::Collection(RESERVATIONS),
-            Step::Index(Index::new(RESERVATIONS, "expiry_1", &[("expires_at", 1)])),
-            Step::Collection(NODES),
-            Step::Index(
-                Index::new(NODES, "name_1", &[("space", 1), ("parent", 1), ("name", 1)])
-                    .unique()
+    migrations: &[
+        Migration {
+            version: Version { major: 1, minor: 0 },
+            steps: &[
+                Step::Collection(SPACES),
+                Step::Index(Index::new(SPACES, "owner_1", &[("owner", 1)]).unique()),
+                Step::Collection(RESERVATIONS),
+                Step::Index(Index::new(RESERVATIONS, "expiry_1", &[("expires_at", 1)])),
+                Step::Collection(NODES),
+                Step::Index(
+                    Index::new(NODES, "name_1", &[("space", 1), ("parent", 1), ("name", 1)])
+                        .unique()
+                        .only(|| doc! { "live": true }),
+                ),
+                Step::Index(Index::new(NODES, "parent_1", &[("parent", 1), ("live", 1), ("_id", 1)])),
+                Step::Index(
+                    Index::new(NODES, "folders_1", &[("parent", 1), ("_id", 1)])
+                        .only(|| doc! { "kind": 0, "deleted": false }),
+                ),
+                Step::Index(
+                    Index::new(NODES, BY_NAME, &[("parent", 1), ("kind", 1), ("sort_key", 1), ("_id", 1)])
+                        .only(|| doc! { "live": true }),
+                ),
+                Step::Index(
+                    Index::new(NODES, BY_SIZE, &[("parent", 1), ("kind", 1), ("size", 1), ("_id", 1)])
+                        .only(|| doc! { "live": true }),
+                ),
+                Step::Index(
+                    Index::new(NODES, BY_TIME, &[("parent", 1), ("kind", 1), ("modified_at", 1), ("_id", 1)])
+                        .only(|| doc! { "live": true }),
+                ),
+                Step::Index(
+                    Index::new(
+                        NODES,
+                        BY_TYPE,
+                        &[("parent", 1), ("kind", 1), ("mime", 1), ("sort_key", 1), ("_id", 1)],
+                    )
                     .only(|| doc! { "live": true }),
-            ),
-            Step::Index(Index::new(NODES, "parent_1", &[("parent", 1), ("live", 1), ("_id", 1)])),
-            Step::Index(
-                Index::new(NODES, "folders_1", &[("parent", 1), ("_id", 1)])
-                    .only(|| doc! { "kind": 0, "deleted": false }),
-            ),
-            Step::Index(
-                Index::new(NODES, BY_NAME, &[("parent", 1), ("kind", 1), ("sort_key", 1), ("_id", 1)])
-                    .only(|| doc! { "live": true }),
-            ),
-            Step::Index(
-                Index::new(NODES, BY_SIZE, &[("parent", 1), ("kind", 1), ("size", 1), ("_id", 1)])
-                    .only(|| doc! { "live": true }),
-            ),
-            Step::Index(
-                Index::new(NODES, BY_TIME, &[("parent", 1), ("kind", 1), ("modified_at", 1), ("_id", 1)])
-                    .only(|| doc! { "live": true }),
-            ),
-            Step::Index(
-                Index::new(
-                    NODES,
-                    BY_TYPE,
-                    &[("parent", 1), ("kind", 1), ("mime", 1), ("sort_key", 1), ("_id", 1)],
-                )
-                .only(|| doc! { "live": true }),
-            ),
-            Step::Index(
-                Index::new(NODES, "trash_1", &[("space", 1), ("trashed_at", -1), ("_id", -1)])
-                    .only(|| doc! { "in_trash": true }),
-            ),
-            Step::Index(
-                Index::new(NODES, "trash_age_1", &[("trashed_at", 1), ("_id", 1)])
-                    .only(|| doc! { "in_trash": true }),
-            ),
-            Step::Index(
-                Index::new(NODES, "tombstones_1", &[("deleted_at", 1), ("_id", 1)])
-                    .only(|| doc! { "deleted": true }),
-            ),
-            Step::Index(
-                Index::new(NODES, "blob_1", &[("content.blob", 1)]).only(|| doc! { "has_content": true }),
-            ),
-            Step::Collection(VERSIONS),
-            Step::Index(Index::new(VERSIONS, "node_1", &[("node", 1), ("version", -1)]).unique()),
-            Step::Index(Index::new(VERSIONS, "blob_1", &[("blob", 1)])),
-            Step::Collection(BLOBS),
-            Step::Index(
-                Index::new(BLOBS, "condemned_1", &[("condemned_at", 1)]).only(|| doc! { "condemned": true }),
-            ),
-            Step::Collection(THUMBNAILS),
-            Step::Index(Index::new(THUMBNAILS, "original_1", &[("original", 1), ("size", 1)]).unique()),
-            Step::Outbox(OUTBOX),
-        ],
-    }],
+                ),
+                Step::Index(
+                    Index::new(NODES, "trash_1", &[("space", 1), ("trashed_at", -1), ("_id", -1)])
+                        .only(|| doc! { "in_trash": true }),
+                ),
+                Step::Index(
+                    Index::new(NODES, "trash_age_1", &[("trashed_at", 1), ("_id", 1)])
+                        .only(|| doc! { "in_trash": true }),
+                ),
+                Step::Index(
+                    Index::new(NODES, "tombstones_1", &[("deleted_at", 1), ("_id", 1)])
+                        .only(|| doc! { "deleted": true }),
+                ),
+                Step::Index(
+                    Index::new(NODES, "blob_1", &[("content.blob", 1)]).only(|| doc! { "has_content": true }),
+                ),
+                Step::Collection(VERSIONS),
+                Step::Index(Index::new(VERSIONS, "node_1", &[("node", 1), ("version", -1)]).unique()),
+                Step::Index(Index::new(VERSIONS, "blob_1", &[("blob", 1)])),
+                Step::Collection(BLOBS),
+                Step::Index(
+                    Index::new(BLOBS, "condemned_1", &[("condemned_at", 1)])
+                        .only(|| doc! { "condemned": true }),
+                ),
+                Step::Collection(THUMBNAILS),
+                Step::Index(Index::new(THUMBNAILS, "original_1", &[("original", 1), ("size", 1)]).unique()),
+                Step::Outbox(OUTBOX),
+            ],
+        },
+        Migration {
+            version: Version { major: 1, minor: 1 },
+            steps: &[
+                Step::Index(
+                    Index::new(BLOBS, "damaged_1", &[("damaged_at", 1)]).only(|| doc! { "damaged": true }),
+                ),
+                // for counting a space
+                Step::Index(Index::new(NODES, "space_1", &[("space", 1), ("_id", 1)])),
+            ],
+        },
+    ],
 };

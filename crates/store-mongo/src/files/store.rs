@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use common::files::{
-    BlobInfo, BlobPage, CollectOutcome, Commit, CommitTarget, Committed, Content, FileStore, ListQuery,
-    MediaFacts, NewFolder, NewThumbnail, Node, NodeError, NodeName, NodePath, Page, PurgeStep, Space,
-    ThumbnailInfo, ThumbnailSize, Usage,
+    BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, CommitTarget, Committed, Content, FileStore,
+    ListQuery, MediaFacts, NewFolder, NewThumbnail, Node, NodeError, NodeName, NodePath, Page, PurgeStep,
+    RecountPlace, RecountStep, Space, ThumbnailInfo, ThumbnailSize, Usage,
 };
 use common::jobs::NewJob;
 use common::{BlobKey, FileId, PortResult, ReservationId, SpaceId, Timestamp, UserId};
@@ -13,7 +13,8 @@ use mongodb::bson::doc;
 
 use super::node::NodeDoc;
 use super::{
-    FilesDb, blobs, children, names, path, purge, reservations, space, thumbnails, trash, tree, upload,
+    FilesDb, blobs, children, names, path, purge, recount, reservations, scrub, space, thumbnails, trash,
+    tree, upload,
 };
 use crate::engine::Fault;
 use crate::value::ToOid as _;
@@ -216,8 +217,16 @@ impl FileStore for FilesDb {
         thumbnails: &[NewThumbnail],
         _at: Timestamp,
     ) -> PortResult<bool> {
+        let media = media.as_ref();
         self.write(blobs::turn(original), |mut tx| async move {
             Ok(thumbnails::keep(self, &mut tx, original, media, thumbnails).await?)
+        })
+        .await
+    }
+
+    async fn keep_media(&self, original: BlobKey, media: &MediaFacts) -> PortResult<bool> {
+        self.write(blobs::turn(original), |mut tx| async move {
+            Ok(thumbnails::keep_media(self, &mut tx, original, media).await?)
         })
         .await
     }
@@ -252,6 +261,22 @@ impl FileStore for FilesDb {
 
     async fn known_blobs(&self, keys: &[BlobKey]) -> PortResult<Vec<BlobKey>> {
         blobs::known(self, keys).await
+    }
+
+    async fn list_blobs(&self, after: Option<BlobKey>, limit: u32) -> PortResult<Vec<BlobRecord>> {
+        scrub::list(self, after, limit).await
+    }
+
+    async fn mark_damaged(&self, key: BlobKey, damaged_at: Option<Timestamp>) -> PortResult<bool> {
+        scrub::mark(self, key, damaged_at).await
+    }
+
+    async fn files_of_blob(&self, key: BlobKey, limit: u32) -> PortResult<Vec<FileId>> {
+        scrub::files(self, key, limit).await
+    }
+
+    async fn recount(&self, from: RecountPlace, at: Timestamp) -> PortResult<RecountStep> {
+        recount::step(self, from, at).await
     }
 
     async fn count_nodes(&self) -> PortResult<u64> {

@@ -5,7 +5,7 @@ use common::files::{
 };
 use common::{BlobKey, PortResult, Sha256};
 use mongodb::Collection;
-use mongodb::bson::{Binary, Document, doc};
+use mongodb::bson::{Binary, Bson, Document, doc};
 use serde::{Deserialize, Serialize};
 
 use super::blobs::{self, blobs};
@@ -64,25 +64,23 @@ pub(super) async fn find(
     .await
 }
 
-/// Changes what a blob's document says of its thumbnails, if it matches, and what the nodes of that content repeat of it.
+/// Sets fields of a blob's document and takes away others, if it matches, and does the same with what the nodes of that content repeat of it.
 async fn mark(
     db: &FilesDb,
     tx: &mut Tx,
     original: BlobKey,
     only: Document,
-    set: Document,
+    (set, unset): (Document, Document),
 ) -> Result<bool, Fault> {
     let mut filter = doc! { "_id": key(original) };
     filter.extend(only);
-    let mut change = doc! { "$set": set.clone() };
-    let mut repeated = Document::new();
-    for (field, value) in set {
-        repeated.insert(format!("content.{field}"), value);
-    }
-    let mut repeat = doc! { "$set": repeated };
-    if !change.get_document("$set").is_ok_and(|set| set.contains_key("thumbnails_reason")) {
-        change.insert("$unset", doc! { "thumbnails_reason": "" });
-        repeat.insert("$unset", doc! { "content.thumbnails_reason": "" });
+    let (mut change, mut repeat) = (Document::new(), Document::new());
+    for (operator, fields) in [("$set", set), ("$unset", unset)] {
+        if !fields.is_empty() {
+            let repeated = fields.iter().map(|(field, value)| (format!("content.{field}"), value.clone()));
+            repeat.insert(operator, repeated.collect::<Document>());
+            change.insert(operator, fields);
+        }
     }
     let marked = blobs(db).update_one(filter, change).session(tx.session()).await?;
     if marked.matched_count == 0 {
@@ -97,15 +95,14 @@ pub(super) async fn keep(
     db: &FilesDb,
     tx: &mut Tx,
     original: BlobKey,
-    media: Option<MediaFacts>,
+    media: Option<&MediaFacts>,
     new: &[NewThumbnail],
 ) -> Result<bool, Fault> {
-    let mut set = doc! { "thumbnails": ThumbnailState::Ready.word() };
-    if let Some(media) = media {
-        set.extend(doc! { "width": i64::from(media.width), "height": i64::from(media.height) });
-    }
+    let (mut set, mut unset) = media.map(fields).unwrap_or_default();
+    set.insert("thumbnails", ThumbnailState::Ready.word());
+    unset.insert("thumbnails_reason", "");
     let only = doc! { "condemned": false, "thumbnails": { "$ne": ThumbnailState::Ready.word() } };
-    if !mark(db, tx, original, only, set).await? {
+    if !mark(db, tx, original, only, (set, unset)).await? {
         return Ok(false);
     }
     for thumbnail in new {
@@ -121,7 +118,35 @@ pub(super) async fn keep(
 pub(super) async fn fail(db: &FilesDb, tx: &mut Tx, original: BlobKey, reason: &str) -> Result<bool, Fault> {
     let only = doc! { "thumbnails": ThumbnailState::Pending.word() };
     let set = doc! { "thumbnails": ThumbnailState::Failed.word(), "thumbnails_reason": reason };
-    mark(db, tx, original, only, set).await
+    mark(db, tx, original, only, (set, Document::new())).await
+}
+
+/// What is known is set, the rest taken away.
+fn fields(media: &MediaFacts) -> (Document, Document) {
+    let fields: [(&str, Option<Bson>); 5] = [
+        ("width", media.width.map(|width| i64::from(width).into())),
+        ("height", media.height.map(|height| i64::from(height).into())),
+        ("taken_at", media.taken_at.as_deref().map(Bson::from)),
+        ("camera", media.camera.as_deref().map(Bson::from)),
+        ("duration_ms", media.duration_ms.map(|duration| int(duration).into())),
+    ];
+    let (mut set, mut unset) = (Document::new(), Document::new());
+    for (field, value) in fields {
+        match value {
+            Some(value) => set.insert(field, value),
+            None => unset.insert(field, ""),
+        };
+    }
+    (set, unset)
+}
+
+pub(super) async fn keep_media(
+    db: &FilesDb,
+    tx: &mut Tx,
+    original: BlobKey,
+    media: &MediaFacts,
+) -> Result<bool, Fault> {
+    mark(db, tx, original, doc! { "condemned": false }, fields(media)).await
 }
 
 /// Removes the thumbnails of a blob; the keys of theirs, which lose a reference by it.

@@ -1,9 +1,9 @@
-//! Jobs come, are promoted, and are removed.
+//! Jobs come, and are promoted.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use common::jobs::{InsertOutcome, JobState, NewJob};
+use common::jobs::{InsertOutcome, JobEventKind, JobState, NewJob};
 use common::{JobId, PortError, PortResult, Timestamp};
 use futures_util::TryStreamExt as _;
 use mongodb::ClientSession;
@@ -12,11 +12,13 @@ use mongodb::bson::{Document, doc};
 use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 
-use super::doc::{JobDoc, read_state, state_number};
+use super::doc::{JobDoc, seen, state_number};
 use super::lines::Entering;
-use super::schema::{COUNTERS, JOBS, LOG, NUMBER, REMOVED};
-use super::{Turn, keys};
-use crate::engine::{Abort, Engine, Fault, Tx, TxResult, is_duplicate};
+use super::schema::{COUNTERS, JOBS, NUMBER, REMOVED};
+use super::settings::Named;
+use super::tell::{self, Told};
+use super::{Turn, keys, unique};
+use crate::engine::{Abort, Engine, Fault, is_duplicate};
 use crate::value::{ToOid as _, id, int, oids};
 
 /// How long ids of removed jobs stay known: longer than any relay or broker holds a job.
@@ -41,15 +43,26 @@ struct Removed {
 
 pub(super) async fn insert(
     engine: &Engine,
+    named: &Named,
     jobs: &[NewJob],
     now: Timestamp,
 ) -> PortResult<Vec<InsertOutcome>> {
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    // outside of the transaction, since all processes meet in it: a number may stay without a job
-    let first = engine.run(numbers(engine, jobs.len())).await?;
-    engine.transact(&keys(Turn::Ready), |tx| insert_numbered(engine, tx, jobs, first, now)).await
+    let first = engine.run(prepare(engine, named, jobs)).await?;
+    engine
+        .transact(&keys(Turn::Ready), |mut tx| async move {
+            Ok::<_, Abort<PortError>>(insert_numbered(engine, tx.session(), jobs, first, now).await?)
+        })
+        .await
+}
+
+/// What is done before the transaction, since all processes would meet in it: types get their names, jobs their numbers (one may stay without a job). The
+/// first number.
+pub(super) async fn prepare(engine: &Engine, named: &Named, jobs: &[NewJob]) -> Result<u64, Fault> {
+    named.note(engine, jobs.iter().map(|job| job.kind.as_str())).await?;
+    numbers(engine, jobs.len()).await
 }
 
 /// Takes so many numbers; the first of them.
@@ -66,20 +79,32 @@ async fn numbers(engine: &Engine, count: usize) -> Result<u64, Fault> {
     Ok(last.saturating_sub(count) + 1)
 }
 
-async fn insert_numbered(
+/// Inserts jobs within a transaction.
+pub(super) async fn insert_numbered(
     engine: &Engine,
-    mut tx: Tx,
+    session: &mut ClientSession,
     jobs: &[NewJob],
     first: u64,
     now: Timestamp,
-) -> TxResult<Vec<InsertOutcome>, PortError> {
+) -> Result<Vec<InsertOutcome>, Fault> {
     let ids: Vec<ObjectId> = jobs.iter().map(|job| job.id.oid()).collect();
-    let mut known = there(engine, tx.session(), &ids).await?;
-    known.extend(still_removed(engine, tx.session(), &ids, now).await?);
-    let (mut outcomes, mut fresh, mut entering) = (Vec::new(), Vec::new(), Entering::default());
-    for (job, number) in jobs.iter().zip(first..) {
-        if !known.insert(job.id.oid()) {
+    let mut known = there(engine, session, &ids).await?;
+    known.extend(still_removed(engine, session, &ids, now).await?);
+    let is_fresh: Vec<bool> = ids.iter().map(|id| known.insert(*id)).collect();
+    let fresh = || jobs.iter().zip(&is_fresh).filter(|(_, is_fresh)| **is_fresh).map(|(job, _)| job);
+    let wanted: Vec<(&str, ObjectId)> =
+        fresh().filter_map(|job| Some((job.unique_key.as_deref()?, job.id.oid()))).collect();
+    let holders = unique::take(engine, session, &wanted).await?;
+    let holders: HashMap<ObjectId, ObjectId> =
+        wanted.iter().zip(holders).filter_map(|((_, job), holder)| Some((*job, holder?))).collect();
+    let (mut outcomes, mut arriving, mut entering) = (Vec::new(), Vec::new(), Entering::default());
+    for ((job, number), is_fresh) in jobs.iter().zip(first..).zip(&is_fresh) {
+        if !is_fresh {
             outcomes.push(InsertOutcome::Known);
+            continue;
+        }
+        if let Some(holder) = holders.get(&job.id.oid()) {
+            outcomes.push(InsertOutcome::Taken(id(*holder)));
             continue;
         }
         let due_at = job.run_at.filter(|run_at| *run_at > now);
@@ -87,19 +112,26 @@ async fn insert_numbered(
         if due_at.is_none() {
             entering.add(&job);
         }
-        fresh.push(job);
+        arriving.push(job);
         outcomes.push(InsertOutcome::Inserted);
     }
-    if fresh.is_empty() {
-        return Ok(outcomes);
+    if !holders.is_empty() {
+        let known = holders.keys().map(|job| doc! { "_id": job, "at": now.millis(), "noted": true });
+        or_raced(engine.collection::<Document>(REMOVED).insert_many(known).session(&mut *session).await)?;
     }
-    match engine.collection(JOBS).insert_many(fresh).session(tx.session()).await {
-        // came in between: the next look sees it
-        Err(error) if is_duplicate(&error) => return Err(Fault::Raced.into()),
-        result => result?,
-    };
-    entering.write(engine, tx.session()).await?;
+    if !arriving.is_empty() {
+        or_raced(engine.collection(JOBS).insert_many(arriving).session(&mut *session).await)?;
+        entering.write(engine, session).await?;
+    }
     Ok(outcomes)
+}
+
+/// A document that came in between is seen by the next look.
+fn or_raced<T>(result: Result<T, mongodb::error::Error>) -> Result<(), Fault> {
+    match result {
+        Err(error) if is_duplicate(&error) => Err(Fault::Raced),
+        result => Ok(result.map(drop)?),
+    }
 }
 
 async fn there(
@@ -164,6 +196,7 @@ pub(super) async fn promote_due(engine: &Engine, limit: u32, now: Timestamp) -> 
             let jobs = engine.collection::<JobDoc>(JOBS);
             let mut due = jobs
                 .find(doc! { "state": state_number(JobState::Delayed), "due_at": { "$lte": now.millis() } })
+                .projection(seen())
                 .sort(doc! { "due_at": 1 })
                 .limit(i64::from(limit))
                 .session(tx.session())
@@ -173,12 +206,11 @@ pub(super) async fn promote_due(engine: &Engine, limit: u32, now: Timestamp) -> 
                 return Ok(Vec::new());
             }
             let ids: Vec<ObjectId> = due.iter().map(|job| job.id).collect();
-            jobs.update_many(
-                doc! { "_id": { "$in": ids } },
-                doc! { "$set": { "state": state_number(JobState::Inactive), "due_at": null, "updated_at": now.millis() } },
-            )
-            .session(tx.session())
-            .await?;
+            let ready = doc! { "$set": {
+                "state": state_number(JobState::Inactive), "due_at": null, "updated_at": now.millis(), "ready_at": now.millis(),
+            } };
+            let ready = tell::with(ready, Told::plain(JobEventKind::Promotion, now));
+            jobs.update_many(doc! { "_id": { "$in": ids } }, ready).session(tx.session()).await?;
             let mut entering = Entering::default();
             due.iter().for_each(|job| entering.add(job));
             entering.write(engine, tx.session()).await?;
@@ -213,74 +245,4 @@ pub(super) async fn next_due(engine: &Engine) -> Result<Option<Timestamp>, Fault
     let due_at =
         |job: Document| job.get_i64("due_at").map_err(|_| Fault::Damaged("a delayed job without time"));
     Ok(next.map(due_at).transpose()?.map(Timestamp::from_millis))
-}
-
-/// Tries a job again from its first attempt. None if there is no such job, false if its state does not allow it.
-pub(super) async fn retry(engine: &Engine, id: JobId, now: Timestamp) -> PortResult<Option<bool>> {
-    engine
-        .transact(&keys(Turn::Ready), |mut tx| async move {
-            let jobs = engine.collection::<JobDoc>(JOBS);
-            let Some(job) = jobs.find_one(doc! { "_id": id.oid() }).session(tx.session()).await? else {
-                return Ok(None);
-            };
-            if !matches!(job.state()?, JobState::Failed | JobState::Cancelled) {
-                return Ok(Some(false));
-            }
-            let anew = doc! {
-                "state": state_number(JobState::Inactive), "progress": 0, "result": null, "error": null, "attempts_made": 0,
-                "failures": [], "started_at": null, "finished_at": null, "finished": false, "worker": null,
-                "updated_at": now.millis(),
-            };
-            jobs.update_one(doc! { "_id": job.id }, doc! { "$set": anew }).session(tx.session()).await?;
-            let mut entering = Entering::default();
-            entering.add(&job);
-            entering.write(engine, tx.session()).await?;
-            Ok::<_, Abort<PortError>>(Some(true))
-        })
-        .await
-}
-
-impl JobDoc {
-    fn state(&self) -> Result<JobState, Fault> {
-        read_state(self.state)
-    }
-}
-
-pub(super) async fn remove_finished(
-    engine: &Engine,
-    state: JobState,
-    before: Timestamp,
-    limit: u32,
-) -> Result<u32, Fault> {
-    if limit == 0 {
-        return Ok(0);
-    }
-    let finished = doc! {
-        "state": state_number(state), "finished": true, "finished_at": { "$lt": before.millis() },
-    };
-    let jobs = engine.collection::<Id>(JOBS);
-    let ids: Vec<Id> = jobs
-        .find(finished.clone())
-        .projection(doc! { "_id": 1 })
-        .sort(doc! { "finished_at": 1 })
-        .limit(i64::from(limit))
-        .max_time(engine.deadline())
-        .await?
-        .try_collect()
-        .await?;
-    if ids.is_empty() {
-        return Ok(0);
-    }
-    let ids: Vec<ObjectId> = ids.into_iter().map(|job| job.id).collect();
-    // in this order an id is known at every moment; one that was noted for nothing, because its job was tried again meanwhile, is forgotten later
-    let removed = ids.iter().map(|id| doc! { "_id": id, "at": 0_i64, "noted": false });
-    match engine.collection::<Document>(REMOVED).insert_many(removed).ordered(false).await {
-        Err(error) if is_duplicate(&error) => {}
-        result => drop(result?),
-    }
-    engine.collection::<Document>(LOG).delete_many(doc! { "job": { "$in": &ids } }).await?;
-    let mut those = finished;
-    those.insert("_id", doc! { "$in": ids });
-    let removed = jobs.delete_many(those).await?;
-    Ok(u32::try_from(removed.deleted_count).unwrap_or(limit))
 }

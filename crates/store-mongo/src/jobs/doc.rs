@@ -1,6 +1,6 @@
 //! The documents of jobs.
 
-use common::jobs::{Attempt, Job, JobState, NewJob, Priority};
+use common::jobs::{Attempt, Job, JobEventKind, JobState, NewJob, Priority};
 use common::{JobId, Timestamp};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::schema::JOBS;
+use super::tell::{self, Told};
 use crate::engine::{Engine, Fault};
 use crate::value::{ToOid as _, count, id, int};
 
@@ -20,6 +21,25 @@ pub(super) const fn state_number(state: JobState) -> i32 {
         JobState::Delayed => 4,
         JobState::Cancelled => 5,
     }
+}
+
+/// The state of a job that was removed and has not told all of it: see `events.rs`. Nothing but its id is known of it.
+pub(super) const GONE: i32 = 6;
+
+/// What is read of a job: all but what may be long and only serves events and searches.
+pub(super) fn seen() -> Document {
+    doc! { "events": 0, "words": 0 }
+}
+
+/// Any state that a job can be seen in.
+pub(super) fn any_state() -> Document {
+    doc! { "$in": JobState::ALL.map(state_number).to_vec() }
+}
+
+/// States of jobs that may still be worked.
+pub(super) fn live() -> Document {
+    let live = JobState::ALL.into_iter().filter(|state| state.is_live());
+    doc! { "$in": live.map(state_number).collect::<Vec<_>>() }
 }
 
 pub(super) fn read_state(number: i32) -> Result<JobState, Fault> {
@@ -54,8 +74,14 @@ pub(super) struct JobDoc {
     /// A `traceparent`. Documents from before have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<String>,
+    #[serde(default)]
+    pub(super) unique_key: Option<String>,
+    #[serde(default)]
+    remove_on_complete: bool,
     pub(super) state: i32,
     progress: u8,
+    #[serde(default)]
+    progress_data: Option<String>,
     result: Option<String>,
     error: Option<String>,
     pub(super) attempts_made: u32,
@@ -74,8 +100,26 @@ pub(super) struct JobDoc {
     /// The earlier of both.
     ends_at: Option<i64>,
     due_at: Option<i64>,
+    /// Since when it is or was ready: what its wait is counted from.
+    #[serde(default)]
+    pub(super) ready_at: Option<i64>,
     /// Lines that were ever logged.
     log_lines: i64,
+    /// Whether its words are still to be brought into the index of texts.
+    #[serde(default)]
+    to_index: bool,
+    /// How many of its events have their place.
+    #[serde(default)]
+    told: i64,
+    /// Those that have not, oldest first.
+    #[serde(default)]
+    events: Vec<Told>,
+    /// Whether there are any: what their index goes by.
+    #[serde(default)]
+    untold: bool,
+    /// The time of the first of them.
+    #[serde(default)]
+    untold_since: i64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -86,7 +130,7 @@ struct AttemptDoc {
 }
 
 impl JobDoc {
-    /// A job that arrives: delayed until `due_at`, if there is one.
+    /// A job that arrives, and tells it: delayed until `due_at`, if there is one.
     pub(super) fn of(
         job: &NewJob,
         number: u64,
@@ -108,8 +152,11 @@ impl JobDoc {
             created_at: job.created_at.millis(),
             request_id: job.request_id.clone(),
             trace: job.trace.map(|trace| trace.to_string()),
+            unique_key: job.unique_key.clone(),
+            remove_on_complete: job.remove_on_complete,
             state: state_number(state),
             progress: 0,
+            progress_data: None,
             result: None,
             error: None,
             attempts_made: 0,
@@ -125,8 +172,18 @@ impl JobDoc {
             ttl_until: None,
             ends_at: None,
             due_at: due_at.map(Timestamp::millis),
+            ready_at: due_at.is_none().then_some(now.millis()),
             log_lines: 0,
+            to_index: true,
+            told: 0,
+            events: vec![Told::plain(JobEventKind::Enqueue, now)],
+            untold: true,
+            untold_since: now.millis(),
         })
+    }
+
+    pub(super) fn state(&self) -> Result<JobState, Fault> {
+        read_state(self.state)
     }
 
     /// Begins an attempt; the change that this is.
@@ -139,11 +196,12 @@ impl JobDoc {
         self.started_at = Some(now.millis());
         self.updated_at = now.millis();
         self.worker = Some(worker.to_owned());
-        doc! {
+        let begun = doc! {
             "state": self.state, "attempts_made": self.attempts_made, "generation": int(self.generation), "progress": 0,
             "started_at": now.millis(), "updated_at": now.millis(), "worker": worker, "lease_until": lease_until.millis(),
             "ttl_until": ttl_until, "ends_at": ttl_until.min(lease_until.millis()),
-        }
+        };
+        tell::with(doc! { "$set": begun }, Told::plain(JobEventKind::Start, now))
     }
 
     pub(super) fn read(self) -> Result<Job, Fault> {
@@ -167,10 +225,13 @@ impl JobDoc {
                 request_id: self.request_id,
                 // no job may fail for its trace
                 trace: self.trace.and_then(|trace| trace.parse().ok()),
+                unique_key: self.unique_key,
+                remove_on_complete: self.remove_on_complete,
             },
             number: self.number,
             state: read_state(self.state)?,
             progress: self.progress,
+            progress_data: self.progress_data.as_deref().map(from_json).transpose()?,
             result: self.result.as_deref().map(from_json).transpose()?,
             error: self.error,
             attempts_made: self.attempts_made,
@@ -178,6 +239,7 @@ impl JobDoc {
             inserted_at: Timestamp::from_millis(self.inserted_at),
             started_at: self.started_at.map(Timestamp::from_millis),
             updated_at: Timestamp::from_millis(self.updated_at),
+            due_at: self.due_at.map(Timestamp::from_millis),
             finished_at: self.finished_at.map(Timestamp::from_millis),
             worker: self.worker,
         })
@@ -193,11 +255,12 @@ pub(super) fn to_json(value: &impl Serialize) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(|_| Fault::Damaged("a job does not become JSON"))
 }
 
-fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
+pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|_| Fault::Damaged("a job whose JSON cannot be read"))
 }
 
 pub(super) async fn find(engine: &Engine, id: JobId) -> Result<Option<Job>, Fault> {
-    let found = engine.collection::<JobDoc>(JOBS).find_one(doc! { "_id": id.oid() }).await?;
+    let there = doc! { "_id": id.oid(), "state": any_state() };
+    let found = engine.collection::<JobDoc>(JOBS).find_one(there).projection(seen()).await?;
     found.map(JobDoc::read).transpose()
 }

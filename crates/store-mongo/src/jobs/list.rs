@@ -1,32 +1,43 @@
 //! Lists and counts.
 
 use common::UserId;
-use common::files::Page;
-use common::jobs::{Job, JobCounts, JobFilter, JobState};
+use common::jobs::{JobCounts, JobFilter, JobOrder, JobPage, JobState};
 use futures_util::TryStreamExt as _;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use serde::Deserialize;
 
-use super::doc::{JobDoc, read_state, state_number};
+use super::doc::{JobDoc, any_state, read_state, seen, state_number};
 use super::schema::JOBS;
+use super::text;
 use crate::engine::{Engine, Fault};
 use crate::value::{ToOid as _, count, int};
 
 pub(super) async fn list(
     engine: &Engine,
     filter: &JobFilter,
+    order: JobOrder,
     after: Option<u64>,
     limit: u32,
-) -> Result<Page<Job>, Fault> {
+) -> Result<JobPage, Fault> {
     let jobs = engine.collection::<JobDoc>(JOBS);
-    let total = jobs.count_documents(matching(filter)).max_time(engine.deadline()).await?;
-    let mut on_page = matching(filter);
+    let matching = matching(filter);
+    let total = if filter.text.is_some() || filter.from.is_some() || filter.until.is_some() {
+        None
+    } else {
+        Some(jobs.count_documents(matching.clone()).max_time(engine.deadline()).await?)
+    };
+    let mut on_page = matching;
+    let (beyond, direction) = match order {
+        JobOrder::Ascending => ("$gt", 1),
+        JobOrder::Descending => ("$lt", -1),
+    };
     if let Some(after) = after {
-        on_page.insert("number", doc! { "$lt": int(after) });
+        on_page.insert("number", doc! { beyond: int(after) });
     }
     let found = jobs
         .find(on_page)
-        .sort(doc! { "number": -1 })
+        .projection(seen())
+        .sort(doc! { "number": direction })
         .limit(i64::from(limit) + 1)
         .max_time(engine.deadline())
         .await?;
@@ -34,28 +45,34 @@ pub(super) async fn list(
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let items = found.into_iter().map(JobDoc::read).collect::<Result<_, _>>()?;
-    Ok(Page { items, more, total })
+    Ok(JobPage { items, more, total })
 }
 
-/// With the states spelled out where an index has them before the number: each is a range of it in the order of the list, and the server merges them.
+/// With the states spelled out: an index has them before the number, each is a range of it in the order of the list, and the server merges them. What is
+/// searched for by words or times is sorted, a page of it at a time.
 fn matching(filter: &JobFilter) -> Document {
-    let mut matching = Document::new();
+    let mut matching = doc! { "state": filter.state.map_or_else(|| any_state().into(), |state| Bson::from(state_number(state))) };
     if let Some(user) = filter.user {
         matching.insert("user", user.oid());
     }
     if let Some(kind) = &filter.kind {
         matching.insert("type", kind);
     }
-    match filter.state {
-        Some(state) => drop(matching.insert("state", state_number(state))),
-        None if matching.is_empty() => {}
-        None => drop(matching.insert("state", any_state())),
+    let mut times = Document::new();
+    if let Some(from) = filter.from {
+        times.insert("$gte", from.millis());
+    }
+    if let Some(until) = filter.until {
+        times.insert("$lt", until.millis());
+    }
+    if !times.is_empty() {
+        matching.insert("inserted_at", times);
+    }
+    let words = filter.text.as_deref().map(text::matching).unwrap_or_default();
+    if !words.is_empty() {
+        matching.insert("$and", words);
     }
     matching
-}
-
-fn any_state() -> Document {
-    doc! { "$in": JobState::ALL.map(state_number).to_vec() }
 }
 
 /// The server answers it from the index by state, or by user and state, without the jobs.

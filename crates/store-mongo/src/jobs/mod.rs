@@ -1,33 +1,43 @@
-//! The collections of worker-service: all jobs, their order, and who works them.
+//! The collections of worker-service: all jobs, their order, who works them, what happened to them, and what makes them at times.
 //!
 //! The state of a job changes in its own document, on the condition of the state before: of any number of processes one succeeds. Only becoming ready
-//! is a transaction, because it writes the line that claims look at as well.
+//! is a transaction, because it writes the line that claims look at as well, and the job's unique key. An event is written into the job by the update that it
+//! tells of, and gets its place among all events afterwards.
 
 mod arrive;
+mod claim;
 mod doc;
+mod events;
 mod lines;
 mod list;
 mod log;
+mod manage;
+mod ports;
+mod schedules;
 mod schema;
+mod settings;
+mod stream;
+mod tally;
+mod tell;
+mod text;
+mod unique;
 mod work;
 
-use std::time::Duration;
-
-use async_trait::async_trait;
-use common::files::Page;
-use common::jobs::{
-    ClaimRequest, Claimed, FailOutcome, Failure, InsertOutcome, Job, JobCounts, JobFilter, JobState,
-    JobStore, LeaseHolder, LostLease, NewJob,
-};
-use common::{JobId, PortResult, Timestamp, UserId};
+use common::PortResult;
 use mongodb::bson::oid::ObjectId;
-use serde_json::Value;
 
 use crate::engine::{Engine, Mongo};
 
-/// The store of worker-service: a [`JobStore`].
+/// The store of worker-service: a [`JobStore`], with its [`JobAdmin`], [`JobEvents`] and [`ScheduleStore`].
+///
+/// [`JobStore`]: common::jobs::JobStore
+/// [`JobAdmin`]: common::jobs::JobAdmin
+/// [`JobEvents`]: common::jobs::JobEvents
+/// [`ScheduleStore`]: common::jobs::ScheduleStore
 pub struct JobsDb {
     engine: Engine,
+    named: settings::Named,
+    tally: tally::Tally,
 }
 
 /// What the calls of one process do one after another, so that they meet only those of others.
@@ -39,6 +49,8 @@ enum Turn {
     Claim,
     /// Reaping.
     Reap,
+    /// Giving events their places.
+    Order,
 }
 
 fn keys(turn: Turn) -> [ObjectId; 1] {
@@ -48,7 +60,11 @@ fn keys(turn: Turn) -> [ObjectId; 1] {
 impl JobsDb {
     /// Asks nothing of the server: the first call that reaches it brings the schema up to date.
     pub fn new(mongo: &Mongo) -> Self {
-        Self { engine: Engine::new(mongo, &schema::SCHEMA) }
+        Self {
+            engine: Engine::new(mongo, &schema::SCHEMA),
+            named: settings::Named::default(),
+            tally: tally::Tally::default(),
+        }
     }
 
     /// Brings the schema up to date, if that was not done; for programs to call when they start. Of several processes one does it, and the others wait.
@@ -60,106 +76,5 @@ impl JobsDb {
     }
 }
 
-#[async_trait]
-impl JobStore for JobsDb {
-    async fn insert(&self, jobs: &[NewJob], now: Timestamp) -> PortResult<Vec<InsertOutcome>> {
-        arrive::insert(&self.engine, jobs, now).await
-    }
-
-    async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Vec<Claimed>> {
-        self.engine
-            .call(async {
-                let _turn = self.engine.turn(&keys(Turn::Claim)).await;
-                Ok(work::claim(&self.engine, request, now).await?)
-            })
-            .await
-    }
-
-    async fn heartbeat(
-        &self,
-        holder: LeaseHolder,
-        lease: Duration,
-        now: Timestamp,
-    ) -> Result<Timestamp, LostLease> {
-        self.engine.call(work::heartbeat(&self.engine, holder, lease, now)).await
-    }
-
-    async fn progress(&self, holder: LeaseHolder, percent: u8, now: Timestamp) -> Result<(), LostLease> {
-        self.engine.call(work::progress(&self.engine, holder, percent, now)).await
-    }
-
-    async fn log(&self, job: JobId, line: &str, now: Timestamp) -> PortResult<()> {
-        self.engine.run(log::add(&self.engine, job, line, now)).await
-    }
-
-    async fn list_log(&self, job: JobId) -> PortResult<Vec<(Timestamp, String)>> {
-        self.engine.run(log::list(&self.engine, job)).await
-    }
-
-    async fn complete(
-        &self,
-        holder: LeaseHolder,
-        result: Option<&Value>,
-        now: Timestamp,
-    ) -> Result<(), LostLease> {
-        self.engine.call(work::complete(&self.engine, holder, result, now)).await
-    }
-
-    async fn fail(
-        &self,
-        holder: LeaseHolder,
-        failure: &Failure,
-        now: Timestamp,
-    ) -> Result<FailOutcome, LostLease> {
-        self.engine.call(work::fail(&self.engine, holder, failure, now)).await
-    }
-
-    async fn give_back(&self, holder: LeaseHolder, now: Timestamp) -> Result<(), LostLease> {
-        work::give_back(&self.engine, holder, now).await
-    }
-
-    async fn promote_due(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>> {
-        arrive::promote_due(&self.engine, limit, now).await
-    }
-
-    async fn next_due(&self) -> PortResult<Option<Timestamp>> {
-        self.engine.run(arrive::next_due(&self.engine)).await
-    }
-
-    async fn reap(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>> {
-        self.engine
-            .call(async {
-                let _turn = self.engine.turn(&keys(Turn::Reap)).await;
-                Ok(work::reap(&self.engine, limit, now).await?)
-            })
-            .await
-    }
-
-    async fn known(&self, ids: &[JobId]) -> PortResult<Vec<JobId>> {
-        self.engine.run(arrive::known(&self.engine, ids)).await
-    }
-
-    async fn find(&self, id: JobId) -> PortResult<Option<Job>> {
-        self.engine.run(doc::find(&self.engine, id)).await
-    }
-
-    async fn list(&self, filter: &JobFilter, after: Option<u64>, limit: u32) -> PortResult<Page<Job>> {
-        self.engine.run(list::list(&self.engine, filter, after, limit)).await
-    }
-
-    async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts> {
-        self.engine.run(list::counts(&self.engine, user)).await
-    }
-
-    async fn retry(&self, id: JobId, now: Timestamp) -> PortResult<Option<bool>> {
-        arrive::retry(&self.engine, id, now).await
-    }
-
-    async fn remove_finished(&self, state: JobState, before: Timestamp, limit: u32) -> PortResult<u32> {
-        self.engine.run(arrive::remove_finished(&self.engine, state, before, limit)).await
-    }
-
-    async fn ping(&self) -> PortResult<()> {
-        self.engine.ping().await
-    }
-}
+#[cfg(all(test, feature = "servers"))]
+mod tests;

@@ -13,43 +13,96 @@ pub(super) const REMOVED: &str = "removed_jobs";
 pub(super) const COUNTERS: &str = "job_counters";
 /// The last number that was given.
 pub(super) const NUMBER: &str = "number";
+/// The place of the last event that was forgotten.
+pub(super) const FORGOTTEN: &str = "forgotten_events";
+/// Unique keys: see `unique.rs`.
+pub(super) const KEYS: &str = "job_keys";
+/// What types are told: see `settings.rs`.
+pub(super) const TYPES: &str = "job_types";
+/// What ended in each minute: see `tally.rs`.
+pub(super) const MINUTES: &str = "job_minutes";
+/// Events that have their place: see `events.rs`.
+pub(super) const EVENTS: &str = "job_events";
+pub(super) const SCHEDULES: &str = "job_schedules";
+
+/// What `untold_since` is while there is no event without a place.
+pub(super) const NEVER: i64 = i64::MAX;
 
 pub(super) static SCHEMA: Schema = Schema {
     name: "jobs",
-    migrations: &[Migration {
-        version: Version { major: 1, minor: 0 },
-        steps: &[
-            Step::Collection(JOBS),
-            // the numbers of states are those of `doc::state_number`
-            Step::Index(
-                // the whole condition of a claim: see `work::take`
-                Index::new(
-                    JOBS,
-                    "ready_1",
-                    &[("type", 1), ("priority", 1), ("user", 1), ("number", 1), ("generation", 1)],
-                )
-                .only(|| doc! { "state": 0 }),
-            ),
-            Step::Index(Index::new(JOBS, "active_1", &[("user", 1)]).only(|| doc! { "state": 1 })),
-            Step::Index(Index::new(JOBS, "ends_1", &[("ends_at", 1)]).only(|| doc! { "state": 1 })),
-            Step::Index(Index::new(JOBS, "due_1", &[("due_at", 1)]).only(|| doc! { "state": 4 })),
-            Step::Index(
-                Index::new(JOBS, "finished_1", &[("state", 1), ("finished_at", 1)])
-                    .only(|| doc! { "finished": true }),
-            ),
-            // lists, and counts by state
-            Step::Index(Index::new(JOBS, "by_number_1", &[("number", -1)])),
-            Step::Index(Index::new(JOBS, "by_state_1", &[("state", 1), ("number", -1)])),
-            Step::Index(Index::new(JOBS, "by_type_1", &[("type", 1), ("state", 1), ("number", -1)])),
-            Step::Index(Index::new(JOBS, "by_user_1", &[("user", 1), ("state", 1), ("number", -1)])),
-            Step::Collection(LINES),
-            Step::Index(Index::new(LINES, "order_1", &[("type", 1), ("priority", 1), ("head", 1)])),
-            Step::Index(Index::new(LINES, "user_1", &[("user", 1)])),
-            Step::Collection(LOG),
-            Step::Index(Index::new(LOG, "job_1", &[("job", 1), ("line", 1)])),
-            Step::Collection(REMOVED),
-            Step::Index(Index::new(REMOVED, "at_1", &[("noted", 1), ("at", 1)])),
-            Step::Document { collection: COUNTERS, id: NUMBER, fields: || doc! { "value": 0_i64 } },
-        ],
-    }],
+    migrations: &[
+        Migration {
+            version: Version { major: 1, minor: 0 },
+            steps: &[
+                Step::Collection(JOBS),
+                // the numbers of states are those of `doc::state_number`
+                Step::Index(
+                    // the whole condition of a claim: see `work::take`
+                    Index::new(
+                        JOBS,
+                        "ready_1",
+                        &[("type", 1), ("priority", 1), ("user", 1), ("number", 1), ("generation", 1)],
+                    )
+                    .only(|| doc! { "state": 0 }),
+                ),
+                Step::Index(Index::new(JOBS, "active_1", &[("user", 1)]).only(|| doc! { "state": 1 })),
+                Step::Index(Index::new(JOBS, "ends_1", &[("ends_at", 1)]).only(|| doc! { "state": 1 })),
+                Step::Index(Index::new(JOBS, "due_1", &[("due_at", 1)]).only(|| doc! { "state": 4 })),
+                Step::Index(
+                    Index::new(JOBS, "finished_1", &[("state", 1), ("finished_at", 1)])
+                        .only(|| doc! { "finished": true }),
+                ),
+                // lists, and counts by state
+                Step::Index(Index::new(JOBS, "by_number_1", &[("number", -1)])),
+                Step::Index(Index::new(JOBS, "by_state_1", &[("state", 1), ("number", -1)])),
+                Step::Index(Index::new(JOBS, "by_type_1", &[("type", 1), ("state", 1), ("number", -1)])),
+                Step::Index(Index::new(JOBS, "by_user_1", &[("user", 1), ("state", 1), ("number", -1)])),
+                Step::Collection(LINES),
+                Step::Index(Index::new(LINES, "order_1", &[("type", 1), ("priority", 1), ("head", 1)])),
+                Step::Index(Index::new(LINES, "user_1", &[("user", 1)])),
+                Step::Collection(LOG),
+                Step::Index(Index::new(LOG, "job_1", &[("job", 1), ("line", 1)])),
+                Step::Collection(REMOVED),
+                Step::Index(Index::new(REMOVED, "at_1", &[("noted", 1), ("at", 1)])),
+                Step::Document { collection: COUNTERS, id: NUMBER, fields: || doc! { "value": 0_i64 } },
+            ],
+        },
+        Migration {
+            version: Version { major: 1, minor: 1 },
+            steps: &[
+                Step::Fill {
+                    collection: JOBS,
+                    lacking: || doc! { "to_index": { "$exists": false } },
+                    fields: || doc! { "to_index": true, "told": 0_i64, "untold": false, "untold_since": NEVER },
+                },
+                // events without a place, those first that have waited longest
+                Step::Index(
+                    Index::new(JOBS, "untold_1", &[("untold_since", 1), ("number", 1)])
+                        .only(|| doc! { "untold": true }),
+                ),
+                Step::Index(
+                    Index::new(JOBS, "to_index_1", &[("number", 1)]).only(|| doc! { "to_index": true }),
+                ),
+                Step::Index(Index::new(JOBS, "words_1", &[("words", 1), ("number", -1)])),
+                Step::Index(Index::new(JOBS, "by_time_1", &[("inserted_at", 1), ("number", 1)])),
+                Step::Collection(KEYS),
+                Step::Index(Index::new(KEYS, "job_1", &[("job", 1)])),
+                Step::Collection(TYPES),
+                Step::Collection(MINUTES),
+                Step::Index(Index::new(MINUTES, "minute_1", &[("minute", 1)])),
+                Step::Index(Index::new(MINUTES, "type_1", &[("type", 1), ("minute", 1)])),
+                Step::Collection(EVENTS),
+                // what makes an event be told once, whoever tells it
+                Step::Index(Index::new(EVENTS, "mark_1", &[("mark", 1)]).unique()),
+                Step::Index(Index::new(EVENTS, "job_1", &[("job", 1), ("_id", 1)])),
+                Step::Index(Index::new(EVENTS, "user_1", &[("user", 1), ("_id", 1)])),
+                Step::Index(Index::new(EVENTS, "type_1", &[("type", 1), ("_id", 1)])),
+                Step::Document { collection: COUNTERS, id: FORGOTTEN, fields: || doc! { "value": 0_i64 } },
+                Step::Collection(SCHEDULES),
+                Step::Index(
+                    Index::new(SCHEDULES, "next_1", &[("next_at", 1)]).only(|| doc! { "waits": true }),
+                ),
+            ],
+        },
+    ],
 };

@@ -1,79 +1,24 @@
-//! Claims and their results.
+//! Results of claims.
 
 use std::time::Duration;
 
 use common::Timestamp;
-use common::jobs::{ClaimRequest, Claimed, FailOutcome, Failure, JobState, LeaseHolder, LostLease};
+use common::jobs::{FailOutcome, Failure, JobEventKind, JobState, LeaseHolder, LostLease};
 use futures_util::TryStreamExt as _;
-use futures_util::future::try_join_all;
 use mongodb::bson::{Bson, Document, doc};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::doc::{JobDoc, LONGEST_TTL_MS, state_number, to_json};
-use super::lines::{self, Entering, Line};
+use super::doc::{GONE, JobDoc, LONGEST_TTL_MS, seen, state_number, to_json};
+use super::lines::Entering;
 use super::schema::JOBS;
-use super::{Turn, keys};
+use super::tally::{Completed, Tally};
+use super::tell::{self, Told};
+use super::{Turn, keys, log};
 use crate::engine::{Engine, Fault, TxResult};
-use crate::value::{ToOid as _, id, int};
+use crate::value::{ToOid as _, int};
 
 const ACTIVE: i32 = state_number(JobState::Active);
-
-/// Jobs that are taken at once: each is a change of its own document, and waits for the majority.
-const AT_ONCE: usize = 16;
-
-pub(super) async fn claim(
-    engine: &Engine,
-    request: &ClaimRequest,
-    now: Timestamp,
-) -> Result<Vec<Claimed>, Fault> {
-    let max = request.max as usize;
-    let mut claimed = Vec::new();
-    if max == 0 || request.types.is_empty() {
-        return Ok(claimed);
-    }
-    let mut active = lines::active_by_user(engine).await?;
-    while claimed.len() < max {
-        let next = lines::next(engine, &request.types, &active, max - claimed.len()).await?;
-        if next.is_empty() {
-            break;
-        }
-        for part in next.chunks(AT_ONCE) {
-            let taken = try_join_all(part.iter().map(|line| take(engine, line, request, now))).await?;
-            for (line, taken) in part.iter().zip(taken) {
-                if let Some(taken) = taken {
-                    *active.entry(line.user).or_default() += 1;
-                    claimed.push(taken);
-                }
-            }
-            try_join_all(part.iter().map(|line| line.clone().step_forward(engine))).await?;
-        }
-    }
-    Ok(claimed)
-}
-
-/// Takes the first job of a line, if there still is one: the change of its state, on the condition that it is as it was seen, is the claim.
-async fn take(
-    engine: &Engine,
-    line: &Line,
-    request: &ClaimRequest,
-    now: Timestamp,
-) -> Result<Option<Claimed>, Fault> {
-    let jobs = engine.collection::<JobDoc>(JOBS);
-    loop {
-        let Some(mut job) = jobs.find_one(line.jobs()).sort(doc! { "number": 1 }).await? else {
-            return Ok(None);
-        };
-        let mut as_seen = line.jobs();
-        as_seen.extend(doc! { "number": int(job.number), "generation": int(job.generation) });
-        let lease_until = now + request.lease;
-        let change = job.begin(&request.worker, lease_until, now);
-        if jobs.update_one(as_seen, doc! { "$set": change }).await?.matched_count == 1 {
-            let holder = LeaseHolder { job: id(job.id), generation: job.generation };
-            return Ok(Some(Claimed { job: job.read()?, holder, lease_until }));
-        }
-        // another process was quicker
-    }
-}
 
 fn ttl_until(now: Timestamp) -> Document {
     doc! { "$add": [now.millis(), { "$min": ["$ttl_ms", LONGEST_TTL_MS] }] }
@@ -85,7 +30,7 @@ fn ends_at() -> Document {
 }
 
 /// Held by this claim, whose lease and time to live have not ended.
-fn held(holder: LeaseHolder, now: Timestamp) -> Document {
+pub(super) fn held(holder: LeaseHolder, now: Timestamp) -> Document {
     doc! {
         "_id": holder.job.oid(), "state": ACTIVE, "generation": int(holder.generation), "ends_at": { "$gt": now.millis() },
     }
@@ -112,46 +57,88 @@ pub(super) async fn progress(
     engine: &Engine,
     holder: LeaseHolder,
     percent: u8,
+    data: Option<&Value>,
     now: Timestamp,
 ) -> TxResult<(), LostLease> {
-    let forward = doc! {
-        "progress": i32::from(percent.min(100)), "ttl_until": ttl_until(now), "updated_at": now.millis(),
+    let percent = percent.min(100);
+    let event = Told::of(JobEventKind::Progress, &json!({ "progress": percent, "data": data }), now)?;
+    let mut forward = doc! {
+        "progress": i32::from(percent), "ttl_until": ttl_until(now), "updated_at": now.millis(),
+        "progress_data": { "$literal": data.map(to_json).transpose()? },
     };
+    forward.extend(tell::progress(event, now));
     let renewed = vec![doc! { "$set": forward }, ends_at()];
     let changed = engine.collection::<Document>(JOBS).update_one(held(holder, now), renewed).await?;
     taken(changed.matched_count)
 }
 
+/// What a completion has to know of its job, as it was.
+#[derive(Deserialize)]
+struct Finished {
+    #[serde(rename = "type")]
+    kind: String,
+    inserted_at: i64,
+    ready_at: Option<i64>,
+    started_at: Option<i64>,
+    #[serde(default)]
+    remove_on_complete: bool,
+    log_lines: i64,
+}
+
 pub(super) async fn complete(
     engine: &Engine,
+    tally: &Tally,
     holder: LeaseHolder,
     result: Option<&Value>,
     now: Timestamp,
 ) -> TxResult<(), LostLease> {
-    let result = result.map(to_json).transpose()?;
-    let done = doc! {
-        "state": state_number(JobState::Complete), "progress": 100, "result": result, "error": null,
-        "finished_at": now.millis(), "finished": true, "updated_at": now.millis(),
+    let complete = Told::of(JobEventKind::Complete, &json!({ "result": result }), now)?;
+    let remove = Told::plain(JobEventKind::Remove, now);
+    let either = |removed: Bson, kept: Bson| doc! { "$cond": ["$remove_on_complete", removed, kept] };
+    let mut done = doc! {
+        "state": either(GONE.into(), state_number(JobState::Complete).into()),
+        "finished": either(false.into(), true.into()),
+        "removed_at": either(now.millis().into(), Bson::Null),
+        "to_index": either(false.into(), "$to_index".into()),
+        "progress": 100, "result": { "$literal": result.map(to_json).transpose()? }, "error": null,
+        "finished_at": now.millis(), "updated_at": now.millis(),
         "lease_until": null, "ttl_until": null, "ends_at": null,
     };
-    let changed =
-        engine.collection::<Document>(JOBS).update_one(held(holder, now), doc! { "$set": done }).await?;
-    taken(changed.matched_count)
+    done.extend(tell::completion(complete, remove, now));
+    let finished = engine
+        .collection::<Finished>(JOBS)
+        .find_one_and_update(held(holder, now), vec![doc! { "$set": done }])
+        .projection(doc! {
+            "type": 1, "inserted_at": 1, "ready_at": 1, "started_at": 1, "remove_on_complete": 1, "log_lines": 1,
+        })
+        .await?
+        .ok_or(LostLease::Lost)?;
+    let at = |millis: Option<i64>| Timestamp::from_millis(millis.unwrap_or(finished.inserted_at));
+    let attempt = Completed { ready_at: at(finished.ready_at), started_at: at(finished.started_at) };
+    tally.completed(&finished.kind, &attempt, now);
+    if finished.remove_on_complete && finished.log_lines > 0 {
+        log::forget_now(engine, holder.job.oid()).await;
+    }
+    tally.bring_old(engine, now).await;
+    Ok(())
 }
 
 pub(super) async fn fail(
     engine: &Engine,
+    tally: &Tally,
     holder: LeaseHolder,
     failure: &Failure,
     now: Timestamp,
 ) -> TxResult<FailOutcome, LostLease> {
     let jobs = engine.collection::<JobDoc>(JOBS);
-    let Some(job) = jobs.find_one(held(holder, now)).await? else {
+    let Some(job) = jobs.find_one(held(holder, now)).projection(seen()).await? else {
         return Err(LostLease::Lost.into());
     };
     let (change, outcome) = end_of_attempt(&job, failure, now)?;
     let changed = jobs.update_one(held(holder, now), change).await?;
     taken(changed.matched_count)?;
+    tally.failed(&job.kind, now);
+    tally.bring_old(engine, now).await;
     Ok(outcome)
 }
 
@@ -176,7 +163,12 @@ fn end_of_attempt(job: &JobDoc, failure: &Failure, now: Timestamp) -> Result<(Do
         },
         "$push": { "failures": attempt },
     };
-    Ok((change, outcome))
+    let event = match outcome {
+        FailOutcome::Retry(_) => JobEventKind::FailedAttempt,
+        FailOutcome::Dead => JobEventKind::Failed,
+    };
+    let said = json!({ "error": failure.error, "attempt": job.attempts_made });
+    Ok((tell::with(change, Told::of(event, &said, now)?), outcome))
 }
 
 pub(super) async fn give_back(engine: &Engine, holder: LeaseHolder, now: Timestamp) -> Result<(), LostLease> {
@@ -186,12 +178,15 @@ pub(super) async fn give_back(engine: &Engine, holder: LeaseHolder, now: Timesta
                 "$set": {
                     "state": state_number(JobState::Inactive), "progress": 0, "started_at": null, "updated_at": now.millis(),
                     "worker": null, "lease_until": null, "ttl_until": null, "ends_at": null,
+                    "ready_at": now.millis(),
                 },
                 "$inc": { "attempts_made": -1 },
             };
+            let untouched = tell::with(untouched, Told::plain(JobEventKind::Return, now));
             let job = engine
                 .collection::<JobDoc>(JOBS)
                 .find_one_and_update(held(holder, now), untouched)
+                .projection(seen())
                 .session(tx.session())
                 .await?
                 .ok_or(LostLease::Lost)?;
@@ -203,13 +198,19 @@ pub(super) async fn give_back(engine: &Engine, holder: LeaseHolder, now: Timesta
         .await
 }
 
-pub(super) async fn reap(engine: &Engine, limit: u32, now: Timestamp) -> Result<Vec<String>, Fault> {
+pub(super) async fn reap(
+    engine: &Engine,
+    tally: &Tally,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<String>, Fault> {
     let jobs = engine.collection::<JobDoc>(JOBS);
     let over = doc! { "$lte": now.millis() };
     let mut types = Vec::new();
     while types.len() < limit as usize {
         let ended: Vec<JobDoc> = jobs
             .find(doc! { "state": ACTIVE, "ends_at": &over })
+            .projection(seen())
             .sort(doc! { "ends_at": 1 })
             .limit(i64::from(limit) - types.len() as i64)
             .max_time(engine.deadline())
@@ -233,9 +234,11 @@ pub(super) async fn reap(engine: &Engine, limit: u32, now: Timestamp) -> Result<
             };
             // another reaper, or a heartbeat, may have been here
             if jobs.update_one(same, change).await?.matched_count == 1 {
+                tally.failed(&job.kind, now);
                 types.push(job.kind);
             }
         }
     }
+    tally.bring_old(engine, now).await;
     Ok(types)
 }

@@ -13,6 +13,13 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// The database itself, for what no adapter does.
+    #[allow(dead_code, reason = "not all tests need it")]
+    pub(crate) async fn raw(&self) -> mongodb::Database {
+        let client = mongodb::Client::with_uri_str(&self.uri).await.expect("the address can be read");
+        client.database(&self.name)
+    }
+
     /// One more client of the same database, as another process would have it.
     pub(crate) async fn connect(&self) -> Mongo {
         Mongo::connect(&self.uri, &self.name, &options()).await.expect("the address can be read")

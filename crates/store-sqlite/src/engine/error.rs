@@ -41,7 +41,14 @@ macro_rules! rules {
     )*};
 }
 
-rules!(PortError, common::auth::CreateUserError, common::files::NodeError, common::jobs::LostLease);
+rules!(
+    PortError,
+    common::auth::CreateUserError,
+    common::files::NodeError,
+    common::jobs::LostLease,
+    common::jobs::ChangeJobError,
+    common::jobs::ChangeScheduleError
+);
 
 /// What the file holds cannot be read as what it should be.
 pub(crate) fn damaged(what: &'static str) -> rusqlite::Error {

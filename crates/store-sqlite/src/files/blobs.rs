@@ -11,9 +11,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use crate::engine::{Tx, damaged};
 use crate::row::{RowExt as _, int};
 
-const COLUMNS: &str = "b.key, b.size, b.sha256, b.inline_id IS NOT NULL";
+pub(super) const COLUMNS: &str = "b.key, b.size, b.sha256, b.inline_id IS NOT NULL";
 
-fn info(row: &Row<'_>, at: usize) -> rusqlite::Result<BlobInfo> {
+pub(super) fn info(row: &Row<'_>, at: usize) -> rusqlite::Result<BlobInfo> {
     Ok(BlobInfo {
         key: row.id(at)?,
         size: row.count(at + 1)?,
@@ -91,18 +91,20 @@ pub(super) fn find_thumbnail(
 pub(super) fn keep_thumbnails(
     tx: &Tx<'_>,
     original: BlobKey,
-    media: Option<MediaFacts>,
+    media: Option<&MediaFacts>,
     thumbnails: &[NewThumbnail],
 ) -> rusqlite::Result<bool> {
     let marked = tx
         .prepare_cached(
-            "UPDATE blobs SET thumbnails = 'ready', thumbnails_reason = NULL,
-                              width = coalesce(?2, width), height = coalesce(?3, height)
+            "UPDATE blobs SET thumbnails = 'ready', thumbnails_reason = NULL
              WHERE key = ?1 AND condemned_at IS NULL AND thumbnails <> 'ready'",
         )?
-        .execute((original.bytes(), media.map(|media| media.width), media.map(|media| media.height)))?;
+        .execute([original.bytes()])?;
     if marked == 0 {
         return Ok(false);
+    }
+    if let Some(media) = media {
+        keep_media(tx, original, media)?;
     }
     for thumbnail in thumbnails {
         insert(tx, &thumbnail.blob, ThumbnailState::None)?;
@@ -115,6 +117,23 @@ pub(super) fn keep_thumbnails(
             ))?;
     }
     Ok(true)
+}
+
+pub(super) fn keep_media(tx: &Tx<'_>, original: BlobKey, media: &MediaFacts) -> rusqlite::Result<bool> {
+    let kept = tx
+        .prepare_cached(
+            "UPDATE blobs SET width = ?2, height = ?3, taken_at = ?4, camera = ?5, duration_ms = ?6
+             WHERE key = ?1 AND condemned_at IS NULL",
+        )?
+        .execute((
+            original.bytes(),
+            media.width,
+            media.height,
+            &media.taken_at,
+            &media.camera,
+            media.duration_ms.map(int),
+        ))?;
+    Ok(kept == 1)
 }
 
 pub(super) fn fail_thumbnails(tx: &Tx<'_>, original: BlobKey, reason: &str) -> rusqlite::Result<bool> {

@@ -6,6 +6,8 @@ mod names;
 mod node;
 mod path;
 mod purge;
+mod recount;
+mod scrub;
 mod space;
 mod store;
 mod tree;
@@ -21,7 +23,10 @@ use crate::outbox;
 const SCHEMA: Schema = Schema {
     name: "files",
     application_id: 0x464d_0002,
-    migrations: &[include_str!("../../migrations/files/001.sql")],
+    migrations: &[
+        include_str!("../../migrations/files/001.sql"),
+        include_str!("../../migrations/files/002.sql"),
+    ],
 };
 
 /// The database of file-service: a [`common::files::FileStore`] and its [`common::jobs::Outbox`].

@@ -5,6 +5,7 @@ use common::files::{
     sort_key,
 };
 use common::{Crc32, FileId, Sha256, UserId};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::engine::{Tx, damaged};
@@ -14,7 +15,7 @@ use crate::row::{RowExt as _, int};
 pub(super) const COLUMNS: &str = "n.id, n.space, n.owner, n.parent, n.name, n.kind, n.created_at, n.modified_at, n.revision, \
      n.trashed_at, n.trashed_by, n.public_since, n.public_by, n.classic_name, n.classic_type, n.folder_count + n.file_count, \
      n.version, n.blob, n.size, n.mime, n.content_modified_at, \
-     b.sha256, b.crc32, b.thumbnails, b.thumbnails_reason, b.width, b.height";
+     b.sha256, b.crc32, b.thumbnails, b.thumbnails_reason, b.width, b.height, b.taken_at, b.camera, b.duration_ms";
 
 /// A kind as the column `kind` has it.
 pub(super) const fn kind_number(kind: Kind) -> i64 {
@@ -68,9 +69,15 @@ pub(super) fn node(row: &Row<'_>, at: usize) -> rusqlite::Result<Node> {
 }
 
 fn content(row: &Row<'_>, at: usize) -> rusqlite::Result<Content> {
-    let media = match (row.get(at + 9)?, row.get(at + 10)?) {
-        (Some(width), Some(height)) => Some(MediaFacts { width, height }),
-        _ => None,
+    let media = MediaFacts {
+        width: row.get(at + 9)?,
+        height: row.get(at + 10)?,
+        taken_at: row.get(at + 11)?,
+        camera: row.get(at + 12)?,
+        duration_ms: match row.get_ref(at + 13)? {
+            ValueRef::Null => None,
+            _ => Some(row.count(at + 13)?),
+        },
     };
     Ok(Content {
         version: row.get(at)?,
@@ -82,7 +89,7 @@ fn content(row: &Row<'_>, at: usize) -> rusqlite::Result<Content> {
         crc32: Crc32(row.get(at + 6)?),
         thumbnails: row.word(at + 7, ThumbnailState::parse)?,
         thumbnails_reason: row.get(at + 8)?,
-        media,
+        media: (!media.is_empty()).then_some(media),
     })
 }
 

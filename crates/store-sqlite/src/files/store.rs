@@ -3,15 +3,15 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use common::files::{
-    BlobInfo, BlobPage, CollectOutcome, Commit, Committed, Content, FileStore, ListQuery, MediaFacts,
-    NewFolder, NewThumbnail, Node, NodeError, NodeName, NodePath, Page, PurgeStep, Space, ThumbnailInfo,
-    ThumbnailSize, Usage,
+    BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content, FileStore, ListQuery,
+    MediaFacts, NewFolder, NewThumbnail, Node, NodeError, NodeName, NodePath, Page, PurgeStep, RecountPlace,
+    RecountStep, Space, ThumbnailInfo, ThumbnailSize, Usage,
 };
 use common::jobs::NewJob;
 use common::{BlobKey, FileId, PortResult, ReservationId, SpaceId, Timestamp, UserId};
 use rusqlite::Connection;
 
-use super::{FilesDb, blobs, list, names, path, purge, space, tree, upload};
+use super::{FilesDb, blobs, list, names, path, purge, recount, scrub, space, tree, upload};
 use crate::engine::{Durability, Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
 
@@ -243,7 +243,12 @@ impl FileStore for FilesDb {
         _at: Timestamp,
     ) -> PortResult<bool> {
         let thumbnails = thumbnails.to_vec();
-        self.write(move |tx| blobs::keep_thumbnails(tx, original, media, &thumbnails)).await
+        self.write(move |tx| blobs::keep_thumbnails(tx, original, media.as_ref(), &thumbnails)).await
+    }
+
+    async fn keep_media(&self, original: BlobKey, media: &MediaFacts) -> PortResult<bool> {
+        let media = media.clone();
+        self.write(move |tx| blobs::keep_media(tx, original, &media)).await
     }
 
     async fn fail_thumbnails(&self, original: BlobKey, reason: &str) -> PortResult<bool> {
@@ -275,6 +280,26 @@ impl FileStore for FilesDb {
     async fn known_blobs(&self, keys: &[BlobKey]) -> PortResult<Vec<BlobKey>> {
         let keys = keys.to_vec();
         self.read(move |connection| blobs::known(connection, &keys)).await
+    }
+
+    async fn list_blobs(&self, after: Option<BlobKey>, limit: u32) -> PortResult<Vec<BlobRecord>> {
+        self.read(move |connection| scrub::list(connection, after, limit)).await
+    }
+
+    async fn mark_damaged(&self, key: BlobKey, damaged_at: Option<Timestamp>) -> PortResult<bool> {
+        self.write(move |tx| scrub::mark(tx, key, damaged_at)).await
+    }
+
+    async fn files_of_blob(&self, key: BlobKey, limit: u32) -> PortResult<Vec<FileId>> {
+        self.read(move |connection| scrub::files(connection, key, limit)).await
+    }
+
+    async fn recount(&self, from: RecountPlace, at: Timestamp) -> PortResult<RecountStep> {
+        let suspects = self.read_one_state(move |connection| recount::look(connection, from)).await?;
+        if suspects.is_clean(from) {
+            return Ok(RecountStep { next: suspects.next, found: Vec::new() });
+        }
+        self.write(move |tx| recount::heal(tx, from, &suspects, at)).await
     }
 
     async fn count_nodes(&self) -> PortResult<u64> {

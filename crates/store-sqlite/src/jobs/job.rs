@@ -11,10 +11,11 @@ use crate::row::RowExt as _;
 
 /// What [`job`] reads.
 pub(super) const COLUMNS: &str = "number, id, type, data, priority, user, max_attempts, backoff, ttl_ms, run_at, created_at, \
-     request_id, state, progress, result, error, attempts_made, failures, inserted_at, started_at, updated_at, finished_at, worker, trace";
+     request_id, state, progress, result, error, attempts_made, failures, inserted_at, started_at, updated_at, finished_at, worker, trace, \
+     unique_key, remove_on_complete, progress_data, due_at";
 
 /// How many those are.
-pub(super) const COLUMN_COUNT: usize = 24;
+pub(super) const COLUMN_COUNT: usize = 28;
 
 pub(super) const fn state_number(state: JobState) -> i64 {
     match state {
@@ -53,6 +54,16 @@ pub(super) fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> ru
         .map_err(|_| damaged("a job whose JSON cannot be read"))
 }
 
+pub(super) fn from_json_opt<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<T>> {
+    match row.get_ref(column)?.as_str_or_null()? {
+        Some(_) => from_json(row, column).map(Some),
+        None => Ok(None),
+    }
+}
+
 /// None as well if it cannot be read: no job may fail for its trace.
 fn trace(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<TraceContext>> {
     let text = row.get_ref(column)?.as_str_or_null()?;
@@ -61,10 +72,6 @@ fn trace(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<TraceContext>>
 
 /// Reads a job from the columns of [`COLUMNS`].
 pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
-    let result = match row.get_ref(14)?.as_str_or_null()? {
-        Some(_) => Some(from_json(row, 14)?),
-        None => None,
-    };
     Ok(Job {
         spec: NewJob {
             id: row.id(1)?,
@@ -79,11 +86,14 @@ pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
             created_at: row.time(10)?,
             request_id: row.get(11)?,
             trace: trace(row, 23)?,
+            unique_key: row.get(24)?,
+            remove_on_complete: row.get(25)?,
         },
         number: row.count(0)?,
         state: state(row, 12)?,
         progress: row.get(13)?,
-        result,
+        progress_data: from_json_opt(row, 26)?,
+        result: from_json_opt(row, 14)?,
         error: row.get(15)?,
         attempts_made: row.get(16)?,
         failures: from_json(row, 17)?,
@@ -91,6 +101,7 @@ pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         started_at: row.time_opt(19)?,
         updated_at: row.time(20)?,
         finished_at: row.time_opt(21)?,
+        due_at: row.time_opt(27)?,
         worker: row.get(22)?,
     })
 }

@@ -1,23 +1,23 @@
 //! `jobs.db`: all jobs, their order, and who works them.
 
 mod arrive;
+mod events;
+mod history;
 mod job;
 mod list;
+mod manage;
 mod moves;
+mod ports;
+mod remove;
+mod schedules;
+mod texts;
+mod types;
 mod work;
 
 use std::path::Path;
-use std::time::Duration;
 
-use async_trait::async_trait;
-use common::files::Page;
-use common::jobs::{
-    ClaimRequest, Claimed, FailOutcome, Failure, InsertOutcome, Job, JobCounts, JobFilter, JobState,
-    JobStore, LeaseHolder, LostLease, NewJob,
-};
-use common::{JobId, PortError, PortResult, Timestamp, UserId};
+use common::{PortError, PortResult};
 use rusqlite::Connection;
-use serde_json::Value;
 
 use crate::engine::{Abort, Durability, Engine, OpenOptions, Schema, Tx};
 
@@ -27,10 +27,11 @@ const SCHEMA: Schema = Schema {
     migrations: &[
         include_str!("../../migrations/jobs/001.sql"),
         include_str!("../../migrations/jobs/002.sql"),
+        include_str!("../../migrations/jobs/003.sql"),
     ],
 };
 
-/// The database of worker-service: a [`JobStore`].
+/// The database of worker-service: a `JobStore` with everything that belongs to it.
 pub struct JobsDb {
     engine: Engine,
 }
@@ -84,112 +85,6 @@ impl JobsDb {
         work: impl FnOnce(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> PortResult<T> {
         self.engine.write(durability, |tx| Ok(work(tx)?)).await
-    }
-}
-
-#[async_trait]
-impl JobStore for JobsDb {
-    async fn insert(&self, jobs: &[NewJob], now: Timestamp) -> PortResult<Vec<InsertOutcome>> {
-        let jobs = jobs.to_vec();
-        self.write(Durability::Durable, move |tx| arrive::insert(tx, &jobs, now)).await
-    }
-
-    async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Vec<Claimed>> {
-        let request = request.clone();
-        // lost by a crash, the job is claimed once more
-        self.write(Durability::Relaxed, move |tx| work::claim(tx, &request, now)).await
-    }
-
-    async fn heartbeat(
-        &self,
-        holder: LeaseHolder,
-        lease: Duration,
-        now: Timestamp,
-    ) -> Result<Timestamp, LostLease> {
-        self.engine.write(Durability::Relaxed, move |tx| work::heartbeat(tx, holder, lease, now)).await
-    }
-
-    async fn progress(&self, holder: LeaseHolder, percent: u8, now: Timestamp) -> Result<(), LostLease> {
-        self.engine.write(Durability::Relaxed, move |tx| work::progress(tx, holder, percent, now)).await
-    }
-
-    async fn log(&self, job: JobId, line: &str, now: Timestamp) -> PortResult<()> {
-        let line = line.to_owned();
-        self.write(Durability::Relaxed, move |tx| arrive::log(tx, job, &line, now)).await
-    }
-
-    async fn list_log(&self, job: JobId) -> PortResult<Vec<(Timestamp, String)>> {
-        self.read(move |connection| arrive::list_log(connection, job)).await
-    }
-
-    async fn complete(
-        &self,
-        holder: LeaseHolder,
-        result: Option<&Value>,
-        now: Timestamp,
-    ) -> Result<(), LostLease> {
-        let result = result.cloned();
-        self.engine
-            .write(Durability::Durable, move |tx| work::complete(tx, holder, result.as_ref(), now))
-            .await
-    }
-
-    async fn fail(
-        &self,
-        holder: LeaseHolder,
-        failure: &Failure,
-        now: Timestamp,
-    ) -> Result<FailOutcome, LostLease> {
-        let failure = failure.clone();
-        self.engine.write(Durability::Durable, move |tx| work::fail(tx, holder, &failure, now)).await
-    }
-
-    async fn give_back(&self, holder: LeaseHolder, now: Timestamp) -> Result<(), LostLease> {
-        // lost by a crash, the lease ends by itself
-        self.engine.write(Durability::Relaxed, move |tx| work::give_back(tx, holder, now)).await
-    }
-
-    async fn promote_due(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>> {
-        // lost by a crash, they are promoted again
-        self.write(Durability::Relaxed, move |tx| arrive::promote_due(tx, limit, now)).await
-    }
-
-    async fn next_due(&self) -> PortResult<Option<Timestamp>> {
-        self.read(arrive::next_due).await
-    }
-
-    async fn reap(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>> {
-        self.write(Durability::Durable, move |tx| work::reap(tx, limit, now)).await
-    }
-
-    async fn known(&self, ids: &[JobId]) -> PortResult<Vec<JobId>> {
-        let ids = ids.to_vec();
-        self.read(move |connection| arrive::known(connection, &ids)).await
-    }
-
-    async fn find(&self, id: JobId) -> PortResult<Option<Job>> {
-        self.read(move |connection| job::find(connection, id)).await
-    }
-
-    async fn list(&self, filter: &JobFilter, after: Option<u64>, limit: u32) -> PortResult<Page<Job>> {
-        let filter = filter.clone();
-        self.read(move |connection| list::list(connection, &filter, after, limit)).await
-    }
-
-    async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts> {
-        self.read(move |connection| list::counts(connection, user)).await
-    }
-
-    async fn retry(&self, id: JobId, now: Timestamp) -> PortResult<Option<bool>> {
-        self.write(Durability::Durable, move |tx| arrive::retry(tx, id, now)).await
-    }
-
-    async fn remove_finished(&self, state: JobState, before: Timestamp, limit: u32) -> PortResult<u32> {
-        self.write(Durability::Durable, move |tx| arrive::remove_finished(tx, state, before, limit)).await
-    }
-
-    async fn ping(&self) -> PortResult<()> {
-        self.engine.ping().await
     }
 }
 

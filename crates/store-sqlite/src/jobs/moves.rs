@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use common::UserId;
 use common::jobs::{Job, JobState};
+use common::{JobId, UserId};
 use rusqlite::{OptionalExtension as _, Row};
 
 use super::job::{state_number, user, user_bytes};
@@ -14,22 +14,33 @@ use crate::row::{RowExt as _, int};
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) number: u64,
+    pub(super) id: JobId,
     pub(super) kind: String,
     pub(super) priority: i32,
     pub(super) user: Option<UserId>,
 }
 
 /// What [`Place::read`] reads.
-pub(super) const PLACE_COLUMNS: &str = "number, type, priority, user";
+pub(super) const PLACE_COLUMNS: &str = "number, type, priority, user, id";
+
+/// How many columns those are.
+pub(super) const PLACE_COUNT: usize = 5;
 
 impl Place {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { number: row.count(0)?, kind: row.get(1)?, priority: row.get(2)?, user: user(row, 3)? })
+        Ok(Self {
+            number: row.count(0)?,
+            kind: row.get(1)?,
+            priority: row.get(2)?,
+            user: user(row, 3)?,
+            id: row.id(4)?,
+        })
     }
 
     pub(super) fn of(job: &Job) -> Self {
         Self {
             number: job.number,
+            id: job.spec.id,
             kind: job.spec.kind.clone(),
             priority: job.spec.priority.0,
             user: job.spec.user,

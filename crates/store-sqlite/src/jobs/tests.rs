@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use common::jobs::{Backoff, Priority};
+use common::jobs::{ClaimRequest, Failure, JobFilter, JobOrder, JobStore as _, NewJob};
+use common::{JobId, Timestamp, UserId};
 use serde_json::json;
 use testkit::TestIds;
 
@@ -25,18 +26,10 @@ async fn waiting(users: u64, jobs: u64) -> (JobsDb, tempfile::TempDir) {
         let jobs: Vec<_> = owners
             .iter()
             .map(|user| NewJob {
-                id: ids.next(),
-                kind: "test".to_owned(),
-                data: json!({}),
-                priority: Priority::NORMAL,
                 user: Some(*user),
                 max_attempts: 3,
-                backoff: Backoff::None,
                 ttl_ms: 60_000,
-                run_at: None,
-                created_at: NOW,
-                request_id: None,
-                trace: None,
+                ..NewJob::new(ids.next(), "test", json!({}), NOW)
             })
             .collect();
         write(&db, move |tx| arrive::insert(tx, &jobs, NOW).unwrap()).await;
@@ -53,13 +46,14 @@ async fn costs(db: &JobsDb) -> [u64; 6] {
     };
     write(db, move |tx| {
         let (claimed, claim) = steps(|| work::claim(tx, &request, NOW).unwrap());
-        let holder = |n: usize| claimed[n].holder;
+        let holder = |n: usize| claimed.jobs[n].holder;
         let failure = Failure { error: "x".to_owned(), retryable: true, jitter_percent: 0 };
         let (_, complete) = steps(|| work::complete(tx, holder(0), None, NOW).unwrap());
         let (_, fail) = steps(|| work::fail(tx, holder(1), &failure, NOW).unwrap());
         let (_, give_back) = steps(|| work::give_back(tx, holder(2), NOW).unwrap());
         let (_, promote) = steps(|| arrive::promote_due(tx, 10, NOW).unwrap());
-        let (page, list) = steps(|| list::list(tx, &JobFilter::default(), None, 10).unwrap());
+        let (page, list) =
+            steps(|| list::list(tx, &JobFilter::default(), JobOrder::Descending, None, 10).unwrap());
         assert!(page.more);
         [claim, complete, fail, give_back, promote, list]
     })
@@ -88,7 +82,7 @@ async fn a_job_of_a_worker_that_ended_with_its_process_is_taken_at_once() {
         max: 1,
         lease: Duration::from_secs(30),
     };
-    assert_eq!(db.claim(&request, NOW).await.unwrap().len(), 1);
+    assert_eq!(db.claim(&request, NOW).await.unwrap().jobs.len(), 1);
     assert!(db.reap(10, NOW).await.unwrap().is_empty(), "the lease has not ended by itself");
     db.end_leases().await.unwrap();
     assert_eq!(db.reap(10, NOW).await.unwrap(), ["test"]);

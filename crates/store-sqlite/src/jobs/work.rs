@@ -4,24 +4,33 @@ use std::time::Duration;
 
 use common::Timestamp;
 use common::jobs::{
-    Attempt, Backoff, ClaimRequest, Claimed, FailOutcome, Failure, JobState, LeaseHolder, LostLease,
+    Attempt, Backoff, ClaimRequest, Claimed, Claims, FailOutcome, Failure, JobEventKind, JobState,
+    LeaseHolder, LostLease,
 };
 use rusqlite::{OptionalExtension as _, Row};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::history::{self, Ended};
 use super::job::{COLUMN_COUNT, COLUMNS, from_json, job, state_number, to_json};
-use super::moves::{Moves, PLACE_COLUMNS, Place};
+use super::moves::{Moves, PLACE_COLUMNS, PLACE_COUNT, Place};
+use super::types::{self, Allowance};
+use super::{events, remove};
 use crate::engine::{Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
 
 /// Priority, active jobs of the user, number: the least is next.
 type Turn = (i32, u64, u64);
 
-pub(super) fn claim(tx: &Tx<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Result<Vec<Claimed>> {
+pub(super) fn claim(tx: &Tx<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Result<Claims> {
+    if types::all_paused(tx)? {
+        return Ok(Claims::default());
+    }
+    let mut allowance = Allowance::of(tx, &request.types, now)?;
     let mut moves = Moves::new(tx);
     let mut claimed = Vec::new();
     while claimed.len() < request.max as usize {
-        let Some((_, _, number)) = next(tx, &request.types)? else { break };
+        let lets = request.types.iter().filter(|kind| allowance.lets(kind));
+        let Some((_, _, number)) = next(tx, lets)? else { break };
         let lease_until = now + request.lease;
         let (job, generation) = tx
             .prepare_cached(&format!(
@@ -34,15 +43,18 @@ pub(super) fn claim(tx: &Tx<'_>, request: &ClaimRequest, now: Timestamp) -> rusq
             })
             .optional()?
             .ok_or_else(|| damaged("the first in line is not ready"))?;
-        moves.change(&Place::of(&job), JobState::Inactive, JobState::Active)?;
+        let place = Place::of(&job);
+        moves.change(&place, JobState::Inactive, JobState::Active)?;
+        allowance.count(&place.kind);
+        events::write(tx, &place, JobEventKind::Start, None, now)?;
         let holder = LeaseHolder { job: job.spec.id, generation };
         claimed.push(Claimed { job, holder, lease_until });
     }
     moves.finish()?;
-    Ok(claimed)
+    Ok(Claims { jobs: claimed, again_at: allowance.finish(tx)? })
 }
 
-fn next(tx: &Tx<'_>, types: &[String]) -> rusqlite::Result<Option<Turn>> {
+fn next<'a>(tx: &Tx<'_>, types: impl Iterator<Item = &'a String>) -> rusqlite::Result<Option<Turn>> {
     let mut first: Option<Turn> = None;
     let mut select = tx.prepare_cached(
         "SELECT priority, active, head FROM ready INDEXED BY ready_order WHERE type = ?1 ORDER BY priority, active, head LIMIT 1",
@@ -73,10 +85,10 @@ impl Held {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             place: Place::read(row)?,
-            attempts_made: row.get(4)?,
-            max_attempts: row.get(5)?,
-            backoff: from_json(row, 6)?,
-            failures: from_json(row, 7)?,
+            attempts_made: row.get(PLACE_COUNT)?,
+            max_attempts: row.get(PLACE_COUNT + 1)?,
+            backoff: from_json(row, PLACE_COUNT + 2)?,
+            failures: from_json(row, PLACE_COUNT + 3)?,
         })
     }
 }
@@ -109,13 +121,21 @@ pub(super) fn progress(
     tx: &Tx<'_>,
     holder: LeaseHolder,
     percent: u8,
+    data: Option<&Value>,
     now: Timestamp,
 ) -> TxResult<(), LostLease> {
     let (id, generation, at) = holds(holder, now);
-    let mut update = tx.prepare_cached(&format!(
-        "UPDATE jobs SET progress = ?4, ttl_until = ?3 + ttl_ms, updated_at = ?3 WHERE {HOLDS}"
-    ))?;
-    held(update.execute((id, generation, at, percent.min(100)))?)
+    let percent = percent.min(100);
+    let place = tx
+        .prepare_cached(&format!(
+            "UPDATE jobs SET progress = ?4, progress_data = ?5, ttl_until = ?3 + ttl_ms, updated_at = ?3
+             WHERE {HOLDS} RETURNING {PLACE_COLUMNS}"
+        ))?
+        .query_row((id, generation, at, percent, data.map(to_json).transpose()?), Place::read)
+        .optional()?
+        .ok_or(LostLease::Lost)?;
+    let told = json!({"progress": percent, "data": data});
+    Ok(events::write(tx, &place, JobEventKind::Progress, Some(&told), now)?)
 }
 
 pub(super) fn complete(
@@ -125,18 +145,32 @@ pub(super) fn complete(
     now: Timestamp,
 ) -> TxResult<(), LostLease> {
     let (id, generation, at) = holds(holder, now);
-    let result = result.map(to_json).transpose()?;
-    let place = tx
+    let (place, removes, started_at, ready_at) = tx
         .prepare_cached(&format!(
             "UPDATE jobs SET state = 2, progress = 100, result = ?4, error = NULL, finished_at = ?3, updated_at = ?3,
                              lease_until = NULL, ttl_until = NULL
-             WHERE {HOLDS} RETURNING {PLACE_COLUMNS}"
+             WHERE {HOLDS} RETURNING {PLACE_COLUMNS}, remove_on_complete, started_at, ready_at"
         ))?
-        .query_row((id, generation, at, result), Place::read)
+        .query_row((id, generation, at, result.map(to_json).transpose()?), |row| {
+            let (removes, started_at) = (row.get::<_, bool>(PLACE_COUNT)?, row.time_opt(PLACE_COUNT + 1)?);
+            Ok((Place::read(row)?, removes, started_at, row.time_opt(PLACE_COUNT + 2)?))
+        })
         .optional()?
         .ok_or(LostLease::Lost)?;
+    let started_at = started_at.unwrap_or(now);
+    let ended = Ended {
+        completed: true,
+        waited: started_at.since(ready_at.unwrap_or(started_at)),
+        worked: now.since(started_at),
+    };
+    history::note(tx, &place.kind, &ended, now)?;
+    let told = json!({ "result": result });
+    events::write(tx, &place, JobEventKind::Complete, Some(&told), now)?;
     let mut moves = Moves::new(tx);
     moves.change(&place, JobState::Active, JobState::Complete)?;
+    if removes {
+        remove::one(tx, &place, JobState::Complete, now, &mut moves)?;
+    }
     Ok(moves.finish()?)
 }
 
@@ -191,6 +225,14 @@ fn end_attempt(
         now.millis(),
     ))?;
     moves.change(&job.place, JobState::Active, state)?;
+    let ended = Ended { completed: false, waited: Duration::ZERO, worked: Duration::ZERO };
+    history::note(tx, &job.place.kind, &ended, now)?;
+    let event = match outcome {
+        FailOutcome::Retry(_) => JobEventKind::FailedAttempt,
+        FailOutcome::Dead => JobEventKind::Failed,
+    };
+    let told = json!({"error": failure.error, "attempt": job.attempts_made});
+    events::write(tx, &job.place, event, Some(&told), now)?;
     Ok(outcome)
 }
 
@@ -198,7 +240,8 @@ pub(super) fn give_back(tx: &Tx<'_>, holder: LeaseHolder, now: Timestamp) -> TxR
     let (id, generation, at) = holds(holder, now);
     let place = tx
         .prepare_cached(&format!(
-            "UPDATE jobs SET state = 0, attempts_made = attempts_made - 1, progress = 0, started_at = NULL, updated_at = ?3,
+            "UPDATE jobs SET state = 0, attempts_made = attempts_made - 1, progress = 0, started_at = NULL,
+                             updated_at = ?3, ready_at = ?3,
                              worker = NULL, lease_until = NULL, ttl_until = NULL
              WHERE {HOLDS} RETURNING {PLACE_COLUMNS}"
         ))?
@@ -207,6 +250,7 @@ pub(super) fn give_back(tx: &Tx<'_>, holder: LeaseHolder, now: Timestamp) -> TxR
         .ok_or(LostLease::Lost)?;
     let mut moves = Moves::new(tx);
     moves.change(&place, JobState::Active, JobState::Inactive)?;
+    events::write(tx, &place, JobEventKind::Return, None, now)?;
     Ok(moves.finish()?)
 }
 
@@ -216,7 +260,7 @@ pub(super) fn reap(tx: &Tx<'_>, limit: u32, now: Timestamp) -> rusqlite::Result<
             "SELECT {PLACE_COLUMNS}, {HELD_COLUMNS}, ttl_until <= ?1 FROM jobs INDEXED BY jobs_active
              WHERE state = 1 AND ends_at <= ?1 ORDER BY ends_at LIMIT ?2"
         ))?
-        .query_map((now.millis(), limit), |row| Ok((Held::read(row)?, row.get(8)?)))?
+        .query_map((now.millis(), limit), |row| Ok((Held::read(row)?, row.get(PLACE_COUNT + 4)?)))?
         .collect::<Result<_, _>>()?;
     let mut moves = Moves::new(tx);
     let mut types = Vec::with_capacity(ended.len());
@@ -232,4 +276,28 @@ pub(super) fn reap(tx: &Tx<'_>, limit: u32, now: Timestamp) -> rusqlite::Result<
     }
     moves.finish()?;
     Ok(types)
+}
+
+/// Lines that a job keeps, and the longest line.
+const LOG_LINES: i64 = 1000;
+const LOG_LINE_BYTES: usize = 4096;
+
+pub(super) fn log(tx: &Tx<'_>, holder: LeaseHolder, line: &str, now: Timestamp) -> TxResult<(), LostLease> {
+    let mut end = line.len().min(LOG_LINE_BYTES);
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    let (id, generation, at) = holds(holder, now);
+    let (number, seq) = tx
+        .prepare_cached(&format!(
+            "INSERT INTO job_log (number, seq, at, line)
+             SELECT number, coalesce((SELECT max(seq) FROM job_log l WHERE l.number = jobs.number), 0) + 1, ?3, ?4
+             FROM jobs WHERE {HOLDS} RETURNING number, seq"
+        ))?
+        .query_row((id, generation, at, &line[..end]), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+        .optional()?
+        .ok_or(LostLease::Lost)?;
+    tx.prepare_cached("DELETE FROM job_log WHERE number = ?1 AND seq <= ?2")?
+        .execute((number, seq - LOG_LINES))?;
+    Ok(())
 }

@@ -105,8 +105,12 @@ pub async fn thumbnails_are_kept_once_and_go_with_their_original(subject: &Files
     let file = picture(subject, "a.png").await;
     let original = file.content.as_ref().unwrap().blob;
     let thumbnails = [thumbnail(subject, 100), thumbnail(subject, 500)];
-    let media = Some(MediaFacts { width: 4000, height: 3000 });
-    assert!(store.keep_thumbnails(original, media, &thumbnails, start).await.unwrap());
+    let media = Some(MediaFacts {
+        taken_at: Some("2024-02-29T23:59:59+05:45".to_owned()),
+        camera: Some("Hasenblad äöü 500".to_owned()),
+        ..MediaFacts::of_size(4000, 3000)
+    });
+    assert!(store.keep_thumbnails(original, media.clone(), &thumbnails, start).await.unwrap());
     let node = subject.node(file.id).await.unwrap();
     assert_ne!(node.etag(), file.etag(), "the state is part of the tag");
     let content = node.content.unwrap();
@@ -149,6 +153,28 @@ pub async fn thumbnails_are_kept_once_and_go_with_their_original(subject: &Files
             CollectOutcome::Removed
         );
     }
+}
+
+pub async fn facts_of_a_content_are_kept_while_it_is_live(subject: &FilesSubject) {
+    let store = &subject.store;
+    let file = subject.file(subject.root(), "a.mp4", 9).await;
+    let key = file.content.as_ref().unwrap().blob;
+    assert_eq!(file.content.as_ref().unwrap().media, None);
+    let film = MediaFacts { duration_ms: Some(3_600_000), ..MediaFacts::of_size(320, 240) };
+    let sound = MediaFacts { duration_ms: Some(0), ..MediaFacts::default() };
+    for facts in [&film, &film, &sound] {
+        assert!(store.keep_media(key, facts).await.unwrap());
+        let node = subject.node(file.id).await.unwrap();
+        assert_ne!(node.etag(), file.etag());
+        let content = node.content.unwrap();
+        assert_eq!((content.media.as_ref(), content.thumbnails), (Some(facts), ThumbnailState::None));
+    }
+    assert!(store.keep_media(key, &MediaFacts::default()).await.unwrap());
+    assert_eq!(subject.node(file.id).await.unwrap(), file, "nothing is known");
+    assert!(!store.keep_media(subject.ids.blob_key(), &film).await.unwrap());
+    subject.delete(file.id).await;
+    subject.purged(file.id).await;
+    assert!(!store.keep_media(key, &film).await.unwrap(), "it is not live any more");
 }
 
 pub async fn thumbnails_fail_only_while_they_are_pending(subject: &FilesSubject) {

@@ -10,6 +10,7 @@ mod replicas;
 mod spaces;
 mod storm;
 mod trash;
+mod upkeep;
 mod uploads;
 
 use std::any::Any;
@@ -35,6 +36,7 @@ pub use replicas::Replicas;
 pub use spaces::*;
 pub use storm::*;
 pub use trash::*;
+pub use upkeep::*;
 pub use uploads::*;
 
 /// A fresh store with one user's space.
@@ -273,7 +275,12 @@ macro_rules! file_store_suite {
                 a_condemned_blob_is_collected_when_its_time_has_come,
                 thumbnails_are_kept_once_and_go_with_their_original,
                 thumbnails_fail_only_while_they_are_pending,
+                facts_of_a_content_are_kept_while_it_is_live,
                 a_job_gets_the_content_that_it_was_made_for,
+                live_blobs_are_listed_by_key_and_marked,
+                the_files_of_a_blob_are_found,
+                a_recount_of_what_is_right_finds_nothing,
+                a_recount_while_the_tree_changes_finds_nothing,
                 an_empty_folder_lists_nothing,
                 every_sort_pages_as_it_sorts_in_memory,
                 a_position_outlives_its_node,

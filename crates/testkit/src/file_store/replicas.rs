@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use common::files::{
-    BlobInfo, BlobPage, CollectOutcome, Commit, Committed, Content, FileStore, ListQuery, MediaFacts,
-    NewFolder, NewThumbnail, Node, NodeError, NodeName, NodePath, Page, PurgeStep, Space, ThumbnailInfo,
-    ThumbnailSize, Usage,
+    BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content, FileStore, ListQuery,
+    MediaFacts, NewFolder, NewThumbnail, Node, NodeError, NodeName, NodePath, Page, PurgeStep, RecountPlace,
+    RecountStep, Space, ThumbnailInfo, ThumbnailSize, Usage,
 };
 use common::jobs::{NewJob, Outbox, OutboxRow};
 use common::{BlobKey, FileId, JobId, PortResult, ReservationId, SpaceId, Timestamp, UserId};
@@ -69,11 +69,16 @@ forward! {
     async fn read_inline(&self, key: BlobKey) -> PortResult<Option<Bytes>>;
     async fn find_thumbnail(&self, original: BlobKey, size: ThumbnailSize) -> PortResult<Option<ThumbnailInfo>>;
     async fn keep_thumbnails(&self, original: BlobKey, media: Option<MediaFacts>, thumbnails: &[NewThumbnail], at: Timestamp) -> PortResult<bool>;
+    async fn keep_media(&self, original: BlobKey, media: &MediaFacts) -> PortResult<bool>;
     async fn fail_thumbnails(&self, original: BlobKey, reason: &str) -> PortResult<bool>;
     async fn find_content_of_job(&self, file: FileId, blob: BlobKey) -> PortResult<Option<Content>>;
     async fn list_condemned(&self, before: Timestamp, limit: u32) -> PortResult<BlobPage>;
     async fn collect_blob(&self, key: BlobKey, condemned_before: Timestamp, at: Timestamp) -> PortResult<CollectOutcome>;
     async fn known_blobs(&self, keys: &[BlobKey]) -> PortResult<Vec<BlobKey>>;
+    async fn list_blobs(&self, after: Option<BlobKey>, limit: u32) -> PortResult<Vec<BlobRecord>>;
+    async fn mark_damaged(&self, key: BlobKey, damaged_at: Option<Timestamp>) -> PortResult<bool>;
+    async fn files_of_blob(&self, key: BlobKey, limit: u32) -> PortResult<Vec<FileId>>;
+    async fn recount(&self, from: RecountPlace, at: Timestamp) -> PortResult<RecountStep>;
     async fn count_nodes(&self) -> PortResult<u64>;
     async fn store_id(&self) -> PortResult<String>;
     async fn ping(&self) -> PortResult<()>;

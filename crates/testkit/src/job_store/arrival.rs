@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::jobs::{Backoff, InsertOutcome, Job, JobState, NewJob, Priority};
+use common::jobs::{Backoff, InsertOutcome, Job, JobState, LostLease, NewJob, Priority};
 use common::{JobId, Timestamp};
 use serde_json::json;
 
@@ -33,6 +33,7 @@ pub async fn a_job_is_found_as_it_was_inserted(subject: &JobsSubject) {
         spec,
         state: JobState::Inactive,
         progress: 0,
+        progress_data: None,
         result: None,
         error: None,
         attempts_made: 0,
@@ -40,6 +41,7 @@ pub async fn a_job_is_found_as_it_was_inserted(subject: &JobsSubject) {
         inserted_at: subject.now(),
         started_at: None,
         updated_at: subject.now(),
+        due_at: None,
         finished_at: None,
         worker: None,
     };
@@ -56,7 +58,7 @@ pub async fn inserting_again_changes_nothing(subject: &JobsSubject) {
         subject.store.insert(&[changed, fresh.clone(), fresh.clone()], subject.now()).await.unwrap();
     assert_eq!(outcomes, [InsertOutcome::Known, InsertOutcome::Inserted, InsertOutcome::Known]);
     assert_eq!(subject.get(job.id).await, before);
-    assert_eq!(subject.store.counts(None).await.unwrap()[&JobState::Inactive], 2);
+    assert_eq!(subject.admin.counts(None).await.unwrap()[&JobState::Inactive], 2);
     let claimed = subject.claim_one("test").await;
     subject.store.complete(claimed.holder, None, subject.now()).await.unwrap();
     assert_eq!(subject.store.insert(&[job], subject.now()).await.unwrap(), [InsertOutcome::Known]);
@@ -70,7 +72,7 @@ pub async fn of_simultaneous_insertions_one_counts(subject: &JobsSubject) {
     let inserted =
         outcomes.into_iter().flat_map(Result::unwrap).filter(|outcome| *outcome == InsertOutcome::Inserted);
     assert_eq!(inserted.count(), 5);
-    assert_eq!(subject.store.counts(None).await.unwrap()[&JobState::Inactive], 5);
+    assert_eq!(subject.admin.counts(None).await.unwrap()[&JobState::Inactive], 5);
 }
 
 pub async fn numbers_follow_the_array(subject: &JobsSubject) {
@@ -130,7 +132,7 @@ pub async fn a_removed_job_stays_known(subject: &JobsSubject) {
     let there = subject.inserted("other").await;
     let unknown: JobId = subject.ids.next();
     subject.clock.advance(SECOND);
-    assert_eq!(subject.store.remove_finished(JobState::Complete, subject.now(), 10).await.unwrap(), 1);
+    assert_eq!(subject.removed(JobState::Complete, subject.now(), 10).await, 1);
     assert_eq!(subject.store.find(id).await.unwrap(), None);
     subject.store.promote_due(10, subject.now()).await.unwrap();
     subject.clock.advance(DAY - SECOND);
@@ -152,8 +154,7 @@ pub async fn finished_jobs_are_removed_in_steps(subject: &JobsSubject) {
         subject.clock.advance(SECOND);
     }
     let waiting = subject.inserted("test").await;
-    let remove =
-        async |state, before, limit| subject.store.remove_finished(state, before, limit).await.unwrap();
+    let remove = async |state, before, limit| subject.removed(state, before, limit).await;
     assert_eq!(remove(JobState::Complete, start, 10).await, 0, "before is exclusive");
     assert_eq!(remove(JobState::Failed, subject.now(), 10).await, 0);
     assert_eq!(remove(JobState::Inactive, Timestamp::MAX, 10).await, 0, "it is not finished");
@@ -162,28 +163,32 @@ pub async fn finished_jobs_are_removed_in_steps(subject: &JobsSubject) {
     assert_eq!(subject.get(ids[2]).await.state, JobState::Complete);
     assert_eq!(remove(JobState::Complete, subject.now(), 10).await, 3);
     assert_eq!(subject.get(waiting.id).await.state, JobState::Inactive);
-    let counts = subject.store.counts(None).await.unwrap();
+    let counts = subject.admin.counts(None).await.unwrap();
     assert_eq!((counts[&JobState::Complete], counts[&JobState::Inactive]), (0, 1));
 }
 
 pub async fn the_log_keeps_the_last_lines(subject: &JobsSubject) {
-    let (job, other) = (subject.inserted("test").await, subject.inserted("test").await);
-    assert!(subject.store.list_log(job.id).await.unwrap().is_empty());
-    subject.store.log(job.id, "first", subject.now()).await.unwrap();
+    subject.insert(&[subject.job("test"), subject.job("test")]).await;
+    let claimed = subject.claim(&["test"], 2).await;
+    let (job, other) = (claimed[0].holder, claimed[1].holder);
+    let log = async |line: &str| subject.store.log(job, line, subject.now()).await;
+    assert!(subject.store.list_log(job.job).await.unwrap().is_empty());
+    log("first").await.unwrap();
     subject.clock.advance(SECOND);
-    subject.store.log(job.id, &"ä".repeat(4096), subject.now()).await.unwrap();
-    let log = subject.store.list_log(job.id).await.unwrap();
-    assert_eq!(log[0], (subject.now() - SECOND, "first".to_owned()));
-    assert_eq!(log[1], (subject.now(), "ä".repeat(2048)));
+    log(&"ä".repeat(4096)).await.unwrap();
+    let lines = subject.store.list_log(job.job).await.unwrap();
+    assert_eq!(lines[0], (subject.now() - SECOND, "first".to_owned()));
+    assert_eq!(lines[1], (subject.now(), "ä".repeat(2048)));
     for n in 0..1000 {
-        subject.store.log(job.id, &format!("line {n}"), subject.now()).await.unwrap();
+        log(&format!("line {n}")).await.unwrap();
     }
-    let log = subject.store.list_log(job.id).await.unwrap();
-    assert_eq!(log.len(), 1000);
-    assert_eq!((log[0].1.as_str(), log[999].1.as_str()), ("line 0", "line 999"));
-    assert!(subject.store.list_log(other.id).await.unwrap().is_empty());
-    // a line for a job that has gone meanwhile is no failure
-    subject.store.log(subject.ids.next(), "late", subject.now()).await.unwrap();
+    let lines = subject.store.list_log(job.job).await.unwrap();
+    assert_eq!(lines.len(), 1000);
+    assert_eq!((lines[0].1.as_str(), lines[999].1.as_str()), ("line 0", "line 999"));
+    assert!(subject.store.list_log(other.job).await.unwrap().is_empty());
+    subject.complete(&claimed[0]).await;
+    assert!(matches!(log("late").await, Err(LostLease::Lost)));
+    assert_eq!(subject.store.list_log(job.job).await.unwrap().len(), 1000);
 }
 
 pub async fn the_job_store_answers_a_ping(subject: &JobsSubject) {

@@ -1,26 +1,39 @@
 //! What every [`JobStore`] promises.
 
 mod arrival;
+mod changes;
+mod events;
+mod keys;
 mod lists;
 mod model;
 mod order;
 mod results;
+mod schedules;
+mod types;
 
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::jobs::{Backoff, ClaimRequest, Claimed, Failure, Job, JobStore, NewJob, Priority};
+use common::jobs::{
+    Backoff, ChangeJobError, ClaimRequest, Claimed, Failure, Job, JobAdmin, JobChange, JobEvents, JobState,
+    JobStore, NewJob, ScheduleStore,
+};
 use common::{Clock as _, JobId, Timestamp, UserId};
 use serde_json::json;
 
 use crate::{TestClock, TestIds};
 
 pub use arrival::*;
+pub use changes::*;
+pub use events::*;
+pub use keys::*;
 pub use lists::*;
 pub use model::*;
 pub use order::*;
 pub use results::*;
+pub use schedules::*;
+pub use types::*;
 
 const LEASE: Duration = Duration::from_secs(30);
 const TTL: Duration = Duration::from_secs(60);
@@ -29,6 +42,12 @@ const TTL: Duration = Duration::from_secs(60);
 pub struct JobsSubject {
     /// The store.
     pub store: Arc<dyn JobStore>,
+    /// The same, for people.
+    pub admin: Arc<dyn JobAdmin>,
+    /// What it tells.
+    pub events: Arc<dyn JobEvents>,
+    /// Its schedules.
+    pub schedules: Arc<dyn ScheduleStore>,
     /// Ids.
     pub ids: TestIds,
     /// Time.
@@ -38,8 +57,19 @@ pub struct JobsSubject {
 
 impl JobsSubject {
     /// A subject over an empty store; `keep` lives as long as it does, such as a folder.
-    pub fn new(store: Arc<dyn JobStore>, keep: impl Any + Send + Sync) -> Self {
-        Self { store, ids: TestIds::new(), clock: TestClock::default(), _keep: Box::new(keep) }
+    pub fn new<S>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self
+    where
+        S: JobStore + JobAdmin + JobEvents + ScheduleStore + 'static,
+    {
+        Self {
+            store: store.clone(),
+            admin: store.clone(),
+            events: store.clone(),
+            schedules: store,
+            ids: TestIds::new(),
+            clock: TestClock::default(),
+            _keep: Box::new(keep),
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -48,18 +78,10 @@ impl JobsSubject {
 
     fn job(&self, kind: &str) -> NewJob {
         NewJob {
-            id: self.ids.next(),
-            kind: kind.to_owned(),
-            data: json!({"text": "äöü"}),
-            priority: Priority::NORMAL,
-            user: None,
             max_attempts: 3,
             backoff: Backoff::Fixed { delay_ms: 10_000 },
             ttl_ms: u64::try_from(TTL.as_millis()).expect("a minute fits"),
-            run_at: None,
-            created_at: self.now(),
-            request_id: None,
-            trace: None,
+            ..NewJob::new(self.ids.next(), kind, json!({"text": "äöü"}), self.now())
         }
     }
 
@@ -86,13 +108,25 @@ impl JobsSubject {
             max,
             lease: LEASE,
         };
-        self.store.claim(&request, self.now()).await.unwrap()
+        self.store.claim(&request, self.now()).await.unwrap().jobs
     }
 
     async fn claim_one(&self, kind: &str) -> Claimed {
         let mut claimed = self.claim(&[kind], 1).await;
         assert_eq!(claimed.len(), 1, "there is a job of type {kind} to claim");
         claimed.remove(0)
+    }
+
+    async fn change(&self, id: JobId, change: JobChange) -> Result<Job, ChangeJobError> {
+        self.admin.change(id, change, self.now()).await
+    }
+
+    async fn removed(&self, state: JobState, before: Timestamp, limit: u32) -> u32 {
+        self.store.remove_finished(state, before, limit, self.now()).await.unwrap()
+    }
+
+    async fn complete(&self, claimed: &Claimed) {
+        self.store.complete(claimed.holder, None, self.now()).await.unwrap();
     }
 
     async fn get(&self, id: JobId) -> Job {
@@ -138,8 +172,37 @@ macro_rules! job_store_suite {
                 a_job_whose_lease_ended_goes_elsewhere,
                 a_job_whose_time_ended_fails,
                 two_reapers_take_each_job_once,
+                a_progress_carries_data,
+                a_job_that_is_removed_on_completion_goes_then,
+                a_key_belongs_to_one_live_job,
+                of_simultaneous_jobs_with_one_key_one_is_inserted,
+                a_key_is_free_when_its_job_has_ended,
+                another_priority_is_another_place_in_the_line,
+                a_delayed_job_can_be_promoted,
+                a_live_job_can_be_cancelled,
+                whoever_works_a_cancelled_job_loses_it,
                 a_dead_job_is_tried_again_from_its_first_attempt,
-                jobs_are_listed_newest_first_in_pages,
+                a_job_that_is_not_active_can_be_removed,
+                of_two_changes_that_exclude_one_another_one_succeeds,
+                dead_jobs_are_retried_in_steps,
+                a_paused_type_waits,
+                everything_can_be_paused,
+                a_limit_lets_so_many_begin,
+                a_limit_holds_for_claims_at_the_same_time,
+                types_say_what_they_have_and_do,
+                what_ended_is_counted_by_the_minute,
+                every_change_is_told,
+                events_come_in_pages_and_by_filter,
+                forgotten_events_leave_a_gap,
+                a_refused_change_is_not_told,
+                events_that_happen_at_the_same_time_have_one_order,
+                a_schedule_is_kept_and_changed_by_revision,
+                due_schedules_come_the_longest_due_first,
+                a_schedule_fires_once_however_many_fire,
+                a_schedule_whose_job_still_lives_makes_no_other,
+                jobs_are_listed_in_pages_of_both_orders,
+                jobs_are_found_by_their_words,
+                jobs_are_listed_by_the_time_of_their_arrival,
                 counts_are_by_state_and_user,
                 random_work_agrees_with_a_model,
                 a_long_queue_of_many_users_is_worked_in_order,

@@ -15,10 +15,11 @@ async fn assert_lost(subject: &JobsSubject, holder: LeaseHolder) {
     let before = store.find(holder.job).await.unwrap();
     let results = [
         store.heartbeat(holder, LEASE, now).await.map(drop),
-        store.progress(holder, 50, now).await,
+        store.progress(holder, 50, None, now).await,
         store.complete(holder, Some(&json!("stolen")), now).await,
         store.fail(holder, &failure(true), now).await.map(drop),
         store.give_back(holder, now).await,
+        store.log(holder, "stolen", now).await,
     ];
     for result in results {
         assert!(matches!(result, Err(LostLease::Lost)), "{result:?}");
@@ -45,7 +46,7 @@ pub async fn progress_renews_the_time_to_live(subject: &JobsSubject) {
     let long = 10 * TTL;
     subject.store.heartbeat(claimed.holder, long, subject.now()).await.unwrap();
     subject.clock.advance(TTL - SECOND);
-    subject.store.progress(claimed.holder, 42, subject.now()).await.unwrap();
+    subject.store.progress(claimed.holder, 42, None, subject.now()).await.unwrap();
     let job = subject.get(claimed.holder.job).await;
     assert_eq!((job.progress, job.updated_at, job.state), (42, subject.now(), JobState::Active));
     subject.clock.advance(TTL - SECOND);
@@ -223,22 +224,44 @@ pub async fn two_reapers_take_each_job_once(subject: &JobsSubject) {
     }
 }
 
-pub async fn a_dead_job_is_tried_again_from_its_first_attempt(subject: &JobsSubject) {
-    let (store, new) = (&subject.store, subject.inserted("test").await);
-    let before = subject.get(new.id).await;
-    assert_eq!(store.retry(new.id, subject.now()).await.unwrap(), Some(false), "it waits already");
+pub async fn a_progress_carries_data(subject: &JobsSubject) {
+    subject.inserted("test").await;
     let claimed = subject.claim_one("test").await;
-    assert_eq!(store.retry(new.id, subject.now()).await.unwrap(), Some(false));
-    store.fail(claimed.holder, &failure(false), subject.now()).await.unwrap();
-    subject.clock.advance(SECOND);
-    assert_eq!(store.retry(new.id, subject.now()).await.unwrap(), Some(true));
-    assert_eq!(store.retry(new.id, subject.now()).await.unwrap(), Some(false));
-    assert_eq!(subject.get(new.id).await, Job { updated_at: subject.now(), ..before });
-    assert_lost(subject, claimed.holder).await;
+    let data = json!({"page": 7, "of": [1, null]});
+    subject.store.progress(claimed.holder, 250, Some(&data), subject.now()).await.unwrap();
+    let job = subject.get(claimed.holder.job).await;
+    assert_eq!((job.progress, job.progress_data), (100, Some(data)));
+    subject.store.progress(claimed.holder, 50, None, subject.now()).await.unwrap();
+    let job = subject.get(claimed.holder.job).await;
+    assert_eq!((job.progress, job.progress_data), (50, None));
+    subject.store.progress(claimed.holder, 60, Some(&json!(1)), subject.now()).await.unwrap();
+    subject.store.fail(claimed.holder, &failure(true), subject.now()).await.unwrap();
+    assert_eq!(subject.get(claimed.holder.job).await.progress_data, Some(json!(1)), "for whoever goes on");
+    subject.clock.advance(BACKOFF);
+    subject.store.promote_due(10, subject.now()).await.unwrap();
     let again = subject.claim_one("test").await;
-    assert_eq!(again.job.attempts_made, 1);
-    assert!(again.holder.generation > claimed.holder.generation);
-    store.complete(again.holder, None, subject.now()).await.unwrap();
-    assert_eq!(store.retry(new.id, subject.now()).await.unwrap(), Some(false), "it is done");
-    assert_eq!(store.retry(subject.ids.next(), subject.now()).await.unwrap(), None);
+    assert_eq!((again.job.progress, again.job.progress_data), (0, Some(json!(1))), "it may go on from there");
+}
+
+/// C152: also when its lease has ended once.
+pub async fn a_job_that_is_removed_on_completion_goes_then(subject: &JobsSubject) {
+    let fleeting = |kind| NewJob { remove_on_complete: true, ..subject.job(kind) };
+    let (stalled, failed) = (fleeting("stalled"), fleeting("failed"));
+    subject.insert(&[stalled.clone(), failed.clone()]).await;
+    let first = subject.claim_one("stalled").await;
+    subject.clock.advance(LEASE);
+    assert_eq!(subject.store.reap(10, subject.now()).await.unwrap(), ["stalled"]);
+    assert_lost(subject, first.holder).await;
+    subject.clock.advance(BACKOFF);
+    subject.store.promote_due(10, subject.now()).await.unwrap();
+    let second = subject.claim_one("stalled").await;
+    subject.complete(&second).await;
+    assert_eq!(subject.store.find(stalled.id).await.unwrap(), None);
+    assert_eq!(subject.store.known(&[stalled.id]).await.unwrap(), [stalled.id]);
+    assert_lost(subject, second.holder).await;
+    let claimed = subject.claim_one("failed").await;
+    subject.store.fail(claimed.holder, &failure(false), subject.now()).await.unwrap();
+    assert_eq!(subject.get(failed.id).await.state, JobState::Failed, "a failure stays to be looked at");
+    let counts = subject.admin.counts(None).await.unwrap();
+    assert_eq!(counts.values().sum::<u64>(), 1);
 }

@@ -109,6 +109,8 @@ pub fn job(ids: &TestIds, kind: &str, at: Timestamp) -> NewJob {
         created_at: at,
         request_id: Some("request-1".to_owned()),
         trace: Some(a_trace()),
+        unique_key: Some("key".to_owned()),
+        remove_on_complete: true,
     }
 }
 

@@ -1,7 +1,7 @@
 //! GIF, WebP, BMP, TIFF and ICO, decoded whole by `image`.
 
 use std::fs::File;
-use std::io::{BufReader, Seek};
+use std::io::{BufReader, Read as _, Seek};
 
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::gif::GifDecoder;
@@ -14,7 +14,7 @@ use image::{ColorType, ImageDecoder};
 use super::{Decoded, Picture, Pixels, reduced};
 use crate::container::{self, Extras, MAX_PROFILE};
 use crate::error::Error;
-use crate::facts::Exif;
+use crate::facts::{Exif, MAX_EXIF};
 use crate::format::SourceFormat;
 use crate::geometry::Size;
 use crate::limits::Limits;
@@ -41,6 +41,14 @@ pub(super) fn open(
         limits.check_size(announced)?;
     }
     file.rewind().map_err(|error| Error::io(&error))?;
+    let mut exif = extras.exif.map(Exif::parse).unwrap_or_default();
+    if format == SourceFormat::Tiff {
+        // it is EXIF itself; what stands far behind in a large one is not looked for
+        let mut block = Vec::new();
+        file.by_ref().take(MAX_EXIF as u64).read_to_end(&mut block).map_err(|error| Error::io(&error))?;
+        exif = Exif::parse(block);
+        file.rewind().map_err(|error| Error::io(&error))?;
+    }
     let (mut decoder, copies): (Box<dyn ImageDecoder>, _) = match format {
         // The frame beside the canvas.
         SourceFormat::Gif => (Box::new(GifDecoder::new(file)?), 2),
@@ -56,7 +64,6 @@ pub(super) fn open(
     let size = Size { width, height };
     limits.check_size(size)?;
     decoder.set_limits(limits.for_image())?;
-    let mut exif = extras.exif.map(Exif::parse).unwrap_or_default();
     let mut profile = extras.profile;
     if format == SourceFormat::Tiff {
         exif.orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);

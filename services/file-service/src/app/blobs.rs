@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use common::digest::Hasher;
+use common::files::internal::MAX_RANGE_BYTES;
 use common::files::{BlobInfo, BlobRange, BlobStore, ByteStream, FileStore, NewBlob, Place};
-use common::{BlobKey, PortError, PortResult};
+use common::{BlobKey, Code, PortError, PortResult};
 use futures_util::TryStreamExt as _;
 
 use crate::error::AppError;
@@ -78,6 +79,28 @@ pub(crate) async fn stream_whole(service: &FileService, blob: &BlobInfo) -> Resu
     }
     let whole = BlobRange { start: 0, len: blob.size };
     Ok(service.blobs.stream(blob.key, whole).await?.ok_or_else(|| missing(blob.key))?)
+}
+
+/// A part of a blob of at most 1 MiB, wherever its bytes are.
+///
+/// # Errors
+/// As [`read_whole`]; `invalid_request` if the blob does not have that part.
+pub(crate) async fn read_range(
+    service: &FileService,
+    blob: &BlobInfo,
+    range: BlobRange,
+) -> Result<Bytes, AppError> {
+    let end = range.start.checked_add(range.len).filter(|end| *end <= blob.size);
+    if range.len > MAX_RANGE_BYTES || end.is_none() {
+        return Err(AppError::because(Code::InvalidRequest, "the blob has no such part"));
+    }
+    if blob.inline {
+        let whole = read_whole(service, blob).await?;
+        let (start, len) = (usize::try_from(range.start), usize::try_from(range.len));
+        let part = start.ok().zip(len.ok()).and_then(|(start, len)| whole.get(start..start + len));
+        return Ok(part.map(|part| whole.slice_ref(part)).ok_or_else(|| missing(blob.key))?);
+    }
+    Ok(service.blobs.read(blob.key, range).await?.ok_or_else(|| missing(blob.key))?)
 }
 
 fn missing(key: BlobKey) -> PortError {

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use common::files::internal::{ThumbnailBegin, ThumbnailUpload, ThumbnailWork};
-use common::files::{Action, Actor, NewBlob, NewThumbnail, ThumbnailInfo, ThumbnailSize, ThumbnailState};
+use common::files::{
+    Action, Actor, MediaFacts, NewBlob, NewThumbnail, ThumbnailInfo, ThumbnailSize, ThumbnailState,
+};
 use common::{BlobKey, Code};
 
 use super::access::{Authorized, authorize};
@@ -109,7 +111,8 @@ pub(crate) async fn keep(
             }
         }
     }
-    let kept = service.store.keep_thumbnails(original, upload.media, &thumbnails, service.clock.now()).await;
+    let media = upload.media.clone().map(MediaFacts::checked);
+    let kept = service.store.keep_thumbnails(original, media, &thumbnails, service.clock.now()).await;
     // after an error the commit may have happened: then these are no strays, and the sweep knows
     if matches!(kept, Ok(false)) {
         discard(service, &thumbnails).await;

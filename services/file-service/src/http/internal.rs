@@ -6,10 +6,12 @@ use bytes::Bytes;
 use common::files::internal::{
     MaintenanceStep, PurgeRequest, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload,
 };
+use common::files::{BlobRange, MediaFacts};
 use common::{BlobKey, Code};
 use futures_util::StreamExt as _;
 use http_kit::service_token::ServiceCaller;
 use http_kit::{ApiResult, BodyLimits, BodyStream, Problem, input};
+use serde::Deserialize;
 
 use crate::app::{blobs, maintenance, thumbnails};
 use crate::state::FileService;
@@ -24,6 +26,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/internal/thumbnails/begin", web::post().to(begin_thumbnails))
         .route("/internal/blobs/{blob}", web::get().to(read_blob))
+        .route("/internal/blobs/{blob}/range", web::get().to(read_range))
+        .route("/internal/blobs/{blob}/media", web::post().to(keep_media))
         .route("/internal/blobs/{blob}/thumbnails", web::put().to(put_thumbnails))
         .route("/internal/blobs/{blob}/thumbnails/failed", web::post().to(fail_thumbnails))
         .route("/internal/files/purge", web::post().to(purge))
@@ -53,6 +57,39 @@ async fn read_blob(
         stream.map(|piece| piece.map_err(actix_web::error::ErrorInternalServerError)),
     );
     Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/octet-stream")).body(body))
+}
+
+#[derive(Deserialize)]
+struct Part {
+    start: u64,
+    len: u64,
+}
+
+async fn read_range(
+    _: ServiceCaller,
+    request: HttpRequest,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let key: BlobKey = input::path_id(&request, "blob")?;
+    let Part { start, len } = input::query(&request)?;
+    let blob = service.store.find_blob(key).await?.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let bytes = blobs::read_range(&service, &blob, BlobRange { start, len }).await?;
+    Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/octet-stream")).body(bytes))
+}
+
+async fn keep_media(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let key: BlobKey = input::path_id(&request, "blob")?;
+    let facts: MediaFacts = input::json(&request, payload, BODY_BYTES).await?;
+    if service.store.keep_media(key, &facts.checked()).await? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(Problem::new(Code::NotFound))
+    }
 }
 
 async fn put_thumbnails(

@@ -73,7 +73,7 @@ pub(crate) struct FileView {
     child_count: Option<u64>,
     /// Its thumbnails.
     thumbnails: ThumbnailsView,
-    /// Facts of a picture, as far as known.
+    /// What is known of a picture, a sound or a film.
     #[schema(required = true, value_type = Option<Media>)]
     media: Option<MediaFacts>,
 }
@@ -112,15 +112,26 @@ enum ThumbnailStateName {
     Failed,
 }
 
-/// Facts of a picture.
+/// What is known of a picture, a sound or a film. What is not known is not there.
 #[derive(ToSchema)]
-#[schema(as = Media)]
+#[schema(as = Media, rename_all = "camelCase")]
 #[allow(dead_code, reason = "stands for common's type in the document alone")]
 struct Media {
-    /// Upright width in pixels.
-    width: u32,
+    /// Upright width in pixels; not without `height`.
+    #[schema(nullable = false, required = false)]
+    width: Option<u32>,
     /// Upright height in pixels.
-    height: u32,
+    #[schema(nullable = false, required = false)]
+    height: Option<u32>,
+    /// When it was taken, by the clock of the camera; with the offset from UTC where that is known.
+    #[schema(example = "2024-02-29T23:59:59+05:45", nullable = false, required = false)]
+    taken_at: Option<String>,
+    /// Maker and model of the camera.
+    #[schema(nullable = false, required = false)]
+    camera: Option<String>,
+    /// How long it plays, in milliseconds.
+    #[schema(nullable = false, required = false)]
+    duration_ms: Option<u64>,
 }
 
 impl FileView {
@@ -147,7 +158,7 @@ impl FileView {
             role: "manager",
             child_count: (node.kind == Kind::Folder).then_some(node.child_count),
             thumbnails: ThumbnailsView::of(node),
-            media: content.and_then(|content| content.media),
+            media: content.and_then(|content| content.media.clone()),
         }
     }
 }

@@ -13,6 +13,7 @@ mod damaged;
 mod full;
 mod quota;
 mod ranges;
+mod scrub;
 mod thumbnails;
 mod uploads;
 mod validators;

@@ -208,6 +208,8 @@ async fn internal_calls_want_a_service_token() {
         (Method::PUT, format!("/internal/blobs/{blob}/thumbnails")),
         (Method::POST, format!("/internal/blobs/{blob}/thumbnails/failed")),
         (Method::POST, "/internal/files/purge".to_owned()),
+        (Method::GET, format!("/internal/blobs/{blob}/range?start=0&len=1")),
+        (Method::POST, format!("/internal/blobs/{blob}/media")),
         (Method::POST, "/internal/maintenance/sweep-strays".to_owned()),
     ] {
         answer(server.request(method.clone(), &path)).await.expect_problem(401, "unauthorized");
@@ -217,4 +219,51 @@ async fn internal_calls_want_a_service_token() {
             .await
             .expect_problem(401, "unauthorized");
     }
+}
+
+#[actix_web::test]
+async fn a_sound_gets_a_job_and_its_facts() {
+    let server = Server::start().await;
+    let user = server.user("a");
+    let mut wav =
+        b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1F\0\0\x80\x3E\0\0\x02\0\x10\0data\x80\x3E\0\0"
+            .to_vec();
+    wav.resize(44 + 16_000, 0);
+    let id = user.file("a.wav", "root", wav.clone()).await;
+    let jobs = server.store.lease_unsent(10, Duration::from_secs(60), server.clock.now()).await.unwrap();
+    let job = jobs.into_iter().map(|row| row.job).find(|job| job.kind == "media-facts").unwrap();
+    let blob = job.data["blob"].as_str().unwrap().to_owned();
+    assert_eq!((&job.data["fileId"], &job.data["size"]), (&json!(id), &json!(16_044)));
+    assert_eq!(user.show(&id).await["media"], Value::Null);
+    let tag = user.show(&id).await["etag"].clone();
+
+    let range = |range: &str| server.internal(Method::GET, &format!("/internal/blobs/{blob}/range?{range}"));
+    assert_eq!(answer(range("start=8&len=4")).await.bytes, &wav[8..12]);
+    assert_eq!(answer(range("start=16000&len=44")).await.bytes, &wav[16_000..]);
+    for wrong in [
+        "start=16000&len=45",
+        "start=0&len=2000000",
+        "start=18446744073709551615&len=1",
+        "start=-1&len=1",
+        "",
+    ] {
+        answer(range(wrong)).await.expect_problem(400, "invalid_request");
+    }
+    let unknown = "0".repeat(32);
+    let gone = server.internal(Method::GET, &format!("/internal/blobs/{unknown}/range?start=0&len=1"));
+    answer(gone).await.expect_problem(404, "not_found");
+
+    let facts = |blob: &str, facts: Value| {
+        server.internal(Method::POST, &format!("/internal/blobs/{blob}/media")).json(&facts)
+    };
+    let kept = json!({ "durationMs": 1000, "camera": "a\u{0}b", "takenAt": "<script>", "width": 5 });
+    answer(facts(&blob, kept)).await.expect(StatusCode::NO_CONTENT);
+    let shown = user.show(&id).await;
+    assert_eq!(
+        shown["media"],
+        json!({ "durationMs": 1000, "camera": "a b" }),
+        "what has no form is left out"
+    );
+    assert_ne!(shown["etag"], tag);
+    answer(facts(&unknown, json!({}))).await.expect_problem(404, "not_found");
 }

@@ -104,6 +104,7 @@ impl World {
             clock: self.clock.clone() as Arc<dyn Clock>,
             ids: self.ids.clone() as Arc<dyn IdGen>,
             cursor_key: [7; 32],
+            ticket_key: [8; 32],
             overview,
             settings,
         }));

@@ -1,9 +1,13 @@
 //! What the built-in types of jobs do.
 
+mod media;
 mod purge;
 mod thumbnails;
+mod upkeep;
 mod welcome;
 
+pub use media::MediaFactsHandler;
 pub use purge::PurgeHandler;
 pub use thumbnails::ThumbnailsHandler;
+pub use upkeep::UpkeepHandler;
 pub use welcome::WelcomeHandler;

@@ -130,7 +130,12 @@ impl JobHandler for ThumbnailsHandler {
 }
 
 fn framed(made: Made) -> (ThumbnailUpload, Vec<Bytes>) {
-    let media = MediaFacts { width: made.facts.width, height: made.facts.height };
+    let taken_at = made.facts.taken_at.map(|at| at.local + at.offset.as_deref().unwrap_or_default());
+    let media = MediaFacts {
+        taken_at,
+        camera: made.facts.camera,
+        ..MediaFacts::of_size(made.facts.width, made.facts.height)
+    };
     let (pictures, bytes) = made
         .thumbnails
         .into_iter()

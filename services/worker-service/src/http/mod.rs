@@ -1,7 +1,23 @@
 //! Routes and handlers. Every path is written out whole, since the services of the all-in-one share one `App`.
 
+mod access;
+mod answers;
+mod body;
+mod change;
+mod claim;
+mod create;
+mod dead;
+mod events;
 mod internal;
-mod jobs;
+mod kinds;
+mod list;
+mod mine;
+mod page;
+mod report;
+mod schedule_body;
+mod schedules;
+mod stats;
+mod view;
 
 use actix_web::{App, web};
 use utoipa::openapi::OpenApi;
@@ -10,7 +26,42 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The public routes: this service's part of `/api/v1`. They want `web::Data<WorkerService>` and what extractors of credentials want.
 pub fn public_routes(config: &mut ServiceConfig<'_>) {
-    config.service(jobs::list).service(jobs::summary);
+    // what has a name of its own goes before ids
+    config
+        .service(mine::list)
+        .service(mine::summary)
+        .service(events::mine)
+        .service(mine::show)
+        .service(list::list)
+        .service(create::create)
+        .service(events::all)
+        .service(stats::show)
+        .service(kinds::list)
+        .service(kinds::pause)
+        .service(kinds::resume)
+        .service(kinds::set_limit)
+        .service(kinds::unlimit)
+        .service(list::dead)
+        .service(dead::retry)
+        .service(schedules::list)
+        .service(schedules::create)
+        .service(schedules::show)
+        .service(schedules::change)
+        .service(schedules::remove)
+        .service(schedules::run)
+        .service(claim::claim)
+        .service(report::results)
+        .service(list::show)
+        .service(list::log)
+        .service(change::alter)
+        .service(change::remove)
+        .service(change::retry)
+        .service(change::cancel)
+        .service(report::progress)
+        .service(report::log)
+        .service(report::heartbeat)
+        .service(report::complete)
+        .service(report::fail);
 }
 
 /// The routes that other services call, on the internal listener alone. Each wants a service token.

@@ -21,6 +21,9 @@ use super::{Bells, GivenUp, HandlerError, JobContext, JobHandler};
 /// How long an interrupted handler may take to notice, before its job is given back all the same.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// Longest time between two heartbeats, and so until a worker learns that its job was called off in another process.
+const LONGEST_SILENCE: Duration = Duration::from_secs(3);
+
 /// What an attempt at a job came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Conclusion {
@@ -55,7 +58,7 @@ pub(super) struct Bench {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) bells: Bells,
     pub(super) given_up: GivenUp,
-    /// How long a worker may be silent; it reports three times as often.
+    /// How long a worker may be silent; it reports at least three times as often.
     pub(super) lease: Duration,
     /// Shut-down waits no longer: attempts end now.
     pub(super) interrupt: CancellationToken,
@@ -118,6 +121,7 @@ impl Bench {
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
             Arc::clone(&progressed),
+            self.bells.clone(),
         ));
         let mut attempt = Attempt {
             bench: self,
@@ -202,7 +206,8 @@ impl Attempt<'_> {
         run: &mut JoinSet<Result<Option<Value>, HandlerError>>,
         progressed: &Notify,
     ) -> Ended {
-        let every = self.bench.lease / 3;
+        let every = (self.bench.lease / 3).min(LONGEST_SILENCE);
+        let mut cancellations = self.bench.bells.cancellations();
         let mut beat = interval_at(Instant::now() + every, every);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut time_is_up = pin!(sleep(self.ttl));
@@ -214,6 +219,12 @@ impl Attempt<'_> {
                 () = progressed.notified() => time_is_up.as_mut().reset(Instant::now() + self.ttl),
                 _ = beat.tick() => {
                     if !self.heartbeat(every).await {
+                        return Ended::Lost;
+                    }
+                }
+                cancelled = cancellations.recv() => {
+                    let is_meant = !matches!(cancelled, Ok(job) if job != self.holder.job);
+                    if is_meant && !self.heartbeat(every).await {
                         return Ended::Lost;
                     }
                 }
@@ -282,6 +293,7 @@ impl Attempt<'_> {
         match store.give_back(self.holder, clock.now()).await {
             Ok(()) => {
                 bells.ring_promoter();
+                bells.changed();
                 Conclusion::GivenBack
             }
             Err(error) => {
@@ -294,7 +306,7 @@ impl Attempt<'_> {
     /// Tells the store what came of the attempt, again and again while the lease lasts. None when the result was not taken: then the job runs again
     /// somewhere, or has been called off.
     async fn report(&self, report: &Report) -> Option<Taken> {
-        let Bench { store, clock, .. } = self.bench;
+        let Bench { store, clock, bells, .. } = self.bench;
         let mut delay = RetryDelay::default();
         loop {
             let taken = match report {
@@ -306,7 +318,10 @@ impl Attempt<'_> {
                 }
             };
             match taken {
-                Ok(taken) => return Some(taken),
+                Ok(taken) => {
+                    bells.changed();
+                    return Some(taken);
+                }
                 Err(LostLease::Lost) => {
                     tracing::warn!("the lease was lost: the result was not taken");
                     return None;

@@ -3,21 +3,29 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use common::jobs::JobBus;
-use common::{Causes, PortResult};
+use common::{Causes, JobId, PortResult};
 use runtime::retry::RetryDelay;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Registry;
 
-/// Wakes who sleeps in this process: one bell for each type, one for the promoter. A ring while nobody sleeps is remembered, once.
+/// Rings that a slow listener may be behind; then it is told that it missed some.
+const MOST_BEHIND: usize = 256;
+
+/// Wakes who sleeps in this process: one bell for each type that it works, one for the promoter, one for the scheduler, one for whoever reads events. A ring
+/// while nobody sleeps is remembered, once. Rings of all types, and calls to stop, are also passed on to any number of listeners.
 #[derive(Clone)]
 pub(crate) struct Bells(Arc<Inner>);
 
 struct Inner {
     types: HashMap<&'static str, Notify>,
     promoter: Notify,
+    scheduler: Notify,
+    changed: Notify,
+    rings: broadcast::Sender<Arc<str>>,
+    cancelled: broadcast::Sender<JobId>,
     bus: Arc<dyn JobBus>,
 }
 
@@ -25,7 +33,15 @@ impl Bells {
     /// Bells for the types that this process works.
     pub(crate) fn new(registry: &Registry, bus: Arc<dyn JobBus>) -> Self {
         let types = registry.iter().map(|handler| (handler.kind(), Notify::new())).collect();
-        Self(Arc::new(Inner { types, promoter: Notify::new(), bus }))
+        Self(Arc::new(Inner {
+            types,
+            promoter: Notify::new(),
+            scheduler: Notify::new(),
+            changed: Notify::new(),
+            rings: broadcast::Sender::new(MOST_BEHIND),
+            cancelled: broadcast::Sender::new(MOST_BEHIND),
+            bus,
+        }))
     }
 
     /// Rings for these types here and, by the bus, everywhere: there may be something to claim or to promote.
@@ -43,7 +59,46 @@ impl Bells {
         if let Some(bell) = self.0.types.get(kind) {
             bell.notify_one();
         }
+        // nobody may be listening
+        let _ = self.0.rings.send(kind.into());
         self.ring_promoter();
+        self.changed();
+    }
+
+    /// The types for which it rings from now on.
+    pub(crate) fn rings(&self) -> broadcast::Receiver<Arc<str>> {
+        self.0.rings.subscribe()
+    }
+
+    /// This process changed something about jobs: whoever follows what happens can look.
+    pub(crate) fn changed(&self) {
+        self.0.changed.notify_one();
+    }
+
+    /// Sleeps until this process changed something, or heard that another one did. For one sleeper.
+    pub(crate) async fn change(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// A job was called off, or removed: whoever works it here can see to its lease at once.
+    pub(crate) fn call_off(&self, job: JobId) {
+        let _ = self.0.cancelled.send(job);
+        self.changed();
+    }
+
+    /// The jobs that are called off in this process from now on.
+    pub(crate) fn cancellations(&self) -> broadcast::Receiver<JobId> {
+        self.0.cancelled.subscribe()
+    }
+
+    /// Wakes the scheduler: a schedule may be due sooner than it thinks.
+    pub(crate) fn ring_scheduler(&self) {
+        self.0.scheduler.notify_one();
+    }
+
+    /// Sleeps until somebody wakes the scheduler.
+    pub(crate) async fn scheduler_called(&self) {
+        self.0.scheduler.notified().await;
     }
 
     /// Wakes the promoter: a job may be due sooner than it thinks.

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
+use common::Clock;
 use common::jobs::{Job, JobStore, LeaseHolder, LostLease};
-use common::{Clock, PortResult};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use super::HandlerError;
+use super::{Bells, HandlerError};
 
 /// One attempt at one job, as its handler sees it.
 pub struct JobContext {
@@ -14,6 +14,7 @@ pub struct JobContext {
     store: Arc<dyn JobStore>,
     clock: Arc<dyn Clock>,
     progressed: Arc<Notify>,
+    bells: Bells,
 }
 
 impl JobContext {
@@ -23,8 +24,9 @@ impl JobContext {
         store: Arc<dyn JobStore>,
         clock: Arc<dyn Clock>,
         progressed: Arc<Notify>,
+        bells: Bells,
     ) -> Self {
-        Self { job, holder, store, clock, progressed }
+        Self { job, holder, store, clock, progressed, bells }
     }
 
     /// The job, as it was claimed.
@@ -50,9 +52,9 @@ impl JobContext {
     /// Adds a line to the job's log.
     ///
     /// # Errors
-    /// As [`JobStore::log`].
-    pub async fn log(&self, line: &str) -> PortResult<()> {
-        self.store.log(self.job.spec.id, line, self.clock.now()).await
+    /// `Retry` if the lease is lost, or the store does not answer.
+    pub async fn log(&self, line: &str) -> Result<(), HandlerError> {
+        self.store.log(self.holder, line, self.clock.now()).await.map_err(failed)
     }
 
     /// Sets the progress (0 to 100) and gives the attempt its whole time to live again.
@@ -60,13 +62,28 @@ impl JobContext {
     /// # Errors
     /// `Retry` if the lease is lost, or the store does not answer.
     pub async fn progress(&self, percent: u8) -> Result<(), HandlerError> {
-        match self.store.progress(self.holder, percent, self.clock.now()).await {
-            Ok(()) => {
-                self.progressed.notify_one();
-                Ok(())
-            }
-            Err(LostLease::Lost) => Err(HandlerError::Retry("the lease is lost".to_owned())),
-            Err(LostLease::Port(error)) => Err(error.into()),
-        }
+        self.set_progress(percent, None).await
+    }
+
+    /// As [`JobContext::progress`], with data that stand in the job, also for its next attempt.
+    ///
+    /// # Errors
+    /// As [`JobContext::progress`].
+    pub async fn progress_with(&self, percent: u8, data: &Value) -> Result<(), HandlerError> {
+        self.set_progress(percent, Some(data)).await
+    }
+
+    async fn set_progress(&self, percent: u8, data: Option<&Value>) -> Result<(), HandlerError> {
+        self.store.progress(self.holder, percent, data, self.clock.now()).await.map_err(failed)?;
+        self.progressed.notify_one();
+        self.bells.changed();
+        Ok(())
+    }
+}
+
+fn failed(error: LostLease) -> HandlerError {
+    match error {
+        LostLease::Lost => HandlerError::Retry("the lease is lost".to_owned()),
+        LostLease::Port(error) => error.into(),
     }
 }

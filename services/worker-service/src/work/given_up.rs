@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::jobs::{Job, JobFilter, JobState, JobStore};
+use common::jobs::{Job, JobAdmin, JobFilter, JobOrder, JobState};
 use common::{Causes, Clock, PortResult};
 use runtime::retry::RetryDelay;
 use tokio::sync::Notify;
@@ -21,13 +21,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(crate) struct GivenUp {
     registry: Registry,
-    store: Arc<dyn JobStore>,
+    store: Arc<dyn JobAdmin>,
     clock: Arc<dyn Clock>,
     look: Arc<Notify>,
 }
 
 impl GivenUp {
-    pub(crate) fn new(registry: Registry, store: Arc<dyn JobStore>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(registry: Registry, store: Arc<dyn JobAdmin>, clock: Arc<dyn Clock>) -> Self {
         Self { registry, store, clock, look: Arc::default() }
     }
 
@@ -76,11 +76,11 @@ impl GivenUp {
             let filter = JobFilter {
                 kind: Some(handler.kind().to_owned()),
                 state: Some(JobState::Failed),
-                user: None,
+                ..JobFilter::default()
             };
             let mut after = None;
             'pages: loop {
-                let page = self.store.list(&filter, after, PAGE).await?;
+                let page = self.store.list(&filter, JobOrder::Descending, after, PAGE).await?;
                 for job in &page.items {
                     if job.inserted_at < oldest {
                         break 'pages;

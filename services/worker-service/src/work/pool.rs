@@ -1,8 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::Causes;
-use common::jobs::ClaimRequest;
+use common::jobs::{ClaimRequest, Claims};
+use common::{Causes, Timestamp};
 use futures_util::future::join_all;
 use metrics::{counter, gauge};
 use runtime::retry::RetryDelay;
@@ -13,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::attempt::Bench;
 use super::{Bells, Conclusion, GivenUp, JobHandler, Registry};
 use crate::Parts;
+
+/// Shortest wait for a rate limit.
+const SHORTEST_LOOK: Duration = Duration::from_millis(5);
 
 /// Claims and works jobs of all types of the registry.
 pub(crate) struct Workers {
@@ -74,10 +77,12 @@ impl Workers {
             let free = places - running.len();
             if more && free > 0 && !stop.is_cancelled() {
                 match self.claim(handler, free, &mut running).await {
-                    Ok(claimed) => {
+                    Ok((claimed, again_at)) => {
                         more = claimed == free;
                         delay.reset();
-                        look = Instant::now() + self.look_around;
+                        let until = again_at.map(|at| at.since(self.bench.clock.now()));
+                        let until = until.map_or(self.look_around, |wait| wait.max(SHORTEST_LOOK));
+                        look = Instant::now() + until.min(self.look_around);
                     }
                     Err(error) => {
                         more = false;
@@ -110,27 +115,30 @@ impl Workers {
         gauge!("fm_jobs_running", "type" => kind).set(0.0);
     }
 
-    /// Claims up to `free` jobs and sets them going; how many.
+    /// Claims up to `free` jobs and sets them going; how many, and when a rate limit lets more through.
     async fn claim(
         &self,
         handler: &Arc<dyn JobHandler>,
         free: usize,
         running: &mut JoinSet<Conclusion>,
-    ) -> common::PortResult<usize> {
+    ) -> common::PortResult<(usize, Option<Timestamp>)> {
         let request = ClaimRequest {
             types: vec![handler.kind().to_owned()],
             worker: self.worker.clone(),
             max: u32::try_from(free).unwrap_or(u32::MAX),
             lease: self.bench.lease,
         };
-        let claimed = self.bench.store.claim(&request, self.bench.clock.now()).await?;
-        let count = claimed.len();
+        let Claims { jobs, again_at } = self.bench.store.claim(&request, self.bench.clock.now()).await?;
+        let count = jobs.len();
+        if count > 0 {
+            self.bench.bells.changed();
+        }
         counter!("fm_jobs_claimed_total", "type" => handler.kind()).increment(count as u64);
-        for job in claimed {
+        for job in jobs {
             let (bench, handler) = (self.bench.clone(), Arc::clone(handler));
             running.spawn(async move { bench.work(handler, job).await });
         }
-        Ok(count)
+        Ok((count, again_at))
     }
 }
 

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::jobs::{JobState, NewJob, types};
+use common::jobs::{Job, JobAdmin as _, JobChange, JobFilter, JobOrder, JobState, NewJob, types};
 use common::{Clock as _, FileId};
 use serde_json::json;
 use worker_service::{MaintenanceTask, Parts, PurgeHandler, Registry, WorkerService};
 
 use crate::files_double::FilesServer;
 use crate::http::bob;
-use crate::support::{Running, World, until_true};
+use crate::support::{Running, TICKET_KEY, World, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purge_goes_on_until_nothing_is_left() {
@@ -32,36 +32,141 @@ async fn a_purge_goes_on_until_nothing_is_left() {
     files.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn maintenance_takes_all_steps_of_each_round_again_and_again() {
-    let world = World::new();
-    let files = FilesServer::start();
+const HOUR: Duration = Duration::from_secs(3600);
+const ALL_STEPS: [(&str, Option<&str>); 3] =
+    [("collect-blobs", None), ("collect-blobs", Some("1")), ("collect-blobs", Some("2"))];
+
+/// One of any number of processes that do this upkeep.
+fn upkeep(world: &World, files: &FilesServer, tasks: &[MaintenanceTask]) -> Running {
     let mut settings = world.settings.clone();
-    settings.maintenance =
-        vec![MaintenanceTask { name: "collect-blobs".to_owned(), every: Duration::from_millis(10) }];
-    let service = WorkerService::new(Parts {
+    settings.maintenance = tasks.to_vec();
+    Running::start(WorkerService::new(Parts {
         store: Arc::clone(&world.store) as _,
+        admin: Arc::clone(&world.store.db) as _,
+        events: Arc::clone(&world.store.db) as _,
+        schedules: Arc::clone(&world.store.db) as _,
         bus: Arc::clone(&world.bus) as _,
         files: files.client(),
         registry: Registry::default(),
         clock: Arc::clone(&world.clock) as _,
+        ids: Arc::clone(&world.ids) as _,
         cursor_key: [7; 32],
+        lease_key: [6; 32],
+        ticket_key: TICKET_KEY,
         settings,
-    });
-    let running = Running::start(service);
-    until_true("two rounds", || files.state.maintained.lock().unwrap().len() >= 6).await;
-    running.stop().await;
-    let steps = files.state.maintained.lock().unwrap().clone();
-    let cursors: Vec<_> = steps[..6].iter().map(|(task, cursor)| (&**task, cursor.as_deref())).collect();
-    let round = [("collect-blobs", None), ("collect-blobs", Some("1")), ("collect-blobs", Some("2"))];
-    assert_eq!(cursors, [round, round].concat());
+    }))
+}
+
+async fn jobs_of(world: &World, kind: &str) -> Vec<Job> {
+    let filter = JobFilter { kind: Some(kind.to_owned()), ..JobFilter::default() };
+    world.store.db.list(&filter, JobOrder::Ascending, None, 100).await.unwrap().items
+}
+
+/// Waits until the next job waits for its period.
+async fn until_planned(world: &World, jobs: usize) -> Vec<Job> {
+    until("the next job", || async {
+        let found = jobs_of(world, "collect-blobs").await;
+        let waits = found.last().is_some_and(|job| job.state == JobState::Delayed);
+        (found.len() == jobs && waits).then_some(found)
+    })
+    .await
+}
+
+fn steps(files: &FilesServer) -> Vec<(String, Option<String>)> {
+    files.state.maintained.lock().unwrap().clone()
+}
+
+fn owned(steps: &[(&str, Option<&str>)]) -> Vec<(String, Option<String>)> {
+    steps.iter().map(|(task, cursor)| ((*task).to_owned(), cursor.map(str::to_owned))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upkeep_is_done_once_in_each_period_however_many_processes_run() {
+    let world = World::new();
+    let files = FilesServer::start();
+    // planning looks around as often as its shortest period says
+    let often = MaintenanceTask { name: "test-often", every: Duration::from_millis(20) };
+    let tasks = [MaintenanceTask { name: "collect-blobs", every: HOUR }, often];
+    let processes: Vec<_> = (0..3).map(|_| upkeep(&world, &files, &tasks)).collect();
+    for period in 1..=3 {
+        until_planned(&world, period).await;
+        world.clock.advance(HOUR);
+    }
+    let jobs = until_planned(&world, 4).await;
+    for (job, next) in jobs.iter().zip(&jobs[1..]) {
+        assert_eq!((job.state, job.attempts_made), (JobState::Complete, 1));
+        assert_eq!(job.result, Some(json!({ "changed": 3 })));
+        assert_eq!(job.spec.user, None);
+        assert_eq!(next.spec.run_at.unwrap(), job.spec.run_at.unwrap() + HOUR);
+    }
+    let done: Vec<_> = steps(&files).into_iter().filter(|(task, _)| task == "collect-blobs").collect();
+    assert_eq!(done, owned(&ALL_STEPS.repeat(3)));
+    for process in processes {
+        process.stop().await;
+    }
+    files.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upkeep_that_was_done_early_or_removed_is_not_done_twice_in_its_period() {
+    let world = World::new();
+    let files = FilesServer::start();
+    let tasks = [
+        MaintenanceTask { name: "collect-blobs", every: HOUR },
+        MaintenanceTask { name: "test-often", every: Duration::from_millis(20) },
+    ];
+    let process = upkeep(&world, &files, &tasks);
+    let first = until_planned(&world, 1).await.remove(0);
+    world.store.db.change(first.spec.id, JobChange::Promote, world.clock.now()).await.unwrap();
+    let second = until_planned(&world, 2).await.remove(1);
+    assert_eq!(second.spec.run_at.unwrap(), first.spec.run_at.unwrap() + HOUR);
+    world.store.db.remove(second.spec.id, world.clock.now()).await.unwrap();
+    let third = until_planned(&world, 2).await.remove(1);
+    assert_eq!(third.spec.run_at.unwrap(), first.spec.run_at.unwrap() + 2 * HOUR);
+    process.stop().await;
+    files.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_upkeep_goes_on_after_a_restart_where_it_was() {
+    let world = World::new();
+    let files = FilesServer::start();
+    files.state.held.store(true, Ordering::SeqCst);
+    let tasks = [MaintenanceTask { name: "collect-blobs", every: HOUR }];
+    let process = upkeep(&world, &files, &tasks);
+    let id = until_planned(&world, 1).await[0].spec.id;
+    world.clock.advance(HOUR);
+    // it has taken a step and notes where it is, and cannot come to its end
+    until("a place", || async { world.job(id).await.unwrap().progress_data }).await;
+    process.kill().await;
+    files.state.held.store(false, Ordering::SeqCst);
+    let world = world.restarted();
+    let before = steps(&files).len();
+    world.clock.advance(Duration::from_secs(60));
+    let process = upkeep(&world, &files, &tasks);
+    // the lease of the one that was killed has ended
+    world.until_state(id, JobState::Delayed).await;
+    world.clock.advance(Duration::from_secs(60));
+    let done = world.until_state(id, JobState::Complete).await;
+    let after: Vec<_> = steps(&files).split_off(before).into_iter().map(|(_, cursor)| cursor).collect();
+    assert_eq!(after, [Some("1".to_owned()), Some("2".to_owned())], "the first step is not taken again");
+    assert_eq!(done.result, Some(json!({ "changed": 3 })));
+    process.stop().await;
     files.stop().await;
 }
 
 #[test]
 fn all_tasks_of_file_service_are_done() {
     let names: Vec<_> = MaintenanceTask::defaults().into_iter().map(|task| task.name).collect();
-    for task in ["expire-trash", "purge-tombstones", "collect-blobs", "sweep-strays", "sweep-reservations"] {
-        assert!(names.iter().any(|name| name == task), "{task}");
+    for task in [
+        "expire-trash",
+        "purge-tombstones",
+        "collect-blobs",
+        "sweep-strays",
+        "sweep-reservations",
+        "scrub-blobs",
+        "recount-usage",
+    ] {
+        assert!(names.contains(&task), "{task}");
     }
 }

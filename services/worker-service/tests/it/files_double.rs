@@ -2,7 +2,7 @@
 //! `tests/it/real_files.rs` runs against file-service itself.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use actix_web::{HttpResponse, web};
@@ -38,6 +38,8 @@ pub(crate) struct Files {
     pub(crate) failing: AtomicU32,
     /// Steps until a purge is done.
     pub(crate) purge_steps: AtomicU32,
+    /// While set, no upkeep comes to its end.
+    pub(crate) held: AtomicBool,
     pub(crate) maintained: Mutex<Vec<(String, Option<String>)>>,
 }
 
@@ -132,7 +134,7 @@ async fn fail(
 async fn purge(_: ServiceCaller, state: State, _: web::Json<PurgeRequest>) -> HttpResponse {
     let left = state.purge_steps.load(Ordering::SeqCst).saturating_sub(1);
     state.purge_steps.store(left, Ordering::SeqCst);
-    HttpResponse::Ok().json(StepDone { done: left == 0, cursor: None, changed: 10 })
+    HttpResponse::Ok().json(StepDone { done: left == 0, changed: 10, ..StepDone::default() })
 }
 
 /// Three steps, joined by cursors.
@@ -142,11 +144,22 @@ async fn maintain(
     task: web::Path<String>,
     step: web::Json<MaintenanceStep>,
 ) -> HttpResponse {
+    if state.fails() {
+        return unavailable();
+    }
     let cursor = step.into_inner().cursor;
+    if cursor.as_deref() == Some("2") && state.held.load(Ordering::SeqCst) {
+        return unavailable();
+    }
     state.maintained.lock().unwrap().push((task.into_inner(), cursor.clone()));
     let number: u32 = cursor.map_or(0, |cursor| cursor.parse().unwrap());
     let next = (number < 2).then(|| (number + 1).to_string());
-    HttpResponse::Ok().json(StepDone { done: next.is_none(), cursor: next, changed: 1 })
+    HttpResponse::Ok().json(StepDone {
+        done: next.is_none(),
+        cursor: next,
+        changed: 1,
+        ..StepDone::default()
+    })
 }
 
 /// The double at work.

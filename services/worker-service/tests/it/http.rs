@@ -1,7 +1,7 @@
 //! The API, over a real server.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use actix_web::web;
 use async_trait::async_trait;
@@ -32,7 +32,7 @@ impl Server {
     pub(crate) fn start(configure: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static) -> Self {
         let listener = Listener::bind_tcp("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let settings = ServerSettings { workers: 1, ..ServerSettings::new("test") };
+        let settings = ServerSettings { workers: 1, watches_clients: true, ..ServerSettings::new("test") };
         let drain = Drain::default();
         let mut task = JoinSet::new();
         task.spawn(serve(settings, listener, configure, drain.clone()));
@@ -45,8 +45,12 @@ impl Server {
     }
 }
 
-/// Knows the users `bob` and `eve` by tokens of the same names.
-pub(crate) struct Tokens;
+/// Knows the users `bob` and `eve` and the administrators `ann` and `amy` by tokens of the same names.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    /// Those that are not good any more.
+    pub(crate) revoked: Mutex<Vec<String>>,
+}
 
 pub(crate) fn bob() -> UserId {
     UserId::from_bytes([0xb0; 12])
@@ -56,18 +60,35 @@ pub(crate) fn eve() -> UserId {
     UserId::from_bytes([0xe0; 12])
 }
 
+pub(crate) fn ann() -> UserId {
+    UserId::from_bytes([0xa0; 12])
+}
+
 #[async_trait]
 impl Authenticator for Tokens {
     async fn authenticate(&self, presented: &Presented) -> PortResult<Option<Principal>> {
-        let users = HashMap::from([("bob", bob()), ("eve", eve())]);
-        let user = users.get(&*presented.token).copied();
-        Ok(user.map(|user| Principal { user, session: SessionId::from_bytes([1; 12]), role: Role::User }))
+        if self.revoked.lock().unwrap().contains(&presented.token) {
+            return Ok(None);
+        }
+        let users = HashMap::from([
+            ("bob", (bob(), Role::User)),
+            ("eve", (eve(), Role::User)),
+            ("ann", (ann(), Role::Admin)),
+            ("amy", (UserId::from_bytes([0xaa; 12]), Role::Admin)),
+        ]);
+        let found = users.get(&*presented.token).copied();
+        let session = SessionId::from_bytes([1; 12]);
+        Ok(found.map(|(user, role)| Principal { user, session, role }))
     }
 }
 
 pub(crate) fn serve_worker(service: WorkerService, world: &World) -> Server {
-    let service = web::Data::new(service);
-    let authenticator = web::Data::from(Arc::new(Tokens) as Arc<dyn Authenticator>);
+    serve_shared(Arc::new(service), Arc::default(), world)
+}
+
+pub(crate) fn serve_shared(service: Arc<WorkerService>, tokens: Arc<Tokens>, world: &World) -> Server {
+    let service = web::Data::from(service);
+    let authenticator = web::Data::from(tokens as Arc<dyn Authenticator>);
     let tokens = ServiceTokens::new(SECRET, None).unwrap();
     let gate = web::Data::new(ServiceGate::new(tokens, [Service::Worker], Arc::clone(&world.clock) as _));
     Server::start(move |config| {
@@ -190,15 +211,23 @@ async fn a_job_shows_what_its_owner_may_know() {
     world.until_state(waiting.id, JobState::Delayed).await;
     let list = client.jobs("?state=failed&type=thumbnails", "bob").await;
     let now = world.clock.now();
-    assert_eq!(
-        list["items"],
-        json!([{
-            "id": id, "type": "thumbnails", "state": "failed", "progress": 0,
-            "data": { "userId": bob(), "fileId": file },
-            "error": "the picture is damaged", "attempts": { "made": 1, "remaining": 4, "max": 5 },
-            "createdAt": now, "startedAt": now, "updatedAt": now, "finishedAt": now,
-        }])
-    );
+    let shown = json!({
+        "id": id, "type": "thumbnails", "state": "failed", "priority": 0, "progress": 0, "progressData": null,
+        "data": { "userId": bob(), "fileId": file }, "result": null,
+        "error": "the picture is damaged", "attempts": { "made": 1, "remaining": 4, "max": 5 },
+        "failures": [{ "number": 1, "at": now, "error": "the picture is damaged" }],
+        "backoff": { "kind": "exponential", "delayMs": 1000, "maxDelayMs": 60_000 },
+        "ttlMs": 300_000, "delayMs": null, "uniqueKey": null, "removeOnComplete": false,
+        "userId": bob(), "workerId": "test", "requestId": null,
+        "createdAt": now, "startedAt": now, "updatedAt": now, "failedAt": now, "promoteAt": null, "finishedAt": now,
+        "durationMs": 0,
+    });
+    assert_eq!(list["items"], json!([shown]));
+    assert_eq!(client.get(&format!("/api/v1/users/me/jobs/{id}"), "bob").await, (StatusCode::OK, shown));
+    for (path, token) in [(id.to_string(), "eve"), (id.to_string(), "ann"), ("x".to_owned(), "bob")] {
+        let (status, body) = client.get(&format!("/api/v1/users/me/jobs/{path}"), token).await;
+        assert_eq!((status.as_u16(), &body["code"]), (404, &json!("not_found")), "{path} {token}");
+    }
     assert_eq!(ids(&client.jobs("?state=delayed", "bob").await), [waiting.id.to_string()]);
     assert_eq!(client.jobs("?state=complete", "bob").await["total"], 0);
     let (status, summary) = client.get("/api/v1/users/me/jobs/summary", "bob").await;
@@ -252,11 +281,37 @@ async fn the_service_is_ready_while_its_store_is() {
 #[test]
 fn the_document_holds_what_is_public() {
     let document = serde_json::to_value(worker_service::openapi()).unwrap();
-    let paths: Vec<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(paths, ["/api/v1/users/me/jobs", "/api/v1/users/me/jobs/summary"]);
-    for schema in ["Job", "JobList", "JobSummary"] {
+    let paths = document["paths"].as_object().unwrap();
+    let operations: Vec<String> = paths
+        .iter()
+        .flat_map(|(path, methods)| {
+            methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
+        })
+        .collect();
+    for operation in [
+        "get /api/v1/users/me/jobs",
+        "get /api/v1/users/me/jobs/summary",
+        "get /api/v1/users/me/jobs/events",
+        "get /api/v1/users/me/jobs/{id}",
+        "get /api/v1/jobs",
+        "post /api/v1/jobs",
+        "get /api/v1/jobs/events",
+        "put /api/v1/jobs/types/{type}/limit",
+        "patch /api/v1/jobs/schedules/{id}",
+        "post /api/v1/jobs/claim",
+        "post /api/v1/jobs/{id}/complete",
+    ] {
+        assert!(operations.iter().any(|found| found == operation), "{operation}");
+    }
+    assert_eq!(operations.len(), 34);
+    for schema in ["Job", "JobList", "JobPage", "JobSummary", "JobRequest", "Schedule", "ClaimedJobs"] {
         assert!(document["components"]["schemas"][schema].is_object(), "{schema}");
     }
     let merged = http_kit::openapi::merge([(Service::Worker, worker_service::openapi())]).unwrap();
-    assert_eq!(merged.paths.paths.len(), 2);
+    assert_eq!(merged.paths.paths.len(), paths.len());
+    let text = serde_json::to_string(&merged).unwrap();
+    for reference in text.split("#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(merged.components.as_ref().unwrap().schemas.contains_key(name), "{name} is not described");
+    }
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what the helpers of tests cannot do fails the test")]
 
+mod api;
+mod books;
 mod crashes;
 mod errands;
 mod files_double;

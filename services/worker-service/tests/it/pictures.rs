@@ -105,7 +105,7 @@ async fn a_picture_gets_its_thumbnails() {
     let done = studio.world.until_state(job.id, JobState::Complete).await;
     assert_eq!((done.result, done.progress), (Some(json!({ "made": 4 })), 100));
     let (header, pictures) = studio.files.state.kept.lock().unwrap().values().next().unwrap().clone();
-    assert_eq!(header.media, Some(MediaFacts { width: 1600, height: 800 }));
+    assert_eq!(header.media, Some(MediaFacts::of_size(1600, 800)));
     let sizes: Vec<_> = header.pictures.iter().map(|picture| (picture.size, &*picture.mime)).collect();
     assert_eq!(sizes, [100, 250, 500, 1280].map(|size| (size, "image/jpeg")));
     for (picture, bytes) in header.pictures.iter().zip(&pictures) {

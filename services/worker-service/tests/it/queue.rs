@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::jobs::{Backoff, JobFilter, JobState, JobStore as _, NewJob};
+use common::jobs::{Backoff, JobAdmin as _, JobFilter, JobOrder, JobState, JobStore as _, NewJob};
 use common::{Clock as _, JobId, PortError, UserId};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -39,7 +39,12 @@ async fn a_submitted_job_is_worked_once_however_often_it_is_delivered() {
         world
             .store
             .db
-            .remove_finished(JobState::Complete, world.clock.now() + Duration::from_secs(1), 9)
+            .remove_finished(
+                JobState::Complete,
+                world.clock.now() + Duration::from_secs(1),
+                9,
+                world.clock.now()
+            )
             .await
             .unwrap(),
         1
@@ -62,7 +67,7 @@ async fn what_was_submitted_while_the_store_failed_is_not_lost() {
     let jobs: Vec<_> = (0..10).map(|_| world.new_job("t")).collect();
     world.submit(&jobs).await;
     until("all jobs", || async {
-        (world.store.counts(None).await.unwrap().get(&JobState::Complete) == Some(&10)).then_some(())
+        (world.store.db.counts(None).await.unwrap().get(&JobState::Complete) == Some(&10)).then_some(())
     })
     .await;
     assert_eq!(handler.runs(), 10);
@@ -77,7 +82,7 @@ async fn submissions_that_wait_are_taken_in_one_commit() {
     let running = world.run(registry(&[&handler]));
     world.submit(&jobs).await;
     until("all jobs", || async {
-        (world.store.counts(None).await.unwrap().get(&JobState::Complete) == Some(&150)).then_some(())
+        (world.store.db.counts(None).await.unwrap().get(&JobState::Complete) == Some(&150)).then_some(())
     })
     .await;
     let inserts = world.store.inserts.lock().unwrap().clone();
@@ -276,7 +281,7 @@ async fn two_services_share_the_work_and_do_none_of_it_twice() {
     let jobs: Vec<_> = (0..200).map(|_| world.new_job("t")).collect();
     world.submit(&jobs).await;
     until("all jobs", || async {
-        (world.store.counts(None).await.unwrap().get(&JobState::Complete) == Some(&200)).then_some(())
+        (world.store.db.counts(None).await.unwrap().get(&JobState::Complete) == Some(&200)).then_some(())
     })
     .await;
     assert_eq!(handler.runs(), 200);
@@ -307,6 +312,9 @@ async fn finished_jobs_go_after_their_time() {
     assert!(world.job(bad.id).await.is_some());
     world.clock.advance(Duration::from_secs(30 * 24 * 3600));
     until("the removal", || async { world.job(bad.id).await.is_none().then_some(()) }).await;
-    assert_eq!(world.store.list(&JobFilter::default(), None, 9).await.unwrap().total, 0);
+    assert_eq!(
+        world.store.db.list(&JobFilter::default(), JobOrder::Descending, None, 9).await.unwrap().total,
+        Some(0)
+    );
     running.stop().await;
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::jobs::{Backoff, Job, JobBus, JobState, JobStore, NewJob, Priority};
+use common::jobs::{Backoff, Job, JobBus, JobState, JobStore, NewJob};
 use common::{Clock, JobId, UserId};
 use futures_util::future::BoxFuture;
 use runtime::memory::EmbeddedBus;
@@ -23,6 +23,9 @@ use worker_service::{
 };
 
 use crate::watched::Watched;
+
+/// Signs tickets for contents, in both services.
+pub(crate) const TICKET_KEY: [u8; 32] = [8; 32];
 
 /// Longest wait for anything: a failure, never a measure.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,7 +56,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<Watched>,
     pub(crate) bus: Arc<EmbeddedBus>,
     pub(crate) clock: Arc<TestClock>,
-    pub(crate) ids: TestIds,
+    pub(crate) ids: Arc<TestIds>,
     pub(crate) settings: WorkerSettings,
 }
 
@@ -66,7 +69,7 @@ impl World {
             store,
             bus: Arc::new(EmbeddedBus::default()),
             clock: Arc::new(TestClock::default()),
-            ids: TestIds::new(),
+            ids: Arc::new(TestIds::new()),
             settings: settings(),
         }
     }
@@ -83,11 +86,17 @@ impl World {
     pub(crate) fn service(&self, registry: Registry) -> WorkerService {
         WorkerService::new(Parts {
             store: Arc::clone(&self.store) as _,
+            admin: Arc::clone(&self.store.db) as _,
+            events: Arc::clone(&self.store.db) as _,
+            schedules: Arc::clone(&self.store.db) as _,
             bus: Arc::clone(&self.bus) as _,
             files: crate::files_double::nowhere(),
             registry,
             clock: Arc::clone(&self.clock) as _,
+            ids: Arc::clone(&self.ids) as _,
             cursor_key: [7; 32],
+            lease_key: [6; 32],
+            ticket_key: TICKET_KEY,
             settings: self.settings.clone(),
         })
     }
@@ -99,18 +108,10 @@ impl World {
     /// A job of this type; change what matters.
     pub(crate) fn new_job(&self, kind: &str) -> NewJob {
         NewJob {
-            id: self.ids.next(),
-            kind: kind.to_owned(),
-            data: json!({}),
-            priority: Priority::NORMAL,
-            user: None,
             max_attempts: 3,
             backoff: Backoff::Fixed { delay_ms: 1000 },
             ttl_ms: 60_000,
-            run_at: None,
-            created_at: self.clock.now(),
-            request_id: None,
-            trace: None,
+            ..NewJob::new(self.ids.next(), kind, json!({}), self.clock.now())
         }
     }
 
@@ -163,6 +164,10 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(service: WorkerService) -> Self {
+        Self::start_shared(Arc::new(service))
+    }
+
+    pub(crate) fn start_shared(service: Arc<WorkerService>) -> Self {
         let stop = CancellationToken::new();
         let mut task = JoinSet::new();
         let its_stop = stop.clone();

@@ -1,21 +1,20 @@
 //! A job store that tests can look into and disturb.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::files::Page;
 use common::jobs::{
-    ClaimRequest, Claimed, FailOutcome, Failure, InsertOutcome, Job, JobCounts, JobFilter, JobState,
-    JobStore, LeaseHolder, LostLease, NewJob,
+    ClaimRequest, Claims, FailOutcome, Failure, InsertOutcome, Job, JobState, JobStore, LeaseHolder,
+    LostLease, NewJob,
 };
-use common::{JobId, PortError, PortResult, Timestamp, UserId};
+use common::{JobId, PortError, PortResult, Timestamp};
 use serde_json::Value;
 use store_sqlite::JobsDb;
 
 pub(crate) struct Watched {
-    pub(crate) db: JobsDb,
+    pub(crate) db: Arc<JobsDb>,
     /// Heartbeats that were taken.
     pub(crate) heartbeats: AtomicU32,
     /// While set, heartbeats do not reach the store.
@@ -33,7 +32,7 @@ pub(crate) struct Watched {
 impl Watched {
     pub(crate) fn new(db: JobsDb) -> Self {
         Self {
-            db,
+            db: Arc::new(db),
             heartbeats: AtomicU32::new(0),
             no_heartbeats: AtomicBool::new(false),
             failing_inserts: AtomicU32::new(0),
@@ -55,9 +54,9 @@ impl JobStore for Watched {
         self.db.insert(jobs, now).await
     }
 
-    async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Vec<Claimed>> {
+    async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Claims> {
         let claimed = self.db.claim(request, now).await?;
-        if claimed.is_empty() {
+        if claimed.jobs.is_empty() {
             self.empty_claims.fetch_add(1, Ordering::SeqCst);
         }
         Ok(claimed)
@@ -77,12 +76,18 @@ impl JobStore for Watched {
         Ok(until)
     }
 
-    async fn progress(&self, holder: LeaseHolder, percent: u8, now: Timestamp) -> Result<(), LostLease> {
-        self.db.progress(holder, percent, now).await
+    async fn progress(
+        &self,
+        holder: LeaseHolder,
+        percent: u8,
+        data: Option<&Value>,
+        now: Timestamp,
+    ) -> Result<(), LostLease> {
+        self.db.progress(holder, percent, data, now).await
     }
 
-    async fn log(&self, job: JobId, line: &str, now: Timestamp) -> PortResult<()> {
-        self.db.log(job, line, now).await
+    async fn log(&self, holder: LeaseHolder, line: &str, now: Timestamp) -> Result<(), LostLease> {
+        self.db.log(holder, line, now).await
     }
 
     async fn list_log(&self, job: JobId) -> PortResult<Vec<(Timestamp, String)>> {
@@ -133,20 +138,14 @@ impl JobStore for Watched {
         self.db.find(id).await
     }
 
-    async fn list(&self, filter: &JobFilter, after: Option<u64>, limit: u32) -> PortResult<Page<Job>> {
-        self.db.list(filter, after, limit).await
-    }
-
-    async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts> {
-        self.db.counts(user).await
-    }
-
-    async fn retry(&self, id: JobId, now: Timestamp) -> PortResult<Option<bool>> {
-        self.db.retry(id, now).await
-    }
-
-    async fn remove_finished(&self, state: JobState, before: Timestamp, limit: u32) -> PortResult<u32> {
-        self.db.remove_finished(state, before, limit).await
+    async fn remove_finished(
+        &self,
+        state: JobState,
+        before: Timestamp,
+        limit: u32,
+        now: Timestamp,
+    ) -> PortResult<u32> {
+        self.db.remove_finished(state, before, limit, now).await
     }
 
     async fn ping(&self) -> PortResult<()> {

@@ -137,6 +137,10 @@ impl Finished {
         let jobs = if thumbnails {
             let job = types::thumbnails(JobId(self.ids.object_id()), self.subject.owner, file, blob.key, at);
             vec![job.caused_by(cause)]
+        } else if media_facts::supports(mime) {
+            let content = (blob.key, blob.size);
+            let job = types::media_facts(JobId(self.ids.object_id()), self.subject.owner, file, content, at);
+            vec![job.caused_by(cause)]
         } else {
             Vec::new()
         };

@@ -5,10 +5,10 @@ use std::future::ready;
 use actix_web::body::SizedStream;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, get, head, web};
+use actix_web::{FromRequest as _, HttpRequest, HttpResponse, HttpResponseBuilder, get, head, web};
 use bytes::Bytes;
-use common::files::{Action, BlobRange, ByteStream, Content, Node};
-use common::{Code, PortResult};
+use common::files::{Action, Actor, BlobRange, ByteStream, Content, Node};
+use common::{Code, FileId, PortResult};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use http_kit::conditions::{Current, ETag, Verdict, evaluate, http_date, range_applies};
 use http_kit::digest_fields::REPR_DIGEST;
@@ -20,7 +20,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::safety::{self, Sent};
-use crate::app::access::authorize;
+use crate::app::access::{Authorized, authorize};
 use crate::app::content::{self, Part};
 use crate::app::sniff;
 use crate::error::AppError;
@@ -35,6 +35,8 @@ pub(in crate::http) struct ContentQuery {
     /// To be saved, rather than shown.
     #[serde(default)]
     download: bool,
+    /// Instead of a credential: what a program got with its job. It is good for this content and for an hour.
+    ticket: Option<String>,
     /// Ignored: lets a page tell versions apart in its cache.
     #[serde(default, rename = "v")]
     _version: Option<String>,
@@ -56,6 +58,7 @@ pub(in crate::http) struct ContentQuery {
         (status = 200, description = "All of it", content_type = "application/octet-stream", headers(("ETag" = String), ("Last-Modified" = String), ("Repr-Digest" = String), ("Content-Disposition" = String), ("Accept-Ranges" = String))),
         (status = 206, description = "The parts asked for", content_type = "application/octet-stream", headers(("Content-Range" = String))),
         (status = 304, description = "It has not changed"),
+        (status = 403, description = "`forbidden`: the ticket has expired, or is for something else", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 409, description = "`not_a_file`", body = ProblemDocument),
         (status = 412, description = "`precondition_failed`", body = ProblemDocument),
@@ -65,11 +68,10 @@ pub(in crate::http) struct ContentQuery {
 )]
 #[get("/api/v1/files/{id}/content")]
 pub(in crate::http) async fn show(
-    caller: Authenticated,
     request: HttpRequest,
     service: web::Data<FileService>,
-) -> ApiResult<HttpResponse> {
-    answer(&caller, &request, &service).await
+) -> actix_web::Result<HttpResponse> {
+    answer(&request, &service).await
 }
 
 /// As `GET`, without the bytes.
@@ -86,23 +88,53 @@ pub(in crate::http) async fn show(
 )]
 #[head("/api/v1/files/{id}/content")]
 pub(in crate::http) async fn describe(
-    caller: Authenticated,
     request: HttpRequest,
     service: web::Data<FileService>,
-) -> ApiResult<HttpResponse> {
-    answer(&caller, &request, &service).await
+) -> actix_web::Result<HttpResponse> {
+    answer(&request, &service).await
 }
 
-async fn answer(
-    caller: &Authenticated,
-    request: &HttpRequest,
-    service: &FileService,
-) -> ApiResult<HttpResponse> {
+async fn answer(request: &HttpRequest, service: &FileService) -> actix_web::Result<HttpResponse> {
+    let query = || -> ApiResult<ContentQuery> {
+        if request.query_string().is_empty() { Ok(ContentQuery::default()) } else { input::query(request) }
+    };
+    // a query that cannot be read holds no ticket; it is refused when the caller is known
+    if let Ok(query) = query()
+        && let Some(ticket) = &query.ticket
+    {
+        let file = by_ticket(service, request, ticket).await?;
+        return Ok(send_file(service, request, &file, &query).await?);
+    }
+    let caller = Authenticated::extract(request).await?;
     let target = params::target(request, "id")?;
-    let file = authorize(service, params::actor(caller), Action::ReadContent, target).await?;
-    let query: ContentQuery =
-        if request.query_string().is_empty() { ContentQuery::default() } else { input::query(request)? };
-    let content = content::of(&file)?;
+    let file = authorize(service, params::actor(&caller), Action::ReadContent, target)
+        .await
+        .map_err(Problem::from)?;
+    Ok(send_file(service, request, &file, &query()?).await?)
+}
+
+/// The file that a ticket is for. What is in the trash, and a content that the ticket does not mean, are not there.
+async fn by_ticket(service: &FileService, request: &HttpRequest, ticket: &str) -> ApiResult<Authorized> {
+    let id: FileId = input::path_id(request, "id")?;
+    let ticket = service
+        .ticket_key
+        .verify(id, ticket, service.clock.now())
+        .map_err(|error| Problem::new(Code::Forbidden).detail(error.to_string()))?;
+    let actor = ticket.user.map_or(Actor::Service, Actor::User);
+    let file = authorize(service, actor, Action::ReadContent, id).await?.live()?;
+    match (ticket.blob, &file.node().content) {
+        (Some(meant), Some(content)) if content.blob != meant => Err(Problem::new(Code::NotFound)),
+        _ => Ok(file),
+    }
+}
+
+async fn send_file(
+    service: &FileService,
+    request: &HttpRequest,
+    file: &Authorized,
+    query: &ContentQuery,
+) -> ApiResult<HttpResponse> {
+    let content = content::of(file)?;
     let sent = Sent::of(&content.mime, charset(service, content).await?);
     let disposition = if query.download { Disposition::Attachment } else { sent.disposition };
     send(service, request, file.node(), content, &sent.content_type, disposition).await

@@ -1,0 +1,201 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Job, JobState, Priority};
+use crate::error::{PortError, PortResult};
+use crate::{JobId, Timestamp, UserId};
+
+/// Which jobs to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Only this user's.
+    pub user: Option<UserId>,
+    /// Only in this state.
+    pub state: Option<JobState>,
+    /// Only of this type.
+    pub kind: Option<String>,
+    /// Only with all of these words in type or data, whatever their case and accents; the last one may be the beginning of a word.
+    pub text: Option<String>,
+    /// Only those that the store got at this time or later.
+    pub from: Option<Timestamp>,
+    /// Only those that the store got before this time.
+    pub until: Option<Timestamp>,
+}
+
+/// By the store's numbers, which is by arrival.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum JobOrder {
+    /// Oldest first.
+    Ascending,
+    /// Newest first.
+    #[default]
+    Descending,
+}
+
+/// A page of a list of jobs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobPage {
+    /// The jobs.
+    pub items: Vec<Job>,
+    /// Others come after them.
+    pub more: bool,
+    /// How many the filter lets through; not said for texts and times, where it would have to be counted.
+    pub total: Option<u64>,
+}
+
+/// How many jobs are in each state.
+pub type JobCounts = BTreeMap<JobState, u64>;
+
+/// What can be done with a job from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobChange {
+    /// A live job gets another priority, and with it another place in the line.
+    Priority(Priority),
+    /// A `delayed` job is ready now.
+    Promote,
+    /// A live job is `cancelled`; whoever works it loses the lease.
+    Cancel,
+    /// A `failed` or `cancelled` job is ready again, as if it had never been tried; its log stays.
+    Retry,
+}
+
+/// A job that stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeJobError {
+    /// There is no such job.
+    #[error("there is no such job")]
+    NotFound,
+    /// A job in this state cannot be changed so.
+    #[error("the job is {}", .0.word())]
+    State(JobState),
+    /// This live job has its unique key now.
+    #[error("another job has its unique key")]
+    Taken(JobId),
+    /// The store could not say.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// What [`JobAdmin::retry_dead`] did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RetriedDead {
+    /// So many are ready again.
+    pub retried: u32,
+    /// So many were left, since another live job has their unique key.
+    pub left: u32,
+    /// Where to go on; none at the end.
+    pub next: Option<u64>,
+}
+
+/// At most `max` jobs are begun within `per`, counted from the first of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TypeLimit {
+    /// From 1.
+    pub max: u32,
+    /// From 1 ms.
+    pub per: Duration,
+}
+
+/// A type of jobs: one that has jobs, had some, or has settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobType {
+    /// Its name.
+    pub kind: String,
+    /// How many jobs are in each state.
+    pub counts: JobCounts,
+    /// Its jobs wait, whatever all types do.
+    pub paused: bool,
+    /// How many may begin.
+    pub limit: Option<TypeLimit>,
+    /// How long attempts that completed a job took, in all, since ever.
+    pub work_time: Duration,
+}
+
+impl JobType {
+    /// A type without jobs and settings.
+    pub fn new(kind: String) -> Self {
+        let counts = JobState::ALL.into_iter().map(|state| (state, 0)).collect();
+        Self { kind, counts, paused: false, limit: None, work_time: Duration::ZERO }
+    }
+}
+
+/// All types, and whether all of them wait.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobTypes {
+    /// In the order of their names.
+    pub types: Vec<JobType>,
+    /// Everything waits.
+    pub paused: bool,
+}
+
+/// What ended within a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobMinute {
+    /// Its beginning.
+    pub at: Timestamp,
+    /// Jobs that were completed.
+    pub completed: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// How long the completed ones had been ready before their attempt, in all.
+    pub waited: Duration,
+    /// How long these attempts took, in all.
+    pub worked: Duration,
+}
+
+/// Jobs as people look after them. Changes are durable when they return.
+#[async_trait]
+pub trait JobAdmin: Send + Sync {
+    /// A page of jobs; `after` is the last number of the page before.
+    ///
+    /// What is searched for by text is found once [`JobAdmin::index_text`] has seen it.
+    async fn list(
+        &self,
+        filter: &JobFilter,
+        order: JobOrder,
+        after: Option<u64>,
+        limit: u32,
+    ) -> PortResult<JobPage>;
+
+    /// Counts by state, of one user or of all. From counters or an index.
+    async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts>;
+
+    /// Changes a job; how it is then. Of two that exclude one another one succeeds.
+    ///
+    /// # Errors
+    /// [`ChangeJobError`]
+    async fn change(&self, id: JobId, change: JobChange, now: Timestamp) -> Result<Job, ChangeJobError>;
+
+    /// Removes a job that is not `active`, with its log. Its id stays known for a day.
+    ///
+    /// # Errors
+    /// `NotFound`; `State` if it is active.
+    async fn remove(&self, id: JobId, now: Timestamp) -> Result<(), ChangeJobError>;
+
+    /// Has up to `limit` failed jobs (of one type or of all) tried again as by [`JobChange::Retry`], by ascending numbers after `after`.
+    async fn retry_dead(
+        &self,
+        kind: Option<&str>,
+        after: Option<u64>,
+        limit: u32,
+        now: Timestamp,
+    ) -> PortResult<RetriedDead>;
+
+    /// All types with their counts and settings.
+    async fn types(&self) -> PortResult<JobTypes>;
+
+    /// Pauses or resumes a type, or all (which leaves alone what single types were told). Survives restarts. Safe to repeat.
+    async fn set_paused(&self, kind: Option<&str>, paused: bool) -> PortResult<()>;
+
+    /// Sets or lifts the rate limit of a type, and begins to count anew.
+    async fn set_type_limit(&self, kind: &str, limit: Option<TypeLimit>) -> PortResult<()>;
+
+    /// What ended in each minute from `since` on (of one type or of all), oldest first, minutes without anything left out. Kept for two days.
+    /// A crash may lose some of it.
+    async fn history(&self, kind: Option<&str>, since: Timestamp) -> PortResult<Vec<JobMinute>>;
+
+    /// Brings up to `limit` jobs into the index of texts; how many. Zero when all are.
+    async fn index_text(&self, limit: u32) -> PortResult<u32>;
+}

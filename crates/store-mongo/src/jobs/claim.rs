@@ -1,0 +1,105 @@
+//! Claims.
+
+use std::collections::HashMap;
+
+use common::Timestamp;
+use common::jobs::{ClaimRequest, Claimed, Claims, LeaseHolder};
+use futures_util::future::{try_join, try_join_all};
+
+use super::doc::{JobDoc, seen};
+use super::lines::{self, Line};
+use super::schema::JOBS;
+use super::settings::{Places, Rules};
+use crate::engine::{Engine, Fault};
+use crate::value::{id, int};
+use mongodb::bson::doc;
+
+/// Jobs that are taken at once: each is a change of its own document, and waits for the majority.
+const AT_ONCE: usize = 16;
+
+pub(super) async fn claim(engine: &Engine, request: &ClaimRequest, now: Timestamp) -> Result<Claims, Fault> {
+    let max = request.max as usize;
+    let mut jobs = Vec::new();
+    if max == 0 || request.types.is_empty() {
+        return Ok(Claims::default());
+    }
+    let (mut active, mut rules) =
+        try_join(lines::active_by_user(engine), Rules::read(engine, &request.types, now)).await?;
+    while jobs.len() < max && !rules.open.is_empty() {
+        let next = lines::next(engine, &rules.open, &active, max - jobs.len()).await?;
+        if next.is_empty() {
+            break;
+        }
+        let (next, places) = admit(engine, &mut rules, next, now).await?;
+        let mut unused: HashMap<&str, usize> =
+            places.iter().map(|(kind, places)| (kind.as_str(), places.count)).collect();
+        for part in next.chunks(AT_ONCE) {
+            let taken = try_join_all(part.iter().map(|line| take(engine, line, request, now))).await?;
+            for (line, taken) in part.iter().zip(taken) {
+                if let Some(taken) = taken {
+                    *active.entry(line.user).or_default() += 1;
+                    unused.entry(&line.kind).and_modify(|places| *places -= 1);
+                    jobs.push(taken);
+                }
+            }
+            try_join_all(part.iter().map(|line| line.clone().step_forward(engine))).await?;
+        }
+        for (kind, unused) in unused {
+            if unused > 0 && rules.is_limited(kind) {
+                rules.give_back(engine, kind, &places[kind], unused).await?;
+            }
+        }
+    }
+    Ok(Claims { jobs, again_at: rules.again_at(engine).await? })
+}
+
+/// Those of the lines that a job may be taken from, with the places that were taken for them.
+async fn admit(
+    engine: &Engine,
+    rules: &mut Rules,
+    lines: Vec<Line>,
+    now: Timestamp,
+) -> Result<(Vec<Line>, HashMap<String, Places>), Fault> {
+    let mut wanted: HashMap<&str, usize> = HashMap::new();
+    for line in lines.iter().filter(|line| rules.is_limited(&line.kind)) {
+        *wanted.entry(&line.kind).or_default() += 1;
+    }
+    let mut places = HashMap::new();
+    for (kind, wanted) in wanted {
+        places.insert(kind.to_owned(), rules.take_places(engine, kind, wanted, now).await?);
+    }
+    let mut left: HashMap<String, usize> =
+        places.iter().map(|(kind, places)| (kind.clone(), places.count)).collect();
+    let admitted = lines.into_iter().filter(|line| match left.get_mut(&line.kind) {
+        None => true,
+        Some(0) => false,
+        Some(places) => {
+            *places -= 1;
+            true
+        }
+    });
+    Ok((admitted.collect(), places))
+}
+
+/// Takes the first job of a line, if there still is one: the change of its state, on the condition that it is as it was seen, is the claim.
+async fn take(
+    engine: &Engine,
+    line: &Line,
+    request: &ClaimRequest,
+    now: Timestamp,
+) -> Result<Option<Claimed>, Fault> {
+    let jobs = engine.collection::<JobDoc>(JOBS);
+    loop {
+        let first = jobs.find_one(line.jobs()).sort(doc! { "number": 1 }).projection(seen()).await?;
+        let Some(mut job) = first else { return Ok(None) };
+        let mut as_seen = line.jobs();
+        as_seen.extend(doc! { "number": int(job.number), "generation": int(job.generation) });
+        let lease_until = now + request.lease;
+        let change = job.begin(&request.worker, lease_until, now);
+        if jobs.update_one(as_seen, change).await?.matched_count == 1 {
+            let holder = LeaseHolder { job: id(job.id), generation: job.generation };
+            return Ok(Some(Claimed { job: job.read()?, holder, lease_until }));
+        }
+        // another process was quicker
+    }
+}

@@ -1,0 +1,258 @@
+//! The ports, each call one transaction of the writer or one of a reader.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use common::jobs::{
+    ChangeJobError, ChangeScheduleError, ClaimRequest, Claims, FailOutcome, Failure, InsertOutcome, Job,
+    JobAdmin, JobChange, JobCounts, JobEventFilter, JobEventPage, JobEvents, JobFilter, JobMinute, JobOrder,
+    JobPage, JobState, JobStore, JobTypes, LeaseHolder, LostLease, NewJob, RetriedDead, Schedule,
+    ScheduleStore, TypeLimit,
+};
+use common::{JobId, PortResult, ScheduleId, Timestamp, UserId};
+use serde_json::Value;
+
+use super::{JobsDb, arrive, events, history, job, list, manage, remove, schedules, texts, types, work};
+use crate::engine::Durability;
+
+#[async_trait]
+impl JobStore for JobsDb {
+    async fn insert(&self, jobs: &[NewJob], now: Timestamp) -> PortResult<Vec<InsertOutcome>> {
+        let jobs = jobs.to_vec();
+        self.write(Durability::Durable, move |tx| arrive::insert(tx, &jobs, now)).await
+    }
+
+    async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Claims> {
+        let request = request.clone();
+        // lost by a crash, the job is claimed once more
+        self.write(Durability::Relaxed, move |tx| work::claim(tx, &request, now)).await
+    }
+
+    async fn heartbeat(
+        &self,
+        holder: LeaseHolder,
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Timestamp, LostLease> {
+        self.engine.write(Durability::Relaxed, move |tx| work::heartbeat(tx, holder, lease, now)).await
+    }
+
+    async fn progress(
+        &self,
+        holder: LeaseHolder,
+        percent: u8,
+        data: Option<&Value>,
+        now: Timestamp,
+    ) -> Result<(), LostLease> {
+        let data = data.cloned();
+        self.engine
+            .write(Durability::Relaxed, move |tx| work::progress(tx, holder, percent, data.as_ref(), now))
+            .await
+    }
+
+    async fn log(&self, holder: LeaseHolder, line: &str, now: Timestamp) -> Result<(), LostLease> {
+        let line = line.to_owned();
+        self.engine.write(Durability::Relaxed, move |tx| work::log(tx, holder, &line, now)).await
+    }
+
+    async fn list_log(&self, job: JobId) -> PortResult<Vec<(Timestamp, String)>> {
+        self.read(move |connection| arrive::list_log(connection, job)).await
+    }
+
+    async fn complete(
+        &self,
+        holder: LeaseHolder,
+        result: Option<&Value>,
+        now: Timestamp,
+    ) -> Result<(), LostLease> {
+        let result = result.cloned();
+        self.engine
+            .write(Durability::Durable, move |tx| work::complete(tx, holder, result.as_ref(), now))
+            .await
+    }
+
+    async fn fail(
+        &self,
+        holder: LeaseHolder,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<FailOutcome, LostLease> {
+        let failure = failure.clone();
+        self.engine.write(Durability::Durable, move |tx| work::fail(tx, holder, &failure, now)).await
+    }
+
+    async fn give_back(&self, holder: LeaseHolder, now: Timestamp) -> Result<(), LostLease> {
+        // lost by a crash, the lease ends by itself
+        self.engine.write(Durability::Relaxed, move |tx| work::give_back(tx, holder, now)).await
+    }
+
+    async fn promote_due(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>> {
+        // lost by a crash, they are promoted again
+        self.write(Durability::Relaxed, move |tx| arrive::promote_due(tx, limit, now)).await
+    }
+
+    async fn next_due(&self) -> PortResult<Option<Timestamp>> {
+        self.read(arrive::next_due).await
+    }
+
+    async fn reap(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>> {
+        self.write(Durability::Durable, move |tx| work::reap(tx, limit, now)).await
+    }
+
+    async fn known(&self, ids: &[JobId]) -> PortResult<Vec<JobId>> {
+        let ids = ids.to_vec();
+        self.read(move |connection| arrive::known(connection, &ids)).await
+    }
+
+    async fn find(&self, id: JobId) -> PortResult<Option<Job>> {
+        self.read(move |connection| job::find(connection, id)).await
+    }
+
+    async fn remove_finished(
+        &self,
+        state: JobState,
+        before: Timestamp,
+        limit: u32,
+        now: Timestamp,
+    ) -> PortResult<u32> {
+        self.write(Durability::Durable, move |tx| remove::finished(tx, state, before, limit, now)).await
+    }
+
+    async fn ping(&self) -> PortResult<()> {
+        self.engine.ping().await
+    }
+}
+
+#[async_trait]
+impl JobAdmin for JobsDb {
+    async fn list(
+        &self,
+        filter: &JobFilter,
+        order: JobOrder,
+        after: Option<u64>,
+        limit: u32,
+    ) -> PortResult<JobPage> {
+        let filter = filter.clone();
+        self.read(move |connection| list::list(connection, &filter, order, after, limit)).await
+    }
+
+    async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts> {
+        self.read(move |connection| list::counts(connection, user)).await
+    }
+
+    async fn change(&self, id: JobId, change: JobChange, now: Timestamp) -> Result<Job, ChangeJobError> {
+        self.engine.write(Durability::Durable, move |tx| manage::change(tx, id, change, now)).await
+    }
+
+    async fn remove(&self, id: JobId, now: Timestamp) -> Result<(), ChangeJobError> {
+        self.engine.write(Durability::Durable, move |tx| manage::remove(tx, id, now)).await
+    }
+
+    async fn retry_dead(
+        &self,
+        kind: Option<&str>,
+        after: Option<u64>,
+        limit: u32,
+        now: Timestamp,
+    ) -> PortResult<RetriedDead> {
+        let kind = kind.map(str::to_owned);
+        self.write(Durability::Durable, move |tx| manage::retry_dead(tx, kind.as_deref(), after, limit, now))
+            .await
+    }
+
+    async fn types(&self) -> PortResult<JobTypes> {
+        self.read(types::all).await
+    }
+
+    async fn set_paused(&self, kind: Option<&str>, paused: bool) -> PortResult<()> {
+        let kind = kind.map(str::to_owned);
+        self.write(Durability::Durable, move |tx| types::set_paused(tx, kind.as_deref(), paused)).await
+    }
+
+    async fn set_type_limit(&self, kind: &str, limit: Option<TypeLimit>) -> PortResult<()> {
+        let kind = kind.to_owned();
+        self.write(Durability::Durable, move |tx| types::set_limit(tx, &kind, limit)).await
+    }
+
+    async fn history(&self, kind: Option<&str>, since: Timestamp) -> PortResult<Vec<JobMinute>> {
+        let kind = kind.map(str::to_owned);
+        self.read(move |connection| history::since(connection, kind.as_deref(), since)).await
+    }
+
+    async fn index_text(&self, limit: u32) -> PortResult<u32> {
+        // lost by a crash, it is done again
+        self.write(Durability::Relaxed, move |tx| texts::index(tx, limit)).await
+    }
+}
+
+#[async_trait]
+impl JobEvents for JobsDb {
+    async fn events_after(
+        &self,
+        after: u64,
+        filter: &JobEventFilter,
+        limit: u32,
+    ) -> PortResult<JobEventPage> {
+        let filter = filter.clone();
+        self.read(move |connection| events::after(connection, after, &filter, limit)).await
+    }
+
+    async fn last_event(&self) -> PortResult<u64> {
+        self.read(events::last).await
+    }
+
+    async fn order_events(&self, _limit: u32, _now: Timestamp) -> PortResult<u32> {
+        // one writer: events have their places from the start
+        Ok(0)
+    }
+
+    async fn forget_events(&self, before: Timestamp, limit: u32) -> PortResult<u32> {
+        self.write(Durability::Relaxed, move |tx| events::forget(tx, before, limit)).await
+    }
+}
+
+#[async_trait]
+impl ScheduleStore for JobsDb {
+    async fn create_schedule(&self, schedule: &Schedule) -> PortResult<()> {
+        let schedule = schedule.clone();
+        self.write(Durability::Durable, move |tx| schedules::create(tx, &schedule)).await
+    }
+
+    async fn list_schedules(&self) -> PortResult<Vec<Schedule>> {
+        self.read(schedules::list).await
+    }
+
+    async fn find_schedule(&self, id: ScheduleId) -> PortResult<Option<Schedule>> {
+        self.read(move |connection| schedules::find(connection, id)).await
+    }
+
+    async fn update_schedule(&self, schedule: &Schedule) -> Result<(), ChangeScheduleError> {
+        let schedule = schedule.clone();
+        self.engine.write(Durability::Durable, move |tx| schedules::update(tx, &schedule)).await
+    }
+
+    async fn delete_schedule(&self, id: ScheduleId) -> PortResult<bool> {
+        self.write(Durability::Durable, move |tx| schedules::delete(tx, id)).await
+    }
+
+    async fn due_schedules(&self, limit: u32, now: Timestamp) -> PortResult<Vec<Schedule>> {
+        self.read(move |connection| schedules::due(connection, limit, now)).await
+    }
+
+    async fn next_schedule(&self) -> PortResult<Option<Timestamp>> {
+        self.read(schedules::next).await
+    }
+
+    async fn fire_schedule(
+        &self,
+        schedule: &Schedule,
+        jobs: &[NewJob],
+        next_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), ChangeScheduleError> {
+        let (schedule, jobs) = (schedule.clone(), jobs.to_vec());
+        self.engine
+            .write(Durability::Durable, move |tx| schedules::fire(tx, &schedule, &jobs, next_at, now))
+            .await
+    }
+}

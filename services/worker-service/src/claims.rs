@@ -1,0 +1,154 @@
+//! Jobs for programs that work them over HTTP: claims that wait, and the leases that they bring.
+
+use std::time::Duration;
+
+use common::jobs::{ClaimRequest, Claimed, Claims, LeaseHolder};
+use common::{Code, JobId, PortResult, UserId};
+use http_kit::cursor::{self, CursorKey};
+use http_kit::{ApiResult, Problem};
+use metrics::counter;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::WorkerService;
+
+/// How often it is looked whether the program still waits.
+const LOOK_FOR_CLIENT: Duration = Duration::from_secs(1);
+/// Shortest wait for a rate limit.
+const SHORTEST_LOOK: Duration = Duration::from_millis(5);
+
+/// Makes the text by which a program shows that it holds a job. It is good for its account only.
+pub(crate) fn lease_token(key: &CursorKey, holder: LeaseHolder, user: UserId) -> String {
+    cursor::encode(key, &subject(holder.job, user), &holder.generation)
+}
+
+/// Reads such a text.
+///
+/// # Errors
+/// `forbidden` for one that was not made for this job and this account.
+pub(crate) fn lease_of(key: &CursorKey, job: JobId, user: UserId, token: &str) -> ApiResult<LeaseHolder> {
+    let generation = cursor::decode(key, &subject(job, user), token)
+        .map_err(|_| Problem::new(Code::Forbidden).detail("The lease is not one of this job and account"))?;
+    Ok(LeaseHolder { job, generation })
+}
+
+fn subject(job: JobId, user: UserId) -> String {
+    format!("lease/{job}/{user}")
+}
+
+impl WorkerService {
+    /// Claims jobs, and waits up to `wait` for the first if there are none. `is_there` says whether the caller still is: for one that has gone nothing
+    /// is claimed, and what was claimed meanwhile is given back.
+    ///
+    /// # Errors
+    /// `unavailable` when too many wait already, or the store does not answer.
+    pub(crate) async fn claim_for_program(
+        &self,
+        request: &ClaimRequest,
+        wait: Duration,
+        is_there: impl Fn() -> bool,
+    ) -> ApiResult<Claims> {
+        // before the first look: what comes after it rings
+        let mut rings = self.bells.rings();
+        let until = Instant::now() + wait;
+        let mut place = None;
+        loop {
+            if self.closing.is_cancelled() || !is_there() {
+                return Ok(Claims::default());
+            }
+            let claims = self.store.claim(request, self.clock.now()).await?;
+            if !claims.jobs.is_empty() {
+                return Ok(self.handed_over(claims, is_there()).await);
+            }
+            if Instant::now() >= until {
+                return Ok(claims);
+            }
+            if place.is_none() {
+                let free = self.waiting_claims.try_acquire();
+                place = Some(free.map_err(|_| {
+                    let problem = Problem::new(Code::Unavailable).detail("Too many claims are waiting");
+                    problem.retry_after(LOOK_FOR_CLIENT)
+                })?);
+            }
+            let again = claims.again_at.map_or(self.settings.look_around, |at| {
+                at.since(self.clock.now()).clamp(SHORTEST_LOOK, self.settings.look_around.max(SHORTEST_LOOK))
+            });
+            let look = (Instant::now() + again).min(until);
+            tokio::select! {
+                () = heard(&mut rings, &request.types, look, &is_there) => {}
+                () = self.closing.cancelled() => {}
+            }
+        }
+    }
+
+    async fn handed_over(&self, claims: Claims, is_there: bool) -> Claims {
+        self.bells.changed();
+        if is_there {
+            for Claimed { job, .. } in &claims.jobs {
+                counter!("fm_jobs_claimed_by_programs_total", "type" => job.spec.kind.clone()).increment(1);
+            }
+            return claims;
+        }
+        for Claimed { job, holder, .. } in claims.jobs {
+            // one try: what is not given back comes free when its lease ends
+            if let Err(error) = self.store.give_back(holder, self.clock.now()).await {
+                tracing::warn!(job = %holder.job, cause = %common::Causes(&error), "cannot give a job back");
+            }
+            self.bells.ring(&[job.spec.kind]).await;
+        }
+        Claims::default()
+    }
+
+    /// All types that have jobs ready, or all that there are: what a change to all of them rings for.
+    pub(crate) async fn ring_all(&self) -> PortResult<()> {
+        let types = self.admin.types().await?.types;
+        let kinds: Vec<String> = types.into_iter().map(|found| found.kind).collect();
+        self.bells.ring(&kinds).await;
+        Ok(())
+    }
+}
+
+/// Waits for a ring for one of the types, at most until `look`, and no longer than the caller waits.
+async fn heard(
+    rings: &mut tokio::sync::broadcast::Receiver<std::sync::Arc<str>>,
+    types: &[String],
+    look: Instant,
+    is_there: &impl Fn() -> bool,
+) {
+    let mut next_check = Instant::now() + LOOK_FOR_CLIENT;
+    loop {
+        match timeout_at(look.min(next_check), rings.recv()).await {
+            Ok(Ok(kind)) if types.iter().any(|wanted| **wanted == *kind) => return,
+            Ok(Ok(_)) => {}
+            Ok(Err(RecvError::Lagged(_))) => return,
+            // the bells live as long as the service
+            Ok(Err(RecvError::Closed)) => return sleep_until(look).await,
+            Err(_) if Instant::now() >= look || !is_there() => return,
+            Err(_) => next_check = Instant::now() + LOOK_FOR_CLIENT,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_good_for_its_job_and_account() {
+        let key = CursorKey::new(&[1; 32]);
+        let id = |byte| JobId::from_bytes([byte; 12]);
+        let (ann, bea) = (UserId::from_bytes([1; 12]), UserId::from_bytes([2; 12]));
+        let holder = LeaseHolder { job: id(7), generation: 3 };
+        let token = lease_token(&key, holder, ann);
+        assert_eq!(lease_of(&key, id(7), ann, &token).unwrap(), holder);
+        for (key, job, user, token) in [
+            (&key, id(8), ann, &*token),
+            (&key, id(7), bea, &*token),
+            (&CursorKey::new(&[2; 32]), id(7), ann, &*token),
+            (&key, id(7), ann, ""),
+            (&key, id(7), ann, "AAAA"),
+        ] {
+            assert_eq!(lease_of(key, job, user, token).unwrap_err().code(), Code::Forbidden);
+        }
+    }
+}

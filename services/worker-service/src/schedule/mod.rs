@@ -1,0 +1,7 @@
+//! Schedules: when they fire, and who has them fire.
+
+mod scheduler;
+mod times;
+
+pub(crate) use scheduler::Scheduler;
+pub(crate) use times::{Times, WrongTimes};

@@ -1,0 +1,256 @@
+//! Programs work jobs over HTTP.
+
+use std::time::Duration;
+
+use common::jobs::{JobStore as _, types};
+use common::{BlobKey, Clock as _, FileId};
+use http_kit::ticket::TicketKey;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::Api;
+use super::client::words;
+use crate::http::bob;
+use crate::support::{TICKET_KEY, World, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_works_jobs_to_their_end() {
+    let world = World::new();
+    let api = Api::start(&world);
+    let mut events = api.follow("ann", "/jobs/events?type=film", None).await;
+    let id = api
+        .make(json!({ "type": "film", "attempts": 2, "backoff": { "kind": "fixed", "delayMs": 5000 } }))
+        .await;
+    let claim = api.claim("film").await;
+    let until = world.clock.now() + Duration::from_secs(1);
+    assert_eq!(claim.claim["leaseUntil"], json!(until));
+    assert_eq!((&claim.claim["job"]["state"], &claim.claim["contentUrl"]), (&json!("active"), &Value::Null));
+    assert_eq!(claim.report(&api, "progress", json!({ "progress": 10 })).await, (204, Value::Null));
+    let (status, renewed) = claim.report(&api, "heartbeat", json!({ "leaseMs": 9000 })).await;
+    assert_eq!((status, &renewed["leaseUntil"]), (200, &json!(world.clock.now() + Duration::from_secs(9))));
+    let (status, failed) = claim.report(&api, "fail", json!({ "error": "at line 3:\n  oops" })).await;
+    assert_eq!(status, 200);
+    assert!(failed["retryAt"].is_string());
+    assert_eq!(api.job(&id).await["error"], "at line 3:\n  oops");
+    world.clock.advance(Duration::from_secs(5));
+    world.until_state(common::JobId::parse(&id).unwrap(), common::jobs::JobState::Inactive).await;
+    let again = api.claim("film").await;
+    assert_eq!(again.claim["job"]["attempts"], json!({ "made": 2, "remaining": 0, "max": 2 }));
+    assert_ne!(again.lease, claim.lease);
+    assert_eq!(
+        again.report(&api, "complete", json!({ "result": { "frames": 9 } })).await,
+        (204, Value::Null)
+    );
+    assert_eq!(api.job(&id).await["result"], json!({ "frames": 9 }));
+    let heard = events.until("complete").await;
+    assert_eq!(
+        words(&heard),
+        ["enqueue", "start", "progress", "failed-attempt", "promotion", "start", "complete"]
+    );
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_goes_on_elsewhere_when_its_program_dies_and_the_late_result_is_refused() {
+    let world = World::new();
+    let api = Api::start(&world);
+    let id = api.make(json!({ "type": "film", "attempts": 3 })).await;
+    let dead = api.claim("film").await;
+    // longer than its lease
+    world.clock.advance(Duration::from_secs(2));
+    let second = until("the job to be free", || async {
+        let body = json!({ "types": ["film"], "workerId": "other", "waitMs": 1000 });
+        let claimed = api.done("/jobs/claim", &body).await;
+        claimed["items"].as_array().unwrap().first().cloned()
+    })
+    .await;
+    for (what, body) in [
+        ("complete", json!({ "result": "late" })),
+        ("fail", json!({ "error": "late" })),
+        ("progress", json!({ "progress": 50 })),
+        ("log", json!({ "line": "late" })),
+        ("heartbeat", json!({})),
+    ] {
+        let (status, answer) = dead.report(&api, what, body).await;
+        assert_eq!((status, &answer["code"]), (409, &json!("lease_lost")), "{what}");
+    }
+    let job = api.job(&id).await;
+    assert_eq!(
+        (&job["state"], &job["workerId"], &job["failures"][0]["error"]),
+        (&json!("active"), &json!("other"), &json!("lease lost"))
+    );
+    let done = json!({ "lease": second["lease"], "result": "in time" });
+    assert_eq!(api.post(&format!("/jobs/{id}/complete"), &done).await.0, 204);
+    assert_eq!(api.job(&id).await["result"], "in time");
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_is_forged_or_of_another_job_or_account_is_forbidden() {
+    let world = World::new();
+    let api = Api::start(&world);
+    api.done("/jobs", &json!([{ "type": "t" }, { "type": "t" }])).await;
+    let (one, two) = (api.claim("t").await, api.claim("t").await);
+    let mut altered = one.lease.clone().into_bytes();
+    altered[3] ^= 1;
+    let altered = String::from_utf8(altered).unwrap();
+    let id = &one.id;
+    for (token, lease) in
+        [("ann", &*two.lease), ("ann", ""), ("ann", "x"), ("ann", &*altered), ("amy", &*one.lease)]
+    {
+        for (what, rest) in [
+            ("complete", json!({})),
+            ("fail", json!({ "error": "x" })),
+            ("progress", json!({ "progress": 1 })),
+            ("log", json!({ "line": "x" })),
+            ("heartbeat", json!({})),
+        ] {
+            let mut body = rest;
+            body["lease"] = json!(lease);
+            let request = api.request(Method::POST, &format!("/jobs/{id}/{what}"), token).json(&body);
+            let (status, answer) = api.send(request).await;
+            assert_eq!((status, &answer["code"]), (403, &json!("forbidden")), "{what} {token} {lease}");
+        }
+    }
+    assert_eq!(api.job(id).await["state"], "active");
+    assert_eq!(one.report(&api, "complete", json!({})).await.0, 204);
+    let (status, answer) = one.report(&api, "complete", json!({})).await;
+    assert_eq!((status, &answer["code"]), (409, &json!("lease_lost")));
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_results_are_reported_at_once_each_for_itself() {
+    let world = World::new();
+    let api = Api::start(&world);
+    let jobs: Vec<Value> = (0..4).map(|number| json!({ "type": "t", "attempts": number % 2 + 1 })).collect();
+    api.done("/jobs", &json!(jobs)).await;
+    let body = json!({ "types": ["t"], "workerId": "w", "max": 4 });
+    let claimed = api.done("/jobs/claim", &body).await;
+    let claims: Vec<(&str, &str)> = claimed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|claim| (claim["job"]["id"].as_str().unwrap(), claim["lease"].as_str().unwrap()))
+        .collect();
+    let report = |index: usize, rest: Value| {
+        let mut report = rest;
+        (report["id"], report["lease"]) = (json!(claims[index].0), json!(claims[index].1));
+        report
+    };
+    let results = json!({ "results": [
+        report(0, json!({ "result": 1 })),
+        report(1, json!({ "error": "again" })),
+        report(2, json!({ "error": "once" })),
+        report(3, json!({ "error": "never", "retryable": false })),
+        { "id": claims[0].0, "lease": claims[1].1 },
+    ] });
+    let taken = api.done("/jobs/results", &results).await;
+    let outcomes: Vec<_> = taken["items"].as_array().unwrap().iter().map(|taken| &taken["outcome"]).collect();
+    assert_eq!(outcomes, ["complete", "delayed", "failed", "failed", "forbidden"]);
+    assert!(taken["items"][1]["retryAt"].is_string());
+    let again = api.done("/jobs/results", &results).await;
+    let outcomes: Vec<_> = again["items"].as_array().unwrap().iter().map(|taken| &taken["outcome"]).collect();
+    assert_eq!(outcomes, ["lost", "lost", "lost", "lost", "forbidden"]);
+    for (body, pointer) in [
+        (json!({ "results": [] }), "/results"),
+        (json!({ "results": [{ "id": "x", "lease": "" }] }), "/results/0/id"),
+        (json!({ "results": [report(0, json!({ "result": 1, "error": "x" }))] }), "/results/0/error"),
+        (json!({ "results": [report(0, json!({ "error": "" }))] }), "/results/0/error"),
+        (json!({ "results": vec![report(0, json!({})); 1001] }), "/results"),
+    ] {
+        let fault = api.fault(Method::POST, "/jobs/results", &body).await;
+        assert_eq!(fault, (400, "invalid_request".to_owned(), pointer.to_owned()));
+    }
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_claims_and_reports_are_refused() {
+    let world = World::new();
+    let api = Api::start(&world);
+    let claim = |change: Value| {
+        let mut body = json!({ "types": ["t"], "workerId": "w" });
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        body
+    };
+    for (body, pointer) in [
+        (json!({ "types": ["t"] }), "/workerId"),
+        (claim(json!({ "types": [] })), "/types"),
+        (claim(json!({ "types": vec!["t"; 51] })), "/types"),
+        (claim(json!({ "types": ["t", ""] })), "/types/1"),
+        (claim(json!({ "types": [types::THUMBNAILS] })), "/types/0"),
+        (claim(json!({ "workerId": "" })), "/workerId"),
+        (claim(json!({ "max": 0 })), "/max"),
+        (claim(json!({ "max": 101 })), "/max"),
+        (claim(json!({ "leaseMs": 999 })), "/leaseMs"),
+        (claim(json!({ "leaseMs": 3_600_001 })), "/leaseMs"),
+        (claim(json!({ "waitMs": 60_001 })), "/waitMs"),
+        (claim(json!({ "nope": 1 })), "/nope"),
+    ] {
+        let fault = api.fault(Method::POST, "/jobs/claim", &body).await;
+        assert_eq!(fault, (400, "invalid_request".to_owned(), pointer.to_owned()), "{body}");
+    }
+    api.make(json!({ "type": "t" })).await;
+    let claim = api.claim("t").await;
+    let large = json!("x".repeat(256 * 1024));
+    for (what, body, pointer) in [
+        ("progress", json!({ "progress": 101 }), "/progress"),
+        ("progress", json!({ "progress": -1 }), "/progress"),
+        ("progress", json!({ "progress": 1, "data": large }), "/data"),
+        ("complete", json!({ "result": large }), "/result"),
+        ("fail", json!({ "error": "" }), "/error"),
+        ("fail", json!({ "error": "x".repeat(16 * 1024 + 1) }), "/error"),
+        ("fail", json!({}), "/error"),
+        ("log", json!({}), "/line"),
+        ("heartbeat", json!({ "leaseMs": 1 }), "/leaseMs"),
+    ] {
+        let (status, answer) = claim.report(&api, what, body).await;
+        let fault = super::client::fault_of(status, &answer);
+        assert_eq!(fault, (400, "invalid_request".to_owned(), pointer.to_owned()), "{what}");
+    }
+    assert_eq!(api.job(&claim.id).await["state"], "active");
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claimed_job_brings_the_address_of_its_content() {
+    let world = World::new();
+    let api = Api::start(&world);
+    let (file, blob) = (FileId::from_bytes([5; 12]), BlobKey::from_bytes([6; 16]));
+    let key = TicketKey::new(&TICKET_KEY);
+    for (data, user, blob) in [
+        (json!({ "fileId": file }), Value::Null, None),
+        (json!({ "fileId": file, "blob": blob }), json!(bob()), Some(blob)),
+    ] {
+        api.make(json!({ "type": "t", "data": data, "userId": user })).await;
+        let claim = api.claim("t").await;
+        let address = claim.claim["contentUrl"].as_str().unwrap();
+        let (path, ticket) = address.split_once("?ticket=").unwrap();
+        assert_eq!(path, format!("/api/v1/files/{file}/content"));
+        let ticket = key.verify(file, ticket, world.clock.now()).unwrap();
+        assert_eq!((ticket.blob, ticket.user), (blob, (!user.is_null()).then(bob)));
+        assert_eq!(ticket.expires_at, world.clock.now() + Duration::from_secs(3600));
+    }
+    for data in [json!({ "fileId": "x" }), json!({ "fileId": 5 }), json!("x"), Value::Null] {
+        api.make(json!({ "type": "t", "data": data })).await;
+        assert_eq!(api.claim("t").await.claim["contentUrl"], Value::Null, "{data}");
+    }
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c143_a_program_that_reports_may_work_longer_than_its_lease() {
+    let world = World::new();
+    let api = Api::start(&world);
+    let id = api.make(json!({ "type": "t", "attempts": 2 })).await;
+    let claim = api.claim("t").await;
+    for _ in 0..5 {
+        world.clock.advance(Duration::from_millis(900));
+        assert_eq!(claim.report(&api, "heartbeat", json!({ "leaseMs": 1000 })).await.0, 200);
+    }
+    assert_eq!(world.store.reap(9, world.clock.now()).await.unwrap(), Vec::<String>::new());
+    assert_eq!(claim.report(&api, "complete", json!({})).await.0, 204);
+    assert_eq!(api.job(&id).await["failures"], json!([]));
+    api.stop().await;
+}

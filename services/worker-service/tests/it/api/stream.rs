@@ -1,0 +1,215 @@
+//! Streams of events.
+
+use std::time::Duration;
+
+use common::Clock as _;
+use common::jobs::JobStore as _;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::client::{fault_of, words};
+use super::{Api, Events};
+use crate::http::{bob, eve};
+use crate::support::World;
+
+/// The ids of what a stream tells, up to the end of this job.
+async fn ids_until_end(events: &mut Events, job: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    loop {
+        let heard = events.next().await.expect("it goes on");
+        ids.push(heard.id.unwrap());
+        if heard.event == "complete" && heard.data["jobId"] == job {
+            return ids;
+        }
+    }
+}
+
+async fn work(api: &Api, job: Value) -> String {
+    let id = api.make(job).await;
+    let claim = api.claim("t").await;
+    assert_eq!(claim.report(api, "complete", json!({})).await.0, 204);
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_goes_on_where_it_was_without_loss_or_repetition() {
+    let world = World::new();
+    let api = Api::start(&world);
+    let mut whole = api.follow("ann", "/jobs/events", None).await;
+    let mut first = api.follow("ann", "/jobs/events", None).await;
+    let mut seen = Vec::new();
+    let one = work(&api, json!({ "type": "t" })).await;
+    // cut in the middle of a job
+    seen.push(first.next().await.unwrap().id.unwrap());
+    drop(first);
+    for _ in 0..120 {
+        work(&api, json!({ "type": "t" })).await;
+    }
+    let last = seen.last().unwrap().clone();
+    let mut second = api.follow("ann", "/jobs/events", Some(&last)).await;
+    let end = work(&api, json!({ "type": "t" })).await;
+    seen.extend(ids_until_end(&mut second, &end).await);
+    let all = ids_until_end(&mut whole, &end).await;
+    assert_eq!(all.len(), 3 * 122);
+    assert_eq!(seen, all, "{one}");
+    // the field goes before the parameter
+    let mut third = api.follow("ann", &format!("/jobs/events?after={}", all[0]), Some(&all[363])).await;
+    assert_eq!(third.next().await.unwrap().id.as_deref(), Some(&*all[364]));
+    let mut fourth = api.follow("ann", &format!("/jobs/events?after={}", all[0]), None).await;
+    assert_eq!(fourth.next().await.unwrap().id.as_deref(), Some(&*all[1]));
+    drop((whole, second, third, fourth));
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_of_one_job_one_type_or_one_person() {
+    let world = World::new();
+    let api = Api::start(&world);
+    let mut of_type = api.follow("ann", "/jobs/events?type=b", None).await;
+    let mut of_bob = api.follow("bob", "/users/me/jobs/events", None).await;
+    let mut of_eve = api.follow("eve", "/users/me/jobs/events?type=a", None).await;
+    api.make(json!({ "type": "a", "userId": bob(), "data": 1 })).await;
+    let of_b = api.make(json!({ "type": "b", "userId": eve() })).await;
+    let of_a = api.make(json!({ "type": "a", "userId": eve() })).await;
+    let theirs = api.make(json!({ "type": "a", "userId": bob() })).await;
+    let next = of_type.next().await.unwrap();
+    assert_eq!((&*next.event, &next.data["jobId"]), ("enqueue", &json!(of_b)));
+    assert_eq!(
+        next.data,
+        json!({ "seq": next.data["seq"], "at": world.clock.now(), "jobId": of_b, "type": "b", "userId": eve(), "event": "enqueue", "data": null })
+    );
+    assert_eq!(of_eve.next().await.unwrap().data["jobId"], json!(of_a));
+    assert_eq!(of_bob.next().await.unwrap().data["userId"], json!(bob()));
+    assert_eq!(of_bob.next().await.unwrap().data["jobId"], json!(theirs));
+    // the change of a priority, a cancellation
+    let mut one = api.follow("ann", &format!("/jobs/events?job={theirs}"), None).await;
+    assert_eq!(one.next().await.unwrap().event, "state");
+    api.call(Method::PATCH, &format!("/jobs/{of_a}"), &json!({ "priority": 3 })).await;
+    api.call(Method::PATCH, &format!("/jobs/{theirs}"), &json!({ "priority": 4 })).await;
+    let priority = one.next().await.unwrap();
+    assert_eq!((&*priority.event, &priority.data["data"]), ("priority", &json!({ "priority": 4 })));
+    api.post(&format!("/jobs/{theirs}/cancel"), &json!({})).await;
+    assert_eq!(one.next().await.unwrap().event, "cancel");
+    drop((of_type, of_bob, of_eve, one));
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_is_forgotten_begins_with_a_reset() {
+    let mut world = World::new();
+    world.settings.retention.events = Duration::from_secs(60);
+    let api = Api::start(&world);
+    let id = work(&api, json!({ "type": "t" })).await;
+    world.clock.advance(Duration::from_secs(120));
+    let mut heard = Vec::new();
+    crate::support::until("events to be forgotten", || async {
+        let mut stream = api.follow("ann", &format!("/jobs/events?job={id}&after=0"), None).await;
+        // at first the events themselves come
+        let first =
+            [stream.next().await.unwrap(), stream.next().await.unwrap(), stream.next().await.unwrap()];
+        (first[1].event == "reset").then(|| words(&first).into_iter().map(str::to_owned).collect::<Vec<_>>())
+    })
+    .await
+    .into_iter()
+    .for_each(|word| heard.push(word));
+    assert_eq!(heard, ["state", "reset", "state"]);
+    // a place that is none of this store
+    let mut stream = api.follow("ann", "/jobs/events", Some("999999")).await;
+    let reset = stream.next().await.unwrap();
+    assert_eq!(reset.event, "reset");
+    let next = api.make(json!({ "type": "t" })).await;
+    assert_eq!(stream.next().await.unwrap().data["jobId"], json!(next));
+    let mut again = api.follow("ann", "/jobs/events", reset.id.as_deref()).await;
+    assert_eq!(again.next().await.unwrap().data["jobId"], json!(next));
+    drop((stream, again));
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_stream_says_that_it_is_alive_and_where_it_is() {
+    let mut world = World::new();
+    world.settings.listeners.heartbeat = Duration::from_millis(20);
+    let api = Api::start(&world);
+    let mut stream = api.follow("ann", "/jobs/events?type=silent", None).await;
+    assert_eq!(stream.block().await.unwrap(), "retry: 2000");
+    api.make(json!({ "type": "loud" })).await;
+    let place = loop {
+        let block = stream.block().await.unwrap();
+        let (comment, id) = block.split_once("\nid: ").unwrap();
+        assert_eq!(comment, ":");
+        if id != "0" {
+            break id.to_owned();
+        }
+    };
+    assert_eq!(place, "1", "it is past the event that is none of its own");
+    api.stop_hard().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_its_credential_and_at_shut_down() {
+    let mut world = World::new();
+    world.settings.listeners.recheck = Duration::from_millis(20);
+    let api = Api::start(&world);
+    let mut of_bob = api.follow("bob", "/users/me/jobs/events", None).await;
+    let mut of_ann = api.follow("ann", "/jobs/events", None).await;
+    api.tokens.revoked.lock().unwrap().push("bob".to_owned());
+    assert_eq!(of_bob.next().await, None);
+    let id = api.make(json!({ "type": "t" })).await;
+    assert_eq!(of_ann.next().await.unwrap().data["jobId"], json!(id));
+    api.begin_to_stop();
+    assert_eq!(of_ann.next().await, None);
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_are_bounded_and_wrong_ones_refused() {
+    let mut world = World::new();
+    world.settings.listeners.streams_of_one = 2;
+    world.settings.listeners.streams = 3;
+    let api = Api::start(&world);
+    let own = "/users/me/jobs/events";
+    let one = api.follow("bob", own, None).await;
+    let two = api.follow("bob", own, None).await;
+    let (status, body) = api.get_as("bob", own).await;
+    assert_eq!((status, &body["code"]), (429, &json!("rate_limited")));
+    let three = api.follow("eve", own, None).await;
+    let (status, body) = api.get_as("ann", "/jobs/events").await;
+    assert_eq!((status, &body["code"]), (503, &json!("unavailable")));
+    drop((one, two, three));
+    // seats are free again once the server has noticed
+    crate::support::until("a seat", || async {
+        // something to send, by which it notices
+        world
+            .store
+            .insert(&[world.job_of("t", bob()), world.job_of("t", eve())], world.clock.now())
+            .await
+            .unwrap();
+        let answer = api.request(Method::GET, "/jobs/events", "ann").send().await.unwrap();
+        (answer.status().as_u16() == 200).then_some(())
+    })
+    .await;
+    for path in ["/jobs/events?job=x", "/jobs/events?after=-1", "/jobs/events?nope=1"] {
+        let (status, body) = api.get_as("ann", path).await;
+        assert_eq!(fault_of(status, &body).1, "invalid_request", "{path}");
+    }
+    let request = api.request(Method::GET, "/jobs/events", "ann").header("last-event-id", "seven");
+    assert_eq!(api.send(request).await.0, 400);
+    assert_eq!(api.get_as("nobody", own).await.0, 401);
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_data_are_left_out_of_streams() {
+    let world = World::new();
+    let api = Api::start(&world);
+    let mut stream = api.follow("ann", "/jobs/events", None).await;
+    api.make(json!({ "type": "t" })).await;
+    let claim = api.claim("t").await;
+    let result = json!("x".repeat(100_000));
+    assert_eq!(claim.report(&api, "complete", json!({ "result": result })).await.0, 204);
+    let done = stream.until("complete").await.pop().unwrap();
+    assert_eq!(done.data["data"], json!({ "omitted": true }));
+    assert_eq!(api.job(&claim.id).await["result"], result);
+    drop(stream);
+    api.stop().await;
+}
