@@ -118,19 +118,19 @@ enum ThumbnailStateName {
 #[allow(dead_code, reason = "stands for common's type in the document alone")]
 struct Media {
     /// Upright width in pixels; not without `height`.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, required = false)]
     width: Option<u32>,
     /// Upright height in pixels.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, required = false)]
     height: Option<u32>,
     /// When it was taken, by the clock of the camera; with the offset from UTC where that is known.
-    #[schema(example = "2024-02-29T23:59:59+05:45", nullable = false)]
+    #[schema(example = "2024-02-29T23:59:59+05:45", nullable = false, required = false)]
     taken_at: Option<String>,
     /// Maker and model of the camera.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, required = false)]
     camera: Option<String>,
     /// How long it plays, in milliseconds.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, required = false)]
     duration_ms: Option<u64>,
 }
 
