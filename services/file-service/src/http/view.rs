@@ -74,8 +74,8 @@ pub(crate) struct FileView {
     /// Its thumbnails.
     thumbnails: ThumbnailsView,
     /// What is known of a picture, a sound or a film.
-    #[schema(required = true, value_type = Option<Media>)]
-    media: Option<MediaFacts>,
+    #[schema(required = true)]
+    media: Option<MediaView>,
 }
 
 /// How far the thumbnails of a file are.
@@ -112,26 +112,33 @@ enum ThumbnailStateName {
     Failed,
 }
 
-/// What is known of a picture, a sound or a film. What is not known is not there.
-#[derive(ToSchema)]
-#[schema(as = Media, rename_all = "camelCase")]
-#[allow(dead_code, reason = "stands for common's type in the document alone")]
-struct Media {
-    /// Upright width in pixels; not without `height`.
-    #[schema(nullable = false, required = false)]
+/// What is known of a picture, a sound or a film; null where it is not known.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Media)]
+struct MediaView {
+    /// Upright width in pixels.
+    #[schema(required = true)]
     width: Option<u32>,
     /// Upright height in pixels.
-    #[schema(nullable = false, required = false)]
+    #[schema(required = true)]
     height: Option<u32>,
     /// When it was taken, by the clock of the camera; with the offset from UTC where that is known.
-    #[schema(example = "2024-02-29T23:59:59+05:45", nullable = false, required = false)]
+    #[schema(required = true, example = "2024-02-29T23:59:59+05:45")]
     taken_at: Option<String>,
     /// Maker and model of the camera.
-    #[schema(nullable = false, required = false)]
+    #[schema(required = true)]
     camera: Option<String>,
     /// How long it plays, in milliseconds.
-    #[schema(nullable = false, required = false)]
+    #[schema(required = true)]
     duration_ms: Option<u64>,
+}
+
+impl From<MediaFacts> for MediaView {
+    fn from(facts: MediaFacts) -> Self {
+        let MediaFacts { width, height, taken_at, camera, duration_ms } = facts;
+        Self { width, height, taken_at, camera, duration_ms }
+    }
 }
 
 impl FileView {
@@ -158,7 +165,7 @@ impl FileView {
             role: "manager",
             child_count: (node.kind == Kind::Folder).then_some(node.child_count),
             thumbnails: ThumbnailsView::of(node),
-            media: content.and_then(|content| content.media.clone()),
+            media: content.and_then(|content| content.media.clone()).map(MediaView::from),
         }
     }
 }

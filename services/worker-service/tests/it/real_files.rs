@@ -152,10 +152,8 @@ async fn an_uploaded_picture_gets_its_thumbnails() {
     for (id, width, height) in [(small, 60, 40), (large, 2000, 1500)] {
         let thumbnails = product.until_settled(&id).await;
         assert_eq!(thumbnails["state"], "ready", "{thumbnails}");
-        assert_eq!(
-            product.get(&format!("files/{id}")).await["media"],
-            json!({ "width": width, "height": height })
-        );
+        let media = &product.get(&format!("files/{id}")).await["media"];
+        assert_eq!((&media["width"], &media["height"]), (&json!(width), &json!(height)));
         for size in [100, 250, 500, 1280] {
             let url = format!("{}/api/v1/files/{id}/thumbnails/{size}", product.server.base);
             let answer = product.http.get(url).bearer_auth("bob").send().await.unwrap();
@@ -188,7 +186,7 @@ async fn an_uploaded_sound_tells_how_long_it_is() {
     let damaged = product.upload("damaged.wav", damaged).await;
     product.until_idle().await;
     for id in ids {
-        assert_eq!(product.get(&format!("files/{id}")).await["media"], json!({ "durationMs": 1000 }));
+        assert_eq!(product.get(&format!("files/{id}")).await["media"]["durationMs"], 1000);
     }
     assert_eq!(product.get(&format!("files/{damaged}")).await["media"], Value::Null);
     let filter = JobFilter { state: Some(JobState::Failed), ..JobFilter::default() };
