@@ -10,6 +10,10 @@ mod jobs;
 mod outbox;
 mod value;
 
+#[cfg(all(test, feature = "servers"))]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 pub use auth::AuthDb;
 pub use engine::{Mongo, OpenOptions};
 pub use files::FilesDb;

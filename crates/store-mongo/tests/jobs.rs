@@ -167,7 +167,7 @@ mod replicas {
         let jobs: Vec<NewJob> = (0..12).map(keyed).collect();
         let (stores, all) = (&stores, &jobs);
         let insert = |n: usize| async move {
-            stores[n % 2 ^ n / 6].insert(std::slice::from_ref(&all[n]), at).await.unwrap().remove(0)
+            stores[(n % 2) ^ (n / 6)].insert(std::slice::from_ref(&all[n]), at).await.unwrap().remove(0)
         };
         let outcomes = join_all((0..12).map(insert)).await;
         let mut holders = Vec::new();

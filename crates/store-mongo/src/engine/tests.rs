@@ -6,9 +6,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 
 use super::{Abort, Engine, Fault, Index, Migration, Schema, Step, Version, is_duplicate};
-
-#[path = "../../tests/support/mod.rs"]
-mod support;
+use crate::support;
 
 static FIRST: Schema = Schema {
     name: "test",

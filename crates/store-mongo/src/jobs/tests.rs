@@ -13,10 +13,8 @@ use testkit::{TestClock, TestIds};
 use super::schema::{EVENTS, JOBS, KEYS, LOG, NEVER, REMOVED};
 use super::{JobsDb, events, schema};
 use crate::engine::{Engine, Schema};
+use crate::support;
 use crate::value::{ToOid as _, int};
-
-#[path = "../../tests/support/mod.rs"]
-mod support;
 
 async fn store() -> (JobsDb, support::Scratch) {
     let (mongo, scratch) = support::mongo().await;

@@ -25,7 +25,7 @@ fn waiting(kinds: &[&str]) -> Value {
 }
 
 /// Begins to wait; returns when the service has looked once and found nothing.
-async fn begin<'a>(api: &'a Api, world: &World, kinds: &[&str]) -> tokio::task::JoinHandle<(u16, Value)> {
+async fn begin(api: &Api, world: &World, kinds: &[&str]) -> tokio::task::JoinHandle<(u16, Value)> {
     use std::sync::atomic::Ordering;
     let seen = world.store.empty_claims.load(Ordering::SeqCst);
     let request = api.request(Method::POST, "/jobs/claim", "ann").json(&waiting(kinds));
