@@ -15,6 +15,7 @@ pub mod stack;
 pub mod trace;
 pub mod transcript;
 pub mod wait;
+pub mod workers;
 
 pub use product::{Account, Product};
 
@@ -63,6 +64,11 @@ macro_rules! all_cases {
             jobs {
                 a_picture_gets_its_thumbnails
                 a_damaged_picture_fails_with_a_reason
+            }
+            workers {
+                a_program_works_on_somebodys_file
+                a_job_of_a_dead_program_goes_on_elsewhere
+                what_always_fails_is_kept_for_people
             }
             samples {
                 every_sample_ends_as_the_index_says

@@ -140,6 +140,18 @@ impl Product {
         send(self.as_user(account, Method::POST, path).json(body)).await
     }
 
+    /// Makes the first administrator, with the set-up code.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn set_up(&self) -> Result<Account> {
+        let (email, password) = ("admin@example.org".to_owned(), "password of admin".to_owned());
+        let body = json!({"code": self.setup_code, "email": email, "password": password});
+        let login =
+            send(self.request(Method::POST, "/api/v1/setup").json(&body)).await?.expect(201)?.json()?;
+        Account::of(&login, email, password)
+    }
+
     /// Registers a fresh account.
     ///
     /// # Errors

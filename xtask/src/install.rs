@@ -16,6 +16,9 @@ pub(crate) struct Debian {
 
 /// The browser of the page's tests.
 pub(crate) const CHROMIUM: Debian = Debian { program: "chromium", package: "chromium" };
+/// What the examples in shell use, those of the guides too.
+pub(crate) const SHELL: &[Debian] =
+    &[Debian { program: "curl", package: "curl" }, Debian { program: "jq", package: "jq" }];
 /// Makes virtual environments.
 const VENV: &str = "python3-venv";
 

@@ -42,6 +42,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     samples()?;
     stages.stage("install", || {
         install::debian(&[install::CHROMIUM])?;
+        install::debian(install::SHELL)?;
         install::debian(servers::DEBIAN)?;
         crate::gateway::install()?;
         install::npm(&web)?;

@@ -172,11 +172,12 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     Ok(Parts { auth, files, worker, authenticator, relays, tokens, checks, stores })
 }
 
-/// This process holds the data folder, so whoever had leased anything has ended, and the bus with it: nothing has to wait for their leases.
+/// This process holds the data folder, so whoever had leased anything has ended, and the bus with it: nothing has to wait for their leases. Programs
+/// that work jobs of other types over HTTP go on, and report to this process.
 async fn end_of_others(auth: &AuthDb, files: &FilesDb, jobs: &JobsDb) -> common::PortResult<()> {
     auth.start_outbox_over().await?;
     files.start_outbox_over().await?;
-    jobs.end_leases().await
+    jobs.end_leases(common::jobs::types::BUILT_IN).await
 }
 
 fn master_key(settings: &Settings, data: &DataDir) -> Result<MasterKey, Failure> {

@@ -45,15 +45,20 @@ impl JobsDb {
         Ok(Self { engine: Engine::open(path.as_ref(), &SCHEMA, options)? })
     }
 
-    /// Ends the leases of workers of processes before this one, so that the next reaping takes their jobs from them. Only for whoever knows that
-    /// nobody else uses the file. Safe to repeat.
+    /// Ends the leases of jobs of these types, so that the next reaping takes them from their workers. Only for whoever knows that those ended:
+    /// with a process before this one, since nobody else uses the file. Safe to repeat.
     ///
     /// # Errors
     /// As every call.
-    pub async fn end_leases(&self) -> PortResult<()> {
+    pub async fn end_leases(&self, types: &[&str]) -> PortResult<()> {
+        let types = serde_json::Value::from(types).to_string();
         self.engine
-            .write(Durability::Relaxed, |tx| {
-                tx.prepare_cached("UPDATE jobs SET lease_until = 0 WHERE state = 1")?.execute([])?;
+            .write(Durability::Relaxed, move |tx| {
+                tx.prepare_cached(
+                    "UPDATE jobs SET lease_until = 0
+                     WHERE state = 1 AND type IN (SELECT value FROM json_each(?1))",
+                )?
+                .execute([&types])?;
                 Ok::<_, Abort<PortError>>(())
             })
             .await

@@ -84,7 +84,9 @@ async fn a_job_of_a_worker_that_ended_with_its_process_is_taken_at_once() {
     };
     assert_eq!(db.claim(&request, NOW).await.unwrap().jobs.len(), 1);
     assert!(db.reap(10, NOW).await.unwrap().is_empty(), "the lease has not ended by itself");
-    db.end_leases().await.unwrap();
+    db.end_leases(&["other"]).await.unwrap();
+    assert!(db.reap(10, NOW).await.unwrap().is_empty(), "its worker is a program that goes on");
+    db.end_leases(&["other", "test"]).await.unwrap();
     assert_eq!(db.reap(10, NOW).await.unwrap(), ["test"]);
 }
 

@@ -15,5 +15,6 @@ mod quota;
 mod ranges;
 mod scrub;
 mod thumbnails;
+mod tickets;
 mod uploads;
 mod validators;

@@ -27,6 +27,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// Tokens of this form are good: a user each.
 const TOKEN: &str = "token-of-";
 const SECRET: &[u8] = &[5; 32];
+/// Signs tickets for contents.
+pub(crate) const TICKET_KEY: [u8; 32] = [8; 32];
 
 /// Knows everybody whose token says who they are.
 struct NamedUsers {
@@ -104,7 +106,7 @@ impl World {
             clock: self.clock.clone() as Arc<dyn Clock>,
             ids: self.ids.clone() as Arc<dyn IdGen>,
             cursor_key: [7; 32],
-            ticket_key: [8; 32],
+            ticket_key: TICKET_KEY,
             overview,
             settings,
         }));
