@@ -29,6 +29,7 @@ use peers::{Kind, Peer};
 pub(crate) const WORD: &str = "jobs";
 
 const OURS: &str = "files-manager";
+const BEFORE: &str = "files-manager, before";
 const FILLED: &str = "files-manager, filled";
 const SERVICES: &str = "services";
 
@@ -76,6 +77,9 @@ struct Arguments {
     /// Folder of the programs of all forms, built for release
     #[arg(long)]
     programs: PathBuf,
+    /// Folder of the all-in-one of another build, as one more beside: for a change and what was before it
+    #[arg(long)]
+    before: Option<PathBuf>,
     /// Folder of the peers' program, with their packages
     #[arg(long)]
     queues: PathBuf,
@@ -96,6 +100,10 @@ pub(crate) async fn run(words: impl Iterator<Item = String>) -> Result<()> {
     if wants(OURS) {
         let server = single(&arguments.programs, &scratch.path().join("ours")).await?;
         contestants.push(Contestant { name: OURS, counts, side: server });
+        if let Some(before) = &arguments.before {
+            let side = single(before, &scratch.path().join("before")).await?;
+            contestants.push(Contestant { name: BEFORE, counts, side });
+        }
         if arguments.finished + arguments.delayed > 0 {
             let side = single(&arguments.programs, &scratch.path().join("filled")).await?;
             if let Side::Single { jobs, server } = &side {
