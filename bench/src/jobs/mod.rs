@@ -131,18 +131,26 @@ pub(crate) async fn run(words: impl Iterator<Item = String>) -> Result<()> {
 
     let wants = |letter| arguments.workloads.is_empty() || arguments.workloads.contains(&letter);
     let mut report = Report::default();
+    let names: Vec<_> = contestants.iter().map(|contestant| contestant.name).collect();
+    let mut failures = Vec::new();
     for round in 0..arguments.rounds.max(1) {
-        for contestant in &mut contestants {
-            say(&format!("round {round}: {}", contestant.name));
-            if wants('g') {
-                load::many(contestant, round, &mut report).await.context(contestant.name)?;
-            }
-            if wants('l') {
-                load::pick_up(contestant, round, &mut report).await.context(contestant.name)?;
+        for (contestant, name) in contestants.iter_mut().zip(&names) {
+            say(&format!("round {round}: {name}"));
+            let measured = async {
+                if wants('g') {
+                    load::many(contestant, round, &mut report).await?;
+                }
+                if wants('l') {
+                    load::pick_up(contestant, round, &mut report).await?;
+                }
+                anyhow::Ok(())
+            };
+            // what the others have shown stands
+            if let Err(error) = measured.await {
+                failures.push(format!("round {round}: {name}: {error:#}"));
             }
         }
     }
-    let names: Vec<_> = contestants.iter().map(|contestant| contestant.name).collect();
     report.print_columns(&names);
     print_durability(&names);
     for contestant in contestants {
@@ -150,6 +158,7 @@ pub(crate) async fn run(words: impl Iterator<Item = String>) -> Result<()> {
             peer.stop().await?;
         }
     }
+    ensure!(failures.is_empty(), "{}", failures.join("\n"));
     Ok(())
 }
 
