@@ -9,6 +9,8 @@ mod contestants;
 mod distributed;
 mod drive;
 mod http;
+#[cfg(feature = "distributed")]
+mod jobs;
 mod process;
 mod report;
 mod workloads;
@@ -53,6 +55,10 @@ async fn main() -> Result<()> {
     #[cfg(feature = "distributed")]
     if std::env::args().nth(1).as_deref() == Some(distributed::WORD) {
         return distributed::run(std::env::args().skip(1)).await;
+    }
+    #[cfg(feature = "distributed")]
+    if std::env::args().nth(1).as_deref() == Some(jobs::WORD) {
+        return jobs::run(std::env::args().skip(1)).await;
     }
     let arguments = Arguments::parse();
     let sizes = workloads::Sizes {

@@ -12,6 +12,14 @@ pub(crate) fn cpu_seconds(pid: u32) -> f64 {
     tree(pid, &parents).into_iter().filter_map(ticks).sum::<f64>() / TICKS
 }
 
+/// CPU seconds of this process alone.
+#[cfg(feature = "distributed")]
+pub(crate) fn own_cpu_seconds() -> f64 {
+    let Some(fields) = fields(std::process::id()) else { return 0.0 };
+    // utime, stime
+    fields[11..13].iter().filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / TICKS
+}
+
 /// Peak of resident memory in MiB since [`reset_peak`], summed over the tree.
 pub(crate) fn peak_mib(pid: u32) -> f64 {
     let parents = parents();

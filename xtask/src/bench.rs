@@ -32,6 +32,12 @@ enum Form {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// The queue of jobs, of the all-in-one and of the services, beside BullMQ and Kue
+    Jobs {
+        /// Workloads and options of the measuring program; `-- --help` names them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
 }
 
 const PEERS: &[Debian] = &[
@@ -43,8 +49,14 @@ const PYTHON: &[&str] = &["aiosmtpd==1.4.6", "copyparty", "Pillow"];
 
 /// `cargo xtask bench`
 pub(crate) fn run_bench(options: &Options) -> Result<()> {
-    if let Some(Form::Distributed { rest }) = &options.form {
-        return distributed(rest);
+    match &options.form {
+        Some(Form::Distributed { rest }) => return services("distributed", &[], rest),
+        Some(Form::Jobs { rest }) => {
+            let queues = root().join("bench/queues");
+            install::npm(&queues)?;
+            return services("jobs", &["--queues".to_owned(), queues.to_string_lossy().into_owned()], rest);
+        }
+        None => {}
     }
     // the server's program lies outside the path of ordinary users
     if !std::path::Path::new("/usr/sbin/nginx").is_file() {
@@ -61,8 +73,8 @@ pub(crate) fn run_bench(options: &Options) -> Result<()> {
     run(bench.args(&options.rest))
 }
 
-/// `cargo xtask bench distributed`
-fn distributed(rest: &[String]) -> Result<()> {
+/// What is measured with the services: the word that chooses it, what it needs, and what is passed on.
+fn services(word: &str, needs: &[String], rest: &[String]) -> Result<()> {
     install::debian(servers::DEBIAN)?;
     crate::gateway::install()?;
     let python = install::python(servers::PYTHON)?;
@@ -74,12 +86,12 @@ fn distributed(rest: &[String]) -> Result<()> {
     let mongo = Mongo::start(&python)?;
     let mut bench =
         cargo(&["run", "--release", "--locked", "--package", "bench", "--features", "distributed", "--"]);
-    bench.arg("distributed").arg("--programs").arg(programs());
+    bench.arg(word).arg("--programs").arg(programs()).args(needs);
     if let Some(pid) = mongo.pid() {
         bench.arg("--mongodb-pid").arg(pid.to_string());
     }
     // what all forms keep lies on one disk, beside the build
-    let folder = programs().join("bench");
+    let folder = programs().join("bench-data");
     std::fs::create_dir_all(&folder)?;
     bench.env("TMPDIR", &folder).env("FM_TEST_MONGODB_URI", &mongo.uri).env("FM_TEST_PROGRAMS", programs());
     run(bench.args(rest))

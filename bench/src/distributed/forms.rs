@@ -39,28 +39,28 @@ struct Part {
 }
 
 /// CPU seconds of each part at some moment.
-pub(super) struct Cpu(Vec<(&'static str, bool, f64)>);
+pub(crate) struct Cpu(Vec<(&'static str, bool, f64)>);
 
 /// What stands behind all distributed forms of one run.
-pub(super) struct Shared {
+pub(crate) struct Shared {
     servers: Servers,
     parts: Vec<Part>,
 }
 
 /// A running form.
-pub(super) struct Form {
+pub(crate) struct Form {
     pub(super) name: &'static str,
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Of each user.
     pub(super) apis: Vec<Api>,
     parts: Vec<Part>,
-    _running: Running,
+    running: Running,
 }
 
 /// What ends when it is dropped.
 enum Running {
     Single { _server: Server, _folder: TempDir },
-    Stack { _stack: Stack },
+    Stack { stack: Stack },
 }
 
 /// A form with one replica each behind a [`Replay`].
@@ -80,7 +80,7 @@ impl Replayed {
 
 impl Shared {
     /// Starts Redis and RabbitMQ, unless the environment names them; MongoDB is named by it.
-    pub(super) async fn start(mongodb_pid: Option<u32>) -> Result<Self> {
+    pub(crate) async fn start(mongodb_pid: Option<u32>) -> Result<Self> {
         let before = process::children();
         let servers = Servers::start().await?;
         let mut parts = parts_since(&before);
@@ -107,7 +107,7 @@ impl Form {
     }
 
     /// The services behind their gateway.
-    pub(super) async fn stack(
+    pub(crate) async fn stack(
         name: &'static str,
         programs: &Path,
         shared: &Shared,
@@ -130,7 +130,7 @@ impl Form {
         };
         let stack = tokio::task::block_in_place(|| Stack::start(&shared.servers, &options))?;
         let address = stack.address().trim_start_matches("http://").parse()?;
-        Self::with_users(name, address, parts_since(&before), Running::Stack { _stack: stack }).await
+        Self::with_users(name, address, parts_since(&before), Running::Stack { stack }).await
     }
 
     async fn with_users(
@@ -146,7 +146,7 @@ impl Form {
                 .with_context(|| format!("{name}: user {n}"))?;
             apis.push(Api { address, token });
         }
-        Ok(Self { name, address, apis, parts, _running: running })
+        Ok(Self { name, address, apis, parts, running })
     }
 
     /// The first user's API.
@@ -154,8 +154,16 @@ impl Form {
         &self.apis[0]
     }
 
+    /// The code that makes the first administrator of the services.
+    pub(crate) fn setup_code(&self) -> Option<&str> {
+        match &self.running {
+            Running::Single { .. } => None,
+            Running::Stack { stack } => Some(stack.setup_code()),
+        }
+    }
+
     fn is_single(&self) -> bool {
-        matches!(self._running, Running::Single { .. })
+        matches!(self.running, Running::Single { .. })
     }
 
     /// Whether what is read comes from a MongoDB.
@@ -163,7 +171,7 @@ impl Form {
         !self.is_single() && !matches!(self.name, REPLAYED | REPLAYED_BEFORE)
     }
 
-    pub(super) fn cpu(&self, shared: &Shared) -> Cpu {
+    pub(crate) fn cpu(&self, shared: &Shared) -> Cpu {
         let own = self.parts.iter().map(|part| (part.name, true, part.cpu_seconds()));
         if self.is_single() {
             return Cpu(own.collect());
@@ -200,6 +208,11 @@ impl Cpu {
     pub(super) fn since(&self, before: &Self) -> Self {
         let spent = self.0.iter().zip(&before.0);
         Self(spent.map(|((name, own, now), (_, _, then))| (*name, *own, now - then)).collect())
+    }
+
+    /// CPU seconds of each part and server.
+    pub(crate) fn parts(self) -> Vec<(&'static str, f64)> {
+        self.0.into_iter().map(|(name, _, seconds)| (name, seconds)).collect()
     }
 
     /// Notes what a unit of work cost the product in all, each of its parts, and each of the servers.

@@ -4,7 +4,7 @@
 //! them together. What a request costs each part is the steadier figure.
 
 mod counting;
-mod forms;
+pub(crate) mod forms;
 mod loads;
 mod pictures;
 mod proxy;

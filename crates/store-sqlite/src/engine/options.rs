@@ -3,6 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::{PortError, PortResult};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::migrate::{Schema, migrate};
@@ -91,6 +92,8 @@ impl OpenOptions {
             // and the model test counts them again
             connection.pragma_update(None, "foreign_keys", false)?;
             connection.pragma_update(None, "trusted_schema", false)?;
+            // else a statement that could use a partial index is compiled anew for each value that is bound to it
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             Ok(connection)
         };
         open().map_err(sql_error)

@@ -143,23 +143,41 @@ async fn requests_that_wait_share_a_commit_and_a_failed_one_is_undone_alone() {
     assert_eq!(bench.ids().await, kept);
 }
 
+/// Inserts a row; how its commit is synced.
+fn synchronous(bench: &Bench, durability: Durability, id: i64) -> BoxFuture<'_, PortResult<i64>> {
+    let work = move |tx: &Tx<'_>| {
+        insert(tx, id, 10)?;
+        Ok::<i64, Abort<PortError>>(tx.pragma_query_value(None, "synchronous", |row| row.get(0))?)
+    };
+    bench.engine.write(durability, work).boxed()
+}
+
 #[tokio::test]
-async fn the_two_kinds_are_not_mixed_and_none_starves() {
+async fn what_waits_while_a_synced_commit_is_due_goes_with_it() {
     let bench = bench();
     let requests = (0..20)
         .map(|id| {
             let durability = if id % 2 == 0 { Durability::Durable } else { Durability::Relaxed };
-            let work = move |tx: &Tx<'_>| {
-                insert(tx, id, 10)?;
-                Ok::<i64, Abort<PortError>>(tx.pragma_query_value(None, "synchronous", |row| row.get(0))?)
-            };
-            bench.engine.write(durability, work).boxed()
+            synchronous(&bench, durability, id)
         })
         .collect();
-    for (id, synchronous) in bench.group(requests).await.into_iter().enumerate() {
-        assert_eq!(synchronous.unwrap(), if id % 2 == 0 { 2 } else { 1 });
+    for synchronous in bench.group(requests).await {
+        assert_eq!(synchronous.unwrap(), 2);
     }
     assert_eq!(bench.ids().await.len(), 20);
+}
+
+#[tokio::test]
+async fn where_there_is_no_room_the_two_kinds_take_turns() {
+    let bench = bench();
+    let most = i64::try_from(OpenOptions::default().group).unwrap();
+    let mut requests: Vec<_> = (0..2 * most).map(|id| synchronous(&bench, Durability::Durable, id)).collect();
+    requests.push(synchronous(&bench, Durability::Relaxed, 2 * most));
+    let mut results = bench.group(requests).await;
+    assert_eq!(results.pop().unwrap().unwrap(), 1, "between the two full groups");
+    for synchronous in results {
+        assert_eq!(synchronous.unwrap(), 2);
+    }
 }
 
 #[tokio::test]

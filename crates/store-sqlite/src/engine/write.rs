@@ -110,7 +110,8 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what waits, up to `most` of one kind. With `quiet`, gives up after so long.
+    /// Takes up to `most` of what waits: what must be durable and what need not by turns, and the second along with the first as far as there is
+    /// room. With `quiet`, gives up after so long.
     fn take(&self, most: usize, quiet: Option<Duration>) -> Next {
         let mut state = self.lock();
         loop {
@@ -124,7 +125,12 @@ impl Queue {
                 state.last_was_durable = durable;
                 let queue = if durable { &mut state.durable } else { &mut state.relaxed };
                 let count = queue.len().min(most);
-                let group = queue.drain(..count).collect();
+                let mut group: Vec<_> = queue.drain(..count).collect();
+                if durable {
+                    // they would wait for this commit, and then for one of their own
+                    let count = state.relaxed.len().min(most - group.len());
+                    group.extend(state.relaxed.drain(..count));
+                }
                 let durability = if durable { Durability::Durable } else { Durability::Relaxed };
                 return Next::Commit(durability, group);
             }

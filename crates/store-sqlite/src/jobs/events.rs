@@ -90,17 +90,14 @@ pub(super) fn last(connection: &Connection) -> rusqlite::Result<u64> {
 }
 
 pub(super) fn forget(tx: &Tx<'_>, before: Timestamp, limit: u32) -> rusqlite::Result<u32> {
-    // events are in the order of their times, but for clocks that were set back
-    let first_kept: Option<i64> = tx
-        .prepare_cached(
-            "SELECT seq FROM (SELECT seq, at FROM events ORDER BY seq LIMIT ?2) WHERE at >= ?1 ORDER BY seq LIMIT 1",
-        )?
-        .query_row((before.millis(), limit), |row| row.get(0))
-        .optional()?;
-    let forgotten = tx
-        .prepare_cached(
-            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE ?1 IS NULL OR seq < ?1 ORDER BY seq LIMIT ?2)",
-        )?
-        .execute((first_kept, limit))?;
+    // events are in the order of their times, but for clocks that were set back; none is looked at that stands behind the first one kept
+    let oldest = "SELECT seq, at FROM events ORDER BY seq LIMIT ?2";
+    let end: Option<i64> = tx
+        .prepare_cached(&format!(
+            "SELECT coalesce((SELECT min(seq) FROM ({oldest}) WHERE at >= ?1), (SELECT max(seq) + 1 FROM ({oldest})))"
+        ))?
+        .query_row((before.millis(), limit), |row| row.get(0))?;
+    let Some(end) = end else { return Ok(0) };
+    let forgotten = tx.prepare_cached("DELETE FROM events WHERE seq < ?1")?.execute([end])?;
     Ok(u32::try_from(forgotten).unwrap_or(u32::MAX))
 }

@@ -37,7 +37,7 @@ async fn waiting(users: u64, jobs: u64) -> (JobsDb, tempfile::TempDir) {
     (db, folder)
 }
 
-async fn costs(db: &JobsDb) -> [u64; 6] {
+async fn costs(db: &JobsDb) -> [u64; 7] {
     let request = ClaimRequest {
         types: vec!["test".to_owned(), "other".to_owned()],
         worker: "w".to_owned(),
@@ -55,7 +55,9 @@ async fn costs(db: &JobsDb) -> [u64; 6] {
         let (page, list) =
             steps(|| list::list(tx, &JobFilter::default(), JobOrder::Descending, None, 10).unwrap());
         assert!(page.more);
-        [claim, complete, fail, give_back, promote, list]
+        let (forgotten, forget) = steps(|| events::forget(tx, NOW, 10).unwrap());
+        assert_eq!(forgotten, 0, "all of them are of now");
+        [claim, complete, fail, give_back, promote, list, forget]
     })
     .await
 }
