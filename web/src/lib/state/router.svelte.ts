@@ -128,6 +128,11 @@ class Router {
     }
   }
 
+  /** Whether the place before this one, in the browser's history, is one of this page. */
+  get hasCome(): boolean {
+    return this.#key !== 'first';
+  }
+
   keepScroll(top: number): void {
     this.#scrolls.set(this.#key, top);
   }
