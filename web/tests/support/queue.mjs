@@ -34,6 +34,8 @@ export const jobOf = (admin, id) => ok('GET', `/jobs/${id}`, { token: admin.toke
 /** A queue as one might find it, for pictures. Gives the ids of some jobs. */
 export async function furnishQueue(admin) {
   const make = (type, data, more = {}) => makeJob(admin, { type, data, ...more });
+  // What an earlier run left behind would stand in the way.
+  await ok('DELETE', '/jobs/types/transcode/limit', { token: admin.token });
   for (let n = 1; n <= 34; n++)
     await make('report.build', { month: `2026-${String((n % 12) + 1).padStart(2, '0')}`, n });
   for (const done of await claim(admin, 'report.build', 30)) {
@@ -59,7 +61,7 @@ export async function furnishQueue(admin) {
   await report(other, admin, 'progress', { progress: 8, data: 'First pass' });
   await make('mail.digest', { to: 'editor@example.org', issue: 119 }, { delayMs: 7_200_000 });
   await make('cleanup', { olderThan: '30 d' }, { delayMs: 300_000, priority: 'low' });
-  await make('cleanup', { olderThan: '90 d' }, { uniqueKey: 'cleanup/90d', priority: 'critical' });
+  await make('cleanup', { olderThan: '90 d' }, { uniqueKey: `cleanup/90d/${Date.now()}`, priority: 'critical' });
   const cancelled = await make('report.build', { month: '2025-12' });
   await ok('POST', `/jobs/${cancelled}/cancel`, { token: admin.token });
   const put = (path, body) => ok('PUT', path, { body, token: admin.token });
