@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bucketsOf, countScale, linePath, startOf, timeScale, totalOf } from './chart';
+import { bucketsOf, countScale, linePath, lonePoints, startOf, timeScale, totalOf } from './chart';
 
 const now = Date.parse('2026-03-01T12:34:56Z');
 const minute = (at: string, completed: number, failed = 0, waitedMs = 0, workedMs = 0) => ({
@@ -70,8 +70,13 @@ describe('linePath', () => {
   const x = (index: number) => index * 10;
   const y = (value: number) => 100 - value;
 
-  it('breaks where there is nothing, and shows what stands alone', () => {
-    expect(linePath([1, 2, null, 3, null, null, 5, 6], x, y)).toBe('M0 99L10 98M30 97h0.01M60 95L70 94');
+  it('breaks where there is nothing', () => {
+    expect(linePath([1, 2, null, 3, null, null, 5, 6], x, y)).toBe('M0 99L10 98M30 97M60 95L70 94');
     expect(linePath([null, null], x, y)).toBe('');
+  });
+
+  it('leaves points that stand alone to be drawn as such', () => {
+    expect(lonePoints([1, 2, null, 0, null, null, 5])).toEqual([3, 6]);
+    expect(lonePoints([null])).toEqual([]);
   });
 });

@@ -105,7 +105,13 @@ function upTo(step: number, most: number): Scale {
   return { top: count * step, ticks: Array.from({ length: count + 1 }, (_, index) => index * step) };
 }
 
-/** The line through `values` as an SVG path, broken where there is no value; a value by itself is a dot. */
+/** The indices of values without a neighbour, through which no line goes. */
+export function lonePoints(values: readonly (number | null)[]): number[] {
+  const there = (index: number) => (values[index] ?? null) !== null;
+  return values.flatMap((_, index) => (there(index) && !there(index - 1) && !there(index + 1) ? [index] : []));
+}
+
+/** The line through `values` as an SVG path, broken where there is no value. */
 export function linePath(
   values: readonly (number | null)[],
   x: (index: number) => number,
@@ -114,9 +120,8 @@ export function linePath(
   let path = '';
   values.forEach((value, index) => {
     if (value === null) return;
-    const [before, after] = [values[index - 1] ?? null, values[index + 1] ?? null];
-    path += `${before === null ? 'M' : 'L'}${round(x(index))} ${round(y(value))}`;
-    if (before === null && after === null) path += 'h0.01';
+    const begins = (values[index - 1] ?? null) === null;
+    path += `${begins ? 'M' : 'L'}${round(x(index))} ${round(y(value))}`;
   });
   return path;
 }

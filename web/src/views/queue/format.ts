@@ -25,7 +25,7 @@ const tenths = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 export function formatSpan(ms: number): string {
   if (ms < 999.5) return t('queue.span.ms', { count: tenths.format(ms < 10 ? ms : Math.round(ms)) });
   if (ms < 9_950) return t('queue.span.seconds', { count: tenths.format(ms / 1000) });
-  const hours = ms / 3_600_000;
+  const hours = Math.round(ms / 60_000) / 60;
   if (hours < 48 && hours >= 1 && Number.isInteger(hours)) return t('queue.span.hours', { count: hours });
   if (hours >= 48) return t('queue.span.days', { count: tenths.format(Math.round(hours / 2.4) / 10) });
   return formatDuration(ms / 1000);
