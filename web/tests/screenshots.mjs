@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { address, endPage, launch, openPage, setupCode } from './support/browser.mjs';
 import { ensureSetUp, newAccount, setupState } from './support/product.mjs';
+import { administrator, furnishQueue } from './support/queue.mjs';
 import { picture, text } from './support/samples.mjs';
 import { furnish } from './support/scene.mjs';
 import { choose, dropFiles, entry, grid, signIn } from './support/steps.mjs';
@@ -12,6 +13,7 @@ if (!folder) throw new Error('say into which folder: npm run screenshots -- FOLD
 mkdirSync(folder, { recursive: true });
 
 const shown = (page) => grid(page).waitFor();
+const press = (page, name) => page.getByRole('button', { name, exact: true }).filter({ visible: true }).first().click();
 const folderOf = (scene) => `/app/files/${scene.photosFolder}`;
 
 /** Every screen: where it is, and what is done there before the picture is taken. */
@@ -160,6 +162,72 @@ const screens = [
     act: (page) => page.getByRole('region', { name: 'Background jobs' }).waitFor(),
   },
   {
+    name: 'queue-overview',
+    admin: true,
+    path: () => '/app/queue',
+    act: (page) => page.getByRole('region', { name: 'Running now' }).getByRole('link').nth(1).waitFor(),
+  },
+  {
+    name: 'queue-list',
+    admin: true,
+    path: () => '/app/queue/list',
+    act: (page) => page.getByRole('table', { name: 'Jobs' }).waitFor(),
+  },
+  {
+    name: 'queue-dead',
+    admin: true,
+    path: () => '/app/queue/dead',
+    act: async (page) => {
+      await page.getByRole('region', { name: 'Failed jobs by type' }).waitFor();
+      await page.getByRole('table', { name: 'Dead letters' }).waitFor();
+    },
+  },
+  {
+    name: 'queue-types',
+    admin: true,
+    path: () => '/app/queue/types',
+    act: (page) => page.getByRole('button', { name: 'Pause transcode' }).waitFor(),
+  },
+  {
+    name: 'queue-schedules',
+    admin: true,
+    path: () => '/app/queue/schedules',
+    act: (page) => page.getByRole('region', { name: 'Schedules' }).waitFor(),
+  },
+  {
+    name: 'queue-schedule',
+    admin: true,
+    path: () => '/app/queue/schedules',
+    act: async (page) => {
+      await press(page, 'New schedule');
+      await page.getByLabel('Cron expression').fill('30 3 * * MON-FRI');
+      await page.getByRole('region', { name: 'Next times' }).getByRole('listitem').nth(4).waitFor();
+    },
+  },
+  {
+    name: 'queue-new-job',
+    admin: true,
+    path: () => '/app/queue/list',
+    act: async (page) => {
+      await press(page, 'New job');
+      await page.getByRole('dialog').getByLabel('Data (JSON)').fill('{ "a": 1, }');
+      await press(page, 'Create job');
+      await page.getByText('This is not JSON').waitFor();
+    },
+  },
+  {
+    name: 'queue-failed-job',
+    admin: true,
+    path: (scene) => `/app/queue/${scene.queue.failed}`,
+    act: (page) => page.getByText('Attempt 3', { exact: true }).waitFor(),
+  },
+  {
+    name: 'queue-running-job',
+    admin: true,
+    path: (scene) => `/app/queue/${scene.queue.active}`,
+    act: (page) => page.getByRole('region', { name: 'Log' }).getByText('pass 1 of 2').waitFor(),
+  },
+  {
     name: 'viewer',
     path: (scene) => `/app/files?view=${scene.firstPhoto}`,
     act: async (page) => {
@@ -287,6 +355,8 @@ if ((await setupState()).needed && setupCode && asked('setup')) {
 await ensureSetUp();
 const account = await newAccount('ada');
 const scene = await furnish(account);
+const admin = await administrator();
+if (screens.some(({ name, admin: forAdmin }) => forAdmin && asked(name))) scene.queue = await furnishQueue(admin);
 
 const failures = [];
 for (const { suffix, phone = false, ...variant } of VARIANTS) {
@@ -295,7 +365,7 @@ for (const { suffix, phone = false, ...variant } of VARIANTS) {
     try {
       const path = screen.path?.(scene) ?? '/app/files';
       if (screen.out) await page.goto(address + path);
-      else await signIn(page, account, path);
+      else await signIn(page, screen.admin ? admin : account, path);
       await screen.act(page, phone);
       await settled(page);
     } catch (error) {

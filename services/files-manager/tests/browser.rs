@@ -62,6 +62,8 @@ journeys! {
     large "large"
     organise "organise"
     phone "phone"
+    queue "queue"
+    queue_accessible "queue-accessible"
     upload "upload"
     view "view"
 }

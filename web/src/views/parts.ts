@@ -4,6 +4,7 @@ export const parts = {
   register: () => import('./auth/Register.svelte'),
   trash: () => import('./browse/TrashPage.svelte'),
   jobs: () => import('./jobs/JobsPage.svelte'),
+  queue: () => import('./queue/QueuePage.svelte'),
   viewer: () => import('./viewer/Viewer.svelte'),
   tray: () => import('./upload/Tray.svelte'),
   conflict: () => import('./upload/ConflictDialog.svelte'),

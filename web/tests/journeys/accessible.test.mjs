@@ -1,40 +1,10 @@
 // Every screen against axe-core's rules for WCAG 2.2 AA, in both themes and on a phone.
-import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { check } from '../support/axe.mjs';
 import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
 import { text } from '../support/samples.mjs';
 import { furnish } from '../support/scene.mjs';
 import { choose, dropFiles, entry, grid, signIn } from '../support/steps.mjs';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-async function check(page, screen) {
-  await page.waitForFunction(() => [...document.images].every((image) => image.complete));
-  await page.evaluate(() =>
-    Promise.all(
-      document
-        .getAnimations()
-        .filter((one) => one.effect?.getComputedTiming().iterations === 1)
-        .map((one) => one.finished.catch(() => {})),
-    ),
-  );
-  const loaded = await page.evaluate(() => 'axe' in window);
-  // Evaluated by the debugger, so that the page's own policy stays as it is.
-  if (!loaded) await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => {
-    const runOnly = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-    // An open menu belongs to the control that opened it and to no landmark.
-    const region = { enabled: !document.querySelector('[role="menu"]') };
-    return window.axe.run(document, { runOnly, rules: { region } });
-  });
-  const told = violations.map(
-    (one) =>
-      `${one.id}: ${one.help}\n${one.nodes.map((node) => `    ${node.target}: ${node.failureSummary}`).join('\n')}`,
-  );
-  assert.deepEqual(told, [], `${screen} is not accessible:\n${told.join('\n')}`);
-}
 
 for (const scheme of ['light', 'dark']) {
   for (const phone of [false, true]) {

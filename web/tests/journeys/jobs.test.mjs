@@ -1,5 +1,6 @@
 import { journey } from '../support/journey.mjs';
-import { thumbnailsReady, upload } from '../support/product.mjs';
+import { ok, thumbnailsReady, upload } from '../support/product.mjs';
+import { administrator, claim, makeJob, report } from '../support/queue.mjs';
 import { picture } from '../support/samples.mjs';
 import { signIn } from '../support/steps.mjs';
 
@@ -9,7 +10,7 @@ journey('one’s own background jobs can be followed, down to the file', async (
   const good = await upload(account, 'root', 'good.png', picture(200, 100));
   await upload(account, 'root', 'bad.png', picture(200, 100).subarray(0, 70));
   await thumbnailsReady(account, good.id);
-  await page.reload();
+  // Told by events: nothing has to be read again by hand.
   const list = page.getByRole('region', { name: 'Background jobs' });
   await list.getByRole('link', { name: 'good.png' }).waitFor();
   await list.getByText('Done').first().waitFor();
@@ -24,6 +25,40 @@ journey('one’s own background jobs can be followed, down to the file', async (
   await page.getByRole('dialog', { name: 'Viewing bad.png' }).waitFor();
   await page.goBack();
   await list.getByRole('link', { name: 'bad.png' }).waitFor();
+});
+
+journey('progress and what a job says are shown as they come', async ({ page, account }) => {
+  const admin = await administrator();
+  const me = await ok('GET', '/users/me', { token: account.token });
+  const type = `film-${me.id}`;
+  await signIn(page, account, '/app/jobs');
+  await page.getByText('Live', { exact: true }).waitFor({ timeout: 45_000 });
+  await makeJob(admin, { type, userId: me.id });
+  const list = page.getByRole('region', { name: 'Background jobs' });
+  await list.getByText('Waiting', { exact: true }).waitFor();
+  const [claimed] = await claim(admin, type);
+  await report(claimed, admin, 'progress', { progress: 30, data: 'Scene 3 of 10' });
+  await list.getByText('Scene 3 of 10').waitFor();
+  await list.getByText('30%').waitFor();
+  await report(claimed, admin, 'progress', { progress: 60, data: 'Scene 6 of 10' });
+  await list.getByText('Scene 6 of 10').waitFor();
+  await report(claimed, admin, 'fail', { error: 'the reel is torn' });
+  await list.getByText('the reel is torn').waitFor();
+});
+
+journey('without events it is asked now and then', async ({ page, account }) => {
+  const admin = await administrator();
+  const me = await ok('GET', '/users/me', { token: account.token });
+  const type = `polled-${me.id}`;
+  await page.route('**/jobs/events', (route) => route.abort());
+  await makeJob(admin, { type, userId: me.id });
+  await signIn(page, account, '/app/jobs');
+  await page.getByText('Not live', { exact: true }).waitFor();
+  const list = page.getByRole('region', { name: 'Background jobs' });
+  await list.getByText('Waiting', { exact: true }).waitFor();
+  const [claimed] = await claim(admin, type);
+  await report(claimed, admin, 'complete', {});
+  await list.getByText('Done', { exact: true }).waitFor();
 });
 
 journey('the storage used is shown and follows what is done', async ({ page, account }) => {

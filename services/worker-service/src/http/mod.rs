@@ -15,6 +15,7 @@ mod mine;
 mod page;
 mod report;
 mod schedule_body;
+mod schedule_preview;
 mod schedules;
 mod stats;
 mod view;
@@ -45,6 +46,7 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(dead::retry)
         .service(schedules::list)
         .service(schedules::create)
+        .service(schedule_preview::preview)
         .service(schedules::show)
         .service(schedules::change)
         .service(schedules::remove)

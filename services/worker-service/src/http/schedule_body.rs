@@ -15,7 +15,7 @@ use crate::schedule::{Times, WrongTimes};
 /// Longest name, in bytes.
 const MAX_NAME_BYTES: usize = 200;
 /// Times to come that are shown.
-const SHOWN_TIMES: usize = 5;
+pub(super) const SHOWN_TIMES: usize = 5;
 
 /// A schedule.
 #[derive(Debug, Serialize, ToSchema)]
@@ -208,14 +208,22 @@ pub(super) fn next(spec: &ScheduleSpec, paused: bool, now: Timestamp) -> ApiResu
     if !(1..=MAX_NAME_BYTES).contains(&spec.name.len()) || spec.name.chars().any(char::is_control) {
         return Err(wrong("/name", "a name has 1 to 200 bytes, and no control characters"));
     }
-    let times = Times::parse(&spec.cron, &spec.time_zone).map_err(|error| match error {
-        WrongTimes::Cron(_) => wrong("/cron", error.to_string()),
-        WrongTimes::Zone => wrong("/timeZone", error.to_string()),
-    })?;
+    let times = times(&spec.cron, &spec.time_zone)?;
     let job = spec.job(ScheduleId::from_bytes([0; 12]), None, now, now);
     job.check().map_err(|error| wrong(&format!("/{}", member_of(error)), error.to_string()))?;
     let next = times.next_after(now).ok_or_else(|| wrong("/cron", "there is no such time"))?;
     Ok((!paused).then_some(next))
+}
+
+/// Reads an expression.
+///
+/// # Errors
+/// `invalid_request`, which names the member at fault.
+pub(super) fn times(cron: &str, time_zone: &str) -> ApiResult<Times> {
+    Times::parse(cron, time_zone).map_err(|error| match error {
+        WrongTimes::Cron(_) => wrong("/cron", error.to_string()),
+        WrongTimes::Zone => wrong("/timeZone", error.to_string()),
+    })
 }
 
 impl Schedule {

@@ -126,7 +126,7 @@ pub(super) enum JobState {
 
 /// How long a job waits between attempts.
 #[derive(ToSchema, Serialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(tag = "kind", rename_all = "camelCase")]
 #[expect(dead_code, reason = "documents the domain's type, which knows no HTTP")]
 pub(super) enum JobBackoff {
     /// Not at all.
@@ -134,13 +134,17 @@ pub(super) enum JobBackoff {
     /// Always as long.
     Fixed {
         /// Milliseconds.
+        // each by itself: the document's maker does not read `rename_all_fields`
+        #[serde(rename = "delayMs")]
         delay_ms: u64,
     },
     /// Twice as long each time.
     Exponential {
         /// Milliseconds before the second attempt.
+        #[serde(rename = "delayMs")]
         delay_ms: u64,
         /// At most so many milliseconds.
+        #[serde(rename = "maxDelayMs")]
         max_delay_ms: u64,
     },
 }

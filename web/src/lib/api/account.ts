@@ -31,7 +31,7 @@ export function listJobs(
   query: { state?: JobState; cursor?: string; limit?: number },
   signal?: AbortSignal,
 ): Promise<JobList> {
-  return answerOf(client.GET('/api/v1/users/me/jobs', { params: { query }, signal }));
+  return answerOf<JobList>(client.GET('/api/v1/users/me/jobs', { params: { query }, signal }));
 }
 
 export function getJobsSummary(): Promise<JobSummary> {

@@ -56,6 +56,10 @@ function byCode(error: ApiError): string | null {
       return error.retryAfter
         ? t('error.rateLimitedFor', { time: formatDuration(error.retryAfter) })
         : t('error.rateLimited');
+    case 'job_state':
+      return t('error.jobState', { state: error.jobState ? t(`jobs.state.${error.jobState}`) : '–' });
+    case 'key_taken':
+      return t('error.jobKeyTaken');
     case 'unavailable':
       return t('error.unavailable');
     default:

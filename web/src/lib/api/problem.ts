@@ -1,4 +1,4 @@
-import type { FieldError, Problem } from './types';
+import type { FieldError, JobState, Problem } from './types';
 
 /** Where a request ended that did not do what was asked. `hop` is another server on the way, for example a proxy. */
 export type Cause = 'offline' | 'cancelled' | 'product' | 'hop';
@@ -20,6 +20,10 @@ export class ApiError extends Error {
     readonly retryAfter: number | null = null,
     /** The id of what is in the way, where a name is taken. */
     readonly existingId: string | null = null,
+    /** The state of a job that does not allow what was asked. */
+    readonly jobState: JobState | null = null,
+    /** The job that has the unique key which is asked for. */
+    readonly holder: string | null = null,
   ) {
     super(detail || `HTTP ${status}`);
   }
@@ -58,11 +62,13 @@ export function problemOf(status: number, body: unknown, header: (name: string) 
     problem?.requestId ?? requestId,
     retryAfter,
     problem?.existingId ?? null,
+    problem?.state ?? null,
+    problem?.holder ?? null,
   );
 }
 
 /** A problem with the members that some codes add. */
-type DetailedProblem = Problem & { existingId?: string };
+type DetailedProblem = Problem & { existingId?: string; state?: JobState; holder?: string };
 
 export function isProblem(body: unknown): body is DetailedProblem {
   return typeof body === 'object' && body !== null && typeof (body as Problem).code === 'string';

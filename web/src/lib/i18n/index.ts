@@ -1,20 +1,28 @@
 import en from './en';
+import type enQueue from './en-queue';
 
 /** A text with `{places}`, or one for each plural form that the language has, chosen by the place `{count}`. */
 export type Message = string | { one?: string; other: string };
 
-export type Key = keyof typeof en;
+/** Every text: those of the first sight, and those that come with the part that shows them. */
+type Texts = typeof en & typeof enQueue;
+export type Key = keyof Texts;
 /** What another language provides: the same keys. */
 export type Catalogue = Record<Key, Message>;
 
 type Places<S> = S extends `${string}{${infer Name}}${infer Rest}` ? Name | Places<Rest> : never;
 type TextOf<M> = M extends string ? M : M extends Record<string, string> ? M[keyof M] : never;
-export type Params<K extends Key> = Places<TextOf<(typeof en)[K]>>;
+export type Params<K extends Key> = Places<TextOf<Texts[K]>>;
 /** Keys of texts without places, for tables of names. */
 export type PlainKey = { [K in Key]: [Params<K>] extends [never] ? K : never }[Key];
 type Args<K extends Key> = [Params<K>] extends [never] ? [] : [Record<Params<K>, string | number>];
 
-const catalogue: Catalogue = en;
+const catalogue: Partial<Catalogue> = { ...en };
+
+/** Adds the texts of a part that is loaded later; called by the part before it shows any. */
+export function addTexts(texts: Partial<Catalogue>): void {
+  Object.assign(catalogue, texts);
+}
 
 /** The language of texts; numbers and dates follow the reader's own locale (see format.ts). */
 export const language = 'en';
@@ -24,7 +32,7 @@ const numbers = new Intl.NumberFormat(language);
 /** The text for a key, its places filled. Numbers are written as the language writes them. */
 export function t<K extends Key>(key: K, ...args: Args<K>): string {
   const values = (args[0] ?? {}) as Record<string, string | number>;
-  const message = catalogue[key];
+  const message: Message = catalogue[key] ?? key;
   const text =
     typeof message === 'string'
       ? message

@@ -9,6 +9,8 @@ interface Options {
   /** Pixels between the scroller's beginning and the first row. */
   before: number;
   startAt?: number;
+  /** Pixels at the scroller's beginning that something stands over, such as a head that stays: no row is brought below it. */
+  covered?: number;
 }
 
 export interface VirtualRow {
@@ -33,11 +35,12 @@ export function createVirtual(options: () => Options) {
     }
   };
 
-  const resolve = ({ count, rowSize, scroller, before, startAt }: Options) => ({
+  const resolve = ({ count, rowSize, scroller, before, startAt, covered }: Options) => ({
     count,
     getScrollElement: () => scroller,
     estimateSize: typeof rowSize === 'number' ? () => rowSize : rowSize,
     scrollMargin: before,
+    scrollPaddingStart: covered ?? 0,
     overscan: 6,
     initialOffset: startAt ?? 0,
     scrollToFn: elementScroll,

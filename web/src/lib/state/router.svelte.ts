@@ -5,8 +5,14 @@ export type Route =
   | { at: 'files'; folder: string; view: string | null }
   | { at: 'trash'; view: string | null }
   | { at: 'jobs' }
+  | { at: 'queue'; part: QueuePart; search: string }
+  | { at: 'queue'; part: 'job'; id: string }
   | { at: 'register' }
   | { at: 'unknown' };
+
+/** The parts of the administrators' dashboard of jobs. */
+export type QueuePart = 'overview' | 'list' | 'dead' | 'types' | 'schedules';
+const QUEUE_PARTS: readonly string[] = ['list', 'dead', 'types', 'schedules'] satisfies QueuePart[];
 
 const ID = /^[0-9a-f]{24}$/;
 
@@ -18,6 +24,7 @@ export function parseRoute(pathname: string, search: string): Route {
   if (parts.length === 0) return { at: 'files', folder: 'root', view: seen };
   if (parts[0] !== 'app') return { at: 'unknown' };
   const [, place, id, ...more] = parts;
+  if (place === 'queue') return more.length > 0 ? { at: 'unknown' } : queueRoute(id, search);
   if (more.length > 0) return { at: 'unknown' };
   if (place === undefined || (place === 'files' && id === undefined))
     return { at: 'files', folder: 'root', view: seen };
@@ -28,10 +35,19 @@ export function parseRoute(pathname: string, search: string): Route {
   return { at: 'unknown' };
 }
 
+function queueRoute(part: string | undefined, search: string): Route {
+  if (part === undefined) return { at: 'queue', part: 'overview', search };
+  if (QUEUE_PARTS.includes(part)) return { at: 'queue', part: part as QueuePart, search };
+  return ID.test(part) ? { at: 'queue', part: 'job', id: part } : { at: 'unknown' };
+}
+
 export const hrefs = {
   folder: (id: string) => `${BASE}/app/files${id === 'root' ? '' : `/${id}`}`,
   trash: () => `${BASE}/app/trash`,
   jobs: () => `${BASE}/app/jobs`,
+  queue: (part: QueuePart = 'overview', query = '') =>
+    `${BASE}/app/queue${part === 'overview' ? '' : `/${part}`}${query ? `?${query}` : ''}`,
+  job: (id: string) => `${BASE}/app/queue/${id}`,
   register: () => `${BASE}/app/register`,
 };
 
@@ -110,6 +126,11 @@ class Router {
     } else {
       this.go(this.hrefWithView(null), { replace: true });
     }
+  }
+
+  /** Whether the place before this one, in the browser's history, is one of this page. */
+  get hasCome(): boolean {
+    return this.#key !== 'first';
   }
 
   keepScroll(top: number): void {

@@ -21,6 +21,11 @@ describe('parseRoute', () => {
     [`/app/files/${id}`, { at: 'files', folder: id, view: null }],
     ['/app/trash', { at: 'trash', view: null }],
     ['/app/jobs', { at: 'jobs' }],
+    ['/app/queue', { at: 'queue', part: 'overview', search: '' }],
+    ['/app/queue/dead', { at: 'queue', part: 'dead', search: '' }],
+    [`/app/queue/${id}`, { at: 'queue', part: 'job', id }],
+    [`/app/queue/${id}/log`, { at: 'unknown' }],
+    ['/app/queue/overview', { at: 'unknown' }],
     ['/app/register', { at: 'register' }],
     ['/app/files/../x', { at: 'unknown' }],
     ['/app/files/nonsense', { at: 'unknown' }],
@@ -28,6 +33,10 @@ describe('parseRoute', () => {
     ['/files', { at: 'unknown' }],
   ])('%s', (path, route) => {
     expect(parseRoute(path, '')).toEqual(route);
+  });
+
+  it('keeps what is asked of the dashboard', () => {
+    expect(parseRoute('/app/queue/list', '?state=failed')).toMatchObject({ part: 'list', search: '?state=failed' });
   });
 
   it('takes the file in the viewer from the query, if it can be one', () => {

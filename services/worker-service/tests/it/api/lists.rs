@@ -31,6 +31,7 @@ async fn only_administrators_may_manage_jobs() {
         (Method::GET, "/jobs/dead".to_owned()),
         (Method::GET, "/jobs/events".to_owned()),
         (Method::GET, "/jobs/schedules".to_owned()),
+        (Method::GET, "/jobs/schedules/preview?cron=x".to_owned()),
         (Method::GET, format!("/jobs/schedules/{some}")),
         (Method::POST, "/jobs".to_owned()),
         (Method::POST, "/jobs/pause".to_owned()),

@@ -35,6 +35,28 @@ fn body(cron: &str, change: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_expression_can_be_tried_before_there_is_a_schedule_of_it() {
+    let world = before_four();
+    let api = Api::start(&world);
+    let four = world.clock.now() + Duration::from_secs(60);
+    let times: Vec<_> = (0..5).map(|day| json!(four + Duration::from_secs(day * 86_400))).collect();
+    let seen = api.get("/jobs/schedules/preview?cron=0%204%20*%20*%20*").await;
+    assert_eq!(seen["next"], json!(times));
+    assert!(!seen["description"].as_str().unwrap().is_empty());
+    for (query, pointer) in [
+        ("cron=0%2025%20*%20*%20*", "/cron"),
+        ("cron=0%200%2030%202%20*", "/cron"),
+        ("cron=0%204%20*%20*%20*&timeZone=Nowhere", "/timeZone"),
+    ] {
+        let path = format!("/jobs/schedules/preview?{query}");
+        let (status, problem) = api.get_as("ann", &path).await;
+        assert_eq!((status, &problem["errors"][0]["pointer"]), (400, &json!(pointer)), "{query}");
+    }
+    assert_eq!(api.get("/jobs/schedules").await["items"], json!([]));
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_makes_its_job_at_its_time_whoever_runs() {
     let world = before_four();
     let handler = Does::nothing("report");
