@@ -62,6 +62,7 @@ struct Skipped {
 const MAY_USE: &[(&str, &[&str])] = &[
     ("common", &[]),
     ("thumbnails", &[]),
+    ("media-facts", &[]),
     ("http-kit", &["common"]),
     ("runtime", &["common"]),
     ("store-sqlite", &["common"]),
@@ -77,8 +78,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("testkit", &["common"]),
     ("auth-service", &["common", "http-kit", "runtime"]),
-    ("file-service", &["common", "http-kit", "runtime", "thumbnails"]),
-    ("worker-service", &["common", "http-kit", "runtime", "thumbnails", "clients"]),
+    ("file-service", &["common", "http-kit", "runtime", "thumbnails", "media-facts"]),
+    ("worker-service", &["common", "http-kit", "runtime", "thumbnails", "media-facts", "clients"]),
     ("e2e", &["common", "testkit"]),
     ("xtask", &["common"]),
     ("bench", &["e2e", "testkit"]),
