@@ -27,6 +27,7 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
 /// Longest wait for a whole answer in JSON, or for the head of a stream. More than the other service
 /// gives its store (3.5 s by default), so that its answer says what is missing, and less than the 5 s in which a person gets one.
 const CALL_DEADLINE: Duration = Duration::from_millis(4_500);
+const _: () = assert!(CALL_DEADLINE.as_millis() < common::ANSWER_WITHIN.as_millis());
 
 /// Longest wait for the next bytes of a stream.
 const IDLE_DEADLINE: Duration = Duration::from_secs(30);
@@ -84,6 +85,9 @@ enum Body<'a> {
 }
 
 impl InternalClient {
+    /// Longest wait for an answer. What the other service waits for itself must be shorter, for its answer to say what is missing.
+    pub const CALL_DEADLINE: Duration = CALL_DEADLINE;
+
     /// A client of the service at `bases`, such as `http://files:8081`: its replicas, or one name for all of them. Calls take turns over them; one
     /// that cannot be reached is left out for a while.
     ///

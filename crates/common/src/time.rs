@@ -8,6 +8,12 @@ use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+/// Longest time in which a person gets an answer, whatever is away behind it; a part that does not answer by then is a 503.
+///
+/// The deadlines of the parts nest below it, which each of them states where it stands: a store's, then an internal call's (so that the
+/// answer says what is missing), then this.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
 /// Milliseconds since 1970-01-01T00:00:00Z. JSON shows it as RFC 3339 in UTC with three decimals.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
