@@ -63,7 +63,7 @@ impl Scene {
         let slow = loss == Loss::Slow;
         // each question that a request asks of a slow server costs its seconds
         let within = if slow { PATIENCE * 3 } else { PATIENCE };
-        load.tolerate(Tolerance { refused: refused.to_vec(), within: Some(within) });
+        load.tolerate(Tolerance { refused: refused.to_vec(), within });
         self.fleet.begin(server, loss).await;
 
         // at once, since those that are refused may take their time for it
