@@ -65,7 +65,9 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
         let features = format!("{SERVERS}{long}");
         let python = install::python(servers::PYTHON)?;
         let mongo = servers::Mongo::start(&python)?;
-        let mut tests = cargo(&["test", "--workspace", "--locked", "--features", &features]);
+        // all of them, so that one run shows all that is wrong
+        let arguments = ["test", "--workspace", "--locked", "--no-fail-fast", "--features", &features];
+        let mut tests = cargo(&arguments);
         tests.env("FM_TEST_SMTP_PYTHON", &python).env("FM_TEST_MONGODB_URI", &mongo.uri);
         // for tests that kill a server of their own
         tests.env("FM_TEST_SECANTUS_PYTHON", &python);
