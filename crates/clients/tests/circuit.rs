@@ -108,7 +108,7 @@ async fn it_opens_answers_at_once_and_closes_by_a_probe() {
             })
         };
         let before = counted();
-        client.get_stream("/internal/x").await.unwrap().unwrap();
+        drop(client.get_stream("/internal/x").await.unwrap().unwrap());
         assert_eq!(counted(), before.map(|count| count + 1));
     };
     tokio::select! {
