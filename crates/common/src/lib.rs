@@ -10,6 +10,7 @@ pub mod error;
 pub mod files;
 pub mod id;
 pub mod jobs;
+pub mod retry;
 pub mod routes;
 pub mod time;
 pub mod trace;

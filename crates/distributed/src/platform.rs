@@ -229,3 +229,23 @@ pub fn part(work: impl Future<Output = ()> + Send + 'static) -> BoxFuture<'stati
         Ok(())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use common::retry::{BACK_WITHIN, RetryDelay};
+
+    use super::*;
+
+    /// What waits for a connection in a loop of its own waits for the loop that makes it as well.
+    #[test]
+    fn the_longest_pauses_and_the_longest_wait_for_a_connection_end_within_ten_seconds() {
+        let connecting = [
+            RedisSettings::new("").connect_deadline,
+            AmqpSettings::new("").connect_deadline,
+            OpenOptions::default().connect_timeout,
+        ];
+        let longest = connecting.into_iter().max().unwrap_or_default();
+        assert!(RetryDelay::MOST + RetryDelay::MOST_FOR_CONNECTIONS + longest < BACK_WITHIN);
+        assert_eq!(BACK_WITHIN, Duration::from_secs(10));
+    }
+}

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use common::files::internal::{Finding, PurgeRequest, StepDone};
 use common::files::{Action, Actor, CollectOutcome, RecountPlace};
 use common::jobs::types;
-use common::{BlobKey, Causes, Code, JobId, PortResult};
+use common::{BlobKey, Causes, Code, FileId, JobId, PortResult, Timestamp};
 use metrics::counter;
 
 use super::access::authorize;
+use super::budget::Budget;
 use super::scrub;
 use crate::error::AppError;
 use crate::state::FileService;
@@ -83,25 +84,34 @@ pub(crate) async fn step(
 async fn expire_trash(service: &FileService) -> Result<StepDone, AppError> {
     let now = service.clock.now();
     let expired = service.store.list_expired_trash(now - service.settings.trash_retention, ROWS).await?;
-    let more = expired.len() >= ROWS as usize;
+    let mut more = expired.len() >= ROWS as usize;
     let mut deleted = 0;
-    for id in expired {
-        // gone meanwhile, or brought back: both are what the owner wants
-        let node = match authorize(service, Actor::Service, Action::Delete, id).await {
-            Ok(node) if node.node().trashed.is_some() => node,
-            Ok(_) => continue,
-            Err(error) if error.code() == Code::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        let job = types::purge(JobId(service.ids.object_id()), id, node.node().owner, now);
-        match service.store.delete(id, Some(node.node().revision), now, &[job]).await.map_err(AppError::from)
-        {
-            Ok(()) => deleted += 1,
-            Err(error) if matches!(error.code(), Code::NotFound | Code::PreconditionFailed) => {}
-            Err(error) => return Err(error),
+    let budget = Budget::begin(&*service.clock);
+    let mut expired = expired.into_iter().peekable();
+    while let Some(id) = expired.next() {
+        deleted += u64::from(expire(service, id, now).await?);
+        if budget.is_spent() && expired.peek().is_some() {
+            more = true;
+            break;
         }
     }
     Ok(StepDone { done: !more, changed: deleted, ..StepDone::default() })
+}
+
+/// Deletes one thing in the trash. False if it is gone meanwhile, or was brought back: both are what the owner wants.
+async fn expire(service: &FileService, id: FileId, now: Timestamp) -> Result<bool, AppError> {
+    let node = match authorize(service, Actor::Service, Action::Delete, id).await {
+        Ok(node) if node.node().trashed.is_some() => node,
+        Ok(_) => return Ok(false),
+        Err(error) if error.code() == Code::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let job = types::purge(JobId(service.ids.object_id()), id, node.node().owner, now);
+    match service.store.delete(id, Some(node.node().revision), now, &[job]).await.map_err(AppError::from) {
+        Ok(()) => Ok(true),
+        Err(error) if matches!(error.code(), Code::NotFound | Code::PreconditionFailed) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Walks once more below tombstones that are old enough, and removes them.
@@ -110,10 +120,16 @@ async fn purge_tombstones(service: &FileService) -> PortResult<StepDone> {
     let old_enough = now - service.settings.tombstone_retention;
     let tombstones = service.store.list_tombstones(old_enough, ROWS).await?;
     let (mut changed, mut left) = (0, tombstones.len() >= ROWS as usize);
-    for tombstone in tombstones {
+    let budget = Budget::begin(&*service.clock);
+    let mut tombstones = tombstones.into_iter().peekable();
+    while let Some(tombstone) = tombstones.next() {
         let step = service.store.purge(tombstone, ROWS, now, old_enough).await?;
         changed += u64::from(step.removed);
         left |= !step.done;
+        if budget.is_spent() && tombstones.peek().is_some() {
+            left = true;
+            break;
+        }
     }
     Ok(StepDone { done: !left, changed, ..StepDone::default() })
 }
@@ -124,8 +140,10 @@ async fn collect_blobs(service: &FileService) -> PortResult<StepDone> {
     let now = service.clock.now();
     let before = now - service.settings.blob_grace;
     let page = service.store.list_condemned(before, BLOBS).await?;
-    let mut collected = 0;
-    for blob in page.blobs {
+    let (mut collected, mut more) = (0, page.more);
+    let budget = Budget::begin(&*service.clock);
+    let mut blobs = page.blobs.into_iter().peekable();
+    while let Some(blob) = blobs.next() {
         if service.store.collect_blob(blob.key, before, now).await? == CollectOutcome::Removed {
             collected += 1;
             if !blob.inline
@@ -135,8 +153,12 @@ async fn collect_blobs(service: &FileService) -> PortResult<StepDone> {
                 tracing::warn!(blob = %blob.key, cause = %Causes(&error), "a collected blob is left to the sweep");
             }
         }
+        if budget.is_spent() && blobs.peek().is_some() {
+            more = true;
+            break;
+        }
     }
-    Ok(StepDone { done: !page.more, changed: collected, ..StepDone::default() })
+    Ok(StepDone { done: !more, changed: collected, ..StepDone::default() })
 }
 
 /// Holds a part of the blob store against the rows, and deletes what has none: bytes of uploads whose commit never came. Young ones are left, since their
@@ -156,10 +178,16 @@ async fn sweep_strays(service: &FileService, cursor: Option<&str>) -> Result<Ste
     let listed = service.blobs.list(after, BLOBS).await?;
     let old: Vec<_> = listed.iter().filter(|blob| blob.written_at < before).map(|blob| blob.key).collect();
     let known: HashSet<_> = service.store.known_blobs(&old).await?.into_iter().collect();
-    for key in old.into_iter().filter(|key| !known.contains(key)) {
+    let mut next = listed.last().filter(|_| listed.len() >= BLOBS as usize).map(|blob| blob.key);
+    let budget = Budget::begin(&*service.clock);
+    let mut strays = old.into_iter().filter(|key| !known.contains(key)).peekable();
+    while let Some(key) = strays.next() {
         changed += u64::from(service.blobs.delete(key).await?);
+        if budget.is_spent() && strays.peek().is_some() {
+            next = Some(key);
+            break;
+        }
     }
-    let next = listed.last().filter(|_| listed.len() >= BLOBS as usize).map(|blob| blob.key);
     Ok(StepDone {
         done: next.is_none(),
         cursor: next.map(|key| key.to_string()),

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod blobs;
+mod budget;
 pub(crate) mod content;
 pub(crate) mod folders;
 pub(crate) mod listing;
