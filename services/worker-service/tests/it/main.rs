@@ -10,6 +10,7 @@ mod files_double;
 mod http;
 mod leases;
 mod mail;
+mod operations;
 mod pictures;
 mod queue;
 mod real_files;
