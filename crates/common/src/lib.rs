@@ -20,5 +20,5 @@ pub use id::{
     BlobKey, FileId, IdGen, InvalidId, JobId, ObjectId, ReservationId, ScheduleId, SessionId, SigningKeyId,
     SpaceId, UserId,
 };
-pub use time::{Clock, Timestamp};
+pub use time::{Clock, TimeSource, Timestamp};
 pub use trace::TraceContext;
