@@ -4,6 +4,8 @@
 
 mod api;
 mod books;
+#[cfg(feature = "servers")]
+mod broker;
 mod crashes;
 mod errands;
 mod files_double;
@@ -15,5 +17,6 @@ mod pictures;
 mod queue;
 mod real_files;
 mod relay;
+mod replicas;
 mod support;
 mod watched;
