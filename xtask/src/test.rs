@@ -30,10 +30,11 @@ const LEFT_TO_LONG: &[&str] = &[
     "dozens of kills at random moments",
     "servers that are slow or restarted, and kills at every other point, under load",
     "each service a commit older than the others",
+    "random work on the job stores by fifty seeds that were never tried",
 ];
 
 /// Features that turn on the tests which need servers.
-const SERVERS: &str = "files-manager/servers,auth-service/servers,file-service/servers,store-mongo/servers,bus-amqp/servers,cache-redis/servers,blob/s3,blob/servers,e2e/stack";
+const SERVERS: &str = "files-manager/servers,auth-service/servers,file-service/servers,worker-service/servers,store-mongo/servers,bus-amqp/servers,cache-redis/servers,blob/s3,blob/servers,e2e/stack";
 
 /// `cargo xtask test`
 pub(crate) fn run_all(options: &Options) -> Result<()> {
@@ -61,7 +62,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     stages.stage("generated documents, by their command", openapi::check)?;
     stages.stage("compose files", crate::compose::check)?;
     stages.stage("rust: units, contracts, services, both forms end to end", || {
-        let long = if options.long { ",files-manager/long,e2e/long" } else { "" };
+        let long = if options.long { ",files-manager/long,testkit/long,e2e/long" } else { "" };
         let features = format!("{SERVERS}{long}");
         let python = install::python(servers::PYTHON)?;
         let mongo = servers::Mongo::start(&python)?;

@@ -21,5 +21,5 @@ pub use id::{
     BlobKey, FileId, IdGen, InvalidId, JobId, ObjectId, ReservationId, ScheduleId, SessionId, SigningKeyId,
     SpaceId, UserId,
 };
-pub use time::{ANSWER_WITHIN, Clock, Timestamp};
+pub use time::{ANSWER_WITHIN, Clock, TimeSource, Timestamp};
 pub use trace::TraceContext;

@@ -157,12 +157,13 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     let assemble = async {
         let platform = Platform::connect(P::SERVICE, P::common(&settings), shutdown.clone()).await?;
         let mut dispensable = platform.dispensable_checks();
+        let clock = platform.clock_part();
         let assembled = P::assemble(settings, platform).await?;
         // what one service cannot do without, another can
         dispensable.retain(|check| assembled.checks.iter().all(|needed| needed.name() != check.name()));
-        Ok::<_, Failure>((assembled, dispensable))
+        Ok::<_, Failure>((assembled, dispensable, clock))
     };
-    let (assembled, dispensable) = tokio::select! {
+    let (assembled, dispensable, clock) = tokio::select! {
         assembled = assemble => assembled?,
         _ = signals.next() => return Ok(Exit::Stopped),
     };
@@ -178,6 +179,7 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     let internal_stop = CancellationToken::new();
     let users_of_internal = Arc::new(internal_stop.clone().drop_guard());
 
+    supervisor.part("clock", clock);
     let settings = ServerSettings {
         shutdown_timeout: stop.for_requests(),
         methods: Arc::new(assembled.methods),

@@ -1,5 +1,5 @@
 //! A producer, its relay and a worker in one process, for the tests that kill it: `crashing-worker FOLDER` commits one job with its cause (unless an
-//! earlier run did), and ends when the job is complete and its row has gone from the outbox.
+//! earlier run did), and ends when the job is complete or given up, and its row has gone from the outbox.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clients::{FilesClient, InternalClient};
 use common::auth::{Address, AuthStore as _, Role, User};
-use common::jobs::{JobState, JobStore as _, NewJob, Outbox as _};
+use common::jobs::{JobStore as _, NewJob, Outbox as _};
 use common::routes::Service;
 use common::{Clock as _, JobId, UserId};
 use http_kit::service_token::ServiceTokens;
@@ -94,8 +94,8 @@ async fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let stop = CancellationToken::new();
     let done = async {
         loop {
-            let complete = store.find(job).await?.is_some_and(|job| job.state == JobState::Complete);
-            if complete && auth.depth().await? == 0 {
+            let has_ended = store.find(job).await?.is_some_and(|job| !job.state.is_live());
+            if has_ended && auth.depth().await? == 0 {
                 stop.cancel();
                 return Ok::<_, common::PortError>(());
             }

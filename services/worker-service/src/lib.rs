@@ -13,6 +13,7 @@ pub mod mail;
 mod maintenance;
 mod reconcile;
 mod schedule;
+mod seats;
 mod sections;
 mod service;
 mod settings;

@@ -12,11 +12,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::bookkeeping::Bookkeeper;
-use crate::follow::{Hub, Seats};
+use crate::follow::Hub;
 use crate::intake::Intake;
 use crate::maintenance;
 use crate::reconcile::Reconciler;
 use crate::schedule::Scheduler;
+use crate::seats::Seats;
 use crate::settings::WorkerSettings;
 use crate::work::{Bells, GivenUp, Registry, Workers};
 

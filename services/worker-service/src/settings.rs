@@ -43,12 +43,14 @@ pub struct Retention {
 pub struct Listeners {
     /// Streams of events. Default 500.
     pub streams: usize,
-    /// Streams of one person. Default 20.
+    /// Streams of one person, at least 1; with one more the oldest ends. Default 20.
     pub streams_of_one: usize,
     /// Claims that wait for jobs. Default 500.
     pub waiting_claims: usize,
     /// How often a silent stream says that it is alive. Default 15 s.
     pub heartbeat: Duration,
+    /// How often it is looked whether a stream's client is still there. Default 1 s.
+    pub look_for_client: Duration,
     /// How often it is asked whether a stream's credential is still good. Default 60 s.
     pub recheck: Duration,
     /// How often events are looked for while somebody listens; what this process does itself is told at once. Default 500 ms.
@@ -110,6 +112,7 @@ impl Default for Listeners {
             streams_of_one: 20,
             waiting_claims: 500,
             heartbeat: Duration::from_secs(15),
+            look_for_client: Duration::from_secs(1),
             recheck: MINUTE,
             look: Duration::from_millis(500),
         }

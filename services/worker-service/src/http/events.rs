@@ -14,7 +14,7 @@ use common::jobs::JobEventFilter;
 use common::{Causes, Code, JobId, PortResult, UserId};
 use futures_util::stream;
 use http_kit::problem::ProblemDocument;
-use http_kit::{ApiResult, Authenticated, Problem, input};
+use http_kit::{ApiResult, Authenticated, Problem, input, presence};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
@@ -24,10 +24,13 @@ use super::access::Administrator;
 use super::answers::{Refused, Restricted, wrong};
 use super::view::Job;
 use crate::WorkerService;
-use crate::follow::{Follower, NoSeat, Seat, Told, shown};
+use crate::follow::{Follower, Told, shown};
+use crate::seats::{NoSeat, Seat};
 
 /// How soon a browser comes back.
 const COME_BACK_MS: u32 = 2000;
+/// How soon one comes back that made room for another of the same person: they would drive one another out all the time.
+const COME_BACK_LATER_MS: u32 = 30_000;
 /// When to try again where there is no place.
 const NO_PLACE: Duration = Duration::from_secs(10);
 /// The member by which a browser says where it was.
@@ -51,13 +54,14 @@ pub(super) struct EventsQuery {
 /// Follows what happens to jobs: `id` is the place of the event, `event` its word (`enqueue`, `start`, `promotion`, `progress`, `failed-attempt`, `failed`,
 /// `complete`, `cancel`, `priority`, `return`, `remove`), `data` a `JobEvent`. Whoever comes back with `Last-Event-ID` misses nothing and gets nothing twice;
 /// `reset` says that events are forgotten which would have come, so that the jobs have to be looked at. With `job`, `state` first says how the job is.
+/// Of one person's streams the oldest ends when there are too many.
 #[utoipa::path(
     tag = "jobs",
     operation_id = "followJobs",
     params(EventsQuery, ("Last-Event-ID" = Option<String>, Header, description = "Only what came after this event")),
     responses(
         (status = 200, description = "A stream without an end", body = String, content_type = "text/event-stream"),
-        (status = 429, description = "`rate_limited`: too many streams of one person", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`: too many streams of one person whose clients read nothing", body = ProblemDocument, content_type = "application/problem+json"),
         Restricted,
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
@@ -78,7 +82,7 @@ pub(super) async fn all(
     params(EventsQuery, ("Last-Event-ID" = Option<String>, Header, description = "Only what came after this event")),
     responses(
         (status = 200, description = "A stream without an end", body = String, content_type = "text/event-stream"),
-        (status = 429, description = "`rate_limited`: too many streams of one person", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`: too many streams of one person whose clients read nothing", body = ProblemDocument, content_type = "application/problem+json"),
         Refused,
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
@@ -101,7 +105,7 @@ async fn begin(
     let query: EventsQuery = input::query(&request)?;
     let after = place(&request)?.or(query.after);
     let seat = service.seats.take(caller).map_err(|reason| match reason {
-        NoSeat::Enough => {
+        NoSeat::Stuck => {
             Problem::new(Code::RateLimited).detail("You follow jobs in too many places").retry_after(NO_PLACE)
         }
         NoSeat::Full => {
@@ -119,9 +123,11 @@ async fn begin(
         waiting: VecDeque::new(),
         beat_at: now + listeners.heartbeat,
         check_at: now + listeners.recheck,
+        look_at: now + listeners.look_for_client,
         request,
         service,
-        _seat: seat,
+        seat,
+        is_over: false,
     };
     let mut first = format!("retry: {COME_BACK_MS}\n\n");
     // after the place is taken: what changes from now on is an event
@@ -157,9 +163,12 @@ struct Stream {
     waiting: VecDeque<Bytes>,
     beat_at: Instant,
     check_at: Instant,
+    look_at: Instant,
     request: HttpRequest,
     service: web::Data<WorkerService>,
-    _seat: Seat,
+    seat: Seat,
+    /// It ends when what waits has been sent.
+    is_over: bool,
 }
 
 impl Stream {
@@ -168,11 +177,19 @@ impl Stream {
         if let Some(chunk) = self.waiting.pop_front() {
             return Some(chunk);
         }
+        if self.is_over {
+            return None;
+        }
         let service = Arc::clone(&self.service);
         let listeners = service.settings.listeners;
         loop {
             tokio::select! {
                 () = service.closing.cancelled() => return None,
+                () = self.seat.lost() => {
+                    tracing::debug!("a stream of events makes room for another one of the same person");
+                    self.is_over = true;
+                    return Some(format!("retry: {COME_BACK_LATER_MS}\n\n").into());
+                }
                 told = self.follower.next() => {
                     self.beat_at = Instant::now() + listeners.heartbeat;
                     return match self.text(told).await {
@@ -189,6 +206,13 @@ impl Stream {
                     // an id without data moves the client's place on and is no event
                     let place = self.follower.place().map(|place| format!("id: {place}\n"));
                     return Some(format!(":\n{}\n", place.unwrap_or_default()).into());
+                }
+                () = sleep_until(self.look_at) => {
+                    self.look_at = Instant::now() + listeners.look_for_client;
+                    if !presence::is_there(&self.request) {
+                        tracing::debug!("a stream of events ends, its client has left");
+                        return None;
+                    }
                 }
                 () = sleep_until(self.check_at) => {
                     self.check_at = Instant::now() + listeners.recheck;

@@ -14,6 +14,7 @@ mod list;
 mod mine;
 mod page;
 mod report;
+mod return_job;
 mod schedule_body;
 mod schedule_preview;
 mod schedules;
@@ -63,7 +64,8 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(report::log)
         .service(report::heartbeat)
         .service(report::complete)
-        .service(report::fail);
+        .service(report::fail)
+        .service(return_job::give_back);
 }
 
 /// The routes that other services call, on the internal listener alone. Each wants a service token.

@@ -84,15 +84,25 @@ impl World {
     }
 
     pub(crate) fn service(&self, registry: Registry) -> WorkerService {
+        self.service_by(registry, Arc::clone(&self.bus) as _, Arc::clone(&self.clock) as _)
+    }
+
+    /// A service with another bus, or by another clock.
+    pub(crate) fn service_by(
+        &self,
+        registry: Registry,
+        bus: Arc<dyn JobBus>,
+        clock: Arc<dyn Clock>,
+    ) -> WorkerService {
         WorkerService::new(Parts {
             store: Arc::clone(&self.store) as _,
             admin: Arc::clone(&self.store.db) as _,
             events: Arc::clone(&self.store.db) as _,
             schedules: Arc::clone(&self.store.db) as _,
-            bus: Arc::clone(&self.bus) as _,
+            bus,
             files: crate::files_double::nowhere(),
             registry,
-            clock: Arc::clone(&self.clock) as _,
+            clock,
             ids: Arc::clone(&self.ids) as _,
             cursor_key: [7; 32],
             lease_key: [6; 32],
