@@ -194,6 +194,23 @@ fn remove(tx: &Tx<'_>, id: UploadId, generation: u64) -> rusqlite::Result<bool> 
     Ok(removed > 0)
 }
 
+impl FilesDb {
+    /// Ends the leases of all uploads, whoever holds them: for a process that has the data to itself, when it starts.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn end_upload_leases(&self) -> PortResult<()> {
+        self.write(|tx| {
+            tx.prepare_cached(
+                "UPDATE uploads SET lease_until = NULL, generation = generation + 1 WHERE lease_until IS NOT NULL",
+            )?
+            .execute([])
+            .map(drop)
+        })
+        .await
+    }
+}
+
 #[async_trait]
 impl UploadStore for FilesDb {
     async fn insert_upload(&self, upload: &Upload) -> PortResult<()> {
