@@ -14,6 +14,7 @@ pub mod samples;
 pub mod stack;
 pub mod trace;
 pub mod transcript;
+pub mod uploads;
 pub mod wait;
 pub mod workers;
 
@@ -64,6 +65,13 @@ macro_rules! all_cases {
             jobs {
                 a_picture_gets_its_thumbnails
                 a_damaged_picture_fails_with_a_reason
+            }
+            uploads {
+                an_upload_goes_on_where_it_stood
+                parts_are_put_together
+                a_wrong_checksum_counts_nothing
+                the_draft_goes_on_with_the_same_uploads
+                unfinished_uploads_are_listed_and_ended
             }
             workers {
                 a_program_works_on_somebodys_file

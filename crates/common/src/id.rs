@@ -163,6 +163,8 @@ typed_ids! {
     SpaceId;
     /// Bytes set aside for an upload under way.
     ReservationId;
+    /// A resumable upload.
+    UploadId;
     /// A background job.
     JobId;
     /// What makes jobs at times.

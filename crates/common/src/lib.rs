@@ -19,7 +19,7 @@ pub use digest::{Crc32, Sha256};
 pub use error::{Causes, Code, PortError, PortResult};
 pub use id::{
     BlobKey, FileId, IdGen, InvalidId, JobId, ObjectId, ReservationId, ScheduleId, SessionId, SigningKeyId,
-    SpaceId, UserId,
+    SpaceId, UploadId, UserId,
 };
 pub use time::{ANSWER_WITHIN, Clock, TimeSource, Timestamp};
 pub use trace::TraceContext;

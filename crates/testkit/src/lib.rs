@@ -12,9 +12,11 @@ pub mod job_store;
 #[path = "servers/nginx.rs"]
 pub mod nginx;
 pub mod outbox;
+pub mod partial_blobs;
 pub mod rate_limiter;
 pub mod servers;
 mod suite;
+pub mod upload_store;
 pub mod wait;
 
 pub use clock::{TestClock, TestIds, a_trace};

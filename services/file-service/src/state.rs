@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::auth::UserCount;
-use common::files::{BlobLocator, BlobStore, FileStore};
+use common::files::{BlobLocator, BlobStore, FileStore, PartialBlobs, UploadStore};
 use common::{Clock, IdGen};
 use http_kit::BodyLimits;
 use http_kit::cursor::CursorKey;
@@ -12,6 +12,7 @@ use http_kit::ticket::TicketKey;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::app::resumable::Uploads;
 use crate::app::usage::Alive;
 use crate::background::Background;
 
@@ -63,6 +64,8 @@ pub struct FileSettings {
     /// How long after its last byte an upload may still be committed; less than `blob_grace`, so that bytes which a sweep takes for strays are never
     /// committed any more.
     pub commit_within: Duration,
+    /// How long an upload that comes in several goes is kept after the last of them.
+    pub keep_uploads: Duration,
     /// Who sends the bytes of contents.
     pub delivery: Delivery,
 }
@@ -85,6 +88,7 @@ impl Default for FileSettings {
             tombstone_retention: DAY,
             blob_grace: DAY,
             commit_within: DAY / 2,
+            keep_uploads: 7 * DAY,
             delivery: Delivery::default(),
         }
     }
@@ -107,6 +111,10 @@ pub struct Parts {
     pub store: Arc<dyn FileStore>,
     /// Contents that do not stand in the store.
     pub blobs: Arc<dyn BlobStore>,
+    /// Uploads that come in several goes.
+    pub uploads: Arc<dyn UploadStore>,
+    /// Their bytes, in the same place as `blobs`.
+    pub partial_blobs: Arc<dyn PartialBlobs>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
@@ -125,6 +133,7 @@ pub struct Parts {
 pub struct FileService {
     pub(crate) store: Arc<dyn FileStore>,
     pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) uploads: Uploads,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGen>,
     pub(crate) cursor_key: CursorKey,
@@ -147,13 +156,25 @@ impl FileService {
     /// # Panics
     /// Outside of a tokio runtime: what goes on after its request runs on the one that this is called on.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, blobs, clock, ids, cursor_key, ticket_key, overview, settings } = parts;
+        let Parts {
+            store,
+            blobs,
+            uploads,
+            partial_blobs,
+            clock,
+            ids,
+            cursor_key,
+            ticket_key,
+            overview,
+            settings,
+        } = parts;
         let classic_room = Arc::new(Semaphore::new(settings.classic_bodies_in_flight_bytes.div_ceil(1024)));
         let background = Background::here();
         let (cursor_key, ticket_key) = (CursorKey::new(&cursor_key), TicketKey::new(&ticket_key));
         Self {
             store,
             blobs,
+            uploads: Uploads::new(uploads, partial_blobs),
             clock,
             ids,
             cursor_key,

@@ -131,6 +131,7 @@ impl MaintenanceTask {
     pub fn defaults() -> Vec<Self> {
         [
             (types::SWEEP_RESERVATIONS, 5 * MINUTE),
+            (types::EXPIRE_UPLOADS, 5 * MINUTE),
             (types::EXPIRE_TRASH, HOUR),
             (types::PURGE_TOMBSTONES, HOUR),
             (types::COLLECT_BLOBS, HOUR),

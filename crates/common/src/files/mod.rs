@@ -5,7 +5,9 @@ pub mod internal;
 mod list;
 mod name;
 mod node;
+mod partial_blobs;
 mod permission;
+mod resumable;
 mod rules;
 mod sort_key;
 mod store;
@@ -19,7 +21,9 @@ pub use node::{
     BlobInfo, BlobState, ClassicType, Content, Crumb, Kind, MediaFacts, Node, NodePath, Public, Space,
     ThumbnailInfo, ThumbnailSize, ThumbnailState, Trashed, Usage,
 };
+pub use partial_blobs::{PartialBlob, PartialBlobs, PartialError, PartialWriter};
 pub use permission::{Action, Actor, Decision, decide};
+pub use resumable::{OnConflict, Saved, Taken, Upload, UploadRole, UploadState, UploadStore};
 pub use rules::{NewNode, NewPlace};
 pub use sort_key::sort_key;
 pub use store::{BlobPage, CollectOutcome, FileStore, NodeError, PurgeStep};

@@ -27,6 +27,8 @@ pub const COLLECT_BLOBS: &str = "collect-blobs";
 pub const SWEEP_STRAYS: &str = "sweep-strays";
 /// Gives back what abandoned uploads had set aside.
 pub const SWEEP_RESERVATIONS: &str = "sweep-reservations";
+/// Gives up resumable uploads that nobody went on with.
+pub const EXPIRE_UPLOADS: &str = "expire-uploads";
 /// Reads all contents again.
 pub const SCRUB_BLOBS: &str = "scrub-blobs";
 /// Counts again what counters say.
@@ -43,6 +45,7 @@ pub const BUILT_IN: &[&str] = &[
     COLLECT_BLOBS,
     SWEEP_STRAYS,
     SWEEP_RESERVATIONS,
+    EXPIRE_UPLOADS,
     SCRUB_BLOBS,
     RECOUNT_USAGE,
 ];

@@ -13,6 +13,7 @@ mod path;
 mod purge;
 mod recount;
 mod reservations;
+mod resumable;
 mod schema;
 mod scrub;
 mod space;

@@ -7,6 +7,7 @@ mod node;
 mod path;
 mod purge;
 mod recount;
+mod resumable;
 mod scrub;
 mod space;
 mod store;
@@ -26,6 +27,7 @@ const SCHEMA: Schema = Schema {
     migrations: &[
         include_str!("../../migrations/files/001.sql"),
         include_str!("../../migrations/files/002.sql"),
+        include_str!("../../migrations/files/003.sql"),
     ],
 };
 

@@ -1,6 +1,7 @@
 //! Clearing up, in short steps that may be repeated and may run twice at once.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use common::files::internal::{Finding, PurgeRequest, StepDone};
 use common::files::{Action, Actor, CollectOutcome, RecountPlace};
@@ -10,7 +11,7 @@ use metrics::counter;
 
 use super::access::authorize;
 use super::budget::Budget;
-use super::scrub;
+use super::{resumable, scrub};
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -27,6 +28,7 @@ pub(crate) enum Task {
     CollectBlobs,
     SweepStrays,
     SweepReservations,
+    ExpireUploads,
     ScrubBlobs,
     RecountUsage,
 }
@@ -39,6 +41,7 @@ impl Task {
             "collect-blobs" => Self::CollectBlobs,
             "sweep-strays" => Self::SweepStrays,
             "sweep-reservations" => Self::SweepReservations,
+            "expire-uploads" => Self::ExpireUploads,
             "scrub-blobs" => Self::ScrubBlobs,
             "recount-usage" => Self::RecountUsage,
             _ => return None,
@@ -62,7 +65,7 @@ pub(crate) async fn purge(service: &FileService, request: &PurgeRequest) -> Port
 /// # Errors
 /// `unavailable`; `invalid_cursor`.
 pub(crate) async fn step(
-    service: &FileService,
+    service: &Arc<FileService>,
     task: Task,
     cursor: Option<&str>,
 ) -> Result<StepDone, AppError> {
@@ -75,6 +78,7 @@ pub(crate) async fn step(
             let swept = service.store.sweep_reservations(service.clock.now()).await?;
             Ok(StepDone { done: true, changed: u64::from(swept), ..StepDone::default() })
         }
+        Task::ExpireUploads => expire_uploads(service, cursor).await,
         Task::ScrubBlobs => scrub::step(service, cursor).await,
         Task::RecountUsage => recount_usage(service, cursor).await,
     }
@@ -161,6 +165,30 @@ async fn collect_blobs(service: &FileService) -> PortResult<StepDone> {
     Ok(StepDone { done: !more, changed: collected, ..StepDone::default() })
 }
 
+/// Gives up resumable uploads that nobody went on with, and then looks for bytes that belong to none.
+async fn expire_uploads(service: &Arc<FileService>, cursor: Option<&str>) -> Result<StepDone, AppError> {
+    let after = match cursor {
+        None => {
+            let (changed, more) = resumable::expire(service, ROWS).await?;
+            if more {
+                return Ok(StepDone { changed, ..StepDone::default() });
+            }
+            // a foreign or unmounted disk deletes nothing: its mark is missing
+            service.blobs.ping().await?;
+            let (swept, next) = resumable::sweep_partial(service, None, BLOBS).await?;
+            return Ok(swept_to(changed + swept, next));
+        }
+        Some(text) => BlobKey::parse(text)
+            .map_err(|_| AppError::because(Code::InvalidCursor, "the cursor is no key of a blob"))?,
+    };
+    let (swept, next) = resumable::sweep_partial(service, Some(after), BLOBS).await?;
+    Ok(swept_to(swept, next))
+}
+
+fn swept_to(changed: u64, next: Option<BlobKey>) -> StepDone {
+    StepDone { done: next.is_none(), cursor: next.map(|key| key.to_string()), changed, ..StepDone::default() }
+}
+
 /// Holds a part of the blob store against the rows, and deletes what has none: bytes of uploads whose commit never came. Young ones are left, since their
 /// commit may be under way.
 async fn sweep_strays(service: &FileService, cursor: Option<&str>) -> Result<StepDone, AppError> {
@@ -177,7 +205,9 @@ async fn sweep_strays(service: &FileService, cursor: Option<&str>) -> Result<Ste
     }
     let listed = service.blobs.list(after, BLOBS).await?;
     let old: Vec<_> = listed.iter().filter(|blob| blob.written_at < before).map(|blob| blob.key).collect();
-    let known: HashSet<_> = service.store.known_blobs(&old).await?.into_iter().collect();
+    let mut known: HashSet<_> = service.store.known_blobs(&old).await?.into_iter().collect();
+    // finished, and waiting for a name that is free
+    known.extend(service.uploads.store.known_uploads(&old).await?);
     let mut next = listed.last().filter(|_| listed.len() >= BLOBS as usize).map(|blob| blob.key);
     let budget = Budget::begin(&*service.clock);
     let mut strays = old.into_iter().filter(|key| !known.contains(key)).peekable();

@@ -9,6 +9,7 @@ pub(crate) mod listing;
 pub(crate) mod maintenance;
 pub(crate) mod public;
 pub(crate) mod relocate;
+pub(crate) mod resumable;
 mod scrub;
 pub(crate) mod sniff;
 pub(crate) mod thumbnails;

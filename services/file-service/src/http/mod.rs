@@ -12,6 +12,7 @@ mod path;
 mod preconditions;
 mod thumbnails;
 mod trash;
+mod uploads;
 mod usage;
 mod view;
 
@@ -39,6 +40,14 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(content::put_content)
         .service(trash::list)
         .service(trash::empty)
+        .service(uploads::options)
+        .service(uploads::list)
+        .service(uploads::create)
+        .service(uploads::show)
+        .service(uploads::describe)
+        .service(uploads::append)
+        .service(uploads::change_method)
+        .service(uploads::remove)
         .service(usage::show)
         .service(usage::limits)
         .configure(classic::routes);

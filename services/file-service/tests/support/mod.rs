@@ -77,6 +77,7 @@ struct World {
     clock: Arc<TestClock>,
     ids: Arc<TestIds>,
     store: Arc<FilesDb>,
+    disk: Arc<DiskBlobs>,
     auth_outage: Arc<AtomicBool>,
     cache_outage: Arc<AtomicBool>,
     accounts: Arc<AtomicU64>,
@@ -103,6 +104,8 @@ impl World {
         let service = Arc::new(FileService::new(Parts {
             store: self.store.clone() as Arc<dyn FileStore>,
             blobs,
+            uploads: self.store.clone(),
+            partial_blobs: self.disk.clone(),
             clock: self.clock.clone() as Arc<dyn Clock>,
             ids: self.ids.clone() as Arc<dyn IdGen>,
             cursor_key: [7; 32],
@@ -202,6 +205,7 @@ impl Server {
             clock,
             ids,
             store,
+            disk: blobs.clone(),
             auth_outage: Arc::default(),
             cache_outage: Arc::default(),
             accounts: Arc::default(),
@@ -211,7 +215,7 @@ impl Server {
         let (service, base, drain) = world.serve(wrapped, settings);
         #[expect(clippy::disallowed_methods, reason = "a client as any program has it")]
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let World { clock, ids, store, auth_outage, cache_outage, accounts, tokens } = world;
+        let World { clock, ids, store, disk: _, auth_outage, cache_outage, accounts, tokens } = world;
         Self {
             base,
             dir,
@@ -235,6 +239,7 @@ impl Server {
             clock: self.clock.clone(),
             ids: self.ids.clone(),
             store: self.store.clone(),
+            disk: self.blobs.clone(),
             auth_outage: self.auth_outage.clone(),
             cache_outage: self.cache_outage.clone(),
             accounts: self.accounts.clone(),
@@ -242,6 +247,17 @@ impl Server {
         };
         let (_, base, drain) = world.serve(self.blobs.clone() as Arc<dyn BlobStore>, settings);
         (base, drain)
+    }
+
+    /// How many contents lie on the disk.
+    pub(crate) fn blob_files(&self) -> usize {
+        let folders = self.dir.path().join("blobs/blobs").read_dir().unwrap();
+        folders.map(|folder| folder.unwrap().path().read_dir().unwrap().count()).sum()
+    }
+
+    /// What the clock of the service shows.
+    pub(crate) fn now(&self) -> common::Timestamp {
+        self.clock.now()
     }
 
     /// A request without a credential.

@@ -244,6 +244,7 @@ fn all_tasks_of_file_service_are_done() {
         "collect-blobs",
         "sweep-strays",
         "sweep-reservations",
+        "expire-uploads",
         "scrub-blobs",
         "recount-usage",
     ] {

@@ -5,4 +5,5 @@ mod safety;
 mod write;
 
 pub(super) use read::{describe, send, show};
-pub(super) use write::{put_child, put_content};
+
+pub(super) use write::{OnConflictWord, put_child, put_content};

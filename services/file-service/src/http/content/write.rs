@@ -22,11 +22,21 @@ use crate::state::FileService;
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = OnConflict)]
-enum OnConflictWord {
+pub(in crate::http) enum OnConflictWord {
     #[default]
     Fail,
     Rename,
     Replace,
+}
+
+impl From<OnConflictWord> for OnConflict {
+    fn from(word: OnConflictWord) -> Self {
+        match word {
+            OnConflictWord::Fail => Self::Fail,
+            OnConflictWord::Rename => Self::Rename,
+            OnConflictWord::Replace => Self::Replace,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -95,9 +105,7 @@ pub(in crate::http) async fn put_child(
         .is_some_and(|value| value.as_bytes().trim_ascii() == b"*");
     let on_conflict = match query.on_conflict.unwrap_or_default() {
         _ if only_new => OnConflict::Fail,
-        OnConflictWord::Fail => OnConflict::Fail,
-        OnConflictWord::Rename => OnConflict::Rename,
-        OnConflictWord::Replace => OnConflict::Replace,
+        word => word.into(),
     };
     let committed = upload::put_child(&service, &parent, &name, on_conflict, announced, body).await?;
     Ok(answer(&committed))
