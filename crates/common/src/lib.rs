@@ -10,15 +10,18 @@ pub mod error;
 pub mod files;
 pub mod id;
 pub mod jobs;
+pub mod network;
+pub mod notifications;
 pub mod routes;
 pub mod time;
 pub mod trace;
+pub mod webhooks;
 
 pub use digest::{Crc32, Sha256};
 pub use error::{Causes, Code, PortError, PortResult};
 pub use id::{
-    BlobKey, FileId, IdGen, InvalidId, JobId, ObjectId, ReservationId, ScheduleId, SessionId, SigningKeyId,
-    SpaceId, UserId,
+    BlobKey, DeliveryId, FileId, IdGen, InvalidId, JobId, NotificationId, ObjectId, ReservationId,
+    ScheduleId, SessionId, SigningKeyId, SpaceId, UserId, WebhookId,
 };
 pub use time::{Clock, Timestamp};
 pub use trace::TraceContext;

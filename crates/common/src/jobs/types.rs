@@ -17,6 +17,8 @@ pub const PURGE: &str = "purge";
 
 /// Finds out how long a sound or film is, and the like.
 pub const MEDIA_FACTS: &str = "media-facts";
+/// Hands one message over to a webhook.
+pub const WEBHOOK_DELIVER: &str = "webhook.deliver";
 /// Deletes what has been in the trash for long enough.
 pub const EXPIRE_TRASH: &str = "expire-trash";
 /// Walks once more below old tombstones, and removes them.
@@ -38,6 +40,7 @@ pub const BUILT_IN: &[&str] = &[
     WELCOME_MAIL,
     PURGE,
     MEDIA_FACTS,
+    WEBHOOK_DELIVER,
     EXPIRE_TRASH,
     PURGE_TOMBSTONES,
     COLLECT_BLOBS,

@@ -212,5 +212,6 @@ rules!(
     common::files::NodeError,
     common::jobs::ChangeJobError,
     common::jobs::ChangeScheduleError,
+    common::webhooks::ChangeWebhookError,
     common::jobs::LostLease
 );

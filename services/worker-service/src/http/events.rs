@@ -108,7 +108,7 @@ async fn begin(
             Problem::new(Code::Unavailable).detail("Too many streams are open").retry_after(NO_PLACE)
         }
     })?;
-    let filter = JobEventFilter { user: only, job: query.job, kind: query.kind };
+    let filter = JobEventFilter { user: only, job: query.job, kind: query.kind, only_ends: false };
     let follower = service.hub.follow(after, filter).await?;
     let now = Instant::now();
     let listeners = service.settings.listeners;
