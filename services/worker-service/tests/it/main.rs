@@ -16,3 +16,4 @@ mod real_files;
 mod relay;
 mod support;
 mod watched;
+mod webhooks;

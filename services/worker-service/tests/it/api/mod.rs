@@ -12,4 +12,4 @@ mod schedules;
 mod stream;
 mod waiters;
 
-pub(crate) use client::{Api, Events};
+pub(crate) use client::{Api, Events, fault_of};
