@@ -5,10 +5,12 @@ use common::webhooks::{Delivery, DeliveryState, Webhook, WebhookEvent};
 use common::{DeliveryId, ObjectId, Timestamp};
 use serde_json::{Value, json};
 
-use super::WebhookSettings;
+use super::{WebhookSettings, cut};
 
 /// Most bytes of a job's result in a message. Whoever wants more asks for the job.
 const MAX_RESULT_BYTES: usize = 16 * 1024;
+/// Most bytes of a job's error in a message.
+const MAX_ERROR_BYTES: usize = 4096;
 
 /// What webhooks call an event of jobs.
 pub(super) fn event_of(event: &JobEvent) -> Option<WebhookEvent> {
@@ -33,7 +35,7 @@ pub(super) fn of_job(webhook: &Webhook, told: WebhookEvent, event: &JobEvent, no
             data["result"] = result;
         }
     } else {
-        data["error"] = member("error");
+        data["error"] = member("error").as_str().map(|error| cut(error, MAX_ERROR_BYTES)).into();
         data["attempt"] = member("attempt");
     }
     let id = DeliveryId(ObjectId::named(&id));

@@ -17,6 +17,7 @@ use serde_json::json;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::cut;
 use super::message::{delivery_job, event_of, of_job};
 use crate::work::Bells;
 use crate::{Parts, WebhookSettings};
@@ -182,13 +183,4 @@ impl Teller {
             data,
         })
     }
-}
-
-/// The beginning of a text, of whole characters.
-fn cut(text: &str, bytes: usize) -> &str {
-    let mut end = text.len().min(bytes);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }

@@ -38,7 +38,9 @@ async fn the_examples_check_what_was_sent() {
     let now = scene.world.clock.now().seconds();
     let genuine = sent.text().to_owned();
     let forged = genuine.replace("good", "evil");
-    for (body, now, good) in [(&genuine, now, "True"), (&forged, now, "False"), (&genuine, now + 301, "False")] {
+    for (body, now, good) in
+        [(&genuine, now, "True"), (&forged, now, "False"), (&genuine, now + 301, "False")]
+    {
         let mut command = Command::new("python3");
         command.args(["-W", "error", "-c", &python, &secret, &fields.to_string(), body, &now.to_string()]);
         assert_eq!(said(&mut command).await, good, "{body}");

@@ -10,7 +10,7 @@ mod unreachable;
 
 use common::Clock as _;
 use common::UserId;
-use common::jobs::{JobStore as _, NewJob};
+use common::jobs::{JobStore as _, NewJob, types};
 use reqwest::Method;
 use serde_json::{Value, json};
 use worker_service::{HandlerError, Registry};
@@ -21,7 +21,7 @@ use crate::http::{ann, bob, eve};
 use crate::support::{Does, World, registry, until};
 use receiver::Receiver;
 
-/// A service that may reach the loopback, with the accounts that its tests know. Jobs of type `good` work, those of type `bad` fail.
+/// A service that may reach the loopback, with the accounts that its tests know. Jobs of type `good` work, those of type `bad`, and of built-in types, fail.
 struct Scene {
     world: World,
     users: Users,
@@ -103,7 +103,9 @@ impl Scene {
 
 fn handlers() -> Registry {
     let good = Does::new("good", 2, |_| Box::pin(async { Ok(Some(json!({ "pages": 2 }))) }));
-    let bad =
-        Does::new("bad", 2, |_| Box::pin(async { Err(HandlerError::Permanent("on purpose".to_owned())) }));
-    registry(&[&good, &bad])
+    let bad = |kind| {
+        Does::new(kind, 2, |_| Box::pin(async { Err(HandlerError::Permanent("on purpose".to_owned())) }))
+    };
+    let bad = ["bad", types::PURGE, types::MEDIA_FACTS, types::WELCOME_MAIL, types::THUMBNAILS].map(bad);
+    registry(&std::iter::once(&good).chain(&bad).collect::<Vec<_>>())
 }
