@@ -24,6 +24,8 @@ use crate::{Parts, WebhookSettings};
 
 /// Events read at once.
 const PAGE: u32 = 200;
+/// Events after which the place is kept though nothing ended.
+const FAR: u64 = 1000;
 /// Messages kept at once.
 const CHUNK: usize = 200;
 /// Shortest time between two reads, so that many changes become few reads.
@@ -64,8 +66,9 @@ impl Teller {
     pub(crate) async fn run(self, stop: CancellationToken) {
         stop.run_until_cancelled(async {
             let mut delay = RetryDelay::default();
+            let mut seen = 0;
             loop {
-                match self.tell().await {
+                match self.tell(&mut seen).await {
                     Ok(true) => delay.reset(),
                     Ok(false) => {
                         delay.reset();
@@ -86,10 +89,12 @@ impl Teller {
         .await;
     }
 
-    /// Tells of one page of events; whether there may be more.
-    async fn tell(&self) -> PortResult<bool> {
+    /// Tells of one page of events; whether there may be more. `seen` is up to where this process has looked, which is beyond the place that the store
+    /// keeps while nothing ended: not every progress of a job is a write.
+    async fn tell(&self, seen: &mut u64) -> PortResult<bool> {
         while self.events.order_events(PAGE, self.clock.now()).await? > 0 {}
-        let told = self.webhooks.events_told().await?;
+        let kept = self.webhooks.events_told().await?;
+        let told = kept.max(*seen);
         let filter = JobEventFilter { only_ends: true, ..JobEventFilter::default() };
         let page = self.events.events_after(told, &filter, PAGE).await?;
         if page.gap && told > 0 {
@@ -98,6 +103,9 @@ impl Teller {
         if page.last == told {
             return Ok(false);
         }
+        // the store may be one of before, brought back from a backup
+        let restart = page.last < told;
+        let is_worth_keeping = restart || !page.events.is_empty() || page.last - kept >= FAR;
         // of deliveries nobody is told: each would make the next one
         let events: Vec<JobEvent> =
             page.events.into_iter().filter(|event| event.kind != types::WEBHOOK_DELIVER).collect();
@@ -105,8 +113,10 @@ impl Teller {
             self.tell_webhooks(&events).await?;
             self.tell_users(&events).await?;
         }
-        // the store may be one of before, brought back from a backup
-        self.webhooks.set_events_told(page.last, page.last < told).await?;
+        if is_worth_keeping {
+            self.webhooks.set_events_told(page.last, restart).await?;
+        }
+        *seen = page.last;
         Ok(true)
     }
 

@@ -90,8 +90,8 @@ impl Scene {
     async fn delivery(&self, token: &str, webhook: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let path = format!("/webhooks/{webhook}/deliveries?limit=1");
         until("the delivery", || async {
-            let newest = self.get(token, &path).await["items"][0].take();
-            (!newest.is_null() && wanted(&newest)).then_some(newest)
+            let newest = self.get(token, &path).await["items"].get(0).cloned()?;
+            wanted(&newest).then_some(newest)
         })
         .await
     }
