@@ -16,6 +16,7 @@ pub mod trace;
 pub mod transcript;
 pub mod uploads;
 pub mod wait;
+pub mod webhooks;
 pub mod workers;
 
 pub use product::{Account, Product};
@@ -72,6 +73,10 @@ macro_rules! all_cases {
                 a_wrong_checksum_counts_nothing
                 the_draft_goes_on_with_the_same_uploads
                 unfinished_uploads_are_listed_and_ended
+            }
+            webhooks {
+                a_failed_job_is_told_to_its_owner
+                webhooks_do_not_lead_inside
             }
             workers {
                 a_program_works_on_somebodys_file

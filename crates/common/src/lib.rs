@@ -10,16 +10,19 @@ pub mod error;
 pub mod files;
 pub mod id;
 pub mod jobs;
+pub mod network;
+pub mod notifications;
 pub mod retry;
 pub mod routes;
 pub mod time;
 pub mod trace;
+pub mod webhooks;
 
 pub use digest::{Crc32, Sha256};
 pub use error::{Causes, Code, PortError, PortResult};
 pub use id::{
-    BlobKey, FileId, IdGen, InvalidId, JobId, ObjectId, ReservationId, ScheduleId, SessionId, SigningKeyId,
-    SpaceId, UploadId, UserId,
+    BlobKey, DeliveryId, FileId, IdGen, InvalidId, JobId, NotificationId, ObjectId, ReservationId,
+    ScheduleId, SessionId, SigningKeyId, SpaceId, UploadId, UserId, WebhookId,
 };
 pub use time::{ANSWER_WITHIN, Clock, TimeSource, Timestamp};
 pub use trace::TraceContext;

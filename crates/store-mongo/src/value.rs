@@ -1,11 +1,12 @@
 //! How domain values are kept in documents: ids as ObjectIds, keys and hashes as binaries, times as milliseconds, counts as 64-bit integers.
 
 use common::{
-    BlobKey, FileId, JobId, ReservationId, ScheduleId, SessionId, SigningKeyId, SpaceId, UploadId, UserId,
+    BlobKey, DeliveryId, FileId, JobId, NotificationId, ReservationId, ScheduleId, SessionId, SigningKeyId,
+    SpaceId, Timestamp, UploadId, UserId, WebhookId,
 };
-use mongodb::bson::Binary;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Document, doc};
 
 use crate::engine::Fault;
 
@@ -35,6 +36,9 @@ to_oid!(
     UploadId,
     JobId,
     ScheduleId,
+    WebhookId,
+    DeliveryId,
+    NotificationId,
     common::ObjectId
 );
 
@@ -76,6 +80,14 @@ pub(crate) fn int(count: u64) -> i64 {
 /// Reads [`int`].
 pub(crate) fn count(value: i64) -> Result<u64, Fault> {
     u64::try_from(value).map_err(|_| Fault::Damaged("a negative count"))
+}
+
+/// What stands behind a place in a list that has the newest first, those of one time by their ids.
+pub(crate) fn behind(at: Timestamp, id: impl ToOid) -> Vec<Document> {
+    vec![
+        doc! { "created_at": { "$lt": at.millis() } },
+        doc! { "created_at": at.millis(), "_id": { "$lt": id.oid() } },
+    ]
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod job_bus;
 pub mod job_store;
 #[path = "servers/nginx.rs"]
 pub mod nginx;
+pub mod notification_store;
 pub mod outbox;
 pub mod partial_blobs;
 pub mod rate_limiter;
@@ -18,5 +19,6 @@ pub mod servers;
 mod suite;
 pub mod upload_store;
 pub mod wait;
+pub mod webhook_store;
 
 pub use clock::{TestClock, TestIds, a_trace};

@@ -218,7 +218,7 @@ fn worker(
     bus: &Arc<dyn JobBus>,
     users: AuthClient,
     files: FilesClient,
-    master_key: &MasterKey,
+    master_key: &Arc<MasterKey>,
 ) -> Result<WorkerService, Failure> {
     let config = settings.thumbnails.pool();
     let concurrency = Concurrency { thumbnails: config.children + 1, ..Concurrency::default() };
@@ -233,7 +233,7 @@ fn worker(
         .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
         .with(Arc::new(MediaFactsHandler::new(files.clone(), concurrency.media_facts)))
         .with(Arc::new(WelcomeHandler::new(
-            users,
+            users.clone(),
             settings.mail.sender(data.path().join("mail")).map_err(Failure::setting)?,
             settings.public_url.clone(),
             concurrency.mail,
@@ -243,8 +243,13 @@ fn worker(
         admin: jobs.clone(),
         events: jobs.clone(),
         schedules: jobs.clone(),
+        webhooks: jobs.clone(),
+        notifications: jobs.clone(),
         bus: Arc::clone(bus),
         files,
+        auth: users,
+        egress: settings.webhooks.egress().map_err(Failure::setting)?,
+        master_key: Arc::clone(master_key),
         registry,
         clock: clock(),
         ids: ids(),
@@ -257,6 +262,7 @@ fn worker(
             public_url: settings.public_url.clone(),
             drain: settings.stop.deadline.duration() / 3,
             maintenance: settings.maintenance.tasks(),
+            webhooks: settings.webhooks.settings(),
             ..WorkerSettings::default()
         },
     }))

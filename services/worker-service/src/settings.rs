@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use common::jobs::types;
 
+use crate::webhooks::WebhookSettings;
+
 /// How the service goes about its work. The defaults are for production; tests shorten the times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkerSettings {
@@ -21,11 +23,13 @@ pub struct WorkerSettings {
     pub listeners: Listeners,
     /// What is done in file-service over and over, and how often.
     pub maintenance: Vec<MaintenanceTask>,
+    /// How messages to webhooks are delivered.
+    pub webhooks: WebhookSettings,
     /// Where the product is reached, for links in mails.
     pub public_url: Option<String>,
 }
 
-/// How long finished jobs are kept.
+/// How long finished jobs, and what was told of them, are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Those that are complete, or were called off. Default 7 days.
@@ -34,6 +38,10 @@ pub struct Retention {
     pub failed: Duration,
     /// What happened to jobs, for whoever follows it. Default 1 day.
     pub events: Duration,
+    /// What was sent to webhooks. Default 30 days.
+    pub deliveries: Duration,
+    /// What users were told. Default 90 days.
+    pub notifications: Duration,
     /// How often to look. Default 1 hour.
     pub every: Duration,
 }
@@ -94,6 +102,7 @@ impl Default for WorkerSettings {
             concurrency: Concurrency::default(),
             listeners: Listeners::default(),
             maintenance: MaintenanceTask::defaults(),
+            webhooks: WebhookSettings::default(),
             public_url: None,
         }
     }
@@ -101,7 +110,14 @@ impl Default for WorkerSettings {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { complete: 7 * DAY, failed: 30 * DAY, events: DAY, every: HOUR }
+        Self {
+            complete: 7 * DAY,
+            failed: 30 * DAY,
+            events: DAY,
+            deliveries: 30 * DAY,
+            notifications: 90 * DAY,
+            every: HOUR,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, Problem, input, presence};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::{Instant, sleep_until};
 use utoipa::IntoParams;
 
@@ -75,7 +77,8 @@ pub(super) async fn all(
     begin(service, request, caller.user, None).await
 }
 
-/// Follows what happens to the caller's own jobs, as `GET /jobs/events` does.
+/// Follows what happens to the caller's own jobs, as `GET /jobs/events` does. Where it follows all of them, `notifications` with `{"unread": 3}` says that
+/// notifications came or were read.
 #[utoipa::path(
     tag = "jobs",
     operation_id = "followMyJobs",
@@ -112,7 +115,9 @@ async fn begin(
             Problem::new(Code::Unavailable).detail("Too many streams are open").retry_after(NO_PLACE)
         }
     })?;
-    let filter = JobEventFilter { user: only, job: query.job, kind: query.kind };
+    let filter = JobEventFilter { user: only, job: query.job, kind: query.kind, only_ends: false };
+    // a stream of something narrower is no place for other news
+    let news = only.filter(|_| filter.job.is_none() && filter.kind.is_none()).map(|_| service.bells.news());
     let follower = service.hub.follow(after, filter).await?;
     let now = Instant::now();
     let listeners = service.settings.listeners;
@@ -120,6 +125,7 @@ async fn begin(
         job: query.job,
         only,
         follower,
+        news,
         waiting: VecDeque::new(),
         beat_at: now + listeners.heartbeat,
         check_at: now + listeners.recheck,
@@ -160,6 +166,8 @@ struct Stream {
     job: Option<JobId>,
     only: Option<UserId>,
     follower: Follower,
+    /// Who is told something, where the caller wants to hear whether they are.
+    news: Option<Receiver<UserId>>,
     waiting: VecDeque<Bytes>,
     beat_at: Instant,
     check_at: Instant,
@@ -201,6 +209,7 @@ impl Stream {
                         }
                     };
                 }
+                () = own_news(self.news.as_mut(), self.only) => return self.unread().await,
                 () = sleep_until(self.beat_at) => {
                     self.beat_at = Instant::now() + listeners.heartbeat;
                     // an id without data moves the client's place on and is no event
@@ -221,6 +230,21 @@ impl Stream {
                         return None;
                     }
                 }
+            }
+        }
+    }
+
+    /// How many notifications of the caller are unread. It is no event of jobs: it has no place, and moves nobody's on.
+    async fn unread(&self) -> Option<Bytes> {
+        let user = self.only?;
+        match self.service.notifications.list_notifications(user, true, None, 0).await {
+            Ok(page) => {
+                let data = json!({ "unread": page.unread });
+                Some(format!("event: notifications\ndata: {data}\n\n").into())
+            }
+            Err(error) => {
+                tracing::debug!(cause = %Causes(&error), "a stream of events breaks off");
+                None
             }
         }
     }
@@ -253,6 +277,20 @@ impl Stream {
             (Ok(caller), Some(user)) => caller.user == user,
             (Ok(caller), None) => caller.role == common::auth::Role::Admin,
             (Err(error), _) => error.as_response_error().status_code().is_server_error(),
+        }
+    }
+}
+
+/// Waits until this user may have been told something.
+async fn own_news(news: Option<&mut Receiver<UserId>>, user: Option<UserId>) {
+    let (Some(news), Some(user)) = (news, user) else { return pending().await };
+    loop {
+        match news.recv().await {
+            Ok(told) if told != user => {}
+            // of those that were missed one may be theirs
+            Ok(_) | Err(RecvError::Lagged(_)) => return,
+            // the bells live as long as the service
+            Err(RecvError::Closed) => return pending().await,
         }
     }
 }

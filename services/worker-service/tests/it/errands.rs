@@ -11,7 +11,7 @@ use worker_service::{MaintenanceTask, Parts, PurgeHandler, Registry, WorkerServi
 
 use crate::files_double::FilesServer;
 use crate::http::bob;
-use crate::support::{Running, TICKET_KEY, World, until};
+use crate::support::{Running, World, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purge_goes_on_until_nothing_is_left() {
@@ -41,19 +41,9 @@ fn upkeep(world: &World, files: &FilesServer, tasks: &[MaintenanceTask]) -> Runn
     let mut settings = world.settings.clone();
     settings.maintenance = tasks.to_vec();
     Running::start(WorkerService::new(Parts {
-        store: Arc::clone(&world.store) as _,
-        admin: Arc::clone(&world.store.db) as _,
-        events: Arc::clone(&world.store.db) as _,
-        schedules: Arc::clone(&world.store.db) as _,
-        bus: Arc::clone(&world.bus) as _,
         files: files.client(),
-        registry: Registry::default(),
-        clock: Arc::clone(&world.clock) as _,
-        ids: Arc::clone(&world.ids) as _,
-        cursor_key: [7; 32],
-        lease_key: [6; 32],
-        ticket_key: TICKET_KEY,
         settings,
+        ..world.parts(Registry::default())
     }))
 }
 

@@ -20,3 +20,4 @@ mod relay;
 mod replicas;
 mod support;
 mod watched;
+mod webhooks;

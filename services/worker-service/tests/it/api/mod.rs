@@ -13,4 +13,4 @@ mod schedules;
 mod stream;
 mod waiters;
 
-pub(crate) use client::{Api, Events};
+pub(crate) use client::{Api, Events, fault_of};
