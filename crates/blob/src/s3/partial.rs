@@ -149,7 +149,6 @@ impl Bucket {
     }
 
     /// Makes a blob of its parts, and of a tail.
-    #[expect(clippy::ptr_arg, reason = "`object_store` wants it so")]
     async fn complete(
         &self,
         whole: &PartialBlob,

@@ -186,14 +186,14 @@ impl Session {
         let checkers = go.checksums.iter().map(Checksum::checker).collect();
         let size = hold.upload.offset();
         let mut session = Self { hold, go, checkers, reserved: 0, size };
-        if session.hold.upload.state == UploadState::Open {
-            if let Err(error) = session.receive(pieces).await {
-                // whoever has it by now has reasons of their own
-                if let Err(other) = session.hold.leave().await {
-                    tracing::debug!(code = other.code().word(), "an upload was not left");
-                }
-                return Err(error);
+        if session.hold.upload.state == UploadState::Open
+            && let Err(error) = session.receive(pieces).await
+        {
+            // whoever has it by now has reasons of their own
+            if let Err(other) = session.hold.leave().await {
+                tracing::debug!(code = other.code().word(), "an upload was not left");
             }
+            return Err(error);
         }
         session.conclude(cause).await
     }
