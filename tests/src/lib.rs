@@ -15,6 +15,7 @@ pub mod stack;
 pub mod trace;
 pub mod transcript;
 pub mod wait;
+pub mod webhooks;
 pub mod workers;
 
 pub use product::{Account, Product};
@@ -64,6 +65,10 @@ macro_rules! all_cases {
             jobs {
                 a_picture_gets_its_thumbnails
                 a_damaged_picture_fails_with_a_reason
+            }
+            webhooks {
+                a_failed_job_is_told_to_its_owner
+                webhooks_do_not_lead_inside
             }
             workers {
                 a_program_works_on_somebodys_file

@@ -193,7 +193,11 @@ fn own_settings(
             settings.push(("FM_DELIVERY", "gateway".to_owned()));
             settings
         }
-        _ => vec![("FM_MAIL__FOLDER", folder.join("mail").display().to_string())],
+        _ => vec![
+            ("FM_MAIL__FOLDER", folder.join("mail").display().to_string()),
+            ("FM_WEBHOOKS__ALLOW_NETWORKS", crate::webhooks::RECEIVER.to_owned()),
+            ("FM_WEBHOOKS__FIRST_PAUSE", "1s".to_owned()),
+        ],
     }
 }
 
