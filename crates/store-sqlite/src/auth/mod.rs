@@ -20,8 +20,6 @@ const SCHEMA: Schema = Schema {
     migrations: &[
         include_str!("../../migrations/auth/001.sql"),
         include_str!("../../migrations/auth/002.sql"),
-        include_str!("../../migrations/auth/003.sql"),
-        include_str!("../../migrations/auth/004.sql"),
     ],
 };
 

@@ -1,1 +1,0 @@
--- the number of a change that this version does not have
