@@ -118,6 +118,8 @@ codes! {
     CrossOrigin "cross_origin" 403 "The request came from another site",
     RegistrationClosed "registration_closed" 403 "Registration is closed",
     InvalidSetupCode "invalid_setup_code" 403 "The set-up code is wrong",
+    InvalidCode "invalid_code" 403 "The code is wrong, was used before, or has expired",
+    WrongPassword "wrong_password" 403 "The password is wrong",
     NotFound "not_found" 404 "Not found",
     ParentNotFound "parent_not_found" 404 "The folder was not found",
     NoThumbnail "no_thumbnail" 404 "There is no thumbnail",

@@ -1,3 +1,4 @@
+use common::auth::{Password, PasswordRules};
 use http_kit::TrustedProxies;
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,41 @@ pub struct Settings {
     pub setup_code: Option<SetupCode>,
     /// How often somebody may try.
     pub limits: LimitRules,
+    /// What holds for all accounts.
+    pub accounts: AccountsSection,
+}
+
+/// `accounts`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountsSection {
+    /// Fewest characters of a new password.
+    pub min_password: usize,
+}
+
+impl Default for AccountsSection {
+    fn default() -> Self {
+        Self { min_password: Password::MIN_CHARS }
+    }
+}
+
+impl AccountsSection {
+    /// Refuses what makes no sense.
+    ///
+    /// # Errors
+    /// A sentence that names the setting.
+    pub fn check(&self) -> Result<(), String> {
+        if (1..=64).contains(&self.min_password) {
+            Ok(())
+        } else {
+            Err("FM_ACCOUNTS__MIN_PASSWORD: 1 to 64".to_owned())
+        }
+    }
+
+    /// What new passwords must be.
+    pub fn password_rules(&self) -> PasswordRules {
+        PasswordRules { min_chars: self.min_password }
+    }
 }
 
 /// What the keys of auth-service mean, which stand at the top of the settings of every program that runs it.
@@ -45,6 +81,10 @@ pub const AUTH_DOCS: &[Doc] = &[
     Doc {
         key: "bcrypt_cost",
         text: "Work of a password hash, 4 to 31; each step doubles it. 12 is about 0.3 s.",
+    },
+    Doc {
+        key: "accounts.min_password",
+        text: "Fewest characters of a new password, 1 to 64. The classic sign-up takes any.",
     },
 ];
 

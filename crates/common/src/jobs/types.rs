@@ -12,6 +12,8 @@ use crate::{BlobKey, FileId, JobId, Sha256, Timestamp, UserId};
 pub const THUMBNAILS: &str = "thumbnails";
 /// Welcomes a new user by mail.
 pub const WELCOME_MAIL: &str = "welcome-mail";
+/// Sends a mail about an account.
+pub const ACCOUNT_MAIL: &str = "account-mail";
 /// Removes what is below a tombstone.
 pub const PURGE: &str = "purge";
 
@@ -36,6 +38,7 @@ pub const RECOUNT_USAGE: &str = "recount-usage";
 pub const BUILT_IN: &[&str] = &[
     THUMBNAILS,
     WELCOME_MAIL,
+    ACCOUNT_MAIL,
     PURGE,
     MEDIA_FACTS,
     EXPIRE_TRASH,
@@ -66,6 +69,15 @@ pub struct ThumbnailsData {
 pub struct WelcomeMailData {
     /// Who is welcomed.
     pub user_id: Option<UserId>,
+}
+
+/// Data of [`ACCOUNT_MAIL`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountMailData {
+    /// A [`crate::auth::mail::AccountMail`], sealed under the master key.
+    #[serde(with = "hex::serde")]
+    pub sealed: Vec<u8>,
 }
 
 /// Data of [`PURGE`].
@@ -121,6 +133,18 @@ pub fn welcome_mail(id: JobId, user: UserId, at: Timestamp) -> NewJob {
         max_attempts: 14,
         backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 3600 * SECOND },
         ..built_in(id, WELCOME_MAIL, &WelcomeMailData { user_id: Some(user) }, Some(user), at)
+    }
+}
+
+/// A job that sends a mail about an account. It is nobody's, so that nobody's list of jobs tells of it, and is tried for an hour: codes in it work no
+/// longer.
+pub fn account_mail(id: JobId, sealed: Vec<u8>, at: Timestamp) -> NewJob {
+    NewJob {
+        priority: Priority::HIGH,
+        max_attempts: 12,
+        backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 1200 * SECOND },
+        remove_on_complete: true,
+        ..built_in(id, ACCOUNT_MAIL, &AccountMailData { sealed }, None, at)
     }
 }
 

@@ -1,4 +1,4 @@
-//! How often somebody may try: sign-ins, sign-ups, set-up codes.
+//! How often somebody may try: sign-ins, sign-ups, passwords, codes, mails.
 //!
 //! Failed sign-ins are counted for an account together with the address that they come from, for the account, and for the address.
 //! The first is strict. The second never locks anybody out, since anybody could then lock out anyone: it only makes the first one
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::auth::{AddressKey, RateDecision, RateLimiter, RateRule};
-use common::{PortResult, Sha256};
+use common::{PortResult, Sha256, UserId};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The rules. What the classic suites need: ten failures and sixty sign-ups a minute pass.
@@ -28,6 +28,14 @@ pub struct LimitRules {
     pub sign_up: RateRule,
     /// Wrong set-up codes from one address.
     pub setup: RateRule,
+    /// Wrong passwords where one who is signed in has to give it again, for one account.
+    pub proof: RateRule,
+    /// Mails that were asked for one account's address.
+    pub mail_account: RateRule,
+    /// Mails that were asked for from one address.
+    pub mail_address: RateRule,
+    /// Wrong codes from one address.
+    pub code: RateRule,
 }
 
 impl Default for LimitRules {
@@ -40,6 +48,11 @@ impl Default for LimitRules {
             login_address: rule("login_address", 60, 2),
             sign_up: rule("sign_up", 60, 1),
             setup: rule("setup", 10, 60),
+            proof: rule("proof", 10, 60),
+            // what is kept from the owner when a stranger uses it up is a sixth mail, with a sixth code
+            mail_account: rule("mail_account", 5, 600),
+            mail_address: rule("mail_address", 20, 60),
+            code: rule("code", 10, 60),
         }
     }
 }
@@ -99,10 +112,7 @@ impl Limits {
         account: &AddressKey,
         ip: Option<IpAddr>,
     ) -> Result<Attempt<'_>, Refused> {
-        let digest = Sha256::of(account.as_str().as_bytes());
-        let address = address_key(ip);
-        // addresses of accounts are not kept in clear where the counters are
-        let account = hex::encode(&digest.0[..16]);
+        let (account, address) = (account_key(account), address_key(ip));
         let pair = format!("{account}@{address}");
         let lane = usize::from(Sha256::of(pair.as_bytes()).0[0]) % LANES;
         let lane = self.lanes[lane].acquire().await.expect("lanes are never closed");
@@ -127,7 +137,38 @@ impl Limits {
 
     /// Counts a wrong set-up code.
     pub(crate) async fn count_wrong_setup_code(&self, ip: Option<IpAddr>) -> PortResult<()> {
-        match self.count(self.rules.setup, &address_key(ip)).await {
+        self.count_fault(self.rules.setup, &address_key(ip)).await
+    }
+
+    /// Refuses a password unread when too many were wrong for this account.
+    pub(crate) async fn require_proof(&self, user: UserId) -> Result<(), Refused> {
+        self.require(self.rules.proof, &user.to_string()).await
+    }
+
+    /// Counts a wrong one.
+    pub(crate) async fn count_wrong_proof(&self, user: UserId) -> PortResult<()> {
+        self.count_fault(self.rules.proof, &user.to_string()).await
+    }
+
+    /// Counts a mail that somebody asks for, whether there is an account with this address or not.
+    pub(crate) async fn count_mail(&self, account: &AddressKey, ip: Option<IpAddr>) -> Result<(), Refused> {
+        self.count(self.rules.mail_address, &address_key(ip)).await?;
+        self.count(self.rules.mail_account, &account_key(account)).await
+    }
+
+    /// Refuses a code unread when too many were wrong.
+    pub(crate) async fn require_code(&self, ip: Option<IpAddr>) -> Result<(), Refused> {
+        self.require(self.rules.code, &address_key(ip)).await
+    }
+
+    /// Counts a wrong code.
+    pub(crate) async fn count_wrong_code(&self, ip: Option<IpAddr>) -> PortResult<()> {
+        self.count_fault(self.rules.code, &address_key(ip)).await
+    }
+
+    /// Counts what was wrong; the next attempt is refused, not this one.
+    async fn count_fault(&self, rule: RateRule, key: &str) -> PortResult<()> {
+        match self.count(rule, key).await {
             Ok(()) | Err(Refused::Limited(_)) => Ok(()),
             Err(Refused::Port(error)) => Err(error),
         }
@@ -201,6 +242,11 @@ fn judge(rule: RateRule, decision: RateDecision) -> Result<(), Refused> {
 fn fell_back(error: &common::PortError) {
     metrics::counter!("fm_auth_rate_limit_fallbacks_total").increment(1);
     tracing::debug!(%error, "limiting attempts in this process alone");
+}
+
+/// Addresses of accounts are not kept in clear where the counters are.
+fn account_key(account: &AddressKey) -> String {
+    hex::encode(&Sha256::of(account.as_str().as_bytes()).0[..16])
 }
 
 /// One counter for each IPv4 address and each IPv6 /64, the least that one customer gets (RFC 6177).

@@ -1,9 +1,14 @@
 //! The use cases: one function each, over the ports, knowing nothing of HTTP.
 
 pub(crate) mod accounts;
+pub(crate) mod codes;
 pub(crate) mod hashing;
 pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod mails;
+pub(crate) mod my_sessions;
+pub(crate) mod own_account;
+pub(crate) mod passwords;
 pub(crate) mod sessions;
 pub(crate) mod setup;
 pub(crate) mod sign_in;

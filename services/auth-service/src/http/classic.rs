@@ -178,9 +178,7 @@ fn read_password(value: &Value) -> ClassicResult<Password> {
     match Password::parse(read_text(value).map_err(|NoText| ClassicError::bad_request("Invalid password"))?) {
         Ok(password) => Ok(password),
         Err(InvalidPassword::Empty) => Err(ClassicError::bad_request("Missing password")),
-        Err(InvalidPassword::TooShort | InvalidPassword::TooLong | InvalidPassword::Nul) => {
-            Err(ClassicError::bad_request("Invalid password"))
-        }
+        Err(_) => Err(ClassicError::bad_request("Invalid password")),
     }
 }
 

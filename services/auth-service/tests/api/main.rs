@@ -11,6 +11,8 @@ mod cookies;
 mod internal;
 mod keys;
 mod limits;
+mod my_password;
+mod my_sessions;
 mod openapi;
 mod passwords;
 mod registration;

@@ -26,17 +26,23 @@ fn every_public_path_is_documented_and_ours() {
     assert_eq!(
         operations,
         [
+            "delete /api/v1/users/me/sessions",
+            "delete /api/v1/users/me/sessions/{id}",
             "get /.well-known/jwks.json",
             "get /api/v1/setup",
             "get /api/v1/users/me",
+            "get /api/v1/users/me/sessions",
             "get /connect",
             "get /disconnect",
             "get /users/me",
             "post /api/v1/auth/login",
             "post /api/v1/auth/logout",
+            "post /api/v1/auth/password/forgot",
+            "post /api/v1/auth/password/reset",
             "post /api/v1/auth/refresh",
             "post /api/v1/auth/register",
             "post /api/v1/setup",
+            "post /api/v1/users/me/password",
             "post /users",
         ]
     );

@@ -20,7 +20,7 @@ pub(super) struct SignUp {
     /// The address; one account each, whatever its case.
     #[schema(format = Email)]
     email: String,
-    /// 8 characters to 72 bytes, without NUL.
+    /// 8 characters (or as many as are configured) to 72 bytes, without NUL; not the address, and none of the most common passwords.
     #[schema(format = Password)]
     password: String,
     /// What carries the session.
@@ -76,7 +76,8 @@ pub(super) async fn register(
     let body: SignUp = input::json(&request, payload, BODY_BYTES).await?;
     require_own_page(&request, body.session)?;
     let NewCredentials { address, password } =
-        NewCredentials::parse(&body.email, &body.password).map_err(problem)?;
+        NewCredentials::parse(&body.email, &body.password, &service.settings.accounts.password_rules())
+            .map_err(problem)?;
     let user = sign_up::sign_up(&service, &from, address, &password).await.map_err(problem)?;
     signed_in(&service, &request, user, body.session, HttpResponse::Created()).await
 }

@@ -2,6 +2,8 @@
 
 mod auth;
 mod keys;
+mod my_sessions;
+mod password;
 mod setup;
 mod users;
 
@@ -27,6 +29,12 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(auth::refresh)
         .service(auth::logout)
         .service(users::me)
+        .service(password::change)
+        .service(password::forgot)
+        .service(password::reset)
+        .service(my_sessions::list)
+        .service(my_sessions::end_one)
+        .service(my_sessions::end_others)
         .service(keys::key_set);
 }
 

@@ -39,7 +39,7 @@ pub(super) struct SetUp {
     /// The administrator's address.
     #[schema(format = Email)]
     email: String,
-    /// 8 characters to 72 bytes, without NUL.
+    /// 8 characters (or as many as are configured) to 72 bytes, without NUL; not the address, and none of the most common passwords.
     #[schema(format = Password)]
     password: String,
     /// What carries the session.

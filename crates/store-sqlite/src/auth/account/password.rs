@@ -1,0 +1,32 @@
+use common::UserId;
+use common::auth::{CodeKind, PasswordChange, PasswordProof};
+
+use super::{codes, sessions};
+use crate::engine::Tx;
+
+/// False, and nothing done, if the proof is none any more.
+pub(super) fn change(tx: &Tx<'_>, change: &PasswordChange) -> rusqlite::Result<bool> {
+    let PasswordChange { user, proof, password_hash, keep, at } = change;
+    let changed = match proof {
+        PasswordProof::Hash(before) => tx
+            .prepare_cached("UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2")?
+            .execute((user.bytes(), before, password_hash))?,
+        PasswordProof::Code(hash) => {
+            let code = codes::find(tx, hash, CodeKind::Reset, *at)?;
+            if code.is_none_or(|code| code.user != Some(*user)) {
+                return Ok(false);
+            }
+            set(tx, *user, password_hash)?
+        }
+    };
+    if changed == 0 {
+        return Ok(false);
+    }
+    sessions::revoke_all(tx, *user, *keep, *at)?;
+    codes::remove_of(tx, *user)?;
+    Ok(true)
+}
+
+fn set(tx: &Tx<'_>, user: UserId, hash: &str) -> rusqlite::Result<usize> {
+    tx.prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?.execute((user.bytes(), hash))
+}
