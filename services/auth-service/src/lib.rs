@@ -34,7 +34,7 @@ pub use app::keys::KeysError;
 pub use app::limits::LimitRules;
 pub use app::setup::{AddressFault, InvalidNewCredentials, NewCredentials, SetupCode, ShortSetupCode};
 pub use command::{AdminCommand, AdminCommandError};
-pub use settings::{AUTH_DOCS, AccountsSection, Registration, Settings, trusted_proxies};
+pub use settings::{AUTH_DOCS, AccountsSection, Registration, Settings, Verify, trusted_proxies};
 
 /// The label under which the set-up code is derived from the master key.
 const SETUP_CODE_LABEL: &str = "setup-code";

@@ -29,6 +29,25 @@ pub enum MailContent {
         /// The code.
         code: String,
     },
+    /// The code that verifies the account's address.
+    VerifyAddress {
+        /// The code.
+        code: String,
+    },
+    /// To a new address: the code that makes it the account's.
+    ConfirmNewAddress {
+        /// The code.
+        code: String,
+    },
+    /// To the old address: the code that lets it go.
+    ConfirmOldAddress {
+        /// The code.
+        code: String,
+        /// The new one, as typed.
+        new: String,
+    },
+    /// To a new address that another account has.
+    AddressInUse,
     /// Something has happened to the account.
     Notice {
         /// What.
@@ -52,4 +71,14 @@ pub enum AccountEvent {
     PasswordChanged,
     /// It has another password, by a code that went by mail.
     PasswordReset,
+    /// It has another address.
+    AddressChanged,
+    /// A second factor is asked for from now on.
+    SecondFactorOn,
+    /// None is any more.
+    SecondFactorOff,
+    /// A recovery code stood in for the second factor.
+    RecoveryCodeUsed,
+    /// Somebody signed in from where nobody did before.
+    NewDevice,
 }

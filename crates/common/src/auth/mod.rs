@@ -12,7 +12,10 @@ mod password_rules;
 mod store;
 mod user;
 
-pub use account_store::{AccountStore, ListedSession, PasswordChange, PasswordProof};
+pub use account_store::{
+    Account, AccountStore, AddressChange, ChangeAddressError, ListedSession, PasswordChange, PasswordProof,
+    Totp,
+};
 pub use address::{Address, AddressKey, InvalidAddress};
 pub use code::{CodeKind, MailedCode};
 pub use credential::{

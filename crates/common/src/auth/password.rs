@@ -77,11 +77,4 @@ mod tests {
         assert_eq!(Password::parse(""), Err(InvalidPassword::Empty));
         assert!(Password::parse("a:b@c%ü ").is_ok());
     }
-
-    #[test]
-    fn only_new_passwords_must_be_long() {
-        assert!(Password::parse("toto").is_ok());
-        assert_eq!(Password::parse_new("toto"), Err(InvalidPassword::TooShort));
-        assert!(Password::parse_new("totototo").is_ok());
-    }
 }

@@ -70,6 +70,7 @@ mod tests {
     #[test]
     fn the_length_is_a_setting() {
         assert_eq!(check("äöüäöü1"), Err(InvalidPassword::TooShort { min_chars: 8 }));
+        assert!(Password::parse("toto").is_ok(), "only new ones must be long");
         let rules = PasswordRules { min_chars: 14 };
         assert_eq!(rules.check("correct horse", None), Err(InvalidPassword::TooShort { min_chars: 14 }));
         assert!(rules.check("correct horses", None).is_ok());

@@ -208,6 +208,7 @@ macro_rules! rules {
 
 rules!(
     PortError,
+    common::auth::ChangeAddressError,
     common::auth::CreateUserError,
     common::files::NodeError,
     common::jobs::ChangeJobError,

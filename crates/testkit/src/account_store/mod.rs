@@ -1,8 +1,13 @@
 //! What every [`AccountStore`] promises.
 
+mod address;
 mod codes;
+mod deletion;
+mod devices;
 mod password;
+mod profile;
 mod sessions;
+mod totp;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -14,9 +19,14 @@ use common::{Clock as _, Timestamp, UserId};
 use crate::auth_store::{session, user};
 use crate::{TestClock, TestIds};
 
+pub use address::*;
 pub use codes::*;
+pub use deletion::*;
+pub use devices::*;
 pub use password::*;
+pub use profile::*;
 pub use sessions::*;
+pub use totp::*;
 
 /// A fresh store.
 pub struct AccountSubject {
@@ -83,6 +93,17 @@ macro_rules! account_store_suite {
                 expired_codes_are_removed_in_steps,
                 a_new_password_ends_the_other_sessions,
                 a_reset_code_works_once,
+                an_account_comes_with_the_code_that_verifies_it,
+                an_address_changes_by_both_codes,
+                only_the_letters_of_an_address_may_change,
+                an_address_goes_to_one_account,
+                a_profile_changes_from_the_revision_that_was_seen,
+                a_second_factor_counts_when_it_is_confirmed,
+                a_recovery_code_works_once,
+                a_device_is_new_where_others_are_known,
+                the_devices_seen_last_are_kept,
+                an_account_waits_to_be_deleted,
+                a_deleted_account_leaves_nothing,
             ]
         );
     };

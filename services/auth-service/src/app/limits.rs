@@ -22,6 +22,8 @@ pub struct LimitRules {
     pub login_account_guarded: RateRule,
     /// Failed sign-ins of one account from anywhere.
     pub login_account_total: RateRule,
+    /// Failed sign-ins of one account from a device that it was signed in to from before. Nothing else limits these.
+    pub login_device: RateRule,
     /// Failed sign-ins from one address, of any account.
     pub login_address: RateRule,
     /// Sign-ups from one address.
@@ -30,6 +32,8 @@ pub struct LimitRules {
     pub setup: RateRule,
     /// Wrong passwords where one who is signed in has to give it again, for one account.
     pub proof: RateRule,
+    /// Codes of a second factor for one account, right ones forgotten.
+    pub second_factor: RateRule,
     /// Mails that were asked for one account's address.
     pub mail_account: RateRule,
     /// Mails that were asked for from one address.
@@ -45,10 +49,13 @@ impl Default for LimitRules {
             login_account: rule("login_account", 10, 60),
             login_account_guarded: rule("login_account_guarded", 3, 300),
             login_account_total: rule("login_account_total", 50, 60),
+            login_device: rule("login_device", 10, 60),
             login_address: rule("login_address", 60, 2),
             sign_up: rule("sign_up", 60, 1),
             setup: rule("setup", 10, 60),
             proof: rule("proof", 10, 60),
+            // who knows the password gets one guess in 10^6/3 a minute: on average one right in four months
+            second_factor: rule("second_factor", 5, 60),
             // what is kept from the owner when a stranger uses it up is a sixth mail, with a sixth code
             mail_account: rule("mail_account", 5, 600),
             mail_address: rule("mail_address", 20, 60),
@@ -94,9 +101,10 @@ const LANES: usize = 256;
 /// One attempt to sign in, under way.
 pub(crate) struct Attempt<'a> {
     limits: &'a Limits,
-    pair: String,
-    account: String,
-    address: String,
+    /// What a failure counts for.
+    failures: Vec<(RateRule, String)>,
+    /// What a success makes forgotten.
+    forgiven: Vec<(RateRule, String)>,
     _lane: SemaphorePermit<'a>,
 }
 
@@ -111,18 +119,35 @@ impl Limits {
         &self,
         account: &AddressKey,
         ip: Option<IpAddr>,
+        known_device: Option<&[u8; 32]>,
     ) -> Result<Attempt<'_>, Refused> {
         let (account, address) = (account_key(account), address_key(ip));
         let pair = format!("{account}@{address}");
         let lane = usize::from(Sha256::of(pair.as_bytes()).0[0]) % LANES;
         let lane = self.lanes[lane].acquire().await.expect("lanes are never closed");
+        if let Some(device) = known_device {
+            // what strangers try, from wherever, does not keep the owner out
+            let rule = self.rules.login_device;
+            let device = format!("{account}#{}", hex::encode(&device[..16]));
+            self.require(rule, &device).await?;
+            let counted = vec![(rule, device)];
+            return Ok(Attempt { limits: self, failures: counted.clone(), forgiven: counted, _lane: lane });
+        }
         self.require(self.rules.login_address, &address).await?;
         self.require(self.rules.login_account, &pair).await?;
         match self.require(self.rules.login_account_total, &account).await {
             Err(Refused::Limited(_)) => self.require(self.rules.login_account_guarded, &pair).await?,
             other => other?,
         }
-        Ok(Attempt { limits: self, pair, account, address, _lane: lane })
+        let rules = &self.rules;
+        let forgiven = vec![(rules.login_account, pair.clone()), (rules.login_account_guarded, pair.clone())];
+        let failures = vec![
+            (rules.login_account, pair.clone()),
+            (rules.login_account_guarded, pair),
+            (rules.login_account_total, account),
+            (rules.login_address, address),
+        ];
+        Ok(Attempt { limits: self, failures, forgiven, _lane: lane })
     }
 
     /// Counts a sign-up.
@@ -148,6 +173,16 @@ impl Limits {
     /// Counts a wrong one.
     pub(crate) async fn count_wrong_proof(&self, user: UserId) -> PortResult<()> {
         self.count_fault(self.rules.proof, &user.to_string()).await
+    }
+
+    /// Counts a code of a second factor before it is looked at.
+    pub(crate) async fn count_second_factor(&self, user: UserId) -> Result<(), Refused> {
+        self.count(self.rules.second_factor, &user.to_string()).await
+    }
+
+    /// It was right: what was counted is forgotten.
+    pub(crate) async fn forget_second_factor(&self, user: UserId) -> PortResult<()> {
+        self.forget(self.rules.second_factor, &user.to_string()).await
     }
 
     /// Counts a mail that somebody asks for, whether there is an account with this address or not.
@@ -207,25 +242,18 @@ impl Limits {
 impl Attempt<'_> {
     /// The password was wrong, or there is no such account.
     pub(crate) async fn failed(self) -> PortResult<()> {
-        let rules = &self.limits.rules;
-        let counted = [
-            (rules.login_account, &self.pair),
-            (rules.login_account_guarded, &self.pair),
-            (rules.login_account_total, &self.account),
-            (rules.login_address, &self.address),
-        ];
-        for (rule, key) in counted {
-            if let Err(Refused::Port(error)) = self.limits.count(rule, key).await {
-                return Err(error);
-            }
+        for (rule, key) in &self.failures {
+            self.limits.count_fault(*rule, key).await?;
         }
         Ok(())
     }
 
     /// The password was right: what was counted for this account from this address is forgotten.
     pub(crate) async fn succeeded(self) -> PortResult<()> {
-        self.limits.forget(self.limits.rules.login_account, &self.pair).await?;
-        self.limits.forget(self.limits.rules.login_account_guarded, &self.pair).await
+        for (rule, key) in &self.forgiven {
+            self.limits.forget(*rule, key).await?;
+        }
+        Ok(())
     }
 }
 
@@ -250,7 +278,7 @@ fn account_key(account: &AddressKey) -> String {
 }
 
 /// One counter for each IPv4 address and each IPv6 /64, the least that one customer gets (RFC 6177).
-fn address_key(ip: Option<IpAddr>) -> String {
+pub(crate) fn address_key(ip: Option<IpAddr>) -> String {
     match ip {
         Some(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_none() => {
             let [a, b, c, d, ..] = v6.segments();

@@ -24,6 +24,19 @@ pub(crate) enum AccountError {
     /// The password in this member of the body cannot be chosen.
     #[error("{1}")]
     BadPassword(&'static str, InvalidPassword),
+    /// This member of the body is not allowed, and why.
+    #[error("{1}")]
+    BadProfile(&'static str, &'static str),
+    #[error("the address is taken")]
+    AddressTaken,
+    #[error("a second factor is wanted")]
+    SecondFactorRequired,
+    #[error("the second factor is wrong")]
+    WrongSecondFactor,
+    #[error("there is a second factor already")]
+    HasSecondFactor,
+    #[error("there is no second factor")]
+    NoSecondFactor,
     #[error(transparent)]
     BadAddress(#[from] AddressFault),
     #[error(transparent)]

@@ -30,6 +30,8 @@ impl From<SignInError> for Failure {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::Invalid => Self(Code::InvalidCredentials.into()),
+            SignInError::NotVerified => Self(Code::NotVerified.into()),
+            SignInError::Account(error) => error.into(),
             SignInError::Limited(limited) => limited.into(),
             SignInError::Hash(error) => error.into(),
             SignInError::Port(error) => Self(error.into()),
@@ -41,6 +43,8 @@ impl From<SignUpError> for Failure {
     fn from(error: SignUpError) -> Self {
         match error {
             SignUpError::Closed => Self(Code::RegistrationClosed.into()),
+            SignUpError::NoInvitation => Self(Code::InvitationRequired.into()),
+            SignUpError::WrongInvitation => Self(Code::InvalidInvitation.into()),
             SignUpError::AddressTaken => Self(address_taken()),
             SignUpError::Limited(limited) => limited.into(),
             SignUpError::Hash(error) => error.into(),
@@ -95,6 +99,12 @@ impl From<AccountError> for Failure {
             AccountError::BadPassword(pointer, fault) => {
                 Self(bad_field(pointer, password_code(fault), &fault.to_string()))
             }
+            AccountError::BadProfile(pointer, text) => Self(bad_field(pointer, "invalid", text)),
+            AccountError::AddressTaken => Self(address_taken()),
+            AccountError::SecondFactorRequired => Self(Code::SecondFactorRequired.into()),
+            AccountError::WrongSecondFactor => Self(Code::InvalidSecondFactor.into()),
+            AccountError::HasSecondFactor => Self(Code::HasSecondFactor.into()),
+            AccountError::NoSecondFactor => Self(Code::NoSecondFactor.into()),
             AccountError::BadAddress(fault) => {
                 Self(bad_field("/email", address_code(&fault), &fault.to_string()))
             }

@@ -28,7 +28,7 @@ async fn reset(server: &Server, code: &str, password: &str) -> Answer {
 async fn code(server: &Server) -> String {
     match server.mails().await.pop().unwrap().content {
         MailContent::ResetPassword { code } => code,
-        MailContent::Notice { .. } => panic!("the newest mail holds no code"),
+        _ => panic!("the newest mail holds no code"),
     }
 }
 
@@ -176,7 +176,7 @@ async fn asking_tells_nothing_about_who_has_an_account() {
     assert!(answers[0].4.abs_diff(eves.4) <= 2);
     let decoy = match &server.mails().await[1].content {
         MailContent::ResetPassword { code } => code.clone(),
-        MailContent::Notice { .. } => panic!("a code"),
+        _ => panic!("a code"),
     };
     reset(&server, &decoy, NEW).await.expect_problem(403, "invalid_code");
     forgot(&server, "no mailbox").await.expect_problem(400, "invalid_request");

@@ -70,6 +70,31 @@ fn text(content: &MailContent, public_url: Option<&str>) -> Text {
             "Someone asked for a new password for the account with this address. This code sets one:",
             code,
         ),
+        MailContent::VerifyAddress { code } => with_code(
+            "Verify your address for Files Manager",
+            "An account with this address was made. This code verifies that the address is yours:",
+            code,
+        ),
+        MailContent::ConfirmNewAddress { code } => with_code(
+            "Your new address for Files Manager",
+            "Someone wants to use this address for their account. This is the code for the new address:",
+            code,
+        ),
+        MailContent::ConfirmOldAddress { code, new } => with_code(
+            "Your account gets another address",
+            &format!(
+                "Someone who knows your password wants to change the address of your account to {new}. \
+                 This is the code for the old address:"
+            ),
+            code,
+        ),
+        MailContent::AddressInUse => Text {
+            subject: "Your address for Files Manager",
+            paragraphs: vec![
+                sentence("Someone wanted to use this address for another account."),
+                sentence("It stays with your account, and nothing has changed."),
+            ],
+        },
         MailContent::Notice { event, at, device, address } => {
             let (subject, what, advice) = event_text(event);
             let from = origin(*at, device.as_deref(), address.as_deref());
@@ -92,6 +117,29 @@ fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
             "Your password was reset",
             "The password of your account was set anew with a code from a mail. All sign-ins have ended."
                 .to_owned(),
+            RESET,
+        ),
+        AccountEvent::AddressChanged => (
+            "The address of your account was changed",
+            "Your account has another address now. Sign in with the new one.".to_owned(),
+            "If that was not you, ask whoever runs this installation for help now.",
+        ),
+        AccountEvent::SecondFactorOn => (
+            "Two-step sign-in is on",
+            "A code of your authenticator app is asked for at each sign-in from now on.".to_owned(),
+            RESET,
+        ),
+        AccountEvent::SecondFactorOff => {
+            ("Two-step sign-in is off", "Your password alone signs in from now on.".to_owned(), RESET)
+        }
+        AccountEvent::RecoveryCodeUsed => (
+            "A recovery code was used",
+            "A recovery code stood in for your authenticator app. It does not work again.".to_owned(),
+            RESET,
+        ),
+        AccountEvent::NewDevice => (
+            "New sign-in to your account",
+            "Someone signed in to your account from a device that was not seen before.".to_owned(),
             RESET,
         ),
     }

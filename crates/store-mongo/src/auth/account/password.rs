@@ -4,7 +4,7 @@ use mongodb::ClientSession;
 use mongodb::bson::{Document, doc};
 
 use super::codes::{self, CODES};
-use super::sessions;
+use super::{devices, sessions};
 use crate::auth::sessions::SESSIONS;
 use crate::auth::users::USERS;
 use crate::engine::{Engine, TxResult};
@@ -32,6 +32,13 @@ pub(super) async fn change(
             }
         }
     }
+    if matches!(proof, PasswordProof::Code(_)) {
+        // whoever reads the address's mail is its owner
+        let verified = doc! { "$set": { "verified_at": at.millis() } };
+        let unverified = doc! { "_id": user, "verified_at": null };
+        let users = engine.collection::<Document>(USERS);
+        users.update_one(unverified, verified).session(&mut *session).await?;
+    }
     let set = doc! { "$set": { "password_hash": password_hash } };
     let users = engine.collection::<Document>(USERS);
     if users.update_one(filter, set).session(&mut *session).await?.matched_count == 0 {
@@ -40,5 +47,6 @@ pub(super) async fn change(
     let (live, end) = sessions::revocation(user, *keep, *at);
     engine.collection::<Document>(SESSIONS).update_many(live, end).session(&mut *session).await?;
     codes::remove_of(engine, session, user).await?;
+    devices::forget(engine, session, user).await?;
     Ok(true)
 }

@@ -1,7 +1,7 @@
-use common::UserId;
 use common::auth::{CodeKind, PasswordChange, PasswordProof};
+use common::{Timestamp, UserId};
 
-use super::{codes, sessions};
+use super::{codes, devices, sessions};
 use crate::engine::Tx;
 
 /// False, and nothing done, if the proof is none any more.
@@ -16,7 +16,8 @@ pub(super) fn change(tx: &Tx<'_>, change: &PasswordChange) -> rusqlite::Result<b
             if code.is_none_or(|code| code.user != Some(*user)) {
                 return Ok(false);
             }
-            set(tx, *user, password_hash)?
+            // whoever reads the address's mail is its owner
+            set(tx, *user, password_hash, *at)?
         }
     };
     if changed == 0 {
@@ -24,9 +25,13 @@ pub(super) fn change(tx: &Tx<'_>, change: &PasswordChange) -> rusqlite::Result<b
     }
     sessions::revoke_all(tx, *user, *keep, *at)?;
     codes::remove_of(tx, *user)?;
+    devices::forget(tx, *user)?;
     Ok(true)
 }
 
-fn set(tx: &Tx<'_>, user: UserId, hash: &str) -> rusqlite::Result<usize> {
-    tx.prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?.execute((user.bytes(), hash))
+fn set(tx: &Tx<'_>, user: UserId, hash: &str, at: Timestamp) -> rusqlite::Result<usize> {
+    tx.prepare_cached(
+        "UPDATE users SET password_hash = ?2, verified_at = coalesce(verified_at, ?3) WHERE id = ?1",
+    )?
+    .execute((user.bytes(), hash, at.millis()))
 }
