@@ -124,3 +124,44 @@ pub async fn guessing_is_slowed_down(product: &Product) -> Result<()> {
     product.get(&ada, "/api/v1/users/me").await?.expect(200)?;
     Ok(())
 }
+
+/// An account's owner names it, looks where it is signed in, ends a session, sets a password, and begins a second factor.
+pub async fn an_owner_manages_their_account(product: &Product) -> Result<()> {
+    let ada = product.register("ada").await?;
+    let lost = product.login(&ada.email, &ada.password).await?;
+    let change =
+        json!({"name": "Ada", "preferences": {"theme": "dark", "views": {"root": {"layout": "grid"}}}});
+    let patch = product.as_user(&ada, Method::PATCH, "/api/v1/users/me").json(&change);
+    let etag = send(patch).await?.expect(200)?.header("etag").unwrap_or_default().to_owned();
+    let me = product.get(&ada, "/api/v1/users/me").await?.expect(200)?;
+    ensure!(me.header("etag") == Some(&*etag), "the tag of what was answered");
+    ensure!(me.json()?["name"] == "Ada" && me.json()?["preferences"]["theme"] == "dark", "{:?}", me.json());
+
+    let sessions = product.get(&ada, "/api/v1/users/me/sessions").await?.expect(200)?.json()?;
+    ensure!(sessions["total"] == 2 && sessions["items"][1]["current"] == true, "{sessions}");
+    product.get(&lost, "/api/v1/files/root").await?.expect(200)?;
+    let path =
+        format!("/api/v1/users/me/sessions/{}", sessions["items"][0]["id"].as_str().unwrap_or_default());
+    send(product.as_user(&ada, Method::DELETE, &path)).await?.expect(204)?;
+    for path in ["/api/v1/users/me", "/api/v1/files/root", "/api/v1/users/me/jobs"] {
+        product.get(&lost, path).await?.expect_problem(401, "unauthorized")?;
+    }
+
+    let other = product.login(&ada.email, &ada.password).await?;
+    product.get(&other, "/api/v1/files/root").await?.expect(200)?;
+    let new = "another password of ada";
+    let wrong = json!({"current": "wrong", "new": new});
+    product.post(&ada, "/api/v1/users/me/password", &wrong).await?.expect_problem(403, "wrong_password")?;
+    let right = json!({"current": ada.password, "new": new});
+    product.post(&ada, "/api/v1/users/me/password", &right).await?.expect(204)?;
+    product.get(&other, "/api/v1/files/root").await?.expect_problem(401, "unauthorized")?;
+    product.get(&ada, "/api/v1/files/root").await?.expect(200)?;
+    product.login(&ada.email, new).await?;
+
+    let begun =
+        product.post(&ada, "/api/v1/users/me/totp", &json!({ "password": new })).await?.expect(200)?;
+    ensure!(begun.json()?["qr"].as_str().is_some_and(|qr| qr.contains("<svg")), "{:?}", begun.json());
+    let forgot = json!({"email": "nobody@example.org"});
+    send(product.request(Method::POST, "/api/v1/auth/password/forgot").json(&forgot)).await?.expect(202)?;
+    Ok(())
+}

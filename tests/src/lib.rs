@@ -32,6 +32,7 @@ macro_rules! all_cases {
                 a_cookie_session_serves_the_page_and_no_other_origin
                 a_reused_refresh_token_ends_its_session
                 guessing_is_slowed_down
+                an_owner_manages_their_account
             }
             bad_input {
                 unknown_routes_and_methods

@@ -61,6 +61,30 @@ impl CookiePolicy {
         self.cookie(String::new(), CookieDuration::ZERO)
     }
 
+    /// The cookie by which a browser is known again. It signs nobody in, and stays when they sign out.
+    pub fn issue_device(&self, value: impl Into<String>, lifetime: Duration) -> Cookie<'static> {
+        let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
+        let mut cookie = self.cookie(value.into(), CookieDuration::seconds(seconds));
+        cookie.set_name(self.device_name());
+        cookie
+    }
+
+    /// What a request holds of [`CookiePolicy::issue_device`]; none of several, since somebody planted one.
+    pub fn find_device<'a>(&self, request: &'a HttpRequest) -> Option<&'a str> {
+        match find(request, self.device_name()) {
+            Held::One(value) => Some(value),
+            Held::Nothing | Held::Several => None,
+        }
+    }
+
+    fn device_name(&self) -> &'static str {
+        match self.name {
+            "__Host-fm_session" => "__Host-fm_device",
+            "__Secure-fm_session" => "__Secure-fm_device",
+            _ => "fm_device",
+        }
+    }
+
     fn cookie(&self, value: String, age: CookieDuration) -> Cookie<'static> {
         Cookie::build(self.name, value)
             .path(self.path.clone())
@@ -72,25 +96,7 @@ impl CookiePolicy {
     }
 
     pub(crate) fn find<'a>(&self, request: &'a HttpRequest) -> Held<'a> {
-        let mut found: Option<&str> = None;
-        let pairs = request
-            .headers()
-            .get_all(header::COOKIE)
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='));
-        for (name, value) in pairs {
-            if name == self.name {
-                match found {
-                    Some(first) if first != value => return Held::Several,
-                    _ => found = Some(value),
-                }
-            }
-        }
-        match found {
-            Some(value) if !value.is_empty() => Held::One(value),
-            _ => Held::Nothing,
-        }
+        find(request, self.name)
     }
 
     /// Whether a request that changes something proves that it comes from the page itself: by `Sec-Fetch-Site`, which no script can
@@ -111,6 +117,28 @@ impl CookiePolicy {
                 matches!((claimed, host), (Some(claimed), Some(host)) if claimed.eq_ignore_ascii_case(host))
             }
         }
+    }
+}
+
+fn find<'a>(request: &'a HttpRequest, wanted: &str) -> Held<'a> {
+    let mut found: Option<&str> = None;
+    let pairs = request
+        .headers()
+        .get_all(header::COOKIE)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    for (name, value) in pairs {
+        if name == wanted {
+            match found {
+                Some(first) if first != value => return Held::Several,
+                _ => found = Some(value),
+            }
+        }
+    }
+    match found {
+        Some(value) if !value.is_empty() => Held::One(value),
+        _ => Held::Nothing,
     }
 }
 

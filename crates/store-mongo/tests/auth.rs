@@ -8,6 +8,7 @@ use common::auth::{AuthStore as _, CreateUserError, RefreshOutcome, Role, User};
 use common::{Clock as _, UserId};
 use futures_util::future::join_all;
 use store_mongo::AuthDb;
+use testkit::account_store::AccountSubject;
 use testkit::auth_store::{AuthSubject, session, user};
 use testkit::outbox::OutboxSubject;
 use testkit::{TestClock, TestIds};
@@ -18,6 +19,17 @@ async fn subject() -> AuthSubject {
 }
 
 testkit::auth_store_suite!(subject);
+
+mod accounts {
+    use super::*;
+
+    async fn subject() -> AccountSubject {
+        let (mongo, scratch) = support::mongo().await;
+        AccountSubject::new(Arc::new(AuthDb::new(&mongo)), scratch)
+    }
+
+    testkit::account_store_suite!(subject);
+}
 
 mod outbox {
     use super::*;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use store_sqlite::{AuthDb, OpenOptions};
+use testkit::account_store::AccountSubject;
 use testkit::auth_store::AuthSubject;
 use testkit::outbox::OutboxSubject;
 
@@ -19,6 +20,17 @@ async fn subject() -> AuthSubject {
 }
 
 testkit::auth_store_suite!(subject);
+
+mod accounts {
+    use super::*;
+
+    async fn subject() -> AccountSubject {
+        let (db, folder) = open();
+        AccountSubject::new(db, folder)
+    }
+
+    testkit::account_store_suite!(subject);
+}
 
 mod outbox {
     use super::*;

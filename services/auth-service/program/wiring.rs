@@ -61,6 +61,7 @@ impl ServiceProgram for AuthProgram {
         until_available(|| store.migrate()).await?;
         let ports = Ports {
             store: store.clone(),
+            account_store: store.clone(),
             cache: Arc::clone(&platform.cache),
             limiter: Arc::clone(&platform.limiter),
             hasher,
@@ -123,11 +124,13 @@ async fn started(ports: &Ports, settings: &auth_service::Settings) -> Result<Arc
 }
 
 fn auth_settings(settings: &Settings) -> Result<auth_service::Settings, Failure> {
+    settings.accounts.check().map_err(Failure::setting)?;
     Ok(auth_service::Settings {
         registration: settings.registration,
         loopback_only: settings.common.listen.ip().is_loopback(),
         has_public_url: settings.common.public_url.is_some(),
         trusted_proxies: trusted_proxies(&settings.common.trusted_proxies).map_err(Failure::setting)?,
+        accounts: settings.accounts.clone(),
         ..auth_service::Settings::default()
     })
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use clap::Subcommand;
+use common::auth::PasswordRules;
 
 use crate::app::accounts::{Accounts, CreateAccountError};
 use crate::app::setup::{InvalidNewCredentials, NewCredentials, create_first_admin};
@@ -51,7 +52,8 @@ impl AdminCommand {
     ) -> Result<String, AdminCommandError> {
         match self {
             Self::Create { email } => {
-                let credentials = NewCredentials::parse(&email, &read_password()?)?;
+                let credentials =
+                    NewCredentials::parse(&email, &read_password()?, &PasswordRules::default())?;
                 let user = create_first_admin(accounts, credentials).await?;
                 Ok(format!("administrator {} made; sign in with the address and the password\n", user.id))
             }

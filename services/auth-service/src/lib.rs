@@ -13,10 +13,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use actix_web::{App, web};
-use common::auth::{AuthStore, CredentialCache, CredentialSource, RateLimiter};
+use common::auth::{AccountStore, AuthStore, CredentialCache, CredentialSource, RateLimiter};
 use common::{Clock, IdGen, PortResult};
 use futures_util::future::BoxFuture;
 use http_kit::credentials::TokenPolicy;
+use http_kit::cursor::CursorKey;
 use runtime::memory::MemoryRateLimiter;
 use runtime::secrets::MasterKey;
 use utoipa_actix_web::AppExt as _;
@@ -24,6 +25,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use app::keys::SigningKeys;
 use app::limits::Limits;
+use app::my_sessions::SessionUses;
 use app::source::StoreSource;
 
 pub use app::accounts::{Accounts, CreateAccountError};
@@ -32,23 +34,28 @@ pub use app::keys::KeysError;
 pub use app::limits::LimitRules;
 pub use app::setup::{AddressFault, InvalidNewCredentials, NewCredentials, SetupCode, ShortSetupCode};
 pub use command::{AdminCommand, AdminCommandError};
-pub use settings::{AUTH_DOCS, Registration, Settings, trusted_proxies};
+pub use settings::{AUTH_DOCS, AccountsSection, Registration, Settings, Verify, trusted_proxies};
 
 /// The label under which the set-up code is derived from the master key.
 const SETUP_CODE_LABEL: &str = "setup-code";
+
+/// The label under which the key of cursors is derived from the master key.
+const CURSOR_LABEL: &str = "auth-cursor";
 
 /// What the service needs from outside.
 #[derive(Clone)]
 pub struct Ports {
     /// Accounts, sessions, signing keys.
     pub store: Arc<dyn AuthStore>,
+    /// The same store, as owners manage their accounts.
+    pub account_store: Arc<dyn AccountStore>,
     /// What all services remember of credentials.
     pub cache: Arc<dyn CredentialCache>,
     /// Counts attempts.
     pub limiter: Arc<dyn RateLimiter>,
     /// Hashes passwords.
     pub hasher: PasswordHasher,
-    /// Seals signing keys.
+    /// Seals signing keys, and what mails say.
     pub master_key: Arc<MasterKey>,
     /// What tokens say of their maker and their audience.
     pub policy: TokenPolicy,
@@ -61,12 +68,16 @@ pub struct Ports {
 /// The service: its use cases over its ports.
 pub struct AuthService {
     accounts: Accounts,
+    account_store: Arc<dyn AccountStore>,
     cache: Arc<dyn CredentialCache>,
     limits: Limits,
     keys: SigningKeys,
     source: Arc<dyn CredentialSource>,
     policy: TokenPolicy,
     setup_code: SetupCode,
+    cursor_key: CursorKey,
+    uses: Arc<SessionUses>,
+    master_key: Arc<MasterKey>,
     settings: Settings,
     /// That is said once.
     unknown_gateway_seen: AtomicBool,
@@ -78,21 +89,36 @@ impl AuthService {
     /// # Errors
     /// [`KeysError`]: the store does not answer, or its keys are sealed under another master key.
     pub async fn start(ports: Ports, settings: Settings) -> Result<Arc<Self>, KeysError> {
-        let Ports { store, cache, limiter, hasher, master_key, policy, clock, ids } = ports;
+        let Ports { store, account_store, cache, limiter, hasher, master_key, policy, clock, ids } = ports;
         let setup_code = match &settings.setup_code {
             Some(code) => code.clone(),
             None => SetupCode::from_key(&master_key.derive(SETUP_CODE_LABEL)),
         };
+        let cursor_key = CursorKey::new(&master_key.derive(CURSOR_LABEL));
+        let uses = Arc::<SessionUses>::default();
         let own_limiter = Arc::new(MemoryRateLimiter::new(Arc::clone(&clock)));
-        let keys =
-            SigningKeys::open(Arc::clone(&store), master_key, Arc::clone(&clock), Arc::clone(&ids)).await?;
+        let keys = SigningKeys::open(
+            Arc::clone(&store),
+            Arc::clone(&master_key),
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+        )
+        .await?;
         Ok(Arc::new(Self {
             cache,
             limits: Limits::new(limiter, own_limiter, settings.limits),
             keys,
-            source: Arc::new(StoreSource { store: Arc::clone(&store), clock: Arc::clone(&clock) }),
+            source: Arc::new(StoreSource {
+                store: Arc::clone(&store),
+                clock: Arc::clone(&clock),
+                uses: Arc::clone(&uses),
+            }),
             policy,
             setup_code,
+            account_store,
+            cursor_key,
+            uses,
+            master_key,
             accounts: Accounts::new(store, hasher, clock, ids),
             settings,
             unknown_gateway_seen: AtomicBool::new(false),
@@ -129,16 +155,25 @@ impl AuthService {
     pub fn background(self: &Arc<Self>) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
         vec![
             ("session-sweeper", Box::pin(app::upkeep::keep_sweeping(Arc::clone(self)))),
+            ("session-uses", Box::pin(app::upkeep::keep_writing_uses(Arc::clone(self)))),
             ("signing-keys", Box::pin(app::upkeep::keep_keys(Arc::clone(self)))),
         ]
     }
 
-    /// Removes sessions that ended long ago; how many. The background does this every ten minutes.
+    /// Removes sessions that ended long ago, and codes that have expired; how many. The background does this every ten minutes.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn sweep_sessions(&self) -> PortResult<u64> {
         app::upkeep::sweep_sessions(self).await
+    }
+
+    /// Writes down when sessions were last used. The background does this every minute.
+    ///
+    /// # Errors
+    /// `Unavailable`; what was not written is dropped.
+    pub async fn write_session_uses(&self) -> PortResult<()> {
+        app::my_sessions::write_uses(self).await
     }
 
     /// Takes up signing keys that other replicas made, and makes a new one every 90 days. The background does this every minute.

@@ -1,3 +1,4 @@
+use common::auth::{Password, PasswordRules};
 use http_kit::TrustedProxies;
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,8 @@ use crate::app::setup::SetupCode;
 pub enum Registration {
     /// Everybody.
     Open,
+    /// Whoever has an invitation.
+    Invitation,
     /// Nobody.
     Closed,
     /// Whoever is on this machine: open only while the product listens on loopback alone, has no public address, and the request does not
@@ -34,17 +37,72 @@ pub struct Settings {
     pub setup_code: Option<SetupCode>,
     /// How often somebody may try.
     pub limits: LimitRules,
+    /// What holds for all accounts.
+    pub accounts: AccountsSection,
+}
+
+/// Whether an address must be verified before its account can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verify {
+    /// It need not.
+    #[default]
+    Off,
+    /// It must, by a code that goes there by mail. Only the first administrator, who had the set-up code, need not.
+    Required,
+}
+
+/// `accounts`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountsSection {
+    /// Fewest characters of a new password.
+    pub min_password: usize,
+    /// Whether an address must be verified before its account can be used.
+    pub verify: Verify,
+}
+
+impl Default for AccountsSection {
+    fn default() -> Self {
+        Self { min_password: Password::MIN_CHARS, verify: Verify::Off }
+    }
+}
+
+impl AccountsSection {
+    /// Refuses what makes no sense.
+    ///
+    /// # Errors
+    /// A sentence that names the setting.
+    pub fn check(&self) -> Result<(), String> {
+        if !(1..=64).contains(&self.min_password) {
+            return Err("FM_ACCOUNTS__MIN_PASSWORD: 1 to 64".to_owned());
+        }
+        Ok(())
+    }
+
+    /// What new passwords must be.
+    pub fn password_rules(&self) -> PasswordRules {
+        PasswordRules { min_chars: self.min_password }
+    }
 }
 
 /// What the keys of auth-service mean, which stand at the top of the settings of every program that runs it.
 pub const AUTH_DOCS: &[Doc] = &[
     Doc {
         key: "registration",
-        text: "Who may register: open, closed, or auto, which is open only for this machine itself (a loopback address, no public_url, no proxy).",
+        text: "Who may register: open, invitation, closed, or auto, which is open only for this machine itself (a loopback address, no public_url, no proxy).",
     },
     Doc {
         key: "bcrypt_cost",
         text: "Work of a password hash, 4 to 31; each step doubles it. 12 is about 0.3 s.",
+    },
+    Doc {
+        key: "accounts.min_password",
+        text: "Fewest characters of a new password, 1 to 64. The classic sign-up takes any.",
+    },
+    Doc {
+        key: "accounts.verify",
+        text: "Whether people verify their address by a code that goes there before they can sign in: off, or required.",
     },
 ];
 

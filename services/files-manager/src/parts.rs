@@ -26,8 +26,8 @@ use runtime::{RandomIds, SystemClock};
 use store_sqlite::{AuthDb, FilesDb, JobsDb, OpenOptions};
 use thumbnails::Pool;
 use worker_service::{
-    Concurrency, MediaFactsHandler, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService,
-    WorkerSettings,
+    AccountMailHandler, Concurrency, MediaFactsHandler, PurgeHandler, Registry, ThumbnailsHandler,
+    WelcomeHandler, WorkerService, WorkerSettings,
 };
 
 use crate::settings::Settings;
@@ -118,6 +118,7 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     let auth = AuthService::start(
         auth_service::Ports {
             store: auth_db.clone(),
+            account_store: auth_db.clone(),
             cache: Arc::clone(&cache),
             limiter: Arc::new(MemoryRateLimiter::new(Arc::clone(&clock))),
             hasher: password_hasher(settings)?,
@@ -207,6 +208,7 @@ fn auth_settings(settings: &Settings) -> Result<auth_service::Settings, Failure>
         loopback_only: settings.listen.ip().is_loopback(),
         has_public_url: settings.public_url.is_some(),
         trusted_proxies: trusted_proxies(&settings.trusted_proxies).map_err(Failure::setting)?,
+        accounts: settings.accounts.clone(),
         ..auth_service::Settings::default()
     })
 }
@@ -223,6 +225,7 @@ fn worker(
     let config = settings.thumbnails.pool();
     let concurrency = Concurrency { thumbnails: config.children + 1, ..Concurrency::default() };
     let pool = Pool::new(config).map_err(|error| Failure::new(Exit::Failed, &error))?;
+    let mailer = settings.mail.sender(data.path().join("mail")).map_err(Failure::setting)?;
     let registry = Registry::default()
         .with(Arc::new(ThumbnailsHandler::new(
             files.clone(),
@@ -232,12 +235,13 @@ fn worker(
         )))
         .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
         .with(Arc::new(MediaFactsHandler::new(files.clone(), concurrency.media_facts)))
-        .with(Arc::new(WelcomeHandler::new(
-            users.clone(),
-            settings.mail.sender(data.path().join("mail")).map_err(Failure::setting)?,
+        .with(Arc::new(AccountMailHandler::new(
+            Arc::clone(master_key),
+            Arc::clone(&mailer),
             settings.public_url.clone(),
             concurrency.mail,
-        )));
+        )))
+        .with(Arc::new(WelcomeHandler::new(users.clone(), mailer, settings.public_url.clone(), concurrency.mail)));
     Ok(WorkerService::new(worker_service::Parts {
         store: jobs.clone(),
         admin: jobs.clone(),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use auth_service::{AUTH_DOCS, Registration};
+use auth_service::{AUTH_DOCS, AccountsSection, Registration};
 use file_service::{FILES_DOCS, FilesSection};
 use program::{Failure, LOG_DOCS, Log, STOP_DOCS, Stop};
 use runtime::settings::Doc;
@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: String,
     pub(crate) registration: Registration,
     pub(crate) bcrypt_cost: u32,
+    pub(crate) accounts: AccountsSection,
     pub(crate) master_key: Option<String>,
     pub(crate) master_key_previous: Option<String>,
     pub(crate) log: Log,
@@ -49,6 +50,7 @@ impl Default for Settings {
             trusted_proxies: String::new(),
             registration: Registration::Auto,
             bcrypt_cost: 12,
+            accounts: AccountsSection::default(),
             master_key: None,
             master_key_previous: None,
             log: Log::default(),
@@ -68,6 +70,7 @@ impl Settings {
     /// # Errors
     /// A sentence that names the setting.
     pub(crate) fn check(&self) -> Result<(), Failure> {
+        self.accounts.check().map_err(Failure::setting)?;
         self.files.check().map_err(Failure::setting)?;
         self.thumbnails.check().map_err(Failure::setting)?;
         self.maintenance.check().map_err(Failure::setting)?;

@@ -20,7 +20,9 @@ mod settings;
 mod webhooks;
 mod work;
 
-pub use handlers::{MediaFactsHandler, PurgeHandler, ThumbnailsHandler, UpkeepHandler, WelcomeHandler};
+pub use handlers::{
+    AccountMailHandler, MediaFactsHandler, PurgeHandler, ThumbnailsHandler, UpkeepHandler, WelcomeHandler,
+};
 pub use http::{internal_routes, openapi, public_routes};
 pub use sections::{
     MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, SmtpTls, THUMBNAILS_DOCS, ThumbnailsSection,

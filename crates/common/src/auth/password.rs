@@ -6,9 +6,18 @@ pub enum InvalidPassword {
     /// No characters at all.
     #[error("the password is empty")]
     Empty,
-    /// Under [`Password::MIN_CHARS`], where that rule holds.
-    #[error("the password has fewer than 8 characters")]
-    TooShort,
+    /// Too few characters, where that rule holds.
+    #[error("the password has fewer than {min_chars} characters")]
+    TooShort {
+        /// As many are wanted.
+        min_chars: usize,
+    },
+    /// It is one of those that are tried first.
+    #[error("the password is one of the most common ones")]
+    Common,
+    /// It is the account's address, or the name in it.
+    #[error("the password is the address")]
+    IsAddress,
     /// bcrypt reads 72 bytes; more would be cut in silence.
     #[error("the password is longer than 72 bytes")]
     TooLong,
@@ -24,13 +33,13 @@ pub struct Password(String);
 impl Password {
     /// Longest password: what bcrypt reads.
     pub const MAX_BYTES: usize = 72;
-    /// Shortest password in the v1 API (NIST SP 800-63B, 5.1.1.2). The classic sign-up has no such rule.
+    /// Shortest password in the v1 API unless a setting says otherwise (NIST SP 800-63B, 5.1.1.2). The classic sign-up has no such rule.
     pub const MIN_CHARS: usize = 8;
 
     /// Checks what any protocol must refuse.
     ///
     /// # Errors
-    /// [`InvalidPassword`], never `TooShort`.
+    /// [`InvalidPassword`]: empty, too long, or with a NUL.
     pub fn parse(text: &str) -> Result<Self, InvalidPassword> {
         if text.is_empty() {
             Err(InvalidPassword::Empty)
@@ -41,15 +50,6 @@ impl Password {
         } else {
             Ok(Self(text.to_owned()))
         }
-    }
-
-    /// As [`Password::parse`], and long enough to be chosen anew.
-    ///
-    /// # Errors
-    /// [`InvalidPassword`].
-    pub fn parse_new(text: &str) -> Result<Self, InvalidPassword> {
-        let password = Self::parse(text)?;
-        if text.chars().count() < Self::MIN_CHARS { Err(InvalidPassword::TooShort) } else { Ok(password) }
     }
 
     /// The clear text, for the hash function.
@@ -76,12 +76,5 @@ mod tests {
         assert_eq!(Password::parse("abc\0abc"), Err(InvalidPassword::Nul));
         assert_eq!(Password::parse(""), Err(InvalidPassword::Empty));
         assert!(Password::parse("a:b@c%ü ").is_ok());
-    }
-
-    #[test]
-    fn only_new_passwords_must_be_long() {
-        assert!(Password::parse("toto").is_ok());
-        assert_eq!(Password::parse_new("toto"), Err(InvalidPassword::TooShort));
-        assert!(Password::parse_new("totototo").is_ok());
     }
 }

@@ -13,6 +13,8 @@ use crate::{BlobKey, FileId, JobId, Sha256, Timestamp, UserId, WebhookId};
 pub const THUMBNAILS: &str = "thumbnails";
 /// Welcomes a new user by mail.
 pub const WELCOME_MAIL: &str = "welcome-mail";
+/// Sends a mail about an account.
+pub const ACCOUNT_MAIL: &str = "account-mail";
 /// Removes what is below a tombstone.
 pub const PURGE: &str = "purge";
 
@@ -41,6 +43,7 @@ pub const RECOUNT_USAGE: &str = "recount-usage";
 pub const BUILT_IN: &[&str] = &[
     THUMBNAILS,
     WELCOME_MAIL,
+    ACCOUNT_MAIL,
     PURGE,
     MEDIA_FACTS,
     WEBHOOK_DELIVER,
@@ -73,6 +76,15 @@ pub struct ThumbnailsData {
 pub struct WelcomeMailData {
     /// Who is welcomed.
     pub user_id: Option<UserId>,
+}
+
+/// Data of [`ACCOUNT_MAIL`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountMailData {
+    /// A [`crate::auth::mail::AccountMail`], sealed under the master key.
+    #[serde(with = "hex::serde")]
+    pub sealed: Vec<u8>,
 }
 
 /// Data of [`PURGE`].
@@ -145,6 +157,18 @@ pub fn welcome_mail(id: JobId, user: UserId, at: Timestamp) -> NewJob {
 pub fn webhook_deliver(delivery: &Delivery, user: UserId, at: Timestamp) -> NewJob {
     let data = WebhookDeliverData { webhook_id: delivery.webhook, event: delivery.event };
     NewJob { remove_on_complete: true, ..built_in(delivery.job(), WEBHOOK_DELIVER, &data, Some(user), at) }
+}
+
+/// A job that sends a mail about an account. It is nobody's, so that nobody's list of jobs tells of it, and is tried for an hour: codes in it work no
+/// longer.
+pub fn account_mail(id: JobId, sealed: Vec<u8>, at: Timestamp) -> NewJob {
+    NewJob {
+        priority: Priority::HIGH,
+        max_attempts: 12,
+        backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 1200 * SECOND },
+        remove_on_complete: true,
+        ..built_in(id, ACCOUNT_MAIL, &AccountMailData { sealed }, None, at)
+    }
 }
 
 /// A job that removes what is below `node`.

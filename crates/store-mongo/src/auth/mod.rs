@@ -1,5 +1,6 @@
 //! The collections of auth-service: accounts, sessions, signing keys.
 
+mod account;
 mod sessions;
 mod users;
 
@@ -24,22 +25,26 @@ const SIGNING_KEYS: &str = "signing_keys";
 
 static SCHEMA: Schema = Schema {
     name: "auth",
-    migrations: &[Migration {
-        version: Version { major: 1, minor: 0 },
-        steps: &[
-            Step::Collection(USERS),
-            Step::Collection(EMAILS),
-            Step::Collection(FIRST_ADMIN),
-            Step::Document { collection: COUNTERS, id: users::COUNT, fields: || doc! { "value": 0_i64 } },
-            Step::Collection(SESSIONS),
-            Step::Index(Index::new(SESSIONS, "ended_1", &[("ended_at", 1)])),
-            Step::Index(Index::new(SESSIONS, "user_1", &[("user", 1), ("_id", 1)])),
-            Step::Collection(REFRESH_TOKENS),
-            Step::Index(Index::new(REFRESH_TOKENS, "session_1", &[("session", 1)])),
-            Step::Collection(SIGNING_KEYS),
-            Step::Outbox(OUTBOX),
-        ],
-    }],
+    migrations: &[
+        Migration {
+            version: Version { major: 1, minor: 0 },
+            steps: &[
+                Step::Collection(USERS),
+                Step::Collection(EMAILS),
+                Step::Collection(FIRST_ADMIN),
+                Step::Document { collection: COUNTERS, id: users::COUNT, fields: || doc! { "value": 0_i64 } },
+                Step::Collection(SESSIONS),
+                Step::Index(Index::new(SESSIONS, "ended_1", &[("ended_at", 1)])),
+                Step::Index(Index::new(SESSIONS, "user_1", &[("user", 1), ("_id", 1)])),
+                Step::Collection(REFRESH_TOKENS),
+                Step::Index(Index::new(REFRESH_TOKENS, "session_1", &[("session", 1)])),
+                Step::Collection(SIGNING_KEYS),
+                Step::Outbox(OUTBOX),
+            ],
+        },
+        // what people do with their own account
+        Migration { version: Version { major: 1, minor: 1 }, steps: account::STEPS },
+    ],
 };
 
 /// The store of auth-service: an [`AuthStore`] and its [`common::jobs::Outbox`].

@@ -14,7 +14,7 @@ pub(super) const SESSIONS: &str = "sessions";
 pub(super) const REFRESH_TOKENS: &str = "refresh_tokens";
 
 #[derive(Serialize, Deserialize)]
-struct SessionDoc {
+pub(super) struct SessionDoc {
     #[serde(rename = "_id")]
     id: ObjectId,
     user: ObjectId,
@@ -27,6 +27,9 @@ struct SessionDoc {
     device: Option<String>,
     address: Option<String>,
     refresh_hash: Option<Binary>,
+    /// Absent until it is noted. Version 1.0 knows nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) last_used_at: Option<i64>,
 }
 
 impl SessionDoc {
@@ -43,10 +46,11 @@ impl SessionDoc {
             device: session.device.clone(),
             address: session.address.clone(),
             refresh_hash: session.refresh_hash.as_ref().map(|hash| binary(hash)),
+            last_used_at: None,
         }
     }
 
-    fn read(self) -> Result<Session, Fault> {
+    pub(super) fn read(self) -> Result<Session, Fault> {
         Ok(Session {
             id: id(self.id),
             user: id(self.user),

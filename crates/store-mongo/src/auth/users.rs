@@ -19,7 +19,7 @@ pub(super) const COUNTERS: &str = "auth_counters";
 pub(super) const COUNT: &str = "users";
 
 #[derive(Serialize, Deserialize)]
-struct UserDoc {
+pub(super) struct UserDoc {
     #[serde(rename = "_id")]
     id: ObjectId,
     address: String,
@@ -28,6 +28,9 @@ struct UserDoc {
     disabled: bool,
     bootstrap: bool,
     created_at: i64,
+    /// An account that waits to be deleted is disabled as well.
+    #[serde(default, skip_serializing)]
+    deletes_at: Option<i64>,
 }
 
 impl UserDoc {
@@ -40,16 +43,17 @@ impl UserDoc {
             disabled: user.disabled,
             bootstrap: user.bootstrap,
             created_at: user.created_at.millis(),
+            deletes_at: None,
         }
     }
 
-    fn read(self) -> Result<User, Fault> {
+    pub(super) fn read(self) -> Result<User, Fault> {
         Ok(User {
             id: id(self.id),
             address: Address::parse(&self.address).map_err(|_| Fault::Damaged("an address that is none"))?,
             password_hash: self.password_hash,
             role: Role::parse(&self.role).ok_or(Fault::Damaged("an unknown role"))?,
-            disabled: self.disabled,
+            disabled: self.disabled || self.deletes_at.is_some(),
             bootstrap: self.bootstrap,
             created_at: Timestamp::from_millis(self.created_at),
         })
@@ -57,10 +61,10 @@ impl UserDoc {
 }
 
 #[derive(Serialize, Deserialize)]
-struct EmailDoc {
+pub(super) struct EmailDoc {
     #[serde(rename = "_id")]
-    address: String,
-    user: ObjectId,
+    pub(super) address: String,
+    pub(super) user: ObjectId,
 }
 
 /// What an account is made as.

@@ -231,6 +231,7 @@ macro_rules! rules {
 
 rules!(
     PortError,
+    common::auth::ChangeAddressError,
     common::auth::CreateUserError,
     common::files::NodeError,
     common::jobs::ChangeJobError,

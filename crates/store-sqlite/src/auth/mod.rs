@@ -1,5 +1,6 @@
 //! `auth.db`: accounts, sessions, signing keys.
 
+mod account;
 mod sessions;
 mod users;
 
@@ -20,6 +21,7 @@ const SCHEMA: Schema = Schema {
     migrations: &[
         include_str!("../../migrations/auth/001.sql"),
         include_str!("../../migrations/auth/002.sql"),
+        include_str!("../../migrations/auth/003.sql"),
     ],
 };
 

@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use crate::engine::Tx;
 use crate::row::RowExt as _;
 
-const COLUMNS: &str = "id, user, kind, created_at, expires_at, revoked_at, device, address, refresh_hash";
+pub(super) const COLUMNS: &str =
+    "id, user, kind, created_at, expires_at, revoked_at, device, address, refresh_hash";
 
 pub(super) fn insert(tx: &Tx<'_>, session: &Session) -> rusqlite::Result<()> {
     tx.prepare_cached(&format!(
@@ -117,7 +118,7 @@ pub(super) fn remove_ended(tx: &Tx<'_>, before: Timestamp, limit: u32) -> rusqli
     Ok(removed)
 }
 
-fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
+pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
     Ok(Session {
         id: row.id(0)?,
         user: row.id(1)?,

@@ -43,6 +43,7 @@ macro_rules! rules {
 
 rules!(
     PortError,
+    common::auth::ChangeAddressError,
     common::auth::CreateUserError,
     common::files::NodeError,
     common::jobs::LostLease,

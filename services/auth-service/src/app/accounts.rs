@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use common::auth::{Address, AuthStore, CreateUserError, Password, Role, User};
-use common::jobs::NewJob;
 use common::{Clock, IdGen, PortError, UserId};
 
 use super::hashing::{HashError, PasswordHasher};
@@ -55,20 +54,17 @@ impl Accounts {
         Self { store, hasher, clock, ids }
     }
 
-    /// Makes an ordinary account, with the jobs that it causes.
-    pub(crate) async fn create(
+    /// An ordinary account that the store does not have yet.
+    pub(crate) async fn prepare(
         &self,
         address: Address,
         password: &Password,
-        jobs: impl FnOnce(&User) -> Vec<NewJob>,
     ) -> Result<User, CreateAccountError> {
         // spares the hash in the usual case; the store decides
         if self.store.find_user_by_address(&address.key()).await?.is_some() {
             return Err(CreateAccountError::AddressTaken);
         }
-        let user = self.new_user(address, password, Role::User, false).await?;
-        self.store.create_user(&user, &jobs(&user)).await?;
-        Ok(user)
+        Ok(self.new_user(address, password, Role::User, false).await?)
     }
 
     /// Makes the first administrator.

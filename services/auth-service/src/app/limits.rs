@@ -1,4 +1,4 @@
-//! How often somebody may try: sign-ins, sign-ups, set-up codes.
+//! How often somebody may try: sign-ins, sign-ups, passwords, codes, mails.
 //!
 //! Failed sign-ins are counted for an account together with the address that they come from, for the account, and for the address.
 //! The first is strict. The second never locks anybody out, since anybody could then lock out anyone: it only makes the first one
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::auth::{AddressKey, RateDecision, RateLimiter, RateRule};
-use common::{PortResult, Sha256};
+use common::{PortResult, Sha256, UserId};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The rules. What the classic suites need: ten failures and sixty sign-ups a minute pass.
@@ -22,12 +22,24 @@ pub struct LimitRules {
     pub login_account_guarded: RateRule,
     /// Failed sign-ins of one account from anywhere.
     pub login_account_total: RateRule,
+    /// Failed sign-ins of one account from a device that it was signed in to from before. Nothing else limits these.
+    pub login_device: RateRule,
     /// Failed sign-ins from one address, of any account.
     pub login_address: RateRule,
     /// Sign-ups from one address.
     pub sign_up: RateRule,
     /// Wrong set-up codes from one address.
     pub setup: RateRule,
+    /// Wrong passwords where one who is signed in has to give it again, for one account.
+    pub proof: RateRule,
+    /// Codes of a second factor for one account, right ones forgotten.
+    pub second_factor: RateRule,
+    /// Mails that were asked for one account's address.
+    pub mail_account: RateRule,
+    /// Mails that were asked for from one address.
+    pub mail_address: RateRule,
+    /// Wrong codes from one address.
+    pub code: RateRule,
 }
 
 impl Default for LimitRules {
@@ -37,9 +49,17 @@ impl Default for LimitRules {
             login_account: rule("login_account", 10, 60),
             login_account_guarded: rule("login_account_guarded", 3, 300),
             login_account_total: rule("login_account_total", 50, 60),
+            login_device: rule("login_device", 10, 60),
             login_address: rule("login_address", 60, 2),
             sign_up: rule("sign_up", 60, 1),
             setup: rule("setup", 10, 60),
+            proof: rule("proof", 10, 60),
+            // who knows the password gets one guess in 10^6/3 a minute: on average one right in four months
+            second_factor: rule("second_factor", 5, 60),
+            // what is kept from the owner when a stranger uses it up is a sixth mail, with a sixth code
+            mail_account: rule("mail_account", 5, 600),
+            mail_address: rule("mail_address", 20, 60),
+            code: rule("code", 10, 60),
         }
     }
 }
@@ -81,9 +101,10 @@ const LANES: usize = 256;
 /// One attempt to sign in, under way.
 pub(crate) struct Attempt<'a> {
     limits: &'a Limits,
-    pair: String,
-    account: String,
-    address: String,
+    /// What a failure counts for.
+    failures: Vec<(RateRule, String)>,
+    /// What a success makes forgotten.
+    forgiven: Vec<(RateRule, String)>,
     _lane: SemaphorePermit<'a>,
 }
 
@@ -98,21 +119,35 @@ impl Limits {
         &self,
         account: &AddressKey,
         ip: Option<IpAddr>,
+        known_device: Option<&[u8; 32]>,
     ) -> Result<Attempt<'_>, Refused> {
-        let digest = Sha256::of(account.as_str().as_bytes());
-        let address = address_key(ip);
-        // addresses of accounts are not kept in clear where the counters are
-        let account = hex::encode(&digest.0[..16]);
+        let (account, address) = (account_key(account), address_key(ip));
         let pair = format!("{account}@{address}");
         let lane = usize::from(Sha256::of(pair.as_bytes()).0[0]) % LANES;
         let lane = self.lanes[lane].acquire().await.expect("lanes are never closed");
+        if let Some(device) = known_device {
+            // what strangers try, from wherever, does not keep the owner out
+            let rule = self.rules.login_device;
+            let device = format!("{account}#{}", hex::encode(&device[..16]));
+            self.require(rule, &device).await?;
+            let counted = vec![(rule, device)];
+            return Ok(Attempt { limits: self, failures: counted.clone(), forgiven: counted, _lane: lane });
+        }
         self.require(self.rules.login_address, &address).await?;
         self.require(self.rules.login_account, &pair).await?;
         match self.require(self.rules.login_account_total, &account).await {
             Err(Refused::Limited(_)) => self.require(self.rules.login_account_guarded, &pair).await?,
             other => other?,
         }
-        Ok(Attempt { limits: self, pair, account, address, _lane: lane })
+        let rules = &self.rules;
+        let forgiven = vec![(rules.login_account, pair.clone()), (rules.login_account_guarded, pair.clone())];
+        let failures = vec![
+            (rules.login_account, pair.clone()),
+            (rules.login_account_guarded, pair),
+            (rules.login_account_total, account),
+            (rules.login_address, address),
+        ];
+        Ok(Attempt { limits: self, failures, forgiven, _lane: lane })
     }
 
     /// Counts a sign-up.
@@ -127,7 +162,48 @@ impl Limits {
 
     /// Counts a wrong set-up code.
     pub(crate) async fn count_wrong_setup_code(&self, ip: Option<IpAddr>) -> PortResult<()> {
-        match self.count(self.rules.setup, &address_key(ip)).await {
+        self.count_fault(self.rules.setup, &address_key(ip)).await
+    }
+
+    /// Refuses a password unread when too many were wrong for this account.
+    pub(crate) async fn require_proof(&self, user: UserId) -> Result<(), Refused> {
+        self.require(self.rules.proof, &user.to_string()).await
+    }
+
+    /// Counts a wrong one.
+    pub(crate) async fn count_wrong_proof(&self, user: UserId) -> PortResult<()> {
+        self.count_fault(self.rules.proof, &user.to_string()).await
+    }
+
+    /// Counts a code of a second factor before it is looked at.
+    pub(crate) async fn count_second_factor(&self, user: UserId) -> Result<(), Refused> {
+        self.count(self.rules.second_factor, &user.to_string()).await
+    }
+
+    /// It was right: what was counted is forgotten.
+    pub(crate) async fn forget_second_factor(&self, user: UserId) -> PortResult<()> {
+        self.forget(self.rules.second_factor, &user.to_string()).await
+    }
+
+    /// Counts a mail that somebody asks for, whether there is an account with this address or not.
+    pub(crate) async fn count_mail(&self, account: &AddressKey, ip: Option<IpAddr>) -> Result<(), Refused> {
+        self.count(self.rules.mail_address, &address_key(ip)).await?;
+        self.count(self.rules.mail_account, &account_key(account)).await
+    }
+
+    /// Refuses a code unread when too many were wrong.
+    pub(crate) async fn require_code(&self, ip: Option<IpAddr>) -> Result<(), Refused> {
+        self.require(self.rules.code, &address_key(ip)).await
+    }
+
+    /// Counts a wrong code.
+    pub(crate) async fn count_wrong_code(&self, ip: Option<IpAddr>) -> PortResult<()> {
+        self.count_fault(self.rules.code, &address_key(ip)).await
+    }
+
+    /// Counts what was wrong; the next attempt is refused, not this one.
+    async fn count_fault(&self, rule: RateRule, key: &str) -> PortResult<()> {
+        match self.count(rule, key).await {
             Ok(()) | Err(Refused::Limited(_)) => Ok(()),
             Err(Refused::Port(error)) => Err(error),
         }
@@ -166,25 +242,18 @@ impl Limits {
 impl Attempt<'_> {
     /// The password was wrong, or there is no such account.
     pub(crate) async fn failed(self) -> PortResult<()> {
-        let rules = &self.limits.rules;
-        let counted = [
-            (rules.login_account, &self.pair),
-            (rules.login_account_guarded, &self.pair),
-            (rules.login_account_total, &self.account),
-            (rules.login_address, &self.address),
-        ];
-        for (rule, key) in counted {
-            if let Err(Refused::Port(error)) = self.limits.count(rule, key).await {
-                return Err(error);
-            }
+        for (rule, key) in &self.failures {
+            self.limits.count_fault(*rule, key).await?;
         }
         Ok(())
     }
 
     /// The password was right: what was counted for this account from this address is forgotten.
     pub(crate) async fn succeeded(self) -> PortResult<()> {
-        self.limits.forget(self.limits.rules.login_account, &self.pair).await?;
-        self.limits.forget(self.limits.rules.login_account_guarded, &self.pair).await
+        for (rule, key) in &self.forgiven {
+            self.limits.forget(*rule, key).await?;
+        }
+        Ok(())
     }
 }
 
@@ -203,8 +272,13 @@ fn fell_back(error: &common::PortError) {
     tracing::debug!(%error, "limiting attempts in this process alone");
 }
 
+/// Addresses of accounts are not kept in clear where the counters are.
+fn account_key(account: &AddressKey) -> String {
+    hex::encode(&Sha256::of(account.as_str().as_bytes()).0[..16])
+}
+
 /// One counter for each IPv4 address and each IPv6 /64, the least that one customer gets (RFC 6177).
-fn address_key(ip: Option<IpAddr>) -> String {
+pub(crate) fn address_key(ip: Option<IpAddr>) -> String {
     match ip {
         Some(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_none() => {
             let [a, b, c, d, ..] = v6.segments();

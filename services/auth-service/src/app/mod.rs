@@ -1,21 +1,34 @@
 //! The use cases: one function each, over the ports, knowing nothing of HTTP.
 
 pub(crate) mod accounts;
+pub(crate) mod addresses;
+pub(crate) mod codes;
+pub(crate) mod devices;
 pub(crate) mod hashing;
+pub(crate) mod invitations;
 pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod mails;
+pub(crate) mod my_sessions;
+pub(crate) mod own_account;
+pub(crate) mod passwords;
+pub(crate) mod profiles;
+pub(crate) mod second_factor;
 pub(crate) mod sessions;
 pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod source;
+pub(crate) mod totp;
 pub(crate) mod upkeep;
+pub(crate) mod verification;
 
 use std::net::IpAddr;
 
 use common::UserId;
-use common::auth::{Address, Role, User};
+use common::auth::{Account, Address, Role};
 use common::jobs::Cause;
+use serde_json::{Map, Value};
 
 /// Who makes a call, as far as a use case cares.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +39,8 @@ pub(crate) struct Client {
     pub(crate) device: Option<String>,
     /// What it makes the call for, for jobs that come of it.
     pub(crate) cause: Cause,
+    /// The value of its device cookie, if it sent one that can be one.
+    pub(crate) device_cookie: Option<String>,
     /// The request says that it came through a gateway.
     pub(crate) forwarded: bool,
 }
@@ -46,10 +61,21 @@ pub(crate) struct Profile {
     pub(crate) role: Role,
     /// When it was made.
     pub(crate) created_at: common::Timestamp,
+    /// What others see instead of the address.
+    pub(crate) name: Option<String>,
+    /// Its owner proved that the address is theirs.
+    pub(crate) verified: bool,
+    /// A second factor is asked for.
+    pub(crate) second_factor: bool,
+    /// What programs keep for its owner.
+    pub(crate) preferences: Map<String, Value>,
 }
 
-impl From<User> for Profile {
-    fn from(user: User) -> Self {
-        Self { id: user.id, address: user.address, role: user.role, created_at: user.created_at }
+impl From<Account> for Profile {
+    fn from(account: Account) -> Self {
+        let (verified, second_factor) = (account.verified_at.is_some(), account.second_factor().is_some());
+        let Account { user, name, preferences, .. } = account;
+        let common::auth::User { id, address, role, created_at, .. } = user;
+        Self { id, address, role, created_at, name, verified, second_factor, preferences }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use common::auth::{Address, InvalidAddress, InvalidPassword, Password, User};
+use common::auth::{Address, InvalidAddress, InvalidPassword, Password, PasswordRules, User};
 use common::{PortError, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -13,7 +13,7 @@ use super::limits::{Limited, Refused};
 use crate::AuthService;
 
 /// What a new account needs, checked by the rules for everything but the classic sign-up: an address that mail can be sent to, and a
-/// password that is long enough.
+/// password by [`PasswordRules`].
 #[derive(Debug, Clone)]
 pub struct NewCredentials {
     /// The address.
@@ -48,13 +48,18 @@ impl NewCredentials {
     ///
     /// # Errors
     /// [`InvalidNewCredentials`], with all that is wrong.
-    pub fn parse(address: &str, password: &str) -> Result<Self, InvalidNewCredentials> {
+    pub fn parse(
+        address: &str,
+        password: &str,
+        rules: &PasswordRules,
+    ) -> Result<Self, InvalidNewCredentials> {
         let address = match Address::parse(address) {
             Ok(address) if address.is_mailbox() => Ok(address),
             Ok(_) => Err(AddressFault::NoMailbox),
             Err(error) => Err(error.into()),
         };
-        match (address, Password::parse_new(password)) {
+        let password = rules.check(password, address.as_ref().ok());
+        match (address, password) {
             (Ok(address), Ok(password)) => Ok(Self { address, password }),
             (address, password) => {
                 Err(InvalidNewCredentials { address: address.err(), password: password.err() })
@@ -189,7 +194,7 @@ pub(crate) async fn set_up(
         tracing::warn!("wrong set-up code");
         return Err(SetupError::WrongCode);
     }
-    let credentials = NewCredentials::parse(address, password)?;
+    let credentials = NewCredentials::parse(address, password, &service.settings.accounts.password_rules())?;
     Ok(create_first_admin(&service.accounts, credentials).await?)
 }
 
@@ -231,14 +236,15 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_said_at_once() {
-        let error = NewCredentials::parse("nobody", "short").unwrap_err();
+        let rules = PasswordRules::default();
+        let error = NewCredentials::parse("nobody", "short", &rules).unwrap_err();
         assert_eq!(error.address, Some(AddressFault::NoMailbox));
-        assert_eq!(error.password, Some(InvalidPassword::TooShort));
+        assert_eq!(error.password, Some(InvalidPassword::TooShort { min_chars: 8 }));
         assert_eq!(
             error.to_string(),
             "the address has not the form name@domain, and the password has fewer than 8 characters"
         );
-        assert!(NewCredentials::parse(" a@b ", "long enough").is_ok());
+        assert!(NewCredentials::parse(" a@b ", "long enough", &rules).is_ok());
     }
 
     proptest! {

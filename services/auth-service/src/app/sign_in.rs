@@ -1,10 +1,12 @@
 use common::PortError;
-use common::auth::{Address, Password, User};
+use common::auth::{Account, Address, Password, User};
 
-use super::Client;
 use super::hashing::HashError;
 use super::limits::{Limited, Refused};
-use crate::AuthService;
+use super::own_account::AccountError;
+use super::second_factor::SecondFactor;
+use super::{Client, devices, second_factor};
+use crate::{AuthService, Verify};
 
 /// Why there was no sign-in.
 #[derive(Debug, thiserror::Error)]
@@ -12,10 +14,16 @@ pub(crate) enum SignInError {
     /// One answer for all causes: unknown, wrong password, disabled.
     #[error("the address or the password is wrong")]
     Invalid,
+    /// The password is right; the address has to be verified first.
+    #[error("the address is not verified")]
+    NotVerified,
     #[error(transparent)]
     Limited(#[from] Limited),
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// The second factor.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     #[error(transparent)]
     Port(#[from] PortError),
 }
@@ -29,49 +37,80 @@ impl From<Refused> for SignInError {
     }
 }
 
-/// Finds the account with this address and password. Unknown accounts cost the same work as known ones.
-pub(crate) async fn verify_password(
+/// What somebody signs in with.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct SignIn<'a> {
+    /// The address.
+    pub(crate) address: &'a str,
+    /// The password.
+    pub(crate) password: &'a str,
+    /// Wanted where the account has one.
+    pub(crate) second_factor: SecondFactor<'a>,
+}
+
+/// Finds the account with this address and password, and whatever else it wants. Unknown accounts cost the same work as known ones.
+pub(crate) async fn sign_in(
     service: &AuthService,
     client: &Client,
-    address: &str,
-    password: &str,
+    asked: SignIn<'_>,
 ) -> Result<User, SignInError> {
-    let outcome = try_password(service, client, address, password).await;
+    let outcome = try_sign_in(service, client, asked).await;
     let word = match &outcome {
         Ok(_) => "good",
         Err(SignInError::Invalid) => "wrong",
-        Err(SignInError::Limited(_)) => "limited",
-        Err(SignInError::Hash(_) | SignInError::Port(_)) => "failed",
+        Err(SignInError::NotVerified) => "not_verified",
+        Err(SignInError::Account(AccountError::SecondFactorRequired | AccountError::WrongSecondFactor)) => {
+            "second_factor"
+        }
+        Err(SignInError::Limited(_) | SignInError::Account(AccountError::Limited(_))) => "limited",
+        Err(SignInError::Hash(_) | SignInError::Port(_) | SignInError::Account(_)) => "failed",
     };
     metrics::counter!("fm_auth_sign_ins_total", "outcome" => word).increment(1);
     outcome
 }
 
-async fn try_password(
+async fn try_sign_in(service: &AuthService, client: &Client, asked: SignIn<'_>) -> Result<User, SignInError> {
+    let account = verify_password(service, client, asked.address, asked.password).await?;
+    second_factor::check(service, client, &account, asked.second_factor).await?;
+    let must_verify = service.settings.accounts.verify == Verify::Required;
+    // the set-up code proves as much as a mail
+    if must_verify && account.verified_at.is_none() && !account.user.bootstrap {
+        return Err(SignInError::NotVerified);
+    }
+    Ok(account.user)
+}
+
+async fn verify_password(
     service: &AuthService,
     client: &Client,
     address: &str,
     password: &str,
-) -> Result<User, SignInError> {
+) -> Result<Account, SignInError> {
     // what no account can have; nothing is given away, and nothing is guessed
     let (Ok(address), Ok(password)) = (Address::parse(address), Password::parse(password)) else {
         return Err(SignInError::Invalid);
     };
     let key = address.key();
-    let attempt = service.limits.begin_sign_in(&key, client.ip).await?;
+    let device = client.device_cookie.as_deref().map(devices::cookie_hash);
+    let known = match &device {
+        Some(hash) => service.account_store.is_device_of(&key, hash).await?,
+        None => false,
+    };
+    let device = device.as_ref().filter(|_| known);
+    let attempt = service.limits.begin_sign_in(&key, client.ip, device).await?;
     let accounts = &service.accounts;
-    let user = accounts.store.find_user_by_address(&key).await?;
-    let hash = user.as_ref().map(|user| user.password_hash.as_str());
+    let account = service.account_store.find_account_by_address(&key).await?;
+    let hash = account.as_ref().map(|account| account.user.password_hash.as_str());
     let matches = accounts.hasher.verify(&password, hash).await?;
-    let Some(user) = user.filter(|user| matches && !user.disabled) else {
+    let Some(account) = account.filter(|account| matches && !account.user.disabled) else {
         attempt.failed().await?;
         return Err(SignInError::Invalid);
     };
     attempt.succeeded().await?;
-    if accounts.hasher.is_outdated(&user.password_hash) {
-        upgrade_hash(service, &user, &password).await;
+    if accounts.hasher.is_outdated(&account.user.password_hash) {
+        upgrade_hash(service, &account.user, &password).await;
     }
-    Ok(user)
+    Ok(account)
 }
 
 /// Replaces a hash of another cost while the password is at hand. The sign-in does not depend on it.

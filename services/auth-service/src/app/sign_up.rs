@@ -2,17 +2,21 @@ use common::auth::{Address, Password, User};
 use common::jobs::types::welcome_mail;
 use common::{JobId, PortError};
 
-use super::Client;
 use super::accounts::CreateAccountError;
 use super::hashing::HashError;
 use super::limits::{Limited, Refused};
-use crate::{AuthService, Registration};
+use super::{Client, invitations, verification};
+use crate::{AuthService, Registration, Verify};
 
 /// Why there was no sign-up.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignUpError {
     #[error("registration is closed")]
     Closed,
+    #[error("an invitation is needed")]
+    NoInvitation,
+    #[error("the invitation is not good")]
+    WrongInvitation,
     #[error("the address is taken")]
     AddressTaken,
     #[error(transparent)]
@@ -48,13 +52,27 @@ impl From<CreateAccountError> for SignUpError {
 
 /// Whether this client may make itself an account. Unless a setting says so, only where nobody but this machine can: listening on loopback,
 /// without a public address, and not through a gateway.
-pub(crate) fn registration_is_open(service: &AuthService, client: &Client) -> bool {
+pub(crate) fn registration(service: &AuthService, client: &Client) -> Door {
     let settings = &service.settings;
     match settings.registration {
-        Registration::Open => true,
-        Registration::Closed => false,
-        Registration::Auto => settings.loopback_only && !settings.has_public_url && !client.forwarded,
+        Registration::Open => Door::Open,
+        Registration::Invitation => Door::Invitation,
+        Registration::Auto if settings.loopback_only && !settings.has_public_url && !client.forwarded => {
+            Door::Open
+        }
+        Registration::Closed | Registration::Auto => Door::Closed,
     }
+}
+
+/// Whether somebody may make themselves an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// They may.
+    Open,
+    /// They may with an invitation.
+    Invitation,
+    /// They may not.
+    Closed,
 }
 
 /// Makes an account for whoever asks, and the job that welcomes it, in one commit.
@@ -63,17 +81,20 @@ pub(crate) async fn sign_up(
     client: &Client,
     address: Address,
     password: &Password,
+    invitation: Option<&str>,
 ) -> Result<User, SignUpError> {
-    if !registration_is_open(service, client) {
+    let door = registration(service, client);
+    if door == Door::Closed {
         return Err(SignUpError::Closed);
     }
     service.limits.count_sign_up(client.ip).await?;
-    let accounts = &service.accounts;
-    let welcome = |user: &User| {
-        let job = welcome_mail(JobId(accounts.ids.object_id()), user.id, user.created_at);
-        vec![job.caused_by(&client.cause)]
-    };
-    let outcome = accounts.create(address, password, welcome).await;
+    if door == Door::Invitation {
+        let code = invitation.ok_or(SignUpError::NoInvitation)?;
+        if !invitations::invites(service, code, &address).await? {
+            return Err(SignUpError::WrongInvitation);
+        }
+    }
+    let outcome = make(service, client, address, password).await;
     let word = match &outcome {
         Ok(_) => "created",
         Err(CreateAccountError::AddressTaken) => "taken",
@@ -82,5 +103,25 @@ pub(crate) async fn sign_up(
     metrics::counter!("fm_auth_sign_ups_total", "outcome" => word).increment(1);
     let user = outcome?;
     tracing::info!(user = %user.id, "account made");
+    Ok(user)
+}
+
+async fn make(
+    service: &AuthService,
+    client: &Client,
+    address: Address,
+    password: &Password,
+) -> Result<User, CreateAccountError> {
+    let accounts = &service.accounts;
+    let user = accounts.prepare(address, password).await?;
+    let welcome = welcome_mail(JobId(accounts.ids.object_id()), user.id, user.created_at);
+    let mut jobs = vec![welcome.caused_by(&client.cause)];
+    if service.settings.accounts.verify == Verify::Required {
+        let (code, mail) = verification::code_by_mail(service, client, Some(user.id), &user.address)?;
+        jobs.push(mail);
+        service.account_store.create_user_with_code(&user, &code, &jobs).await?;
+    } else {
+        accounts.store.create_user(&user, &jobs).await?;
+    }
     Ok(user)
 }

@@ -6,10 +6,13 @@ use async_trait::async_trait;
 use common::auth::{AuthStore, CredentialSource, PublicKey, SessionState, UserState};
 use common::{Clock, PortResult, SessionId, UserId};
 
+use super::my_sessions::SessionUses;
+
 /// Answers from the store, never from memory: a key or a session that another replica made is known at once.
 pub(crate) struct StoreSource {
     pub(crate) store: Arc<dyn AuthStore>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) uses: Arc<SessionUses>,
 }
 
 #[async_trait]
@@ -34,6 +37,7 @@ impl CredentialSource for StoreSource {
         let Some(user) = self.store.find_user(user).await?.filter(|user| !user.disabled) else {
             return Ok(None);
         };
+        self.uses.note(session.id, now);
         let session = SessionState { user: session.user, kind: session.kind, expires_at: session.expires_at };
         Ok(Some((session, UserState { role: user.role })))
     }

@@ -15,10 +15,12 @@ const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
 const KEEP_ENDED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Sessions removed in one commit.
 const SWEEP_BATCH: u32 = 500;
+/// How often uses of sessions are written.
+const USES_EVERY: Duration = Duration::from_secs(60);
 /// How often the signing keys are read again.
 const KEYS_EVERY: Duration = Duration::from_secs(60);
 
-/// Removes sessions that ended long ago. Safe to repeat and to run in every replica.
+/// Removes sessions that ended long ago, and codes that have expired; how many sessions. Safe to repeat and to run in every replica.
 pub(crate) async fn sweep_sessions(service: &AuthService) -> PortResult<u64> {
     let before = service.accounts.clock.now() - KEEP_ENDED;
     let mut removed = 0;
@@ -30,6 +32,8 @@ pub(crate) async fn sweep_sessions(service: &AuthService) -> PortResult<u64> {
         }
     }
     metrics::counter!("fm_auth_sessions_removed_total").increment(removed);
+    let now = service.accounts.clock.now();
+    while service.account_store.remove_expired_codes(now, SWEEP_BATCH).await? == SWEEP_BATCH {}
     Ok(removed)
 }
 
@@ -40,6 +44,16 @@ pub(crate) async fn keep_sweeping(service: Arc<AuthService>) {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "ended sessions removed"),
             Err(error) => tracing::warn!(%error, "ended sessions not removed; trying again later"),
+        }
+    })
+    .await;
+}
+
+/// Writes uses of sessions until it is dropped.
+pub(crate) async fn keep_writing_uses(service: Arc<AuthService>) {
+    every(USES_EVERY, || async {
+        if let Err(error) = super::my_sessions::write_uses(&service).await {
+            tracing::warn!(%error, "uses of sessions not written");
         }
     })
     .await;

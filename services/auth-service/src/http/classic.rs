@@ -12,10 +12,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{BODY_BYTES, basic, classic_error, client};
 use crate::AuthService;
+use crate::app::own_account::AccountError;
 use crate::app::sessions::{self, Issued};
-use crate::app::sign_in::SignInError;
-use crate::app::sign_up::SignUpError;
-use crate::app::{sign_in, sign_up};
+use crate::app::sign_in::{SignIn, SignInError};
+use crate::app::sign_up::{Door, SignUpError};
+use crate::app::{devices, sign_in, sign_up};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(sign_up_user).service(connect).service(disconnect).service(me);
@@ -84,13 +85,14 @@ async fn sign_up_user(
     service: web::Data<AuthService>,
 ) -> ClassicResult<HttpResponse> {
     let from = client(&request, &service);
-    if !sign_up::registration_is_open(&service, &from) {
+    // there is no place for an invitation here
+    if sign_up::registration(&service, &from) != Door::Open {
         return Err(classic_error(SignUpError::Closed));
     }
     let body: ClassicSignUp = input::lenient(&request, payload, BODY_BYTES).await?;
     let address = read_address(&body.email)?;
     let password = read_password(&body.password)?;
-    let user = match sign_up::sign_up(&service, &from, address, &password).await {
+    let user = match sign_up::sign_up(&service, &from, address, &password, None).await {
         Ok(user) => user,
         Err(SignUpError::AddressTaken) => return Err(ClassicError::bad_request("Already exist")),
         Err(error @ SignUpError::Limited(_)) => return Ok(limited(super::problem(error))),
@@ -118,11 +120,17 @@ async fn connect(request: HttpRequest, service: web::Data<AuthService>) -> Class
     };
     let (address, password) = basic::parse(field.as_bytes()).ok_or_else(ClassicError::unauthorized)?;
     let from = client(&request, &service);
-    let user = match sign_in::verify_password(&service, &from, &address, &password).await {
+    let asked = SignIn { address: &address, password: &password, ..SignIn::default() };
+    let user = match sign_in::sign_in(&service, &from, asked).await {
         Ok(user) => user,
         Err(error @ SignInError::Limited(_)) => return Ok(limited(super::problem(error))),
+        // no place here for a second factor, or for a question: it is not a way around them
+        Err(SignInError::NotVerified | SignInError::Account(AccountError::SecondFactorRequired)) => {
+            return Err(ClassicError::unauthorized());
+        }
         Err(error) => return Err(classic_error(error)),
     };
+    devices::note(&service, &from, &user, None).await?;
     let issued = sessions::open(&service, &user, SessionKind::Classic, &from).await?;
     let (Issued::Classic { token } | Issued::Cookie { token } | Issued::Token { access: token, .. }) = issued;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(ClassicToken { token }))
@@ -178,9 +186,7 @@ fn read_password(value: &Value) -> ClassicResult<Password> {
     match Password::parse(read_text(value).map_err(|NoText| ClassicError::bad_request("Invalid password"))?) {
         Ok(password) => Ok(password),
         Err(InvalidPassword::Empty) => Err(ClassicError::bad_request("Missing password")),
-        Err(InvalidPassword::TooShort | InvalidPassword::TooLong | InvalidPassword::Nul) => {
-            Err(ClassicError::bad_request("Invalid password"))
-        }
+        Err(_) => Err(ClassicError::bad_request("Invalid password")),
     }
 }
 

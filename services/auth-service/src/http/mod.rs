@@ -12,11 +12,11 @@ use std::sync::atomic::Ordering;
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
-use http_kit::{TrustedProxies, cause, client_ip};
+use http_kit::{CookiePolicy, TrustedProxies, cause, client_ip};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::AuthService;
-use crate::app::Client;
+use crate::app::{Client, devices};
 
 /// Most bytes of a JSON body: an address, a password and a code.
 pub(crate) const BODY_BYTES: usize = 16 * 1024;
@@ -45,8 +45,15 @@ pub(crate) fn client(request: &HttpRequest, service: &AuthService) -> Client {
         ip: client_ip(request, trusted),
         device: device.map(|text| cut(text, Client::DEVICE_BYTES).to_owned()),
         cause: cause::current(),
+        device_cookie: device_cookie(request),
         forwarded: is_forwarded(request),
     }
+}
+
+/// The value of the device cookie, if it can be one of ours.
+fn device_cookie(request: &HttpRequest) -> Option<String> {
+    let policy = request.app_data::<actix_web::web::Data<CookiePolicy>>()?;
+    policy.find_device(request).filter(|value| devices::is_cookie(value)).map(str::to_owned)
 }
 
 /// Whether any of the fields is there that gateways add.

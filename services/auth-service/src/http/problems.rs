@@ -2,10 +2,12 @@
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use common::Code;
+use common::auth::{InvalidAddress, InvalidPassword};
 use http_kit::{ClassicError, Problem};
 
 use crate::app::hashing::HashError;
 use crate::app::limits::Limited;
+use crate::app::own_account::AccountError;
 use crate::app::sessions::RefreshError;
 use crate::app::setup::{AddressFault, InvalidNewCredentials, SetupError};
 use crate::app::sign_in::SignInError;
@@ -28,6 +30,8 @@ impl From<SignInError> for Failure {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::Invalid => Self(Code::InvalidCredentials.into()),
+            SignInError::NotVerified => Self(Code::NotVerified.into()),
+            SignInError::Account(error) => error.into(),
             SignInError::Limited(limited) => limited.into(),
             SignInError::Hash(error) => error.into(),
             SignInError::Port(error) => Self(error.into()),
@@ -39,6 +43,8 @@ impl From<SignUpError> for Failure {
     fn from(error: SignUpError) -> Self {
         match error {
             SignUpError::Closed => Self(Code::RegistrationClosed.into()),
+            SignUpError::NoInvitation => Self(Code::InvitationRequired.into()),
+            SignUpError::WrongInvitation => Self(Code::InvalidInvitation.into()),
             SignUpError::AddressTaken => Self(address_taken()),
             SignUpError::Limited(limited) => limited.into(),
             SignUpError::Hash(error) => error.into(),
@@ -74,25 +80,62 @@ impl From<InvalidNewCredentials> for Failure {
     fn from(error: InvalidNewCredentials) -> Self {
         let mut problem = Problem::new(Code::InvalidRequest).detail(capitalised(&error.to_string()));
         if let Some(fault) = &error.address {
-            let code = match fault {
-                AddressFault::Invalid(common::auth::InvalidAddress::Empty) => "missing",
-                AddressFault::Invalid(common::auth::InvalidAddress::TooLong) => "too_long",
-                AddressFault::Invalid(common::auth::InvalidAddress::Control) | AddressFault::NoMailbox => {
-                    "invalid"
-                }
-            };
-            problem = problem.field("/email", code, capitalised(&fault.to_string()));
+            problem = problem.field("/email", address_code(fault), capitalised(&fault.to_string()));
         }
         if let Some(fault) = &error.password {
-            let code = match fault {
-                common::auth::InvalidPassword::Empty => "missing",
-                common::auth::InvalidPassword::TooShort => "too_short",
-                common::auth::InvalidPassword::TooLong => "too_long",
-                common::auth::InvalidPassword::Nul => "invalid",
-            };
-            problem = problem.field("/password", code, capitalised(&fault.to_string()));
+            problem = problem.field("/password", password_code(*fault), capitalised(&fault.to_string()));
         }
         Self(problem)
+    }
+}
+
+impl From<AccountError> for Failure {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Gone => Self(Code::Unauthorized.into()),
+            AccountError::WrongPassword => Self(Code::WrongPassword.into()),
+            AccountError::WrongCode => Self(Code::InvalidCode.into()),
+            AccountError::Conflict => Self(Code::Conflict.into()),
+            AccountError::BadPassword(pointer, fault) => {
+                Self(bad_field(pointer, password_code(fault), &fault.to_string()))
+            }
+            AccountError::BadProfile(pointer, text) => Self(bad_field(pointer, "invalid", text)),
+            AccountError::AddressTaken => Self(address_taken()),
+            AccountError::SecondFactorRequired => Self(Code::SecondFactorRequired.into()),
+            AccountError::WrongSecondFactor => Self(Code::InvalidSecondFactor.into()),
+            AccountError::HasSecondFactor => Self(Code::HasSecondFactor.into()),
+            AccountError::NoSecondFactor => Self(Code::NoSecondFactor.into()),
+            AccountError::BadAddress(fault) => {
+                Self(bad_field("/email", address_code(&fault), &fault.to_string()))
+            }
+            AccountError::Limited(limited) => limited.into(),
+            AccountError::Hash(error) => error.into(),
+            AccountError::Port(error) => Self(error.into()),
+        }
+    }
+}
+
+fn bad_field(pointer: &'static str, code: &'static str, text: &str) -> Problem {
+    let text = capitalised(text);
+    Problem::new(Code::InvalidRequest).detail(text.clone()).field(pointer, code, text)
+}
+
+fn address_code(fault: &AddressFault) -> &'static str {
+    match fault {
+        AddressFault::Invalid(InvalidAddress::Empty) => "missing",
+        AddressFault::Invalid(InvalidAddress::TooLong) => "too_long",
+        AddressFault::Invalid(InvalidAddress::Control) | AddressFault::NoMailbox => "invalid",
+    }
+}
+
+fn password_code(fault: InvalidPassword) -> &'static str {
+    match fault {
+        InvalidPassword::Empty => "missing",
+        InvalidPassword::TooShort { .. } => "too_short",
+        InvalidPassword::TooLong => "too_long",
+        InvalidPassword::Nul => "invalid",
+        InvalidPassword::Common => "common",
+        InvalidPassword::IsAddress => "is_address",
     }
 }
 

@@ -32,7 +32,10 @@ async fn a_registration_signs_in() {
     assert_eq!(made.header("cache-control"), Some("no-store"));
     assert_eq!(made.header("set-cookie"), None);
     let user = &login["user"];
-    assert_eq!(keys(user), ["createdAt", "email", "id", "role"]);
+    assert_eq!(
+        keys(user),
+        ["createdAt", "email", "id", "name", "preferences", "role", "secondFactor", "verified"]
+    );
     assert_eq!((&user["email"], &user["role"]), (&json!("Ada@Example.org"), &json!("user")));
     assert_eq!(user["createdAt"], "2026-01-01T00:00:00.000Z");
     let me = answer(server.get("/api/v1/users/me").bearer_auth(login["accessToken"].as_str().unwrap())).await;

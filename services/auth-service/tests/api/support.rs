@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix_web::web;
 use async_trait::async_trait;
 use auth_service::{AuthService, HashingSettings, PasswordHasher, Ports, Registration, Settings, SetupCode};
+use common::auth::mail::{ACCOUNT_MAIL_LABEL, AccountMail};
 use common::auth::{
     AuthStore, Authenticator, Cached, CredentialCache, RateDecision, RateLimiter, RateRule, SessionState,
     UserState,
 };
+use common::jobs::types::ACCOUNT_MAIL;
+use common::jobs::{NewJob, Outbox};
 use common::routes::Service;
 use common::{Clock, IdGen, PortError, PortResult, SessionId, UserId};
 use http_kit::credentials::{CachedAuthenticator, TokenPolicy};
@@ -75,7 +79,7 @@ impl Options {
 /// A service that runs until this is dropped.
 pub(crate) struct Server {
     pub(crate) base: String,
-    _dir: Arc<TempDir>,
+    dir: Arc<TempDir>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) ids: Arc<TestIds>,
     pub(crate) store: Arc<AuthDb>,
@@ -120,6 +124,7 @@ impl Server {
         let policy = TokenPolicy { issuer: "https://files.test".into(), audience: "files-manager".into() };
         let ports = Ports {
             store: store.clone(),
+            account_store: store.clone(),
             cache: cache.clone(),
             limiter,
             hasher: hasher.clone(),
@@ -157,7 +162,7 @@ impl Server {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Ok(Self {
             base,
-            _dir: dir,
+            dir,
             clock,
             ids,
             store,
@@ -356,6 +361,33 @@ impl Server {
     pub(crate) async fn token_of_v1(&self, email: &str) -> String {
         let login = self.login(email, PASSWORD).await.expect(StatusCode::OK);
         login["accessToken"].as_str().unwrap().to_owned()
+    }
+
+    /// All jobs that wait in the outbox, in the order of their commits.
+    pub(crate) async fn jobs(&self) -> Vec<NewJob> {
+        let store = &*self.store;
+        store.start_outbox_over().await.unwrap();
+        let rows = Outbox::lease_unsent(store, 1000, Duration::from_secs(1), self.now()).await.unwrap();
+        rows.into_iter().map(|row| row.job).collect()
+    }
+
+    /// All mails about accounts, in the order of their commits.
+    pub(crate) async fn mails(&self) -> Vec<AccountMail> {
+        let jobs = self.jobs().await;
+        let mails = jobs.iter().filter(|job| job.kind == ACCOUNT_MAIL);
+        mails
+            .map(|job| {
+                let sealed = hex::decode(job.data["sealed"].as_str().unwrap()).unwrap();
+                let plain = self.master.open(ACCOUNT_MAIL_LABEL, &sealed).unwrap();
+                serde_json::from_slice(&plain).unwrap()
+            })
+            .collect()
+    }
+
+    /// The bytes of the database, its log included.
+    pub(crate) fn database(&self) -> Vec<u8> {
+        let read = |name: &str| std::fs::read(self.dir.path().join(name)).unwrap();
+        [read("auth.db"), read("auth.db-wal")].concat()
     }
 
     pub(crate) fn now(&self) -> common::Timestamp {

@@ -1,11 +1,13 @@
 //! What the built-in types of jobs do.
 
+mod account_mail;
 mod media;
 mod purge;
 mod thumbnails;
 mod upkeep;
 mod welcome;
 
+pub use account_mail::AccountMailHandler;
 pub use media::MediaFactsHandler;
 pub use purge::PurgeHandler;
 pub use thumbnails::ThumbnailsHandler;

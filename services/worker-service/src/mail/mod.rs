@@ -1,5 +1,6 @@
 //! Sending mail: the port, its two adapters (a mail server, or a folder of `.eml` files), and the texts.
 
+mod account;
 mod file;
 mod message;
 mod smtp;
@@ -8,6 +9,7 @@ mod welcome;
 use async_trait::async_trait;
 use common::{JobId, Timestamp};
 
+pub(crate) use account::account_mail;
 pub use file::FileMailer;
 pub use message::{InvalidSender, Mail, Sender};
 pub use smtp::{SmtpMailer, SmtpSettings, SmtpTls};

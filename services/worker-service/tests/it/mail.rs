@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::auth::Address;
+use common::auth::mail::{ACCOUNT_MAIL_LABEL, AccountMail, MailContent};
 use common::jobs::{JobState, NewJob, types};
 use common::{JobId, Timestamp, UserId};
+use runtime::secrets::MasterKey;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,7 +15,7 @@ use tokio::task::JoinSet;
 use worker_service::mail::{
     self, Cause, Delivery, FileMailer, Mail, MailError, MailSender, Sender, SmtpMailer, SmtpSettings, SmtpTls,
 };
-use worker_service::{Registry, WelcomeHandler};
+use worker_service::{AccountMailHandler, Registry, WelcomeHandler};
 
 use crate::files_double::Users;
 use crate::support::World;
@@ -247,4 +249,40 @@ async fn a_mail_server_that_is_down_delays_the_mail() {
     world.clock.advance(Duration::from_secs(1));
     running.stop().await;
     users.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealed_mail_is_opened_for_its_reader_alone() {
+    let world = World::new();
+    let mails = world.folder.path().join("mail");
+    let mailer = Arc::new(FileMailer::new(&mails, Sender::default()));
+    let key = Arc::new(MasterKey::parse(&"07".repeat(32), None).unwrap());
+    let handler = AccountMailHandler::new(Arc::clone(&key), mailer, None, 2);
+    let running = world.run(Registry::default().with(Arc::new(handler)));
+    let job = |decoy: bool, label: &str| {
+        let content = MailContent::ResetPassword { code: "ABCDE-12345".to_owned() };
+        let mail = AccountMail { to: "bob@dylan.com".to_owned(), decoy, content };
+        let sealed = key.seal(label, &serde_json::to_vec(&mail).unwrap());
+        // kept, to be looked at
+        let job = types::account_mail(world.ids.next(), sealed, Timestamp::from_millis(1));
+        NewJob { remove_on_complete: false, ..job }
+    };
+    let (real, decoy, foreign) =
+        (job(false, ACCOUNT_MAIL_LABEL), job(true, ACCOUNT_MAIL_LABEL), job(false, "totp"));
+    world.submit(&[real.clone(), decoy.clone(), foreign.clone()]).await;
+    for id in [real.id, decoy.id] {
+        let done = world.until_state(id, JobState::Complete).await;
+        assert_eq!(
+            done.result,
+            Some(json!({ "mail": "done" })),
+            "the job does not tell whether there is an account"
+        );
+        assert!(world.log(id).await.is_empty());
+    }
+    let failed = world.until_state(foreign.id, JobState::Failed).await;
+    assert_eq!(failed.error.as_deref(), Some("The mail cannot be opened"));
+    assert_eq!(files(&mails), [format!("{}.eml", real.id)]);
+    let text = std::fs::read_to_string(mails.join(format!("{}.eml", real.id))).unwrap();
+    assert!(text.contains("To: bob@dylan.com") && text.contains("ABCDE-12345"), "{text}");
+    running.stop().await;
 }

@@ -7,11 +7,15 @@ use http_kit::{ApiResult, Authenticated, input};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Login, SessionChoice, cookie_policy, login as login_answer, require_own_page, signed_in};
-use crate::AuthService;
+use super::{
+    Login, Registered, SessionChoice, cookie_policy, login as login_answer, profile, require_own_page,
+    signed_in,
+};
+use crate::app::second_factor::SecondFactor;
 use crate::app::setup::NewCredentials;
 use crate::app::{sessions, sign_in, sign_up};
 use crate::http::{BODY_BYTES, client, problem};
+use crate::{AuthService, Verify};
 
 /// Makes an account.
 #[derive(Deserialize, ToSchema)]
@@ -20,9 +24,12 @@ pub(super) struct SignUp {
     /// The address; one account each, whatever its case.
     #[schema(format = Email)]
     email: String,
-    /// 8 characters to 72 bytes, without NUL.
+    /// 8 characters (or as many as are configured) to 72 bytes, without NUL; not the address, and none of the most common passwords.
     #[schema(format = Password)]
     password: String,
+    /// Where one is needed.
+    #[serde(default)]
+    invitation: Option<String>,
     /// What carries the session.
     #[serde(default)]
     session: SessionChoice,
@@ -37,6 +44,12 @@ pub(super) struct SignIn {
     /// The password.
     #[schema(format = Password)]
     password: String,
+    /// The code that the app shows, where the account has a second factor.
+    #[serde(default)]
+    totp: Option<String>,
+    /// One of the recovery codes, in its place.
+    #[serde(default)]
+    recovery_code: Option<String>,
     /// What carries the session.
     #[serde(default)]
     session: SessionChoice,
@@ -57,8 +70,9 @@ pub(super) struct Refresh {
     request_body = SignUp,
     responses(
         (status = 201, description = "Made, and signed in", body = Login),
+        (status = 202, description = "Made; a mail with a code is on its way to the address, which must be verified first", body = Registered),
         (status = 400, description = "`invalid_json`, `invalid_request`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "`registration_closed`, `cross_origin`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "`registration_closed`, `invitation_required`, `invalid_invitation`, `cross_origin`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "`address_taken`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
@@ -70,18 +84,26 @@ pub(super) async fn register(
     service: web::Data<AuthService>,
 ) -> ApiResult<HttpResponse> {
     let from = client(&request, &service);
-    if !sign_up::registration_is_open(&service, &from) {
+    if sign_up::registration(&service, &from) == sign_up::Door::Closed {
         return Err(Code::RegistrationClosed.into());
     }
     let body: SignUp = input::json(&request, payload, BODY_BYTES).await?;
     require_own_page(&request, body.session)?;
     let NewCredentials { address, password } =
-        NewCredentials::parse(&body.email, &body.password).map_err(problem)?;
-    let user = sign_up::sign_up(&service, &from, address, &password).await.map_err(problem)?;
+        NewCredentials::parse(&body.email, &body.password, &service.settings.accounts.password_rules())
+            .map_err(problem)?;
+    let invitation = body.invitation.as_deref();
+    let user = sign_up::sign_up(&service, &from, address, &password, invitation).await.map_err(problem)?;
+    if service.settings.accounts.verify == Verify::Required {
+        let user = profile(&service, &user).await?;
+        return Ok(HttpResponse::Accepted().json(Registered { user }));
+    }
     signed_in(&service, &request, user, body.session, HttpResponse::Created()).await
 }
 
 /// Signs in by address and password
+///
+/// Where the account has a second factor, the same call is made once more with its code.
 #[utoipa::path(
     tag = "accounts",
     operation_id = "login",
@@ -89,8 +111,8 @@ pub(super) async fn register(
     responses(
         (status = 200, description = "Signed in", body = Login),
         (status = 400, description = "`invalid_json`, `invalid_request`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 401, description = "`invalid_credentials`, for every cause", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "`cross_origin`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 401, description = "`invalid_credentials`; `second_factor_required`, `invalid_second_factor`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "`not_verified`, `cross_origin`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
@@ -103,8 +125,15 @@ pub(super) async fn login(
     let body: SignIn = input::json(&request, payload, BODY_BYTES).await?;
     require_own_page(&request, body.session)?;
     let from = client(&request, &service);
-    let user =
-        sign_in::verify_password(&service, &from, &body.email, &body.password).await.map_err(problem)?;
+    let asked = sign_in::SignIn {
+        address: &body.email,
+        password: &body.password,
+        second_factor: SecondFactor {
+            totp: body.totp.as_deref(),
+            recovery_code: body.recovery_code.as_deref(),
+        },
+    };
+    let user = sign_in::sign_in(&service, &from, asked).await.map_err(problem)?;
     signed_in(&service, &request, user, body.session, HttpResponse::Ok()).await
 }
 
@@ -129,6 +158,7 @@ pub(super) async fn refresh(
 ) -> ApiResult<HttpResponse> {
     let body: Refresh = input::json(&request, payload, BODY_BYTES).await?;
     let (user, issued) = sessions::refresh(&service, &body.refresh_token).await.map_err(problem)?;
+    let user = profile(&service, &user).await?;
     login_answer(&request, user, issued, HttpResponse::Ok())
 }
 

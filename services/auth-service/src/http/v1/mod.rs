@@ -2,8 +2,15 @@
 
 mod auth;
 mod keys;
+mod my_sessions;
+mod password;
+mod preferences;
+mod second_factor;
 mod setup;
 mod users;
+mod verification;
+
+use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -15,8 +22,12 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::AuthService;
-use crate::app::Profile;
-use crate::app::sessions::{ACCESS_LIFETIME, COOKIE_LIFETIME, Issued};
+use crate::app::sessions::{self, ACCESS_LIFETIME, COOKIE_LIFETIME, Issued};
+use crate::app::{Profile, devices};
+use preferences::Preferences;
+
+/// How long a browser is known that is not used: the longest that browsers keep a cookie (RFC 6265bis, 5.6.1).
+const DEVICE_LIFETIME: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
@@ -27,6 +38,20 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(auth::refresh)
         .service(auth::logout)
         .service(users::me)
+        .service(users::change)
+        .service(users::change_email)
+        .service(users::confirm_email)
+        .service(second_factor::begin)
+        .service(second_factor::confirm)
+        .service(second_factor::remove)
+        .service(verification::verify)
+        .service(verification::resend)
+        .service(password::change)
+        .service(password::forgot)
+        .service(password::reset)
+        .service(my_sessions::list)
+        .service(my_sessions::end_one)
+        .service(my_sessions::end_others)
         .service(keys::key_set);
 }
 
@@ -53,8 +78,16 @@ impl From<Role> for RoleWord {
 pub(crate) struct User {
     /// 24 hexadecimal digits.
     id: String,
-    /// As typed at the sign-up.
+    /// As typed.
     email: String,
+    /// What others see instead of the address, if it was set.
+    name: Option<String>,
+    /// Its owner proved that the address is theirs.
+    verified: bool,
+    /// A second factor is asked for at each sign-in.
+    second_factor: bool,
+    /// What programs keep for its owner.
+    preferences: Preferences,
     // described at its type: utoipa writes both descriptions as a contradiction
     #[schema(inline)]
     role: RoleWord,
@@ -68,6 +101,10 @@ impl From<Profile> for User {
         Self {
             id: profile.id.to_string(),
             email: profile.address.as_str().to_owned(),
+            name: profile.name,
+            verified: profile.verified,
+            second_factor: profile.second_factor,
+            preferences: Preferences::of(profile.preferences),
             role: profile.role.into(),
             created_at: profile.created_at,
         }
@@ -95,6 +132,14 @@ pub(crate) enum Login {
         /// Who signed in.
         user: User,
     },
+}
+
+/// An account that was made, and has to be verified before it can be used.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Registered {
+    /// The account.
+    user: User,
 }
 
 /// What carries the session.
@@ -127,18 +172,37 @@ async fn signed_in(
     answer: HttpResponseBuilder,
 ) -> ApiResult<HttpResponse> {
     let client = super::client(request, service);
-    let issued = crate::app::sessions::open(service, &user, choice.into(), &client).await?;
-    login(request, user, issued, answer)
+    // a browser keeps the cookie by which it is known; a program is not given one
+    let cookie = match choice {
+        SessionChoice::Cookie if client.device_cookie.is_none() => Some(devices::new_cookie()?),
+        _ => None,
+    };
+    devices::note(service, &client, &user, cookie.as_deref()).await?;
+    let issued = sessions::open(service, &user, choice.into(), &client).await?;
+    let mut answer = login(request, profile(service, &user).await?, issued, answer)?;
+    if let Some(value) = cookie {
+        let cookie = cookie_policy(request)?.issue_device(value, DEVICE_LIFETIME);
+        answer.add_cookie(&cookie).map_err(|error| {
+            tracing::error!(%error, "a cookie of ours is none");
+            Problem::new(Code::Internal)
+        })?;
+    }
+    Ok(answer)
+}
+
+/// An account as its owner sees it.
+async fn profile(service: &AuthService, user: &common::auth::User) -> ApiResult<User> {
+    let account = service.account_store.find_account(user.id).await?.ok_or(Code::Unauthorized)?;
+    Ok(User::from(Profile::from(account)))
 }
 
 /// The answer to a sign-in or a refresh.
 fn login(
     request: &HttpRequest,
-    user: common::auth::User,
+    user: User,
     issued: Issued,
     mut answer: HttpResponseBuilder,
 ) -> ApiResult<HttpResponse> {
-    let user = User::from(Profile::from(user));
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     Ok(match issued {
         Issued::Token { access, refresh } => answer.json(Login::Token {

@@ -22,12 +22,23 @@ pub(super) struct SetupState {
     registration: RegistrationWord,
 }
 
-/// Whether the caller may register.
+/// Whether the caller may register, or may with an invitation.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum RegistrationWord {
     Open,
+    Invitation,
     Closed,
+}
+
+impl From<sign_up::Door> for RegistrationWord {
+    fn from(door: sign_up::Door) -> Self {
+        match door {
+            sign_up::Door::Open => Self::Open,
+            sign_up::Door::Invitation => Self::Invitation,
+            sign_up::Door::Closed => Self::Closed,
+        }
+    }
 }
 
 /// Makes the first administrator.
@@ -39,7 +50,7 @@ pub(super) struct SetUp {
     /// The administrator's address.
     #[schema(format = Email)]
     email: String,
-    /// 8 characters to 72 bytes, without NUL.
+    /// 8 characters (or as many as are configured) to 72 bytes, without NUL; not the address, and none of the most common passwords.
     #[schema(format = Password)]
     password: String,
     /// What carries the session.
@@ -56,11 +67,8 @@ pub(super) struct SetUp {
 #[get("/api/v1/setup")]
 pub(super) async fn state(request: HttpRequest, service: web::Data<AuthService>) -> ApiResult<HttpResponse> {
     let needed = !service.accounts.store.has_admin().await?;
-    let open = sign_up::registration_is_open(&service, &client(&request, &service));
-    let state = SetupState {
-        needed,
-        registration: if open { RegistrationWord::Open } else { RegistrationWord::Closed },
-    };
+    let door = sign_up::registration(&service, &client(&request, &service));
+    let state = SetupState { needed, registration: door.into() };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(state))
 }
 

@@ -1,0 +1,84 @@
+//! Mails about accounts, as auth-service orders them and worker-service sends them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// The label under which an [`AccountMail`] is sealed in the data of its job. A job can be looked at; a code must not be.
+pub const ACCOUNT_MAIL_LABEL: &str = "account-mail";
+
+/// A mail about an account: JSON, sealed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountMail {
+    /// To whom, as typed.
+    pub to: String,
+    /// There is no such account: nothing is sent. It only makes this as much work as if there were one.
+    #[serde(default)]
+    pub decoy: bool,
+    /// What it says.
+    pub content: MailContent,
+}
+
+/// What a mail about an account says.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum MailContent {
+    /// The code for a new password.
+    ResetPassword {
+        /// The code.
+        code: String,
+    },
+    /// The code that verifies the account's address.
+    VerifyAddress {
+        /// The code.
+        code: String,
+    },
+    /// To a new address: the code that makes it the account's.
+    ConfirmNewAddress {
+        /// The code.
+        code: String,
+    },
+    /// To the old address: the code that lets it go.
+    ConfirmOldAddress {
+        /// The code.
+        code: String,
+        /// The new one, as typed.
+        new: String,
+    },
+    /// To a new address that another account has.
+    AddressInUse,
+    /// Something has happened to the account.
+    Notice {
+        /// What.
+        event: AccountEvent,
+        /// When.
+        at: Timestamp,
+        /// The `User-Agent` that it came from.
+        #[serde(default)]
+        device: Option<String>,
+        /// The network address that it came from.
+        #[serde(default)]
+        address: Option<String>,
+    },
+}
+
+/// What can happen to an account that its owner should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum AccountEvent {
+    /// It has another password, by someone who knew the old one.
+    PasswordChanged,
+    /// It has another password, by a code that went by mail.
+    PasswordReset,
+    /// It has another address.
+    AddressChanged,
+    /// A second factor is asked for from now on.
+    SecondFactorOn,
+    /// None is any more.
+    SecondFactorOff,
+    /// A recovery code stood in for the second factor.
+    RecoveryCodeUsed,
+    /// Somebody signed in from where nobody did before.
+    NewDevice,
+}

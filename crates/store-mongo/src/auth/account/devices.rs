@@ -1,0 +1,74 @@
+use common::Timestamp;
+use common::auth::AddressKey;
+use mongodb::ClientSession;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Binary, Document, doc};
+use mongodb::error::Error;
+use serde::{Deserialize, Serialize};
+
+use crate::auth::users::{EMAILS, EmailDoc};
+use crate::engine::{Engine, Fault};
+use crate::value::binary;
+
+/// One document for each account.
+pub(super) const DEVICES: &str = "devices";
+/// Devices that are kept of an account.
+const KEPT: usize = 64;
+
+#[derive(Serialize, Deserialize)]
+struct DevicesDoc {
+    #[serde(rename = "_id")]
+    user: ObjectId,
+    devices: Vec<DeviceDoc>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeviceDoc {
+    hash: Binary,
+    seen_at: i64,
+}
+
+pub(super) async fn is_of(engine: &Engine, key: &AddressKey, hash: &[u8; 32]) -> Result<bool, Fault> {
+    let email = engine.collection::<EmailDoc>(EMAILS).find_one(doc! { "_id": key.as_str() }).await?;
+    // asked whether there is an account or not
+    let user = email.map_or(ObjectId::from_bytes([0; 12]), |email| email.user);
+    let devices = engine.collection::<Document>(DEVICES);
+    Ok(devices.find_one(doc! { "_id": user, "devices.hash": binary(hash) }).await?.is_some())
+}
+
+/// Whether it is new where others are known.
+pub(super) async fn note(
+    engine: &Engine,
+    session: &mut ClientSession,
+    user: ObjectId,
+    hashes: &[[u8; 32]],
+    at: Timestamp,
+) -> Result<bool, Error> {
+    let collection = engine.collection::<DevicesDoc>(DEVICES);
+    let found = collection.find_one(doc! { "_id": user }).session(&mut *session).await?;
+    let mut devices = found.map(|found| found.devices).unwrap_or_default();
+    let any = !devices.is_empty();
+    let mut known = false;
+    for hash in hashes.iter().map(|hash| binary(hash)) {
+        let before = devices.len();
+        devices.retain(|device| device.hash != hash);
+        known |= devices.len() < before;
+        devices.push(DeviceDoc { hash, seen_at: at.millis() });
+    }
+    devices.sort_by_key(|device| std::cmp::Reverse(device.seen_at));
+    devices.truncate(KEPT);
+    collection
+        .replace_one(doc! { "_id": user }, DevicesDoc { user, devices })
+        .upsert(true)
+        .session(session)
+        .await?;
+    Ok(any && !known && !hashes.is_empty())
+}
+
+pub(super) async fn forget(
+    engine: &Engine,
+    session: &mut ClientSession,
+    user: ObjectId,
+) -> Result<(), Error> {
+    engine.collection::<Document>(DEVICES).delete_one(doc! { "_id": user }).session(session).await.map(drop)
+}

@@ -1,0 +1,231 @@
+//! What people do with their own account.
+
+mod address;
+mod codes;
+mod deletion;
+mod devices;
+mod password;
+mod profile;
+mod sessions;
+mod totp;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use common::auth::{
+    Account, AccountStore, Address, AddressChange, AddressKey, ChangeAddressError, CodeKind, CreateUserError,
+    ListedSession, MailedCode, PasswordChange, User,
+};
+use common::jobs::NewJob;
+use common::{PortError, PortResult, SessionId, Timestamp, UserId};
+use serde_json::{Map, Value};
+
+use super::{AuthDb, users};
+use crate::engine::Durability::{Durable, Relaxed};
+use crate::engine::{Abort, Tx};
+use crate::outbox;
+
+#[async_trait]
+impl AccountStore for AuthDb {
+    async fn list_sessions(
+        &self,
+        user: UserId,
+        before: Option<SessionId>,
+        limit: u32,
+        now: Timestamp,
+    ) -> PortResult<Vec<ListedSession>> {
+        self.engine.read(move |connection| Ok(sessions::list(connection, user, before, limit, now)?)).await
+    }
+
+    async fn count_sessions(&self, user: UserId, now: Timestamp) -> PortResult<u64> {
+        self.engine.read(move |connection| Ok(sessions::count(connection, user, now)?)).await
+    }
+
+    async fn revoke_sessions(&self, user: UserId, keep: Option<SessionId>, at: Timestamp) -> PortResult<u64> {
+        self.engine.write(Durable, move |tx| Ok(sessions::revoke_all(tx, user, keep, at)?)).await
+    }
+
+    async fn note_session_uses(&self, uses: &[(SessionId, Timestamp)], apart: Duration) -> PortResult<()> {
+        let uses = uses.to_vec();
+        self.engine.write(Relaxed, move |tx| Ok(sessions::note_uses(tx, &uses, apart)?)).await
+    }
+
+    async fn add_code(&self, code: &MailedCode, jobs: &[NewJob]) -> PortResult<()> {
+        let (code, jobs) = (code.clone(), jobs.to_vec());
+        self.engine
+            .write(Durable, move |tx| {
+                codes::insert(tx, &code)?;
+                Ok(outbox::push(tx, &jobs)?)
+            })
+            .await
+    }
+
+    async fn find_code(
+        &self,
+        hash: &[u8; 32],
+        kind: CodeKind,
+        now: Timestamp,
+    ) -> PortResult<Option<MailedCode>> {
+        let hash = *hash;
+        self.engine.read(move |connection| Ok(codes::find(connection, &hash, kind, now)?)).await
+    }
+
+    async fn remove_expired_codes(&self, before: Timestamp, limit: u32) -> PortResult<u32> {
+        self.engine.write(Durable, move |tx| Ok(codes::remove_expired(tx, before, limit)?)).await
+    }
+
+    async fn change_password(&self, change: &PasswordChange, jobs: &[NewJob]) -> PortResult<bool> {
+        let change = change.clone();
+        self.with_jobs(jobs, move |tx| password::change(tx, &change), |done| *done).await
+    }
+
+    async fn find_account(&self, id: UserId) -> PortResult<Option<Account>> {
+        self.engine.read(move |connection| Ok(profile::find(connection, id)?)).await
+    }
+
+    async fn find_account_by_address(&self, key: &AddressKey) -> PortResult<Option<Account>> {
+        let key = key.clone();
+        self.engine.read(move |connection| Ok(profile::find_by_address(connection, &key)?)).await
+    }
+
+    async fn create_user_with_code(
+        &self,
+        user: &User,
+        code: &MailedCode,
+        jobs: &[NewJob],
+    ) -> Result<(), CreateUserError> {
+        let (user, code, jobs) = (user.clone(), code.clone(), jobs.to_vec());
+        self.engine
+            .write(Durable, move |tx| {
+                users::insert(tx, &user)?;
+                codes::insert(tx, &code)?;
+                Ok(outbox::push(tx, &jobs)?)
+            })
+            .await
+    }
+
+    async fn verify_address(&self, hash: &[u8; 32], at: Timestamp) -> PortResult<Option<UserId>> {
+        let hash = *hash;
+        self.engine.write(Durable, move |tx| Ok(address::verify(tx, &hash, at)?)).await
+    }
+
+    async fn change_address(
+        &self,
+        change: &AddressChange,
+        jobs: &[NewJob],
+    ) -> Result<Address, ChangeAddressError> {
+        let (change, jobs) = (change.clone(), jobs.to_vec());
+        self.engine
+            .write(Durable, move |tx| {
+                let address = address::change(tx, &change)?;
+                outbox::push(tx, &jobs)?;
+                Ok(address)
+            })
+            .await
+    }
+
+    async fn update_profile(
+        &self,
+        user: UserId,
+        revision: u64,
+        name: Option<&str>,
+        preferences: &Map<String, Value>,
+    ) -> PortResult<bool> {
+        let (name, preferences) = (name.map(str::to_owned), preferences.clone());
+        self.engine
+            .write(Durable, move |tx| Ok(profile::update(tx, user, revision, name.as_deref(), &preferences)?))
+            .await
+    }
+
+    async fn begin_totp(&self, user: UserId, sealed: &[u8]) -> PortResult<bool> {
+        let sealed = sealed.to_vec();
+        self.engine.write(Durable, move |tx| Ok(totp::begin(tx, user, &sealed)?)).await
+    }
+
+    async fn confirm_totp(
+        &self,
+        user: UserId,
+        sealed: &[u8],
+        step: u64,
+        recovery: &[[u8; 32]],
+        at: Timestamp,
+        jobs: &[NewJob],
+    ) -> PortResult<bool> {
+        let (sealed, recovery) = (sealed.to_vec(), recovery.to_vec());
+        self.with_jobs(jobs, move |tx| totp::confirm(tx, user, &sealed, step, &recovery, at), |done| *done)
+            .await
+    }
+
+    async fn use_totp_step(&self, user: UserId, step: u64) -> PortResult<bool> {
+        self.engine.write(Durable, move |tx| Ok(totp::use_step(tx, user, step)?)).await
+    }
+
+    async fn use_recovery_code(
+        &self,
+        user: UserId,
+        hash: &[u8; 32],
+        jobs: &[NewJob],
+    ) -> PortResult<Option<u32>> {
+        let hash = *hash;
+        self.with_jobs(jobs, move |tx| totp::use_recovery_code(tx, user, &hash), Option::is_some).await
+    }
+
+    async fn remove_totp(&self, user: UserId, jobs: &[NewJob]) -> PortResult<bool> {
+        self.with_jobs(jobs, move |tx| totp::remove(tx, user), |done| *done).await
+    }
+
+    async fn is_device_of(&self, key: &AddressKey, hash: &[u8; 32]) -> PortResult<bool> {
+        let (key, hash) = (key.clone(), *hash);
+        self.engine.read(move |connection| Ok(devices::is_of(connection, &key, &hash)?)).await
+    }
+
+    async fn note_device(
+        &self,
+        user: UserId,
+        hashes: &[[u8; 32]],
+        at: Timestamp,
+        jobs: &[NewJob],
+    ) -> PortResult<bool> {
+        let hashes = hashes.to_vec();
+        self.with_jobs(jobs, move |tx| devices::note(tx, user, &hashes, at), |new| *new).await
+    }
+
+    async fn schedule_deletion(
+        &self,
+        user: UserId,
+        deletes_at: Timestamp,
+        at: Timestamp,
+        jobs: &[NewJob],
+    ) -> PortResult<bool> {
+        self.with_jobs(jobs, move |tx| deletion::schedule(tx, user, deletes_at, at), |done| *done).await
+    }
+
+    async fn cancel_deletion(&self, user: UserId, jobs: &[NewJob]) -> PortResult<bool> {
+        self.with_jobs(jobs, move |tx| deletion::cancel(tx, user), |done| *done).await
+    }
+
+    async fn delete_user(&self, user: UserId, deletes_at: Timestamp) -> PortResult<bool> {
+        self.engine.write(Durable, move |tx| Ok(deletion::delete(tx, user, deletes_at)?)).await
+    }
+}
+
+impl AuthDb {
+    /// Runs `work`, and puts `jobs` into the outbox if `counts` says that it came to something, in one commit.
+    async fn with_jobs<T: Send + 'static>(
+        &self,
+        jobs: &[NewJob],
+        work: impl FnOnce(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
+        counts: fn(&T) -> bool,
+    ) -> PortResult<T> {
+        let jobs = jobs.to_vec();
+        self.engine
+            .write(Durable, move |tx| {
+                let outcome = work(tx)?;
+                if counts(&outcome) {
+                    outbox::push(tx, &jobs)?;
+                }
+                Ok::<_, Abort<PortError>>(outcome)
+            })
+            .await
+    }
+}

@@ -1,0 +1,110 @@
+//! What every [`AccountStore`] promises.
+
+mod address;
+mod codes;
+mod deletion;
+mod devices;
+mod password;
+mod profile;
+mod sessions;
+mod totp;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use common::auth::{AccountStore, AuthStore, Session, User};
+use common::jobs::Outbox;
+use common::{Clock as _, Timestamp, UserId};
+
+use crate::auth_store::{session, user};
+use crate::{TestClock, TestIds};
+
+pub use address::*;
+pub use codes::*;
+pub use deletion::*;
+pub use devices::*;
+pub use password::*;
+pub use profile::*;
+pub use sessions::*;
+pub use totp::*;
+
+/// A fresh store.
+pub struct AccountSubject {
+    /// The store, as owners of accounts use it.
+    pub accounts: Arc<dyn AccountStore>,
+    /// The same, as sign-ins use it.
+    pub store: Arc<dyn AuthStore>,
+    /// Its outbox.
+    pub outbox: Arc<dyn Outbox>,
+    /// Ids.
+    pub ids: TestIds,
+    /// Time.
+    pub clock: TestClock,
+    _keep: Box<dyn Any + Send + Sync>,
+}
+
+impl AccountSubject {
+    /// A subject over an empty store; `keep` lives as long as it does, such as a folder.
+    pub fn new<S: AccountStore + AuthStore + Outbox + 'static>(
+        store: Arc<S>,
+        keep: impl Any + Send + Sync,
+    ) -> Self {
+        Self {
+            accounts: Arc::<S>::clone(&store),
+            store: Arc::<S>::clone(&store),
+            outbox: store,
+            ids: TestIds::new(),
+            clock: TestClock::default(),
+            _keep: Box::new(keep),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn registered(&self, address: &str) -> User {
+        let user = user(self.ids.next(), address, self.now());
+        self.store.create_user(&user, &[]).await.expect("the address is free");
+        user
+    }
+
+    /// A session of an hour, kept.
+    async fn opened(&self, user: UserId, refresh: Option<u8>) -> Session {
+        let session = session(self.ids.next(), user, refresh.map(|byte| [byte; 32]), self.now());
+        self.store.create_session(&session).await.expect("a session is kept");
+        session
+    }
+}
+
+/// Makes a test of each check, for the adapter that `$make` opens: an async function that returns an [`AccountSubject`].
+#[macro_export]
+macro_rules! account_store_suite {
+    ($make:expr) => {
+        $crate::suite!(
+            $make,
+            account_store,
+            [
+                sessions_are_listed_newest_first_in_pages,
+                only_live_sessions_are_listed_and_counted,
+                all_sessions_but_one_are_ended,
+                a_use_is_noted_now_and_then,
+                a_code_is_found_as_it_was_kept_until_it_expires,
+                expired_codes_are_removed_in_steps,
+                a_new_password_ends_the_other_sessions,
+                a_reset_code_works_once,
+                an_account_comes_with_the_code_that_verifies_it,
+                an_address_changes_by_both_codes,
+                only_the_letters_of_an_address_may_change,
+                an_address_goes_to_one_account,
+                a_profile_changes_from_the_revision_that_was_seen,
+                a_second_factor_counts_when_it_is_confirmed,
+                a_recovery_code_works_once,
+                a_device_is_new_where_others_are_known,
+                the_devices_seen_last_are_kept,
+                an_account_waits_to_be_deleted,
+                a_deleted_account_leaves_nothing,
+            ]
+        );
+    };
+}

@@ -1,0 +1,68 @@
+use common::auth::{CodeKind, PasswordChange, PasswordProof};
+
+use super::{AccountSubject, code};
+use crate::outbox::job;
+
+pub async fn a_new_password_ends_the_other_sessions(subject: &AccountSubject) {
+    let (bob, eve) =
+        (subject.registered("bob@example.org").await, subject.registered("eve@example.org").await);
+    let (mine, other) = (subject.opened(bob.id, None).await, subject.opened(bob.id, Some(1)).await);
+    let foreign = subject.opened(eve.id, None).await;
+    let now = subject.now();
+    for (byte, user) in [(1, bob.id), (2, eve.id)] {
+        subject.accounts.add_code(&code(byte, CodeKind::Reset, Some(user), now), &[]).await.unwrap();
+    }
+    let change = PasswordChange {
+        user: bob.id,
+        proof: PasswordProof::Hash(bob.password_hash.clone()),
+        password_hash: "new".to_owned(),
+        keep: Some(mine.id),
+        at: now,
+    };
+    let notice = job(&subject.ids, "account-mail", now);
+    assert!(subject.accounts.change_password(&change, std::slice::from_ref(&notice)).await.unwrap());
+    let found = subject.store.find_user(bob.id).await.unwrap().unwrap();
+    assert_eq!(found.password_hash, "new");
+    let live = async |id| subject.store.find_session(id).await.unwrap().unwrap().is_live(now);
+    assert_eq!((live(mine.id).await, live(other.id).await, live(foreign.id).await), (true, false, true));
+    let find = async |byte: u8| subject.accounts.find_code(&[byte; 32], CodeKind::Reset, now).await.unwrap();
+    assert_eq!((find(1).await.is_some(), find(2).await.is_some()), (false, true), "his codes work no longer");
+
+    // it was the hash before
+    let again = PasswordChange { keep: None, ..change };
+    let late = job(&subject.ids, "account-mail", now);
+    assert!(!subject.accounts.change_password(&again, &[late]).await.unwrap());
+    assert!(live(mine.id).await, "nothing was done");
+    assert_eq!(subject.outbox.depth().await.unwrap(), 1);
+}
+
+pub async fn a_reset_code_works_once(subject: &AccountSubject) {
+    let (bob, eve) =
+        (subject.registered("bob@example.org").await, subject.registered("eve@example.org").await);
+    let session = subject.opened(bob.id, None).await;
+    let now = subject.now();
+    for (byte, kind) in [(1, CodeKind::Reset), (2, CodeKind::Reset), (3, CodeKind::Verify)] {
+        subject.accounts.add_code(&code(byte, kind, Some(bob.id), now), &[]).await.unwrap();
+    }
+    let reset = |byte: u8, user, at, hash: &str| {
+        let change = PasswordChange {
+            user,
+            proof: PasswordProof::Code([byte; 32]),
+            password_hash: hash.to_owned(),
+            keep: None,
+            at,
+        };
+        async move { subject.accounts.change_password(&change, &[]).await.unwrap() }
+    };
+    let expires = code(1, CodeKind::Reset, None, now).expires_at;
+    assert!(!reset(1, eve.id, now, "x").await, "it is not hers");
+    assert!(!reset(3, bob.id, now, "x").await, "it is for something else");
+    assert!(!reset(7, bob.id, now, "x").await, "there is none");
+    assert!(!reset(1, bob.id, expires, "x").await, "it has expired");
+    assert_eq!(subject.store.find_user(bob.id).await.unwrap().unwrap().password_hash, bob.password_hash);
+    let tries = (0..6).map(|n| reset(1, bob.id, now, if n % 2 == 0 { "new" } else { "newer" }));
+    let outcomes = futures_util::future::join_all(tries).await;
+    assert_eq!(outcomes.iter().filter(|done| **done).count(), 1, "{outcomes:?}");
+    assert!(!subject.store.find_session(session.id).await.unwrap().unwrap().is_live(now));
+    assert!(!reset(2, bob.id, now, "x").await, "the other code went with it");
+}

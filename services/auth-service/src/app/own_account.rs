@@ -1,0 +1,78 @@
+//! What everything has in common that people do with their own account.
+
+use common::auth::{InvalidPassword, Password, User};
+use common::{PortError, UserId};
+
+use super::hashing::HashError;
+use super::limits::{Limited, Refused};
+use super::setup::AddressFault;
+use crate::AuthService;
+
+/// Why something was not done with an account.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AccountError {
+    /// The account has gone since the credential was looked at.
+    #[error("there is no such account")]
+    Gone,
+    #[error("the password is wrong")]
+    WrongPassword,
+    #[error("the code is wrong, was used before, or has expired")]
+    WrongCode,
+    /// Somebody else was first.
+    #[error("something else changed the account at the same time")]
+    Conflict,
+    /// The password in this member of the body cannot be chosen.
+    #[error("{1}")]
+    BadPassword(&'static str, InvalidPassword),
+    /// This member of the body is not allowed, and why.
+    #[error("{1}")]
+    BadProfile(&'static str, &'static str),
+    #[error("the address is taken")]
+    AddressTaken,
+    #[error("a second factor is wanted")]
+    SecondFactorRequired,
+    #[error("the second factor is wrong")]
+    WrongSecondFactor,
+    #[error("there is a second factor already")]
+    HasSecondFactor,
+    #[error("there is no second factor")]
+    NoSecondFactor,
+    #[error(transparent)]
+    BadAddress(#[from] AddressFault),
+    #[error(transparent)]
+    Limited(#[from] Limited),
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl From<Refused> for AccountError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Limited(limited) => Self::Limited(limited),
+            Refused::Port(error) => Self::Port(error),
+        }
+    }
+}
+
+/// The account of a caller.
+pub(crate) async fn find(service: &AuthService, user: UserId) -> Result<User, AccountError> {
+    service.accounts.store.find_user(user).await?.ok_or(AccountError::Gone)
+}
+
+/// The account of a caller who proves once more to know its password. Whoever has only found a session cannot guess for long.
+pub(crate) async fn prove(service: &AuthService, user: UserId, password: &str) -> Result<User, AccountError> {
+    let user = find(service, user).await?;
+    service.limits.require_proof(user.id).await?;
+    let right = match Password::parse(password) {
+        Ok(password) => service.accounts.hasher.verify(&password, Some(&user.password_hash)).await?,
+        Err(_) => false,
+    };
+    if !right {
+        service.limits.count_wrong_proof(user.id).await?;
+        tracing::info!(user = %user.id, "wrong password where it was asked for again");
+        return Err(AccountError::WrongPassword);
+    }
+    Ok(user)
+}

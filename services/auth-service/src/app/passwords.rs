@@ -1,0 +1,115 @@
+//! New passwords: by whoever knows the old one, or by a code that goes by mail.
+
+use common::PortResult;
+use common::auth::mail::{AccountEvent, MailContent};
+use common::auth::{Address, CodeKind, Password, PasswordChange, PasswordProof, Principal, User};
+
+use super::own_account::{self, AccountError};
+use super::setup::AddressFault;
+use super::{Client, codes, mails, my_sessions};
+use crate::AuthService;
+
+/// Sets a new password for a caller who knows the old one, and ends their other sessions.
+pub(crate) async fn change(
+    service: &AuthService,
+    client: &Client,
+    caller: &Principal,
+    current: &str,
+    new: &str,
+) -> Result<(), AccountError> {
+    let user = own_account::prove(service, caller.user, current).await?;
+    let new = chosen(service, &user, "/new", new)?;
+    let change = PasswordChange {
+        user: user.id,
+        proof: PasswordProof::Hash(user.password_hash.clone()),
+        password_hash: service.accounts.hasher.hash(&new).await?,
+        keep: Some(caller.session),
+        at: service.accounts.clock.now(),
+    };
+    let notice = mails::notice(service, client, &user, AccountEvent::PasswordChanged);
+    if !service.account_store.change_password(&change, &notice).await? {
+        return Err(AccountError::Conflict);
+    }
+    done(service, &user, "changed").await?;
+    Ok(())
+}
+
+/// Sends a code for a new password to the address, if there is an account with it. Whether there is shows neither in the answer nor in the work.
+pub(crate) async fn forgot(
+    service: &AuthService,
+    client: &Client,
+    address: &str,
+) -> Result<(), AccountError> {
+    let address = mailbox(address)?;
+    let key = address.key();
+    service.limits.count_mail(&key, client.ip).await?;
+    let user = service.accounts.store.find_user_by_address(&key).await?.filter(|user| !user.disabled);
+    let code = codes::new_code()?;
+    let kept = codes::mailed(
+        &code,
+        CodeKind::Reset,
+        user.as_ref().map(|user| user.id),
+        service.accounts.clock.now(),
+    );
+    let to = user.as_ref().map_or(&address, |user| &user.address);
+    let mail = mails::mail(service, client, to, user.is_some(), MailContent::ResetPassword { code });
+    service.account_store.add_code(&kept, &[mail]).await?;
+    metrics::counter!("fm_auth_codes_mailed_total", "kind" => "reset").increment(1);
+    Ok(())
+}
+
+/// Sets a new password by a code, and ends all sessions of the account.
+pub(crate) async fn reset(
+    service: &AuthService,
+    client: &Client,
+    code: &str,
+    new: &str,
+) -> Result<(), AccountError> {
+    service.limits.require_code(client.ip).await?;
+    let (hash, now) = (codes::hash_code(code), service.accounts.clock.now());
+    let found = service.account_store.find_code(&hash, CodeKind::Reset, now).await?;
+    let user = match found.and_then(|code| code.user) {
+        Some(user) => service.accounts.store.find_user(user).await?.filter(|user| !user.disabled),
+        None => None,
+    };
+    let Some(user) = user else {
+        service.limits.count_wrong_code(client.ip).await?;
+        return Err(AccountError::WrongCode);
+    };
+    let new = chosen(service, &user, "/password", new)?;
+    let change = PasswordChange {
+        user: user.id,
+        proof: PasswordProof::Code(hash),
+        password_hash: service.accounts.hasher.hash(&new).await?,
+        keep: None,
+        at: now,
+    };
+    let notice = mails::notice(service, client, &user, AccountEvent::PasswordReset);
+    if !service.account_store.change_password(&change, &notice).await? {
+        return Err(AccountError::WrongCode);
+    }
+    done(service, &user, "reset").await?;
+    Ok(())
+}
+
+fn chosen(
+    service: &AuthService,
+    user: &User,
+    pointer: &'static str,
+    text: &str,
+) -> Result<Password, AccountError> {
+    let rules = service.settings.accounts.password_rules();
+    rules.check(text, Some(&user.address)).map_err(|error| AccountError::BadPassword(pointer, error))
+}
+
+/// An address that mail can be sent to.
+pub(crate) fn mailbox(text: &str) -> Result<Address, AddressFault> {
+    let address = Address::parse(text)?;
+    if address.is_mailbox() { Ok(address) } else { Err(AddressFault::NoMailbox) }
+}
+
+async fn done(service: &AuthService, user: &User, how: &'static str) -> PortResult<()> {
+    metrics::counter!("fm_auth_passwords_set_total", "how" => how).increment(1);
+    tracing::info!(user = %user.id, how, "password set");
+    my_sessions::forget(service, user.id).await
+}

@@ -1,0 +1,194 @@
+//! What mails about accounts say.
+
+use common::Timestamp;
+use common::auth::Address;
+use common::auth::mail::{AccountEvent, MailContent};
+
+use super::welcome::escaped;
+use super::{Cause, Mail};
+
+/// Somebody who did not ask for a mail is told that nothing has happened.
+const NOT_YOU: &str =
+    "If you did not ask for this, you can ignore this mail: without the code nothing happens.";
+const ONE_HOUR: &str = "It works once, and for less than an hour.";
+
+/// The mail with this content. `public_url` is where the product is reached, if that is known.
+pub(crate) fn account_mail(
+    cause: Cause,
+    to: &Address,
+    content: &MailContent,
+    public_url: Option<&str>,
+) -> Mail {
+    let Text { subject, paragraphs } = text(content, public_url);
+    let plain: String = paragraphs.iter().map(|paragraph| format!("{}\r\n\r\n", paragraph.plain())).collect();
+    let html: String = paragraphs.iter().map(|paragraph| format!("<p>{}</p>\n", paragraph.html())).collect();
+    let html = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{subject}</title></head>\n<body>\n{html}</body></html>\n"
+    );
+    Mail { cause, to: to.clone(), subject: subject.to_owned(), text: plain, html }
+}
+
+struct Text {
+    subject: &'static str,
+    paragraphs: Vec<Paragraph>,
+}
+
+enum Paragraph {
+    Sentence(String),
+    Code(String),
+    Link(String),
+}
+
+impl Paragraph {
+    fn plain(&self) -> String {
+        match self {
+            Self::Sentence(text) | Self::Link(text) => text.clone(),
+            Self::Code(code) => format!("    {code}"),
+        }
+    }
+
+    fn html(&self) -> String {
+        match self {
+            Self::Sentence(text) => escaped(text),
+            Self::Code(code) => format!("<code>{}</code>", escaped(code)),
+            Self::Link(url) => format!("<a href=\"{0}\">{0}</a>", escaped(url)),
+        }
+    }
+}
+
+fn text(content: &MailContent, public_url: Option<&str>) -> Text {
+    let sentence = |text: &str| Paragraph::Sentence(text.to_owned());
+    let with_code = |subject, what: &str, code: &str| {
+        let mut paragraphs = vec![sentence(what), Paragraph::Code(code.to_owned()), sentence(ONE_HOUR)];
+        paragraphs.extend(public_url.map(|url| Paragraph::Link(url.to_owned())));
+        paragraphs.push(sentence(NOT_YOU));
+        Text { subject, paragraphs }
+    };
+    match content {
+        MailContent::ResetPassword { code } => with_code(
+            "A new password for Files Manager",
+            "Someone asked for a new password for the account with this address. This code sets one:",
+            code,
+        ),
+        MailContent::VerifyAddress { code } => with_code(
+            "Verify your address for Files Manager",
+            "An account with this address was made. This code verifies that the address is yours:",
+            code,
+        ),
+        MailContent::ConfirmNewAddress { code } => with_code(
+            "Your new address for Files Manager",
+            "Someone wants to use this address for their account. This is the code for the new address:",
+            code,
+        ),
+        MailContent::ConfirmOldAddress { code, new } => with_code(
+            "Your account gets another address",
+            &format!(
+                "Someone who knows your password wants to change the address of your account to {new}. \
+                 This is the code for the old address:"
+            ),
+            code,
+        ),
+        MailContent::AddressInUse => Text {
+            subject: "Your address for Files Manager",
+            paragraphs: vec![
+                sentence("Someone wanted to use this address for another account."),
+                sentence("It stays with your account, and nothing has changed."),
+            ],
+        },
+        MailContent::Notice { event, at, device, address } => {
+            let (subject, what, advice) = event_text(event);
+            let from = origin(*at, device.as_deref(), address.as_deref());
+            let mut paragraphs = vec![Paragraph::Sentence(what), Paragraph::Sentence(from), sentence(advice)];
+            paragraphs.extend(public_url.map(|url| Paragraph::Link(url.to_owned())));
+            Text { subject, paragraphs }
+        }
+    }
+}
+
+fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
+    const RESET: &str = "If that was not you, set a new password now: \"Forgot your password?\" on the sign-in page sends a code to this address.";
+    match event {
+        AccountEvent::PasswordChanged => (
+            "Your password was changed",
+            "The password of your account was changed. All other sign-ins have ended.".to_owned(),
+            RESET,
+        ),
+        AccountEvent::PasswordReset => (
+            "Your password was reset",
+            "The password of your account was set anew with a code from a mail. All sign-ins have ended."
+                .to_owned(),
+            RESET,
+        ),
+        AccountEvent::AddressChanged => (
+            "The address of your account was changed",
+            "Your account has another address now. Sign in with the new one.".to_owned(),
+            "If that was not you, ask whoever runs this installation for help now.",
+        ),
+        AccountEvent::SecondFactorOn => (
+            "Two-step sign-in is on",
+            "A code of your authenticator app is asked for at each sign-in from now on.".to_owned(),
+            RESET,
+        ),
+        AccountEvent::SecondFactorOff => {
+            ("Two-step sign-in is off", "Your password alone signs in from now on.".to_owned(), RESET)
+        }
+        AccountEvent::RecoveryCodeUsed => (
+            "A recovery code was used",
+            "A recovery code stood in for your authenticator app. It does not work again.".to_owned(),
+            RESET,
+        ),
+        AccountEvent::NewDevice => (
+            "New sign-in to your account",
+            "Someone signed in to your account from a device that was not seen before.".to_owned(),
+            RESET,
+        ),
+    }
+}
+
+/// When and whence, as far as that is known.
+fn origin(at: Timestamp, device: Option<&str>, address: Option<&str>) -> String {
+    let mut text = format!("Time: {at}");
+    if let Some(address) = address {
+        text.push_str(&format!(". Network address: {address}"));
+    }
+    if let Some(device) = device {
+        text.push_str(&format!(". Device: {device}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::JobId;
+
+    fn mail(content: &MailContent) -> Mail {
+        let cause = Cause { job: JobId::from_bytes([1; 12]), at: Timestamp::from_millis(0) };
+        let to = Address::parse("bob@example.org").unwrap();
+        account_mail(cause, &to, content, Some("https://files.example.org/?a=1&b=2"))
+    }
+
+    #[test]
+    fn a_code_stands_on_a_line_of_its_own() {
+        let mail = mail(&MailContent::ResetPassword { code: "ABCDE-12345".to_owned() });
+        assert!(mail.text.contains("\r\n    ABCDE-12345\r\n"), "{}", mail.text);
+        assert!(mail.html.contains("<code>ABCDE-12345</code>"), "{}", mail.html);
+        assert!(mail.html.contains("href=\"https://files.example.org/?a=1&amp;b=2\""), "{}", mail.html);
+    }
+
+    #[test]
+    fn what_is_foreign_is_escaped() {
+        let mail = mail(&MailContent::Notice {
+            event: AccountEvent::PasswordChanged,
+            at: Timestamp::from_millis(0),
+            device: Some("<script>alert(1)</script>".to_owned()),
+            address: Some("192.0.2.7".to_owned()),
+        });
+        assert!(!mail.html.contains("<script>"), "{}", mail.html);
+        assert!(
+            mail.text.contains("1970-01-01T00:00:00.000Z. Network address: 192.0.2.7. Device: <script>"),
+            "{}",
+            mail.text
+        );
+    }
+}
