@@ -1,5 +1,6 @@
 // What is looked at in the page: documents, text of every kind, tables, sounds. Each viewer comes when it is needed.
 import assert from 'node:assert/strict';
+import { check } from '../support/axe.mjs';
 import { pdf, taggedTone } from '../support/documents.mjs';
 import { journey } from '../support/journey.mjs';
 import { upload } from '../support/product.mjs';
@@ -27,6 +28,7 @@ journey('a PDF is read page by page, zoomed, and its words can be found', async 
   await drawn(page, 1);
   await page.getByText('This is page 1', { exact: true }).waitFor();
   await page.getByText('of 60').waitFor();
+  await check(page, 'a PDF');
   assert.ok((await page.locator('canvas').count()) < 20, 'only pages near what is seen are drawn');
   // The document has the focus, so its keys scroll at once.
   await page.keyboard.press('PageDown');
@@ -52,6 +54,7 @@ journey('a PDF with a password asks for it, and a broken one says so', async ({ 
   await signIn(page, account);
   await open(page, 'secret.pdf');
   await page.getByText('This PDF is protected').waitFor();
+  await check(page, 'a PDF with a password');
   const field = page.getByLabel('Password', { exact: true });
   await field.fill('wrong');
   await field.press('Enter');
@@ -103,6 +106,7 @@ journey('Markdown is laid out, and nothing in it runs or loads', async ({ page, 
   assert.equal(await sheet.getByRole('link', { name: 'the site' }).getAttribute('rel'), 'noopener noreferrer nofollow');
   assert.equal(await sheet.getByRole('link').count(), 1, 'a link that would run is none');
   await sheet.getByText('Image: a map').waitFor();
+  await check(page, 'Markdown');
   assert.equal(await sheet.locator('img, script, form, button, [style], [onclick]').count(), 0);
   assert.equal(await sheet.locator('[class="viewer"]').count(), 0, 'classes of the page are not taken');
   assert.equal(await sheet.locator('sub').textContent(), '2', 'harmless marks are kept');
@@ -131,6 +135,7 @@ journey('code has colours and numbers of lines, and is only shown', async ({ pag
   await page.keyboard.press('Escape');
   await open(page, 'main.rs');
   await page.locator('.hljs-keyword', { hasText: 'fn' }).waitFor();
+  await check(page, 'code');
 });
 
 journey('a table of any length is shown as one', async ({ page, account }) => {
@@ -142,6 +147,7 @@ journey('a table of any length is shown as one', async ({ page, account }) => {
   const table = page.getByRole('table', { name: 'stock.csv' });
   await table.getByRole('columnheader', { name: 'count' }).waitFor();
   await page.getByText('20,000 rows').waitFor();
+  await check(page, 'a table');
   await table.getByRole('cell', { name: `=cmd|' /C calc'!A0; "x"` }).first().waitFor();
   assert.ok((await table.getByRole('row').count()) < 100, 'only the rows near what is seen are drawn');
   await sheetOf(page).evaluate((one) => one.scrollTo(0, one.scrollHeight));
@@ -190,6 +196,7 @@ journey('a sound shows what it says of itself, as text', async ({ page, account 
   await open(page, 'song.wav');
   await page.getByRole('heading', { name: '<img src=x' }).waitFor();
   await page.getByText('The <i>Band').waitFor();
+  await check(page, 'a sound');
   await page.waitForFunction(() => document.querySelector('[role=dialog] img')?.naturalWidth === 60);
   await page.waitForFunction(() => document.querySelector('audio')?.readyState >= 1);
 });

@@ -27,8 +27,12 @@ const WIDEST = 42;
 
 /** How wide each column should be, in letters, by what its first rows hold. */
 export function widthsOf({ head, rows }: Table, columns: number): number[] {
-  const looked = [head, ...rows.slice(0, SAMPLE)];
+  const looked = rows.slice(0, SAMPLE);
+  // Heads are written in bold, which is wider.
   return Array.from({ length: columns }, (_, column) =>
-    looked.reduce((most, row) => Math.min(WIDEST, Math.max(most, row[column]?.length ?? 0)), NARROWEST),
+    looked.reduce(
+      (most, row) => Math.min(WIDEST, Math.max(most, row[column]?.length ?? 0)),
+      Math.min(WIDEST, Math.max(NARROWEST, Math.ceil((head[column]?.length ?? 0) * 1.2) + 1)),
+    ),
   );
 }
