@@ -79,10 +79,11 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
         }
         run(&mut tests)
     })?;
-    stages.stage("page: journeys in the browser", || {
-        // the same features, so that nothing is built again but the test
+    stages.stage("page: journeys in the browser; other people's clients", || {
+        // the same features, so that nothing is built again but the tests
         let features = format!("{SERVERS},files-manager/browser");
-        run(&mut cargo(&["test", "--workspace", "--locked", "--features", &features, "--test", "browser"]))
+        let arguments = ["test", "--workspace", "--locked", "--no-fail-fast", "--features", &features];
+        run(cargo(&arguments).args(["--test", "browser", "--test", "upload_clients"]))
     })?;
 
     stages.finish()?;

@@ -78,6 +78,9 @@ impl Scene {
         }
         load.check()?;
 
+        // who asks when the server comes back may have waited for the answer before, and waits once more while everybody asks at once
+        let within = within.max(PATIENCE * 2);
+        load.tolerate(Tolerance { refused: refused.to_vec(), within });
         self.fleet.end(server, loss).await?;
         self.recovers().await?;
         self.readiness_says(server, true).await?;

@@ -7,6 +7,7 @@
 mod bucket;
 mod client;
 mod error;
+mod filling;
 mod multipart;
 mod options;
 mod partial;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::support::{Answer, Client, Server, answer};
+use crate::support::{Answer, Client, Server, answer, until};
 
 pub(crate) const UPLOADS: &str = "/api/v1/uploads";
 
@@ -26,6 +26,8 @@ pub(crate) trait Tus {
     /// Creates an upload of a file; its address.
     async fn begin(&self, name: &str, length: usize) -> String;
     async fn send(&self, upload: &str, offset: usize, bytes: &[u8]) -> Answer;
+    /// The same, again for as long as another request holds the upload.
+    async fn send_when_free(&self, upload: &str, offset: usize, bytes: &[u8]) -> Answer;
     async fn stands(&self, upload: &str) -> Answer;
     /// Where the upload stands.
     async fn offset(&self, upload: &str) -> usize;
@@ -53,6 +55,18 @@ impl Tus for Client<'_> {
             .header("upload-offset", offset)
             .header("content-type", "application/offset+octet-stream");
         answer(request.body(bytes.to_vec())).await
+    }
+
+    async fn send_when_free(&self, upload: &str, offset: usize, bytes: &[u8]) -> Answer {
+        let mut sent = None;
+        until("nobody else holds the upload", async || {
+            let answer = self.send(upload, offset, bytes).await;
+            let is_free = answer.status != StatusCode::LOCKED;
+            sent = Some(answer);
+            is_free
+        })
+        .await;
+        sent.expect("it was sent")
     }
 
     async fn stands(&self, upload: &str) -> Answer {

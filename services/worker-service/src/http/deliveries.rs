@@ -1,5 +1,7 @@
 //! What was sent to webhooks.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use common::jobs::{InsertOutcome, types};
 use common::webhooks::{
@@ -144,22 +146,41 @@ pub(super) async fn list(
     Ok(web::Json(DeliveryList { items, next_cursor }))
 }
 
+/// How long the store remembers the id of a job that was removed.
+const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Of a delivery that is not over, its job knows when it goes on.
-async fn shown(service: &WorkerService, stored: Stored) -> ApiResult<Delivery> {
-    let job = match stored.state {
-        State::Pending => service.store.find(stored.job()).await?.filter(|job| job.state.is_live()),
-        _ => None,
-    };
-    let is_forsaken = stored.state == State::Pending && job.is_none();
+async fn shown(service: &WorkerService, mut stored: Stored) -> ApiResult<Delivery> {
+    let mut job = None;
+    if stored.state == State::Pending {
+        job = service.store.find(stored.job()).await?.filter(|job| job.state.is_live());
+        if job.is_none() {
+            stored = without_job(service, stored).await?;
+        }
+    }
     Ok(Delivery {
         id: stored.id.to_string(),
         event: stored.event,
-        state: if is_forsaken { State::Cancelled } else { stored.state },
+        state: stored.state,
         attempts: stored.attempts.into_iter().map(Attempt::from).collect(),
         next_attempt_at: job.and_then(|job| job.due_at),
         created_at: stored.created_at,
         finished_at: stored.finished_at,
     })
+}
+
+/// A delivery that was pending a moment ago, and has no job that could go on: the job is not made yet, or is over and has said what came of it, or
+/// somebody has removed it.
+async fn without_job(service: &WorkerService, stored: Stored) -> ApiResult<Stored> {
+    let is_young = service.clock.now().since(stored.created_at) < REMEMBERED;
+    if is_young && service.store.known(&[stored.job()]).await?.is_empty() {
+        return Ok(stored);
+    }
+    let mut stored = service.webhooks.find_delivery(stored.id).await?.unwrap_or(stored);
+    if stored.state == State::Pending {
+        stored.state = State::Cancelled;
+    }
+    Ok(stored)
 }
 
 impl From<DeliveryAttempt> for Attempt {

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::jobs::{NewJob, types};
+use common::webhooks::{Delivery, DeliveryState, WebhookEvent};
 use common::{BlobKey, Clock as _, FileId, UserId};
 use testkit::{TestClock, TestIds};
-use worker_service::{Concurrency, JobHandler as _, MAINTENANCE_DOCS, MaintenanceSection, UpkeepHandler};
+use worker_service::{
+    Concurrency, JobHandler as _, MAINTENANCE_DOCS, MaintenanceSection, UpkeepHandler, WebhooksSection,
+};
 
 /// The rows by their types; the other cells in their order.
 fn rows() -> BTreeMap<String, Vec<String>> {
@@ -48,6 +51,20 @@ fn made(kind: &str, every: Option<Duration>) -> NewJob {
         (types::MEDIA_FACTS, _) => types::media_facts(ids.next(), user, file, (blob, 1), at),
         (types::WELCOME_MAIL, _) => types::welcome_mail(ids.next(), user, at),
         (types::PURGE, _) => types::purge(ids.next(), file, user, at),
+        (types::WEBHOOK_DELIVER, _) => {
+            let delivery = Delivery {
+                id: ids.next(),
+                webhook: ids.next(),
+                event: WebhookEvent::JobComplete,
+                body: String::new(),
+                created_at: at,
+                state: DeliveryState::Pending,
+                attempts: Vec::new(),
+                finished_at: None,
+            };
+            let max_attempts = WebhooksSection::default().attempts;
+            NewJob { max_attempts, ..types::webhook_deliver(&delivery, user, at) }
+        }
         _ => panic!("this test does not know how the product makes a job of the type {kind}"),
     }
 }
@@ -68,6 +85,7 @@ fn the_guide_lists_all_built_in_jobs_as_they_are() {
             types::MEDIA_FACTS => concurrency.media_facts.to_string(),
             types::WELCOME_MAIL => concurrency.mail.to_string(),
             types::PURGE => concurrency.purge.to_string(),
+            types::WEBHOOK_DELIVER => WebhooksSection::default().concurrency.to_string(),
             _ => {
                 let task = task.expect("the others are upkeep");
                 UpkeepHandler::new(task.name, crate::files_double::nowhere()).concurrency().to_string()
