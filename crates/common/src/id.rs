@@ -167,6 +167,14 @@ typed_ids! {
     JobId;
     /// What makes jobs at times.
     ScheduleId;
+    /// An API token; not its secret.
+    TokenId;
+    /// A line of the audit log.
+    AuditId;
+    /// An invitation to make an account.
+    InvitationId;
+    /// A group of accounts.
+    GroupId;
 }
 
 /// The random name of a blob: 16 bytes, 32 hexadecimal digits. Never reused, never derived from content or file name.

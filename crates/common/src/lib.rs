@@ -4,6 +4,7 @@
 //! states what callers may rely on (atomic? durable on return? safe to repeat?), and how an adapter gets there is its own affair.
 //! Every adapter runs the contract suite of its port, which stands in the crate `testkit`.
 
+pub mod access;
 pub mod auth;
 pub mod digest;
 pub mod error;
@@ -17,8 +18,8 @@ pub mod trace;
 pub use digest::{Crc32, Sha256};
 pub use error::{Causes, Code, PortError, PortResult};
 pub use id::{
-    BlobKey, FileId, IdGen, InvalidId, JobId, ObjectId, ReservationId, ScheduleId, SessionId, SigningKeyId,
-    SpaceId, UserId,
+    AuditId, BlobKey, FileId, GroupId, IdGen, InvalidId, InvitationId, JobId, ObjectId, ReservationId,
+    ScheduleId, SessionId, SigningKeyId, SpaceId, TokenId, UserId,
 };
 pub use time::{Clock, Timestamp};
 pub use trace::TraceContext;

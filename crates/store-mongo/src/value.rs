@@ -1,6 +1,9 @@
 //! How domain values are kept in documents: ids as ObjectIds, keys and hashes as binaries, times as milliseconds, counts as 64-bit integers.
 
-use common::{BlobKey, FileId, JobId, ReservationId, ScheduleId, SessionId, SigningKeyId, SpaceId, UserId};
+use common::{
+    AuditId, BlobKey, FileId, GroupId, InvitationId, JobId, ReservationId, ScheduleId, SessionId,
+    SigningKeyId, SpaceId, TokenId, UserId,
+};
 use mongodb::bson::Binary;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
@@ -24,6 +27,7 @@ macro_rules! to_oid {
 }
 
 to_oid!(UserId, SessionId, SigningKeyId, FileId, SpaceId, ReservationId, JobId, ScheduleId, common::ObjectId);
+to_oid!(TokenId, AuditId, InvitationId, GroupId);
 
 /// The id with these bytes.
 pub(crate) fn id<T: From<common::ObjectId>>(oid: ObjectId) -> T {

@@ -1,6 +1,6 @@
 //! Everything that can be set.
 
-use auth_service::{AUTH_DOCS, Registration};
+use auth_service::{ADMINISTRATION_DOCS, AUTH_DOCS, AdministrationSection, Registration};
 use distributed::{Common, with_common_docs};
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
@@ -12,17 +12,23 @@ pub(crate) struct Settings {
     pub(crate) common: Common,
     pub(crate) registration: Registration,
     pub(crate) bcrypt_cost: u32,
+    pub(crate) administration: AdministrationSection,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { common: Common::default(), registration: Registration::Auto, bcrypt_cost: 12 }
+        Self {
+            common: Common::default(),
+            registration: Registration::Auto,
+            bcrypt_cost: 12,
+            administration: AdministrationSection::default(),
+        }
     }
 }
 
 /// What each key means.
 pub(crate) fn docs() -> Vec<Doc> {
-    with_common_docs(&[AUTH_DOCS])
+    with_common_docs(&[AUTH_DOCS, ADMINISTRATION_DOCS])
 }
 
 #[cfg(test)]

@@ -26,8 +26,8 @@ use runtime::{RandomIds, SystemClock};
 use store_sqlite::{AuthDb, FilesDb, JobsDb, OpenOptions};
 use thumbnails::Pool;
 use worker_service::{
-    Concurrency, MediaFactsHandler, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler, WorkerService,
-    WorkerSettings,
+    Concurrency, InvitationHandler, MediaFactsHandler, PurgeHandler, Registry, ThumbnailsHandler,
+    WelcomeHandler, WorkerService, WorkerSettings,
 };
 
 use crate::settings::Settings;
@@ -114,9 +114,15 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     let policy =
         TokenPolicy { issuer: format!("files-manager:{installation}"), audience: "files-manager".to_owned() };
 
+    let client = |caller: Service, target: Service| {
+        InternalClient::unix(socket, caller, target, tokens.clone(), Arc::clone(&clock))
+            .map_err(|error| Failure::new(Exit::Failed, &error))
+    };
     let auth = AuthService::start(
         auth_service::Ports {
             store: auth_db.clone(),
+            admin: auth_service::AdminStores::of(&auth_db),
+            spaces: Arc::new(FilesClient::new(client(Service::Auth, Service::Files)?)),
             cache: Arc::clone(&cache),
             limiter: Arc::new(MemoryRateLimiter::new(Arc::clone(&clock))),
             hasher: password_hasher(settings)?,
@@ -130,10 +136,6 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     .await
     .map_err(|error| Failure::new(Exit::Unavailable, &error))?;
 
-    let client = |caller: Service, target: Service| {
-        InternalClient::unix(socket, caller, target, tokens.clone(), Arc::clone(&clock))
-            .map_err(|error| Failure::new(Exit::Failed, &error))
-    };
     // each service says who it is, as it does where it is a process of its own
     let files_to_auth = AuthClient::new(client(Service::Files, Service::Auth)?);
     let jobs_to_auth = AuthClient::new(client(Service::Worker, Service::Auth)?);
@@ -202,6 +204,7 @@ fn auth_settings(settings: &Settings) -> Result<auth_service::Settings, Failure>
         registration: settings.registration,
         loopback_only: settings.listen.ip().is_loopback(),
         has_public_url: settings.public_url.is_some(),
+        administration: settings.administration.clone(),
         trusted_proxies: trusted_proxies(&settings.trusted_proxies).map_err(Failure::setting)?,
         ..auth_service::Settings::default()
     })
@@ -214,7 +217,7 @@ fn worker(
     bus: &Arc<dyn JobBus>,
     users: AuthClient,
     files: FilesClient,
-    master_key: &MasterKey,
+    master_key: &Arc<MasterKey>,
 ) -> Result<WorkerService, Failure> {
     let config = settings.thumbnails.pool();
     let concurrency = Concurrency { thumbnails: config.children + 1, ..Concurrency::default() };
@@ -228,6 +231,12 @@ fn worker(
         )))
         .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
         .with(Arc::new(MediaFactsHandler::new(files.clone(), concurrency.media_facts)))
+        .with(Arc::new(InvitationHandler::new(
+            Arc::clone(master_key),
+            settings.mail.sender(data.path().join("mail")).map_err(Failure::setting)?,
+            settings.public_url.clone(),
+            concurrency.mail,
+        )))
         .with(Arc::new(WelcomeHandler::new(
             users,
             settings.mail.sender(data.path().join("mail")).map_err(Failure::setting)?,

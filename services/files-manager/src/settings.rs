@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use auth_service::{AUTH_DOCS, Registration};
+use auth_service::{ADMINISTRATION_DOCS, AUTH_DOCS, AdministrationSection, Registration};
 use file_service::{FILES_DOCS, FilesSection};
 use program::{Failure, LOG_DOCS, Log, STOP_DOCS, Stop};
 use runtime::settings::Doc;
@@ -32,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) thumbnails: ThumbnailsSection,
     pub(crate) mail: MailSection,
     pub(crate) maintenance: MaintenanceSection,
+    pub(crate) administration: AdministrationSection,
     pub(crate) stop: Stop,
 }
 
@@ -54,6 +55,7 @@ impl Default for Settings {
             thumbnails: ThumbnailsSection::default(),
             mail: MailSection::default(),
             maintenance: MaintenanceSection::default(),
+            administration: AdministrationSection::default(),
             stop: Stop::default(),
         }
     }
@@ -83,6 +85,7 @@ pub(crate) fn docs() -> Vec<Doc> {
         THUMBNAILS_DOCS,
         MAIL_DOCS,
         MAINTENANCE_DOCS,
+        ADMINISTRATION_DOCS,
         STOP_DOCS,
     ]
     .concat()

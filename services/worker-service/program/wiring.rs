@@ -18,8 +18,8 @@ use store_mongo::JobsDb;
 use thumbnails::Pool;
 use utoipa_actix_web::service_config::ServiceConfig;
 use worker_service::{
-    Concurrency, MediaFactsHandler, Parts, PurgeHandler, Registry, ThumbnailsHandler, WelcomeHandler,
-    WorkerService, WorkerSettings,
+    Concurrency, InvitationHandler, MediaFactsHandler, Parts, PurgeHandler, Registry, ThumbnailsHandler,
+    WelcomeHandler, WorkerService, WorkerSettings,
 };
 
 use crate::settings::{self, Settings};
@@ -61,6 +61,12 @@ impl ServiceProgram for WorkerProgram {
             )))
             .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
             .with(Arc::new(MediaFactsHandler::new(files.clone(), concurrency.media_facts)))
+            .with(Arc::new(InvitationHandler::new(
+                Arc::clone(&platform.master_key),
+                Arc::clone(&mailer),
+                settings.common.public_url.clone(),
+                concurrency.mail,
+            )))
             .with(Arc::new(WelcomeHandler::new(
                 auth.clone(),
                 mailer,

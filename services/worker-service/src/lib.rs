@@ -18,7 +18,9 @@ mod service;
 mod settings;
 mod work;
 
-pub use handlers::{MediaFactsHandler, PurgeHandler, ThumbnailsHandler, UpkeepHandler, WelcomeHandler};
+pub use handlers::{
+    InvitationHandler, MediaFactsHandler, PurgeHandler, ThumbnailsHandler, UpkeepHandler, WelcomeHandler,
+};
 pub use http::{internal_routes, openapi, public_routes};
 pub use sections::{
     MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, SmtpTls, THUMBNAILS_DOCS, ThumbnailsSection,

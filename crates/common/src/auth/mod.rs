@@ -1,19 +1,32 @@
 //! Accounts, sessions and credentials.
 
 mod address;
+mod admin_store;
+mod api_token;
+mod audit;
 mod credential;
+mod group;
 pub mod internal;
 mod limits;
 mod password;
+mod scope;
 mod store;
 mod user;
 
 pub use address::{Address, AddressKey, InvalidAddress};
-pub use credential::{
-    Authenticator, Cached, CredentialCache, CredentialSource, Presented, PresentedBy, Principal, PublicKey,
-    SessionState, UserCount, UserState,
+pub use admin_store::{
+    ChangeUserError, Invitation, InvitationStore, KeyAdmin, UseInvitationError, UserAdmin, UserChange,
+    UserFilter,
 };
+pub use api_token::{ApiToken, CreateTokenError, TokenHash, TokenStore, TokenText};
+pub use audit::{AuditAction, AuditCredential, AuditEntry, AuditFilter, AuditStore};
+pub use credential::{
+    Authenticator, Cached, CredentialCache, CredentialId, CredentialSource, Presented, PresentedBy,
+    Principal, PublicKey, SessionState, TokenState, UserCount, UserState,
+};
+pub use group::{Group, GroupChange, GroupError, GroupStore};
 pub use limits::{RateDecision, RateLimiter, RateRule};
 pub use password::{InvalidPassword, Password};
+pub use scope::{Scope, Scopes};
 pub use store::{AuthStore, CreateUserError, RefreshOutcome, SealedKey};
 pub use user::{Role, Session, SessionKind, User};

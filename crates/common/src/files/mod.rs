@@ -8,6 +8,7 @@ mod node;
 mod permission;
 mod rules;
 mod sort_key;
+mod spaces;
 mod store;
 mod upkeep;
 mod upload;
@@ -22,6 +23,7 @@ pub use node::{
 pub use permission::{Action, Actor, Decision, decide};
 pub use rules::{NewNode, NewPlace};
 pub use sort_key::sort_key;
+pub use spaces::{UserSpaces, UserUsage};
 pub use store::{BlobPage, CollectOutcome, FileStore, NodeError, PurgeStep};
 pub use upkeep::{BlobRecord, Counter, Miscount, RecountPlace, RecountStep};
 pub use upload::{

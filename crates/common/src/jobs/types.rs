@@ -12,6 +12,8 @@ use crate::{BlobKey, FileId, JobId, Sha256, Timestamp, UserId};
 pub const THUMBNAILS: &str = "thumbnails";
 /// Welcomes a new user by mail.
 pub const WELCOME_MAIL: &str = "welcome-mail";
+/// Sends an invitation by mail.
+pub const INVITATION_MAIL: &str = "invitation-mail";
 /// Removes what is below a tombstone.
 pub const PURGE: &str = "purge";
 
@@ -36,6 +38,7 @@ pub const RECOUNT_USAGE: &str = "recount-usage";
 pub const BUILT_IN: &[&str] = &[
     THUMBNAILS,
     WELCOME_MAIL,
+    INVITATION_MAIL,
     PURGE,
     MEDIA_FACTS,
     EXPIRE_TRASH,
@@ -121,6 +124,41 @@ pub fn welcome_mail(id: JobId, user: UserId, at: Timestamp) -> NewJob {
         max_attempts: 14,
         backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 3600 * SECOND },
         ..built_in(id, WELCOME_MAIL, &WelcomeMailData { user_id: Some(user) }, Some(user), at)
+    }
+}
+
+/// An invitation on its way to somebody, before it is sealed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InvitationMail {
+    /// To whom.
+    pub address: String,
+    /// What makes the account.
+    pub code: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl InvitationMail {
+    /// Under which it is sealed with the master key.
+    pub const SEAL_LABEL: &str = "invitation-mail";
+}
+
+/// Data of [`INVITATION_MAIL`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InvitationMailData {
+    /// An [`InvitationMail`], sealed under the master key: the code in it makes an account.
+    #[serde(with = "hex::serde")]
+    pub sealed: Vec<u8>,
+}
+
+/// A job that sends an invitation. It is nobody's.
+pub fn invitation_mail(id: JobId, sealed: Vec<u8>, at: Timestamp) -> NewJob {
+    NewJob {
+        max_attempts: 14,
+        backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 3600 * SECOND },
+        ..built_in(id, INVITATION_MAIL, &InvitationMailData { sealed }, None, at)
     }
 }
 

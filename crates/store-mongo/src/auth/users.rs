@@ -13,13 +13,13 @@ pub(super) const USERS: &str = "users";
 pub(super) const EMAILS: &str = "emails";
 /// At most one document, which says that there is an administrator.
 pub(super) const FIRST_ADMIN: &str = "first_admin";
-const NOTE: &str = "first_admin";
+pub(super) const NOTE: &str = "first_admin";
 pub(super) const COUNTERS: &str = "auth_counters";
 /// Accounts, bootstrap administrators left out.
 pub(super) const COUNT: &str = "users";
 
 #[derive(Serialize, Deserialize)]
-struct UserDoc {
+pub(super) struct UserDoc {
     #[serde(rename = "_id")]
     id: ObjectId,
     address: String,
@@ -43,7 +43,7 @@ impl UserDoc {
         }
     }
 
-    fn read(self) -> Result<User, Fault> {
+    pub(super) fn read(self) -> Result<User, Fault> {
         Ok(User {
             id: id(self.id),
             address: Address::parse(&self.address).map_err(|_| Fault::Damaged("an address that is none"))?,
@@ -113,12 +113,20 @@ async fn take_office(
                 result => Ok(result.map(drop)?),
             }
         }
-        Office::AsTheRoleSays => {
-            let note = doc! { "$setOnInsert": { "user": user.oid() } };
-            notes.update_one(doc! { "_id": NOTE }, note).upsert(true).session(session).await?;
-            Ok(())
-        }
+        Office::AsTheRoleSays => Ok(note_admin(engine, session, user).await?),
     }
+}
+
+/// Notes that there is an administrator.
+pub(super) async fn note_admin(
+    engine: &Engine,
+    session: &mut ClientSession,
+    user: UserId,
+) -> Result<(), Fault> {
+    let note = doc! { "$setOnInsert": { "user": user.oid() } };
+    let notes = engine.collection::<Document>(FIRST_ADMIN);
+    notes.update_one(doc! { "_id": NOTE }, note).upsert(true).session(session).await?;
+    Ok(())
 }
 
 pub(super) async fn has_admin(engine: &Engine) -> Result<bool, Fault> {

@@ -209,6 +209,10 @@ macro_rules! rules {
 rules!(
     PortError,
     common::auth::CreateUserError,
+    common::auth::CreateTokenError,
+    common::auth::ChangeUserError,
+    common::auth::UseInvitationError,
+    common::auth::GroupError,
     common::files::NodeError,
     common::jobs::ChangeJobError,
     common::jobs::ChangeScheduleError,

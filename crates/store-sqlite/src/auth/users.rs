@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use crate::engine::{Tx, TxResult, damaged};
 use crate::row::RowExt as _;
 
-const COLUMNS: &str = "id, address, password_hash, role, disabled, bootstrap, created_at";
+pub(super) const COLUMNS: &str = "id, address, password_hash, role, disabled, bootstrap, created_at";
 
 pub(super) fn insert(tx: &Tx<'_>, user: &User) -> TxResult<(), CreateUserError> {
     // only the address may be there already: an id that is, is a fault of its maker
@@ -53,7 +53,7 @@ pub(super) fn find_by_address(connection: &Connection, key: &AddressKey) -> rusq
         .optional()
 }
 
-fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
         id: row.id(0)?,
         address: Address::parse(row.get_ref(1)?.as_str()?).map_err(|_| damaged("an address that is none"))?,

@@ -1,7 +1,10 @@
 //! The use cases: one function each, over the ports, knowing nothing of HTTP.
 
 pub(crate) mod accounts;
+pub(crate) mod admin;
+pub(crate) mod audit;
 pub(crate) mod hashing;
+pub(crate) mod invitations;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod sessions;
@@ -9,6 +12,8 @@ pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod source;
+pub(crate) mod stores;
+pub(crate) mod tokens;
 pub(crate) mod upkeep;
 
 use std::net::IpAddr;

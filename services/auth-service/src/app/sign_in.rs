@@ -63,8 +63,10 @@ async fn try_password(
     let user = accounts.store.find_user_by_address(&key).await?;
     let hash = user.as_ref().map(|user| user.password_hash.as_str());
     let matches = accounts.hasher.verify(&password, hash).await?;
+    let known = user.clone();
     let Some(user) = user.filter(|user| matches && !user.disabled) else {
         attempt.failed().await?;
+        service.tell_sign_in_failed(known.as_ref(), client).await;
         return Err(SignInError::Invalid);
     };
     attempt.succeeded().await?;

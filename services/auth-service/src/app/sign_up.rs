@@ -13,6 +13,8 @@ use crate::{AuthService, Registration};
 pub(crate) enum SignUpError {
     #[error("registration is closed")]
     Closed,
+    #[error("the invitation is not good")]
+    InvalidInvitation,
     #[error("the address is taken")]
     AddressTaken,
     #[error(transparent)]

@@ -1,6 +1,5 @@
 //! Parses requests, maps answers.
 
-mod basic;
 mod classic;
 mod internal;
 mod problems;
@@ -12,11 +11,12 @@ use std::sync::atomic::Ordering;
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
-use http_kit::{TrustedProxies, cause, client_ip};
+use http_kit::{Authenticated, TrustedProxies, cause, client_ip};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::AuthService;
 use crate::app::Client;
+use crate::app::audit::Author;
 
 /// Most bytes of a JSON body: an address, a password and a code.
 pub(crate) const BODY_BYTES: usize = 16 * 1024;
@@ -47,6 +47,11 @@ pub(crate) fn client(request: &HttpRequest, service: &AuthService) -> Client {
         cause: cause::current(),
         forwarded: is_forwarded(request),
     }
+}
+
+/// Who makes a request, for the audit log.
+pub(crate) fn author(caller: &Authenticated, request: &HttpRequest, service: &AuthService) -> Author {
+    Author::of(caller, &client(request, service))
 }
 
 /// Whether any of the fields is there that gateways add.

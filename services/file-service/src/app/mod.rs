@@ -10,6 +10,7 @@ pub(crate) mod public;
 pub(crate) mod relocate;
 mod scrub;
 pub(crate) mod sniff;
+pub(crate) mod spaces;
 pub(crate) mod thumbnails;
 pub(crate) mod trash;
 pub(crate) mod upload;

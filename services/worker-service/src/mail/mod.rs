@@ -1,6 +1,7 @@
 //! Sending mail: the port, its two adapters (a mail server, or a folder of `.eml` files), and the texts.
 
 mod file;
+mod invitation;
 mod message;
 mod smtp;
 mod welcome;
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 use common::{JobId, Timestamp};
 
 pub use file::FileMailer;
+pub use invitation::invitation;
 pub use message::{InvalidSender, Mail, Sender};
 pub use smtp::{SmtpMailer, SmtpSettings, SmtpTls};
 pub use welcome::welcome;

@@ -25,7 +25,7 @@ pub fn welcome(cause: Cause, to: &Address, public_url: Option<&str>) -> Mail {
 }
 
 /// Text as it may stand in HTML, attributes included.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 use super::{Login, SessionChoice, cookie_policy, login as login_answer, require_own_page, signed_in};
 use crate::AuthService;
 use crate::app::setup::NewCredentials;
-use crate::app::{sessions, sign_in, sign_up};
-use crate::http::{BODY_BYTES, client, problem};
+use crate::app::{invitations, sessions, sign_in, sign_up};
+use crate::http::{BODY_BYTES, author, client, problem};
 
 /// Makes an account.
 #[derive(Deserialize, ToSchema)]
@@ -23,6 +23,8 @@ pub(super) struct SignUp {
     /// 8 characters to 72 bytes, without NUL.
     #[schema(format = Password)]
     password: String,
+    /// The code of an invitation, which opens registration where it is closed, and works once.
+    invitation: Option<String>,
     /// What carries the session.
     #[serde(default)]
     session: SessionChoice,
@@ -58,7 +60,7 @@ pub(super) struct Refresh {
     responses(
         (status = 201, description = "Made, and signed in", body = Login),
         (status = 400, description = "`invalid_json`, `invalid_request`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "`registration_closed`, `cross_origin`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "`registration_closed`, `invalid_invitation`, `cross_origin`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "`address_taken`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
@@ -70,14 +72,20 @@ pub(super) async fn register(
     service: web::Data<AuthService>,
 ) -> ApiResult<HttpResponse> {
     let from = client(&request, &service);
-    if !sign_up::registration_is_open(&service, &from) {
+    let body: ApiResult<SignUp> = input::json(&request, payload, BODY_BYTES).await;
+    let invited = body.as_ref().is_ok_and(|body| body.invitation.is_some());
+    if !invited && !sign_up::registration_is_open(&service, &from) {
         return Err(Code::RegistrationClosed.into());
     }
-    let body: SignUp = input::json(&request, payload, BODY_BYTES).await?;
+    let body = body?;
     require_own_page(&request, body.session)?;
     let NewCredentials { address, password } =
         NewCredentials::parse(&body.email, &body.password).map_err(problem)?;
-    let user = sign_up::sign_up(&service, &from, address, &password).await.map_err(problem)?;
+    let user = match &body.invitation {
+        Some(code) => invitations::accept(&service, &from, code, address, &password).await,
+        None => sign_up::sign_up(&service, &from, address, &password).await,
+    };
+    let user = user.map_err(problem)?;
     signed_in(&service, &request, user, body.session, HttpResponse::Created()).await
 }
 
@@ -150,7 +158,10 @@ pub(super) async fn logout(
     caller: Authenticated,
     service: web::Data<AuthService>,
 ) -> ApiResult<HttpResponse> {
-    sessions::end(&service, caller.session).await?;
+    // the table of calls lets no API token come here
+    let session = caller.session().ok_or(Code::InsufficientScope)?;
+    sessions::end(&service, session).await?;
+    service.tell_signed_out(&author(&caller, &request, &service), session).await;
     let mut answer = HttpResponse::NoContent();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     if caller.by == PresentedBy::Cookie {

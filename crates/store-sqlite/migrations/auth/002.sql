@@ -1,0 +1,1 @@
+-- the number of a change that this version does not have
