@@ -6,8 +6,10 @@ pub mod accounts;
 pub mod bad_input;
 pub mod classic;
 pub mod contents;
+pub mod credentials;
 pub mod files;
 pub mod jobs;
+pub mod matrix;
 pub mod product;
 pub mod samples;
 #[cfg(feature = "stack")]
@@ -56,6 +58,10 @@ macro_rules! all_cases {
                 active_content_is_disarmed
                 a_broken_upload_leaves_nothing
                 conflicts_are_answered_as_asked
+            }
+            credentials {
+                every_call_asks_for_its_scope
+                a_token_with_a_folder_sees_nothing_else
             }
             files {
                 a_tree_is_built_and_rearranged

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::auth::{Cached, CredentialCache, SessionState, UserState};
-use common::{PortError, PortResult, SessionId, UserId};
+use common::auth::{Cached, CredentialCache, SessionState, TokenHash, TokenState, UserState};
+use common::{PortError, PortResult, SessionId, Sha256, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,19 @@ impl RedisCache {
 
     fn user_key(&self, user: UserId) -> String {
         self.link.key("cred:user", &user.to_string())
+    }
+
+    fn token_key(&self, hash: &TokenHash) -> String {
+        self.link.key("cred:tok", &Sha256(*hash).to_string())
+    }
+
+    async fn put_if_absent(&self, entries: [(String, Vec<u8>); 2]) -> PortResult<()> {
+        let mut both = redis::pipe();
+        for (key, value) in entries {
+            // whatever is there stays, a tombstone above all
+            both.cmd("SET").arg(key).arg(value).arg("NX").arg("PX").arg(millis(REMEMBERED)).ignore();
+        }
+        self.link.run(async |connection| both.query_async::<()>(connection).await).await
     }
 
     async fn bury(&self, key: String) -> PortResult<()> {
@@ -96,16 +109,40 @@ impl CredentialCache for RedisCache {
         user: UserId,
         states: (&SessionState, &UserState),
     ) -> PortResult<()> {
-        let mut both = redis::pipe();
-        let entries = [
+        self.put_if_absent([
             (self.session_key(session), encode(Some(states.0))?),
             (self.user_key(user), encode(Some(states.1))?),
-        ];
-        for (key, value) in entries {
-            // whatever is there stays, a tombstone above all
-            both.cmd("SET").arg(key).arg(value).arg("NX").arg("PX").arg(millis(REMEMBERED)).ignore();
-        }
-        self.link.run(async |connection| both.query_async::<()>(connection).await).await
+        ])
+        .await
+    }
+
+    /// Two questions, since only the token's state tells whose it is.
+    async fn get_token(&self, hash: &TokenHash) -> PortResult<(Cached<TokenState>, Cached<UserState>)> {
+        let (token_key, link) = (self.token_key(hash), &self.link);
+        let get = async |key: String| {
+            link.run(async |connection| {
+                redis::cmd("GET").arg(key).query_async::<Option<Vec<u8>>>(connection).await
+            })
+            .await
+        };
+        let token = decode::<TokenState>(get(token_key).await?);
+        let user = match &token {
+            Cached::Known(token) => decode(get(self.user_key(token.user)).await?),
+            Cached::Absent | Cached::Tombstone => Cached::Absent,
+        };
+        Ok((token, user))
+    }
+
+    async fn put_token(&self, hash: &TokenHash, states: (&TokenState, &UserState)) -> PortResult<()> {
+        self.put_if_absent([
+            (self.token_key(hash), encode(Some(states.0))?),
+            (self.user_key(states.0.user), encode(Some(states.1))?),
+        ])
+        .await
+    }
+
+    async fn forget_token(&self, hash: &TokenHash) -> PortResult<()> {
+        self.bury(self.token_key(hash)).await
     }
 
     async fn forget_session(&self, session: SessionId) -> PortResult<()> {

@@ -1,8 +1,10 @@
 use async_trait::async_trait;
-use common::auth::internal::{PublicKeys, ResolveCredential, ResolvedCredential};
-use common::auth::{CredentialSource, PublicKey, SessionState, UserCount, UserState};
+use common::auth::internal::{
+    PublicKeys, ResolveCredential, ResolveToken, ResolvedCredential, ResolvedToken,
+};
+use common::auth::{CredentialSource, PublicKey, SessionState, TokenHash, TokenState, UserCount, UserState};
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
-use common::{PortResult, SessionId, UserId};
+use common::{PortResult, SessionId, Sha256, UserId};
 
 use crate::InternalClient;
 
@@ -41,6 +43,13 @@ impl CredentialSource for AuthClient {
         let answer: Option<ResolvedCredential> =
             self.0.post_json("/internal/credentials/resolve", &question).await?;
         Ok(answer.map(|states| (states.session, states.user)))
+    }
+
+    async fn resolve_token(&self, hash: &TokenHash) -> PortResult<Option<(TokenState, UserState)>> {
+        let question = ResolveToken { token: Sha256(*hash) };
+        let answer: Option<ResolvedToken> =
+            self.0.post_json("/internal/credentials/resolve", &question).await?;
+        Ok(answer.map(|states| (states.token, states.user)))
     }
 }
 

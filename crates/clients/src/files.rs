@@ -1,9 +1,11 @@
+use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use common::files::internal::{
-    MaintenanceStep, PurgeRequest, StepDone, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload, ThumbnailWork,
+    MaintenanceStep, PurgeRequest, QuotaChange, StepDone, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload,
+    ThumbnailWork, UsageQuestion,
 };
-use common::files::{BlobRange, ByteStream, MediaFacts};
-use common::{BlobKey, PortError, PortResult};
+use common::files::{BlobRange, ByteStream, MediaFacts, UserSpaces, UserUsage};
+use common::{BlobKey, PortError, PortResult, UserId};
 use futures_util::StreamExt as _;
 
 use crate::InternalClient;
@@ -113,5 +115,16 @@ impl FilesClient {
     /// As above.
     pub async fn maintenance(&self, task: &str, step: &MaintenanceStep) -> PortResult<StepDone> {
         self.0.post_long(&format!("/internal/maintenance/{task}"), step).await
+    }
+}
+
+#[async_trait]
+impl UserSpaces for FilesClient {
+    async fn usage_of(&self, user: UserId) -> PortResult<UserUsage> {
+        self.0.post_json("/internal/users/usage", &UsageQuestion { user }).await
+    }
+
+    async fn set_quota_of(&self, user: UserId, quota_bytes: Option<u64>) -> PortResult<UserUsage> {
+        self.0.post_json("/internal/users/quota", &QuotaChange { user, quota_bytes }).await
     }
 }

@@ -184,6 +184,14 @@ typed_ids! {
     DeliveryId;
     /// Something that a user is told.
     NotificationId;
+    /// An API token; not its secret.
+    TokenId;
+    /// A line of the audit log.
+    AuditId;
+    /// An invitation to make an account.
+    InvitationId;
+    /// A group of accounts.
+    GroupId;
 }
 
 /// The random name of a blob: 16 bytes, 32 hexadecimal digits. Never reused, never derived from content or file name.

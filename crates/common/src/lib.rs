@@ -4,6 +4,7 @@
 //! states what callers may rely on (atomic? durable on return? safe to repeat?), and how an adapter gets there is its own affair.
 //! Every adapter runs the contract suite of its port, which stands in the crate `testkit`.
 
+pub mod access;
 pub mod auth;
 pub mod digest;
 pub mod error;
@@ -21,8 +22,9 @@ pub mod webhooks;
 pub use digest::{Crc32, Sha256};
 pub use error::{Causes, Code, PortError, PortResult};
 pub use id::{
-    BlobKey, DeliveryId, FileId, IdGen, InvalidId, JobId, NotificationId, ObjectId, ReservationId,
-    ScheduleId, SessionId, SigningKeyId, SpaceId, UploadId, UserId, WebhookId,
+    AuditId, BlobKey, DeliveryId, FileId, GroupId, IdGen, InvalidId, InvitationId, JobId, NotificationId,
+    ObjectId, ReservationId, ScheduleId, SessionId, SigningKeyId, SpaceId, TokenId, UploadId, UserId,
+    WebhookId,
 };
 pub use time::{ANSWER_WITHIN, Clock, TimeSource, Timestamp};
 pub use trace::TraceContext;

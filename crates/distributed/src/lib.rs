@@ -9,6 +9,6 @@ mod secrets;
 mod serve;
 
 pub use common::{Common, with_common_docs};
-pub use platform::{Platform, open_database, part};
+pub use platform::{Platform, open_cache, open_database, open_files_client, part};
 pub use secrets::until_available;
 pub use serve::{Assembled, Routes, ServiceProgram, run};

@@ -77,12 +77,8 @@ impl Platform {
             (Service::Files, addresses("FM_FILES_URL", &settings.files_url)?),
             (Service::Worker, addresses("FM_JOBS_URL", &settings.jobs_url)?),
         ];
-        let redis = required("FM_REDIS_URL", settings.redis_url.as_deref())?;
         let namespace = namespace(&settings.namespace)?;
-        let redis =
-            RedisLink::start(RedisSettings { prefix: format!("{namespace}:"), ..RedisSettings::new(redis) })
-                .map(Arc::new)
-                .map_err(|error| Failure::setting(format!("FM_REDIS_URL: {error}")))?;
+        let redis = redis(settings)?;
         let amqp = AmqpSettings {
             name: service.name().to_owned(),
             prefix: format!("{namespace}."),
@@ -210,6 +206,34 @@ pub async fn open_database(service: Service, settings: &Common) -> Result<Mongo,
     let (uri, options) = database_options(service, settings)?;
     let mongo = Mongo::connect(uri, &settings.mongodb_database, &options).await;
     mongo.map_err(|error| Failure::store(&error))
+}
+
+/// The cache of credentials alone, for a command: what it changes must count everywhere at once.
+///
+/// # Errors
+/// A setting that is wrong, by name.
+pub fn open_cache(settings: &Common) -> Result<Arc<dyn CredentialCache>, Failure> {
+    Ok(Arc::new(RedisCache::new(redis(settings)?)))
+}
+
+/// Calls of a command to file-service.
+///
+/// # Errors
+/// A setting that is wrong, by name.
+pub fn open_files_client(caller: Service, settings: &Common) -> Result<InternalClient, Failure> {
+    let tokens =
+        service_tokens(settings.internal_secret.as_deref(), settings.internal_secret_previous.as_deref())?;
+    let bases = addresses("FM_FILES_URL", &settings.files_url)?;
+    InternalClient::tcp(&bases, caller, Service::Files, tokens, Arc::new(SystemClock))
+        .map_err(|error| Failure::new(Exit::Failed, &error))
+}
+
+fn redis(settings: &Common) -> Result<Arc<RedisLink>, Failure> {
+    let url = required("FM_REDIS_URL", settings.redis_url.as_deref())?;
+    let namespace = namespace(&settings.namespace)?;
+    RedisLink::start(RedisSettings { prefix: format!("{namespace}:"), ..RedisSettings::new(url) })
+        .map(Arc::new)
+        .map_err(|error| Failure::setting(format!("FM_REDIS_URL: {error}")))
 }
 
 fn database_options(service: Service, settings: &Common) -> Result<(&str, OpenOptions), Failure> {

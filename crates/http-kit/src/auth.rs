@@ -7,12 +7,14 @@ use std::ops::Deref;
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, web};
-use common::auth::{Authenticator, Presented, PresentedBy, Principal};
+use common::access::{Need, need};
+use common::auth::{Authenticator, Presented, PresentedBy, Principal, Scope, TokenText};
 use common::{Code, PortError};
 use futures_util::future::LocalBoxFuture;
 
+use crate::basic;
 use crate::cookie::{CookiePolicy, Held};
 use crate::facade::Facade;
 use crate::problem::{ClassicError, Problem};
@@ -20,8 +22,9 @@ use crate::problem::{ClassicError, Problem};
 /// Longest token that is looked at. Ours have some 300 bytes.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// A caller with a good credential. Without one the answer is 401; 403 `cross_origin` if a changing request came by cookie from
-/// elsewhere; 503 if nobody can say. The classic API gets its own form of each.
+/// A caller with a credential that is good for this call, as the table of [`common::access`] says. Without a good one the answer is 401; with one that
+/// is not good for this call 403 (`insufficient_scope` for an API token, else `forbidden`); 403 `cross_origin` if a changing request came by cookie
+/// from elsewhere; 503 if nobody can say. The classic API gets its own form of each.
 #[derive(Debug, Clone, Copy)]
 pub struct Authenticated {
     /// Who it is.
@@ -38,7 +41,7 @@ impl Deref for Authenticated {
     }
 }
 
-/// A caller with or without a credential. A wrong one counts as none. 503 if nobody can say.
+/// A caller with or without a credential. A wrong one, or one that is not good for this call, counts as none. 503 if nobody can say.
 #[derive(Debug, Clone, Copy)]
 pub struct MaybeAuthenticated(pub Option<Principal>);
 
@@ -47,6 +50,11 @@ pub struct MaybeAuthenticated(pub Option<Principal>);
 enum Refusal {
     Unauthorized,
     CrossOrigin,
+    /// A good credential, but not for this call. The scope that a token lacks, if one would do.
+    NotForThis {
+        by_token: bool,
+        lacks: Option<Scope>,
+    },
     Port(PortError),
 }
 
@@ -55,14 +63,36 @@ impl Refusal {
         match (Facade::of(request), self) {
             (Facade::V1, Self::Unauthorized) => Problem::new(Code::Unauthorized).into(),
             (Facade::V1, Self::CrossOrigin) => Problem::new(Code::CrossOrigin).into(),
+            (Facade::V1, Self::NotForThis { by_token, lacks }) => not_for_this(by_token, lacks).into(),
             (Facade::V1, Self::Port(error)) => Problem::from(error).into(),
             (Facade::Classic, Self::Unauthorized) => ClassicError::unauthorized().into(),
-            (Facade::Classic, Self::CrossOrigin) => {
+            (Facade::Classic, Self::CrossOrigin | Self::NotForThis { .. }) => {
                 ClassicError::new(actix_web::http::StatusCode::FORBIDDEN, "Forbidden").into()
             }
             (Facade::Classic, Self::Port(error)) => ClassicError::from(error).into(),
         }
     }
+}
+
+/// RFC 6750, 3.1: the answer names the scope that would do.
+fn not_for_this(by_token: bool, lacks: Option<Scope>) -> Problem {
+    if !by_token {
+        let problem = Problem::new(Code::Forbidden);
+        return if lacks == Some(Scope::Admin) {
+            problem.detail("Only administrators may do this")
+        } else {
+            problem.detail("This account may not do this")
+        };
+    }
+    let problem = Problem::new(Code::InsufficientScope);
+    let Some(scope) = lacks else {
+        return problem.detail("No API token may do this: it takes a sign-in");
+    };
+    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", scope.word());
+    let challenge = HeaderValue::from_str(&challenge).expect("words of scopes are plain text");
+    problem
+        .detail(format!("The token lacks the scope {}", scope.word()))
+        .header(header::WWW_AUTHENTICATE, challenge)
 }
 
 impl FromRequest for Authenticated {
@@ -84,8 +114,8 @@ impl FromRequest for MaybeAuthenticated {
         Box::pin(async move {
             match authenticate(&request).await {
                 Ok(caller) => Ok(Self(Some(caller.principal))),
-                Err(Refusal::Unauthorized | Refusal::CrossOrigin) => Ok(Self(None)),
-                Err(refusal) => Err(refusal.into_error(&request)),
+                Err(Refusal::Port(error)) => Err(Refusal::Port(error).into_error(&request)),
+                Err(_) => Ok(Self(None)),
             }
         })
     }
@@ -97,14 +127,31 @@ async fn authenticate(request: &HttpRequest) -> Result<Authenticated, Refusal> {
         Refusal::Port(PortError::broken("auth", "the app has no authenticator among its data"))
     })?;
     match authenticator.authenticate(&presented).await {
-        Ok(Some(principal)) => Ok(Authenticated { principal, by: presented.by }),
+        Ok(Some(principal)) => {
+            require(request, &principal)?;
+            Ok(Authenticated { principal, by: presented.by })
+        }
         Ok(None) => Err(Refusal::Unauthorized),
         Err(error) => Err(Refusal::Port(error)),
     }
 }
 
-/// Finds the one credential of a request: `Authorization: Bearer`, else `X-Token`, else the cookie. Another scheme of `Authorization`
-/// is not ours to judge and is passed over; two fields of one name, or a token that cannot be one, are refused.
+/// Holds the caller against the row of this call.
+fn require(request: &HttpRequest, caller: &Principal) -> Result<(), Refusal> {
+    let by_token = caller.session().is_none();
+    let wanted = request.match_pattern().and_then(|path| need(request.method().as_str(), &path));
+    match wanted {
+        Some(Need::Nothing | Need::Anyone) => Ok(()),
+        Some(Need::Scope(scope)) if caller.scopes.contains(scope) => Ok(()),
+        Some(Need::Scope(scope)) => Err(Refusal::NotForThis { by_token, lacks: Some(scope) }),
+        Some(Need::Session) | None if by_token => Err(Refusal::NotForThis { by_token, lacks: None }),
+        Some(Need::Session) | None => Ok(()),
+    }
+}
+
+/// Finds the one credential of a request: `Authorization: Bearer`, or an API token as the password of `Authorization: Basic` (whatever the name is), else
+/// `X-Token`, else the cookie. Another scheme of `Authorization` is not ours to judge and is passed over; two fields of one name, or a token that
+/// cannot be one, are refused.
 fn presented(request: &HttpRequest) -> Result<Presented, Refusal> {
     let mut fields = request.headers().get_all(header::AUTHORIZATION);
     if let Some(field) = fields.next() {
@@ -113,6 +160,14 @@ fn presented(request: &HttpRequest) -> Result<Presented, Refusal> {
         }
         if let Some(token) = bearer(field.as_bytes()) {
             return Ok(Presented { token: plausible(token)?.to_owned(), by: PresentedBy::Header });
+        }
+        if let Some((_, password)) = basic::parse(field.as_bytes())
+            && password.starts_with(TokenText::PREFIX)
+        {
+            return Ok(Presented {
+                token: plausible(password.as_bytes())?.to_owned(),
+                by: PresentedBy::Header,
+            });
         }
     }
     let mut fields = request.headers().get_all("x-token");

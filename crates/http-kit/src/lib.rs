@@ -8,6 +8,7 @@
 //! never a scope that another service also has, since the first scope that matches answers alone.
 
 pub mod auth;
+pub mod basic;
 pub mod body;
 pub mod cause;
 mod client_ip;

@@ -1,8 +1,8 @@
 //! How domain values are kept in documents: ids as ObjectIds, keys and hashes as binaries, times as milliseconds, counts as 64-bit integers.
 
 use common::{
-    BlobKey, DeliveryId, FileId, JobId, NotificationId, ReservationId, ScheduleId, SessionId, SigningKeyId,
-    SpaceId, Timestamp, UploadId, UserId, WebhookId,
+    AuditId, BlobKey, DeliveryId, FileId, GroupId, InvitationId, JobId, NotificationId, ReservationId,
+    ScheduleId, SessionId, SigningKeyId, SpaceId, Timestamp, TokenId, UploadId, UserId, WebhookId,
 };
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
@@ -41,6 +41,7 @@ to_oid!(
     NotificationId,
     common::ObjectId
 );
+to_oid!(TokenId, AuditId, InvitationId, GroupId);
 
 /// The id with these bytes.
 pub(crate) fn id<T: From<common::ObjectId>>(oid: ObjectId) -> T {

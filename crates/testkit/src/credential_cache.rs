@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::auth::{Cached, CredentialCache, Role, SessionKind, SessionState, UserState};
+use common::auth::{
+    Cached, CredentialCache, Role, Scope, SessionKind, SessionState, TokenHash, TokenState, UserState,
+};
 use common::{Clock as _, SessionId, UserId};
 use futures_util::future::join_all;
 use tokio::sync::watch;
@@ -48,6 +50,57 @@ impl CacheSubject {
 fn session_of(user: UserId) -> SessionState {
     let expires_at = TestClock::default().now() + Duration::from_secs(900);
     SessionState { user, kind: SessionKind::Token, expires_at }
+}
+
+fn token_of(user: UserId) -> TokenState {
+    TokenState {
+        id: common::TokenId::from_bytes([7; 12]),
+        user,
+        scopes: [Scope::FilesRead, Scope::JobsRead].into_iter().collect(),
+        folder: Some(common::FileId::from_bytes([8; 12])),
+        expires_at: Some(TestClock::default().now() + Duration::from_secs(900)),
+    }
+}
+
+/// Tokens are remembered like sessions, each with the state of its account.
+pub async fn a_token_is_known_with_its_account(subject: &CacheSubject) {
+    let (hash, other): (TokenHash, TokenHash) = ([1; 32], [2; 32]);
+    let (session, user) = subject.pair();
+    let absent = (Cached::Absent, Cached::Absent);
+    assert_eq!(subject.cache.get_token(&hash).await.unwrap(), absent);
+    let (token, state) = (token_of(user), UserState { role: Role::Admin });
+    subject.cache.put_token(&hash, (&token, &state)).await.unwrap();
+    let known = (Cached::Known(token.clone()), Cached::Known(state.clone()));
+    assert_eq!(subject.cache.get_token(&hash).await.unwrap(), known);
+    assert_eq!(subject.cache.get_token(&other).await.unwrap(), absent);
+    // the account is the same one that sessions ask for
+    assert_eq!(subject.get(session, user).await, (Cached::Absent, Cached::Known(state.clone())));
+    let narrower = TokenState { folder: None, ..token.clone() };
+    subject.cache.put_token(&hash, (&narrower, &state)).await.unwrap();
+    assert_eq!(subject.cache.get_token(&hash).await.unwrap(), known, "only what is absent is set");
+    subject.cache.forget_user(user).await.unwrap();
+    let known = (Cached::Known(token), Cached::Tombstone);
+    assert_eq!(subject.cache.get_token(&hash).await.unwrap(), known);
+}
+
+/// A token that was ended is asked for anew each time for two minutes, whatever is put meanwhile.
+pub async fn a_tombstone_hides_a_token(subject: &CacheSubject) {
+    let hash: TokenHash = [3; 32];
+    let (_, user) = subject.pair();
+    let (token, state) = (token_of(user), UserState { role: Role::User });
+    let put = async || subject.cache.put_token(&hash, (&token, &state)).await.unwrap();
+    put().await;
+    subject.cache.forget_token(&hash).await.unwrap();
+    put().await;
+    assert_eq!(subject.cache.get_token(&hash).await.unwrap().0, Cached::Tombstone);
+    (subject.pass)(Duration::from_secs(62));
+    put().await;
+    assert_eq!(subject.cache.get_token(&hash).await.unwrap().0, Cached::Tombstone);
+    (subject.pass)(Duration::from_secs(60));
+    put().await;
+    assert_eq!(subject.cache.get_token(&hash).await.unwrap().0, Cached::Known(token.clone()));
+    (subject.pass)(Duration::from_secs(62));
+    assert_eq!(subject.cache.get_token(&hash).await.unwrap(), (Cached::Absent, Cached::Absent));
 }
 
 fn known(user: UserId, role: Role) -> (Cached<SessionState>, Cached<UserState>) {
@@ -200,6 +253,8 @@ macro_rules! credential_cache_suite {
                 what_is_revoked_while_it_is_resolved_is_not_remembered,
                 what_is_known_expires,
                 a_tombstone_expires_later,
+                a_token_is_known_with_its_account,
+                a_tombstone_hides_a_token,
             ]
         );
     };

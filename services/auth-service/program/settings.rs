@@ -1,6 +1,6 @@
 //! Everything that can be set.
 
-use auth_service::{AUTH_DOCS, AccountsSection, Registration};
+use auth_service::{ADMINISTRATION_DOCS, AUTH_DOCS, AccountsSection, AdministrationSection, Registration};
 use distributed::{Common, with_common_docs};
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ pub(crate) struct Settings {
     pub(crate) registration: Registration,
     pub(crate) bcrypt_cost: u32,
     pub(crate) accounts: AccountsSection,
+    pub(crate) administration: AdministrationSection,
 }
 
 impl Default for Settings {
@@ -22,13 +23,14 @@ impl Default for Settings {
             registration: Registration::Auto,
             bcrypt_cost: 12,
             accounts: AccountsSection::default(),
+            administration: AdministrationSection::default(),
         }
     }
 }
 
 /// What each key means.
 pub(crate) fn docs() -> Vec<Doc> {
-    with_common_docs(&[AUTH_DOCS])
+    with_common_docs(&[AUTH_DOCS, ADMINISTRATION_DOCS])
 }
 
 #[cfg(test)]

@@ -4,19 +4,23 @@ use std::sync::Arc;
 
 use actix_web::web;
 use auth_service::{
-    Accounts, AdminCommand, AdminCommandError, AuthService, HashingSettings, KeysError, PasswordHasher,
-    Ports, trusted_proxies,
+    Accounts, AdminCommand, AdminCommandError, AdminStores, Administration, AuthService, HashingSettings,
+    KeysError, PasswordHasher, Ports, trusted_proxies,
 };
 use clap::{FromArgMatches as _, Subcommand as _};
-use clients::WorkerClient;
-use common::PortError;
+use clients::{FilesClient, WorkerClient};
 use common::auth::AuthStore as _;
 use common::routes::Service;
-use distributed::{Assembled, Common, Platform, ServiceProgram, open_database, part, until_available};
+use common::{Clock, PortError};
+use distributed::{
+    Assembled, Common, Platform, ServiceProgram, open_cache, open_database, open_files_client, part,
+    until_available,
+};
 use http_kit::health;
 use http_kit::openapi::MethodTable;
 use program::{Failure, read_password, told};
 use runtime::lifecycle::Exit;
+use runtime::memory::MemoryCredentialCache;
 use runtime::settings::Doc;
 use runtime::{RandomIds, SystemClock};
 use store_mongo::AuthDb;
@@ -50,8 +54,19 @@ impl ServiceProgram for AuthProgram {
         let store = Arc::new(AuthDb::new(&mongo));
         store.migrate().await.map_err(|error| Failure::store(&error))?;
         let ids = Arc::new(RandomIds::default());
-        let accounts = Accounts::new(store, hasher(&settings)?, Arc::new(SystemClock), ids);
-        told(command.run(&accounts, read_password).await, AdminCommandError::is_usage)
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        // the services run meanwhile, and must hear of a change; the first administrator is known to none of them
+        let cache = match &command {
+            AdminCommand::Create { .. } => Arc::new(MemoryCredentialCache::new(Arc::clone(&clock))),
+            AdminCommand::Users(_) => open_cache(&settings.common)?,
+        };
+        let administration = Administration {
+            accounts: Accounts::new(store.clone(), hasher(&settings)?, clock, ids),
+            stores: AdminStores::of(&store),
+            cache,
+            spaces: Arc::new(FilesClient::new(open_files_client(Self::SERVICE, &settings.common)?)),
+        };
+        told(command.run(&administration, read_password).await, AdminCommandError::is_usage)
     }
 
     async fn assemble(settings: Settings, platform: Platform) -> Result<Assembled, Failure> {
@@ -62,6 +77,8 @@ impl ServiceProgram for AuthProgram {
         let ports = Ports {
             store: store.clone(),
             account_store: store.clone(),
+            admin: AdminStores::of(&store),
+            spaces: Arc::new(FilesClient::new(platform.client(Service::Files)?)),
             cache: Arc::clone(&platform.cache),
             limiter: Arc::clone(&platform.limiter),
             hasher,
@@ -129,6 +146,7 @@ fn auth_settings(settings: &Settings) -> Result<auth_service::Settings, Failure>
         registration: settings.registration,
         loopback_only: settings.common.listen.ip().is_loopback(),
         has_public_url: settings.common.public_url.is_some(),
+        administration: settings.administration.clone(),
         trusted_proxies: trusted_proxies(&settings.common.trusted_proxies).map_err(Failure::setting)?,
         accounts: settings.accounts.clone(),
         ..auth_service::Settings::default()

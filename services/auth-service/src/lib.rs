@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicBool;
 
 use actix_web::{App, web};
 use common::auth::{AccountStore, AuthStore, CredentialCache, CredentialSource, RateLimiter};
+use common::files::UserSpaces;
 use common::{Clock, IdGen, PortResult};
 use futures_util::future::BoxFuture;
 use http_kit::credentials::TokenPolicy;
@@ -27,15 +28,23 @@ use app::keys::SigningKeys;
 use app::limits::Limits;
 use app::my_sessions::SessionUses;
 use app::source::StoreSource;
+use app::tokens::TokenUses;
 
 pub use app::accounts::{Accounts, CreateAccountError};
+pub use app::admin::{AdminError, Administration};
 pub use app::hashing::{HashError, HasherError, HashingSettings, PasswordHasher};
 pub use app::keys::KeysError;
 pub use app::limits::LimitRules;
 pub use app::setup::{AddressFault, InvalidNewCredentials, NewCredentials, SetupCode, ShortSetupCode};
-pub use command::{AdminCommand, AdminCommandError};
-pub use settings::{AUTH_DOCS, AccountsSection, Registration, Settings, Verify, trusted_proxies};
+pub use app::stores::AdminStores;
+pub use command::{AdminCommand, AdminCommandError, Limit, RoleWord, UsersCommand};
+pub use settings::{
+    ADMINISTRATION_DOCS, AUTH_DOCS, AccountsSection, AdministrationSection, People, Registration, Settings,
+    Verify, trusted_proxies,
+};
 
+/// The label under which the key of cursors is derived from the master key.
+const CURSOR_LABEL: &str = "auth-cursor";
 /// The label under which the set-up code is derived from the master key.
 const SETUP_CODE_LABEL: &str = "setup-code";
 
@@ -49,6 +58,10 @@ pub struct Ports {
     pub store: Arc<dyn AuthStore>,
     /// The same store, as owners manage their accounts.
     pub account_store: Arc<dyn AccountStore>,
+    /// The same store: API tokens, the audit log.
+    pub admin: AdminStores,
+    /// Quotas, which are file-service's.
+    pub spaces: Arc<dyn UserSpaces>,
     /// What all services remember of credentials.
     pub cache: Arc<dyn CredentialCache>,
     /// Counts attempts.
@@ -69,6 +82,13 @@ pub struct Ports {
 pub struct AuthService {
     accounts: Accounts,
     account_store: Arc<dyn AccountStore>,
+    admin: AdminStores,
+    administration: Administration,
+    master_key: Arc<MasterKey>,
+    cursor_key: CursorKey,
+    /// Bounds what the audit log tells of failures.
+    audit_limiter: MemoryRateLimiter,
+    token_uses: Arc<TokenUses>,
     cache: Arc<dyn CredentialCache>,
     limits: Limits,
     keys: SigningKeys,
@@ -89,7 +109,8 @@ impl AuthService {
     /// # Errors
     /// [`KeysError`]: the store does not answer, or its keys are sealed under another master key.
     pub async fn start(ports: Ports, settings: Settings) -> Result<Arc<Self>, KeysError> {
-        let Ports { store, account_store, cache, limiter, hasher, master_key, policy, clock, ids } = ports;
+        let Ports { store, account_store, admin, spaces, cache, limiter, hasher, master_key, policy, clock, ids } =
+            ports;
         let setup_code = match &settings.setup_code {
             Some(code) => code.clone(),
             None => SetupCode::from_key(&master_key.derive(SETUP_CODE_LABEL)),
@@ -104,22 +125,37 @@ impl AuthService {
             Arc::clone(&ids),
         )
         .await?;
+        let token_uses = Arc::<TokenUses>::default();
+        let source = StoreSource {
+            store: Arc::clone(&store),
+            tokens: Arc::clone(&admin.tokens),
+            token_uses: Arc::clone(&token_uses),
+            clock: Arc::clone(&clock),
+            uses: Arc::clone(&uses),
+        };
+        let accounts = Accounts::new(store, hasher, Arc::clone(&clock), ids);
+        let administration = Administration {
+            accounts: accounts.clone(),
+            stores: admin.clone(),
+            cache: Arc::clone(&cache),
+            spaces,
+        };
         Ok(Arc::new(Self {
+            admin,
+            administration,
+            master_key,
+            cursor_key,
+            audit_limiter: MemoryRateLimiter::new(clock),
+            token_uses,
             cache,
             limits: Limits::new(limiter, own_limiter, settings.limits),
             keys,
-            source: Arc::new(StoreSource {
-                store: Arc::clone(&store),
-                clock: Arc::clone(&clock),
-                uses: Arc::clone(&uses),
-            }),
+            source: Arc::new(source),
             policy,
             setup_code,
+            accounts,
             account_store,
-            cursor_key,
             uses,
-            master_key,
-            accounts: Accounts::new(store, hasher, clock, ids),
             settings,
             unknown_gateway_seen: AtomicBool::new(false),
         }))
@@ -157,6 +193,7 @@ impl AuthService {
             ("session-sweeper", Box::pin(app::upkeep::keep_sweeping(Arc::clone(self)))),
             ("session-uses", Box::pin(app::upkeep::keep_writing_uses(Arc::clone(self)))),
             ("signing-keys", Box::pin(app::upkeep::keep_keys(Arc::clone(self)))),
+            ("token-uses", Box::pin(app::upkeep::keep_token_uses(Arc::clone(self)))),
         ]
     }
 
@@ -174,6 +211,22 @@ impl AuthService {
     /// `Unavailable`; what was not written is dropped.
     pub async fn write_session_uses(&self) -> PortResult<()> {
         app::my_sessions::write_uses(self).await
+    }
+
+    /// Removes old lines of the audit log, and invitations that ended long ago. The background does this every ten minutes.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn sweep_audit(&self) -> PortResult<u64> {
+        app::upkeep::sweep_audit(self).await
+    }
+
+    /// Writes when API tokens were last used. The background does this every minute.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn write_token_uses(&self) -> PortResult<()> {
+        self.token_uses.write(&*self.admin.tokens).await
     }
 
     /// Takes up signing keys that other replicas made, and makes a new one every 90 days. The background does this every minute.

@@ -1,6 +1,6 @@
 use common::auth::{Password, PasswordRules};
 use http_kit::TrustedProxies;
-use runtime::settings::Doc;
+use runtime::settings::{Doc, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::app::limits::LimitRules;
@@ -22,6 +22,44 @@ pub enum Registration {
     Auto,
 }
 
+/// How far users see one another when they look for somebody to share with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum People {
+    /// Everybody finds everybody by the beginning of an address.
+    All,
+    /// Those who are in a group with the one who looks.
+    #[default]
+    Groups,
+    /// Only somebody whose whole address is known.
+    Exact,
+}
+
+/// Settings of administration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AdministrationSection {
+    /// How long lines of the audit log are kept.
+    pub audit_retention: Span,
+    /// How far users see one another.
+    pub people: People,
+}
+
+impl Default for AdministrationSection {
+    fn default() -> Self {
+        Self { audit_retention: Span::from_millis(365 * 24 * 60 * 60 * 1000), people: People::default() }
+    }
+}
+
+/// What the keys of [`AdministrationSection`] mean.
+pub const ADMINISTRATION_DOCS: &[Doc] = &[
+    Doc { key: "administration.audit_retention", text: "How long lines of the audit log are kept." },
+    Doc {
+        key: "administration.people",
+        text: "How far users see one another when they look for somebody to share with: all, groups (those in a group with them), or exact (only whose whole address they know).",
+    },
+];
+
 /// What can be set.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -35,6 +73,8 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// The set-up code, if it is not to be made from the master key.
     pub setup_code: Option<SetupCode>,
+    /// The audit log, and who sees whom.
+    pub administration: AdministrationSection,
     /// How often somebody may try.
     pub limits: LimitRules,
     /// What holds for all accounts.

@@ -11,6 +11,7 @@ mod section;
 mod state;
 
 pub use app::blobs::claim_blobs;
+pub use app::spaces::StoredSpaces;
 pub use error::AppError;
 pub use http::{internal_routes, openapi, public_routes};
 pub use section::{FILES_DOCS, FilesSection};

@@ -115,10 +115,16 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     let policy =
         TokenPolicy { issuer: format!("files-manager:{installation}"), audience: "files-manager".to_owned() };
 
+    let client = |caller: Service, target: Service| {
+        InternalClient::unix(socket, caller, target, tokens.clone(), Arc::clone(&clock))
+            .map_err(|error| Failure::new(Exit::Failed, &error))
+    };
     let auth = AuthService::start(
         auth_service::Ports {
             store: auth_db.clone(),
             account_store: auth_db.clone(),
+            admin: auth_service::AdminStores::of(&auth_db),
+            spaces: Arc::new(FilesClient::new(client(Service::Auth, Service::Files)?)),
             cache: Arc::clone(&cache),
             limiter: Arc::new(MemoryRateLimiter::new(Arc::clone(&clock))),
             hasher: password_hasher(settings)?,
@@ -132,10 +138,6 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     .await
     .map_err(|error| Failure::new(Exit::Unavailable, &error))?;
 
-    let client = |caller: Service, target: Service| {
-        InternalClient::unix(socket, caller, target, tokens.clone(), Arc::clone(&clock))
-            .map_err(|error| Failure::new(Exit::Failed, &error))
-    };
     // each service says who it is, as it does where it is a process of its own
     let files_to_auth = AuthClient::new(client(Service::Files, Service::Auth)?);
     let jobs_to_auth = AuthClient::new(client(Service::Worker, Service::Auth)?);
@@ -207,6 +209,7 @@ fn auth_settings(settings: &Settings) -> Result<auth_service::Settings, Failure>
         registration: settings.registration,
         loopback_only: settings.listen.ip().is_loopback(),
         has_public_url: settings.public_url.is_some(),
+        administration: settings.administration.clone(),
         trusted_proxies: trusted_proxies(&settings.trusted_proxies).map_err(Failure::setting)?,
         accounts: settings.accounts.clone(),
         ..auth_service::Settings::default()

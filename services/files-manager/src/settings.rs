@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use auth_service::{AUTH_DOCS, AccountsSection, Registration};
+use auth_service::{ADMINISTRATION_DOCS, AUTH_DOCS, AccountsSection, AdministrationSection, Registration};
 use file_service::{FILES_DOCS, FilesSection};
 use program::{Failure, LOG_DOCS, Log, STOP_DOCS, Stop};
 use runtime::settings::Doc;
@@ -35,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) mail: MailSection,
     pub(crate) maintenance: MaintenanceSection,
     pub(crate) webhooks: WebhooksSection,
+    pub(crate) administration: AdministrationSection,
     pub(crate) stop: Stop,
 }
 
@@ -59,6 +60,7 @@ impl Default for Settings {
             mail: MailSection::default(),
             maintenance: MaintenanceSection::default(),
             webhooks: WebhooksSection::default(),
+            administration: AdministrationSection::default(),
             stop: Stop::default(),
         }
     }
@@ -91,6 +93,7 @@ pub(crate) fn docs() -> Vec<Doc> {
         MAIL_DOCS,
         MAINTENANCE_DOCS,
         WEBHOOKS_DOCS,
+        ADMINISTRATION_DOCS,
         STOP_DOCS,
     ]
     .concat()

@@ -56,7 +56,7 @@ impl Address {
 
     /// The key under which the account is unique, whatever the case.
     pub fn key(&self) -> AddressKey {
-        AddressKey(self.0.nfkc().flat_map(char::to_lowercase).nfc().collect())
+        AddressKey(AddressKey::fold(&self.0))
     }
 }
 
@@ -72,6 +72,11 @@ impl fmt::Debug for Address {
 pub struct AddressKey(String);
 
 impl AddressKey {
+    /// A text in the form of keys: a part of an address, to look for.
+    pub fn fold(text: &str) -> String {
+        text.trim().nfkc().flat_map(char::to_lowercase).nfc().collect()
+    }
+
     /// The key as stores keep it.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,14 +1,14 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Role, SessionKind};
+use super::{AuditCredential, Role, Scope, Scopes, SessionKind, TokenHash};
 use crate::error::PortResult;
-use crate::{SessionId, SigningKeyId, Timestamp, UserId};
+use crate::{FileId, SessionId, SigningKeyId, Timestamp, TokenId, UserId};
 
 /// How a credential came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PresentedBy {
-    /// `Authorization: Bearer` or `X-Token`.
+    /// `Authorization: Bearer`, `X-Token`, or the password of `Authorization: Basic`.
     Header,
     /// The page's session cookie; a changing request must then prove its origin.
     Cookie,
@@ -34,11 +34,50 @@ impl std::fmt::Debug for Presented {
 pub struct Principal {
     /// The account.
     pub user: UserId,
-    /// The sign-in.
-    pub session: SessionId,
-    /// What the account may do.
+    /// What speaks for it.
+    pub credential: CredentialId,
+    /// The account's role. What the credential may do is in its scopes: ask [`Principal::is_admin`].
     pub role: Role,
+    /// What the credential is good for now: all that the role allows for a session, at most that for a token.
+    pub scopes: Scopes,
+    /// Only this folder and what is below it.
+    pub folder: Option<FileId>,
 }
+
+impl Principal {
+    /// Somebody who signed in.
+    pub fn of_session(user: UserId, session: SessionId, role: Role) -> Self {
+        let credential = CredentialId::Session(session);
+        Self { user, credential, role, scopes: Scopes::of_role(role), folder: None }
+    }
+
+    /// A program with a token of this state, whose owner has this role now.
+    pub fn of_token(token: &TokenState, role: Role) -> Self {
+        Self {
+            user: token.user,
+            credential: CredentialId::Token(token.id),
+            role,
+            scopes: token.scopes.and(Scopes::of_role(role)),
+            folder: token.folder,
+        }
+    }
+
+    /// May administer the installation.
+    pub fn is_admin(&self) -> bool {
+        self.scopes.contains(Scope::Admin)
+    }
+
+    /// The sign-in; none for a token.
+    pub fn session(&self) -> Option<SessionId> {
+        match self.credential {
+            CredentialId::Session(session) => Some(session),
+            CredentialId::Token(_) => None,
+        }
+    }
+}
+
+/// What speaks for an account.
+pub type CredentialId = AuditCredential;
 
 /// Turns a token into a principal. What extractors use.
 #[async_trait]
@@ -61,6 +100,22 @@ pub struct SessionState {
     pub kind: SessionKind,
     /// When it ends by itself.
     pub expires_at: Timestamp,
+}
+
+/// The part of an API token that decides whether it is good, and for what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenState {
+    /// Its id.
+    pub id: TokenId,
+    /// Whose it is.
+    pub user: UserId,
+    /// What it is good for, as long as its owner may do it too.
+    pub scopes: Scopes,
+    /// Only this folder and what is below it.
+    pub folder: Option<FileId>,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// The part of an account that decides whether a token of it is good.
@@ -100,6 +155,12 @@ pub trait CredentialSource: Send + Sync {
         session: SessionId,
         user: UserId,
     ) -> PortResult<Option<(SessionState, UserState)>>;
+
+    /// The states of the live API token with this hash and of its active account, or none if either is not.
+    ///
+    /// # Errors
+    /// [`crate::PortError::Unavailable`].
+    async fn resolve_token(&self, hash: &TokenHash) -> PortResult<Option<(TokenState, UserState)>>;
 }
 
 /// Remembers resolved credentials for a short time. Losing all of it costs speed only.
@@ -128,6 +189,24 @@ pub trait CredentialCache: Send + Sync {
         user: UserId,
         states: (&SessionState, &UserState),
     ) -> PortResult<()>;
+
+    /// What is remembered of this API token and, if that is known, of its account.
+    ///
+    /// # Errors
+    /// As [`CredentialCache::get`].
+    async fn get_token(&self, hash: &TokenHash) -> PortResult<(Cached<TokenState>, Cached<UserState>)>;
+
+    /// Remembers both for 60 s, each only if nothing (and no tombstone) is there.
+    ///
+    /// # Errors
+    /// As [`CredentialCache::put`].
+    async fn put_token(&self, hash: &TokenHash, states: (&TokenState, &UserState)) -> PortResult<()>;
+
+    /// Puts a tombstone on an API token for 120 s.
+    ///
+    /// # Errors
+    /// As [`CredentialCache::forget_session`].
+    async fn forget_token(&self, hash: &TokenHash) -> PortResult<()>;
 
     /// Puts a tombstone on a session for 120 s: the next request asks the source.
     ///

@@ -46,6 +46,13 @@ pub enum MailContent {
         /// The new one, as typed.
         new: String,
     },
+    /// The code of an invitation to make an account.
+    Invitation {
+        /// The code.
+        code: String,
+        /// Until when it is good.
+        expires_at: Timestamp,
+    },
     /// To a new address that another account has.
     AddressInUse,
     /// Something has happened to the account.

@@ -3,12 +3,17 @@
 mod account_store;
 mod address;
 mod code;
+mod admin_store;
+mod api_token;
+mod audit;
 mod credential;
+mod group;
 pub mod internal;
 mod limits;
 pub mod mail;
 mod password;
 mod password_rules;
+mod scope;
 mod store;
 mod user;
 
@@ -17,14 +22,22 @@ pub use account_store::{
     Totp,
 };
 pub use address::{Address, AddressKey, InvalidAddress};
+pub use admin_store::{
+    ChangeUserError, Invitation, InvitationStore, KeyAdmin, UseInvitationError, UserAdmin, UserChange,
+    UserFilter,
+};
+pub use api_token::{ApiToken, CreateTokenError, TokenHash, TokenStore, TokenText};
+pub use audit::{AuditAction, AuditCredential, AuditEntry, AuditFilter, AuditStore};
 pub use code::{CodeKind, MailedCode};
 pub use credential::{
-    Authenticator, Cached, CredentialCache, CredentialSource, Presented, PresentedBy, Principal, PublicKey,
-    SessionState, UserCount, UserState,
+    Authenticator, Cached, CredentialCache, CredentialId, CredentialSource, Presented, PresentedBy,
+    Principal, PublicKey, SessionState, TokenState, UserCount, UserState,
 };
+pub use group::{Group, GroupChange, GroupError, GroupStore};
 pub use limits::{RateDecision, RateLimiter, RateRule};
 pub use password::{InvalidPassword, Password};
 pub use password_rules::PasswordRules;
+pub use scope::{Scope, Scopes};
 pub use store::{
     AuthStore, CreateUserError, REFRESH_GRACE, RefreshOutcome, RefreshStanding, RefreshToken, SealedKey,
 };

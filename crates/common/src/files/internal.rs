@@ -134,3 +134,20 @@ impl Finding {
     /// Most files that are named with a blob.
     pub const MAX_FILES: u32 = 20;
 }
+
+/// `POST /internal/users/usage`: what does the space of an account hold? Answer: [`super::UserUsage`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageQuestion {
+    /// The account.
+    pub user: UserId,
+}
+
+/// `POST /internal/users/quota`: sets or lifts the limit of an account's space. Answer: [`super::UserUsage`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QuotaChange {
+    /// The account.
+    pub user: UserId,
+    /// Most bytes that it may hold; none is no limit.
+    pub quota_bytes: Option<u64>,
+}

@@ -10,6 +10,7 @@ mod permission;
 mod resumable;
 mod rules;
 mod sort_key;
+mod spaces;
 mod store;
 mod upkeep;
 mod upload;
@@ -26,6 +27,7 @@ pub use permission::{Action, Actor, Decision, decide};
 pub use resumable::{OnConflict, Saved, Taken, Upload, UploadRole, UploadState, UploadStore};
 pub use rules::{NewNode, NewPlace};
 pub use sort_key::sort_key;
+pub use spaces::{UserSpaces, UserUsage};
 pub use store::{BlobPage, CollectOutcome, FileStore, NodeError, PurgeStep};
 pub use upkeep::{BlobRecord, Counter, Miscount, RecountPlace, RecountStep};
 pub use upload::{

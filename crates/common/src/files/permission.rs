@@ -1,7 +1,7 @@
 //! The one function that decides. Every protocol obtains a file through it.
 
 use super::NodePath;
-use crate::UserId;
+use crate::{FileId, UserId};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +10,14 @@ pub enum Actor {
     Anonymous,
     /// A signed-in account.
     User(UserId),
+    /// An account by a credential that is good for one folder and what is below it. To this actor nothing else exists, and that folder itself stays as and
+    /// where it is, like a root.
+    UserWithin {
+        /// The account.
+        user: UserId,
+        /// The folder.
+        folder: FileId,
+    },
     /// Another service of the product, over an internal call.
     Service,
 }
@@ -54,6 +62,20 @@ pub fn decide(actor: Actor, action: Action, path: &NodePath) -> Decision {
     let node = &path.node;
     match actor {
         Actor::Service => Decision::Allowed,
+        Actor::UserWithin { user, folder } => {
+            if node.id != folder && !path.ancestors.iter().any(|above| above.id == folder) {
+                return Decision::NotFound;
+            }
+            let decision = decide(Actor::User(user), action, path);
+            let is_root_here = node.id == folder
+                && matches!(action, Action::Change | Action::Trash | Action::Restore | Action::Delete);
+            // a node whose folder is in the trash comes back in the root of the space, which is out of reach
+            let leaves = action == Action::Restore && path.ancestors.iter().any(|above| above.trashed);
+            match decision {
+                Decision::Allowed if is_root_here || leaves => Decision::Forbidden,
+                decision => decision,
+            }
+        }
         Actor::User(user) if user == node.owner => {
             let allowed = if path.in_trash() {
                 matches!(
@@ -127,6 +149,35 @@ mod tests {
             assert_eq!(decide(Actor::User(OTHER), action, &path()), Decision::NotFound, "{action:?}");
             assert_eq!(decide(Actor::Anonymous, action, &path()), Decision::NotFound, "{action:?}");
         }
+    }
+
+    #[test]
+    fn a_limited_credential_reaches_what_is_below_its_folder_alone() {
+        let mut below = path();
+        let folder = FileId::from_bytes([6; 12]);
+        let name = NodeName::parse("folder").unwrap();
+        below.ancestors.push(Crumb { id: folder, name, trashed: false });
+        let limited = |user| Actor::UserWithin { user, folder };
+        for action in ACTIONS {
+            assert_eq!(decide(limited(OWNER), action, &below), Decision::Allowed, "{action:?}");
+            assert_eq!(decide(limited(OTHER), action, &below), Decision::NotFound, "{action:?}");
+            // what is beside it or above it, also if everybody may read it
+            let mut beside = path();
+            beside.node.public = Some(Public { since: AT, by: OWNER });
+            assert_eq!(decide(limited(OWNER), action, &beside), Decision::NotFound, "{action:?}");
+            let mut itself = path();
+            itself.node.id = folder;
+            let expected = match action {
+                Action::Change | Action::Trash | Action::Restore | Action::Delete => Decision::Forbidden,
+                _ => Decision::Allowed,
+            };
+            assert_eq!(decide(limited(OWNER), action, &itself), expected, "{action:?}");
+        }
+        below.node.trashed = Some(Trashed { at: AT, by: OWNER });
+        assert_eq!(decide(limited(OWNER), Action::Restore, &below), Decision::Allowed);
+        assert_eq!(decide(limited(OWNER), Action::List, &below), Decision::NotFound);
+        below.ancestors[1].trashed = true;
+        assert_eq!(decide(limited(OWNER), Action::Restore, &below), Decision::Forbidden);
     }
 
     #[test]

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use common::auth::{
-    Authenticator, Cached, CredentialCache, CredentialSource, Presented, Principal, SessionState, UserState,
+    Authenticator, Cached, CredentialCache, CredentialSource, Presented, PresentedBy, Principal,
+    SessionState, TokenHash, TokenState, TokenText, UserState,
 };
 use common::{Clock, PortResult};
 
@@ -63,23 +64,9 @@ impl CachedAuthenticator {
 
     async fn states(&self, verified: &Verified) -> PortResult<Option<(SessionState, UserState)>> {
         let Verified { session, user, .. } = *verified;
-        let cached = match self.cache.get(session, user).await {
-            Ok(cached) => Some(cached),
-            Err(error) => {
-                tracing::debug!(%error, "credential cache unavailable; asking the source");
-                None
-            }
-        };
-        let reachable = cached.is_some();
-        let outcome = match &cached {
-            Some((Cached::Known(_), Cached::Known(_))) => "hit",
-            Some((Cached::Tombstone, _) | (_, Cached::Tombstone)) => "tombstone",
-            Some(_) => "miss",
-            None => "error",
-        };
-        metrics::counter!("fm_auth_credential_cache_total", "outcome" => outcome).increment(1);
-        if let Some((Cached::Known(session), Cached::Known(user))) = cached {
-            return Ok(Some((session, user)));
+        let (known, reachable) = look_up(self.cache.get(session, user).await);
+        if known.is_some() {
+            return Ok(known);
         }
         let resolved = self.source.resolve(session, user).await?;
         if let Some((session_state, user_state)) = &resolved
@@ -92,11 +79,55 @@ impl CachedAuthenticator {
         }
         Ok(resolved)
     }
+
+    async fn token_states(&self, hash: &TokenHash) -> PortResult<Option<(TokenState, UserState)>> {
+        let (known, reachable) = look_up(self.cache.get_token(hash).await);
+        if known.is_some() {
+            return Ok(known);
+        }
+        let resolved = self.source.resolve_token(hash).await?;
+        if let Some((token, user)) = &resolved
+            && reachable
+            && let Err(error) = self.cache.put_token(hash, (token, user)).await
+        {
+            tracing::debug!(%error, "credential cache unavailable; nothing remembered");
+        }
+        Ok(resolved)
+    }
+
+    async fn token(&self, text: &TokenText) -> PortResult<Option<Principal>> {
+        let hash = text.hash();
+        let Some((token, user)) = self.token_states(&hash).await? else { return Ok(None) };
+        let now = self.clock.now();
+        Ok(token.expires_at.is_none_or(|end| now < end).then(|| Principal::of_token(&token, user.role)))
+    }
+}
+
+/// What the cache knows whole, and whether it can be reached.
+fn look_up<C, U>(cached: PortResult<(Cached<C>, Cached<U>)>) -> (Option<(C, U)>, bool) {
+    let (outcome, known, reachable) = match cached {
+        Ok((Cached::Known(credential), Cached::Known(user))) => ("hit", Some((credential, user)), true),
+        Ok((Cached::Tombstone, _) | (_, Cached::Tombstone)) => ("tombstone", None, true),
+        Ok(_) => ("miss", None, true),
+        Err(error) => {
+            tracing::debug!(%error, "credential cache unavailable; asking the source");
+            ("error", None, false)
+        }
+    };
+    metrics::counter!("fm_auth_credential_cache_total", "outcome" => outcome).increment(1);
+    (known, reachable)
 }
 
 #[async_trait]
 impl Authenticator for CachedAuthenticator {
     async fn authenticate(&self, presented: &Presented) -> PortResult<Option<Principal>> {
+        if let Some(token) = TokenText::parse(&presented.token) {
+            // a cookie is sent by whatever page asks for it: no place for what programs carry
+            return match presented.by {
+                PresentedBy::Header => self.token(&token).await,
+                PresentedBy::Cookie => Ok(None),
+            };
+        }
         let Some(verified) = self.verified(&presented.token).await? else {
             return Ok(None);
         };
@@ -106,6 +137,6 @@ impl Authenticator for CachedAuthenticator {
         if session.user != verified.user || session.expires_at <= self.clock.now() {
             return Ok(None);
         }
-        Ok(Some(Principal { user: verified.user, session: verified.session, role: user.role }))
+        Ok(Some(Principal::of_session(verified.user, verified.session, user.role)))
     }
 }

@@ -9,9 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use common::auth::{
     Authenticator as _, Cached, CredentialCache, CredentialSource, Presented, PresentedBy, Principal,
-    PublicKey, Role, SessionKind, SessionState, UserState,
+    PublicKey, Role, Scope, SessionKind, SessionState, TokenHash, TokenState, TokenText, UserState,
 };
-use common::{Clock as _, PortError, PortResult, SessionId, SigningKeyId, UserId};
+use common::{Clock as _, PortError, PortResult, SessionId, SigningKeyId, TokenId, UserId};
 use proptest::prelude::*;
 use runtime::memory::MemoryCredentialCache;
 use serde_json::{Value, json};
@@ -31,6 +31,7 @@ const SEED: [u8; 32] = [5; 32];
 struct Source {
     keys: Mutex<Vec<PublicKey>>,
     states: Mutex<Option<(SessionState, UserState)>>,
+    token: Mutex<Option<(TokenState, UserState)>>,
     down: AtomicBool,
     keys_hang: AtomicBool,
     asked_for_keys: AtomicUsize,
@@ -62,6 +63,12 @@ impl CredentialSource for Source {
         self.resolved.fetch_add(1, Ordering::SeqCst);
         self.answer(self.states.lock().unwrap().clone())
     }
+
+    async fn resolve_token(&self, hash: &TokenHash) -> PortResult<Option<(TokenState, UserState)>> {
+        self.resolved.fetch_add(1, Ordering::SeqCst);
+        let known = (*hash == api_token().hash()).then(|| self.token.lock().unwrap().clone()).flatten();
+        self.answer(known)
+    }
 }
 
 /// A cache that cannot be reached.
@@ -77,6 +84,18 @@ impl CredentialCache for NoCache {
         Err(PortError::unavailable("cache", "down"))
     }
 
+    async fn get_token(&self, _: &TokenHash) -> PortResult<(Cached<TokenState>, Cached<UserState>)> {
+        Err(PortError::unavailable("cache", "down"))
+    }
+
+    async fn put_token(&self, _: &TokenHash, _: (&TokenState, &UserState)) -> PortResult<()> {
+        Err(PortError::unavailable("cache", "down"))
+    }
+
+    async fn forget_token(&self, _: &TokenHash) -> PortResult<()> {
+        Err(PortError::unavailable("cache", "down"))
+    }
+
     async fn forget_session(&self, _: SessionId) -> PortResult<()> {
         Err(PortError::unavailable("cache", "down"))
     }
@@ -84,6 +103,10 @@ impl CredentialCache for NoCache {
     async fn forget_user(&self, _: UserId) -> PortResult<()> {
         Err(PortError::unavailable("cache", "down"))
     }
+}
+
+fn api_token() -> TokenText {
+    TokenText::of_random([9; 20])
 }
 
 struct World {
@@ -170,7 +193,7 @@ async fn a_good_token_is_checked_once_and_then_remembered() {
     let token = world.token();
     for _ in 0..3 {
         let principal = world.check(&token).await.unwrap().unwrap();
-        assert_eq!(principal, Principal { user: USER, session: SESSION, role: Role::Admin });
+        assert_eq!(principal, Principal::of_session(USER, SESSION, Role::Admin));
     }
     assert_eq!((world.asked_for_keys(), world.resolved()), (1, 1));
     // the cache keeps states for a minute
@@ -347,6 +370,58 @@ async fn without_a_cache_the_source_is_asked_each_time() {
         assert!(world.accepts(&token).await);
     }
     assert_eq!(world.resolved(), 3);
+}
+
+fn token_states(world: &World, role: Role) -> (TokenState, UserState) {
+    let token = TokenState {
+        id: TokenId::from_bytes([7; 12]),
+        user: USER,
+        scopes: [Scope::FilesRead, Scope::Admin].into_iter().collect(),
+        folder: None,
+        expires_at: Some(world.clock.now() + Duration::from_secs(90)),
+    };
+    (token, UserState { role })
+}
+
+#[tokio::test]
+async fn an_api_token_is_good_for_what_its_owner_may_do() {
+    let world = World::new();
+    let text = api_token();
+    assert!(!world.accepts(text.reveal()).await);
+    for (role, scopes) in [(Role::Admin, "files:read admin"), (Role::User, "files:read")] {
+        *world.source.token.lock().unwrap() = Some(token_states(&world, role));
+        world.cache.forget_user(USER).await.unwrap();
+        let principal = world.check(text.reveal()).await.unwrap().unwrap();
+        assert_eq!((principal.user, principal.role, principal.session()), (USER, role, None));
+        assert_eq!(principal.scopes.to_string(), scopes);
+        assert_eq!(principal.is_admin(), role == Role::Admin);
+    }
+    let other = TokenText::of_random([1; 20]);
+    assert!(!world.accepts(other.reveal()).await);
+    let in_cookie = Presented { token: text.reveal().to_owned(), by: PresentedBy::Cookie };
+    assert_eq!(world.authenticator.authenticate(&in_cookie).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_api_token_is_remembered_for_a_minute_and_ends_in_time() {
+    let world = World::new();
+    let text = api_token();
+    *world.source.token.lock().unwrap() = Some(token_states(&world, Role::User));
+    for _ in 0..3 {
+        assert!(world.accepts(text.reveal()).await);
+    }
+    assert_eq!(world.resolved(), 1);
+    world.clock.advance(Duration::from_secs(59));
+    assert!(world.accepts(text.reveal()).await);
+    world.clock.advance(Duration::from_secs(2));
+    assert!(world.accepts(text.reveal()).await);
+    assert_eq!(world.resolved(), 2);
+    world.clock.advance(Duration::from_secs(29));
+    assert!(!world.accepts(text.reveal()).await, "its time is looked at, whatever is remembered");
+
+    *world.source.token.lock().unwrap() = None;
+    world.cache.forget_token(&text.hash()).await.unwrap();
+    assert!(!world.accepts(text.reveal()).await);
 }
 
 #[test]

@@ -13,6 +13,8 @@ use runtime::SystemClock;
 
 use crate::support::{Answer, Server};
 
+const GOOD_TOKEN: &str = "fmt_good";
+
 /// Knows the token `good`; cannot say anything of `unknowable`.
 struct Doorman;
 
@@ -20,11 +22,11 @@ struct Doorman;
 impl Authenticator for Doorman {
     async fn authenticate(&self, presented: &Presented) -> PortResult<Option<Principal>> {
         match &*presented.token {
-            "good" => Ok(Some(Principal {
-                user: UserId::from_bytes([1; 12]),
-                session: SessionId::from_bytes([2; 12]),
-                role: Role::User,
-            })),
+            "good" | GOOD_TOKEN => Ok(Some(Principal::of_session(
+                UserId::from_bytes([1; 12]),
+                SessionId::from_bytes([2; 12]),
+                Role::User,
+            ))),
             "unknowable" => Err(PortError::unavailable("auth", "secret")),
             _ => Ok(None),
         }
@@ -83,6 +85,8 @@ async fn a_good_token_opens_from_each_place() {
         ("authorization: bEARER   good ", "Header"),
         ("X-Token: good", "Header"),
         ("Cookie: a=b; fm_session=good", "Cookie"),
+        // the password is an API token, whatever the name is
+        ("Authorization: Basic Ym9iQGV4YW1wbGUub3JnOmZtdF9nb29k", "Header"),
     ] {
         let answer = ask(&server, "GET /api/v1/me", &[field]).await;
         assert_eq!((answer.status, &*answer.body), (200, by), "{field}");

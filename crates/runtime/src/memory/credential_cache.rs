@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::auth::{Cached, CredentialCache, SessionState, UserState};
+use common::auth::{Cached, CredentialCache, SessionState, TokenHash, TokenState, UserState};
 use common::{Clock, PortResult, SessionId, Timestamp, UserId};
 
 /// How long a resolved credential is remembered.
@@ -18,6 +18,7 @@ const CAPACITY: usize = 20_000;
 pub struct MemoryCredentialCache {
     clock: Arc<dyn Clock>,
     sessions: Mutex<Entries<SessionId, SessionState>>,
+    tokens: Mutex<Entries<TokenHash, TokenState>>,
     users: Mutex<Entries<UserId, UserState>>,
 }
 
@@ -29,6 +30,7 @@ impl MemoryCredentialCache {
         Self {
             clock,
             sessions: Mutex::new(Entries(HashMap::new())),
+            tokens: Mutex::new(Entries(HashMap::new())),
             users: Mutex::new(Entries(HashMap::new())),
         }
     }
@@ -89,6 +91,28 @@ impl CredentialCache for MemoryCredentialCache {
         let now = self.clock.now();
         locked(&self.sessions).put_if_absent(session, states.0.clone(), now);
         locked(&self.users).put_if_absent(user, states.1.clone(), now);
+        Ok(())
+    }
+
+    async fn get_token(&self, hash: &TokenHash) -> PortResult<(Cached<TokenState>, Cached<UserState>)> {
+        let now = self.clock.now();
+        let token = locked(&self.tokens).get(hash, now);
+        let user = match &token {
+            Cached::Known(token) => locked(&self.users).get(&token.user, now),
+            Cached::Absent | Cached::Tombstone => Cached::Absent,
+        };
+        Ok((token, user))
+    }
+
+    async fn put_token(&self, hash: &TokenHash, states: (&TokenState, &UserState)) -> PortResult<()> {
+        let now = self.clock.now();
+        locked(&self.tokens).put_if_absent(*hash, states.0.clone(), now);
+        locked(&self.users).put_if_absent(states.0.user, states.1.clone(), now);
+        Ok(())
+    }
+
+    async fn forget_token(&self, hash: &TokenHash) -> PortResult<()> {
+        locked(&self.tokens).bury(*hash, self.clock.now());
         Ok(())
     }
 

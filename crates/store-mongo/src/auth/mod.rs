@@ -1,7 +1,12 @@
 //! The collections of auth-service: accounts, sessions, signing keys.
 
 mod account;
+mod admin;
+mod audit;
+mod groups;
+mod invitations;
 mod sessions;
+mod tokens;
 mod users;
 
 use async_trait::async_trait;
@@ -17,33 +22,60 @@ use crate::engine::{Abort, Engine, Fault, Index, Migration, Mongo, Schema, Step,
 use crate::outbox::{self, Outbox};
 use crate::value::{ToOid as _, binary, fixed, id};
 
+use audit::AUDIT;
+use groups::{GROUP_NAMES, GROUPS, MEMBERS};
+use invitations::INVITATIONS;
 use sessions::{REFRESH_TOKENS, SESSIONS};
+use tokens::TOKENS;
 use users::{COUNTERS, EMAILS, FIRST_ADMIN, Office, USERS};
 
 const OUTBOX: &str = "auth_outbox";
 const SIGNING_KEYS: &str = "signing_keys";
 
-static SCHEMA: Schema = Schema {
-    name: "auth",
-    migrations: &[
-        Migration {
-            version: Version { major: 1, minor: 0 },
-            steps: &[
-                Step::Collection(USERS),
-                Step::Collection(EMAILS),
-                Step::Collection(FIRST_ADMIN),
-                Step::Document { collection: COUNTERS, id: users::COUNT, fields: || doc! { "value": 0_i64 } },
-                Step::Collection(SESSIONS),
-                Step::Index(Index::new(SESSIONS, "ended_1", &[("ended_at", 1)])),
-                Step::Index(Index::new(SESSIONS, "user_1", &[("user", 1), ("_id", 1)])),
-                Step::Collection(REFRESH_TOKENS),
-                Step::Index(Index::new(REFRESH_TOKENS, "session_1", &[("session", 1)])),
-                Step::Collection(SIGNING_KEYS),
-                Step::Outbox(OUTBOX),
-            ],
-        },
-        // what people do with their own account
-        Migration { version: Version { major: 1, minor: 1 }, steps: account::STEPS },
+static SCHEMA: Schema = Schema { name: "auth", migrations: &[FIRST, ACCOUNT, ADMINISTRATION] };
+
+const FIRST: Migration = Migration {
+    version: Version { major: 1, minor: 0 },
+    steps: &[
+        Step::Collection(USERS),
+        Step::Collection(EMAILS),
+        Step::Collection(FIRST_ADMIN),
+        Step::Document { collection: COUNTERS, id: users::COUNT, fields: || doc! { "value": 0_i64 } },
+        Step::Collection(SESSIONS),
+        Step::Index(Index::new(SESSIONS, "ended_1", &[("ended_at", 1)])),
+        Step::Index(Index::new(SESSIONS, "user_1", &[("user", 1), ("_id", 1)])),
+        Step::Collection(REFRESH_TOKENS),
+        Step::Index(Index::new(REFRESH_TOKENS, "session_1", &[("session", 1)])),
+        Step::Collection(SIGNING_KEYS),
+        Step::Outbox(OUTBOX),
+    ],
+};
+
+/// What people do with their own account.
+const ACCOUNT: Migration = Migration { version: Version { major: 1, minor: 1 }, steps: account::STEPS };
+
+/// API tokens, the audit log, invitations, groups.
+const ADMINISTRATION: Migration = Migration {
+    version: Version { major: 1, minor: 2 },
+    steps: &[
+        Step::Collection(TOKENS),
+        Step::Index(Index::new(TOKENS, "token_1", &[("token", 1)]).unique()),
+        Step::Index(Index::new(TOKENS, "user_1", &[("user", 1), ("token", -1)])),
+        Step::Index(Index::new(TOKENS, "ended_1", &[("ended_at", 1)])),
+        Step::Collection(AUDIT),
+        Step::Index(Index::new(AUDIT, "at_1", &[("at", -1), ("_id", -1)])),
+        Step::Index(Index::new(AUDIT, "actor_1", &[("actor", 1), ("at", -1), ("_id", -1)])),
+        Step::Index(Index::new(AUDIT, "action_1", &[("action", 1), ("at", -1), ("_id", -1)])),
+        Step::Collection(INVITATIONS),
+        Step::Index(Index::new(INVITATIONS, "invitation_1", &[("invitation", 1)]).unique()),
+        Step::Index(Index::new(INVITATIONS, "expires_1", &[("expires_at", 1)])),
+        Step::Collection(GROUPS),
+        Step::Collection(GROUP_NAMES),
+        Step::Index(Index::new(GROUP_NAMES, "group_1", &[("group", 1)])),
+        Step::Collection(MEMBERS),
+        Step::Index(Index::new(MEMBERS, "group_1", &[("group", 1), ("user", 1)]).unique()),
+        Step::Index(Index::new(MEMBERS, "user_1", &[("user", 1), ("group", 1)])),
+        Step::Index(Index::new(USERS, "role_1", &[("role", 1), ("disabled", 1), ("_id", -1)])),
     ],
 };
 

@@ -13,7 +13,7 @@ pub(super) const USERS: &str = "users";
 pub(super) const EMAILS: &str = "emails";
 /// At most one document, which says that there is an administrator.
 pub(super) const FIRST_ADMIN: &str = "first_admin";
-const NOTE: &str = "first_admin";
+pub(super) const NOTE: &str = "first_admin";
 pub(super) const COUNTERS: &str = "auth_counters";
 /// Accounts, bootstrap administrators left out.
 pub(super) const COUNT: &str = "users";
@@ -117,12 +117,20 @@ async fn take_office(
                 result => Ok(result.map(drop)?),
             }
         }
-        Office::AsTheRoleSays => {
-            let note = doc! { "$setOnInsert": { "user": user.oid() } };
-            notes.update_one(doc! { "_id": NOTE }, note).upsert(true).session(session).await?;
-            Ok(())
-        }
+        Office::AsTheRoleSays => Ok(note_admin(engine, session, user).await?),
     }
+}
+
+/// Notes that there is an administrator.
+pub(super) async fn note_admin(
+    engine: &Engine,
+    session: &mut ClientSession,
+    user: UserId,
+) -> Result<(), Fault> {
+    let note = doc! { "$setOnInsert": { "user": user.oid() } };
+    let notes = engine.collection::<Document>(FIRST_ADMIN);
+    notes.update_one(doc! { "_id": NOTE }, note).upsert(true).session(session).await?;
+    Ok(())
 }
 
 pub(super) async fn has_admin(engine: &Engine) -> Result<bool, Fault> {

@@ -1,7 +1,12 @@
 //! `auth.db`: accounts, sessions, signing keys.
 
 mod account;
+mod admin;
+mod audit;
+mod groups;
+mod invitations;
 mod sessions;
+mod tokens;
 mod users;
 
 use std::path::Path;
@@ -11,7 +16,7 @@ use common::auth::{AddressKey, AuthStore, CreateUserError, RefreshOutcome, Seale
 use common::jobs::NewJob;
 use common::{PortError, PortResult, SessionId, Timestamp, UserId};
 
-use crate::engine::{Abort, Durability, Engine, OpenOptions, Schema};
+use crate::engine::{Abort, Durability, Engine, OpenOptions, Schema, Tx};
 use crate::outbox;
 use crate::row::RowExt as _;
 
@@ -22,6 +27,7 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/auth/001.sql"),
         include_str!("../../migrations/auth/002.sql"),
         include_str!("../../migrations/auth/003.sql"),
+        include_str!("../../migrations/auth/004.sql"),
     ],
 };
 
@@ -46,6 +52,20 @@ impl AuthDb {
 }
 
 outbox::impl_outbox!(AuthDb);
+
+fn insert_key(tx: &Tx<'_>, key: &SealedKey) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO signing_keys (id, public, sealed, created_at, retires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute((
+        key.id.bytes(),
+        key.public,
+        &key.sealed,
+        key.created_at.millis(),
+        key.retires_at.map(Timestamp::millis),
+    ))
+    .map(drop)
+}
 
 #[async_trait]
 impl AuthStore for AuthDb {
@@ -142,19 +162,7 @@ impl AuthStore for AuthDb {
     async fn add_signing_key(&self, key: &SealedKey) -> PortResult<()> {
         let key = key.clone();
         self.engine
-            .write(Durability::Durable, move |tx| {
-                tx.prepare_cached(
-                    "INSERT INTO signing_keys (id, public, sealed, created_at, retires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-                )?
-                .execute((
-                    key.id.bytes(),
-                    key.public,
-                    key.sealed,
-                    key.created_at.millis(),
-                    key.retires_at.map(Timestamp::millis),
-                ))?;
-                Ok::<_, Abort<PortError>>(())
-            })
+            .write(Durability::Durable, move |tx| Ok::<_, Abort<PortError>>(insert_key(tx, &key)?))
             .await
     }
 

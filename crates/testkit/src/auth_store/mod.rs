@@ -1,27 +1,52 @@
 //! What every [`AuthStore`] promises.
 
 mod accounts;
+mod admin;
+mod audit;
+mod groups;
+mod invitations;
 mod keys;
 mod sessions;
+mod tokens;
 
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::auth::{Address, AuthStore, Role, Session, SessionKind, User};
+use common::auth::{
+    Address, AuditStore, AuthStore, GroupStore, InvitationStore, KeyAdmin, Role, Session, SessionKind,
+    TokenStore, User, UserAdmin,
+};
 use common::jobs::Outbox;
 use common::{Clock as _, SessionId, Timestamp, UserId};
 
 use crate::{TestClock, TestIds};
 
 pub use accounts::*;
+pub use admin::*;
+pub use audit::*;
+pub use groups::*;
+pub use invitations::*;
 pub use keys::*;
 pub use sessions::*;
+pub use tokens::*;
 
 /// A fresh store.
 pub struct AuthSubject {
     /// The store.
     pub store: Arc<dyn AuthStore>,
+    /// The same, as the store of API tokens.
+    pub tokens: Arc<dyn TokenStore>,
+    /// The same, as the audit log.
+    pub audit: Arc<dyn AuditStore>,
+    /// The same, as administrators manage accounts.
+    pub users: Arc<dyn UserAdmin>,
+    /// The same, as administrators manage signing keys.
+    pub keys: Arc<dyn KeyAdmin>,
+    /// The same, as the store of invitations.
+    pub invitations: Arc<dyn InvitationStore>,
+    /// The same, as the store of groups.
+    pub groups: Arc<dyn GroupStore>,
     /// Its outbox.
     pub outbox: Arc<dyn Outbox>,
     /// Ids.
@@ -33,9 +58,26 @@ pub struct AuthSubject {
 
 impl AuthSubject {
     /// A subject over an empty store; `keep` lives as long as it does, such as a folder.
-    pub fn new<S: AuthStore + Outbox + 'static>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self {
+    pub fn new<S>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self
+    where
+        S: AuthStore
+            + TokenStore
+            + AuditStore
+            + UserAdmin
+            + KeyAdmin
+            + InvitationStore
+            + GroupStore
+            + Outbox
+            + 'static,
+    {
         Self {
             store: Arc::<S>::clone(&store),
+            tokens: Arc::<S>::clone(&store),
+            audit: Arc::<S>::clone(&store),
+            users: Arc::<S>::clone(&store),
+            keys: Arc::<S>::clone(&store),
+            invitations: Arc::<S>::clone(&store),
+            groups: Arc::<S>::clone(&store),
             outbox: store,
             ids: TestIds::new(),
             clock: TestClock::default(),
@@ -118,6 +160,30 @@ macro_rules! auth_store_suite {
                 ended_sessions_are_removed_in_steps,
                 signing_keys_come_newest_first_until_they_retire,
                 the_store_answers_a_ping,
+                signing_keys_are_replaced_with_a_line_of_the_log,
+                a_token_is_found_as_it_was_made,
+                an_account_has_only_so_many_tokens,
+                a_token_ends_once_and_tells_its_hash_again,
+                uses_of_tokens_are_noted,
+                ended_tokens_are_removed_in_steps,
+                the_log_is_listed_newest_first,
+                the_log_is_filtered,
+                old_lines_of_the_log_are_removed,
+                accounts_are_listed_and_found,
+                an_account_is_changed_with_its_line_of_the_log,
+                the_last_administrator_stays,
+                of_administrators_who_end_one_another_one_stays,
+                a_new_password_ends_the_sessions,
+                all_sessions_of_an_account_end,
+                a_removed_account_leaves_nothing,
+                invitations_are_listed_until_they_end,
+                an_invitation_works_once_and_for_whom_it_is,
+                of_simultaneous_uses_of_an_invitation_one_succeeds,
+                jobs_go_with_an_invitation,
+                a_group_is_found_as_it_was_made,
+                a_group_is_changed_and_deleted,
+                an_account_that_goes_leaves_its_groups,
+                people_are_found_by_the_beginning_of_their_address,
             ]
         );
     };

@@ -81,7 +81,7 @@ impl Accounts {
         Ok(user)
     }
 
-    async fn new_user(
+    pub(crate) async fn new_user(
         &self,
         address: Address,
         password: &Password,

@@ -1,11 +1,116 @@
-//! Who may make an account where one has to be invited.
+//! Invitations: rights to make an account where registration is closed.
 
-use common::PortResult;
-use common::auth::Address;
+use std::time::Duration;
 
-use crate::AuthService;
+use aws_lc_rs::rand;
+use common::auth::mail::MailContent;
+use common::auth::{Address, AuditAction, Invitation, Password, Role, UseInvitationError, User};
+use common::jobs::NewJob;
+use common::jobs::types::welcome_mail;
+use common::{InvitationId, JobId, PortError, PortResult, Sha256, Timestamp, UserId};
+use serde_json::{Value, json};
 
-/// Whether this code invites the owner of this address. No codes are given out yet, so none does.
-pub(crate) async fn invites(_: &AuthService, _code: &str, _address: &Address) -> PortResult<bool> {
-    Ok(false)
+use super::audit::Author;
+use super::sign_up::SignUpError;
+use super::{Client, mails, verification};
+use crate::{AuthService, Verify};
+
+/// How long an invitation is good unless it says otherwise.
+pub(crate) const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How often its mail is tried; 20 minutes apart in the end, so for a day.
+const MAIL_ATTEMPTS: u32 = 80;
+
+/// How every code begins, so that it is known from other words.
+const PREFIX: &str = "fmi_";
+
+/// What a new invitation shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewInvitation {
+    pub(crate) address: Option<Address>,
+    pub(crate) role: Role,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// Makes an invitation, and the mail that brings it, in one commit; its code is shown once.
+pub(crate) async fn create(
+    service: &AuthService,
+    client: &Client,
+    made_by: UserId,
+    by: &Author,
+    new: NewInvitation,
+) -> PortResult<(Invitation, String)> {
+    let mut bytes = [0; 20];
+    rand::fill(&mut bytes).map_err(|_| PortError::broken("random", "the system gives no random bytes"))?;
+    let code = format!("{PREFIX}{}", hex::encode(bytes));
+    let accounts = &service.accounts;
+    let invitation = Invitation {
+        id: InvitationId(accounts.ids.object_id()),
+        hash: hash(&code),
+        address: new.address,
+        role: new.role,
+        made_by,
+        created_at: accounts.clock.now(),
+        expires_at: new.expires_at,
+    };
+    let mail = invitation.address.as_ref().map(|address| {
+        let content = MailContent::Invitation { code: code.clone(), expires_at: invitation.expires_at };
+        let mail = mails::mail(service, client, address, true, content);
+        // unlike other codes it is good for days
+        NewJob { max_attempts: MAIL_ATTEMPTS, ..mail }
+    });
+    let details = json!({ "role": invitation.role, "bound": invitation.address.is_some() });
+    let target = Some(invitation.id.to_string());
+    let entry = service.audit_entry(by, AuditAction::InvitationMade, target, details);
+    service.admin.invitations.create_invitation(&invitation, mail.as_slice(), &entry).await?;
+    tracing::info!(invitation = %invitation.id, role = invitation.role.word(), "invitation made");
+    Ok((invitation, code))
+}
+
+/// Withdraws an invitation. False if it is unknown or was used.
+pub(crate) async fn withdraw(service: &AuthService, by: &Author, id: InvitationId) -> PortResult<bool> {
+    let entry = service.audit_entry(by, AuditAction::InvitationWithdrawn, Some(id.to_string()), Value::Null);
+    service.admin.invitations.delete_invitation(id, &entry).await
+}
+
+/// Makes an account for whoever has the code of an invitation, and uses it up.
+pub(crate) async fn accept(
+    service: &AuthService,
+    client: &Client,
+    code: &str,
+    address: Address,
+    password: &Password,
+) -> Result<User, SignUpError> {
+    service.limits.count_sign_up(client.ip).await?;
+    let accounts = &service.accounts;
+    let hash = hash(code);
+    // spares the hash of the password; the store decides
+    let found = service.admin.invitations.find_invitation(&hash, accounts.clock.now()).await?;
+    let Some(invitation) = found else { return Err(SignUpError::InvalidInvitation) };
+    let user = accounts.new_user(address, password, invitation.role, false).await?;
+    let welcome = welcome_mail(JobId(accounts.ids.object_id()), user.id, user.created_at);
+    let by = Author { user: Some(user.id), ..Author::unknown(client) };
+    let details = json!({ "invitation": invitation.id, "role": user.role });
+    let entry =
+        service.audit_entry(&by, AuditAction::InvitationUsed, Some(invitation.id.to_string()), details);
+    let mut jobs = vec![welcome.caused_by(&client.cause)];
+    if service.settings.accounts.verify == Verify::Required {
+        let (code, mail) = verification::code_by_mail(service, client, Some(user.id), &user.address)?;
+        // before the account, so that no account waits for a code that is nowhere; without the account it does nothing, and expires
+        service.account_store.add_code(&code, &[]).await?;
+        jobs.push(mail);
+    }
+    match service.admin.invitations.create_invited_user(&user, &hash, &jobs, &entry).await {
+        Ok(()) => {
+            tracing::info!(user = %user.id, "account made by invitation");
+            Ok(user)
+        }
+        Err(UseInvitationError::Invalid) => Err(SignUpError::InvalidInvitation),
+        Err(UseInvitationError::AddressTaken) => Err(SignUpError::AddressTaken),
+        Err(UseInvitationError::Port(error)) => Err(SignUpError::Port(error)),
+    }
+}
+
+fn hash(code: &str) -> [u8; 32] {
+    Sha256::of(code.as_bytes()).0
 }

@@ -1,6 +1,8 @@
 //! The use cases: one function each, over the ports, knowing nothing of HTTP.
 
 pub(crate) mod accounts;
+pub(crate) mod admin;
+pub(crate) mod audit;
 pub(crate) mod addresses;
 pub(crate) mod codes;
 pub(crate) mod devices;
@@ -19,6 +21,8 @@ pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod source;
+pub(crate) mod stores;
+pub(crate) mod tokens;
 pub(crate) mod totp;
 pub(crate) mod upkeep;
 pub(crate) mod verification;

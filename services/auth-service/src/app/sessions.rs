@@ -74,6 +74,7 @@ pub(crate) async fn open(
     service.accounts.store.create_session(&session).await?;
     metrics::counter!("fm_auth_sessions_opened_total", "kind" => kind.word()).increment(1);
     tracing::info!(user = %user.id, session = %session.id, kind = kind.word(), "session opened");
+    service.tell_signed_in(user.id, session.id, kind.word(), client).await;
     Ok(match (kind, refresh) {
         (SessionKind::Classic, _) => {
             Issued::Classic { token: sign(service, &session, now, session.expires_at) }

@@ -66,6 +66,15 @@ impl NewCredentials {
             }
         }
     }
+
+    /// Checks a new password of an account that is there.
+    ///
+    /// # Errors
+    /// [`InvalidNewCredentials`].
+    pub fn parse_password(password: &str) -> Result<Password, InvalidNewCredentials> {
+        Password::parse_new(password)
+            .map_err(|error| InvalidNewCredentials { address: None, password: Some(error) })
+    }
 }
 
 /// The code that a fresh installation shows to whoever started it. Its `Debug` shows nothing.

@@ -102,8 +102,10 @@ async fn verify_password(
     let account = service.account_store.find_account_by_address(&key).await?;
     let hash = account.as_ref().map(|account| account.user.password_hash.as_str());
     let matches = accounts.hasher.verify(&password, hash).await?;
+    let known = account.as_ref().map(|account| account.user.clone());
     let Some(account) = account.filter(|account| matches && !account.user.disabled) else {
         attempt.failed().await?;
+        service.tell_sign_in_failed(known.as_ref(), client).await;
         return Err(SignInError::Invalid);
     };
     attempt.succeeded().await?;

@@ -5,7 +5,7 @@ use common::{JobId, PortError};
 use super::accounts::CreateAccountError;
 use super::hashing::HashError;
 use super::limits::{Limited, Refused};
-use super::{Client, invitations, verification};
+use super::{Client, verification};
 use crate::{AuthService, Registration, Verify};
 
 /// Why there was no sign-up.
@@ -14,9 +14,9 @@ pub(crate) enum SignUpError {
     #[error("registration is closed")]
     Closed,
     #[error("an invitation is needed")]
-    NoInvitation,
+    InvitationRequired,
     #[error("the invitation is not good")]
-    WrongInvitation,
+    InvalidInvitation,
     #[error("the address is taken")]
     AddressTaken,
     #[error(transparent)]
@@ -64,14 +64,14 @@ pub(crate) fn registration(service: &AuthService, client: &Client) -> Door {
     }
 }
 
-/// Whether somebody may make themselves an account.
+/// Whether somebody may make themselves an account. An invitation opens each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Door {
     /// They may.
     Open,
-    /// They may with an invitation.
+    /// They may with an invitation only, and are told so.
     Invitation,
-    /// They may not.
+    /// They may not, unless they are invited.
     Closed,
 }
 
@@ -81,19 +81,13 @@ pub(crate) async fn sign_up(
     client: &Client,
     address: Address,
     password: &Password,
-    invitation: Option<&str>,
 ) -> Result<User, SignUpError> {
-    let door = registration(service, client);
-    if door == Door::Closed {
-        return Err(SignUpError::Closed);
+    match registration(service, client) {
+        Door::Open => {}
+        Door::Invitation => return Err(SignUpError::InvitationRequired),
+        Door::Closed => return Err(SignUpError::Closed),
     }
     service.limits.count_sign_up(client.ip).await?;
-    if door == Door::Invitation {
-        let code = invitation.ok_or(SignUpError::NoInvitation)?;
-        if !invitations::invites(service, code, &address).await? {
-            return Err(SignUpError::WrongInvitation);
-        }
-    }
     let outcome = make(service, client, address, password).await;
     let word = match &outcome {
         Ok(_) => "created",

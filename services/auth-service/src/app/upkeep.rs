@@ -17,6 +17,8 @@ const KEEP_ENDED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const SWEEP_BATCH: u32 = 500;
 /// How often uses of sessions are written.
 const USES_EVERY: Duration = Duration::from_secs(60);
+/// How often uses of API tokens are written.
+const TOKENS_EVERY: Duration = Duration::from_secs(60);
 /// How often the signing keys are read again.
 const KEYS_EVERY: Duration = Duration::from_secs(60);
 
@@ -37,6 +39,23 @@ pub(crate) async fn sweep_sessions(service: &AuthService) -> PortResult<u64> {
     Ok(removed)
 }
 
+/// Removes lines of the audit log whose time is over, and invitations that ended long ago. Safe to repeat and to run in every replica.
+pub(crate) async fn sweep_audit(service: &AuthService) -> PortResult<u64> {
+    let now = service.accounts.clock.now();
+    let before = now - service.settings.administration.audit_retention.duration();
+    let mut removed = 0;
+    loop {
+        let batch = service.admin.audit.remove_audit(before, SWEEP_BATCH).await?;
+        removed += u64::from(batch);
+        if batch < SWEEP_BATCH {
+            break;
+        }
+    }
+    service.admin.invitations.remove_ended_invitations(now - KEEP_ENDED, SWEEP_BATCH).await?;
+    metrics::counter!("fm_auth_audit_removed_total").increment(removed);
+    Ok(removed)
+}
+
 /// Sweeps until it is dropped.
 pub(crate) async fn keep_sweeping(service: Arc<AuthService>) {
     every(SWEEP_EVERY, || async {
@@ -44,6 +63,23 @@ pub(crate) async fn keep_sweeping(service: Arc<AuthService>) {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "ended sessions removed"),
             Err(error) => tracing::warn!(%error, "ended sessions not removed; trying again later"),
+        }
+        if let Err(error) = sweep_audit(&service).await {
+            tracing::warn!(%error, "old lines of the audit log not removed; trying again later");
+        }
+    })
+    .await;
+}
+
+/// Writes when API tokens were last used, and removes those that ended long ago, until it is dropped.
+pub(crate) async fn keep_token_uses(service: Arc<AuthService>) {
+    every(TOKENS_EVERY, || async {
+        if let Err(error) = service.write_token_uses().await {
+            tracing::debug!(%error, "uses of tokens not written; trying again with the next ones");
+        }
+        let before = service.accounts.clock.now() - KEEP_ENDED;
+        if let Err(error) = service.admin.tokens.remove_ended_tokens(before, SWEEP_BATCH).await {
+            tracing::warn!(%error, "ended tokens not removed; trying again later");
         }
     })
     .await;

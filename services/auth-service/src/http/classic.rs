@@ -4,13 +4,13 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _, get, post, web};
 use common::Code;
 use common::auth::{Address, InvalidAddress, InvalidPassword, Password, PresentedBy, SessionKind};
-use http_kit::{Authenticated, ClassicError, ClassicResult, Problem, input};
+use http_kit::{Authenticated, ClassicError, ClassicResult, Problem, basic, input};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{BODY_BYTES, basic, classic_error, client};
+use super::{BODY_BYTES, author, classic_error, client};
 use crate::AuthService;
 use crate::app::own_account::AccountError;
 use crate::app::sessions::{self, Issued};
@@ -147,12 +147,18 @@ async fn connect(request: HttpRequest, service: web::Data<AuthService>) -> Class
     )
 )]
 #[get("/disconnect")]
-async fn disconnect(caller: Authenticated, service: web::Data<AuthService>) -> ClassicResult<HttpResponse> {
+async fn disconnect(
+    caller: Authenticated,
+    request: HttpRequest,
+    service: web::Data<AuthService>,
+) -> ClassicResult<HttpResponse> {
     // a link on a foreign page could end the page's session: the browser sends the cookie with it
     if caller.by == PresentedBy::Cookie {
         return Err(ClassicError::unauthorized());
     }
-    sessions::end(&service, caller.session).await?;
+    let session = caller.session().ok_or_else(ClassicError::unauthorized)?;
+    sessions::end(&service, session).await?;
+    service.tell_signed_out(&author(&caller, &request, &service), session).await;
     Ok(HttpResponse::NoContent().finish())
 }
 

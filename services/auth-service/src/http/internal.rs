@@ -1,7 +1,7 @@
 //! `/internal`: what the other services ask. On the internal listener, with a service token.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use common::auth::internal::{PublicKeys, ResolveCredential, ResolvedCredential};
+use common::auth::internal::{PublicKeys, ResolveQuestion, ResolvedCredential, ResolvedToken};
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
 use http_kit::service_token::ServiceCaller;
 use http_kit::{ApiResult, input};
@@ -28,10 +28,18 @@ async fn resolve(
     payload: web::Payload,
     service: web::Data<AuthService>,
 ) -> ApiResult<HttpResponse> {
-    let asked: ResolveCredential = input::json(&request, payload, BODY_BYTES).await?;
-    let states = service.source.resolve(asked.session, asked.user).await?;
-    let answer = states.map(|(session, user)| ResolvedCredential { session, user });
-    Ok(HttpResponse::Ok().json(answer))
+    match input::json(&request, payload, BODY_BYTES).await? {
+        ResolveQuestion::Session(asked) => {
+            let states = service.source.resolve(asked.session, asked.user).await?;
+            let answer = states.map(|(session, user)| ResolvedCredential { session, user });
+            Ok(HttpResponse::Ok().json(answer))
+        }
+        ResolveQuestion::Token(asked) => {
+            let states = service.source.resolve_token(&asked.token.0).await?;
+            let answer = states.map(|(token, user)| ResolvedToken { token, user });
+            Ok(HttpResponse::Ok().json(answer))
+        }
+    }
 }
 
 async fn stats(_: ServiceCaller, service: web::Data<AuthService>) -> ApiResult<HttpResponse> {

@@ -1,6 +1,5 @@
 //! Parses requests, maps answers.
 
-mod basic;
 mod classic;
 mod internal;
 mod problems;
@@ -12,10 +11,11 @@ use std::sync::atomic::Ordering;
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
-use http_kit::{CookiePolicy, TrustedProxies, cause, client_ip};
+use http_kit::{Authenticated, CookiePolicy, TrustedProxies, cause, client_ip};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::AuthService;
+use crate::app::audit::Author;
 use crate::app::{Client, devices};
 
 /// Most bytes of a JSON body: an address, a password and a code.
@@ -54,6 +54,11 @@ pub(crate) fn client(request: &HttpRequest, service: &AuthService) -> Client {
 fn device_cookie(request: &HttpRequest) -> Option<String> {
     let policy = request.app_data::<actix_web::web::Data<CookiePolicy>>()?;
     policy.find_device(request).filter(|value| devices::is_cookie(value)).map(str::to_owned)
+}
+
+/// Who makes a request, for the audit log.
+pub(crate) fn author(caller: &Authenticated, request: &HttpRequest, service: &AuthService) -> Author {
+    Author::of(caller, &client(request, service))
 }
 
 /// Whether any of the fields is there that gateways add.

@@ -2,16 +2,19 @@
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use common::Code;
-use common::auth::{InvalidAddress, InvalidPassword};
+use common::auth::{CreateTokenError, GroupError, InvalidAddress, InvalidPassword};
 use http_kit::{ClassicError, Problem};
 
+use crate::app::admin::AdminError;
 use crate::app::hashing::HashError;
+use crate::app::keys::KeysError;
 use crate::app::limits::Limited;
 use crate::app::own_account::AccountError;
 use crate::app::sessions::RefreshError;
 use crate::app::setup::{AddressFault, InvalidNewCredentials, SetupError};
 use crate::app::sign_in::SignInError;
 use crate::app::sign_up::SignUpError;
+use crate::app::tokens::NewTokenError;
 
 /// A failure of a use case in the form of the v1 API.
 pub(crate) fn problem(error: impl Into<Failure>) -> Problem {
@@ -43,8 +46,8 @@ impl From<SignUpError> for Failure {
     fn from(error: SignUpError) -> Self {
         match error {
             SignUpError::Closed => Self(Code::RegistrationClosed.into()),
-            SignUpError::NoInvitation => Self(Code::InvitationRequired.into()),
-            SignUpError::WrongInvitation => Self(Code::InvalidInvitation.into()),
+            SignUpError::InvitationRequired => Self(Code::InvitationRequired.into()),
+            SignUpError::InvalidInvitation => Self(Code::InvalidInvitation.into()),
             SignUpError::AddressTaken => Self(address_taken()),
             SignUpError::Limited(limited) => limited.into(),
             SignUpError::Hash(error) => error.into(),
@@ -63,6 +66,72 @@ impl From<SetupError> for Failure {
             SetupError::Limited(limited) => limited.into(),
             SetupError::Hash(error) => error.into(),
             SetupError::Port(error) => Self(error.into()),
+        }
+    }
+}
+
+impl From<NewTokenError> for Failure {
+    fn from(error: NewTokenError) -> Self {
+        let detail = capitalised(&error.to_string());
+        let invalid = |pointer, code| {
+            Self(Problem::new(Code::InvalidRequest).detail(detail.clone()).field(
+                pointer,
+                code,
+                detail.clone(),
+            ))
+        };
+        match error {
+            NewTokenError::Name => invalid("/name", "invalid"),
+            NewTokenError::NoScope => invalid("/scopes", "missing"),
+            NewTokenError::FolderScope => invalid("/scopes", "not_for_folder"),
+            NewTokenError::Expired => invalid("/expiresAt", "in_the_past"),
+            NewTokenError::BeyondRole(_) => Self(Problem::new(Code::Forbidden).detail(detail)),
+            NewTokenError::Store(CreateTokenError::TooMany) => {
+                Self(Problem::new(Code::TooMany).detail(detail))
+            }
+            NewTokenError::Store(CreateTokenError::Port(error)) => Self(error.into()),
+        }
+    }
+}
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::NotFound => Self(Code::NotFound.into()),
+            AdminError::LastAdministrator => Self(Code::LastAdministrator.into()),
+            AdminError::AddressTaken => Self(address_taken()),
+            AdminError::Hash(error) => error.into(),
+            AdminError::Port(error) => Self(error.into()),
+        }
+    }
+}
+
+impl From<GroupError> for Failure {
+    fn from(error: GroupError) -> Self {
+        let detail = capitalised(&error.to_string());
+        match error {
+            GroupError::NotFound => Self(Code::NotFound.into()),
+            GroupError::NameTaken => {
+                Self(Problem::new(Code::NameTaken).field("/name", "taken", Code::NameTaken.title()))
+            }
+            GroupError::NoSuchUser(_) => Self(
+                Problem::new(Code::InvalidRequest)
+                    .detail(detail.clone())
+                    .field("/members", "unknown", detail),
+            ),
+            GroupError::Port(error) => Self(error.into()),
+        }
+    }
+}
+
+impl From<KeysError> for Failure {
+    fn from(error: KeysError) -> Self {
+        match error {
+            KeysError::WrongMasterKey(_) => {
+                tracing::error!(%error, "signing key not opened");
+                Self(Code::Internal.into())
+            }
+            KeysError::Port(error) => Self(error.into()),
         }
     }
 }

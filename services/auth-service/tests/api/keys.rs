@@ -122,7 +122,7 @@ async fn the_background_replaces_keys_and_removes_sessions() {
     server.clock.advance(91 * DAY);
     let parts = server.service.background();
     let names: Vec<_> = parts.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["session-sweeper", "session-uses", "signing-keys"]);
+    assert_eq!(names, ["session-sweeper", "session-uses", "signing-keys", "token-uses"]);
     let running: Vec<_> = parts.into_iter().map(|(_, work)| actix_web::rt::spawn(work)).collect();
     let done = async {
         while key_set(&server).await[0]["kid"] == old

@@ -5,8 +5,12 @@
 mod support;
 
 mod accounts;
+mod admin_users;
+mod administration;
+mod api_tokens;
 mod classic;
 mod classic_sign_up;
+mod commands;
 mod cookies;
 mod devices;
 mod internal;

@@ -1,9 +1,8 @@
 //! The first administrator.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use auth_service::{Accounts, AdminCommand, AdminCommandError, CreateAccountError};
+use auth_service::{AdminCommand, AdminCommandError, CreateAccountError};
 use common::auth::AuthStore as _;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
@@ -107,15 +106,10 @@ async fn without_a_setting_the_code_comes_from_the_master_key() {
 #[actix_web::test]
 async fn the_administrators_command_makes_one_too() {
     let server = Server::start().await;
-    let accounts = Accounts::new(
-        server.store.clone(),
-        server.hasher.clone(),
-        server.clock.clone(),
-        Arc::clone(&server.ids) as _,
-    );
+    let administration = server.administration();
     let create = |email: &str, password: &str| {
         let (command, password) = (AdminCommand::Create { email: email.to_owned() }, password.to_owned());
-        command.run(&accounts, move || Ok(password))
+        command.run(&administration, move || Ok(password))
     };
     let refused = create("nobody", "short").await.unwrap_err();
     assert!(refused.is_usage(), "{refused}");

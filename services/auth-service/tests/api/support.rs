@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use actix_web::web;
 use async_trait::async_trait;
-use auth_service::{AuthService, HashingSettings, PasswordHasher, Ports, Registration, Settings, SetupCode};
+use auth_service::{
+    Accounts, AdminStores, Administration, AuthService, HashingSettings, PasswordHasher, Ports, Registration,
+    Settings, SetupCode,
+};
 use common::auth::mail::{ACCOUNT_MAIL_LABEL, AccountMail};
 use common::auth::{
     AuthStore, Authenticator, Cached, CredentialCache, RateDecision, RateLimiter, RateRule, SessionState,
-    UserState,
+    TokenHash, TokenState, UserState,
 };
 use common::jobs::types::ACCOUNT_MAIL;
 use common::jobs::{NewJob, Outbox};
@@ -80,6 +83,8 @@ impl Options {
 pub(crate) struct Server {
     pub(crate) base: String,
     dir: Arc<TempDir>,
+    cache: Arc<dyn CredentialCache>,
+    spaces: Arc<Spaces>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) ids: Arc<TestIds>,
     pub(crate) store: Arc<AuthDb>,
@@ -118,13 +123,17 @@ impl Server {
         let as_clock: Arc<dyn Clock> = clock.clone();
         let memory = MemoryCredentialCache::new(Arc::clone(&as_clock));
         let cache: Arc<dyn CredentialCache> = Arc::new(Breakable { inner: memory, broken: outage.clone() });
+        let server_cache = Arc::clone(&cache);
         let memory = MemoryRateLimiter::new(Arc::clone(&as_clock));
         let limiter: Arc<dyn RateLimiter> = Arc::new(Breakable { inner: memory, broken: outage.clone() });
         let hasher = PasswordHasher::new(hashing).unwrap();
+        let spaces = Arc::new(Spaces::default());
         let policy = TokenPolicy { issuer: "https://files.test".into(), audience: "files-manager".into() };
         let ports = Ports {
             store: store.clone(),
             account_store: store.clone(),
+            admin: AdminStores::of(&store),
+            spaces: spaces.clone(),
             cache: cache.clone(),
             limiter,
             hasher: hasher.clone(),
@@ -163,6 +172,8 @@ impl Server {
         Ok(Self {
             base,
             dir,
+            cache: server_cache,
+            spaces,
             clock,
             ids,
             store,
@@ -214,6 +225,31 @@ impl Server {
     /// Signs in by the v1 API.
     pub(crate) async fn login(&self, email: &str, password: &str) -> Answer {
         answer(self.post("/api/v1/auth/login", json!({"email": email, "password": password}))).await
+    }
+
+    /// Makes an API token by this session; its id and text.
+    pub(crate) async fn api_token(&self, session: &str, body: Value) -> (String, String) {
+        let request = self.post("/api/v1/users/me/tokens", body).bearer_auth(session);
+        let made = answer(request).await.expect(StatusCode::CREATED);
+        (made["id"].as_str().unwrap().to_owned(), made["token"].as_str().unwrap().to_owned())
+    }
+
+    /// What the administrator's command works with.
+    pub(crate) fn administration(&self) -> Administration {
+        let (clock, ids) = (self.clock.clone(), Arc::clone(&self.ids));
+        Administration {
+            accounts: Accounts::new(self.store.clone(), self.hasher.clone(), clock, ids),
+            stores: AdminStores::of(&self.store),
+            cache: Arc::clone(&self.cache),
+            spaces: self.spaces.clone(),
+        }
+    }
+
+    /// Makes the administrator; an access token of theirs.
+    pub(crate) async fn administrator(&self) -> String {
+        let body = json!({"code": SETUP_CODE, "email": "root@b", "password": PASSWORD});
+        let login = answer(self.post("/api/v1/setup", body)).await.expect(StatusCode::CREATED);
+        login["accessToken"].as_str().unwrap().to_owned()
     }
 
     /// The status of `GET /users/me` with this token.
@@ -320,6 +356,18 @@ impl<P: CredentialCache> CredentialCache for Breakable<P> {
         self.reach()?.put(session, user, states).await
     }
 
+    async fn get_token(&self, hash: &TokenHash) -> PortResult<(Cached<TokenState>, Cached<UserState>)> {
+        self.reach()?.get_token(hash).await
+    }
+
+    async fn put_token(&self, hash: &TokenHash, states: (&TokenState, &UserState)) -> PortResult<()> {
+        self.reach()?.put_token(hash, states).await
+    }
+
+    async fn forget_token(&self, hash: &TokenHash) -> PortResult<()> {
+        self.reach()?.forget_token(hash).await
+    }
+
     async fn forget_session(&self, session: SessionId) -> PortResult<()> {
         self.reach()?.forget_session(session).await
     }
@@ -392,5 +440,26 @@ impl Server {
 
     pub(crate) fn now(&self) -> common::Timestamp {
         self.clock.now()
+    }
+}
+
+/// The spaces of accounts, as file-service would have them.
+#[derive(Default)]
+pub(crate) struct Spaces(pub(crate) std::sync::Mutex<std::collections::HashMap<UserId, Option<u64>>>);
+
+#[async_trait]
+impl common::files::UserSpaces for Spaces {
+    async fn usage_of(&self, user: UserId) -> PortResult<common::files::UserUsage> {
+        let quota_bytes = self.0.lock().unwrap().get(&user).copied().flatten();
+        Ok(common::files::UserUsage { used_bytes: 5, quota_bytes, node_count: 1 })
+    }
+
+    async fn set_quota_of(
+        &self,
+        user: UserId,
+        quota_bytes: Option<u64>,
+    ) -> PortResult<common::files::UserUsage> {
+        self.0.lock().unwrap().insert(user, quota_bytes);
+        self.usage_of(user).await
     }
 }

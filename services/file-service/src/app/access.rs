@@ -63,7 +63,7 @@ impl Authorized {
     /// In whose name a change is made: the caller's, or the owner's where a service acts.
     pub(crate) fn by(&self) -> UserId {
         match self.actor {
-            Actor::User(user) => user,
+            Actor::User(user) | Actor::UserWithin { user, .. } => user,
             Actor::Anonymous | Actor::Service => self.path.node.owner,
         }
     }
@@ -106,7 +106,7 @@ pub(crate) async fn authorize(
     };
     let path = service.store.find_path(id).await?.ok_or_else(|| AppError::refused(Code::NotFound))?;
     match decide(actor, action, &path) {
-        Decision::Allowed => Ok(Authorized { path, actor, action }),
+        Decision::Allowed => Ok(Authorized { path: seen_by(actor, path), actor, action }),
         Decision::NotFound => Err(AppError::refused(Code::NotFound)),
         Decision::Forbidden => Err(AppError::refused(Code::Forbidden)),
     }
@@ -134,8 +134,18 @@ pub(crate) async fn authorize_parent(
     }
 }
 
+/// To a caller with one folder that folder has no parent.
+fn seen_by(actor: Actor, mut path: NodePath) -> NodePath {
+    if let Actor::UserWithin { folder, .. } = actor
+        && path.node.id == folder
+    {
+        path.node.parent = None;
+    }
+    path
+}
+
 async fn root_of(service: &FileService, actor: Actor) -> Result<FileId, AppError> {
-    let Actor::User(user) = actor else {
+    let (Actor::User(user) | Actor::UserWithin { user, .. }) = actor else {
         return Err(AppError::refused(Code::NotFound));
     };
     let fresh = (SpaceId(service.ids.object_id()), FileId(service.ids.object_id()));

@@ -12,6 +12,7 @@ pub(crate) mod relocate;
 pub(crate) mod resumable;
 mod scrub;
 pub(crate) mod sniff;
+pub(crate) mod spaces;
 pub(crate) mod thumbnails;
 pub(crate) mod trash;
 pub(crate) mod upload;

@@ -4,15 +4,17 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use common::files::internal::{
-    MaintenanceStep, PurgeRequest, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload,
+    MaintenanceStep, PurgeRequest, QuotaChange, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload,
+    UsageQuestion,
 };
-use common::files::{BlobRange, MediaFacts};
+use common::files::{BlobRange, MediaFacts, UserSpaces as _};
 use common::{BlobKey, Code};
 use futures_util::StreamExt as _;
 use http_kit::service_token::ServiceCaller;
 use http_kit::{ApiResult, BodyLimits, BodyStream, Problem, input};
 use serde::Deserialize;
 
+use crate::app::spaces::StoredSpaces;
 use crate::app::{blobs, maintenance, thumbnails};
 use crate::state::FileService;
 
@@ -31,6 +33,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/internal/blobs/{blob}/thumbnails", web::put().to(put_thumbnails))
         .route("/internal/blobs/{blob}/thumbnails/failed", web::post().to(fail_thumbnails))
         .route("/internal/files/purge", web::post().to(purge))
+        .route("/internal/users/usage", web::post().to(usage_of))
+        .route("/internal/users/quota", web::post().to(set_quota_of))
         .route("/internal/maintenance/{task}", web::post().to(maintain));
 }
 
@@ -146,6 +150,27 @@ async fn purge(
 ) -> ApiResult<HttpResponse> {
     let question: PurgeRequest = input::json(&request, payload, BODY_BYTES).await?;
     Ok(HttpResponse::Ok().json(maintenance::purge(&service, &question).await?))
+}
+
+async fn usage_of(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let asked: UsageQuestion = input::json(&request, payload, BODY_BYTES).await?;
+    Ok(HttpResponse::Ok().json(StoredSpaces::of(&service).usage_of(asked.user).await?))
+}
+
+async fn set_quota_of(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let change: QuotaChange = input::json(&request, payload, BODY_BYTES).await?;
+    let usage = StoredSpaces::of(&service).set_quota_of(change.user, change.quota_bytes).await?;
+    Ok(HttpResponse::Ok().json(usage))
 }
 
 async fn maintain(

@@ -1,10 +1,11 @@
 //! What the calls about files read from requests in the same way.
 
 use actix_web::HttpRequest;
+use common::auth::Principal;
 use common::files::Actor;
 use common::{Code, FileId};
 use http_kit::input;
-use http_kit::{ApiResult, Authenticated, Problem};
+use http_kit::{ApiResult, Problem};
 
 use crate::app::access::Target;
 
@@ -17,8 +18,11 @@ const MAX_LIMIT: u32 = 1000;
 pub(crate) const ROOT: &str = "root";
 
 /// Who asks.
-pub(crate) fn actor(caller: &Authenticated) -> Actor {
-    Actor::User(caller.user)
+pub(crate) fn actor(caller: &Principal) -> Actor {
+    match caller.folder {
+        Some(folder) => Actor::UserWithin { user: caller.user, folder },
+        None => Actor::User(caller.user),
+    }
 }
 
 /// The node that the segment `name` of the path means: an id, or the word `root`.

@@ -42,11 +42,10 @@ impl Authenticator for NamedUsers {
         if self.outage.load(Ordering::SeqCst) {
             return Err(PortError::unavailable("auth", "cut off by the test"));
         }
-        Ok(presented.token.strip_prefix(TOKEN).map(|name| Principal {
-            user: user_id(name),
-            session: SessionId::from_bytes([9; 12]),
-            role: Role::User,
-        }))
+        Ok(presented
+            .token
+            .strip_prefix(TOKEN)
+            .map(|name| Principal::of_session(user_id(name), SessionId::from_bytes([9; 12]), Role::User)))
     }
 }
 

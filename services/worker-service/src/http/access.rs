@@ -1,23 +1,23 @@
-//! Who may do what with jobs.
+//! Who may do what with jobs, beyond the scope that each call wants (`common::access`): jobs of other people are for administrators.
 
 use std::ops::Deref;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use common::Code;
-use common::auth::{Principal, Role};
+use common::auth::{Principal, Role, Scope};
 use futures_util::future::LocalBoxFuture;
 use http_kit::{Authenticated, Problem};
 
-/// An administrator. Anybody else is answered 403.
+/// An administrator, by a credential that is good for the call. Anybody else is answered 403.
 pub(super) struct Administrator(Authenticated);
 
 /// A caller who may work jobs. Anybody else is answered 403.
 pub(super) struct Worker(Authenticated);
 
-/// Whether a principal may claim and work jobs.
+/// Whether a principal may claim and work jobs. An administrator who signed in has the scope.
 fn may_work(principal: &Principal) -> bool {
-    principal.role == Role::Admin
+    principal.scopes.contains(Scope::JobsWork)
 }
 
 impl Deref for Administrator {

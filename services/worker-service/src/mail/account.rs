@@ -88,6 +88,15 @@ fn text(content: &MailContent, public_url: Option<&str>) -> Text {
             ),
             code,
         ),
+        MailContent::Invitation { code, expires_at } => {
+            let mut paragraphs = vec![
+                sentence("You are invited to make an account. This is the code of your invitation:"),
+                Paragraph::Code(code.clone()),
+                Paragraph::Sentence(format!("It works once, until {expires_at}.")),
+            ];
+            paragraphs.extend(public_url.map(|url| Paragraph::Link(invitation_link(url, code))));
+            Text { subject: "You are invited to Files Manager", paragraphs }
+        }
         MailContent::AddressInUse => Text {
             subject: "Your address for Files Manager",
             paragraphs: vec![
@@ -103,6 +112,11 @@ fn text(content: &MailContent, public_url: Option<&str>) -> Text {
             Text { subject, paragraphs }
         }
     }
+}
+
+/// Where an invitation is taken. The code stands behind `#`, so that no server's log gets it.
+fn invitation_link(public_url: &str, code: &str) -> String {
+    format!("{}/app/register#invitation={code}", public_url.trim_end_matches('/'))
 }
 
 fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
@@ -174,6 +188,19 @@ mod tests {
         assert!(mail.text.contains("\r\n    ABCDE-12345\r\n"), "{}", mail.text);
         assert!(mail.html.contains("<code>ABCDE-12345</code>"), "{}", mail.html);
         assert!(mail.html.contains("href=\"https://files.example.org/?a=1&amp;b=2\""), "{}", mail.html);
+    }
+
+    #[test]
+    fn an_invitation_tells_where_and_how() {
+        let content =
+            MailContent::Invitation { code: "fmi_00".to_owned(), expires_at: Timestamp::from_millis(0) };
+        let cause = Cause { job: JobId::from_bytes([1; 12]), at: Timestamp::from_millis(0) };
+        let to = Address::parse("bob@example.org").unwrap();
+        let with = account_mail(cause, &to, &content, Some("https://files.example.org/"));
+        let link = "https://files.example.org/app/register#invitation=fmi_00";
+        assert!(with.text.contains(link) && with.html.contains(link), "{}", with.text);
+        let without = account_mail(cause, &to, &content, None);
+        assert!(without.text.contains("fmi_00") && without.html.contains("<code>fmi_00</code>"));
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Authenticator for Tokens {
         ]);
         let found = users.get(&*presented.token).copied();
         let session = SessionId::from_bytes([1; 12]);
-        Ok(found.map(|(user, role)| Principal { user, session, role }))
+        Ok(found.map(|(user, role)| Principal::of_session(user, session, role)))
     }
 }
 

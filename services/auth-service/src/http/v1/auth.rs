@@ -13,8 +13,8 @@ use super::{
 };
 use crate::app::second_factor::SecondFactor;
 use crate::app::setup::NewCredentials;
-use crate::app::{sessions, sign_in, sign_up};
-use crate::http::{BODY_BYTES, client, problem};
+use crate::app::{invitations, sessions, sign_in, sign_up};
+use crate::http::{BODY_BYTES, author, client, problem};
 use crate::{AuthService, Verify};
 
 /// Makes an account.
@@ -27,7 +27,7 @@ pub(super) struct SignUp {
     /// 8 characters (or as many as are configured) to 72 bytes, without NUL; not the address, and none of the most common passwords.
     #[schema(format = Password)]
     password: String,
-    /// Where one is needed.
+    /// The code of an invitation, which opens registration where it is closed, and works once.
     #[serde(default)]
     invitation: Option<String>,
     /// What carries the session.
@@ -84,16 +84,21 @@ pub(super) async fn register(
     service: web::Data<AuthService>,
 ) -> ApiResult<HttpResponse> {
     let from = client(&request, &service);
-    if sign_up::registration(&service, &from) == sign_up::Door::Closed {
+    let body: ApiResult<SignUp> = input::json(&request, payload, BODY_BYTES).await;
+    let invited = body.as_ref().is_ok_and(|body| body.invitation.is_some());
+    if !invited && sign_up::registration(&service, &from) == sign_up::Door::Closed {
         return Err(Code::RegistrationClosed.into());
     }
-    let body: SignUp = input::json(&request, payload, BODY_BYTES).await?;
+    let body = body?;
     require_own_page(&request, body.session)?;
     let NewCredentials { address, password } =
         NewCredentials::parse(&body.email, &body.password, &service.settings.accounts.password_rules())
             .map_err(problem)?;
-    let invitation = body.invitation.as_deref();
-    let user = sign_up::sign_up(&service, &from, address, &password, invitation).await.map_err(problem)?;
+    let user = match &body.invitation {
+        Some(code) => invitations::accept(&service, &from, code, address, &password).await,
+        None => sign_up::sign_up(&service, &from, address, &password).await,
+    };
+    let user = user.map_err(problem)?;
     if service.settings.accounts.verify == Verify::Required {
         let user = profile(&service, &user).await?;
         return Ok(HttpResponse::Accepted().json(Registered { user }));
@@ -180,7 +185,10 @@ pub(super) async fn logout(
     caller: Authenticated,
     service: web::Data<AuthService>,
 ) -> ApiResult<HttpResponse> {
-    sessions::end(&service, caller.session).await?;
+    // the table of calls lets no API token come here
+    let session = caller.session().ok_or(Code::InsufficientScope)?;
+    sessions::end(&service, session).await?;
+    service.tell_signed_out(&author(&caller, &request, &service), session).await;
     let mut answer = HttpResponse::NoContent();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     if caller.by == PresentedBy::Cookie {

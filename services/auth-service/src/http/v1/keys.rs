@@ -1,12 +1,16 @@
 use actix_web::http::header;
-use actix_web::{HttpResponse, get, web};
-use http_kit::ApiResult;
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use common::SigningKeyId;
+use common::auth::AuditAction;
 use http_kit::credentials::jwks;
 use http_kit::problem::ProblemDocument;
-use serde::Serialize;
+use http_kit::{ApiResult, Authenticated, input};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::AuthService;
+use crate::http::{BODY_BYTES, author, problem};
 
 /// A key set (RFC 7517).
 #[derive(Serialize, ToSchema)]
@@ -47,4 +51,56 @@ pub(super) struct KeyDocument {
 pub(super) async fn key_set(service: web::Data<AuthService>) -> ApiResult<HttpResponse> {
     let keys = service.source.public_keys().await?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "public, max-age=60")).json(jwks(&keys)))
+}
+
+/// Replaces the signing key.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = RotateKeys)]
+pub(super) struct RotateBody {
+    /// Somebody else may know the old keys: they stop verifying now. Cookies of the page were signed by them, so their owners sign in anew; refresh tokens
+    /// and API tokens go on.
+    #[serde(default)]
+    compromised: bool,
+}
+
+/// The new signing key.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = RotatedKeys)]
+pub(super) struct RotatedView {
+    /// Its id, `kid` in tokens.
+    key_id: String,
+}
+
+/// Makes a new signing key
+///
+/// It signs when every service has had time to learn of it, and the old ones verify what they signed until they retire: nobody is signed out.
+#[utoipa::path(
+    tag = "administration",
+    operation_id = "rotateKeys",
+    security(("bearer" = []), ("token" = []), ("cookie" = [])),
+    request_body = RotateBody,
+    responses(
+        (status = 201, description = "Made", body = RotatedView),
+        (status = 400, description = "`invalid_json`, `invalid_request`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`, `insufficient_scope`", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+#[post("/api/v1/admin/keys/rotate")]
+pub(super) async fn rotate(
+    caller: Authenticated,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<AuthService>,
+) -> ApiResult<HttpResponse> {
+    let body: RotateBody = input::json(&request, payload, BODY_BYTES).await?;
+    let by = author(&caller, &request, &service);
+    let line = |key: SigningKeyId| {
+        let details = json!({ "compromised": body.compromised });
+        service.audit_entry(&by, AuditAction::KeysRotated, Some(key.to_string()), details)
+    };
+    let rotated = service.keys.rotate(&*service.admin.keys, body.compromised, line).await;
+    let key = rotated.map_err(problem)?;
+    Ok(HttpResponse::Created().json(RotatedView { key_id: key.to_string() }))
 }

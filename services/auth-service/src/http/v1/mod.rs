@@ -1,12 +1,18 @@
 //! `/api/v1` and the key set.
 
+mod admin_users;
+mod audit;
 mod auth;
+mod groups;
+mod invitations;
 mod keys;
+mod lists;
 mod my_sessions;
 mod password;
 mod preferences;
 mod second_factor;
 mod setup;
+mod tokens;
 mod users;
 mod verification;
 
@@ -52,6 +58,25 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(my_sessions::list)
         .service(my_sessions::end_one)
         .service(my_sessions::end_others)
+        .service(tokens::list)
+        .service(tokens::create)
+        .service(tokens::revoke)
+        .service(admin_users::list)
+        .service(admin_users::create)
+        .service(admin_users::show)
+        .service(admin_users::change)
+        .service(admin_users::remove)
+        .service(invitations::list)
+        .service(invitations::create)
+        .service(invitations::withdraw)
+        .service(keys::rotate)
+        .service(audit::list)
+        .service(groups::list)
+        .service(groups::create)
+        .service(groups::show)
+        .service(groups::change)
+        .service(groups::remove)
+        .service(groups::people)
         .service(keys::key_set);
 }
 

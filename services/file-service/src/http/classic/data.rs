@@ -14,7 +14,7 @@ use super::{Failure, node, object};
 use crate::app::access::Authorized;
 use crate::app::content::{self, Part};
 use crate::app::thumbnails::{self, Found};
-use crate::http::{content as contents, thumbnails as pictures};
+use crate::http::{content as contents, params, thumbnails as pictures};
 use crate::state::FileService;
 
 /// Sends the content of a file, or with `size` its thumbnail. Ranges and conditions work as in any static file server.
@@ -70,7 +70,7 @@ async fn answer(
     request: &HttpRequest,
     service: &FileService,
 ) -> ClassicResult<HttpResponse> {
-    let actor = caller.0.map_or(Actor::Anonymous, |principal| Actor::User(principal.user));
+    let actor = caller.0.as_ref().map_or(Actor::Anonymous, params::actor);
     let file = node(service, actor, Action::ReadContent, request).await?;
     let Some(content) = &file.node().content else {
         return Err(ClassicError::bad_request("A folder doesn't have content"));

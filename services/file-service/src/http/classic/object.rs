@@ -87,7 +87,7 @@ pub(super) fn parent_of(path: &NodePath) -> ParentId {
 
 /// Where something is that lies in this folder.
 pub(super) fn child_of(folder: &Authorized) -> ParentId {
-    if folder.node().is_root() { ParentId::Root } else { ParentId::Folder(folder.id()) }
+    if folder.path().ancestors.is_empty() { ParentId::Root } else { ParentId::Folder(folder.id()) }
 }
 
 /// The name that the node was given here, which may be in its folder twice; else its name.

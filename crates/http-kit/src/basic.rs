@@ -13,7 +13,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The two parts of a field value: UTF-8, split at the first colon, so that a password may hold colons.
-pub(super) fn parse(value: &[u8]) -> Option<(String, String)> {
+pub fn parse(value: &[u8]) -> Option<(String, String)> {
     let (scheme, rest) = value.split_at_checked(5)?;
     if !scheme.eq_ignore_ascii_case(b"basic") || !rest.first().is_some_and(u8::is_ascii_whitespace) {
         return None;

@@ -1,0 +1,177 @@
+//! What each public call wants of a credential: one table for all services, which `http-kit` asks before a handler runs.
+//!
+//! A call that is not in the table takes sessions and no API token, so that forgetting a row opens nothing. Whether the caller may do it to *this*
+//! file, job or account is decided elsewhere.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::auth::Scope;
+
+/// What a call wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// No credential; one that is there may say more of the caller.
+    Nothing,
+    /// Any good credential.
+    Anyone,
+    /// A sign-in: an API token is refused, whatever its scopes.
+    Session,
+    /// A credential with this scope.
+    Scope(Scope),
+}
+
+/// One row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// The method.
+    pub method: &'static str,
+    /// The path as the OpenAPI document has it.
+    pub path: &'static str,
+    /// What it wants.
+    pub need: Need,
+}
+
+const fn call(method: &'static str, path: &'static str, need: Need) -> Call {
+    Call { method, path, need }
+}
+
+const READ: Need = Need::Scope(Scope::FilesRead);
+const WRITE: Need = Need::Scope(Scope::FilesWrite);
+const SHARES: Need = Need::Scope(Scope::Shares);
+const JOBS: Need = Need::Scope(Scope::JobsRead);
+const WORK: Need = Need::Scope(Scope::JobsWork);
+const ACCOUNT: Need = Need::Scope(Scope::Account);
+const ADMIN: Need = Need::Scope(Scope::Admin);
+
+/// The table.
+pub const CALLS: &[Call] = &[
+    // auth-service
+    call("GET", "/.well-known/jwks.json", Need::Nothing),
+    call("GET", "/api/v1/setup", Need::Nothing),
+    call("POST", "/api/v1/setup", Need::Nothing),
+    call("POST", "/api/v1/auth/register", Need::Nothing),
+    call("POST", "/api/v1/auth/login", Need::Nothing),
+    call("POST", "/api/v1/auth/refresh", Need::Nothing),
+    call("POST", "/api/v1/auth/logout", Need::Session),
+    call("GET", "/api/v1/users/me", Need::Anyone),
+    call("GET", "/api/v1/users/me/tokens", ACCOUNT),
+    call("POST", "/api/v1/users/me/tokens", Need::Session),
+    call("DELETE", "/api/v1/users/me/tokens/{id}", ACCOUNT),
+    call("GET", "/api/v1/admin/users", ADMIN),
+    call("POST", "/api/v1/admin/users", ADMIN),
+    call("GET", "/api/v1/admin/users/{id}", ADMIN),
+    call("PATCH", "/api/v1/admin/users/{id}", ADMIN),
+    call("DELETE", "/api/v1/admin/users/{id}", ADMIN),
+    call("GET", "/api/v1/admin/invitations", ADMIN),
+    call("POST", "/api/v1/admin/invitations", ADMIN),
+    call("DELETE", "/api/v1/admin/invitations/{id}", ADMIN),
+    call("POST", "/api/v1/admin/keys/rotate", ADMIN),
+    call("GET", "/api/v1/admin/audit", ADMIN),
+    call("GET", "/api/v1/groups", SHARES),
+    call("POST", "/api/v1/groups", ADMIN),
+    call("GET", "/api/v1/groups/{id}", SHARES),
+    call("PATCH", "/api/v1/groups/{id}", ADMIN),
+    call("DELETE", "/api/v1/groups/{id}", ADMIN),
+    call("GET", "/api/v1/people", SHARES),
+    call("POST", "/users", Need::Nothing),
+    call("GET", "/users/me", Need::Anyone),
+    call("GET", "/connect", Need::Nothing),
+    call("GET", "/disconnect", Need::Session),
+    // file-service
+    call("GET", "/api/v1/files/{id}", READ),
+    call("PATCH", "/api/v1/files/{id}", WRITE),
+    call("DELETE", "/api/v1/files/{id}", WRITE),
+    call("POST", "/api/v1/files", WRITE),
+    call("GET", "/api/v1/files/{id}/children", READ),
+    call("PUT", "/api/v1/files/{id}/children/{name}/content", WRITE),
+    call("GET", "/api/v1/files/{id}/content", READ),
+    call("HEAD", "/api/v1/files/{id}/content", READ),
+    call("PUT", "/api/v1/files/{id}/content", WRITE),
+    call("GET", "/api/v1/files/{id}/path", READ),
+    call("PUT", "/api/v1/files/{id}/public", SHARES),
+    call("DELETE", "/api/v1/files/{id}/public", SHARES),
+    call("POST", "/api/v1/files/{id}/restore", WRITE),
+    call("GET", "/api/v1/files/{id}/thumbnails/{size}", READ),
+    call("GET", "/api/v1/limits", READ),
+    call("GET", "/api/v1/trash", READ),
+    call("DELETE", "/api/v1/trash", WRITE),
+    call("GET", "/api/v1/usage", READ),
+    call("GET", "/files", READ),
+    call("POST", "/files", WRITE),
+    call("GET", "/files/{id}", READ),
+    call("DELETE", "/files/{id}", WRITE),
+    call("GET", "/files/{id}/data", READ),
+    call("HEAD", "/files/{id}/data", READ),
+    call("PUT", "/files/{id}/publish", SHARES),
+    call("PUT", "/files/{id}/unpublish", SHARES),
+    call("GET", "/stats", Need::Nothing),
+    call("GET", "/status", Need::Nothing),
+    // worker-service; jobs of others are for administrators besides
+    call("GET", "/api/v1/users/me/jobs", JOBS),
+    call("GET", "/api/v1/users/me/jobs/events", JOBS),
+    call("GET", "/api/v1/users/me/jobs/summary", JOBS),
+    call("GET", "/api/v1/users/me/jobs/{id}", JOBS),
+    call("GET", "/api/v1/jobs", JOBS),
+    call("POST", "/api/v1/jobs", ADMIN),
+    call("POST", "/api/v1/jobs/claim", WORK),
+    call("GET", "/api/v1/jobs/dead", JOBS),
+    call("POST", "/api/v1/jobs/dead/retry", ADMIN),
+    call("GET", "/api/v1/jobs/events", JOBS),
+    call("POST", "/api/v1/jobs/pause", ADMIN),
+    call("POST", "/api/v1/jobs/results", WORK),
+    call("POST", "/api/v1/jobs/resume", ADMIN),
+    call("GET", "/api/v1/jobs/schedules", JOBS),
+    call("POST", "/api/v1/jobs/schedules", ADMIN),
+    call("GET", "/api/v1/jobs/schedules/preview", JOBS),
+    call("GET", "/api/v1/jobs/schedules/{id}", JOBS),
+    call("PATCH", "/api/v1/jobs/schedules/{id}", ADMIN),
+    call("DELETE", "/api/v1/jobs/schedules/{id}", ADMIN),
+    call("POST", "/api/v1/jobs/schedules/{id}/run", ADMIN),
+    call("GET", "/api/v1/jobs/stats", JOBS),
+    call("GET", "/api/v1/jobs/types", JOBS),
+    call("PUT", "/api/v1/jobs/types/{type}/limit", ADMIN),
+    call("DELETE", "/api/v1/jobs/types/{type}/limit", ADMIN),
+    call("GET", "/api/v1/jobs/{id}", JOBS),
+    call("PATCH", "/api/v1/jobs/{id}", ADMIN),
+    call("DELETE", "/api/v1/jobs/{id}", ADMIN),
+    call("POST", "/api/v1/jobs/{id}/cancel", ADMIN),
+    call("POST", "/api/v1/jobs/{id}/retry", ADMIN),
+    call("GET", "/api/v1/jobs/{id}/log", JOBS),
+    call("POST", "/api/v1/jobs/{id}/log", WORK),
+    call("POST", "/api/v1/jobs/{id}/progress", WORK),
+    call("POST", "/api/v1/jobs/{id}/heartbeat", WORK),
+    call("POST", "/api/v1/jobs/{id}/complete", WORK),
+    call("POST", "/api/v1/jobs/{id}/fail", WORK),
+];
+
+/// What a call wants, by its method and the path of its route; none if it is not in the table. `HEAD` is as `GET` unless it has a row of its own.
+pub fn need(method: &str, path: &str) -> Option<Need> {
+    static NEEDS: LazyLock<HashMap<(&str, &str), Need>> =
+        LazyLock::new(|| CALLS.iter().map(|call| ((call.method, call.path), call.need)).collect());
+    let of = |method| NEEDS.get(&(method, path)).copied();
+    of(method).or_else(|| if method == "HEAD" { of("GET") } else { None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn each_call_has_one_row_and_a_service() {
+        let rows: HashSet<_> = CALLS.iter().map(|call| (call.method, call.path)).collect();
+        assert_eq!(rows.len(), CALLS.len());
+        for call in CALLS {
+            assert!(crate::routes::owner(call.path).is_some(), "{}", call.path);
+        }
+    }
+
+    #[test]
+    fn rows_are_found() {
+        assert_eq!(need("GET", "/api/v1/files/{id}"), Some(READ));
+        assert_eq!(need("HEAD", "/api/v1/files/{id}"), Some(READ));
+        assert_eq!(need("PUT", "/api/v1/files/{id}"), None);
+        assert_eq!(need("GET", "/api/v1/unknown"), None);
+    }
+}

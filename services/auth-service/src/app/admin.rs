@@ -1,0 +1,185 @@
+//! What administrators do with accounts. The API and the command use the same functions.
+
+use std::sync::Arc;
+
+use common::auth::{
+    Address, AuditAction, AuditEntry, ChangeUserError, CreateUserError, CredentialCache, Password, Role,
+    User, UserChange,
+};
+use common::files::{UserSpaces, UserUsage};
+use common::jobs::types::welcome_mail;
+use common::{JobId, PortError, UserId};
+use serde_json::{Map, Value, json};
+
+use super::accounts::Accounts;
+use super::audit::{self, Author};
+use super::hashing::HashError;
+use super::stores::AdminStores;
+
+/// The use cases of an administrator, without the rest of the service.
+#[derive(Clone)]
+pub struct Administration {
+    /// Makes accounts.
+    pub accounts: Accounts,
+    /// The stores.
+    pub stores: AdminStores,
+    /// What all services remember of credentials.
+    pub cache: Arc<dyn CredentialCache>,
+    /// Quotas, which are file-service's.
+    pub spaces: Arc<dyn UserSpaces>,
+}
+
+/// Why an administrator's change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// There is no such account.
+    #[error("there is no such account")]
+    NotFound,
+    /// No administrator would be left.
+    #[error("this is the last administrator")]
+    LastAdministrator,
+    /// The address has an account.
+    #[error("the address is taken")]
+    AddressTaken,
+    /// The password could not be hashed now.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// A store or a service could not say.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl From<ChangeUserError> for AdminError {
+    fn from(error: ChangeUserError) -> Self {
+        match error {
+            ChangeUserError::NotFound => Self::NotFound,
+            ChangeUserError::LastAdministrator => Self::LastAdministrator,
+            ChangeUserError::Port(error) => Self::Port(error),
+        }
+    }
+}
+
+impl From<CreateUserError> for AdminError {
+    fn from(error: CreateUserError) -> Self {
+        match error {
+            CreateUserError::AddressTaken => Self::AddressTaken,
+            CreateUserError::AlreadySetUp => {
+                Self::Port(PortError::broken("store", "an account was answered like a first administrator"))
+            }
+            CreateUserError::Port(error) => Self::Port(error),
+        }
+    }
+}
+
+/// What of an account shall be different.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct AccountChange {
+    pub(crate) role: Option<Role>,
+    pub(crate) disabled: Option<bool>,
+    /// Another quota; `Some(None)` lifts it.
+    pub(crate) quota_bytes: Option<Option<u64>>,
+    /// Ends all its sessions.
+    pub(crate) sign_out: bool,
+}
+
+impl Administration {
+    fn entry(&self, by: &Author, action: AuditAction, target: UserId, details: Value) -> AuditEntry {
+        let Accounts { ids, clock, .. } = &self.accounts;
+        audit::entry(&**ids, &**clock, by, action, Some(target.to_string()), details)
+    }
+
+    /// Makes an account of any role, and the job that welcomes it.
+    pub(crate) async fn create(
+        &self,
+        by: &Author,
+        address: Address,
+        password: &Password,
+        role: Role,
+    ) -> Result<User, AdminError> {
+        let accounts = &self.accounts;
+        if accounts.store.find_user_by_address(&address.key()).await?.is_some() {
+            return Err(AdminError::AddressTaken);
+        }
+        let user = accounts.new_user(address, password, role, false).await?;
+        let welcome = welcome_mail(JobId(accounts.ids.object_id()), user.id, user.created_at);
+        let entry = self.entry(by, AuditAction::UserMade, user.id, json!({ "role": role }));
+        self.stores.users.add_user(&user, &[welcome], &entry).await?;
+        tracing::info!(user = %user.id, role = role.word(), "account made by an administrator");
+        Ok(user)
+    }
+
+    /// Changes an account, for the next request everywhere. What is refused changes nothing; what fails half-way may be repeated. A disabled account is signed
+    /// out; its API tokens come back with it.
+    pub(crate) async fn change(
+        &self,
+        by: &Author,
+        id: UserId,
+        change: AccountChange,
+    ) -> Result<User, AdminError> {
+        let mut user = self.accounts.store.find_user(id).await?.ok_or(AdminError::NotFound)?;
+        if change.role.is_some() || change.disabled.is_some() {
+            let mut details = Map::new();
+            if let Some(role) = change.role {
+                details.insert("role".into(), json!(role));
+            }
+            if let Some(disabled) = change.disabled {
+                details.insert("disabled".into(), json!(disabled));
+            }
+            let entry = self.entry(by, AuditAction::UserChanged, id, details.into());
+            let store_change = UserChange { role: change.role, disabled: change.disabled };
+            user = self.stores.users.change_user(id, &store_change, &entry).await?;
+        }
+        if change.sign_out || change.disabled == Some(true) {
+            let entry = self.entry(by, AuditAction::UserSignedOut, id, Value::Null);
+            self.stores.users.end_sessions(id, entry.at, &entry).await?;
+        }
+        // hides all that is remembered of its sessions and tokens for longer than it would be remembered
+        self.cache.forget_user(id).await?;
+        if let Some(quota) = change.quota_bytes {
+            self.spaces.set_quota_of(id, quota).await?;
+            let entry = self.entry(by, AuditAction::UserChanged, id, json!({ "quotaBytes": quota }));
+            self.stores.audit.write_audit(&[entry]).await?;
+        }
+        tracing::info!(user = %id, "account changed by an administrator");
+        Ok(user)
+    }
+
+    /// Gives an account a new password and signs it out.
+    pub(crate) async fn reset_password(
+        &self,
+        by: &Author,
+        id: UserId,
+        password: &Password,
+    ) -> Result<(), AdminError> {
+        let hash = self.accounts.hasher.hash(password).await?;
+        let entry = self.entry(by, AuditAction::PasswordReset, id, Value::Null);
+        self.stores.users.reset_password(id, &hash, entry.at, &entry).await?;
+        self.cache.forget_user(id).await?;
+        Ok(())
+    }
+
+    /// Removes an account, for the next request everywhere.
+    pub(crate) async fn remove(&self, by: &Author, id: UserId) -> Result<(), AdminError> {
+        let entry = self.entry(by, AuditAction::UserDeleted, id, Value::Null);
+        self.stores.users.remove_user(id, &[], &entry).await?;
+        self.cache.forget_user(id).await?;
+        tracing::info!(user = %id, "account removed by an administrator");
+        Ok(())
+    }
+
+    /// What the account's space holds; none while file-service does not answer.
+    pub(crate) async fn usage(&self, id: UserId) -> Option<UserUsage> {
+        match self.spaces.usage_of(id).await {
+            Ok(usage) => Some(usage),
+            Err(error) => {
+                tracing::warn!(%error, "the usage of an account cannot be asked");
+                None
+            }
+        }
+    }
+
+    /// The account with this address.
+    pub(crate) async fn find(&self, address: &Address) -> Result<User, AdminError> {
+        self.accounts.store.find_user_by_address(&address.key()).await?.ok_or(AdminError::NotFound)
+    }
+}

@@ -1,0 +1,135 @@
+//! API tokens: made, listed, ended by their owner, and the notes of their use.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use common::auth::{ApiToken, AuditAction, CreateTokenError, Principal, Scopes, TokenStore, TokenText};
+use common::{FileId, PortError, PortResult, Timestamp, TokenId};
+use serde_json::json;
+
+use super::audit::Author;
+use crate::AuthService;
+
+/// The time of the last use is written no more often than this.
+const NOTE_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// What a new token shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewToken {
+    pub(crate) name: String,
+    pub(crate) scopes: Scopes,
+    pub(crate) folder: Option<FileId>,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// Why there is no new token.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NewTokenError {
+    #[error("the name is empty, longer than 100 characters, or holds control characters")]
+    Name,
+    #[error("a token without a scope is good for nothing")]
+    NoScope,
+    #[error("this account may not have the scopes {0}")]
+    BeyondRole(Scopes),
+    #[error("a token for a folder can have the scopes files:read, files:write and shares only")]
+    FolderScope,
+    #[error("the end of the token has passed")]
+    Expired,
+    #[error(transparent)]
+    Store(#[from] CreateTokenError),
+}
+
+/// Makes a token for the caller, who signed in: a token cannot make another one, since it could make a wider one.
+pub(crate) async fn create(
+    service: &AuthService,
+    caller: &Principal,
+    by: &Author,
+    new: NewToken,
+) -> Result<(ApiToken, TokenText), NewTokenError> {
+    let now = service.accounts.clock.now();
+    let name = new.name.trim();
+    let chars = name.chars().count();
+    if chars == 0 || chars > ApiToken::MAX_NAME_CHARS || name.chars().any(char::is_control) {
+        return Err(NewTokenError::Name);
+    }
+    if new.scopes.is_empty() {
+        return Err(NewTokenError::NoScope);
+    }
+    let beyond = new.scopes.without(caller.scopes);
+    if !beyond.is_empty() {
+        return Err(NewTokenError::BeyondRole(beyond));
+    }
+    if new.folder.is_some() && !new.scopes.iter().all(|scope| scope.is_of_files()) {
+        return Err(NewTokenError::FolderScope);
+    }
+    if new.expires_at.is_some_and(|end| end <= now) {
+        return Err(NewTokenError::Expired);
+    }
+    let text = random_token().map_err(CreateTokenError::from)?;
+    let token = ApiToken {
+        id: TokenId(service.accounts.ids.object_id()),
+        user: caller.user,
+        name: name.to_owned(),
+        hash: text.hash(),
+        scopes: new.scopes,
+        folder: new.folder,
+        created_at: now,
+        expires_at: new.expires_at,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    let details = json!({ "scopes": token.scopes, "folderId": token.folder, "expiresAt": token.expires_at });
+    let entry = service.audit_entry(by, AuditAction::TokenMade, Some(token.id.to_string()), details);
+    service.admin.tokens.create_token(&token, ApiToken::MAX_PER_USER, &entry).await?;
+    metrics::counter!("fm_auth_api_tokens_made_total").increment(1);
+    tracing::info!(user = %caller.user, token = %token.id, scopes = %token.scopes, "API token made");
+    Ok((token, text))
+}
+
+/// Ends a token of the caller's, for the next request everywhere. False if there is none. Safe to repeat, also after a 503.
+pub(crate) async fn revoke(
+    service: &AuthService,
+    caller: &Principal,
+    by: &Author,
+    id: TokenId,
+) -> PortResult<bool> {
+    let entry = service.audit_entry(by, AuditAction::TokenRevoked, Some(id.to_string()), json!({}));
+    let revoked = service.admin.tokens.revoke_token(caller.user, id, entry.at, &entry).await?;
+    let Some(hash) = revoked else { return Ok(false) };
+    service.cache.forget_token(&hash).await?;
+    tracing::info!(user = %caller.user, token = %id, "API token ended");
+    Ok(true)
+}
+
+fn random_token() -> PortResult<TokenText> {
+    let mut bytes = [0; TokenText::RANDOM_BYTES];
+    rand::fill(&mut bytes).map_err(|_| PortError::broken("random", "the system gives no random bytes"))?;
+    Ok(TokenText::of_random(bytes))
+}
+
+/// Uses of tokens that are to be written. A token in use is asked for about once a minute, since that is how long services remember the answer; so the
+/// time is known where tokens are looked up, and requests wait for nothing.
+#[derive(Default)]
+pub(crate) struct TokenUses(Mutex<HashMap<TokenId, Timestamp>>);
+
+impl TokenUses {
+    /// Notes a use, unless one of the last minutes is written already.
+    pub(crate) fn note(&self, token: &ApiToken, now: Timestamp) {
+        if token.last_used_at.is_none_or(|last| last + NOTE_EVERY <= now) {
+            self.uses().insert(token.id, now);
+        }
+    }
+
+    /// Writes what was noted. What cannot be written now is noted again by the next use.
+    pub(crate) async fn write(&self, store: &dyn TokenStore) -> PortResult<()> {
+        let uses: Vec<_> = std::mem::take(&mut *self.uses()).into_iter().collect();
+        if uses.is_empty() { Ok(()) } else { store.note_token_uses(&uses).await }
+    }
+
+    fn uses(&self) -> std::sync::MutexGuard<'_, HashMap<TokenId, Timestamp>> {
+        // a panic cannot leave a map of times in a bad state
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

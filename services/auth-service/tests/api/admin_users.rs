@@ -1,0 +1,202 @@
+//! `/api/v1/admin/users`.
+
+use common::auth::{AuditAction, AuditFilter, AuditStore as _};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, PASSWORD, Server, answer, keys};
+
+const USERS: &str = "/api/v1/admin/users";
+
+struct Admin {
+    server: Server,
+    token: String,
+}
+
+impl Admin {
+    async fn start() -> Self {
+        let server = Server::start().await;
+        let token = server.administrator().await;
+        Self { server, token }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        answer(self.server.get(path).bearer_auth(&self.token)).await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Value) -> Answer {
+        answer(self.server.request(method, path).json(&body).bearer_auth(&self.token)).await
+    }
+
+    async fn made(&self, email: &str, role: &str) -> String {
+        let body = json!({"email": email, "password": PASSWORD, "role": role});
+        let made = self.send(Method::POST, USERS, body).await.expect(StatusCode::CREATED);
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn change(&self, id: &str, body: Value) -> Answer {
+        self.send(Method::PATCH, &format!("{USERS}/{id}"), body).await
+    }
+
+    async fn log(&self, action: AuditAction) -> usize {
+        let filter = AuditFilter { action: Some(action.word().to_owned()), ..AuditFilter::default() };
+        self.server.store.list_audit(&filter, None, 100).await.unwrap().len()
+    }
+}
+
+#[actix_web::test]
+async fn accounts_are_made_listed_and_shown() {
+    let admin = Admin::start().await;
+    let ada = admin.made("Ada@example.org", "user").await;
+    admin.made("bob@example.org", "admin").await;
+    let shown = admin.get(&format!("{USERS}/{ada}")).await.expect(StatusCode::OK);
+    assert_eq!(keys(&shown), ["createdAt", "disabled", "email", "id", "role", "usage"]);
+    assert_eq!(shown["usage"], json!({"usedBytes": 5, "quotaBytes": null, "fileCount": 1}));
+    let list = async |query: &str| -> Vec<String> {
+        let listed = admin.get(&format!("{USERS}?{query}")).await.expect(StatusCode::OK);
+        assert_eq!(keys(&listed), ["items", "nextCursor", "total"]);
+        listed["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user["email"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(list("").await, ["bob@example.org", "Ada@example.org", "root@b"]);
+    assert_eq!(list("q=ADA").await, ["Ada@example.org"]);
+    assert_eq!(list("q=example&role=admin").await, ["bob@example.org"]);
+    assert_eq!(list("state=disabled").await, [] as [&str; 0]);
+    let first = admin.get(&format!("{USERS}?limit=2")).await.expect(StatusCode::OK);
+    assert_eq!(first["total"], 3);
+    let cursor = first["nextCursor"].as_str().unwrap();
+    assert_eq!(list(&format!("limit=2&cursor={cursor}")).await, ["root@b"]);
+    admin.get(&format!("{USERS}?q=x&cursor={cursor}")).await.expect_problem(400, "invalid_cursor");
+    for query in ["limit=0", "limit=1001", "role=king", "state=x", "else=1"] {
+        admin.get(&format!("{USERS}?{query}")).await.expect_problem(400, "invalid_request");
+    }
+    let taken = json!({"email": "ADA@example.org", "password": PASSWORD});
+    admin.send(Method::POST, USERS, taken).await.expect_problem(409, "address_taken");
+    let weak = json!({"email": "x", "password": "short"});
+    admin.send(Method::POST, USERS, weak).await.expect_problem(400, "invalid_request");
+    for path in ["0123456789abcdef01234567", "x"] {
+        admin.get(&format!("{USERS}/{path}")).await.expect_problem(404, "not_found");
+        admin.change(path, json!({"disabled": true})).await.expect_problem(404, "not_found");
+    }
+    assert_eq!(admin.log(AuditAction::UserMade).await, 2);
+}
+
+#[actix_web::test]
+async fn only_administrators_and_only_while_they_are() {
+    let admin = Admin::start().await;
+    let server = &admin.server;
+    let ann = admin.made("ann@b", "admin").await;
+    let ann_session = server.token_of_v1("ann@b").await;
+    let (_, ann_token) = server.api_token(&ann_session, json!({"name": "a", "scopes": ["admin"]})).await;
+    let (_, narrow) = server.api_token(&ann_session, json!({"name": "a", "scopes": ["files:read"]})).await;
+    let bob = server.classic_token("bob@b").await;
+    let list = async |token: &str| answer(server.get(USERS).bearer_auth(token)).await;
+    list("").await.expect_problem(401, "unauthorized");
+    list(&bob).await.expect_problem(403, "forbidden");
+    list(&narrow).await.expect_problem(403, "insufficient_scope");
+    list(&ann_session).await.expect(StatusCode::OK);
+    list(&ann_token).await.expect(StatusCode::OK);
+    admin.change(&ann, json!({"role": "user"})).await.expect(StatusCode::OK);
+    list(&ann_session).await.expect_problem(403, "forbidden");
+    list(&ann_token).await.expect_problem(403, "insufficient_scope");
+}
+
+#[actix_web::test]
+async fn a_disabled_account_is_out_at_once() {
+    let admin = Admin::start().await;
+    let server = &admin.server;
+    let bob = admin.made("bob@b", "user").await;
+    let session = server.token_of_v1("bob@b").await;
+    let (_, token) = server.api_token(&session, json!({"name": "a", "scopes": ["files:read"]})).await;
+    assert_eq!((server.me(&session).await, server.me(&token).await), (StatusCode::OK, StatusCode::OK));
+    let changed = admin.change(&bob, json!({"disabled": true})).await.expect(StatusCode::OK);
+    assert_eq!(changed["disabled"], true);
+    for credential in [&session, &token] {
+        assert_eq!(server.me(credential).await, StatusCode::UNAUTHORIZED);
+    }
+    server.login("bob@b", PASSWORD).await.expect_problem(401, "invalid_credentials");
+    admin.change(&bob, json!({"disabled": false})).await.expect(StatusCode::OK);
+    assert_eq!(server.me(&session).await, StatusCode::UNAUTHORIZED, "he signs in anew");
+    assert_eq!(server.me(&token).await, StatusCode::OK);
+    server.login("bob@b", PASSWORD).await.expect(StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn an_account_is_signed_out_everywhere() {
+    let admin = Admin::start().await;
+    let server = &admin.server;
+    let bob = admin.made("bob@b", "user").await;
+    let sessions = [server.token_of_v1("bob@b").await, server.token_of("bob@b").await];
+    for session in &sessions {
+        assert_eq!(server.me(session).await, StatusCode::OK);
+    }
+    admin.change(&bob, json!({"signOut": true})).await.expect(StatusCode::OK);
+    for session in &sessions {
+        assert_eq!(server.me(session).await, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(admin.log(AuditAction::UserSignedOut).await, 1);
+    server.login("bob@b", PASSWORD).await.expect(StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_quota_is_set_and_lifted() {
+    let admin = Admin::start().await;
+    let bob = admin.made("bob@b", "user").await;
+    let changed = admin.change(&bob, json!({"quotaBytes": 1000})).await.expect(StatusCode::OK);
+    assert_eq!(changed["usage"]["quotaBytes"], 1000);
+    let same = admin.change(&bob, json!({"disabled": false})).await.expect(StatusCode::OK);
+    assert_eq!(same["usage"]["quotaBytes"], 1000, "what is left out stays");
+    let lifted = admin.change(&bob, json!({"quotaBytes": null})).await.expect(StatusCode::OK);
+    assert_eq!(lifted["usage"]["quotaBytes"], Value::Null);
+    for body in [json!({}), json!({"quotaBytes": -1}), json!({"role": "king"}), json!({"else": 1})] {
+        admin.change(&bob, body).await.expect_problem(400, "invalid_request");
+    }
+}
+
+#[actix_web::test]
+async fn the_last_administrator_stays() {
+    let admin = Admin::start().await;
+    let me = admin.get("/api/v1/users/me").await.expect(StatusCode::OK)["id"].as_str().unwrap().to_owned();
+    for body in [json!({"disabled": true}), json!({"role": "user"})] {
+        admin.change(&me, body).await.expect_problem(409, "last_administrator");
+    }
+    let removed = admin.send(Method::DELETE, &format!("{USERS}/{me}"), json!({})).await;
+    removed.expect_problem(409, "last_administrator");
+    let ann = admin.made("ann@b", "admin").await;
+    admin.change(&ann, json!({"disabled": true})).await.expect(StatusCode::OK);
+    admin.change(&me, json!({"role": "user"})).await.expect_problem(409, "last_administrator");
+    admin.change(&ann, json!({"disabled": false})).await.expect(StatusCode::OK);
+    admin.change(&me, json!({"role": "user"})).await.expect(StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_removed_account_is_gone() {
+    let admin = Admin::start().await;
+    let server = &admin.server;
+    let bob = admin.made("bob@b", "user").await;
+    let session = server.token_of_v1("bob@b").await;
+    let (_, token) = server.api_token(&session, json!({"name": "a", "scopes": ["files:read"]})).await;
+    let path = format!("{USERS}/{bob}");
+    admin.send(Method::DELETE, &path, json!({})).await.expect(StatusCode::NO_CONTENT);
+    for credential in [&session, &token] {
+        assert_eq!(server.me(credential).await, StatusCode::UNAUTHORIZED);
+    }
+    admin.get(&path).await.expect_problem(404, "not_found");
+    admin.send(Method::DELETE, &path, json!({})).await.expect_problem(404, "not_found");
+    server.login("bob@b", PASSWORD).await.expect_problem(401, "invalid_credentials");
+    admin.made("BOB@b", "user").await;
+}
+
+#[actix_web::test]
+async fn what_the_cache_cannot_be_told_is_not_done() {
+    let admin = Admin::start().await;
+    let bob = admin.made("bob@b", "user").await;
+    admin.server.outage(true);
+    admin.change(&bob, json!({"disabled": true})).await.expect_problem(503, "unavailable");
+    admin.server.outage(false);
+    admin.change(&bob, json!({"disabled": true})).await.expect(StatusCode::OK);
+}
