@@ -63,6 +63,7 @@ impl ServiceProgram for AuthProgram {
         let administration = Administration {
             accounts: Accounts::new(store.clone(), hasher(&settings)?, clock, ids),
             stores: AdminStores::of(&store),
+            account_store: store.clone(),
             cache,
             spaces: Arc::new(FilesClient::new(open_files_client(Self::SERVICE, &settings.common)?)),
         };

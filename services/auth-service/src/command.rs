@@ -70,6 +70,12 @@ pub enum UsersCommand {
         #[arg(long)]
         email: String,
     },
+    /// Take the second factor away from an account whose owner has lost it
+    ResetSecondFactor {
+        /// Its address
+        #[arg(long)]
+        email: String,
+    },
     /// Limit how much an account may store
     Quota {
         /// Its address
@@ -189,7 +195,8 @@ impl UsersCommand {
         match self {
             Self::List { search } => list(administration, search.as_deref()).await,
             Self::Create { email, role } => {
-                let NewCredentials { address, password } = NewCredentials::parse(&email, &read_password()?)?;
+                let NewCredentials { address, password } = 
+                    NewCredentials::parse(&email, &read_password()?, &PasswordRules::default())?;
                 let user = administration.create(&by, address, &password, role.into()).await?;
                 Ok(format!("account {} made\n", user.id))
             }
@@ -208,9 +215,18 @@ impl UsersCommand {
             }
             Self::ResetPassword { email } => {
                 let user = find(&email).await?;
-                let password = NewCredentials::parse_password(&read_password()?)?;
+                let password = 
+                    NewCredentials::parse_password(&read_password()?, &user.address, &PasswordRules::default())?;
                 administration.reset_password(&by, user.id, &password).await?;
                 Ok(format!("account {} has a new password and is signed out\n", user.id))
+            }
+            Self::ResetSecondFactor { email } => {
+                let user = find(&email).await?;
+                Ok(if administration.reset_second_factor(&by, user.id, &[]).await? {
+                    format!("account {} signs in by its password alone\n", user.id)
+                } else {
+                    format!("account {} has no second factor\n", user.id)
+                })
             }
             Self::Quota { email, bytes: Limit(bytes) } => {
                 let limit = AccountChange { quota_bytes: Some(bytes), ..AccountChange::default() };

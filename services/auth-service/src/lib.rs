@@ -137,6 +137,7 @@ impl AuthService {
         let administration = Administration {
             accounts: accounts.clone(),
             stores: admin.clone(),
+            account_store: Arc::clone(&account_store),
             cache: Arc::clone(&cache),
             spaces,
         };

@@ -31,6 +31,7 @@ pub(crate) async fn run(settings: &Settings, command: AdminCommand) -> Result<Ex
             Arc::clone(&ids),
         ),
         stores: AdminStores::of(&store),
+        account_store: store.clone(),
         // no process runs that could remember anything
         cache: Arc::new(MemoryCredentialCache::new(Arc::clone(&clock))),
         spaces: Arc::new(StoredSpaces {

@@ -59,6 +59,16 @@ actions! {
     UserDeleted "user.deleted",
     /// An administrator ended all sessions of an account.
     UserSignedOut "user.signed_out",
+    /// Somebody changed their own password, or set it anew by a code.
+    OwnPassword "account.password",
+    /// Somebody changed their own address.
+    OwnAddress "account.email",
+    /// A second factor is asked for from now on.
+    SecondFactorOn "account.second_factor_on",
+    /// Its owner took the second factor away.
+    SecondFactorOff "account.second_factor_off",
+    /// An administrator took the second factor away.
+    SecondFactorReset "user.second_factor_reset",
     /// An administrator set a new password.
     PasswordReset "user.password_reset",
     /// An invitation was made.

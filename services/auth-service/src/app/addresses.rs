@@ -1,8 +1,9 @@
 //! Another address for an account: by codes that go to both.
 
 use common::auth::mail::{AccountEvent, MailContent};
-use common::auth::{Address, AddressChange, ChangeAddressError, CodeKind, MailedCode, Principal};
+use common::auth::{Address, AddressChange, AuditAction, ChangeAddressError, CodeKind, MailedCode, Principal};
 
+use super::audit::Author;
 use super::own_account::{self, AccountError};
 use super::passwords::mailbox;
 use super::{Client, codes, mails};
@@ -68,6 +69,7 @@ pub(crate) async fn confirm(
     match service.account_store.change_address(&change, &notices).await {
         Ok(address) => {
             tracing::info!(user = %user.id, "address changed");
+            service.tell_own(&Author::of(caller, client), AuditAction::OwnAddress, user.id).await;
             Ok(address)
         }
         Err(ChangeAddressError::WrongCode) => {

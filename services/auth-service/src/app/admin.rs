@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use common::auth::{
-    Address, AuditAction, AuditEntry, ChangeUserError, CreateUserError, CredentialCache, Password, Role,
+    AccountStore, Address, AuditAction, AuditEntry, ChangeUserError, CreateUserError, CredentialCache, Password, Role,
     User, UserChange,
 };
 use common::files::{UserSpaces, UserUsage};
+use common::jobs::NewJob;
 use common::jobs::types::welcome_mail;
 use common::{JobId, PortError, UserId};
 use serde_json::{Map, Value, json};
@@ -23,6 +24,8 @@ pub struct Administration {
     pub accounts: Accounts,
     /// The stores.
     pub stores: AdminStores,
+    /// Accounts, as their owners manage them.
+    pub account_store: Arc<dyn AccountStore>,
     /// What all services remember of credentials.
     pub cache: Arc<dyn CredentialCache>,
     /// Quotas, which are file-service's.
@@ -156,6 +159,22 @@ impl Administration {
         self.stores.users.reset_password(id, &hash, entry.at, &entry).await?;
         self.cache.forget_user(id).await?;
         Ok(())
+    }
+
+    /// Takes the second factor away, for an owner who has lost it. False if there is none.
+    pub(crate) async fn reset_second_factor(
+        &self,
+        by: &Author,
+        id: UserId,
+        notices: &[NewJob],
+    ) -> Result<bool, AdminError> {
+        let removed = self.account_store.remove_totp(id, notices).await?;
+        if removed {
+            let entry = self.entry(by, AuditAction::SecondFactorReset, id, Value::Null);
+            self.stores.audit.write_audit(&[entry]).await?;
+            tracing::info!(user = %id, "second factor removed by an administrator");
+        }
+        Ok(removed)
     }
 
     /// Removes an account, for the next request everywhere.

@@ -79,7 +79,7 @@ impl AuthService {
         entry(&*self.accounts.ids, &*self.accounts.clock, by, action, target, details)
     }
 
-    /// Writes a line about a sign-in or a sign-out, which stand whether or not it can be written.
+    /// Writes a line about a sign-in, a sign-out or a change of one's own, which stand whether or not it can be written.
     async fn tell(&self, entry: AuditEntry) {
         if let Err(error) = self.admin.audit.write_audit(std::slice::from_ref(&entry)).await {
             metrics::counter!("fm_auth_audit_lost_total").increment(1);
@@ -98,6 +98,11 @@ impl AuthService {
     pub(crate) async fn tell_signed_out(&self, by: &Author, session: SessionId) {
         let target = Some(session.to_string());
         self.tell(self.audit_entry(by, AuditAction::SignedOut, target, Value::Null)).await;
+    }
+
+    /// Somebody changed what their own account is signed in to with.
+    pub(crate) async fn tell_own(&self, by: &Author, action: AuditAction, user: UserId) {
+        self.tell(self.audit_entry(by, action, Some(user.to_string()), Value::Null)).await;
     }
 
     /// A sign-in failed. So many are written of one address; the log must not grow as fast as somebody can guess.

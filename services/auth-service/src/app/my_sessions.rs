@@ -77,7 +77,7 @@ pub(crate) async fn end_one(service: &AuthService, user: UserId, session: Sessio
 /// Ends all of somebody's sessions but the one that asks.
 pub(crate) async fn end_others(service: &AuthService, caller: &Principal) -> PortResult<()> {
     let at = service.accounts.clock.now();
-    let ended = service.account_store.revoke_sessions(caller.user, Some(caller.session), at).await?;
+    let ended = service.account_store.revoke_sessions(caller.user, caller.session(), at).await?;
     tracing::info!(user = %caller.user, ended, "other sessions ended");
     metrics::counter!("fm_auth_sessions_ended_total").increment(ended);
     forget(service, caller.user).await

@@ -2,8 +2,9 @@
 
 use common::PortResult;
 use common::auth::mail::{AccountEvent, MailContent};
-use common::auth::{Address, CodeKind, Password, PasswordChange, PasswordProof, Principal, User};
+use common::auth::{Address, AuditAction, CodeKind, Password, PasswordChange, PasswordProof, Principal, User};
 
+use super::audit::Author;
 use super::own_account::{self, AccountError};
 use super::setup::AddressFault;
 use super::{Client, codes, mails, my_sessions};
@@ -23,13 +24,14 @@ pub(crate) async fn change(
         user: user.id,
         proof: PasswordProof::Hash(user.password_hash.clone()),
         password_hash: service.accounts.hasher.hash(&new).await?,
-        keep: Some(caller.session),
+        keep: caller.session(),
         at: service.accounts.clock.now(),
     };
     let notice = mails::notice(service, client, &user, AccountEvent::PasswordChanged);
     if !service.account_store.change_password(&change, &notice).await? {
         return Err(AccountError::Conflict);
     }
+    service.tell_own(&Author::of(caller, client), AuditAction::OwnPassword, user.id).await;
     done(service, &user, "changed").await?;
     Ok(())
 }
@@ -88,6 +90,7 @@ pub(crate) async fn reset(
     if !service.account_store.change_password(&change, &notice).await? {
         return Err(AccountError::WrongCode);
     }
+    service.tell_own(&Author::unknown(client), AuditAction::OwnPassword, user.id).await;
     done(service, &user, "reset").await?;
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! The second factor of an account: begun, confirmed, asked for at each sign-in, removed.
 
 use common::auth::mail::AccountEvent;
-use common::auth::{Account, Principal, Totp};
+use common::auth::{Account, AuditAction, Principal, Totp};
 use common::{PortError, UserId};
 use qrcode::QrCode;
 use qrcode::render::svg;
 
+use super::audit::Author;
 use super::own_account::{self, AccountError};
 use super::totp::Secret;
 use super::{Client, codes, mails};
@@ -85,6 +86,7 @@ pub(crate) async fn confirm(
         return Err(AccountError::Conflict);
     }
     tracing::info!(user = %caller.user, "second factor confirmed");
+    service.tell_own(&Author::of(caller, client), AuditAction::SecondFactorOn, caller.user).await;
     Ok(recovery)
 }
 
@@ -109,6 +111,9 @@ pub(crate) async fn remove(
         return Err(AccountError::Conflict);
     }
     tracing::info!(user = %user.id, "second factor removed");
+    if confirmed {
+        service.tell_own(&Author::of(caller, client), AuditAction::SecondFactorOff, user.id).await;
+    }
     Ok(())
 }
 

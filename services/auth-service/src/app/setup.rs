@@ -71,8 +71,13 @@ impl NewCredentials {
     ///
     /// # Errors
     /// [`InvalidNewCredentials`].
-    pub fn parse_password(password: &str) -> Result<Password, InvalidNewCredentials> {
-        Password::parse_new(password)
+    pub fn parse_password(
+        password: &str,
+        owner: &Address,
+        rules: &PasswordRules,
+    ) -> Result<Password, InvalidNewCredentials> {
+        rules
+            .check(password, Some(owner))
             .map_err(|error| InvalidNewCredentials { address: None, password: Some(error) })
     }
 }

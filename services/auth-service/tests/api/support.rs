@@ -240,6 +240,7 @@ impl Server {
         Administration {
             accounts: Accounts::new(self.store.clone(), self.hasher.clone(), clock, ids),
             stores: AdminStores::of(&self.store),
+            account_store: self.store.clone(),
             cache: Arc::clone(&self.cache),
             spaces: self.spaces.clone(),
         }

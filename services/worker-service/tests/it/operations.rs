@@ -50,6 +50,7 @@ fn made(kind: &str, every: Option<Duration>) -> NewJob {
         (types::THUMBNAILS, _) => types::thumbnails(ids.next(), user, file, blob, at),
         (types::MEDIA_FACTS, _) => types::media_facts(ids.next(), user, file, (blob, 1), at),
         (types::WELCOME_MAIL, _) => types::welcome_mail(ids.next(), user, at),
+        (types::ACCOUNT_MAIL, _) => types::account_mail(ids.next(), Vec::new(), at),
         (types::PURGE, _) => types::purge(ids.next(), file, user, at),
         (types::WEBHOOK_DELIVER, _) => {
             let delivery = Delivery {
@@ -83,7 +84,7 @@ fn the_guide_lists_all_built_in_jobs_as_they_are() {
         let at_once = match &**kind {
             types::THUMBNAILS => "processes + 1".to_owned(),
             types::MEDIA_FACTS => concurrency.media_facts.to_string(),
-            types::WELCOME_MAIL => concurrency.mail.to_string(),
+            types::WELCOME_MAIL | types::ACCOUNT_MAIL => concurrency.mail.to_string(),
             types::PURGE => concurrency.purge.to_string(),
             types::WEBHOOK_DELIVER => WebhooksSection::default().concurrency.to_string(),
             _ => {

@@ -2,6 +2,7 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
+use common::auth::mail::AccountEvent;
 use common::auth::{AddressKey, User, UserFilter};
 use common::files::UserUsage;
 use common::{Code, Timestamp, UserId};
@@ -14,7 +15,8 @@ use super::lists::{self, RoleChoice};
 use crate::AuthService;
 use crate::app::admin::AccountChange;
 use crate::app::setup::NewCredentials;
-use crate::http::{BODY_BYTES, author, problem};
+use crate::app::mails;
+use crate::http::{BODY_BYTES, author, client, problem};
 
 /// An account, as administrators see it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -189,7 +191,8 @@ pub(super) async fn create(
 ) -> ApiResult<HttpResponse> {
     let body: CreateBody = input::json(&request, payload, BODY_BYTES).await?;
     let NewCredentials { address, password } =
-        NewCredentials::parse(&body.email, &body.password).map_err(problem)?;
+        NewCredentials::parse(&body.email, &body.password, &service.settings.accounts.password_rules())
+            .map_err(problem)?;
     let by = author(&caller, &request, &service);
     let role = body.role.map_or(common::auth::Role::User, Into::into);
     let user = service.administration.create(&by, address, &password, role).await.map_err(problem)?;
@@ -241,6 +244,9 @@ pub(super) struct ChangeBody {
     /// True ends all its sessions. Its API tokens go on.
     #[serde(default)]
     sign_out: bool,
+    /// True takes its second factor away, for an owner who has lost it.
+    #[serde(default)]
+    reset_second_factor: bool,
 }
 
 /// A member that may be null, told from one that is not there.
@@ -279,11 +285,16 @@ pub(super) async fn change(
         quota_bytes: body.quota_bytes,
         sign_out: body.sign_out,
     };
-    if change == AccountChange::default() {
+    if change == AccountChange::default() && !body.reset_second_factor {
         return Err(Problem::new(Code::InvalidRequest).detail("There is nothing to change"));
     }
     let by = author(&caller, &request, &service);
     let user = service.administration.change(&by, id, change).await.map_err(problem)?;
+    if body.reset_second_factor {
+        let from = client(&request, &service);
+        let notice = mails::notice(&service, &from, &user, AccountEvent::SecondFactorOff);
+        service.administration.reset_second_factor(&by, id, &notice).await.map_err(problem)?;
+    }
     details(&service, &user).await
 }
 

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::lists::{self, RoleChoice};
 use crate::AuthService;
 use crate::app::invitations::{self, LIFETIME, NewInvitation};
-use crate::http::{BODY_BYTES, author};
+use crate::http::{BODY_BYTES, author, client};
 
 /// An invitation.
 #[derive(Debug, Serialize, ToSchema)]

@@ -129,7 +129,7 @@ pub(super) async fn list(
         asked.cursor.map(|cursor| cursor::decode(&service.cursor_key, &query, &cursor)).transpose()?;
     let page = my_sessions::list(&service, caller.user, before, limit).await?;
     let answer = SessionList {
-        items: page.sessions.into_iter().map(|listed| Session::of(listed, caller.session)).collect(),
+        items: page.sessions.into_iter().map(|listed| Session::of(listed, caller.session())).collect(),
         next_cursor: page.next.map(|next| cursor::encode(&service.cursor_key, &query, &next)),
         total: page.total,
     };
