@@ -220,11 +220,15 @@ pub fn open_cache(settings: &Common) -> Result<Arc<dyn CredentialCache>, Failure
 ///
 /// # Errors
 /// A setting that is wrong, by name.
-pub fn open_files_client(caller: Service, settings: &Common) -> Result<InternalClient, Failure> {
+pub fn open_files_client(
+    caller: Service,
+    settings: &Common,
+    clock: Arc<dyn Clock>,
+) -> Result<InternalClient, Failure> {
     let tokens =
         service_tokens(settings.internal_secret.as_deref(), settings.internal_secret_previous.as_deref())?;
     let bases = addresses("FM_FILES_URL", &settings.files_url)?;
-    InternalClient::tcp(&bases, caller, Service::Files, tokens, Arc::new(SystemClock))
+    InternalClient::tcp(&bases, caller, Service::Files, tokens, clock)
         .map_err(|error| Failure::new(Exit::Failed, &error))
 }
 

@@ -61,11 +61,11 @@ impl ServiceProgram for AuthProgram {
             AdminCommand::Users(_) => open_cache(&settings.common)?,
         };
         let administration = Administration {
-            accounts: Accounts::new(store.clone(), hasher(&settings)?, clock, ids),
+            accounts: Accounts::new(store.clone(), hasher(&settings)?, Arc::clone(&clock), ids),
             stores: AdminStores::of(&store),
             account_store: store.clone(),
             cache,
-            spaces: Arc::new(FilesClient::new(open_files_client(Self::SERVICE, &settings.common)?)),
+            spaces: Arc::new(FilesClient::new(open_files_client(Self::SERVICE, &settings.common, clock)?)),
         };
         told(command.run(&administration, read_password).await, AdminCommandError::is_usage)
     }

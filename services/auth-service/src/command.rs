@@ -195,7 +195,7 @@ impl UsersCommand {
         match self {
             Self::List { search } => list(administration, search.as_deref()).await,
             Self::Create { email, role } => {
-                let NewCredentials { address, password } = 
+                let NewCredentials { address, password } =
                     NewCredentials::parse(&email, &read_password()?, &PasswordRules::default())?;
                 let user = administration.create(&by, address, &password, role.into()).await?;
                 Ok(format!("account {} made\n", user.id))
@@ -215,8 +215,11 @@ impl UsersCommand {
             }
             Self::ResetPassword { email } => {
                 let user = find(&email).await?;
-                let password = 
-                    NewCredentials::parse_password(&read_password()?, &user.address, &PasswordRules::default())?;
+                let password = NewCredentials::parse_password(
+                    &read_password()?,
+                    &user.address,
+                    &PasswordRules::default(),
+                )?;
                 administration.reset_password(&by, user.id, &password).await?;
                 Ok(format!("account {} has a new password and is signed out\n", user.id))
             }

@@ -48,9 +48,6 @@ const CURSOR_LABEL: &str = "auth-cursor";
 /// The label under which the set-up code is derived from the master key.
 const SETUP_CODE_LABEL: &str = "setup-code";
 
-/// The label under which the key of cursors is derived from the master key.
-const CURSOR_LABEL: &str = "auth-cursor";
-
 /// What the service needs from outside.
 #[derive(Clone)]
 pub struct Ports {
@@ -95,9 +92,7 @@ pub struct AuthService {
     source: Arc<dyn CredentialSource>,
     policy: TokenPolicy,
     setup_code: SetupCode,
-    cursor_key: CursorKey,
     uses: Arc<SessionUses>,
-    master_key: Arc<MasterKey>,
     settings: Settings,
     /// That is said once.
     unknown_gateway_seen: AtomicBool,
@@ -109,8 +104,19 @@ impl AuthService {
     /// # Errors
     /// [`KeysError`]: the store does not answer, or its keys are sealed under another master key.
     pub async fn start(ports: Ports, settings: Settings) -> Result<Arc<Self>, KeysError> {
-        let Ports { store, account_store, admin, spaces, cache, limiter, hasher, master_key, policy, clock, ids } =
-            ports;
+        let Ports {
+            store,
+            account_store,
+            admin,
+            spaces,
+            cache,
+            limiter,
+            hasher,
+            master_key,
+            policy,
+            clock,
+            ids,
+        } = ports;
         let setup_code = match &settings.setup_code {
             Some(code) => code.clone(),
             None => SetupCode::from_key(&master_key.derive(SETUP_CODE_LABEL)),

@@ -244,7 +244,12 @@ fn worker(
             settings.public_url.clone(),
             concurrency.mail,
         )))
-        .with(Arc::new(WelcomeHandler::new(users.clone(), mailer, settings.public_url.clone(), concurrency.mail)));
+        .with(Arc::new(WelcomeHandler::new(
+            users.clone(),
+            mailer,
+            settings.public_url.clone(),
+            concurrency.mail,
+        )));
     Ok(WorkerService::new(worker_service::Parts {
         store: jobs.clone(),
         admin: jobs.clone(),

@@ -2,10 +2,10 @@
 
 mod account_store;
 mod address;
-mod code;
 mod admin_store;
 mod api_token;
 mod audit;
+mod code;
 mod credential;
 mod group;
 pub mod internal;

@@ -1,7 +1,9 @@
 //! Another address for an account: by codes that go to both.
 
 use common::auth::mail::{AccountEvent, MailContent};
-use common::auth::{Address, AddressChange, AuditAction, ChangeAddressError, CodeKind, MailedCode, Principal};
+use common::auth::{
+    Address, AddressChange, AuditAction, ChangeAddressError, CodeKind, MailedCode, Principal,
+};
 
 use super::audit::Author;
 use super::own_account::{self, AccountError};

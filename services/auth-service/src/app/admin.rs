@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use common::auth::{
-    AccountStore, Address, AuditAction, AuditEntry, ChangeUserError, CreateUserError, CredentialCache, Password, Role,
-    User, UserChange,
+    AccountStore, Address, AuditAction, AuditEntry, ChangeUserError, CreateUserError, CredentialCache,
+    Password, Role, User, UserChange,
 };
 use common::files::{UserSpaces, UserUsage};
 use common::jobs::NewJob;

@@ -1,9 +1,9 @@
 //! The use cases: one function each, over the ports, knowing nothing of HTTP.
 
 pub(crate) mod accounts;
+pub(crate) mod addresses;
 pub(crate) mod admin;
 pub(crate) mod audit;
-pub(crate) mod addresses;
 pub(crate) mod codes;
 pub(crate) mod devices;
 pub(crate) mod hashing;

@@ -2,7 +2,9 @@
 
 use common::PortResult;
 use common::auth::mail::{AccountEvent, MailContent};
-use common::auth::{Address, AuditAction, CodeKind, Password, PasswordChange, PasswordProof, Principal, User};
+use common::auth::{
+    Address, AuditAction, CodeKind, Password, PasswordChange, PasswordProof, Principal, User,
+};
 
 use super::audit::Author;
 use super::own_account::{self, AccountError};

@@ -14,8 +14,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::lists::{self, RoleChoice};
 use crate::AuthService;
 use crate::app::admin::AccountChange;
-use crate::app::setup::NewCredentials;
 use crate::app::mails;
+use crate::app::setup::NewCredentials;
 use crate::http::{BODY_BYTES, author, client, problem};
 
 /// An account, as administrators see it.

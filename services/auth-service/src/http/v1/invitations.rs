@@ -163,7 +163,8 @@ pub(super) async fn create(
         expires_at,
     };
     let by = author(&caller, &request, &service);
-    let (invitation, code) = invitations::create(&service, &client(&request, &service), caller.user, &by, new).await?;
+    let (invitation, code) =
+        invitations::create(&service, &client(&request, &service), caller.user, &by, new).await?;
     let answer = NewInvitationView { invitation: InvitationView::from(&invitation), code };
     Ok(HttpResponse::Created().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }

@@ -62,7 +62,7 @@ struct Session {
 }
 
 impl Session {
-    fn of(listed: ListedSession, current: SessionId) -> Self {
+    fn of(listed: ListedSession, current: Option<SessionId>) -> Self {
         let ListedSession { session, last_used_at } = listed;
         Self {
             id: session.id.to_string(),
@@ -72,7 +72,7 @@ impl Session {
             created_at: session.created_at,
             last_used_at: last_used_at.unwrap_or(session.created_at),
             expires_at: session.expires_at,
-            current: session.id == current,
+            current: Some(session.id) == current,
         }
     }
 }
