@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::auth::{Cached, CredentialCache, SessionState, TokenHash, TokenState, UserState};
-use common::{PortError, PortResult, SessionId, Sha256, UserId};
+use common::auth::{Cached, CachedSession, CredentialCache, SessionState, TokenHash, TokenState, UserState};
+use common::{PortError, PortResult, SessionId, Sha256, SigningKeyId, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,10 @@ impl RedisCache {
         self.link.key("cred:tok", &Sha256(*hash).to_string())
     }
 
+    fn withdrawn_key(&self) -> String {
+        self.link.key("cred:keys", "since")
+    }
+
     async fn put_if_absent(&self, entries: [(String, Vec<u8>); 2]) -> PortResult<()> {
         let mut both = redis::pipe();
         for (key, value) in entries {
@@ -56,7 +60,10 @@ impl RedisCache {
     }
 
     async fn bury(&self, key: String) -> PortResult<()> {
-        let tombstone = encode::<()>(None)?;
+        self.set_tombstone(key, encode::<()>(None)?).await
+    }
+
+    async fn set_tombstone(&self, key: String, tombstone: Vec<u8>) -> PortResult<()> {
         self.link
             .run(async |connection| {
                 let mut set = redis::cmd("SET");
@@ -85,22 +92,20 @@ fn decode<T: DeserializeOwned>(value: Option<Vec<u8>>) -> Cached<T> {
 
 #[async_trait]
 impl CredentialCache for RedisCache {
-    async fn get(
-        &self,
-        session: SessionId,
-        user: UserId,
-    ) -> PortResult<(Cached<SessionState>, Cached<UserState>)> {
-        let keys = [self.session_key(session), self.user_key(user)];
-        let (session, user) = self
+    async fn get(&self, session: SessionId, user: UserId) -> PortResult<CachedSession> {
+        let keys = [self.session_key(session), self.user_key(user), self.withdrawn_key()];
+        let (session, user, withdrawn) = self
             .link
             .run(async |connection| {
                 redis::cmd("MGET")
                     .arg(&keys)
-                    .query_async::<(Option<Vec<u8>>, Option<Vec<u8>>)>(connection)
+                    .query_async::<(Option<Vec<u8>>, Option<Vec<u8>>, Option<String>)>(connection)
                     .await
             })
             .await?;
-        Ok((decode(session), decode(user)))
+        // whatever else stands there was put there by a newer program, and tells as much
+        let keys_since = withdrawn.map(|id| id.parse().unwrap_or(SigningKeyId::from_bytes([0; 12])));
+        Ok(CachedSession { session: decode(session), user: decode(user), keys_since })
     }
 
     async fn put(
@@ -147,6 +152,10 @@ impl CredentialCache for RedisCache {
 
     async fn forget_session(&self, session: SessionId) -> PortResult<()> {
         self.bury(self.session_key(session)).await
+    }
+
+    async fn forget_keys(&self, new: SigningKeyId) -> PortResult<()> {
+        self.set_tombstone(self.withdrawn_key(), new.to_string().into_bytes()).await
     }
 
     async fn forget_user(&self, user: UserId) -> PortResult<()> {

@@ -77,7 +77,7 @@ impl Fixture {
     async fn recovers(&self) {
         eventually(async || self.link.ping().await).await;
         eventually(async || self.cache.forget_session(self.session).await).await;
-        let (session, _) = eventually(async || self.cache.get(self.session, self.user).await).await;
+        let session = eventually(async || self.cache.get(self.session, self.user).await).await.session;
         assert_eq!(session, Cached::Tombstone);
     }
 }

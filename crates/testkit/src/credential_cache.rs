@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::auth::{
-    Cached, CredentialCache, Role, Scope, SessionKind, SessionState, TokenHash, TokenState, UserState,
+    Cached, CachedSession, CredentialCache, Role, Scope, SessionKind, SessionState, TokenHash, TokenState,
+    UserState,
 };
-use common::{Clock as _, SessionId, UserId};
+use common::{Clock as _, SessionId, SigningKeyId, UserId};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
@@ -43,7 +44,8 @@ impl CacheSubject {
     }
 
     async fn get(&self, session: SessionId, user: UserId) -> (Cached<SessionState>, Cached<UserState>) {
-        self.cache.get(session, user).await.unwrap()
+        let CachedSession { session, user, .. } = self.cache.get(session, user).await.unwrap();
+        (session, user)
     }
 }
 
@@ -237,6 +239,22 @@ pub async fn a_tombstone_expires_later(subject: &CacheSubject) {
     assert_eq!(subject.get(session, user).await, (Cached::Absent, Cached::Absent));
 }
 
+/// Withdrawn keys are told of for two minutes.
+pub async fn withdrawn_keys_are_told_of(subject: &CacheSubject) {
+    let (session, user) = subject.pair();
+    let since = async || subject.cache.get(session, user).await.unwrap().keys_since;
+    assert_eq!(since().await, None);
+    for _ in 0..2 {
+        let new: SigningKeyId = subject.ids.next();
+        subject.cache.forget_keys(new).await.unwrap();
+        assert_eq!(since().await, Some(new));
+    }
+    (subject.pass)(Duration::from_secs(118));
+    assert!(since().await.is_some());
+    (subject.pass)(Duration::from_secs(4));
+    assert_eq!(since().await, None);
+}
+
 /// Makes tests of an async function that returns a fresh [`CacheSubject`].
 #[macro_export]
 macro_rules! credential_cache_suite {
@@ -252,6 +270,7 @@ macro_rules! credential_cache_suite {
                 a_tombstone_wins_against_puts_at_the_same_time,
                 what_is_revoked_while_it_is_resolved_is_not_remembered,
                 what_is_known_expires,
+                withdrawn_keys_are_told_of,
                 a_tombstone_expires_later,
                 a_token_is_known_with_its_account,
                 a_tombstone_hides_a_token,

@@ -169,15 +169,11 @@ pub trait CredentialSource: Send + Sync {
 /// resolution that was under way cannot overwrite the tombstone with what it read before.
 #[async_trait]
 pub trait CredentialCache: Send + Sync {
-    /// What is remembered of this session and this user, each by itself.
+    /// What is remembered of this session and this user, each by itself, and whether signing keys were withdrawn.
     ///
     /// # Errors
     /// [`crate::PortError::Unavailable`]; callers then ask the source.
-    async fn get(
-        &self,
-        session: SessionId,
-        user: UserId,
-    ) -> PortResult<(Cached<SessionState>, Cached<UserState>)>;
+    async fn get(&self, session: SessionId, user: UserId) -> PortResult<CachedSession>;
 
     /// Remembers both for 60 s, each only if nothing (and no tombstone) is there.
     ///
@@ -214,11 +210,28 @@ pub trait CredentialCache: Send + Sync {
     /// [`crate::PortError::Unavailable`]: then the revocation must wait until what is cached has expired.
     async fn forget_session(&self, session: SessionId) -> PortResult<()>;
 
+    /// Puts a tombstone on the signing keys from before `new` for 120 s: the next request asks for the keys.
+    ///
+    /// # Errors
+    /// As [`CredentialCache::forget_session`].
+    async fn forget_keys(&self, new: SigningKeyId) -> PortResult<()>;
+
     /// Puts a tombstone on a user for 120 s, as after a change of role or state.
     ///
     /// # Errors
     /// As [`CredentialCache::forget_session`].
     async fn forget_user(&self, user: UserId) -> PortResult<()>;
+}
+
+/// What a cache remembers for a request by a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedSession {
+    /// The session.
+    pub session: Cached<SessionState>,
+    /// Its account.
+    pub user: Cached<UserState>,
+    /// The key that replaced others which were withdrawn within the last 120 s: who has asked for the keys since may go on with those.
+    pub keys_since: Option<SigningKeyId>,
 }
 
 /// One entry of the cache.

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use common::auth::{
-    Authenticator, Cached, CredentialCache, CredentialSource, Presented, PresentedBy, Principal,
-    SessionState, TokenHash, TokenState, TokenText, UserState,
+    Authenticator, Cached, CachedSession, CredentialCache, CredentialSource, Presented, PresentedBy,
+    Principal, SessionState, TokenHash, TokenState, TokenText, UserState,
 };
 use common::{Clock, PortResult};
 
@@ -64,7 +64,13 @@ impl CachedAuthenticator {
 
     async fn states(&self, verified: &Verified) -> PortResult<Option<(SessionState, UserState)>> {
         let Verified { session, user, .. } = *verified;
-        let (known, reachable) = look_up(self.cache.get(session, user).await);
+        let cached = self.cache.get(session, user).await;
+        if let Ok(CachedSession { keys_since: Some(new), .. }) = &cached
+            && !self.keys.has_since(*new, verified.key).await?
+        {
+            return Ok(None);
+        }
+        let (known, reachable) = look_up(cached.map(|cached| (cached.session, cached.user)));
         if known.is_some() {
             return Ok(known);
         }

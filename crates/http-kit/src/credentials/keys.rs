@@ -34,6 +34,8 @@ struct Held {
     /// When the source last answered, and when it was last asked.
     answered: Option<Timestamp>,
     asked: Option<Timestamp>,
+    /// The key in whose favour others were withdrawn, as far as these keys are from after that.
+    since: Option<SigningKeyId>,
 }
 
 impl Held {
@@ -67,6 +69,23 @@ impl KeyRing {
             }
             None => self.shared.find_unknown(id).await,
         }
+    }
+
+    /// Whether the source has the key `id` since keys were withdrawn in favour of `new`. Waits for the source the first time.
+    ///
+    /// # Errors
+    /// `Unavailable` if it does not answer: the key may be one of those.
+    pub(super) async fn has_since(&self, new: SigningKeyId, id: SigningKeyId) -> PortResult<bool> {
+        if self.shared.held().since != Some(new) {
+            let _asking = self.shared.asking.lock().await;
+            if self.shared.held().since != Some(new) {
+                self.shared.ask().await?;
+                let held = self.shared.held();
+                let Held { answered, asked, .. } = *held;
+                self.shared.hold(Held { keys: held.keys.clone(), answered, asked, since: Some(new) });
+            }
+        }
+        Ok(self.shared.held().keys.contains_key(&id))
     }
 
     /// Has the source asked, unless that is under way or was tried a moment ago.
@@ -117,12 +136,14 @@ impl Shared {
                     .into_iter()
                     .map(|key| (key.id, Arc::new(DecodingKey::from_ed_der(&key.ed25519))))
                     .collect();
-                self.hold(Held { keys, answered: Some(now), asked: Some(now) });
+                let since = self.held().since;
+                self.hold(Held { keys, answered: Some(now), asked: Some(now), since });
                 Ok(())
             }
             Err(error) => {
                 let held = self.held();
-                self.hold(Held { keys: held.keys.clone(), answered: held.answered, asked: Some(now) });
+                let Held { answered, since, .. } = *held;
+                self.hold(Held { keys: held.keys.clone(), answered, asked: Some(now), since });
                 Err(error)
             }
         }

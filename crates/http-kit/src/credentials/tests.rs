@@ -8,8 +8,9 @@ use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use common::auth::{
-    Authenticator as _, Cached, CredentialCache, CredentialSource, Presented, PresentedBy, Principal,
-    PublicKey, Role, Scope, SessionKind, SessionState, TokenHash, TokenState, TokenText, UserState,
+    Authenticator as _, Cached, CachedSession, CredentialCache, CredentialSource, Presented, PresentedBy,
+    Principal, PublicKey, Role, Scope, SessionKind, SessionState, TokenHash, TokenState, TokenText,
+    UserState,
 };
 use common::{Clock as _, PortError, PortResult, SessionId, SigningKeyId, TokenId, UserId};
 use proptest::prelude::*;
@@ -76,7 +77,7 @@ struct NoCache;
 
 #[async_trait]
 impl CredentialCache for NoCache {
-    async fn get(&self, _: SessionId, _: UserId) -> PortResult<(Cached<SessionState>, Cached<UserState>)> {
+    async fn get(&self, _: SessionId, _: UserId) -> PortResult<CachedSession> {
         Err(PortError::unavailable("cache", "down"))
     }
 
@@ -97,6 +98,10 @@ impl CredentialCache for NoCache {
     }
 
     async fn forget_session(&self, _: SessionId) -> PortResult<()> {
+        Err(PortError::unavailable("cache", "down"))
+    }
+
+    async fn forget_keys(&self, _: SigningKeyId) -> PortResult<()> {
         Err(PortError::unavailable("cache", "down"))
     }
 
@@ -325,6 +330,33 @@ async fn a_withdrawn_key_stops_counting_after_a_minute() {
     assert!(world.accepts(&token).await, "whoever comes first has the keys asked for, and does not wait");
     until(|| world.asked_for_keys() == 2).await;
     assert!(!world.accepts(&token).await);
+}
+
+#[tokio::test]
+async fn what_a_withdrawn_key_signed_fails_with_the_next_request() {
+    let world = World::new();
+    let token = world.token();
+    assert!(world.accepts(&token).await);
+    world.source.keys.lock().unwrap().clear();
+    world.cache.forget_keys(OTHER_KEY).await.unwrap();
+    assert!(!world.accepts(&token).await);
+    assert_eq!(world.asked_for_keys(), 2);
+    // what is withdrawn is known now: nobody waits for that any more
+    assert!(!world.accepts(&token).await);
+}
+
+#[tokio::test]
+async fn withdrawn_keys_are_asked_for_once() {
+    let world = World::new();
+    let token = world.token();
+    world.cache.forget_keys(OTHER_KEY).await.unwrap();
+    for _ in 0..3 {
+        assert!(world.accepts(&token).await);
+    }
+    assert_eq!(world.asked_for_keys(), 2, "at the first request, and for what was withdrawn");
+    world.source.down.store(true, Ordering::SeqCst);
+    world.cache.forget_keys(KEY).await.unwrap();
+    assert!(matches!(world.check(&token).await, Err(PortError::Unavailable { .. })), "it may be withdrawn");
 }
 
 #[tokio::test(start_paused = true)]

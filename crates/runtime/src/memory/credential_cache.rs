@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::auth::{Cached, CredentialCache, SessionState, TokenHash, TokenState, UserState};
-use common::{Clock, PortResult, SessionId, Timestamp, UserId};
+use common::auth::{Cached, CachedSession, CredentialCache, SessionState, TokenHash, TokenState, UserState};
+use common::{Clock, PortResult, SessionId, SigningKeyId, Timestamp, UserId};
 
 /// How long a resolved credential is remembered.
 const REMEMBERED: Duration = Duration::from_secs(60);
@@ -20,6 +20,8 @@ pub struct MemoryCredentialCache {
     sessions: Mutex<Entries<SessionId, SessionState>>,
     tokens: Mutex<Entries<TokenHash, TokenState>>,
     users: Mutex<Entries<UserId, UserState>>,
+    /// The key that replaced withdrawn ones, and until when that is told.
+    keys_since: Mutex<Option<(SigningKeyId, Timestamp)>>,
 }
 
 struct Entries<K, V>(HashMap<K, (Timestamp, Option<V>)>);
@@ -32,6 +34,7 @@ impl MemoryCredentialCache {
             sessions: Mutex::new(Entries(HashMap::new())),
             tokens: Mutex::new(Entries(HashMap::new())),
             users: Mutex::new(Entries(HashMap::new())),
+            keys_since: Mutex::default(),
         }
     }
 }
@@ -73,13 +76,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[async_trait]
 impl CredentialCache for MemoryCredentialCache {
-    async fn get(
-        &self,
-        session: SessionId,
-        user: UserId,
-    ) -> PortResult<(Cached<SessionState>, Cached<UserState>)> {
+    async fn get(&self, session: SessionId, user: UserId) -> PortResult<CachedSession> {
         let now = self.clock.now();
-        Ok((locked(&self.sessions).get(&session, now), locked(&self.users).get(&user, now)))
+        let keys_since = locked(&self.keys_since).filter(|(_, until)| now < *until).map(|(key, _)| key);
+        Ok(CachedSession {
+            session: locked(&self.sessions).get(&session, now),
+            user: locked(&self.users).get(&user, now),
+            keys_since,
+        })
     }
 
     async fn put(
@@ -118,6 +122,11 @@ impl CredentialCache for MemoryCredentialCache {
 
     async fn forget_session(&self, session: SessionId) -> PortResult<()> {
         locked(&self.sessions).bury(session, self.clock.now());
+        Ok(())
+    }
+
+    async fn forget_keys(&self, new: SigningKeyId) -> PortResult<()> {
+        *locked(&self.keys_since) = Some((new, self.clock.now() + TOMBSTONE));
         Ok(())
     }
 

@@ -12,13 +12,13 @@ use auth_service::{
 };
 use common::auth::mail::{ACCOUNT_MAIL_LABEL, AccountMail};
 use common::auth::{
-    AuthStore, Authenticator, Cached, CredentialCache, RateDecision, RateLimiter, RateRule, SessionState,
-    TokenHash, TokenState, UserState,
+    AuthStore, Authenticator, Cached, CachedSession, CredentialCache, RateDecision, RateLimiter, RateRule,
+    SessionState, TokenHash, TokenState, UserState,
 };
 use common::jobs::types::ACCOUNT_MAIL;
 use common::jobs::{NewJob, Outbox};
 use common::routes::Service;
-use common::{Clock, IdGen, PortError, PortResult, SessionId, UserId};
+use common::{Clock, IdGen, PortError, PortResult, SessionId, SigningKeyId, UserId};
 use http_kit::credentials::{CachedAuthenticator, TokenPolicy};
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
 use http_kit::service_token::{ServiceGate, ServiceTokens};
@@ -340,11 +340,7 @@ impl<P> Breakable<P> {
 
 #[async_trait]
 impl<P: CredentialCache> CredentialCache for Breakable<P> {
-    async fn get(
-        &self,
-        session: SessionId,
-        user: UserId,
-    ) -> PortResult<(Cached<SessionState>, Cached<UserState>)> {
+    async fn get(&self, session: SessionId, user: UserId) -> PortResult<CachedSession> {
         self.reach()?.get(session, user).await
     }
 
@@ -371,6 +367,10 @@ impl<P: CredentialCache> CredentialCache for Breakable<P> {
 
     async fn forget_session(&self, session: SessionId) -> PortResult<()> {
         self.reach()?.forget_session(session).await
+    }
+
+    async fn forget_keys(&self, new: SigningKeyId) -> PortResult<()> {
+        self.reach()?.forget_keys(new).await
     }
 
     async fn forget_user(&self, user: UserId) -> PortResult<()> {

@@ -102,5 +102,8 @@ pub(super) async fn rotate(
     };
     let rotated = service.keys.rotate(&*service.admin.keys, body.compromised, line).await;
     let key = rotated.map_err(problem)?;
+    if body.compromised {
+        service.cache.forget_keys(key).await?;
+    }
     Ok(HttpResponse::Created().json(RotatedView { key_id: key.to_string() }))
 }
