@@ -167,6 +167,12 @@ typed_ids! {
     JobId;
     /// What makes jobs at times.
     ScheduleId;
+    /// People who are given rights together.
+    GroupId;
+    /// A right to a node that somebody was given.
+    ShareId;
+    /// A link that opens a node to whoever has its token.
+    LinkId;
 }
 
 /// The random name of a blob: 16 bytes, 32 hexadecimal digits. Never reused, never derived from content or file name.

@@ -17,8 +17,8 @@ pub mod trace;
 pub use digest::{Crc32, Sha256};
 pub use error::{Causes, Code, PortError, PortResult};
 pub use id::{
-    BlobKey, FileId, IdGen, InvalidId, JobId, ObjectId, ReservationId, ScheduleId, SessionId, SigningKeyId,
-    SpaceId, UserId,
+    BlobKey, FileId, GroupId, IdGen, InvalidId, JobId, LinkId, ObjectId, ReservationId, ScheduleId,
+    SessionId, ShareId, SigningKeyId, SpaceId, UserId,
 };
 pub use time::{Clock, Timestamp};
 pub use trace::TraceContext;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PublicKey, SessionState, UserState};
+use super::{Person, PublicKey, SessionState, UserState};
 use crate::{SessionId, UserId};
 
 /// `GET /internal/keys`: the keys that verify tokens now, newest first.
@@ -28,4 +28,26 @@ pub struct ResolvedCredential {
     pub session: SessionState,
     /// The account's state.
     pub user: UserState,
+}
+
+/// Most accounts in one [`FindPeople`].
+pub const MAX_PEOPLE: usize = 1000;
+
+/// `POST /internal/people/find`: who are these? Answer: [`FoundPeople`].
+#[derive(Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FindPeople {
+    /// Accounts by their ids; at most [`MAX_PEOPLE`].
+    pub ids: Vec<UserId>,
+    /// An account by its address. Never logged.
+    pub address: Option<String>,
+}
+
+/// Those that there are.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundPeople {
+    /// Asked for by id.
+    pub people: Vec<Person>,
+    /// Asked for by address; none if there is no such account, or it is disabled.
+    pub person: Option<Person>,
 }

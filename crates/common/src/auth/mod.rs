@@ -5,6 +5,7 @@ mod credential;
 pub mod internal;
 mod limits;
 mod password;
+mod people;
 mod store;
 mod user;
 
@@ -15,5 +16,6 @@ pub use credential::{
 };
 pub use limits::{RateDecision, RateLimiter, RateRule};
 pub use password::{InvalidPassword, Password};
+pub use people::{People, Person};
 pub use store::{AuthStore, CreateUserError, RefreshOutcome, SealedKey};
 pub use user::{Role, Session, SessionKind, User};

@@ -2,25 +2,31 @@
 
 mod blob_store;
 pub mod internal;
+mod link;
 mod list;
 mod name;
 mod node;
 mod permission;
 mod rules;
+mod share;
 mod sort_key;
 mod store;
 mod upkeep;
 mod upload;
 
 pub use blob_store::{BlobLocator, BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob, WrittenBlob};
+pub use link::{
+    AccessOf, Link, LinkAccess, LinkChange, LinkPlace, LinkRole, LinkStore, LinkToken, NewLink, TakeDownload,
+};
 pub use list::{ListQuery, Order, Page, Position, Sort, SortValue};
 pub use name::{InvalidName, NodeName};
 pub use node::{
     BlobInfo, BlobState, ClassicType, Content, Crumb, Kind, MediaFacts, Node, NodePath, Public, Space,
     ThumbnailInfo, ThumbnailSize, ThumbnailState, Trashed, Usage,
 };
-pub use permission::{Action, Actor, Decision, decide};
+pub use permission::{Action, Actor, Decision, Standing, decide};
 pub use rules::{NewNode, NewPlace};
+pub use share::{Grant, Grantee, NewShare, Share, ShareRole, ShareStore, SharesOf};
 pub use sort_key::sort_key;
 pub use store::{BlobPage, CollectOutcome, FileStore, NodeError, PurgeStep};
 pub use upkeep::{BlobRecord, Counter, Miscount, RecountPlace, RecountStep};

@@ -1,0 +1,1 @@
+-- a number that another change of the schema has
