@@ -33,7 +33,7 @@ pub mod trace;
 
 pub use auth::{Authenticated, MaybeAuthenticated};
 pub use body::{BodyError, BodyLimits, BodyStream};
-pub use client_ip::{InvalidNetwork, TrustedProxies, client_ip};
+pub use client_ip::{InvalidNetwork, TrustedProxies, client_ip, customer_key};
 pub use cookie::CookiePolicy;
 pub use facade::Facade;
 pub use problem::{ApiResult, ClassicError, ClassicResult, FieldError, Problem};

@@ -27,11 +27,11 @@ use app::limits::Limits;
 use app::source::StoreSource;
 
 pub use app::accounts::{Accounts, CreateAccountError};
-pub use app::hashing::{HashError, HasherError, HashingSettings, PasswordHasher};
 pub use app::keys::KeysError;
 pub use app::limits::LimitRules;
 pub use app::setup::{AddressFault, InvalidNewCredentials, NewCredentials, SetupCode, ShortSetupCode};
 pub use command::{AdminCommand, AdminCommandError};
+pub use runtime::passwords::{HashError, HasherError, HashingSettings, PasswordHasher};
 pub use settings::{AUTH_DOCS, Registration, Settings, trusted_proxies};
 
 /// The label under which the set-up code is derived from the master key.

@@ -6,7 +6,7 @@ use common::auth::{Address, AuthStore, CreateUserError, Password, Role, User};
 use common::jobs::NewJob;
 use common::{Clock, IdGen, PortError, UserId};
 
-use super::hashing::{HashError, PasswordHasher};
+use runtime::passwords::{HashError, PasswordHasher};
 
 /// Makes accounts. The administrator's command uses it too, without the rest of the service.
 #[derive(Clone)]

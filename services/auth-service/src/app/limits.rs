@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use common::auth::{AddressKey, RateDecision, RateLimiter, RateRule};
 use common::{PortResult, Sha256};
+use http_kit::customer_key;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The rules. What the classic suites need: ten failures and sixty sign-ups a minute pass.
@@ -100,7 +101,7 @@ impl Limits {
         ip: Option<IpAddr>,
     ) -> Result<Attempt<'_>, Refused> {
         let digest = Sha256::of(account.as_str().as_bytes());
-        let address = address_key(ip);
+        let address = customer_key(ip);
         // addresses of accounts are not kept in clear where the counters are
         let account = hex::encode(&digest.0[..16]);
         let pair = format!("{account}@{address}");
@@ -117,17 +118,17 @@ impl Limits {
 
     /// Counts a sign-up.
     pub(crate) async fn count_sign_up(&self, ip: Option<IpAddr>) -> Result<(), Refused> {
-        self.count(self.rules.sign_up, &address_key(ip)).await
+        self.count(self.rules.sign_up, &customer_key(ip)).await
     }
 
     /// Refuses a set-up code unread when too many were wrong.
     pub(crate) async fn require_setup(&self, ip: Option<IpAddr>) -> Result<(), Refused> {
-        self.require(self.rules.setup, &address_key(ip)).await
+        self.require(self.rules.setup, &customer_key(ip)).await
     }
 
     /// Counts a wrong set-up code.
     pub(crate) async fn count_wrong_setup_code(&self, ip: Option<IpAddr>) -> PortResult<()> {
-        match self.count(self.rules.setup, &address_key(ip)).await {
+        match self.count(self.rules.setup, &customer_key(ip)).await {
             Ok(()) | Err(Refused::Limited(_)) => Ok(()),
             Err(Refused::Port(error)) => Err(error),
         }
@@ -201,30 +202,4 @@ fn judge(rule: RateRule, decision: RateDecision) -> Result<(), Refused> {
 fn fell_back(error: &common::PortError) {
     metrics::counter!("fm_auth_rate_limit_fallbacks_total").increment(1);
     tracing::debug!(%error, "limiting attempts in this process alone");
-}
-
-/// One counter for each IPv4 address and each IPv6 /64, the least that one customer gets (RFC 6177).
-fn address_key(ip: Option<IpAddr>) -> String {
-    match ip {
-        Some(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_none() => {
-            let [a, b, c, d, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::")
-        }
-        Some(ip) => ip.to_canonical().to_string(),
-        None => "local".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_customer_has_one_counter() {
-        let key = |text: &str| address_key(Some(text.parse().unwrap()));
-        assert_eq!(key("2001:db8:1:2:3::4"), key("2001:db8:1:2:ffff::1"));
-        assert_ne!(key("2001:db8:1:2::"), key("2001:db8:1:3::"));
-        assert_eq!(key("::ffff:10.0.0.1"), key("10.0.0.1"));
-        assert_ne!(key("10.0.0.2"), key("10.0.0.1"));
-    }
 }

@@ -1,7 +1,6 @@
 //! The use cases: one function each, over the ports, knowing nothing of HTTP.
 
 pub(crate) mod accounts;
-pub(crate) mod hashing;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod sessions;

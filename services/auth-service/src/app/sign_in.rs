@@ -2,9 +2,9 @@ use common::PortError;
 use common::auth::{Address, Password, User};
 
 use super::Client;
-use super::hashing::HashError;
 use super::limits::{Limited, Refused};
 use crate::AuthService;
+use runtime::passwords::HashError;
 
 /// Why there was no sign-in.
 #[derive(Debug, thiserror::Error)]

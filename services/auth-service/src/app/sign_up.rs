@@ -4,9 +4,9 @@ use common::{JobId, PortError};
 
 use super::Client;
 use super::accounts::CreateAccountError;
-use super::hashing::HashError;
 use super::limits::{Limited, Refused};
 use crate::{AuthService, Registration};
+use runtime::passwords::HashError;
 
 /// Why there was no sign-up.
 #[derive(Debug, thiserror::Error)]

@@ -4,12 +4,12 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use common::Code;
 use http_kit::{ClassicError, Problem};
 
-use crate::app::hashing::HashError;
 use crate::app::limits::Limited;
 use crate::app::sessions::RefreshError;
 use crate::app::setup::{AddressFault, InvalidNewCredentials, SetupError};
 use crate::app::sign_in::SignInError;
 use crate::app::sign_up::SignUpError;
+use runtime::passwords::HashError;
 
 /// A failure of a use case in the form of the v1 API.
 pub(crate) fn problem(error: impl Into<Failure>) -> Problem {
