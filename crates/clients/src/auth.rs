@@ -1,6 +1,10 @@
 use async_trait::async_trait;
-use common::auth::internal::{PublicKeys, ResolveCredential, ResolvedCredential};
-use common::auth::{CredentialSource, PublicKey, SessionState, UserCount, UserState};
+use common::auth::internal::{
+    FindPeople, FoundPeople, MAX_PEOPLE, PublicKeys, ResolveCredential, ResolvedCredential,
+};
+use common::auth::{
+    Address, CredentialSource, People, Person, PublicKey, SessionState, UserCount, UserState,
+};
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
 use common::{PortResult, SessionId, UserId};
 
@@ -49,5 +53,24 @@ impl UserCount for AuthClient {
     async fn count_users(&self) -> PortResult<u64> {
         let answer: UserStats = self.0.get_json("/internal/stats").await?;
         Ok(answer.users)
+    }
+}
+
+#[async_trait]
+impl People for AuthClient {
+    async fn find_people(&self, ids: &[UserId]) -> PortResult<Vec<Person>> {
+        let mut people = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(MAX_PEOPLE) {
+            let question = FindPeople { ids: ids.to_vec(), address: None };
+            let answer: FoundPeople = self.0.post_json("/internal/people/find", &question).await?;
+            people.extend(answer.people);
+        }
+        Ok(people)
+    }
+
+    async fn find_person(&self, address: &Address) -> PortResult<Option<Person>> {
+        let question = FindPeople { ids: Vec::new(), address: Some(address.as_str().to_owned()) };
+        let answer: FoundPeople = self.0.post_json("/internal/people/find", &question).await?;
+        Ok(answer.person)
     }
 }

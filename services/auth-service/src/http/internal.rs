@@ -1,10 +1,14 @@
 //! `/internal`: what the other services ask. On the internal listener, with a service token.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use common::auth::internal::{PublicKeys, ResolveCredential, ResolvedCredential};
+use common::Code;
+use common::auth::internal::{
+    FindPeople, FoundPeople, MAX_PEOPLE, PublicKeys, ResolveCredential, ResolvedCredential,
+};
+use common::auth::{Address, Person, User};
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
 use http_kit::service_token::ServiceCaller;
-use http_kit::{ApiResult, input};
+use http_kit::{ApiResult, Problem, input};
 
 use super::BODY_BYTES;
 use crate::AuthService;
@@ -14,7 +18,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/internal/keys", web::get().to(keys))
         .route("/internal/credentials/resolve", web::post().to(resolve))
         .route("/internal/stats", web::get().to(stats))
-        .route("/internal/users/find", web::post().to(find_user));
+        .route("/internal/users/find", web::post().to(find_user))
+        .route("/internal/people/find", web::post().to(find_people));
 }
 
 async fn keys(_: ServiceCaller, service: web::Data<AuthService>) -> ApiResult<HttpResponse> {
@@ -49,4 +54,36 @@ async fn find_user(
     let user = service.accounts.store.find_user(asked.id).await?;
     let answer = user.map(|user| FoundUser { id: user.id, address: user.address.as_str().to_owned() });
     Ok(HttpResponse::Ok().json(answer))
+}
+
+/// Most bytes of that question: [`MAX_PEOPLE`] ids of 27 bytes each.
+const PEOPLE_BYTES: usize = 64 * 1024;
+
+async fn find_people(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<AuthService>,
+) -> ApiResult<HttpResponse> {
+    let asked: FindPeople = input::json(&request, payload, PEOPLE_BYTES).await?;
+    if asked.ids.len() > MAX_PEOPLE {
+        return Err(Problem::new(Code::InvalidRequest).field("/ids", "too_many", "too many at once"));
+    }
+    let store = &service.accounts.store;
+    let mut people = Vec::with_capacity(asked.ids.len());
+    for id in asked.ids {
+        people.extend(store.find_user(id).await?.map(person));
+    }
+    // what cannot be an address is nobody's
+    let person = match asked.address.as_deref().map(Address::parse) {
+        Some(Ok(address)) => {
+            store.find_user_by_address(&address.key()).await?.filter(|user| !user.disabled).map(person)
+        }
+        Some(Err(_)) | None => None,
+    };
+    Ok(HttpResponse::Ok().json(FoundPeople { people, person }))
+}
+
+fn person(user: User) -> Person {
+    Person { id: user.id, address: user.address.as_str().to_owned() }
 }
