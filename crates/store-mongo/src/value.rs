@@ -1,6 +1,9 @@
 //! How domain values are kept in documents: ids as ObjectIds, keys and hashes as binaries, times as milliseconds, counts as 64-bit integers.
 
-use common::{BlobKey, FileId, JobId, ReservationId, ScheduleId, SessionId, SigningKeyId, SpaceId, UserId};
+use common::{
+    BlobKey, FileId, GroupId, JobId, LinkId, ReservationId, ScheduleId, SessionId, ShareId, SigningKeyId,
+    SpaceId, UserId,
+};
 use mongodb::bson::Binary;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
@@ -23,7 +26,20 @@ macro_rules! to_oid {
     )*};
 }
 
-to_oid!(UserId, SessionId, SigningKeyId, FileId, SpaceId, ReservationId, JobId, ScheduleId, common::ObjectId);
+to_oid!(
+    UserId,
+    SessionId,
+    SigningKeyId,
+    FileId,
+    SpaceId,
+    ReservationId,
+    JobId,
+    ScheduleId,
+    GroupId,
+    ShareId,
+    LinkId,
+    common::ObjectId
+);
 
 /// The id with these bytes.
 pub(crate) fn id<T: From<common::ObjectId>>(oid: ObjectId) -> T {
