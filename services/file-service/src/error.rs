@@ -1,8 +1,10 @@
 use std::borrow::Cow;
+use std::time::Duration;
 
 use common::files::{InvalidName, NodeError};
 use common::{Code, FileId, PortError};
 use http_kit::{BodyError, Problem};
+use runtime::passwords::HashError;
 
 /// Why a use case ended without doing what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,12 @@ pub enum AppError {
     NameTaken {
         /// Which one.
         existing: FileId,
+    },
+    /// Too many attempts.
+    #[error("refused: rate_limited")]
+    RateLimited {
+        /// When the next one passes.
+        retry_after: Duration,
     },
     /// What a client sent could not be read to its end.
     #[error(transparent)]
@@ -45,6 +53,7 @@ impl AppError {
         match self {
             Self::Refused { code, .. } => *code,
             Self::NameTaken { .. } => Code::NameTaken,
+            Self::RateLimited { .. } => Code::RateLimited,
             Self::Body(error) => error.code(),
             Self::Port(PortError::Unavailable { .. }) => Code::Unavailable,
             Self::Port(PortError::Full { .. }) => Code::DiskFull,
@@ -73,6 +82,15 @@ impl From<NodeError> for AppError {
     }
 }
 
+impl From<HashError> for AppError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::Port(PortError::unavailable("passwords", error)),
+            HashError::Port(error) => Self::Port(error),
+        }
+    }
+}
+
 impl From<InvalidName> for AppError {
     fn from(error: InvalidName) -> Self {
         Self::because(Code::InvalidName, error.to_string())
@@ -87,6 +105,7 @@ impl From<AppError> for Problem {
             AppError::NameTaken { existing } => {
                 Self::new(Code::NameTaken).member("existingId", existing.to_string())
             }
+            AppError::RateLimited { retry_after } => Self::new(Code::RateLimited).retry_after(retry_after),
             AppError::Body(error) => Self::from(error),
             AppError::Port(error) => Self::from(error),
         }

@@ -14,4 +14,4 @@ pub use app::blobs::claim_blobs;
 pub use error::AppError;
 pub use http::{internal_routes, openapi, public_routes};
 pub use section::{FILES_DOCS, FilesSection};
-pub use state::{Delivery, FileService, FileSettings, Overview, Parts};
+pub use state::{Delivery, FileService, FileSettings, LINK_LABEL, Overview, Parts, Sharing};

@@ -39,8 +39,8 @@ pub(crate) async fn classic_page(
     Ok(service.store.list_children_by_id(folder.id(), offset, CLASSIC_PAGE).await?)
 }
 
-/// The way from the root down to the node itself.
+/// The way down to the node itself: from the root, or from the first folder that the caller may know of.
 pub(crate) fn way_to(node: &Authorized) -> Vec<(FileId, NodeName)> {
-    let above = node.path().ancestors.iter().map(|crumb| (crumb.id, crumb.name.clone()));
+    let above = node.path().ancestors.iter().skip(node.hidden()).map(|crumb| (crumb.id, crumb.name.clone()));
     above.chain([(node.id(), node.node().name.clone())]).collect()
 }

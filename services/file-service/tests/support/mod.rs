@@ -7,17 +7,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use actix_web::web;
 use async_trait::async_trait;
 use blob::{DiskBlobs, DiskOptions};
-use common::auth::{Authenticator, Presented, Principal, Role, UserCount};
-use common::files::{BlobStore, FileStore};
+use common::auth::{Address, Authenticator, People, Person, Presented, Principal, Role, UserCount};
+use common::files::{BlobStore, FileStore, LinkStore, ShareStore};
 use common::routes::Service;
 use common::{Clock, IdGen, PortError, PortResult, SessionId, Sha256, UserId};
-use file_service::{FileService, FileSettings, Overview, Parts};
+use file_service::{FileService, FileSettings, Overview, Parts, Sharing};
 use http_kit::CookiePolicy;
 use http_kit::health::check;
 use http_kit::openapi::MethodTable;
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
 use http_kit::service_token::{ServiceGate, ServiceTokens};
 use reqwest::{Method, RequestBuilder, StatusCode};
+use runtime::memory::MemoryRateLimiter;
+use runtime::passwords::{HashingSettings, PasswordHasher};
 use serde_json::{Value, json};
 use store_sqlite::{FilesDb, OpenOptions};
 use tempfile::TempDir;
@@ -56,6 +58,40 @@ pub(crate) fn user_id(name: &str) -> UserId {
     UserId::try_from(&digest.0[..12]).unwrap()
 }
 
+/// The people who can be found: each has an address.
+pub(crate) const PEOPLE: [&str; 8] = ["a", "b", "c", "owner", "viewer", "editor", "manager", "stranger"];
+
+/// Somebody's address.
+pub(crate) fn address(name: &str) -> String {
+    format!("{name}@example.org")
+}
+
+/// Knows [`PEOPLE`].
+struct Directory {
+    outage: Arc<AtomicBool>,
+}
+
+impl Directory {
+    fn all(&self) -> PortResult<impl Iterator<Item = Person>> {
+        if self.outage.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("auth", "cut off by the test"));
+        }
+        Ok(PEOPLE.into_iter().map(|name| Person { id: user_id(name), address: address(name) }))
+    }
+}
+
+#[async_trait]
+impl People for Directory {
+    async fn find_people(&self, ids: &[UserId]) -> PortResult<Vec<Person>> {
+        Ok(self.all()?.filter(|person| ids.contains(&person.id)).collect())
+    }
+
+    async fn find_person(&self, address: &Address) -> PortResult<Option<Person>> {
+        let is = |person: &Person| Address::parse(&person.address).unwrap().key() == address.key();
+        Ok(self.all()?.find(is))
+    }
+}
+
 /// A number of accounts that tests set.
 struct Accounts {
     count: Arc<AtomicU64>,
@@ -78,6 +114,7 @@ struct World {
     ids: Arc<TestIds>,
     store: Arc<FilesDb>,
     auth_outage: Arc<AtomicBool>,
+    directory_outage: Arc<AtomicBool>,
     cache_outage: Arc<AtomicBool>,
     accounts: Arc<AtomicU64>,
     tokens: ServiceTokens,
@@ -108,6 +145,14 @@ impl World {
             cursor_key: [7; 32],
             ticket_key: TICKET_KEY,
             overview,
+            sharing: Sharing {
+                shares: self.store.clone() as Arc<dyn ShareStore>,
+                links: self.store.clone() as Arc<dyn LinkStore>,
+                people: Arc::new(Directory { outage: self.directory_outage.clone() }),
+                limiter: Arc::new(MemoryRateLimiter::new(self.clock.clone())),
+                hasher: PasswordHasher::new(HashingSettings { cost: 4, threads: 2, queue: 64 }).unwrap(),
+                link_key: [6; 32],
+            },
             settings,
         }));
         let gate = web::Data::new(ServiceGate::new(
@@ -151,6 +196,8 @@ pub(crate) struct Server {
     pub(crate) tokens: ServiceTokens,
     /// auth-service does not answer while this is set.
     pub(crate) auth_outage: Arc<AtomicBool>,
+    /// Nobody can say who people are while this is set.
+    pub(crate) directory_outage: Arc<AtomicBool>,
     /// The cache of credentials does not answer while this is set.
     pub(crate) cache_outage: Arc<AtomicBool>,
     /// How many accounts there are.
@@ -203,6 +250,7 @@ impl Server {
             ids,
             store,
             auth_outage: Arc::default(),
+            directory_outage: Arc::default(),
             cache_outage: Arc::default(),
             accounts: Arc::default(),
             tokens: ServiceTokens::new(SECRET, None).unwrap(),
@@ -211,7 +259,8 @@ impl Server {
         let (service, base, drain) = world.serve(wrapped, settings);
         #[expect(clippy::disallowed_methods, reason = "a client as any program has it")]
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let World { clock, ids, store, auth_outage, cache_outage, accounts, tokens } = world;
+        let World { clock, ids, store, auth_outage, directory_outage, cache_outage, accounts, tokens } =
+            world;
         Self {
             base,
             dir,
@@ -222,6 +271,7 @@ impl Server {
             service,
             tokens,
             auth_outage,
+            directory_outage,
             cache_outage,
             accounts,
             client,
@@ -236,6 +286,7 @@ impl Server {
             ids: self.ids.clone(),
             store: self.store.clone(),
             auth_outage: self.auth_outage.clone(),
+            directory_outage: self.directory_outage.clone(),
             cache_outage: self.cache_outage.clone(),
             accounts: self.accounts.clone(),
             tokens: self.tokens.clone(),

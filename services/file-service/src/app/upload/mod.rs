@@ -13,7 +13,7 @@ use common::{Code, FileId, Sha256, Timestamp};
 use futures_util::Stream;
 use http_kit::BodyError;
 
-use super::access::Authorized;
+use super::access::{Authorized, still};
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -69,6 +69,7 @@ pub(crate) async fn put_child(
         return Err(AppError::refused(Code::TooDeep));
     }
     let received = receive(service, parent.space(), name, announced, body).await?;
+    still(service, parent).await.map_err(parent_gone)?;
     let subject = Subject::of(parent, announced, false);
     let mut finished = Finished::new(service, received, subject);
     for _ in 0..RACES {
@@ -85,6 +86,11 @@ pub(crate) async fn put_child(
         }
     }
     Err(AppError::refused(Code::Conflict))
+}
+
+/// A folder that was closed while the bytes came.
+fn parent_gone(error: AppError) -> AppError {
+    if error.code() == Code::NotFound { AppError::refused(Code::ParentNotFound) } else { error }
 }
 
 /// Whether a name that this node has may be used: a folder is never replaced by a file.
@@ -138,6 +144,7 @@ pub(crate) async fn put_content(
         return Err(AppError::refused(Code::NotAFile));
     }
     let received = receive(service, file.space(), &file.node().name, announced, body).await?;
+    still(service, file).await?;
     let subject = Subject::of(file, announced, file.node().classic_type == Some(ClassicType::Image));
     let keep_versions = service.settings.keep_versions;
     let target = CommitTarget::Existing { id: file.id(), revision, keep_versions };
