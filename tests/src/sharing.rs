@@ -138,9 +138,9 @@ pub async fn what_is_dropped_is_received_and_seen_by_its_owner(product: &Product
     let (_, edit_place) = link(product, &ada, &top, json!({"role": "editor"})).await?;
     let list =
         send(product.request(Method::GET, &format!("{edit_place}/children"))).await?.expect(200)?.json()?;
-    ensure!(names(&list) == ["essay.txt", "essay (2).txt"], "{list}");
+    ensure!(names(&list) == ["essay (2).txt", "essay.txt"], "{list}");
     let (_, preview_place) = link(product, &ada, &top, json!({"role": "preview-only"})).await?;
-    let dropped = id(&list["items"][1])?;
+    let dropped = id(&list["items"][0])?;
     let refused =
         send(product.request(Method::GET, &format!("{preview_place}/content?id={dropped}"))).await?;
     refused.expect_problem(403, "forbidden")?;

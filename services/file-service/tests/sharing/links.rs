@@ -105,14 +105,14 @@ async fn links_are_their_owners_and_no_answer_holds_a_password() {
     let (owner, b) = (server.user("a"), server.user("b"));
     let file = owner.file("a", "root", "a").await;
     let path = format!("/api/v1/files/{file}/links");
-    let made = owner.post(&path, json!({"password": "secret word"})).await;
+    let made = owner.post(&path, json!({"password": "open sesame"})).await;
     let link = format!("/api/v1/links/{}", id_of(&made.expect(StatusCode::CREATED)));
     b.get(&path).await.expect_problem(404, "not_found");
     b.post(&path, json!({})).await.expect_problem(404, "not_found");
     b.patch(&link, json!({"label": "mine"})).await.expect_problem(404, "not_found");
     b.delete(&link).await.expect_problem(404, "not_found");
     assert_eq!(b.get("/api/v1/links").await.expect(StatusCode::OK)["items"], json!([]));
-    let changed = owner.patch(&link, json!({"password": "another word"})).await;
+    let changed = owner.patch(&link, json!({"password": "another sesame"})).await;
     for answer in [
         made,
         changed,
@@ -121,7 +121,7 @@ async fn links_are_their_owners_and_no_answer_holds_a_password() {
         owner.get("/api/v1/access").await,
     ] {
         assert_eq!(answer.status.as_u16() / 100, 2);
-        assert!(!answer.text().contains("word") && !answer.text().contains("$2"), "{}", answer.text());
+        assert!(!answer.text().contains("sesame") && !answer.text().contains("$2"), "{}", answer.text());
     }
 }
 

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Client, Server, answer, id_of};
+use crate::support::{Client, Server, answer, id_of, user_id};
 
 const OK: u16 = 200;
 const MADE: u16 = 201;
@@ -129,7 +129,7 @@ impl Tree {
         let file = owner.file("file.txt", &top, "inside").await;
         let folder = owner.folder("folder", &top).await;
         let give = async |name: &str, role: &str| {
-            let body = json!({"address": format!("{name}@example.org"), "role": role});
+            let body = json!({"userId": user_id(name), "role": role});
             id_of(&owner.post(&format!("/api/v1/files/{top}/shares"), body).await.expect(StatusCode::CREATED))
         };
         let share = give("b", "viewer").await;

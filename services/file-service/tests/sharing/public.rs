@@ -188,7 +188,7 @@ async fn an_editor_adds_and_replaces() {
     let inside = visitor.put(&format!("/children/c.txt/content?id={}", tree.inner), "x").await;
     inside.expect(StatusCode::CREATED);
     assert_eq!(owner.get(&format!("/api/v1/files/{}/content", tree.file)).await.text(), "again");
-    assert_eq!(owner.names(&tree.top).await, ["inner", "a.txt", "a (2).txt", "new.txt"]);
+    assert_eq!(owner.names(&tree.top).await, ["inner", "a (2).txt", "a.txt", "new.txt"]);
     let shown = owner.get(&format!("/api/v1/files/{}", id_of(&receipt))).await.expect(StatusCode::OK);
     assert_eq!(shown["ownerId"], json!(owner.id));
     for name in ["%2e%2e", ".", "a%2fb", "%00"] {
@@ -219,7 +219,7 @@ async fn who_drops_gets_a_receipt_and_sees_nothing() {
     assert_eq!(receipt, expected);
     let replaced = visitor.put("/children/a.txt/content?onConflict=replace", "mine").await;
     assert_eq!(replaced.expect(StatusCode::CREATED), expected);
-    assert_eq!(owner.names(&tree.top).await, ["inner", "a.txt", "a (2).txt", "a (3).txt"]);
+    assert_eq!(owner.names(&tree.top).await, ["inner", "a (2).txt", "a (3).txt", "a.txt"]);
     assert_eq!(owner.get(&format!("/api/v1/files/{}/content", tree.file)).await.text(), "first");
     for path in ["/children", "/content", "/thumbnails/100"] {
         visitor.get(path).await.expect_problem(403, "forbidden");

@@ -193,7 +193,7 @@ async fn what_is_put_into_a_shared_folder_is_its_owners() {
     assert_eq!(names_of(&trash), ["b.txt"]);
     assert_eq!(b.get("/api/v1/trash").await.expect(StatusCode::OK)["items"], json!([]));
     owner.post(&format!("/api/v1/files/{file}/restore"), json!({})).await.expect(StatusCode::OK);
-    b.get(&format!("/api/v1/files/{file}/content")).await.expect(StatusCode::from_u16(200).unwrap());
+    assert_eq!(b.get(&format!("/api/v1/files/{file}/content")).await.bytes, vec![7; 600]);
 }
 
 #[actix_web::test]
