@@ -1,14 +1,56 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 /** Where `npm run dev` finds the product whose API the page uses. */
 const product = process.env.FM_WEB_PRODUCT ?? 'http://127.0.0.1:8080';
 
+/** What the product sends with the page, so that `vite preview` shows whether the page keeps to it. */
+const policy = [
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:",
+  "font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; frame-src 'self'; base-uri 'none'",
+  "form-action 'self'; frame-ancestors 'none'",
+].join('; ');
+
+/**
+ * What pdfjs-dist loads by names of its own while it runs: tables of characters, two fonts of signs, and the decoder of
+ * JPEG 2000. They lie under the library's version, so that they may be kept for good like all that is built.
+ */
+function pdfData(): Plugin {
+  const folder = dirname(createRequire(import.meta.url).resolve('pdfjs-dist/package.json'));
+  const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
+  const files = [
+    ...readdirSync(join(folder, 'cmaps'))
+      .filter((name) => name.endsWith('.bcmap'))
+      .map((name) => `cmaps/${name}`),
+    'standard_fonts/FoxitDingbats.pfb',
+    'standard_fonts/FoxitSymbol.pfb',
+    'wasm/openjpeg_nowasm_fallback.js',
+  ];
+  return {
+    name: 'pdf-data',
+    generateBundle() {
+      for (const name of files)
+        this.emitFile({
+          type: 'asset',
+          fileName: `assets/pdfjs-${version}/${name}`,
+          source: readFileSync(join(folder, name)),
+        });
+    },
+  };
+}
+
+const proxy = { '/api': product, '/health': product };
+
 export default defineConfig({
   // The one place that says under which path the page stands. See src/lib/base.ts for the run-time side.
   base: '/',
-  plugins: [svelte()],
+  plugins: [svelte(), pdfData()],
+  worker: { format: 'es' },
   resolve: {
     alias: {
       $lib: fileURLToPath(new URL('./src/lib', import.meta.url)),
@@ -26,6 +68,7 @@ export default defineConfig({
     // Scripts and styles find one another relatively, so that only the few addresses in index.html depend on the path.
     renderBuiltUrl: (filename, { hostType }) => (hostType === 'html' ? `/${filename}` : { relative: true }),
   },
-  server: { proxy: { '/api': product, '/health': product } },
+  server: { proxy },
+  preview: { proxy, headers: { 'Content-Security-Policy': policy } },
   test: { include: ['src/**/*.test.ts'] },
 });

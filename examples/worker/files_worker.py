@@ -14,7 +14,8 @@
     worker.run()                               # until SIGTERM or SIGINT
 
 A handler that raises fails the attempt: the job comes again as its `attempts` and `backoff` say, or at once goes to the dead-letter list if
-the exception is `Permanent`. A job is delivered at least once, so a handler must bear to be run twice.
+the exception is `Permanent`. `GiveBack` returns the job as if it had not been begun. A job is delivered at least once, so a handler must bear
+to be run twice.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ MAX_ERROR_BYTES = 16 * 1024  # longest reason of a failure that the server takes
 
 class Permanent(Exception):
     """Raised by a handler: trying again cannot help."""
+
+
+class GiveBack(Exception):
+    """Raised by a handler that ends because `job.stopping`: the job is ready again at once, and the attempt does not count."""
 
 
 class LeaseLost(Exception):
@@ -184,7 +189,7 @@ class Job:
 
     @property
     def stopping(self) -> bool:
-        """Whether the program was asked to stop. A handler may go on to its end, or raise to have the job tried again elsewhere."""
+        """Whether the program was asked to stop. A handler may go on to its end if that is near, or raise `GiveBack`."""
         return self._client.stop.is_set()
 
     def progress(self, percent: int, data: Any = None) -> None:
@@ -252,14 +257,16 @@ Handler = Callable[[Job], Any]
 class Worker:
     """Claims jobs of the types that it has handlers for, `concurrency` at a time, and works each in a thread."""
 
-    def __init__(self, client: Client, name: str = "", concurrency: int = 1, lease: float = 30, wait: float = 20) -> None:
+    def __init__(self, client: Client, name: str = "", concurrency: int = 1, lease: float = 30, wait: float = 20, grace: float = 8) -> None:
         """`lease`: for how many seconds the server waits for a sign of life before it gives a job to somebody else; one is sent three times as
-        often. `wait`: for how long one request waits for a job; less than what proxies allow."""
-        self.client, self.concurrency, self.lease, self.wait = client, concurrency, lease, wait
+        often. `wait`: for how long one request waits for a job; less than what proxies allow. `grace`: for how many seconds jobs at hand may go
+        on after SIGTERM before they are given back; less than what stops the program hard (containers have ten seconds)."""
+        self.client, self.concurrency, self.lease, self.wait, self.grace = client, concurrency, lease, wait, grace
         self.name = name or f"{socket.gethostname()}-{os.getpid()}"
         self._handlers: dict[str, Handler] = {}
         self._error: Optional[BaseException] = None
         self._asked = False
+        self._at_hand: set[Job] = set()
 
     @classmethod
     def from_environment(cls, **options: Any) -> Worker:
@@ -280,8 +287,9 @@ class Worker:
         return register
 
     def run(self) -> None:
-        """Works until SIGTERM or SIGINT, then finishes the jobs at hand; a second signal ends it at once. To be called in the main thread.
-        What is killed loses nothing: its leases end, and its jobs go on elsewhere.
+        """Works until SIGTERM or SIGINT; then the jobs at hand have `grace` seconds to end, and what has not is given back, which costs them no
+        attempt. A second signal ends it at once. To be called in the main thread, which should end the program afterwards: a handler whose job
+        was given back may still run. What is killed loses nothing: its leases end, and its jobs go on elsewhere, one attempt poorer.
 
         Raises `Refused` when the server does not let this account work jobs."""
         before = {number: signal.signal(number, self._asked_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -291,9 +299,12 @@ class Worker:
         while not self._asked and not self.client.stop.wait(0.2):
             pass
         self.client.interrupt()
+        deadline = time.monotonic() + self.grace
         for thread in threads:
-            while thread.is_alive():  # in turns, so that a second signal is heard
+            while thread.is_alive() and time.monotonic() < deadline:  # in turns, so that a second signal is heard
                 thread.join(0.2)
+        for job in list(self._at_hand):
+            self._give_back(job)
         for number, handler in before.items():
             signal.signal(number, handler)
         if self._error is not None:
@@ -309,8 +320,11 @@ class Worker:
         try:
             while not self._asked and not self.client.stop.is_set():
                 claimed = self.client.post("/api/v1/jobs/claim", asked, float("inf"), self.wait + 30, interruptible=True)
-                for claim in claimed["items"]:
-                    self._work(Job(self.client, claim))
+                for job in [Job(self.client, claim) for claim in claimed["items"]]:
+                    if self._asked or self.client.stop.is_set():
+                        self._give_back(job)
+                    else:
+                        self._work(job)
         except Stopped:
             pass
         except BaseException as error:
@@ -319,10 +333,13 @@ class Worker:
 
     def _work(self, job: Job) -> None:
         done = threading.Event()
+        self._at_hand.add(job)
         threading.Thread(target=self._beat, args=(job, done), daemon=True).start()
         try:
             job.report("complete", result=self._handlers[job.type](job))
             logger.info("job %s is complete", job.id)
+        except GiveBack:
+            self._give_back(job)
         except (LeaseLost, Unreachable) as error:
             # also where the answer was lost that the result is taken, and it was sent again
             logger.warning("job %s is not ours any more: %r", job.id, error)
@@ -331,6 +348,16 @@ class Worker:
             self._fail(job, error)
         finally:
             done.set()
+            self._at_hand.discard(job)
+
+    def _give_back(self, job: Job) -> None:
+        try:
+            job.report("return", patience=2)
+            job.lost.set()  # its handler may still run
+            logger.info("job %s is given back", job.id)
+        except (LeaseLost, Unreachable, Refused) as problem:
+            # it has ended meanwhile, or comes free when its lease ends
+            logger.warning("job %s was not given back: %r", job.id, problem)
 
     def _fail(self, job: Job, error: Exception) -> None:
         permanent = isinstance(error, Permanent)

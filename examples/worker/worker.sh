@@ -1,7 +1,7 @@
 #!/bin/sh
 # Works jobs of the type `checksum`: the SHA-256 of the file that the job names. Needs curl, jq and sha256sum.
 # FILES_MANAGER_URL, and FILES_MANAGER_TOKEN or FILES_MANAGER_EMAIL with FILES_MANAGER_PASSWORD, say where and as whom.
-# ONCE=1 ends it after one job. SIGTERM ends it after the job at hand.
+# ONCE=1 ends it after one job. SIGTERM ends it; the job at hand is given back, which costs it no attempt.
 set -eu
 
 url=${FILES_MANAGER_URL:-http://127.0.0.1:8080}
@@ -43,6 +43,25 @@ beat() {
     while sleep 10; do report heartbeat '{}'; done
 }
 
+# step COMMAND...: does a part of the work that may take long, so that a signal is heard meanwhile. Then it is ended, and has failed.
+step() {
+    "$@" &
+    doing=$!
+    while ! wait "$doing"; do
+        if [ -n "$stopping" ]; then
+            kill "$doing" 2>/dev/null || :
+            return 1
+        fi
+        # a signal ends the waiting, not the step
+        kill -0 "$doing" 2>/dev/null || return 1
+    done
+}
+
+# Reads the content. The address needs no credential: it opens this one content, for an hour.
+fetch() { exec curl -fsS --retry 5 -o "$folder/content" "$url$content"; }
+
+sum_up() { exec sha256sum <"$folder/content" >"$folder/sum"; }
+
 work() {
     if [ -z "$content" ]; then
         report fail '{"error": "the job names no file (data.fileId)", "retryable": false}'
@@ -51,27 +70,32 @@ work() {
     beat >/dev/null 2>&1 &
     beating=$!
     report log '{"line": "reading the content"}'
-    # the address needs no credential: it opens this one content, for an hour
-    if curl -fsS --retry 5 -o "$folder/content" "$url$content"; then
-        report progress '{"progress": 50}'
-        sum=$(sha256sum <"$folder/content" | cut -d ' ' -f 1)
+    if step fetch && report progress '{"progress": 50}' && step sum_up; then
+        read -r sum _ <"$folder/sum"
         report complete "{\"result\": {\"sha256\": \"$sum\"}}"
+    elif [ -n "$stopping" ]; then
+        report return '{}'
     else
         report fail '{"error": "the content cannot be read"}'
     fi
     kill "$beating"
-    rm -f "$folder/content"
+    rm -f "$folder/content" "$folder/sum"
 }
 
 while [ -z "$stopping" ]; do
     credential
-    # waits up to 20 seconds for a job
-    answer=$(jq -n --arg name "$name" '{types: ["checksum"], workerId: $name, waitMs: 20000}' | post /jobs/claim)
+    # waits up to 5 seconds for a job: that long it does not hear a signal
+    answer=$(jq -n --arg name "$name" '{types: ["checksum"], workerId: $name, waitMs: 5000}' | post /jobs/claim)
     claim=$(printf '%s' "$answer" | jq -c '.items[0] // empty')
     [ -n "$claim" ] || continue
     id=$(printf '%s' "$claim" | jq -r .job.id)
     lease=$(printf '%s' "$claim" | jq -r .lease)
     content=$(printf '%s' "$claim" | jq -r '.contentUrl // ""')
+    if [ -n "$stopping" ]; then
+        # it came while we were told to stop
+        report return '{}'
+        break
+    fi
     work
     [ -z "${ONCE:-}" ] || break
 done

@@ -15,7 +15,9 @@ pub mod sharing;
 pub mod stack;
 pub mod trace;
 pub mod transcript;
+pub mod uploads;
 pub mod wait;
+pub mod webhooks;
 pub mod workers;
 
 pub use product::{Account, Product};
@@ -71,6 +73,17 @@ macro_rules! all_cases {
                 a_link_opens_its_folder_until_it_is_ended
                 what_is_dropped_is_received_and_seen_by_its_owner
                 downloads_by_a_link_keep_to_its_limit
+            }
+            uploads {
+                an_upload_goes_on_where_it_stood
+                parts_are_put_together
+                a_wrong_checksum_counts_nothing
+                the_draft_goes_on_with_the_same_uploads
+                unfinished_uploads_are_listed_and_ended
+            }
+            webhooks {
+                a_failed_job_is_told_to_its_owner
+                webhooks_do_not_lead_inside
             }
             workers {
                 a_program_works_on_somebodys_file

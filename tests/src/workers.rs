@@ -142,7 +142,7 @@ pub async fn a_job_of_a_dead_program_goes_on_elsewhere(product: &Product) -> Res
     let admin = product.set_up().await?;
     let [dead, heir] = ["dead", "heir"].map(|name| Program { product, account: &admin, name });
     let made = make(product, &admin, json!({ "type": "film", "attempts": 2 })).await?;
-    let lost = dead.claim("film", 1000).await?;
+    let lost = dead.claim("film", 3000).await?;
     dead.report(&lost, "progress", json!({ "progress": 30, "data": { "frame": 7 } }), 204).await?;
     // it says nothing any more, and the other one already waits
     let taken = heir.claim("film", 30_000).await?;
@@ -164,7 +164,7 @@ pub async fn what_always_fails_is_kept_for_people(product: &Product) -> Result<(
     let backoff = json!({ "kind": "exponential", "delayMs": 10, "maxDelayMs": 50 });
     let made = make(product, &admin, json!({ "type": "film", "attempts": 3, "backoff": backoff })).await?;
     for attempt in 1..=3 {
-        let claimed = program.claim("film", 1000).await?;
+        let claimed = program.claim("film", 3000).await?;
         ensure!(claimed.id == made && claimed.whole["job"]["attempts"]["made"] == attempt);
         // the second attempt ends with a death
         if attempt != 2 {

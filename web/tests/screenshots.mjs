@@ -16,6 +16,16 @@ const shown = (page) => grid(page).waitFor();
 const press = (page, name) => page.getByRole('button', { name, exact: true }).filter({ visible: true }).first().click();
 const folderOf = (scene) => `/app/files/${scene.photosFolder}`;
 
+const view = async (page, phone, name, ready) => {
+  await shown(page);
+  // Not every entry is drawn before it is scrolled to.
+  for (let step = 0; step < 20 && !(await entry(page, name).isVisible()); step++)
+    await grid(page).evaluate((one) => one.scrollBy(0, one.clientHeight / 2));
+  if (phone) await entry(page, name).tap();
+  else await entry(page, name).dblclick();
+  await ready(page.getByRole('dialog'));
+};
+
 /** Every screen: where it is, and what is done there before the picture is taken. */
 const screens = [
   { name: 'sign-in', out: true, act: (page) => page.getByRole('button', { name: 'Sign in', exact: true }).waitFor() },
@@ -239,21 +249,27 @@ const screens = [
   },
   {
     name: 'viewer-text',
-    act: async (page, phone) => {
-      await shown(page);
-      if (phone) await entry(page, 'Notes from the workshop.md').tap();
-      else await entry(page, 'Notes from the workshop.md').dblclick();
-      await page.getByText('seeds arrive').waitFor();
-    },
+    act: (page, phone) =>
+      view(page, phone, 'Notes from the workshop.md', (dialog) => dialog.getByText('seeds arrive').waitFor()),
+  },
+  {
+    name: 'viewer-pdf',
+    act: (page, phone) =>
+      view(page, phone, 'Lease agreement.pdf', (dialog) => dialog.locator('canvas[data-drawn]').first().waitFor()),
+  },
+  {
+    name: 'viewer-code',
+    act: (page, phone) =>
+      view(page, phone, 'greenhouse.py', (dialog) => dialog.locator('.hljs-keyword').first().waitFor()),
+  },
+  {
+    name: 'viewer-table',
+    act: (page, phone) => view(page, phone, 'readings.csv', (dialog) => dialog.getByRole('table').waitFor()),
   },
   {
     name: 'viewer-audio',
-    act: async (page, phone) => {
-      await shown(page);
-      if (phone) await entry(page, 'birdsong.wav').tap();
-      else await entry(page, 'birdsong.wav').dblclick();
-      await page.getByRole('dialog').waitFor();
-    },
+    act: (page, phone) =>
+      view(page, phone, 'birdsong.wav', (dialog) => dialog.getByText('Blackbird at dawn').waitFor()),
   },
   {
     name: 'uploading',

@@ -82,7 +82,7 @@ mod tests {
         let top = blocks(text, "");
         let set = |lines: &[String]| -> Names {
             let keys =
-                lines.iter().filter_map(|line| line.trim().split_once(": ").map(|(key, _)| key.to_owned()));
+                lines.iter().filter_map(|line| line.trim().split_once(':').map(|(key, _)| key.to_owned()));
             keys.filter(|key| is_ours(key)).collect()
         };
         let mut names = set(service);

@@ -117,6 +117,14 @@ fn upstream(service: Service) -> &'static str {
     }
 }
 
+/// Files limit their bodies themselves; what the others take is small.
+fn body_limit(service: Service) -> String {
+    match service {
+        Service::Files => String::new(),
+        Service::Auth | Service::Worker => format!("client_max_body_size {SMALL_BODY}; "),
+    }
+}
+
 fn routes() -> String {
     let mut text = HEADER.to_owned();
     text.push_str("\n# What services and monitoring ask is not for people, however it is written.\n");
@@ -133,17 +141,15 @@ fn routes() -> String {
 
     text.push_str("\n# Streams of events.\n");
     for path in STREAMS {
-        let service = owner(path).map_or("files", upstream);
-        let _ = writeln!(text, "location = {path} {{ set $service {service}; include stream.conf; }}");
+        let service = owner(path).unwrap_or(Service::Files);
+        let (name, limit) = (upstream(service), body_limit(service));
+        let _ = writeln!(text, "location = {path} {{ set $service {name}; {limit}include stream.conf; }}");
     }
 
     text.push_str("\n# The route table: each path and whatever is below it; the longest wins.\n");
     for Route { prefix, service } in ROUTES {
-        let limit = match service {
-            Service::Files => String::new(),
-            Service::Auth | Service::Worker => format!("client_max_body_size {SMALL_BODY}; "),
-        };
-        let passed = format!("{{ set $service {}; {limit}include route.conf; }}", upstream(*service));
+        let (name, limit) = (upstream(*service), body_limit(*service));
+        let passed = format!("{{ set $service {name}; {limit}include route.conf; }}");
         if !STREAMS.contains(prefix) {
             let _ = writeln!(text, "location = {prefix} {passed}");
         }

@@ -71,6 +71,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("bus-amqp", &["common"]),
     ("cache-redis", &["common"]),
     ("clients", &["common", "http-kit"]),
+    ("egress", &["common"]),
     ("program", &["common", "runtime"]),
     (
         "distributed",
@@ -79,7 +80,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("testkit", &["common"]),
     ("auth-service", &["common", "http-kit", "runtime"]),
     ("file-service", &["common", "http-kit", "runtime", "thumbnails", "media-facts"]),
-    ("worker-service", &["common", "http-kit", "runtime", "thumbnails", "media-facts", "clients"]),
+    ("worker-service", &["common", "http-kit", "runtime", "thumbnails", "media-facts", "clients", "egress"]),
     ("e2e", &["common", "testkit"]),
     ("xtask", &["common"]),
     ("bench", &["e2e", "testkit"]),

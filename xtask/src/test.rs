@@ -30,10 +30,11 @@ const LEFT_TO_LONG: &[&str] = &[
     "dozens of kills at random moments",
     "servers that are slow or restarted, and kills at every other point, under load",
     "each service a commit older than the others",
+    "random work on the job stores by fifty seeds that were never tried",
 ];
 
 /// Features that turn on the tests which need servers.
-const SERVERS: &str = "files-manager/servers,auth-service/servers,file-service/servers,store-mongo/servers,bus-amqp/servers,cache-redis/servers,blob/s3,blob/servers,e2e/stack";
+const SERVERS: &str = "files-manager/servers,auth-service/servers,file-service/servers,worker-service/servers,store-mongo/servers,bus-amqp/servers,cache-redis/servers,blob/s3,blob/servers,e2e/stack";
 
 /// `cargo xtask test`
 pub(crate) fn run_all(options: &Options) -> Result<()> {
@@ -61,11 +62,13 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     stages.stage("generated documents, by their command", openapi::check)?;
     stages.stage("compose files", crate::compose::check)?;
     stages.stage("rust: units, contracts, services, both forms end to end", || {
-        let long = if options.long { ",files-manager/long,e2e/long" } else { "" };
+        let long = if options.long { ",files-manager/long,testkit/long,e2e/long" } else { "" };
         let features = format!("{SERVERS}{long}");
         let python = install::python(servers::PYTHON)?;
         let mongo = servers::Mongo::start(&python)?;
-        let mut tests = cargo(&["test", "--workspace", "--locked", "--features", &features]);
+        // all of them, so that one run shows all that is wrong
+        let arguments = ["test", "--workspace", "--locked", "--no-fail-fast", "--features", &features];
+        let mut tests = cargo(&arguments);
         tests.env("FM_TEST_SMTP_PYTHON", &python).env("FM_TEST_MONGODB_URI", &mongo.uri);
         // for tests that kill a server of their own
         tests.env("FM_TEST_SECANTUS_PYTHON", &python);
@@ -76,10 +79,11 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
         }
         run(&mut tests)
     })?;
-    stages.stage("page: journeys in the browser", || {
-        // the same features, so that nothing is built again but the test
+    stages.stage("page: journeys in the browser; other people's clients", || {
+        // the same features, so that nothing is built again but the tests
         let features = format!("{SERVERS},files-manager/browser");
-        run(&mut cargo(&["test", "--workspace", "--locked", "--features", &features, "--test", "browser"]))
+        let arguments = ["test", "--workspace", "--locked", "--no-fail-fast", "--features", &features];
+        run(cargo(&arguments).args(["--test", "browser", "--test", "upload_clients"]))
     })?;
 
     stages.finish()?;

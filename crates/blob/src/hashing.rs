@@ -69,6 +69,17 @@ pub(crate) struct Hashing {
 }
 
 impl Hashing {
+    /// Goes on with these digests.
+    pub(crate) fn from(hasher: Hasher) -> Self {
+        Self { here: hasher, away: None }
+    }
+
+    /// What [`Hasher::resume`] goes on from, with the thread [back](Self::back).
+    pub(crate) fn state(&self) -> String {
+        debug_assert!(self.away.is_none(), "a batch is not hashed yet");
+        self.here.state()
+    }
+
     /// Waits until the thread is done with what it was given.
     pub(crate) async fn back(&mut self) -> PortResult<()> {
         if let Some(handle) = &mut self.away {

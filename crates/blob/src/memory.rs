@@ -1,11 +1,14 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use common::digest::Hasher;
-use common::files::{BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob, WrittenBlob};
+use common::files::{
+    BlobRange, BlobStore, BlobWriter, ByteStream, PartialBlob, PartialBlobs, PartialError, PartialWriter,
+    StoredBlob, WrittenBlob,
+};
 use common::{BlobKey, Clock, PortError, PortResult, Timestamp};
 use futures_util::stream;
 
@@ -24,13 +27,17 @@ pub struct MemoryBlobs {
 #[derive(Default)]
 struct State {
     blobs: BTreeMap<BlobKey, (Bytes, Timestamp)>,
+    partial: BTreeMap<BlobKey, (Vec<u8>, Timestamp)>,
+    /// Partial blobs that somebody writes to.
+    locked: BTreeSet<BlobKey>,
     capacity: Option<u64>,
     owner: Option<String>,
 }
 
 impl State {
     fn free(&self) -> Option<u64> {
-        let used: u64 = self.blobs.values().map(|(bytes, _)| bytes.len() as u64).sum();
+        let partial: u64 = self.partial.values().map(|(bytes, _)| bytes.len() as u64).sum();
+        let used = partial + self.blobs.values().map(|(bytes, _)| bytes.len() as u64).sum::<u64>();
         self.capacity.map(|capacity| capacity.saturating_sub(used))
     }
 
@@ -173,5 +180,119 @@ impl BlobWriter for Writer {
         state.blobs.insert(key, (Bytes::from(bytes), at));
         let (size, sha256, crc32) = hasher.finish();
         Ok(WrittenBlob { size, sha256, crc32 })
+    }
+}
+
+#[async_trait]
+impl PartialBlobs for MemoryBlobs {
+    async fn append(
+        &self,
+        from: &PartialBlob,
+        length: Option<u64>,
+        _unsaved: u64,
+    ) -> Result<Box<dyn PartialWriter>, PartialError> {
+        let at = self.clock.now();
+        let mut state = self.state();
+        state.check_room(length.map_or(0, |length| length.saturating_sub(from.size)))?;
+        if state.locked.contains(&from.key) {
+            return Err(PartialError::Busy);
+        }
+        let size = usize::try_from(from.size).map_err(|_| PartialError::Gone)?;
+        let hasher = if size == 0 {
+            state.partial.insert(from.key, (Vec::new(), at));
+            Hasher::default()
+        } else {
+            let (bytes, _) = state
+                .partial
+                .get_mut(&from.key)
+                .filter(|(bytes, _)| bytes.len() >= size)
+                .ok_or(PartialError::Gone)?;
+            bytes.truncate(size);
+            Hasher::resume(&from.state).ok_or(PartialError::Gone)?
+        };
+        state.locked.insert(from.key);
+        drop(state);
+        Ok(Box::new(Appender { blobs: self.clone(), durable: from.clone(), hasher }))
+    }
+
+    async fn finish(&self, whole: &PartialBlob) -> Result<WrittenBlob, PartialError> {
+        let at = self.clock.now();
+        let mut state = self.state();
+        if state.locked.contains(&whole.key) {
+            return Err(PartialError::Busy);
+        }
+        let size = usize::try_from(whole.size).map_err(|_| PartialError::Gone)?;
+        if let Some((mut bytes, _)) =
+            state.partial.remove(&whole.key).filter(|(bytes, _)| bytes.len() >= size)
+        {
+            bytes.truncate(size);
+            state.blobs.insert(whole.key, (bytes.into(), at));
+        }
+        let (bytes, _) =
+            state.blobs.get(&whole.key).filter(|(bytes, _)| bytes.len() == size).ok_or(PartialError::Gone)?;
+        let mut hasher = Hasher::default();
+        hasher.update(bytes);
+        let (size, sha256, crc32) = hasher.finish();
+        Ok(WrittenBlob { size, sha256, crc32 })
+    }
+
+    async fn discard(&self, partial: &PartialBlob) -> PortResult<()> {
+        self.state().partial.remove(&partial.key);
+        Ok(())
+    }
+
+    async fn list_partial(&self, after: Option<BlobKey>, limit: u32) -> PortResult<Vec<StoredBlob>> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let state = self.state();
+        let found = state.partial.range((start, Bound::Unbounded)).take(limit as usize);
+        Ok(found
+            .map(|(key, (bytes, at))| StoredBlob { key: *key, size: bytes.len() as u64, written_at: *at })
+            .collect())
+    }
+
+    async fn discard_stray(&self, key: BlobKey, before: Timestamp) -> PortResult<bool> {
+        let mut state = self.state();
+        if state.partial.get(&key).is_none_or(|(_, at)| *at >= before) {
+            return Ok(false);
+        }
+        Ok(state.partial.remove(&key).is_some())
+    }
+}
+
+struct Appender {
+    blobs: MemoryBlobs,
+    durable: PartialBlob,
+    hasher: Hasher,
+}
+
+#[async_trait]
+impl PartialWriter for Appender {
+    async fn write(&mut self, bytes: Bytes) -> PortResult<()> {
+        let at = self.blobs.clock.now();
+        let mut state = self.blobs.state();
+        state.check_room(bytes.len() as u64)?;
+        self.hasher.update(&bytes);
+        // what was discarded meanwhile is written nowhere
+        if let Some(partial) = state.partial.get_mut(&self.durable.key) {
+            partial.0.extend_from_slice(&bytes);
+            partial.1 = at;
+        }
+        self.durable.size += bytes.len() as u64;
+        self.durable.state = self.hasher.state();
+        Ok(())
+    }
+
+    fn durable(&self) -> &PartialBlob {
+        &self.durable
+    }
+
+    async fn close(self: Box<Self>) -> PortResult<PartialBlob> {
+        Ok(self.durable.clone())
+    }
+}
+
+impl Drop for Appender {
+    fn drop(&mut self) {
+        self.blobs.state().locked.remove(&self.durable.key);
     }
 }

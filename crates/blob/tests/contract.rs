@@ -17,6 +17,20 @@ mod disk {
     }
 
     testkit::blob_store_suite!(open());
+
+    mod partial {
+        use super::*;
+        use testkit::partial_blobs::Subject;
+
+        async fn subject() -> Subject {
+            let folder = tempfile::tempdir().unwrap();
+            let open = || Arc::new(DiskBlobs::open(folder.path(), DiskOptions::default()).unwrap());
+            let (one, two) = (open(), open());
+            Subject { blobs: one.clone(), partial: one, other: two, keep: Box::new(folder) }
+        }
+
+        testkit::partial_blobs_suite!(subject);
+    }
 }
 
 mod memory {
@@ -37,4 +51,16 @@ mod memory {
     }
 
     testkit::blob_store_suite!(open());
+
+    mod partial {
+        use super::*;
+        use testkit::partial_blobs::Subject;
+
+        async fn subject() -> Subject {
+            let blobs = Arc::new(MemoryBlobs::new(Arc::new(Fixed)));
+            Subject { blobs: blobs.clone(), partial: blobs.clone(), other: blobs, keep: Box::new(()) }
+        }
+
+        testkit::partial_blobs_suite!(subject);
+    }
 }

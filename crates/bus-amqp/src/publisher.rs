@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::retry::RetryDelay;
 use common::{Causes, PortError, PortResult};
 use futures_util::StreamExt as _;
 use lapin::options::{BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions};
@@ -25,10 +26,6 @@ const WAITING: usize = 64;
 const RING_DEADLINE: Duration = Duration::from_millis(250);
 /// Longest wait for the answer to a ping, below the second and a half after which readiness calls a part silent.
 const PING_DEADLINE: Duration = Duration::from_secs(1);
-/// Pauses between attempts to connect: doubling from the first to the longest, up to a quarter taken away at random, so that the processes of a
-/// system do not all come back at once.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Publishes over a connection that comes back by itself.
 pub(crate) struct Publisher {
@@ -133,12 +130,12 @@ async fn supervise(
     connect_deadline: Duration,
     state: watch::Sender<State>,
 ) {
-    let mut pause = FIRST_PAUSE;
+    let mut delay = RetryDelay::for_connections();
     loop {
         gauge!("fm_bus_connected").set(0.0);
         let error = match timeout(connect_deadline, open(&connector)).await {
             Ok(Ok((link, session, windows))) => {
-                pause = FIRST_PAUSE;
+                delay.reset();
                 gauge!("fm_bus_connected").set(1.0);
                 tracing::info!("connected to the broker");
                 let publishing = session.publishing.clone();
@@ -155,8 +152,7 @@ async fn supervise(
         };
         state.send_replace(State::Down);
         gauge!("fm_bus_connected").set(0.0);
-        let wait = pause.mul_f64(1.0 - 0.25 * rand::random::<f64>());
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        let wait = delay.next_delay();
         let error = PortError::from(error);
         tracing::warn!(cause = %Causes(&error), ?wait, "no connection to the broker, connecting again");
         sleep(wait).await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::retry::RetryDelay;
 use common::{Causes, PortError, PortResult};
 use metrics::{counter, gauge};
 use redis::aio::MultiplexedConnection;
@@ -14,10 +15,6 @@ use crate::RedisSettings;
 
 /// The part that fails, as readiness names it.
 const PART: &str = "cache";
-/// Pauses between attempts to connect: doubling from the first to the longest, up to a quarter taken away at random, so that the processes of a
-/// system do not all come back at once. The longest is short, since each request asks auth-service meanwhile.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Commands that may wait for the socket; the library's default of 50 is made for fewer callers.
 const QUEUED: usize = 512;
 
@@ -158,7 +155,7 @@ async fn supervise(
         .set_connection_timeout(None)
         .set_response_timeout(None)
         .set_pipeline_buffer_size(QUEUED);
-    let mut pause = FIRST_PAUSE;
+    let mut delay = RetryDelay::for_connections();
     let mut number = 0;
     gauge!("fm_redis_connected").set(0.0);
     loop {
@@ -166,7 +163,7 @@ async fn supervise(
         let error = match timeout(connect_deadline, connect).await {
             Ok(Ok(connection)) => {
                 number += 1;
-                pause = FIRST_PAUSE;
+                delay.reset();
                 gauge!("fm_redis_connected").set(1.0);
                 tracing::info!("connected to Redis");
                 state.send_replace(State::Up { number, connection });
@@ -182,8 +179,7 @@ async fn supervise(
         };
         // further attempts are not waited for
         state.send_replace(State::Down);
-        let wait = pause.mul_f64(1.0 - 0.25 * rand::random::<f64>());
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        let wait = delay.next_delay();
         tracing::warn!(cause = %Causes(&error), ?wait, "no connection to Redis, trying again");
         sleep(wait).await;
     }

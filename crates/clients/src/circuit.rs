@@ -53,6 +53,12 @@ impl Circuit {
         }
     }
 
+    /// Whether calls there go well, as far as is known.
+    pub(crate) fn is_closed(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(*state, State::Closed { .. })
+    }
+
     /// Lets a call through, or not.
     pub(crate) fn enter(&self) -> Option<Passage<'_>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,7 +130,7 @@ impl Passage<'_> {
         }
     }
 
-    /// The service did not answer, or said that it cannot.
+    /// The service did not answer.
     pub(crate) fn failed(mut self) {
         self.told = true;
         let open = |lasted| State::Open { until: Instant::now() + lasted, lasted };

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::peers::{NoReply, Peers, Reply};
+use crate::peers::{NoReply, Patience, Peers, Reply};
 
 /// Longest wait for a connection.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
@@ -27,6 +27,7 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
 /// Longest wait for a whole answer in JSON, or for the head of a stream. More than the other service
 /// gives its store (3.5 s by default), so that its answer says what is missing, and less than the 5 s in which a person gets one.
 const CALL_DEADLINE: Duration = Duration::from_millis(4_500);
+const _: () = assert!(CALL_DEADLINE.as_millis() < common::ANSWER_WITHIN.as_millis());
 
 /// Longest wait for the next bytes of a stream.
 const IDLE_DEADLINE: Duration = Duration::from_secs(30);
@@ -36,6 +37,17 @@ const UPLOAD_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Longest wait for a step of upkeep, of which file-service lets none take longer than 45 s.
 const LONG_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long one address may leave an ordinary call without an answer before another one is asked. Answers take milliseconds; the rest of [`CALL_DEADLINE`] is
+/// still more than the other service gives its store, so that the last one's answer says what is missing.
+const ELSEWHERE_AFTER: Duration = Duration::from_millis(900);
+
+/// For calls that are answered from memory or by a few questions to a store.
+const QUICK: Patience = Patience { deadline: CALL_DEADLINE, elsewhere_after: Some(ELSEWHERE_AFTER) };
+/// For bodies of some MiB: sending one twice at once would not make it quicker.
+const UPLOAD: Patience = Patience { deadline: UPLOAD_DEADLINE, elsewhere_after: None };
+/// For steps of upkeep: one that takes long works, and asked elsewhere the work would be done twice.
+const LONG: Patience = Patience { deadline: LONG_DEADLINE, elsewhere_after: None };
 
 /// How long an unused connection is kept: less than the 75 s of the servers, so that the client closes first.
 const POOL_IDLE: Duration = Duration::from_secs(30);
@@ -84,6 +96,9 @@ enum Body<'a> {
 }
 
 impl InternalClient {
+    /// Longest wait for an answer. What the other service waits for itself must be shorter, for its answer to say what is missing.
+    pub const CALL_DEADLINE: Duration = CALL_DEADLINE;
+
     /// A client of the service at `bases`, such as `http://files:8081`: its replicas, or one name for all of them. Calls take turns over them; one
     /// that cannot be reached is left out for a while.
     ///
@@ -138,7 +153,7 @@ impl InternalClient {
     /// `Unavailable` if the service does not answer in time or says so itself; `Full` if it has no room; `Broken` for any other answer than
     /// a good one.
     pub async fn get_json<T: DeserializeOwned>(&self, path: &str) -> PortResult<T> {
-        let answer = self.call(Method::GET, path, Body::None, CALL_DEADLINE).await?;
+        let answer = self.call(Method::GET, path, Body::None, QUICK).await?;
         self.expect_json(answer)
     }
 
@@ -151,7 +166,7 @@ impl InternalClient {
         path: &str,
         question: &Q,
     ) -> PortResult<T> {
-        self.post_json_within(CALL_DEADLINE, path, question).await
+        self.post_json_within(QUICK, path, question).await
     }
 
     /// As [`InternalClient::post_json`], for what takes up to a minute and nobody waits for.
@@ -163,17 +178,17 @@ impl InternalClient {
         path: &str,
         question: &Q,
     ) -> PortResult<T> {
-        self.post_json_within(LONG_DEADLINE, path, question).await
+        self.post_json_within(LONG, path, question).await
     }
 
     async fn post_json_within<Q: Serialize + Sync, T: DeserializeOwned>(
         &self,
-        deadline: Duration,
+        patience: Patience,
         path: &str,
         question: &Q,
     ) -> PortResult<T> {
         let body = serde_json::to_vec(question).map_err(|error| PortError::broken(self.part(), error))?;
-        let answer = self.call(Method::POST, path, Body::Json(&body), deadline).await?;
+        let answer = self.call(Method::POST, path, Body::Json(&body), patience).await?;
         self.expect_json(answer)
     }
 
@@ -183,7 +198,7 @@ impl InternalClient {
     /// As [`InternalClient::get_json`].
     pub async fn post_to<Q: Serialize + Sync>(&self, path: &str, question: &Q) -> PortResult<bool> {
         let body = serde_json::to_vec(question).map_err(|error| PortError::broken(self.part(), error))?;
-        let answer = self.call(Method::POST, path, Body::Json(&body), CALL_DEADLINE).await?;
+        let answer = self.call(Method::POST, path, Body::Json(&body), QUICK).await?;
         self.expect_done(&answer)
     }
 
@@ -192,7 +207,7 @@ impl InternalClient {
     /// # Errors
     /// As [`InternalClient::get_json`].
     pub async fn put_bytes(&self, path: &str, bytes: &Bytes) -> PortResult<bool> {
-        let answer = self.call(Method::PUT, path, Body::Raw(bytes), UPLOAD_DEADLINE).await?;
+        let answer = self.call(Method::PUT, path, Body::Raw(bytes), UPLOAD).await?;
         self.expect_done(&answer)
     }
 
@@ -202,18 +217,21 @@ impl InternalClient {
     /// As [`InternalClient::get_json`]; in the stream `Unavailable` if it breaks off or stalls. It never ends early without an error.
     pub async fn get_stream(&self, path: &str) -> PortResult<Option<ByteStream>> {
         let part = self.part();
-        let until = Instant::now() + CALL_DEADLINE;
-        let Reply { status, content: response } = self
+        let begun = Instant::now();
+        let answered = self
             .0
             .peers
-            .call(until, |base| {
+            .call(QUICK.from(begun), |base| {
                 let sent = self.send(base, &Method::GET, path, &Body::None);
                 async move {
                     let response = sent.await?;
                     Ok(Reply { status: response.status(), content: response })
                 }
             })
-            .await?;
+            .await;
+        // until the head of the answer
+        self.count(begun, &answered);
+        let Reply { status, content: response } = answered?;
         match status {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Ok(None),
@@ -236,30 +254,34 @@ impl InternalClient {
         method: Method,
         path: &str,
         body: Body<'_>,
-        deadline: Duration,
+        patience: Patience,
     ) -> PortResult<Answer> {
         let part = self.part();
         let begun = Instant::now();
         let answered = self
             .0
             .peers
-            .call(begun + deadline, |base| {
+            .call(patience.from(begun), |base| {
                 let sent = self.send(base, &method, path, &body);
                 async move {
                     let response = sent.await?;
                     Ok(Reply { status: response.status(), content: read(response, part).await? })
                 }
             })
-            .await
-            .map(|Reply { status, content }| Answer { status, bytes: content, path: path.to_owned() });
-        let outcome = match &answered {
+            .await;
+        self.count(begun, &answered);
+        answered.map(|Reply { status, content }| Answer { status, bytes: content, path: path.to_owned() })
+    }
+
+    fn count<T>(&self, begun: Instant, answered: &PortResult<Reply<T>>) {
+        let part = self.part();
+        let outcome = match answered {
             Ok(answer) if answer.status.is_success() => "ok",
             Ok(answer) if answer.status.is_client_error() => "refused",
             Ok(_) | Err(_) => "failed",
         };
         metrics::counter!("fm_client_calls_total", "target" => part, "outcome" => outcome).increment(1);
         metrics::histogram!("fm_client_call_duration_seconds", "target" => part).record(begun.elapsed());
-        answered
     }
 
     /// Sends a request to one address; waits for the head of the answer. All internal calls may be repeated.

@@ -1,4 +1,8 @@
 //! The addresses of a service, and the choice among them.
+//!
+//! A failure of an address is a connection that fails, or an answer that does not come in time; also 502 and 504, by which a proxy before the service says the
+//! same. A 503 is none: the service is there and says what it misses, mostly its store, which its replicas miss as well. Leaving them all alone would turn
+//! that answer into a worse one, and keep callers away for some seconds after the store is back.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,6 +22,29 @@ const ROUNDS: [Duration; 3] = [Duration::ZERO, Duration::ZERO, Duration::from_mi
 
 /// How long the call that finds out whether an address works again waits for it, while there are others that it can go to.
 const PROBE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// How long a call waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// In all.
+    pub(crate) deadline: Duration,
+    /// For one address, while there is another one whose calls go well: a replica that takes connections and hangs costs a call no more than this. None for
+    /// calls that had better not be made twice at once.
+    pub(crate) elsewhere_after: Option<Duration>,
+}
+
+impl Patience {
+    pub(crate) fn from(self, begun: Instant) -> Wait {
+        Wait { until: begun + self.deadline, elsewhere_after: self.elsewhere_after }
+    }
+}
+
+/// [`Patience`] of a call that has begun.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wait {
+    until: Instant,
+    elsewhere_after: Option<Duration>,
+}
 
 /// All addresses of a service. Calls take turns over those that work.
 pub(crate) struct Peers {
@@ -79,13 +106,21 @@ impl Visit<'_> {
         }
     }
 
-    /// Any answer shows that the service works, but for those that say that it, or what stands before it, does not.
+    /// Any answer shows that the service is there, but for those of a proxy that did not get one.
     fn answered(&mut self, status: StatusCode) {
         match status {
-            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-                self.failed();
-            }
+            StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => self.failed(),
             _ => self.worked(),
+        }
+    }
+
+    /// How long to wait for it, which is short while another address can be asked: for a probe any that may be, else one that does not itself keep failing.
+    fn share(&self, others: &[&Visit<'_>], wait: Wait) -> Option<Duration> {
+        if self.is_probe() {
+            others.iter().any(|other| other.may_go).then_some(PROBE_DEADLINE)
+        } else {
+            let one_works = others.iter().any(|other| other.may_go && other.peer.circuit.is_closed());
+            wait.elsewhere_after.filter(|_| one_works)
         }
     }
 }
@@ -114,12 +149,12 @@ impl Peers {
         visits
     }
 
-    /// Gets an answer from one of them, until a time. `attempt` sends the request to a base; where the connection fails it is sent to another one,
-    /// or again, so it must be one that may be repeated.
+    /// Gets an answer from one of them, in time. `attempt` sends the request to a base; where the connection fails it is sent to another one,
+    /// or again, and where none comes soon to another one if the patience says so: it must be one that may be repeated.
     ///
     /// # Errors
     /// `Unavailable` if none answers in time, at once if all have kept failing; the error of an answer that cannot be used.
-    pub(crate) async fn call<T, F>(&self, until: Instant, attempt: impl Fn(&str) -> F) -> PortResult<Reply<T>>
+    pub(crate) async fn call<T, F>(&self, wait: Wait, attempt: impl Fn(&str) -> F) -> PortResult<Reply<T>>
     where
         F: Future<Output = Result<Reply<T>, NoReply>>,
     {
@@ -133,10 +168,11 @@ impl Peers {
                 if !visits[at].enter() {
                     continue;
                 }
-                let elsewhere = visits.iter().enumerate().any(|(other, visit)| other != at && visit.may_go);
-                let visit = &mut visits[at];
-                let short = visit.is_probe() && elsewhere;
-                let patience = if short { until.min(Instant::now() + PROBE_DEADLINE) } else { until };
+                let (before, rest) = visits.split_at_mut(at);
+                let [visit, after @ ..] = rest else { continue };
+                let others: Vec<_> = before.iter().chain(&*after).collect();
+                let share = visit.share(&others, wait);
+                let patience = share.map_or(wait.until, |share| wait.until.min(Instant::now() + share));
                 let tried = timeout_at(patience, attempt(&visit.peer.base)).await;
                 match tried {
                     Ok(Ok(reply)) => {
@@ -158,7 +194,7 @@ impl Peers {
                     Err(_) => {
                         visit.may_go = false;
                         let error = PortError::unavailable(self.target, "no answer in time");
-                        if !short || Instant::now() >= until {
+                        if share.is_none() || Instant::now() >= wait.until {
                             give_up(visits);
                             return Err(error);
                         }
@@ -205,8 +241,17 @@ mod tests {
         std::future::pending().await
     }
 
-    fn later() -> Instant {
-        Instant::now() + Duration::from_secs(5)
+    const SHARE: Duration = Duration::from_secs(1);
+
+    /// Five seconds, of which one address has one if there is another.
+    fn later() -> Wait {
+        let patience = Patience { deadline: Duration::from_secs(5), elsewhere_after: Some(SHARE) };
+        patience.from(Instant::now())
+    }
+
+    /// One address has all the time.
+    fn patient() -> Wait {
+        Wait { elsewhere_after: None, ..later() }
     }
 
     /// Opens the circuit to `a`.
@@ -214,9 +259,9 @@ mod tests {
         let mut failed = 0;
         while failed < FAILURES {
             let answer = peers.call(later(), |base| {
-                reply(if base == "a" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK })
+                reply(if base == "a" { StatusCode::BAD_GATEWAY } else { StatusCode::OK })
             });
-            failed += u32::from(answer.await.unwrap().status == StatusCode::SERVICE_UNAVAILABLE);
+            failed += u32::from(answer.await.unwrap().status == StatusCode::BAD_GATEWAY);
         }
     }
 
@@ -272,6 +317,61 @@ mod tests {
         }
         let refused = peers.call(later(), |_| -> Ready<Tried> { panic!("it was asked") });
         assert!(refused.await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_hangs_does_not_cost_calls_their_whole_time_while_another_works() {
+        let peers = peers(&["hangs", "works"]);
+        let attempt = |base: &str| {
+            let hangs = base == "hangs";
+            async move { if hangs { hang().await } else { reply(StatusCode::OK).await } }
+        };
+        let mut slow = 0;
+        for _ in 0..4 * FAILURES {
+            let begun = Instant::now();
+            assert_eq!(peers.call(later(), attempt).await.unwrap().status, StatusCode::OK);
+            assert!(begun.elapsed() <= SHARE);
+            slow += u32::from(begun.elapsed() == SHARE);
+        }
+        assert!((FAILURES..2 * FAILURES).contains(&slow), "it is left alone after that: {slow}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_had_better_not_be_made_twice_is_not_asked_for_elsewhere() {
+        let peers = peers(&["a", "b"]);
+        let times = RefCell::new(0);
+        let slow = |_: &str| {
+            *times.borrow_mut() += 1;
+            async {
+                sleep(3 * SHARE).await;
+                reply(StatusCode::OK).await
+            }
+        };
+        peers.call(patient(), slow).await.unwrap();
+        assert_eq!(times.take(), 1);
+        // nor is one cut short for another that keeps failing
+        fail_at_a(&peers).await;
+        tokio::time::advance(OPEN.1).await;
+        for _ in 0..2 {
+            peers
+                .call(later(), |base| {
+                    let is_a = base == "a";
+                    let answer = slow(base);
+                    async move { if is_a { hang().await } else { answer.await } }
+                })
+                .await
+                .unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_says_what_it_misses_is_not_left_alone() {
+        let peers = peers(&["a", "b"]);
+        for _ in 0..4 * FAILURES {
+            let answer = peers.call(later(), |_| reply(StatusCode::SERVICE_UNAVAILABLE)).await;
+            assert_eq!(answer.unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
+        }
+        assert_eq!(asked(&peers, 10).await, times(&[("a", 5), ("b", 5)]));
     }
 
     #[tokio::test(start_paused = true)]

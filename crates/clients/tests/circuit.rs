@@ -35,7 +35,7 @@ async fn it_opens_answers_at_once_and_closes_by_a_probe() {
         metrics.render().lines().any(|shown| shown == line)
     };
     let patient = Arc::new(Patient {
-        status: AtomicU16::new(503),
+        status: AtomicU16::new(502),
         asked: AtomicU32::new(0),
         may_answer: Semaphore::new(1000),
     });
@@ -94,6 +94,22 @@ async fn it_opens_answers_at_once_and_closes_by_a_probe() {
         assert!(shown("closed") && !shown("open") && !shown("half_open"));
         assert_eq!(patient.asked.load(Ordering::SeqCst), asked + 1, "one probe");
         client.get_json::<u32>("/internal/x").await.unwrap();
+
+        // a stream is a call like any other
+        let counted = || {
+            let rendered = metrics.render();
+            [
+                "fm_client_calls_total{target=\"files\",outcome=\"ok\"} ",
+                "fm_client_call_duration_seconds_count{target=\"files\"} ",
+            ]
+            .map(|series| {
+                let line = rendered.lines().find_map(|line| line.strip_prefix(series));
+                line.unwrap().parse::<u32>().unwrap()
+            })
+        };
+        let before = counted();
+        drop(client.get_stream("/internal/x").await.unwrap().unwrap());
+        assert_eq!(counted(), before.map(|count| count + 1));
     };
     tokio::select! {
         ended = server => panic!("the server ended: {ended:?}"),

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::Sha256;
+
 /// A text that is not an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an identifier")]
@@ -28,6 +30,13 @@ impl ObjectId {
     /// The id's bytes, as stores keep it.
     pub const fn bytes(&self) -> &[u8; 12] {
         &self.0
+    }
+
+    /// The id of what this text names: the same whoever makes it.
+    pub fn named(name: &str) -> Self {
+        let mut bytes = [0; Self::LEN];
+        bytes.copy_from_slice(&Sha256::of(name.as_bytes()).0[..Self::LEN]);
+        Self(bytes)
     }
 
     /// Reads 24 hexadecimal digits of either case.
@@ -163,6 +172,8 @@ typed_ids! {
     SpaceId;
     /// Bytes set aside for an upload under way.
     ReservationId;
+    /// A resumable upload.
+    UploadId;
     /// A background job.
     JobId;
     /// What makes jobs at times.
@@ -173,6 +184,12 @@ typed_ids! {
     ShareId;
     /// A link that opens a node to whoever has its token.
     LinkId;
+    /// Where a program of a user wants to be told what happens.
+    WebhookId;
+    /// One message to a webhook.
+    DeliveryId;
+    /// Something that a user is told.
+    NotificationId;
 }
 
 /// The random name of a blob: 16 bytes, 32 hexadecimal digits. Never reused, never derived from content or file name.

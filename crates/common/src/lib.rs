@@ -10,15 +10,19 @@ pub mod error;
 pub mod files;
 pub mod id;
 pub mod jobs;
+pub mod network;
+pub mod notifications;
+pub mod retry;
 pub mod routes;
 pub mod time;
 pub mod trace;
+pub mod webhooks;
 
 pub use digest::{Crc32, Sha256};
 pub use error::{Causes, Code, PortError, PortResult};
 pub use id::{
-    BlobKey, FileId, GroupId, IdGen, InvalidId, JobId, LinkId, ObjectId, ReservationId, ScheduleId,
-    SessionId, ShareId, SigningKeyId, SpaceId, UserId,
+    BlobKey, DeliveryId, FileId, GroupId, IdGen, InvalidId, JobId, LinkId, NotificationId, ObjectId,
+    ReservationId, ScheduleId, SessionId, ShareId, SigningKeyId, SpaceId, UploadId, UserId, WebhookId,
 };
-pub use time::{Clock, Timestamp};
+pub use time::{ANSWER_WITHIN, Clock, TimeSource, Timestamp};
 pub use trace::TraceContext;

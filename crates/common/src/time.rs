@@ -6,7 +6,16 @@ use std::time::Duration;
 
 use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
+use async_trait::async_trait;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::error::PortResult;
+
+/// Longest time in which a person gets an answer, whatever is away behind it; a part that does not answer by then is a 503.
+///
+/// The deadlines of the parts nest below it, which each of them states where it stands: a store's, then an internal call's (so that the
+/// answer says what is missing), then this.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Milliseconds since 1970-01-01T00:00:00Z. JSON shows it as RFC 3339 in UTC with three decimals.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -109,6 +118,13 @@ impl<'de> Deserialize<'de> for Timestamp {
 pub trait Clock: Send + Sync {
     /// The present time.
     fn now(&self) -> Timestamp;
+}
+
+/// Tells the time that all processes of an installation go by: that of the store which they share.
+#[async_trait]
+pub trait TimeSource: Send + Sync {
+    /// The present time there, at some moment between the question and the answer.
+    async fn time(&self) -> PortResult<Timestamp>;
 }
 
 #[cfg(test)]

@@ -2,9 +2,14 @@
 
 use std::net::SocketAddr;
 
+use clients::InternalClient;
 use program::{LOG_DOCS, Log, STOP_DOCS, Stop};
 use runtime::settings::{Doc, Span};
 use serde::{Deserialize, Serialize};
+
+/// How long the store may take by default: less than the service that asks waits for this one.
+const MONGODB_DEADLINE: Span = Span::from_millis(3_500);
+const _: () = assert!(MONGODB_DEADLINE.duration().as_millis() < InternalClient::CALL_DEADLINE.as_millis());
 
 /// Settings of every service, to be flattened into its own. A deployment tells all services the same, but for the two listeners.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,7 +63,7 @@ impl Default for Common {
             trusted_proxies: String::new(),
             mongodb_uri: None,
             mongodb_database: "files_manager".to_owned(),
-            mongodb_deadline: Span::from_millis(3_500),
+            mongodb_deadline: MONGODB_DEADLINE,
             redis_url: None,
             amqp_url: None,
             namespace: "fm".to_owned(),
@@ -85,7 +90,7 @@ const DOCS: &[Doc] = &[
     Doc { key: "public_url", text: "How people reach the product, such as https://files.example.org." },
     Doc {
         key: "trusted_proxies",
-        text: "Addresses or networks of the gateways, whose X-Forwarded-For counts, with commas between.",
+        text: "Addresses or networks of the gateways, whose X-Forwarded-For counts, with commas between. auth-service limits attempts and shows sessions by it; the others do not look at it.",
     },
     Doc { key: "mongodb_uri", text: "The store; a replica set, since changes are transactions." },
     Doc { key: "mongodb_database", text: "The database in it." },

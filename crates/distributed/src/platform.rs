@@ -8,7 +8,7 @@ use clients::InternalClient;
 use common::auth::{Authenticator, CredentialCache, CredentialSource, RateLimiter};
 use common::jobs::{JobBus, KnownJobs, Outbox};
 use common::routes::Service;
-use common::{Clock, IdGen};
+use common::{Causes, Clock, IdGen};
 use futures_util::future::BoxFuture;
 use http_kit::CookiePolicy;
 use http_kit::credentials::{CachedAuthenticator, TokenPolicy};
@@ -19,7 +19,7 @@ use runtime::lifecycle::{Exit, Shutdown};
 use runtime::relay::{Relay, RelaySettings};
 use runtime::secrets::MasterKey;
 use runtime::settings::at_least;
-use runtime::{RandomIds, SystemClock};
+use runtime::{RandomIds, StoreClock};
 use store_mongo::{Mongo, OpenOptions};
 use url::Url;
 
@@ -33,7 +33,7 @@ const AUDIENCE: &str = "files-manager";
 pub struct Platform {
     /// Which service this is.
     pub service: Service,
-    /// The time.
+    /// The time by the database server's clock, so that all processes have the same.
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
     pub ids: Arc<dyn IdGen>,
@@ -53,6 +53,7 @@ pub struct Platform {
     urls: [(Service, Vec<Url>); 3],
     redis: Arc<RedisLink>,
     shutdown: Shutdown,
+    store_clock: Arc<StoreClock>,
 }
 
 impl Platform {
@@ -65,7 +66,6 @@ impl Platform {
         settings: &Common,
         shutdown: Shutdown,
     ) -> Result<Self, Failure> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let tokens = service_tokens(
             settings.internal_secret.as_deref(),
             settings.internal_secret_previous.as_deref(),
@@ -91,9 +91,15 @@ impl Platform {
         let bus = AmqpBus::start(amqp).map_err(|error| Failure::setting(format!("FM_AMQP_URL: {error}")))?;
         let (uri, options) = database_options(service, settings)?;
         let mongo = until_available(|| Mongo::connect(uri, &settings.mongodb_database, &options)).await?;
+        let store_clock = Arc::new(StoreClock::default());
+        if let Err(error) = store_clock.ask(&mongo).await {
+            // nothing works without it yet, and it is asked again
+            tracing::debug!(cause = %Causes(&error), "the database does not tell the time");
+        }
         Ok(Self {
             service,
-            clock,
+            clock: Arc::clone(&store_clock) as _,
+            store_clock,
             ids: Arc::new(RandomIds::default()),
             mongo,
             cache: Arc::new(RedisCache::new(Arc::clone(&redis))),
@@ -170,6 +176,12 @@ impl Platform {
         vec![self.redis_named("cache"), bus]
     }
 
+    /// Keeps the clock right, until the process stops.
+    pub(crate) fn clock_part(&self) -> BoxFuture<'static, std::io::Result<()>> {
+        let (clock, mongo) = (Arc::clone(&self.store_clock), self.mongo.clone());
+        self.until_stopping(async move { clock.follow(&mongo).await })
+    }
+
     /// When the process stops.
     pub fn shutdown(&self) -> &Shutdown {
         &self.shutdown
@@ -228,4 +240,24 @@ pub fn part(work: impl Future<Output = ()> + Send + 'static) -> BoxFuture<'stati
         work.await;
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use common::retry::{BACK_WITHIN, RetryDelay};
+
+    use super::*;
+
+    /// What waits for a connection in a loop of its own waits for the loop that makes it as well.
+    #[test]
+    fn the_longest_pauses_and_the_longest_wait_for_a_connection_end_within_ten_seconds() {
+        let connecting = [
+            RedisSettings::new("").connect_deadline,
+            AmqpSettings::new("").connect_deadline,
+            OpenOptions::default().connect_timeout,
+        ];
+        let longest = connecting.into_iter().max().unwrap_or_default();
+        assert!(RetryDelay::MOST + RetryDelay::MOST_FOR_CONNECTIONS + longest < BACK_WITHIN);
+        assert_eq!(BACK_WITHIN, Duration::from_secs(10));
+    }
 }

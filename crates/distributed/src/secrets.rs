@@ -21,8 +21,11 @@ pub(crate) fn service_tokens(secret: Option<&str>, previous: Option<&str>) -> Re
             "FM_INTERNAL_SECRET: this is a placeholder; make one with `openssl rand -hex 32`",
         ));
     }
-    ServiceTokens::new(secret.as_bytes(), previous.map(str::as_bytes))
-        .map_err(|error| Failure::setting(format!("FM_INTERNAL_SECRET: {error}")))
+    let wrong = |setting| move |error| Failure::setting(format!("{setting}: {error}"));
+    let tokens = ServiceTokens::new(secret.as_bytes(), None).map_err(wrong("FM_INTERNAL_SECRET"))?;
+    let Some(previous) = previous else { return Ok(tokens) };
+    ServiceTokens::new(secret.as_bytes(), Some(previous.as_bytes()))
+        .map_err(wrong("FM_INTERNAL_SECRET_PREVIOUS"))
 }
 
 /// The key under which secrets are sealed, from `FM_MASTER_KEY` and `FM_MASTER_KEY_PREVIOUS`.
@@ -36,7 +39,10 @@ pub(crate) fn master_key(current: Option<&str>, previous: Option<&str>) -> Resul
             "FM_MASTER_KEY: this is a placeholder; make one with `openssl rand -hex 32`",
         ));
     }
-    MasterKey::parse(current, previous).map_err(|error| Failure::setting(format!("FM_MASTER_KEY: {error}")))
+    let wrong = |setting| move |error| Failure::setting(format!("{setting}: {error}"));
+    let key = MasterKey::parse(current, None).map_err(wrong("FM_MASTER_KEY"))?;
+    let Some(previous) = previous else { return Ok(key) };
+    MasterKey::parse(current, Some(previous)).map_err(wrong("FM_MASTER_KEY_PREVIOUS"))
 }
 
 /// The addresses of another service's internal listeners, with commas between: one of each replica, or one name for all.
@@ -123,6 +129,22 @@ mod tests {
                     text.starts_with("FM_INTERNAL_SECRET") || text.starts_with("FM_MASTER_KEY"),
                     "{text}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_previous_secret_is_refused_by_its_own_name() {
+        let good = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        service_tokens(Some(good), Some(&good.replace('0', "f"))).unwrap();
+        master_key(Some(good), Some(&good.replace('0', "f"))).unwrap();
+        for weak in ["", "short"] {
+            for (refused, name) in [
+                (service_tokens(Some(good), Some(weak)).map(drop), "FM_INTERNAL_SECRET_PREVIOUS: "),
+                (master_key(Some(good), Some(weak)).map(drop), "FM_MASTER_KEY_PREVIOUS: "),
+            ] {
+                let text = refused.unwrap_err().to_string();
+                assert!(text.starts_with(name), "{text}");
             }
         }
     }

@@ -14,7 +14,7 @@ use http_kit::health::{self, Health, ReadyCheck};
 use http_kit::openapi::MethodTable;
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
 use program::{Failure, GRACE_FOR_THREADS};
-use runtime::lifecycle::{Exit, Supervisor};
+use runtime::lifecycle::{Exit, Signals, Supervisor};
 use runtime::settings::{Doc, Sources};
 use runtime::telemetry;
 use serde::Serialize;
@@ -150,19 +150,22 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     telemetry::init_logs(log.format, &log.level).map_err(Failure::setting)?;
     let metrics = telemetry::init_metrics().map_err(|text| Failure::other(Exit::Failed, text))?;
 
+    // one pair of streams to the end: none comes when nobody listens
+    let mut signals = Signals::listen().map_err(|error| Failure::new(Exit::Failed, &error))?;
     let mut supervisor = Supervisor::default();
     let shutdown = supervisor.shutdown();
     let assemble = async {
         let platform = Platform::connect(P::SERVICE, P::common(&settings), shutdown.clone()).await?;
         let mut dispensable = platform.dispensable_checks();
+        let clock = platform.clock_part();
         let assembled = P::assemble(settings, platform).await?;
         // what one service cannot do without, another can
         dispensable.retain(|check| assembled.checks.iter().all(|needed| needed.name() != check.name()));
-        Ok::<_, Failure>((assembled, dispensable))
+        Ok::<_, Failure>((assembled, dispensable, clock))
     };
-    let (assembled, dispensable) = tokio::select! {
+    let (assembled, dispensable, clock) = tokio::select! {
         assembled = assemble => assembled?,
-        () = asked_to_stop() => return Ok(Exit::Stopped),
+        _ = signals.next() => return Ok(Exit::Stopped),
     };
     // not before: a connection that waits in the system's queue looks like a service that hangs
     let public = bind("FM_LISTEN", listen)?;
@@ -176,6 +179,7 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     let internal_stop = CancellationToken::new();
     let users_of_internal = Arc::new(internal_stop.clone().drop_guard());
 
+    supervisor.part("clock", clock);
     let settings = ServerSettings {
         shutdown_timeout: stop.for_requests(),
         methods: Arc::new(assembled.methods),
@@ -215,25 +219,13 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     drop(users_of_internal);
 
     greet(P::SERVICE.name(), addresses, assembled.notice.as_deref());
-    let exit = supervisor.run(stop.pace()).await;
+    let exit = supervisor.run(signals, stop.pace()).await;
     tracing::info!("stopped");
     Ok(exit)
 }
 
 fn bind(setting: &str, address: SocketAddr) -> Result<Listener, Failure> {
     Listener::bind_tcp(address).map_err(|error| Failure::setting(format!("{setting}: {address}: {error}")))
-}
-
-/// A signal, while dependencies are waited for.
-async fn asked_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        },
-        _ => std::future::pending().await,
-    }
 }
 
 /// Tells whoever started it where it is.

@@ -1,24 +1,13 @@
 //! The client's address behind gateways.
 
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use actix_web::HttpRequest;
-
-/// A text that is neither an address nor a network such as `10.0.0.0/8`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither an address nor a network such as 10.0.0.0/8")]
-pub struct InvalidNetwork(String);
+use common::network::{InvalidNetwork, Network};
 
 /// The gateways whose `X-Forwarded-For` is believed. None by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<Network>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Network {
-    address: IpAddr,
-    bits: u8,
-}
 
 impl TrustedProxies {
     /// Reads addresses and networks.
@@ -33,36 +22,6 @@ impl TrustedProxies {
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(address))
-    }
-}
-
-impl FromStr for Network {
-    type Err = InvalidNetwork;
-
-    fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
-        let invalid = || InvalidNetwork(text.to_owned());
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| invalid())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(most), |bits| bits.parse().map_err(|_| invalid()))?;
-        if bits > most { Err(invalid()) } else { Ok(Self { address, bits }) }
-    }
-}
-
-impl Network {
-    fn contains(&self, other: IpAddr) -> bool {
-        let equal_in = |a: u128, b: u128, width: u32| {
-            let ignored = width - u32::from(self.bits);
-            a.checked_shr(ignored).unwrap_or(0) == b.checked_shr(ignored).unwrap_or(0)
-        };
-        match (self.address, other) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => equal_in(a.to_bits().into(), b.to_bits().into(), 32),
-            (IpAddr::V6(a), IpAddr::V6(b)) => equal_in(a.to_bits(), b.to_bits(), 128),
-            _ => false,
-        }
     }
 }
 

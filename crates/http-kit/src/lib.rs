@@ -33,7 +33,8 @@ pub mod trace;
 
 pub use auth::{Authenticated, MaybeAuthenticated};
 pub use body::{BodyError, BodyLimits, BodyStream};
-pub use client_ip::{InvalidNetwork, TrustedProxies, client_ip, customer_key};
+pub use client_ip::{TrustedProxies, client_ip, customer_key};
+pub use common::network::InvalidNetwork;
 pub use cookie::CookiePolicy;
 pub use facade::Facade;
 pub use problem::{ApiResult, ClassicError, ClassicResult, FieldError, Problem};

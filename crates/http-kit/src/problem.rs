@@ -39,7 +39,7 @@ pub struct FieldError {
 #[serde(rename_all = "camelCase")]
 #[schema(as = Problem)]
 pub struct ProblemDocument {
-    /// Always `about:blank`: the code tells problems apart.
+    /// `about:blank`, as the code tells problems apart, or what a standard has registered for this one.
     pub r#type: String,
     /// The code in words.
     pub title: String,
@@ -64,6 +64,7 @@ pub struct Problem(Box<Inner>);
 #[derive(Debug, Clone)]
 struct Inner {
     code: Code,
+    kind: &'static str,
     detail: Option<Cow<'static, str>>,
     errors: Vec<FieldError>,
     members: Map<String, Value>,
@@ -75,6 +76,7 @@ impl Problem {
     pub fn new(code: Code) -> Self {
         Self(Box::new(Inner {
             code,
+            kind: "about:blank",
             detail: None,
             errors: Vec::new(),
             members: Map::new(),
@@ -86,6 +88,13 @@ impl Problem {
     #[must_use]
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// Gives the problem a type that a standard has registered.
+    #[must_use]
+    pub fn kind(mut self, uri: &'static str) -> Self {
+        self.0.kind = uri;
         self
     }
 
@@ -140,7 +149,7 @@ impl Problem {
     fn body(&self) -> Vec<u8> {
         let inner = &*self.0;
         let mut body = inner.members.clone();
-        body.insert("type".into(), json!("about:blank"));
+        body.insert("type".into(), json!(inner.kind));
         body.insert("title".into(), json!(inner.code.title()));
         body.insert("status".into(), json!(inner.code.status()));
         body.insert("detail".into(), json!(self.message()));

@@ -11,7 +11,9 @@ pub mod retry;
 pub mod secrets;
 pub mod settings;
 pub mod socket_path;
+mod store_clock;
 pub mod telemetry;
 
 pub use clock::{RandomIds, SystemClock};
 pub use crash::{crash_point, crash_point_of};
+pub use store_clock::StoreClock;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -98,6 +98,31 @@ impl Default for Pace {
     }
 }
 
+/// The signals that ask a process to stop. From the moment when this is made none is lost: one that comes while nobody waits is there when somebody does.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Listens from now on. The system's own reaction, the sudden end, is off from then on. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// The system allows no more listeners.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The name of the next one. May be dropped at any point.
+    pub async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
 /// Owns the parts of a process and notices when one ends.
 #[derive(Default)]
 pub struct Supervisor {
@@ -135,18 +160,11 @@ impl Supervisor {
         });
     }
 
-    /// Runs until a signal (`SIGTERM`, `SIGINT`), the end of a part, or [`Shutdown::drain`]; then stops everything at this pace. A second signal ends the wait.
-    pub async fn run(mut self, pace: Pace) -> Exit {
+    /// Runs until a signal, the end of a part, or [`Shutdown::drain`]; then stops everything at this pace. A second signal ends the wait.
+    pub async fn run(mut self, mut signals: Signals, pace: Pace) -> Exit {
         let mut exit = Exit::Stopped;
-        let (Ok(mut terminate), Ok(mut interrupt)) =
-            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        else {
-            tracing::error!("signals cannot be listened to");
-            return Exit::Failed;
-        };
         tokio::select! {
-            _ = terminate.recv() => tracing::info!(signal = "SIGTERM", "stopping"),
-            _ = interrupt.recv() => tracing::info!(signal = "SIGINT", "stopping"),
+            signal = signals.next() => tracing::info!(signal, "stopping"),
             () = self.shutdown.draining() => tracing::info!("stopping"),
             Some(ended) = self.parts.join_next() => {
                 note_end(ended);
@@ -157,8 +175,7 @@ impl Supervisor {
         let wait = if exit == Exit::Stopped { pace.drain } else { Duration::ZERO };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = signals.next() => {}
         }
         self.shutdown.stop();
         let all_ended = async {
@@ -173,8 +190,7 @@ impl Supervisor {
             () = tokio::time::sleep(pace.deadline) => {
                 tracing::warn!(deadline_s = pace.deadline.as_secs(), "the deadline has passed; what still runs is cut off");
             }
-            _ = terminate.recv() => tracing::warn!("a second signal; what still runs is cut off"),
-            _ = interrupt.recv() => tracing::warn!("a second signal; what still runs is cut off"),
+            _ = signals.next() => tracing::warn!("a second signal; what still runs is cut off"),
         }
         exit
     }
@@ -192,6 +208,10 @@ fn note_end(ended: Result<(&'static str, Result<(), PartError>), tokio::task::Jo
 mod tests {
     use super::*;
 
+    fn signals() -> Signals {
+        Signals::listen().unwrap()
+    }
+
     fn quick() -> Pace {
         Pace { drain: Duration::from_secs(2), deadline: Duration::from_secs(5) }
     }
@@ -205,7 +225,7 @@ mod tests {
             Ok::<_, PartError>(())
         });
         supervisor.part("weak", async { Err::<(), PartError>("it broke".into()) });
-        assert_eq!(supervisor.run(quick()).await, Exit::Failed);
+        assert_eq!(supervisor.run(signals(), quick()).await, Exit::Failed);
     }
 
     #[tokio::test(start_paused = true)]
@@ -217,7 +237,7 @@ mod tests {
             }
             Ok::<_, PartError>(())
         });
-        assert_eq!(supervisor.run(quick()).await, Exit::Failed);
+        assert_eq!(supervisor.run(signals(), quick()).await, Exit::Failed);
     }
 
     #[tokio::test(start_paused = true)]
@@ -235,7 +255,7 @@ mod tests {
         });
         supervisor.part("stubborn", std::future::pending::<Result<(), PartError>>());
         shutdown.drain();
-        assert_eq!(supervisor.run(quick()).await, Exit::Stopped);
+        assert_eq!(supervisor.run(signals(), quick()).await, Exit::Stopped);
         assert_eq!(order.recv().await, Some(("draining", false)));
         assert_eq!(order.recv().await, Some(("stopping", true)));
     }

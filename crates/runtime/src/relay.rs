@@ -198,6 +198,7 @@ impl Relay {
             let known: HashSet<JobId> = self.known.known(&ids).await?.into_iter().collect();
             let (known, lost): (Vec<_>, Vec<_>) = ids.iter().copied().partition(|id| known.contains(id));
             if !known.is_empty() {
+                crash_point_of(self.service, "relay.before-settle");
                 self.outbox.settle(&known).await?;
             }
             if !lost.is_empty() {

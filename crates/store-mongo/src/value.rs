@@ -1,12 +1,12 @@
 //! How domain values are kept in documents: ids as ObjectIds, keys and hashes as binaries, times as milliseconds, counts as 64-bit integers.
 
 use common::{
-    BlobKey, FileId, GroupId, JobId, LinkId, ReservationId, ScheduleId, SessionId, ShareId, SigningKeyId,
-    SpaceId, UserId,
+    BlobKey, DeliveryId, FileId, GroupId, JobId, LinkId, NotificationId, ReservationId, ScheduleId,
+    SessionId, ShareId, SigningKeyId, SpaceId, Timestamp, UploadId, UserId, WebhookId,
 };
-use mongodb::bson::Binary;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Document, doc};
 
 use crate::engine::Fault;
 
@@ -33,11 +33,15 @@ to_oid!(
     FileId,
     SpaceId,
     ReservationId,
+    UploadId,
     JobId,
     ScheduleId,
     GroupId,
     ShareId,
     LinkId,
+    WebhookId,
+    DeliveryId,
+    NotificationId,
     common::ObjectId
 );
 
@@ -79,6 +83,14 @@ pub(crate) fn int(count: u64) -> i64 {
 /// Reads [`int`].
 pub(crate) fn count(value: i64) -> Result<u64, Fault> {
     u64::try_from(value).map_err(|_| Fault::Damaged("a negative count"))
+}
+
+/// What stands behind a place in a list that has the newest first, those of one time by their ids.
+pub(crate) fn behind(at: Timestamp, id: impl ToOid) -> Vec<Document> {
+    vec![
+        doc! { "created_at": { "$lt": at.millis() } },
+        doc! { "created_at": at.millis(), "_id": { "$lt": id.oid() } },
+    ]
 }
 
 #[cfg(test)]

@@ -101,20 +101,25 @@ mod replicas {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn of_two_refreshes_one_rotates() {
+    async fn simultaneous_refreshes_at_two_replicas_share_the_session() {
         let (stores, _scratch) = replicas().await;
         let (ids, at) = (TestIds::new(), TestClock::default().now());
         let session = session(ids.next(), ids.next(), Some([1; 32]), at);
         stores[0].create_session(&session).await.unwrap();
-        let tries = (2..12).map(|n| {
-            let store = &stores[n as usize % 2];
-            async move { store.rotate_refresh(&[1; 32], &[n; 32], at, session.expires_at).await.unwrap() }
-        });
-        let outcomes = join_all(tries).await;
-        assert_eq!(
-            outcomes.iter().filter(|outcome| matches!(outcome, RefreshOutcome::Rotated(_))).count(),
-            1
-        );
+        let rotate = async |old: u8, new: u8| {
+            let store = &stores[new as usize % 2];
+            store.rotate_refresh(&[old; 32], &[new; 32], at, session.expires_at).await.unwrap()
+        };
+        for outcome in join_all((2..12).map(|n| rotate(1, n))).await {
+            assert!(
+                matches!(&outcome, RefreshOutcome::Rotated(same) if same.id == session.id),
+                "{outcome:?}"
+            );
+        }
+        // of what they got only one can be used
+        let outcomes = join_all((2..12).map(|n| rotate(n, n + 20))).await;
+        let is_rotated = |outcome: &&RefreshOutcome| matches!(outcome, RefreshOutcome::Rotated(_));
+        assert_eq!(outcomes.iter().filter(is_rotated).count(), 1, "{outcomes:?}");
         assert!(outcomes.contains(&RefreshOutcome::Reused(session.id)), "{outcomes:?}");
         assert!(!stores[0].find_session(session.id).await.unwrap().unwrap().is_live(at));
     }

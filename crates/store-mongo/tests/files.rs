@@ -37,6 +37,19 @@ mod access {
     testkit::access_suite!(subject);
 }
 
+mod uploads {
+    use super::*;
+    use testkit::upload_store::Subject;
+
+    async fn subject() -> Subject {
+        let (mongo, scratch) = support::mongo().await;
+        let other = scratch.connect().await;
+        Subject::new(Arc::new(FilesDb::new(&mongo)), Arc::new(FilesDb::new(&other)), scratch)
+    }
+
+    testkit::upload_store_suite!(subject);
+}
+
 /// What is done at the same time, done by two processes.
 mod replicas {
     use super::*;

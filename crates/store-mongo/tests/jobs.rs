@@ -48,6 +48,8 @@ mod replicas {
             .map(|n| NewJob {
                 user: users.get(n % 4).copied(),
                 run_at: None,
+                unique_key: None,
+                remove_on_complete: false,
                 ..testkit::outbox::job(ids, "test", at)
             })
             .collect()

@@ -41,3 +41,15 @@ mod access {
 
     testkit::access_suite!(subject);
 }
+
+mod uploads {
+    use super::*;
+    use testkit::upload_store::Subject;
+
+    async fn subject() -> Subject {
+        let (db, folder) = open();
+        Subject::new(db.clone(), db, folder)
+    }
+
+    testkit::upload_store_suite!(subject);
+}

@@ -8,12 +8,15 @@ use common::{BlobKey, Clock, IdGen, ObjectId, Timestamp};
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
-pub struct TestClock(AtomicI64);
+pub struct TestClock {
+    now_ms: AtomicI64,
+    tick_ms: AtomicI64,
+}
 
 impl TestClock {
     /// A clock that shows `start`.
     pub const fn new(start: Timestamp) -> Self {
-        Self(AtomicI64::new(start.millis()))
+        Self { now_ms: AtomicI64::new(start.millis()), tick_ms: AtomicI64::new(0) }
     }
 
     /// Moves it forward.
@@ -21,9 +24,14 @@ impl TestClock {
         self.set(self.now() + span);
     }
 
+    /// From now on each look at it moves it on by so much, as if what is done between two looks took that long.
+    pub fn tick(&self, span: Duration) {
+        self.tick_ms.store(i64::try_from(span.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+    }
+
     /// Moves it anywhere.
     pub fn set(&self, now: Timestamp) {
-        self.0.store(now.millis(), Ordering::SeqCst);
+        self.now_ms.store(now.millis(), Ordering::SeqCst);
     }
 }
 
@@ -36,7 +44,8 @@ impl Default for TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        let tick = self.tick_ms.load(Ordering::SeqCst);
+        Timestamp::from_millis(self.now_ms.fetch_add(tick, Ordering::SeqCst))
     }
 }
 

@@ -11,10 +11,14 @@ pub mod job_bus;
 pub mod job_store;
 #[path = "servers/nginx.rs"]
 pub mod nginx;
+pub mod notification_store;
 pub mod outbox;
+pub mod partial_blobs;
 pub mod rate_limiter;
 pub mod servers;
 mod suite;
+pub mod upload_store;
 pub mod wait;
+pub mod webhook_store;
 
 pub use clock::{TestClock, TestIds, a_trace};

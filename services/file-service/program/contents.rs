@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use blob::{BlobUrl, DiskBlobs, DiskOptions, S3Blobs, S3Credentials, S3Options};
-use common::files::{BlobLocator, BlobStore};
+use common::files::{BlobLocator, BlobStore, PartialBlobs};
 use common::routes::S3_LOCATION;
 use common::{BlobKey, PortResult};
 use file_service::Delivery;
@@ -16,30 +16,38 @@ use crate::settings::{S3, Sender, Settings};
 /// How long an address that was signed for the gateway is good: it asks at once.
 const SIGNED_FOR: Duration = Duration::from_secs(60);
 
+/// Where contents are.
+pub(crate) struct Contents {
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) partial_blobs: Arc<dyn PartialBlobs>,
+    pub(crate) delivery: Delivery,
+}
+
 /// The blob store, and who sends what it holds.
-pub(crate) fn open(settings: &Settings) -> Result<(Arc<dyn BlobStore>, Delivery), Failure> {
+pub(crate) fn open(settings: &Settings) -> Result<Contents, Failure> {
     let url = settings.blob_url.as_deref().ok_or_else(|| Failure::setting("FM_BLOB_URL is missing"))?;
     let url: BlobUrl = url.parse().map_err(|error| Failure::setting(format!("FM_BLOB_URL: {error}")))?;
-    let (blobs, locator): (Arc<dyn BlobStore>, Arc<dyn BlobLocator>) = match url {
-        BlobUrl::Disk(folder) => {
-            let keep_free_bytes = settings.files.keep_free.bytes();
-            let options = DiskOptions { keep_free_bytes, ..DiskOptions::default() };
-            let disk = DiskBlobs::open(&folder, options).map_err(|error| Failure::store(&error))?;
-            let disk = Arc::new(disk);
-            (disk.clone(), disk)
-        }
-        BlobUrl::S3 { bucket, prefix } => {
-            let options = S3Options { prefix, ..s3_options(bucket, &settings.s3)? };
-            let bucket = S3Blobs::open(&options).map_err(|error| Failure::store(&error))?;
-            let bucket = Arc::new(bucket);
-            (bucket.clone(), Arc::new(Signed(bucket)))
-        }
-    };
+    let (blobs, partial_blobs, locator): (Arc<dyn BlobStore>, Arc<dyn PartialBlobs>, Arc<dyn BlobLocator>) =
+        match url {
+            BlobUrl::Disk(folder) => {
+                let keep_free_bytes = settings.files.keep_free.bytes();
+                let options = DiskOptions { keep_free_bytes, ..DiskOptions::default() };
+                let disk = DiskBlobs::open(&folder, options).map_err(|error| Failure::store(&error))?;
+                let disk = Arc::new(disk);
+                (disk.clone(), disk.clone(), disk)
+            }
+            BlobUrl::S3 { bucket, prefix } => {
+                let options = S3Options { prefix, ..s3_options(bucket, &settings.s3)? };
+                let bucket = S3Blobs::open(&options).map_err(|error| Failure::store(&error))?;
+                let bucket = Arc::new(bucket);
+                (bucket.clone(), bucket.clone(), Arc::new(Signed(bucket)))
+            }
+        };
     let delivery = match settings.delivery {
         Sender::Service => Delivery::Service,
         Sender::Gateway => Delivery::Gateway(locator),
     };
-    Ok((blobs, delivery))
+    Ok(Contents { blobs, partial_blobs, delivery })
 }
 
 fn s3_options(bucket: String, settings: &S3) -> Result<S3Options, Failure> {

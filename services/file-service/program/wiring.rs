@@ -20,7 +20,7 @@ use runtime::settings::Doc;
 use store_mongo::FilesDb;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::contents;
+use crate::contents::{self, Contents};
 use crate::settings::{self, Settings};
 
 /// The document of all services; a test of the all-in-one holds it to the code.
@@ -43,7 +43,7 @@ impl ServiceProgram for FileProgram {
 
     async fn assemble(settings: Settings, platform: Platform) -> Result<Assembled, Failure> {
         settings.files.check().map_err(Failure::setting)?;
-        let (blobs, delivery) = contents::open(&settings)?;
+        let Contents { blobs, partial_blobs, delivery } = contents::open(&settings)?;
         let store = Arc::new(FilesDb::new(&platform.mongo));
         until_available(|| store.migrate()).await?;
         until_available(|| claim_blobs(&*store, &*blobs)).await?;
@@ -69,6 +69,8 @@ impl ServiceProgram for FileProgram {
         let service = web::Data::new(FileService::new(Parts {
             store: store.clone(),
             blobs,
+            uploads: store.clone(),
+            partial_blobs,
             clock: Arc::clone(&platform.clock),
             ids: Arc::clone(&platform.ids),
             cursor_key: platform.master_key.derive("files-cursor"),

@@ -1,10 +1,20 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use actix_web::http::header::{HeaderName, HeaderValue};
 use common::files::{InvalidName, NodeError};
 use common::{Code, FileId, PortError};
 use http_kit::{BodyError, Problem};
 use runtime::passwords::HashError;
+
+/// Where an upload stands.
+pub(crate) const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+
+// registered by the draft of the IETF on resumable uploads
+const MISMATCHING_OFFSET: &str = "https://iana.org/assignments/http-problem-types#mismatching-upload-offset";
+const COMPLETED_UPLOAD: &str = "https://iana.org/assignments/http-problem-types#completed-upload";
+const INCONSISTENT_LENGTH: &str =
+    "https://iana.org/assignments/http-problem-types#inconsistent-upload-length";
 
 /// Why a use case ended without doing what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +38,14 @@ pub enum AppError {
     RateLimited {
         /// When the next one passes.
         retry_after: Duration,
+    },
+    /// The upload stands at another offset than the client thinks.
+    #[error("refused: upload_offset")]
+    UploadOffset {
+        /// Where it stands.
+        expected: u64,
+        /// Where the client thinks that it stands.
+        provided: u64,
     },
     /// What a client sent could not be read to its end.
     #[error(transparent)]
@@ -54,6 +72,7 @@ impl AppError {
             Self::Refused { code, .. } => *code,
             Self::NameTaken { .. } => Code::NameTaken,
             Self::RateLimited { .. } => Code::RateLimited,
+            Self::UploadOffset { .. } => Code::UploadOffset,
             Self::Body(error) => error.code(),
             Self::Port(PortError::Unavailable { .. }) => Code::Unavailable,
             Self::Port(PortError::Full { .. }) => Code::DiskFull,
@@ -100,12 +119,28 @@ impl From<InvalidName> for AppError {
 impl From<AppError> for Problem {
     fn from(error: AppError) -> Self {
         match error {
-            AppError::Refused { code, detail: None } => Self::new(code),
-            AppError::Refused { code, detail: Some(detail) } => Self::new(code).detail(detail),
+            AppError::Refused { code, detail } => {
+                let problem = match code {
+                    Code::UploadComplete => Self::new(code).kind(COMPLETED_UPLOAD),
+                    Code::UploadLength => Self::new(code).kind(INCONSISTENT_LENGTH),
+                    Code::Locked => Self::new(code).retry_after(PortError::RETRY_AFTER),
+                    _ => Self::new(code),
+                };
+                match detail {
+                    Some(detail) => problem.detail(detail),
+                    None => problem,
+                }
+            }
             AppError::NameTaken { existing } => {
                 Self::new(Code::NameTaken).member("existingId", existing.to_string())
             }
             AppError::RateLimited { retry_after } => Self::new(Code::RateLimited).retry_after(retry_after),
+            AppError::UploadOffset { expected, provided } => Self::new(Code::UploadOffset)
+                .kind(MISMATCHING_OFFSET)
+                .detail(format!("The upload stands at {expected}, not at {provided}"))
+                .member("expected-offset", expected)
+                .member("provided-offset", provided)
+                .header(UPLOAD_OFFSET, HeaderValue::from(expected)),
             AppError::Body(error) => Self::from(error),
             AppError::Port(error) => Self::from(error),
         }

@@ -24,6 +24,8 @@ pub struct FilesSection {
     pub keep_versions: u32,
     /// How long something stays in the trash.
     pub keep_trash: Span,
+    /// How long an unfinished upload is kept.
+    pub keep_uploads: Span,
     /// Room that uploads leave on a disk.
     pub keep_free: ByteSize,
 }
@@ -36,6 +38,7 @@ impl Default for FilesSection {
             inline: ByteSize::from_kib(16),
             keep_versions: 50,
             keep_trash: Span::from_secs(30 * 24 * 3600),
+            keep_uploads: Span::from_secs(7 * 24 * 3600),
             keep_free: ByteSize::from_mib(64),
         }
     }
@@ -55,6 +58,10 @@ pub const FILES_DOCS: &[Doc] = &[
         text: "How long something stays in the trash before it is deleted; at least 60s.",
     },
     Doc {
+        key: "files.keep_uploads",
+        text: "How long an unfinished resumable upload is kept after the last bytes of it came; at least 60s.",
+    },
+    Doc {
         key: "files.keep_free",
         text: "Room that uploads leave on the disk, so that deleting still works when it is full.",
     },
@@ -67,6 +74,7 @@ impl FilesSection {
     /// A sentence that names the setting.
     pub fn check(&self) -> Result<(), String> {
         at_least("FM_FILES__KEEP_TRASH", self.keep_trash, Duration::from_secs(60))?;
+        at_least("FM_FILES__KEEP_UPLOADS", self.keep_uploads, Duration::from_secs(60))?;
         if self.inline.bytes() > MAX_INLINE_BYTES {
             return Err("FM_FILES__INLINE: at most 1MiB".to_owned());
         }
@@ -81,6 +89,7 @@ impl FilesSection {
             inline_bytes: usize::try_from(self.inline.bytes()).unwrap_or(usize::MAX),
             keep_versions: self.keep_versions,
             trash_retention: self.keep_trash.duration(),
+            keep_uploads: self.keep_uploads.duration(),
             ..FileSettings::default()
         }
     }

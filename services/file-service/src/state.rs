@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::auth::{People, RateLimiter, UserCount};
-use common::files::{BlobLocator, BlobStore, FileStore, LinkStore, ShareStore};
+use common::files::{BlobLocator, BlobStore, FileStore, LinkStore, PartialBlobs, ShareStore, UploadStore};
 use common::{Clock, IdGen};
 use http_kit::cursor::CursorKey;
 use http_kit::health::ReadyCheck;
@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::app::access::Gate;
+use crate::app::resumable::Uploads;
 use crate::app::sharing::guesses::Guesses;
 use crate::app::usage::Alive;
 use crate::background::Background;
@@ -66,6 +67,8 @@ pub struct FileSettings {
     /// How long after its last byte an upload may still be committed; less than `blob_grace`, so that bytes which a sweep takes for strays are never
     /// committed any more.
     pub commit_within: Duration,
+    /// How long an upload that comes in several goes is kept after the last of them.
+    pub keep_uploads: Duration,
     /// Who sends the bytes of contents.
     pub delivery: Delivery,
     /// How often it is looked whether somebody who reads what is not theirs still may.
@@ -92,6 +95,7 @@ impl Default for FileSettings {
             tombstone_retention: DAY,
             blob_grace: DAY,
             commit_within: DAY / 2,
+            keep_uploads: 7 * DAY,
             delivery: Delivery::default(),
             recheck_every: Duration::from_secs(3),
             trusted_proxies: TrustedProxies::default(),
@@ -135,6 +139,10 @@ pub struct Parts {
     pub store: Arc<dyn FileStore>,
     /// Contents that do not stand in the store.
     pub blobs: Arc<dyn BlobStore>,
+    /// Uploads that come in several goes.
+    pub uploads: Arc<dyn UploadStore>,
+    /// Their bytes, in the same place as `blobs`.
+    pub partial_blobs: Arc<dyn PartialBlobs>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
@@ -155,6 +163,7 @@ pub struct Parts {
 pub struct FileService {
     pub(crate) store: Arc<dyn FileStore>,
     pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) uploads: Uploads,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGen>,
     pub(crate) cursor_key: CursorKey,
@@ -185,7 +194,19 @@ impl FileService {
     /// # Panics
     /// Outside of a tokio runtime: what goes on after its request runs on the one that this is called on.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, blobs, clock, ids, cursor_key, ticket_key, overview, sharing, settings } = parts;
+        let Parts {
+            store,
+            blobs,
+            uploads,
+            partial_blobs,
+            clock,
+            ids,
+            cursor_key,
+            ticket_key,
+            overview,
+            sharing,
+            settings,
+        } = parts;
         let Sharing { shares, links, people, limiter, hasher, link_key } = sharing;
         let gate = Gate::new(&store, &shares, &links, &clock);
         let guesses = Guesses::new(limiter, &clock);
@@ -195,6 +216,7 @@ impl FileService {
         Self {
             store,
             blobs,
+            uploads: Uploads::new(uploads, partial_blobs),
             clock,
             ids,
             cursor_key,

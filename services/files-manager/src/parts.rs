@@ -106,7 +106,8 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
         Arc::new(FilesDb::open(open("files.db"), &options).map_err(|error| Failure::store(&error))?);
     let jobs_db = Arc::new(JobsDb::open(open("jobs.db"), &options).map_err(|error| Failure::store(&error))?);
     end_of_others(&auth_db, &files_db, &jobs_db).await.map_err(|error| Failure::store(&error))?;
-    let blobs = blobs(settings, data, &files_db).await?;
+    let disk = Arc::new(blobs(settings, data, &files_db).await?);
+    let blobs: Arc<dyn BlobStore> = disk.clone();
     let bus: Arc<dyn JobBus> = Arc::new(EmbeddedBus::default());
     let cache: Arc<dyn CredentialCache> = Arc::new(MemoryCredentialCache::new(Arc::clone(&clock)));
     // tokens are good at this installation only: its store has an id that no other has
@@ -153,6 +154,8 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     let files = Arc::new(FileService::new(file_service::Parts {
         store: files_db.clone(),
         blobs,
+        uploads: files_db.clone(),
+        partial_blobs: disk,
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
         cursor_key: master_key.derive("files-cursor"),
@@ -192,6 +195,7 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
 async fn end_of_others(auth: &AuthDb, files: &FilesDb, jobs: &JobsDb) -> common::PortResult<()> {
     auth.start_outbox_over().await?;
     files.start_outbox_over().await?;
+    files.end_upload_leases().await?;
     jobs.end_leases(common::jobs::types::BUILT_IN).await
 }
 
@@ -205,11 +209,11 @@ fn master_key(settings: &Settings, data: &DataDir) -> Result<MasterKey, Failure>
     })
 }
 
-async fn blobs(settings: &Settings, data: &DataDir, store: &FilesDb) -> Result<Arc<dyn BlobStore>, Failure> {
+async fn blobs(settings: &Settings, data: &DataDir, store: &FilesDb) -> Result<DiskBlobs, Failure> {
     let options = DiskOptions { keep_free_bytes: settings.files.keep_free.bytes(), ..DiskOptions::default() };
     let blobs = DiskBlobs::open(data.path(), options).map_err(|error| Failure::store(&error))?;
     claim_blobs(store, &blobs).await.map_err(|error| Failure::store(&error))?;
-    Ok(Arc::new(blobs))
+    Ok(blobs)
 }
 
 fn auth_settings(settings: &Settings) -> Result<auth_service::Settings, Failure> {
@@ -229,7 +233,7 @@ fn worker(
     bus: &Arc<dyn JobBus>,
     users: AuthClient,
     files: FilesClient,
-    master_key: &MasterKey,
+    master_key: &Arc<MasterKey>,
 ) -> Result<WorkerService, Failure> {
     let config = settings.thumbnails.pool();
     let concurrency = Concurrency { thumbnails: config.children + 1, ..Concurrency::default() };
@@ -244,7 +248,7 @@ fn worker(
         .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
         .with(Arc::new(MediaFactsHandler::new(files.clone(), concurrency.media_facts)))
         .with(Arc::new(WelcomeHandler::new(
-            users,
+            users.clone(),
             settings.mail.sender(data.path().join("mail")).map_err(Failure::setting)?,
             settings.public_url.clone(),
             concurrency.mail,
@@ -254,8 +258,13 @@ fn worker(
         admin: jobs.clone(),
         events: jobs.clone(),
         schedules: jobs.clone(),
+        webhooks: jobs.clone(),
+        notifications: jobs.clone(),
         bus: Arc::clone(bus),
         files,
+        auth: users,
+        egress: settings.webhooks.egress().map_err(Failure::setting)?,
+        master_key: Arc::clone(master_key),
         registry,
         clock: clock(),
         ids: ids(),
@@ -268,6 +277,7 @@ fn worker(
             public_url: settings.public_url.clone(),
             drain: settings.stop.deadline.duration() / 3,
             maintenance: settings.maintenance.tasks(),
+            webhooks: settings.webhooks.settings(),
             ..WorkerSettings::default()
         },
     }))

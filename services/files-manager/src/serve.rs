@@ -10,7 +10,7 @@ use http_kit::reference::Reference;
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
 use program::{Failure, public_url};
 use runtime::data_dir::DataDir;
-use runtime::lifecycle::{Exit, Shutdown, Supervisor};
+use runtime::lifecycle::{Exit, Shutdown, Signals, Supervisor};
 use runtime::socket_path::internal_socket;
 use runtime::telemetry;
 use tokio_util::sync::CancellationToken;
@@ -93,8 +93,10 @@ pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
     }
 
     start_background(&mut supervisor, &parts, users_of_internal);
+    // before anyone is told that it is there, and might stop it at once
+    let signals = Signals::listen().map_err(|error| Failure::new(Exit::Failed, &error))?;
     greet(&format!("{scheme}://{address}"), public_url.as_ref(), &parts).await?;
-    let exit = supervisor.run(settings.stop.pace()).await;
+    let exit = supervisor.run(signals, settings.stop.pace()).await;
     parts.stores.close();
     tracing::info!("stopped");
     Ok(exit)

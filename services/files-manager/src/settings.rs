@@ -10,6 +10,7 @@ use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
 use worker_service::{
     MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, THUMBNAILS_DOCS, ThumbnailsSection,
+    WEBHOOKS_DOCS, WebhooksSection,
 };
 
 /// The settings of the all-in-one.
@@ -32,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) thumbnails: ThumbnailsSection,
     pub(crate) mail: MailSection,
     pub(crate) maintenance: MaintenanceSection,
+    pub(crate) webhooks: WebhooksSection,
     pub(crate) stop: Stop,
 }
 
@@ -54,6 +56,7 @@ impl Default for Settings {
             thumbnails: ThumbnailsSection::default(),
             mail: MailSection::default(),
             maintenance: MaintenanceSection::default(),
+            webhooks: WebhooksSection::default(),
             stop: Stop::default(),
         }
     }
@@ -68,6 +71,7 @@ impl Settings {
         self.files.check().map_err(Failure::setting)?;
         self.thumbnails.check().map_err(Failure::setting)?;
         self.maintenance.check().map_err(Failure::setting)?;
+        self.webhooks.check().map_err(Failure::setting)?;
         self.stop.check()
     }
 }
@@ -83,6 +87,7 @@ pub(crate) fn docs() -> Vec<Doc> {
         THUMBNAILS_DOCS,
         MAIL_DOCS,
         MAINTENANCE_DOCS,
+        WEBHOOKS_DOCS,
         STOP_DOCS,
     ]
     .concat()

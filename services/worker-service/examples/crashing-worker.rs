@@ -1,5 +1,5 @@
 //! A producer, its relay and a worker in one process, for the tests that kill it: `crashing-worker FOLDER` commits one job with its cause (unless an
-//! earlier run did), and ends when the job is complete and its row has gone from the outbox.
+//! earlier run did), and ends when the job is complete or given up, and its row has gone from the outbox.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,20 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clients::{FilesClient, InternalClient};
+use clients::{AuthClient, FilesClient, InternalClient};
 use common::auth::{Address, AuthStore as _, Role, User};
-use common::jobs::{JobState, JobStore as _, NewJob, Outbox as _};
+use common::jobs::{JobStore as _, NewJob, Outbox as _};
 use common::routes::Service;
 use common::{Clock as _, JobId, UserId};
 use http_kit::service_token::ServiceTokens;
 use runtime::SystemClock;
 use runtime::memory::EmbeddedBus;
 use runtime::relay::{Relay, RelaySettings};
+use runtime::secrets::{MasterKey, random_secret};
 use serde_json::{Value, json};
 use store_sqlite::{AuthDb, JobsDb, OpenOptions};
 use tokio_util::sync::CancellationToken;
 use worker_service::{
-    HandlerError, JobContext, JobHandler, Parts, Registry, Retention, WorkerService, WorkerSettings,
+    HandlerError, JobContext, JobHandler, Parts, Registry, Retention, WebhooksSection, WorkerService,
+    WorkerSettings,
 };
 
 /// What a dead process held comes free soon.
@@ -71,8 +73,13 @@ async fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
         admin: store.clone(),
         events: store.clone(),
         schedules: store.clone(),
+        webhooks: store.clone(),
+        notifications: store.clone(),
         bus: bus.clone(),
-        files: nobody()?,
+        files: FilesClient::new(nobody(Service::Files)?),
+        auth: AuthClient::new(nobody(Service::Auth)?),
+        egress: WebhooksSection::default().egress()?,
+        master_key: Arc::new(MasterKey::parse(&random_secret(), None)?),
         registry: Registry::default().with(Arc::new(Effect(folder.join("effects")))),
         clock: Arc::new(SystemClock),
         ids: Arc::new(runtime::RandomIds::default()),
@@ -94,8 +101,8 @@ async fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let stop = CancellationToken::new();
     let done = async {
         loop {
-            let complete = store.find(job).await?.is_some_and(|job| job.state == JobState::Complete);
-            if complete && auth.depth().await? == 0 {
+            let has_ended = store.find(job).await?.is_some_and(|job| !job.state.is_live());
+            if has_ended && auth.depth().await? == 0 {
                 stop.cancel();
                 return Ok::<_, common::PortError>(());
             }
@@ -126,10 +133,8 @@ async fn cause(auth: &AuthDb, id: JobId) -> Result<(), Box<dyn std::error::Error
     Ok(auth.create_user(&user, &[job]).await?)
 }
 
-fn nobody() -> Result<FilesClient, Box<dyn std::error::Error>> {
+fn nobody(target: Service) -> Result<InternalClient, Box<dyn std::error::Error>> {
     let tokens = ServiceTokens::new(&[0; 32], None)?;
     let base = "http://127.0.0.1:9".parse()?;
-    let client =
-        InternalClient::tcp(&[base], Service::Worker, Service::Files, tokens, Arc::new(SystemClock))?;
-    Ok(FilesClient::new(client))
+    Ok(InternalClient::tcp(&[base], Service::Worker, target, tokens, Arc::new(SystemClock))?)
 }

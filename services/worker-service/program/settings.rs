@@ -5,6 +5,7 @@ use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
 use worker_service::{
     MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, THUMBNAILS_DOCS, ThumbnailsSection,
+    WEBHOOKS_DOCS, WebhooksSection,
 };
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -15,11 +16,12 @@ pub(crate) struct Settings {
     pub(crate) thumbnails: ThumbnailsSection,
     pub(crate) mail: MailSection,
     pub(crate) maintenance: MaintenanceSection,
+    pub(crate) webhooks: WebhooksSection,
 }
 
 /// What each key means.
 pub(crate) fn docs() -> Vec<Doc> {
-    with_common_docs(&[THUMBNAILS_DOCS, MAIL_DOCS, MAINTENANCE_DOCS])
+    with_common_docs(&[THUMBNAILS_DOCS, MAIL_DOCS, MAINTENANCE_DOCS, WEBHOOKS_DOCS])
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ impl ServiceProgram for WorkerProgram {
     async fn assemble(settings: Settings, platform: Platform) -> Result<Assembled, Failure> {
         settings.thumbnails.check().map_err(Failure::setting)?;
         settings.maintenance.check().map_err(Failure::setting)?;
+        settings.webhooks.check().map_err(Failure::setting)?;
+        let egress = settings.webhooks.egress().map_err(Failure::setting)?;
         let mailer = settings.mail.sender(PathBuf::from("mail")).map_err(Failure::setting)?;
 
         let store = Arc::new(JobsDb::new(&platform.mongo));
@@ -72,8 +74,13 @@ impl ServiceProgram for WorkerProgram {
             admin: store.clone(),
             events: store.clone(),
             schedules: store.clone(),
+            webhooks: store.clone(),
+            notifications: store.clone(),
             bus: Arc::clone(&platform.bus),
             files,
+            auth: auth.clone(),
+            egress,
+            master_key: Arc::clone(&platform.master_key),
             registry,
             clock: Arc::clone(&platform.clock),
             ids: Arc::clone(&platform.ids),
@@ -86,6 +93,7 @@ impl ServiceProgram for WorkerProgram {
                 public_url: settings.common.public_url.clone(),
                 drain: settings.common.stop.deadline.duration() / 3,
                 maintenance: settings.maintenance.tasks(),
+                webhooks: settings.webhooks.settings(),
                 ..WorkerSettings::default()
             },
         }));

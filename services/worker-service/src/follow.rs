@@ -1,11 +1,11 @@
 //! Follows what happens to jobs: one reader of the store for all streams of this process, and a place in the order of events for each of them.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::jobs::{JobEvent, JobEventFilter, JobEvents};
-use common::{Causes, Clock, PortResult, UserId};
+use common::{Causes, Clock, PortResult};
 use runtime::retry::RetryDelay;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -206,60 +206,6 @@ impl Follower {
     }
 }
 
-/// Places for streams: so many in all, and of one person.
-pub(crate) struct Seats {
-    most: usize,
-    most_of_one: usize,
-    taken: Mutex<HashMap<UserId, usize>>,
-}
-
-/// Why there is no place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NoSeat {
-    /// All are taken.
-    Full,
-    /// This person has enough.
-    Enough,
-}
-
-impl Seats {
-    pub(crate) fn new(most: usize, most_of_one: usize) -> Self {
-        Self { most, most_of_one, taken: Mutex::default() }
-    }
-
-    /// A place, until what is returned is dropped.
-    pub(crate) fn take(self: &Arc<Self>, user: UserId) -> Result<Seat, NoSeat> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.values().sum::<usize>() >= self.most {
-            return Err(NoSeat::Full);
-        }
-        let own = taken.entry(user).or_default();
-        if *own >= self.most_of_one {
-            return Err(NoSeat::Enough);
-        }
-        *own += 1;
-        Ok(Seat { seats: Arc::clone(self), user })
-    }
-}
-
-/// A place that is taken.
-pub(crate) struct Seat {
-    seats: Arc<Seats>,
-    user: UserId,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut taken = self.seats.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = taken.get_mut(&self.user) {
-            *own -= 1;
-            if *own == 0 {
-                taken.remove(&self.user);
-            }
-        }
-    }
-}
-
 /// An event as streams show it.
 pub(crate) fn shown(event: &JobEvent) -> Value {
     serde_json::json!({
@@ -271,23 +217,4 @@ pub(crate) fn shown(event: &JobEvent) -> Value {
         "event": event.event.word(),
         "data": event.data,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seats_are_bounded_for_all_and_for_one() {
-        let seats = Arc::new(Seats::new(3, 2));
-        let user = |byte| UserId::from_bytes([byte; 12]);
-        let (one, two) = (seats.take(user(1)).unwrap(), seats.take(user(1)).unwrap());
-        assert_eq!(seats.take(user(1)).err(), Some(NoSeat::Enough));
-        let three = seats.take(user(2)).unwrap();
-        assert_eq!(seats.take(user(3)).err(), Some(NoSeat::Full));
-        drop((one, two));
-        seats.take(user(1)).unwrap();
-        drop(three);
-        assert!(seats.taken.lock().unwrap().is_empty());
-    }
 }

@@ -8,6 +8,7 @@ use common::jobs::{InsertOutcome, JobBus, JobStore, NewJob, Submission};
 use common::{Causes, Clock, PortError, PortResult};
 use futures_util::future::join_all;
 use metrics::counter;
+use runtime::crash_point;
 use runtime::retry::RetryDelay;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +61,7 @@ impl Intake {
     }
 
     async fn take(&self, batch: Vec<Box<dyn Submission>>) -> PortResult<()> {
+        crash_point("intake.before-insert");
         let jobs: Vec<NewJob> = batch.iter().map(|submission| submission.job().clone()).collect();
         let mut delay = RetryDelay::default();
         let outcomes = loop {
@@ -73,6 +75,7 @@ impl Intake {
                 }
             }
         };
+        crash_point("intake.before-acknowledge");
         let of = |outcome: fn(&InsertOutcome) -> bool| {
             outcomes.iter().filter(|found| outcome(found)).count() as u64
         };

@@ -13,9 +13,11 @@ pub mod mail;
 mod maintenance;
 mod reconcile;
 mod schedule;
+mod seats;
 mod sections;
 mod service;
 mod settings;
+mod webhooks;
 mod work;
 
 pub use handlers::{MediaFactsHandler, PurgeHandler, ThumbnailsHandler, UpkeepHandler, WelcomeHandler};
@@ -25,4 +27,5 @@ pub use sections::{
 };
 pub use service::{Parts, WorkerService};
 pub use settings::{Concurrency, Listeners, MaintenanceTask, Retention, WorkerSettings};
+pub use webhooks::{WEBHOOKS_DOCS, WebhookSettings, WebhooksSection};
 pub use work::{HandlerError, JobContext, JobHandler, Registry};

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::jobs::{InsertOutcome, JobAdmin, JobStore, types};
-use common::{Causes, Clock, PortResult};
+use common::jobs::{
+    ChangeJobError, InsertOutcome, Job, JobAdmin, JobFilter, JobOrder, JobState, JobStore, JobType, NewJob,
+    types,
+};
+use common::{Causes, Clock, PortResult, Timestamp};
 use runtime::retry::RetryDelay;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +20,9 @@ use crate::{MaintenanceTask, Parts};
 const LONGEST_LOOK: Duration = Duration::from_secs(60);
 /// Shortest one.
 const SHORTEST_LOOK: Duration = Duration::from_millis(10);
+/// Longest time from a task's first planning to its first job. Else the first look at all contents (each 30 days) came up to a month after an installation, or
+/// after the update that brought the task. Not at once, since programs have more to do when they start.
+const FIRST_WITHIN: Duration = Duration::from_secs(3600);
 /// Periods that are tried, where the jobs of the next ones were done early or removed by somebody.
 const PERIODS: i64 = 3;
 
@@ -53,9 +59,11 @@ impl Planner {
             };
             let look = (shortest / 2).clamp(SHORTEST_LOOK, LONGEST_LOOK);
             let mut delay = RetryDelay::up_to(LONGEST_LOOK);
+            let mut is_first = true;
             loop {
-                let wait = match self.plan().await {
+                let wait = match self.plan(is_first).await {
                     Ok(()) => {
+                        is_first = false;
                         delay.reset();
                         look
                     }
@@ -71,23 +79,62 @@ impl Planner {
         .await;
     }
 
-    async fn plan(&self) -> PortResult<()> {
+    /// One look at all tasks. At the first one of the process its settings may be new.
+    async fn plan(&self, is_first: bool) -> PortResult<()> {
         let types = self.admin.types().await?.types;
         for task in &self.tasks {
-            let counts = types.iter().find(|found| found.kind == task.name).map(|found| &found.counts);
-            let is_live = counts
-                .is_some_and(|counts| counts.iter().any(|(state, count)| state.is_live() && *count > 0));
-            if !is_live {
-                self.plan_next(task).await?;
+            let known = types.iter().find(|found| found.kind == task.name);
+            if known.is_some_and(|kind| has(kind, JobState::is_live)) {
+                if is_first {
+                    self.bring_forward(task).await?;
+                }
+            } else {
+                let is_new = known.is_none_or(|kind| kind.work_time.is_zero() && !has(kind, |_| true));
+                self.plan_next(task, is_new).await?;
             }
         }
         Ok(())
     }
 
-    /// Inserts the job of the next period. It waits there for its time, so that it is done even if nothing runs when the period begins.
-    async fn plan_next(&self, task: &MaintenanceTask) -> PortResult<()> {
+    /// Plans anew where the waiting job was made by an older setting, for later than this one says: what is set counts from now on, not from a month later.
+    async fn bring_forward(&self, task: &MaintenanceTask) -> PortResult<()> {
+        let (kind, state) = (Some(task.name.to_owned()), Some(JobState::Delayed));
+        let filter = JobFilter { kind, state, ..JobFilter::default() };
+        let waiting = self.admin.list(&filter, JobOrder::Ascending, None, 1).await?.items.pop();
+        let now = self.clock.now();
+        let next = next_begin(task, now);
+        let is_late = |job: &Job| {
+            let at = job.spec.run_at.filter(|at| job.attempts_made == 0 && *at > next);
+            let ours =
+                |at| types::upkeep(task.name, task.every, types::upkeep_period(task.every, at), now).id;
+            at.is_some_and(|at| ours(at) != job.spec.id)
+        };
+        let Some(job) = waiting.filter(is_late) else { return Ok(()) };
+        match self.admin.remove(job.spec.id, now).await {
+            Ok(()) => self.plan_next(task, false).await,
+            // it has begun, or another process was faster
+            Err(ChangeJobError::NotFound | ChangeJobError::State(_) | ChangeJobError::Taken(_)) => Ok(()),
+            Err(ChangeJobError::Port(error)) => Err(error),
+        }
+    }
+
+    /// Inserts the job of the next period. It waits there for its time, so that it is done even if nothing runs when the period begins. A task that is new here
+    /// has one in this period, too, unless the next one begins soon.
+    async fn plan_next(&self, task: &MaintenanceTask, is_new: bool) -> PortResult<()> {
         let now = self.clock.now();
         let next = types::upkeep_period(task.every, now) + 1;
+        let soon = now + FIRST_WITHIN;
+        if is_new && next_begin(task, now) > soon {
+            let [first, following] =
+                [next - 1, next].map(|period| types::upkeep(task.name, task.every, period, now));
+            // who removed the waiting job did not ask for one at once
+            if self.store.known(&[following.id]).await?.is_empty() {
+                let outcome = self.store.insert(&[NewJob { run_at: Some(soon), ..first }], now).await?;
+                if outcome.first() != Some(&InsertOutcome::Known) {
+                    return Ok(());
+                }
+            }
+        }
         for period in next..next + PERIODS {
             let job = types::upkeep(task.name, task.every, period, now);
             let id = job.id;
@@ -101,4 +148,15 @@ impl Planner {
         }
         Ok(())
     }
+}
+
+/// When the next period of a task begins.
+fn next_begin(task: &MaintenanceTask, now: Timestamp) -> Timestamp {
+    let job = types::upkeep(task.name, task.every, types::upkeep_period(task.every, now) + 1, now);
+    job.run_at.unwrap_or(Timestamp::MAX)
+}
+
+/// Whether a type has jobs in such a state.
+fn has(kind: &JobType, wanted: impl Fn(JobState) -> bool) -> bool {
+    kind.counts.iter().any(|(state, count)| wanted(*state) && *count > 0)
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::jobs::{JobAdmin, JobState, JobStore};
+use common::notifications::NotificationStore;
+use common::webhooks::WebhookStore;
 use common::{Causes, Clock, PortResult, Timestamp};
 use metrics::{counter, gauge};
 use runtime::retry::RetryDelay;
@@ -19,11 +21,13 @@ const BATCH: u32 = 500;
 /// Shortest sleep of the promoter.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 
-/// The promoter, the reaper and the remover of finished jobs.
+/// The promoter, the reaper and the remover of finished jobs and of what was told of them.
 #[derive(Clone)]
 pub(crate) struct Reconciler {
     store: Arc<dyn JobStore>,
     admin: Arc<dyn JobAdmin>,
+    webhooks: Arc<dyn WebhookStore>,
+    notifications: Arc<dyn NotificationStore>,
     clock: Arc<dyn Clock>,
     bells: Bells,
     given_up: GivenUp,
@@ -36,6 +40,8 @@ impl Reconciler {
         Self {
             store: Arc::clone(&parts.store),
             admin: Arc::clone(&parts.admin),
+            webhooks: Arc::clone(&parts.webhooks),
+            notifications: Arc::clone(&parts.notifications),
             clock: Arc::clone(&parts.clock),
             bells,
             given_up,
@@ -123,6 +129,9 @@ impl Reconciler {
             if let Err(error) = self.remove_finished().await {
                 tracing::warn!(cause = %Causes(&error), "cannot remove finished jobs");
             }
+            if let Err(error) = self.forget_told().await {
+                tracing::warn!(cause = %Causes(&error), "cannot forget what was told of jobs");
+            }
             sleep(self.retention.every).await;
         }
     }
@@ -140,6 +149,15 @@ impl Reconciler {
                     break;
                 }
             }
+        }
+        Ok(())
+    }
+
+    async fn forget_told(&self) -> PortResult<()> {
+        let Retention { deliveries, notifications, .. } = self.retention;
+        while self.webhooks.forget_deliveries(self.clock.now() - deliveries, BATCH).await? >= BATCH {}
+        while self.notifications.forget_notifications(self.clock.now() - notifications, BATCH).await? >= BATCH
+        {
         }
         Ok(())
     }

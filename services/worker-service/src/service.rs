@@ -2,22 +2,28 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use clients::FilesClient;
+use clients::{AuthClient, FilesClient};
 use common::jobs::{JobAdmin, JobBus, JobEvents, JobStore, KnownJobs, ScheduleStore};
+use common::notifications::NotificationStore;
+use common::webhooks::WebhookStore;
 use common::{Clock, IdGen, JobId, PortResult};
+use egress::Egress;
 use http_kit::cursor::CursorKey;
 use http_kit::health::{self, ReadyCheck};
 use http_kit::ticket::TicketKey;
+use runtime::secrets::MasterKey;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::bookkeeping::Bookkeeper;
-use crate::follow::{Hub, Seats};
+use crate::follow::Hub;
 use crate::intake::Intake;
 use crate::maintenance;
 use crate::reconcile::Reconciler;
 use crate::schedule::Scheduler;
+use crate::seats::Seats;
 use crate::settings::WorkerSettings;
+use crate::webhooks::{DeliverHandler, Secrets, Teller};
 use crate::work::{Bells, GivenUp, Registry, Workers};
 
 /// What the service is made of.
@@ -31,10 +37,20 @@ pub struct Parts {
     pub events: Arc<dyn JobEvents>,
     /// What makes jobs at times.
     pub schedules: Arc<dyn ScheduleStore>,
+    /// Where programs of users want to be told.
+    pub webhooks: Arc<dyn WebhookStore>,
+    /// What users are told.
+    pub notifications: Arc<dyn NotificationStore>,
     /// Brings new jobs, and rings.
     pub bus: Arc<dyn JobBus>,
     /// file-service, for its upkeep.
     pub files: FilesClient,
+    /// auth-service: whether the owners of webhooks are there.
+    pub auth: AuthClient,
+    /// Reaches webhooks.
+    pub egress: Egress,
+    /// Seals the secrets of webhooks.
+    pub master_key: Arc<MasterKey>,
     /// The handlers of this process.
     pub registry: Registry,
     /// The time.
@@ -56,6 +72,10 @@ pub struct WorkerService {
     pub(crate) store: Arc<dyn JobStore>,
     pub(crate) admin: Arc<dyn JobAdmin>,
     pub(crate) schedules: Arc<dyn ScheduleStore>,
+    pub(crate) webhooks: Arc<dyn WebhookStore>,
+    pub(crate) notifications: Arc<dyn NotificationStore>,
+    pub(crate) egress: Egress,
+    pub(crate) secrets: Secrets,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGen>,
     pub(crate) cursor_key: CursorKey,
@@ -79,12 +99,20 @@ impl WorkerService {
     /// Puts the service together. Nothing runs before [`WorkerService::run`].
     pub fn new(mut parts: Parts) -> Self {
         parts.registry = maintenance::with_handlers(parts.registry.clone(), &parts);
+        let secrets = Secrets::new(Arc::clone(&parts.master_key));
         let bells = Bells::new(&parts.registry, Arc::clone(&parts.bus));
+        // it rings, and is rung for
+        let deliver = DeliverHandler::new(&parts, secrets.clone(), bells.clone());
+        parts.registry = parts.registry.clone().with(Arc::new(deliver));
         let listeners = parts.settings.listeners;
         Self {
             store: Arc::clone(&parts.store),
             admin: Arc::clone(&parts.admin),
             schedules: Arc::clone(&parts.schedules),
+            webhooks: Arc::clone(&parts.webhooks),
+            notifications: Arc::clone(&parts.notifications),
+            egress: parts.egress.clone(),
+            secrets,
             clock: Arc::clone(&parts.clock),
             ids: Arc::clone(&parts.ids),
             cursor_key: CursorKey::new(&parts.cursor_key),
@@ -155,6 +183,7 @@ impl WorkerService {
             closing,
             Bookkeeper::new(&self.parts).run(stop.clone()),
             maintenance::Planner::new(&self.parts).run(stop.clone()),
+            Teller::new(&self.parts, self.bells.clone()).run(stop.clone()),
         );
     }
 }

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use common::jobs::types;
 
+use crate::webhooks::WebhookSettings;
+
 /// How the service goes about its work. The defaults are for production; tests shorten the times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkerSettings {
@@ -21,11 +23,13 @@ pub struct WorkerSettings {
     pub listeners: Listeners,
     /// What is done in file-service over and over, and how often.
     pub maintenance: Vec<MaintenanceTask>,
+    /// How messages to webhooks are delivered.
+    pub webhooks: WebhookSettings,
     /// Where the product is reached, for links in mails.
     pub public_url: Option<String>,
 }
 
-/// How long finished jobs are kept.
+/// How long finished jobs, and what was told of them, are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Those that are complete, or were called off. Default 7 days.
@@ -34,6 +38,10 @@ pub struct Retention {
     pub failed: Duration,
     /// What happened to jobs, for whoever follows it. Default 1 day.
     pub events: Duration,
+    /// What was sent to webhooks. Default 30 days.
+    pub deliveries: Duration,
+    /// What users were told. Default 90 days.
+    pub notifications: Duration,
     /// How often to look. Default 1 hour.
     pub every: Duration,
 }
@@ -43,12 +51,14 @@ pub struct Retention {
 pub struct Listeners {
     /// Streams of events. Default 500.
     pub streams: usize,
-    /// Streams of one person. Default 20.
+    /// Streams of one person, at least 1; with one more the oldest ends. Default 20.
     pub streams_of_one: usize,
     /// Claims that wait for jobs. Default 500.
     pub waiting_claims: usize,
     /// How often a silent stream says that it is alive. Default 15 s.
     pub heartbeat: Duration,
+    /// How often it is looked whether a stream's client is still there. Default 1 s.
+    pub look_for_client: Duration,
     /// How often it is asked whether a stream's credential is still good. Default 60 s.
     pub recheck: Duration,
     /// How often events are looked for while somebody listens; what this process does itself is told at once. Default 500 ms.
@@ -92,6 +102,7 @@ impl Default for WorkerSettings {
             concurrency: Concurrency::default(),
             listeners: Listeners::default(),
             maintenance: MaintenanceTask::defaults(),
+            webhooks: WebhookSettings::default(),
             public_url: None,
         }
     }
@@ -99,7 +110,14 @@ impl Default for WorkerSettings {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { complete: 7 * DAY, failed: 30 * DAY, events: DAY, every: HOUR }
+        Self {
+            complete: 7 * DAY,
+            failed: 30 * DAY,
+            events: DAY,
+            deliveries: 30 * DAY,
+            notifications: 90 * DAY,
+            every: HOUR,
+        }
     }
 }
 
@@ -110,6 +128,7 @@ impl Default for Listeners {
             streams_of_one: 20,
             waiting_claims: 500,
             heartbeat: Duration::from_secs(15),
+            look_for_client: Duration::from_secs(1),
             recheck: MINUTE,
             look: Duration::from_millis(500),
         }
@@ -128,6 +147,7 @@ impl MaintenanceTask {
     pub fn defaults() -> Vec<Self> {
         [
             (types::SWEEP_RESERVATIONS, 5 * MINUTE),
+            (types::EXPIRE_UPLOADS, 5 * MINUTE),
             (types::EXPIRE_TRASH, HOUR),
             (types::PURGE_TOMBSTONES, HOUR),
             (types::COLLECT_BLOBS, HOUR),

@@ -194,7 +194,11 @@ fn own_settings(
             settings.push(("FM_BCRYPT_COST", options.bcrypt_cost.to_string()));
             settings
         }
-        _ => vec![("FM_MAIL__FOLDER", folder.join("mail").display().to_string())],
+        _ => vec![
+            ("FM_MAIL__FOLDER", folder.join("mail").display().to_string()),
+            ("FM_WEBHOOKS__ALLOW_NETWORKS", crate::webhooks::RECEIVER.to_owned()),
+            ("FM_WEBHOOKS__FIRST_PAUSE", "1s".to_owned()),
+        ],
     }
 }
 

@@ -35,6 +35,12 @@ pub(crate) enum Case {
 impl Case {
     pub(crate) const ALL: [Self; 6] =
         [Self::SignIn, Self::List, Self::UploadSmall, Self::UploadLarge, Self::UploadPicture, Self::Download];
+
+    /// How long it may take where one answer may take so long.
+    pub(crate) fn within(self, one: Duration) -> Duration {
+        // a sign-in is two requests
+        if self == Self::SignIn { one * 2 } else { one }
+    }
 }
 
 /// Longest time for an answer: the product's 5 s for whatever does not answer behind it, and what a busy machine adds.
@@ -50,11 +56,18 @@ const LARGE_BYTES: usize = 70_000;
 /// The form of pictures: one that makes them large.
 const PICTURE: &str = "bmp";
 
-/// What may be refused now, and how long an answer may take meanwhile; none: no bound.
-#[derive(Debug, Clone, Default)]
+/// What may be refused now, and how long an answer may take meanwhile.
+#[derive(Debug, Clone)]
 pub(crate) struct Tolerance {
     pub(crate) refused: Vec<Case>,
-    pub(crate) within: Option<Duration>,
+    pub(crate) within: Duration,
+}
+
+impl Default for Tolerance {
+    /// All is well: nothing is refused, and nobody waits as long as in an outage.
+    fn default() -> Self {
+        Self { refused: Vec::new(), within: PATIENCE }
+    }
 }
 
 impl Tolerance {
@@ -308,11 +321,7 @@ async fn live(
         let done = person.does(&product, case).await.with_context(|| format!("{case:?} under load"))?;
         let took = begun.elapsed();
         let after = tolerances.borrow().clone();
-        if let Some(within) = before.within.or(after.within) {
-            // a sign-in is two requests
-            let within = if case == Case::SignIn { within * 2 } else { within };
-            ensure!(took <= within, "{case:?} was answered after {took:?}");
-        }
+        ensure!(took <= case.within(before.within.max(after.within)), "{case:?} was answered after {took:?}");
         if done {
             counts.done += 1;
             sleep(BREATH).await;

@@ -57,7 +57,7 @@ impl Scene {
     ) -> Result<()> {
         stop(&mut self.stack, program, 0)?;
         self.stack.replica(program, 0).set("FM_TEST_CRASH_AT", point);
-        load.tolerate(Tolerance { refused: refused.to_vec(), within: Some(PATIENCE) });
+        load.tolerate(Tolerance { refused: refused.to_vec(), within: PATIENCE });
         let programs = self.stack.programs().to_owned();
         let mut newcomers = 0;
         // it may be killed before it is ready

@@ -1,13 +1,32 @@
+import { language, type Part } from '$lib/i18n/language.svelte';
+
+/** A part of the page together with the texts that it shows, which come before it is drawn. */
+const withTexts =
+  <T>(texts: Part, load: () => Promise<T>) =>
+  async (): Promise<T> => {
+    const [part] = await Promise.all([load(), language.need(texts)]);
+    return part;
+  };
+
 /** Parts of the page that are not wanted at first sight, each loaded when it is. */
 export const parts = {
   setup: () => import('./auth/Setup.svelte'),
   register: () => import('./auth/Register.svelte'),
   trash: () => import('./browse/TrashPage.svelte'),
   jobs: () => import('./jobs/JobsPage.svelte'),
-  queue: () => import('./queue/QueuePage.svelte'),
-  viewer: () => import('./viewer/Viewer.svelte'),
+  queue: withTexts('queue', () => import('./queue/QueuePage.svelte')),
+  viewer: withTexts('viewer', () => import('./viewer/Viewer.svelte')),
   tray: () => import('./upload/Tray.svelte'),
   conflict: () => import('./upload/ConflictDialog.svelte'),
   move: () => import('./dialogs/MoveDialog.svelte'),
   help: () => import('./dialogs/HelpSheet.svelte'),
+};
+
+/** What the viewer shows files with; those that bring a library with them come when the first such file is opened. */
+export const stages = {
+  audio: () => import('./viewer/AudioStage.svelte'),
+  pdf: () => import('./viewer/PdfStage.svelte'),
+  markdown: () => import('./viewer/MarkdownStage.svelte'),
+  code: () => import('./viewer/CodeStage.svelte'),
+  table: () => import('./viewer/TableStage.svelte'),
 };

@@ -82,14 +82,14 @@ journey(
 
 journey('text is shown as text, whatever it says', async ({ page, account }) => {
   await upload(account, 'root', 'page.txt', text('<script>document.title = "taken"</script> grüße'));
-  await upload(account, 'root', 'long.txt', text('line of text\n'.repeat(10_000)));
+  await upload(account, 'root', 'long.txt', text('line of text\n'.repeat(100_000)));
   await signIn(page, account);
   await entry(page, 'page.txt').dblclick();
   await page.getByText('<script>document.title').waitFor();
   assert.doesNotMatch(await page.title(), /taken/);
   await page.keyboard.press('Escape');
   await entry(page, 'long.txt').dblclick();
-  await page.getByText(/The first 65.5 kB of 130 kB/).waitFor();
+  await page.getByText(/The first 524 kB of 1.3 MB/).waitFor();
 });
 
 journey('sound plays in the page; what has no viewer can be downloaded', async ({ page, account }) => {

@@ -29,18 +29,21 @@ export async function launch() {
  * A page of its own, without a session. What goes wrong in it ends in `page.problems`: errors in the console, thrown
  * errors, and breaches of the content security policy. `endPage` fails if there are any.
  */
-export async function openPage(browser, { viewport = DESKTOP, scheme = 'light', phone = false, scale = 1 } = {}) {
+export async function openPage(
+  browser,
+  { viewport = DESKTOP, scheme = 'light', phone = false, scale = 1, locale = 'en-GB' } = {},
+) {
   const context = await browser.newContext({
     viewport: phone ? PHONE : viewport,
     colorScheme: scheme,
     hasTouch: phone,
     isMobile: phone,
     deviceScaleFactor: scale,
-    locale: 'en-GB',
+    locale,
     timezoneId: 'UTC',
     acceptDownloads: true,
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(`thrown: ${error.message}`));

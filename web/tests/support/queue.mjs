@@ -12,7 +12,8 @@ export const makeJob = async (admin, job) => (await ok('POST', '/jobs', { body: 
 
 /** Claims jobs of a type as a worker does. */
 export async function claim(admin, type, max = 1) {
-  const body = { types: [type], workerId: 'worker-7', max, leaseMs: 600_000 };
+  // A job that failed is there again a moment later.
+  const body = { types: [type], workerId: 'worker-7', max, leaseMs: 600_000, waitMs: 10_000 };
   return (await ok('POST', '/jobs/claim', { body, token: admin.token })).items;
 }
 

@@ -1,6 +1,7 @@
 // Files and folders as somebody might have them, for pictures of every screen.
+import { pdf, taggedTone } from './documents.mjs';
 import { makeFolder, ok, thumbnailsReady, trashIt, upload } from './product.mjs';
-import { picture, sample, text, tone } from './samples.mjs';
+import { picture, sample, text } from './samples.mjs';
 
 const PHOTOS = [
   ['Hats on a rail.jpg', 'baseline.jpg'],
@@ -28,8 +29,25 @@ export async function furnish(account) {
     'Notes from the workshop.md',
     text('# Notes\n\n- seeds arrive on Monday\n- the pump needs a new seal\n\n```sh\ncargo run\n```\n'),
   );
-  await upload(account, 'root', 'readings.csv', text('day,degrees\n1,12.5\n2,13.1\n'));
-  await upload(account, 'root', 'birdsong.wav', tone());
+  const readings = Array.from(
+    { length: 400 },
+    (_, n) => `${n + 1};${(12 + Math.sin(n / 9) * 6).toFixed(1)};bed ${n % 7};ok`,
+  );
+  await upload(account, 'root', 'readings.csv', text(`day;degrees;place;note\n${readings.join('\n')}\n`));
+  await upload(
+    account,
+    'root',
+    'greenhouse.py',
+    text(
+      '# Opens the windows of the greenhouse when it gets warm.\nfrom sensors import read\n\nLIMIT = 24.5\n\n\ndef open_windows(beds: list[str]) -> int:\n    """How many were opened."""\n    return sum(1 for bed in beds if read(bed) > LIMIT)\n\n\nprint(f"opened {open_windows([\'north\', \'south\'])}")\n',
+    ),
+  );
+  await upload(
+    account,
+    'root',
+    'birdsong.wav',
+    taggedTone({ title: 'Blackbird at dawn', artist: 'The garden', cover: Buffer.from(picture(400, 400, 120)) }),
+  );
   await upload(
     account,
     'root',
@@ -38,8 +56,7 @@ export async function furnish(account) {
   );
   const archive = sample('nested.zip');
   if (archive) await upload(account, 'root', 'archive of 2019.zip', archive);
-  const pdf = sample('pdf-four-pages.pdf');
-  if (pdf) await upload(account, 'root', 'Lease agreement.pdf', pdf);
+  await upload(account, 'root', 'Lease agreement.pdf', sample('pdf-four-pages.pdf') ?? pdf(4));
   for (const name of ['old draft.txt', 'duplicate.png', 'Screenshots']) {
     const gone = name.includes('.')
       ? await upload(account, 'root', name, name.endsWith('png') ? picture(300, 200, 200) : text('x'))

@@ -27,6 +27,8 @@ pub(super) struct Layout {
     root: PathBuf,
     blobs: PathBuf,
     temporary: PathBuf,
+    /// What comes in several goes.
+    partial: PathBuf,
     options: DiskOptions,
     /// The store that this process claimed the disk for.
     claimed: OnceLock<String>,
@@ -40,12 +42,13 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn open(root: PathBuf, options: DiskOptions) -> io::Result<Self> {
-        let (blobs, temporary) = (root.join("blobs"), root.join("tmp"));
-        for folder in [&root, &blobs, &temporary] {
+        let (blobs, temporary, partial) = (root.join("blobs"), root.join("tmp"), root.join("partial"));
+        for folder in [&root, &blobs, &temporary, &partial] {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
         sync_folder(&root)?;
-        if fs::metadata(&blobs)?.dev() != fs::metadata(&temporary)?.dev() {
+        let device = fs::metadata(&blobs)?.dev();
+        if fs::metadata(&temporary)?.dev() != device || fs::metadata(&partial)?.dev() != device {
             return Err(damaged("blobs and temporary files do not lie on one file system"));
         }
         let finishing = Arc::new(Semaphore::new(options.finishing_at_once.max(1)));
@@ -53,6 +56,7 @@ impl Layout {
             root,
             blobs,
             temporary,
+            partial,
             options,
             claimed: OnceLock::new(),
             folders: [const { AtomicBool::new(false) }; 256],
@@ -74,6 +78,16 @@ impl Layout {
     pub(super) fn relative(key: BlobKey) -> String {
         let (first, rest) = key.bytes().split_first().expect("a key has 16 bytes");
         format!("{}/{}", hex::encode([*first]), hex::encode(rest))
+    }
+
+    /// The folder of what comes in several goes.
+    pub(super) fn partials(&self) -> &Path {
+        &self.partial
+    }
+
+    /// Where a blob grows that comes in several goes.
+    pub(super) fn partial(&self, key: BlobKey) -> PathBuf {
+        self.partial.join(key.to_string())
     }
 
     /// A new temporary file.
@@ -316,7 +330,7 @@ fn key_of(index: u8, name: &str) -> Option<BlobKey> {
     (!name.bytes().any(|byte| byte.is_ascii_uppercase())).then_some(key)
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
@@ -332,7 +346,7 @@ fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-fn timestamp(at: SystemTime) -> Timestamp {
+pub(super) fn timestamp(at: SystemTime) -> Timestamp {
     let millis = match at.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
         Err(error) => i64::try_from(error.duration().as_millis()).map_or(i64::MIN, |before| -before),

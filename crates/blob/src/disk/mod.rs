@@ -1,10 +1,11 @@
 //! Blobs as files on a local (or shared) disk.
 //!
-//! `<root>/blobs/ab/cdef…` holds the blob `abcdef…`, `<root>/tmp` what is being written, `<root>/store-id` the mark of the metadata
-//! store that the blobs belong to.
+//! `<root>/blobs/ab/cdef…` holds the blob `abcdef…`, `<root>/tmp` what is being written, `<root>/partial` what comes in
+//! several goes, `<root>/store-id` the mark of the metadata store that the blobs belong to.
 
 mod error;
 mod layout;
+mod partial;
 mod read;
 mod stream;
 mod write;

@@ -22,11 +22,11 @@ use crate::PART;
 use crate::hashing::{BATCH_BYTES, Batch, Hashing, hash_all, joined};
 
 /// After so many bytes the disk is set to work, so that the last sync has little left to do.
-const SYNC_EVERY_BYTES: u64 = 16 * 1024 * 1024;
+pub(super) const SYNC_EVERY_BYTES: u64 = 16 * 1024 * 1024;
 
 /// With so many bytes not yet known to be on disk an upload waits: a network faster than the disk shall not fill the page cache, in whose
 /// flushing everybody else's syncs would have to wait.
-const MAX_UNSYNCED_BYTES: u64 = 64 * 1024 * 1024;
+pub(super) const MAX_UNSYNCED_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A file that goes away with its last owner, unless it was published.
 struct Temporary {
@@ -55,7 +55,7 @@ impl Drop for Temporary {
 }
 
 /// Writes everything, in as few calls as the system takes.
-fn write_all(mut file: &File, pieces: &[Bytes]) -> io::Result<()> {
+pub(super) fn write_all(mut file: &File, pieces: &[Bytes]) -> io::Result<()> {
     // the most slices of one call (IOV_MAX)
     for pieces in pieces.chunks(1024) {
         let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
@@ -253,7 +253,7 @@ impl Drop for Writer {
 }
 
 /// Less than the batch is free, what this upload has announced counted as free for it.
-fn check_room(layout: &Layout, wanted: u64, promised: u64) -> io::Result<()> {
+pub(super) fn check_room(layout: &Layout, wanted: u64, promised: u64) -> io::Result<()> {
     let free = layout.free_bytes()?.saturating_add(promised);
     if free < wanted { Err(no_room(wanted, free)) } else { Ok(()) }
 }

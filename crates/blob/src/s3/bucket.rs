@@ -12,7 +12,7 @@ use object_store::path::Path;
 use object_store::{
     Attribute, GetOptions, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
 };
-use tokio::task::JoinHandle;
+use tokio::task::JoinError;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
@@ -123,12 +123,16 @@ impl Bucket {
         port_error(&self.name, error)
     }
 
-    /// Runs to the end, whether its caller goes on to wait or not. What comes out is dropped then.
-    pub(super) fn run<T: Send + 'static>(
+    /// Runs to the end, whether its caller goes on to wait or not. What comes out is dropped then, and [`Bucket::settle`] waits for that too:
+    /// dropping it may begin something.
+    pub(super) fn run<T: Send + 'static, W: Future<Output = T> + Send + 'static>(
         &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> JoinHandle<T> {
-        self.tasks.spawn(work)
+        work: W,
+    ) -> impl Future<Output = Result<T, JoinError>> + use<T, W> {
+        // a task counts as done before its outcome is dropped; of a pair the first is dropped first
+        let held = self.tasks.token();
+        let running = self.tasks.spawn(async move { (work.await, held) });
+        async move { running.await.map(|(outcome, _held)| outcome) }
     }
 
     /// Does something when nobody waits for it, unless the runtime is gone: then a sweep finds what was left.

@@ -1,13 +1,16 @@
 //! Blobs as objects of an S3 bucket.
 //!
 //! `<prefix>/blobs/<key>` holds a blob, `<prefix>/store-id` the mark of the metadata store that the blobs belong to, `<prefix>/probe` is
-//! written to see whether writing works. What is being written in parts is no object yet.
+//! written to see whether writing works, `<prefix>/partial/<key>/…` belongs to what comes in several goes. What is being written in parts is no
+//! object yet.
 
 mod bucket;
 mod client;
 mod error;
+mod filling;
 mod multipart;
 mod options;
+mod partial;
 mod parts;
 mod read;
 mod sweep;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use common::PortResult;
 use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::path::Path;
@@ -47,13 +46,11 @@ impl Multipart {
     }
 
     /// Sends a part, once the one before is there.
-    pub(super) async fn send(&mut self, pieces: Vec<Bytes>) -> PortResult<()> {
+    pub(super) async fn send(&mut self, payload: PutPayload) -> PortResult<()> {
         self.sent().await?;
         let (bucket, path, id) = (Arc::clone(&self.bucket), self.path.clone(), self.id.clone());
         let index = self.parts.len();
-        self.sending.spawn(async move {
-            bucket.store.put_part(&path, &id, index, PutPayload::from_iter(pieces)).await
-        });
+        self.sending.spawn(async move { bucket.store.put_part(&path, &id, index, payload).await });
         Ok(())
     }
 

@@ -11,6 +11,10 @@ use super::client::Connector;
 use crate::PART;
 use crate::url::{is_bucket_name, is_prefix};
 
+/// How long a request may take by default: less than a person waits, with what comes round it.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+const _: () = assert!(REQUEST_TIMEOUT.as_millis() < common::ANSWER_WITHIN.as_millis());
+
 /// Where the bucket is and how it is used.
 #[derive(Debug, Clone)]
 pub struct S3Options {
@@ -79,7 +83,7 @@ impl S3Options {
             allow_http: false,
             root_certificates: None,
             create_only: CreateOnly::default(),
-            request_timeout: Duration::from_secs(3),
+            request_timeout: REQUEST_TIMEOUT,
         }
     }
 

@@ -55,6 +55,18 @@ struct Parts {
 #[serde(rename_all = "PascalCase")]
 struct Part {
     last_modified: String,
+    part_number: u32,
+    #[serde(default, rename = "ETag")]
+    e_tag: String,
+    size: u64,
+}
+
+/// A part that the server has.
+pub(super) struct ListedPart {
+    pub(super) number: u32,
+    pub(super) e_tag: String,
+    pub(super) size: u64,
+    at: Timestamp,
 }
 
 impl Bucket {
@@ -91,7 +103,9 @@ impl Bucket {
 
     async fn sweep_one(&self, upload: &Upload, before: Timestamp) -> PortResult<bool> {
         // strangers' uploads in the bucket are theirs
-        if self.key_at(&upload.key).is_none() || time(&upload.initiated)? >= before {
+        let Some(key) = self.key_at(&upload.key) else { return Ok(false) };
+        // what comes in several goes may rest for long
+        if time(&upload.initiated)? >= before || self.is_partial(key).await? {
             return Ok(false);
         }
         let path = Path::from(upload.key.as_str());
@@ -111,18 +125,31 @@ impl Bucket {
 
     /// When the last part came, if there is one.
     async fn last_part(&self, path: &Path, upload_id: &str) -> Result<Option<Timestamp>, AskError> {
-        let (mut last, mut marker) = (None, String::new());
+        Ok(self.list_parts(path, upload_id).await?.into_iter().map(|part| part.at).max())
+    }
+
+    /// The parts that are there, or none if there is no such upload.
+    pub(super) async fn parts_of(&self, path: &Path, upload_id: &str) -> PortResult<Option<Vec<ListedPart>>> {
+        match self.list_parts(path, upload_id).await {
+            Ok(parts) => Ok(Some(parts)),
+            Err(AskError::Refused(refused)) if refused.code == "NoSuchUpload" => Ok(None),
+            Err(error) => Err(error.into_port(&self.name)),
+        }
+    }
+
+    async fn list_parts(&self, path: &Path, upload_id: &str) -> Result<Vec<ListedPart>, AskError> {
+        let (mut found, mut marker) = (Vec::new(), String::new());
         loop {
             let mut query = vec![("uploadId", upload_id)];
             if !marker.is_empty() {
                 query.push(("part-number-marker", &marker));
             }
             let parts: Parts = read(&self.ask(path, &query).await?)?;
-            for part in &parts.part {
-                last = last.max(Some(time(&part.last_modified)?));
+            for Part { last_modified, part_number, e_tag, size } in parts.part {
+                found.push(ListedPart { number: part_number, e_tag, size, at: time(&last_modified)? });
             }
             if !parts.is_truncated || parts.next_part_number_marker.is_empty() {
-                return Ok(last);
+                return Ok(found);
             }
             marker = parts.next_part_number_marker;
         }
@@ -130,10 +157,40 @@ impl Bucket {
 
     /// Sends a GET, signed in its URL.
     async fn ask(&self, path: &Path, query: &[(&str, &str)]) -> Result<Bytes, AskError> {
+        self.request(Method::GET, path, query, HttpRequestBody::empty()).await
+    }
+
+    /// Sends a POST, signed in its URL.
+    ///
+    /// # Errors
+    /// Whether what it is about is not there, and the error itself.
+    pub(super) async fn post(
+        &self,
+        path: &Path,
+        query: &[(&str, &str)],
+        body: String,
+    ) -> Result<(), (bool, PortError)> {
+        match self.request(Method::POST, path, query, body.into()).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let is_gone = matches!(&error, AskError::Refused(refused) if refused.code == "NoSuchUpload");
+                Err((is_gone, error.into_port(&self.name)))
+            }
+        }
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &Path,
+        query: &[(&str, &str)],
+        body: HttpRequestBody,
+    ) -> Result<Bytes, AskError> {
         let options = SignedUrlOptions::new().with_query(query.iter().copied());
-        let url = self.store.signed_url_opts(Method::GET, path, SIGNATURE_LIFETIME, &options).await;
+        let url = self.store.signed_url_opts(method.clone(), path, SIGNATURE_LIFETIME, &options).await;
         let url = url.map_err(|error| self.error(error))?;
-        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        let mut request = HttpRequest::new(body);
+        *request.method_mut() = method;
         *request.uri_mut() = url.as_str().parse().map_err(|error| PortError::broken(PART, error))?;
         let answer = self.http.execute(request).await;
         let answer = answer.map_err(|error| match refused(&error) {

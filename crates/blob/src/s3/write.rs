@@ -16,10 +16,11 @@ use tokio::time::timeout;
 use super::CreateOnly;
 use super::bucket::{Bucket, is_occupied, new_writer};
 use super::error::{S3Error, is_passing, refused};
+use super::filling::Filling;
 use super::multipart::Multipart;
 use super::parts::{MAX_BLOB_BYTES, MAX_PARTS, PartSizes};
 use crate::PART;
-use crate::hashing::{BATCH_BYTES, Batch, Hashing, joined};
+use crate::hashing::joined;
 
 /// Longest look at what became of a write whose answer is not known; a person waits for it, who has waited for the write already.
 const LOOK_DEADLINE: Duration = Duration::from_secs(1);
@@ -30,12 +31,7 @@ pub(super) struct Writer {
     /// The word that this writer leaves on the object.
     word: String,
     sizes: PartSizes,
-    /// What is to be hashed next.
-    batch: Batch,
-    hashing: Hashing,
-    /// The part that fills, without the batch.
-    part: Vec<Bytes>,
-    part_len: u64,
+    filling: Filling,
     /// None while not a part is sent: the blob may be a small one.
     upload: Option<Multipart>,
     /// It failed or was left in the middle of a call, so some bytes may be missing.
@@ -50,10 +46,7 @@ impl Writer {
             path,
             word: new_writer(),
             sizes: PartSizes::expecting(size_hint),
-            batch: Batch::default(),
-            hashing: Hashing::default(),
-            part: Vec::new(),
-            part_len: 0,
+            filling: Filling::default(),
             upload: None,
             lost: false,
         }
@@ -64,39 +57,19 @@ impl Writer {
         self.sizes.of(u32::try_from(sent).unwrap_or(u32::MAX))
     }
 
-    /// Room in the part that fills.
-    fn room(&self) -> u64 {
-        (self.part_size() - self.part_len).saturating_sub(self.batch.len() as u64)
-    }
-
     async fn take(&mut self, mut bytes: Bytes) -> PortResult<()> {
         while !bytes.is_empty() {
-            if self.room() == 0 {
+            if self.filling.len() >= self.part_size() {
                 self.send_part().await?;
             }
-            let room = self.room().min(BATCH_BYTES as u64);
-            let piece = bytes.split_to(usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len()));
-            self.batch.push(piece);
-            if self.batch.len() >= BATCH_BYTES {
-                self.hash_batch().await?;
-            }
+            self.filling.take(&mut bytes, self.part_size()).await?;
         }
-        Ok(())
-    }
-
-    /// Gives the batch to the hashing thread, once that is done with the one before, and to the part.
-    async fn hash_batch(&mut self) -> PortResult<()> {
-        self.hashing.back().await?;
-        self.part_len += self.batch.len() as u64;
-        let batch = self.batch.take();
-        self.part.extend(batch.iter().cloned());
-        self.hashing.start(batch);
         Ok(())
     }
 
     /// Sends what was gathered as a part. Returns when the part before is there.
     async fn send_part(&mut self) -> PortResult<()> {
-        self.hash_batch().await?;
+        self.filling.hash().await?;
         let multipart = match &mut self.upload {
             Some(multipart) => multipart,
             none => none.insert(Multipart::begin(&self.bucket, self.path.clone(), &self.word).await?),
@@ -104,24 +77,22 @@ impl Writer {
         if multipart.count() >= MAX_PARTS as usize {
             return Err(PortError::full(PART, S3Error::TooLarge(MAX_BLOB_BYTES, MAX_PARTS)));
         }
-        multipart.send(std::mem::take(&mut self.part)).await?;
-        self.part_len = 0;
-        Ok(())
+        multipart.send(self.filling.sent()).await
     }
 
     async fn publish(mut self) -> PortResult<WrittenBlob> {
         let content = if self.upload.is_none() {
-            self.hash_batch().await?;
-            Content::Small(PutPayload::from_iter(std::mem::take(&mut self.part)))
+            self.filling.hash().await?;
+            Content::Small(self.filling.sent())
         } else {
-            if self.part_len > 0 || self.batch.len() > 0 {
+            if self.filling.len() > 0 {
                 self.send_part().await?;
             }
             let mut multipart = self.upload.take().expect("parts were sent");
             multipart.sent().await?;
             Content::Parts(multipart)
         };
-        let (size, sha256, crc32) = self.hashing.finish().await?.finish();
+        let (size, sha256, crc32) = self.filling.hashed().await?.finish();
         let published = publish(self.bucket.clone(), self.path, self.word, content);
         // a request that was sent may take effect when its sender is gone: so it is seen to its end
         joined(self.bucket.run(published).await)??.keep();

@@ -24,6 +24,22 @@ mod contract {
     testkit::blob_store_suite!(open());
 }
 
+mod partial {
+    use std::sync::Arc;
+
+    use testkit::partial_blobs::Subject;
+
+    use super::support::Server;
+
+    async fn subject() -> Subject {
+        let server = Server::start().await;
+        let (one, two) = (Arc::new(server.blobs()), Arc::new(server.blobs()));
+        Subject { blobs: one.clone(), partial: one, other: two, keep: Box::new(server) }
+    }
+
+    testkit::partial_blobs_suite!(subject);
+}
+
 /// The same rules where the server does not know conditions.
 mod contract_without_conditions {
     use std::sync::Arc;

@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use blob::{CreateOnly, S3Options};
 use bytes::Bytes;
-use common::files::{BlobStore as _, BlobWriter};
+use common::files::{BlobStore as _, BlobWriter, PartialBlob, PartialBlobs as _};
 use common::{PortError, PortResult, Timestamp};
 use futures_util::FutureExt as _;
 use testkit::blob_store::{bytes, key, write};
 
-use super::support::{Server, assert_unavailable, broken, content, whole};
+use super::support::{Server, assert_unavailable, broken, content, content as content_of, whole};
 use testkit::wait::{soon, until};
 
 const MIB: usize = 1024 * 1024;
@@ -287,4 +287,46 @@ async fn what_is_not_a_blob_is_not_listed() {
         let listed = blobs.list(None, limit).await.unwrap();
         assert_eq!(listed.iter().map(|blob| blob.key).collect::<Vec<_>>(), [key(1)], "{limit}");
     }
+}
+
+#[tokio::test]
+async fn what_comes_in_several_goes_rests_unswept_until_nobody_knows_it() {
+    let server = Server::start().await;
+    let blobs = server.blobs();
+    let content = bytes(1, 20 * MIB);
+    let mut writer = blobs.append(&PartialBlob::new(key(1)), None, 64 * MIB as u64).await.unwrap();
+    writer.write(content.slice(..18 * MIB)).await.unwrap();
+    let kept = writer.close().await.unwrap();
+    server.s3.age_unfinished(Duration::from_secs(7200));
+    assert_eq!(blobs.sweep_temporary(Timestamp::MAX).await.unwrap(), 0);
+    let mut writer = blobs.append(&kept, None, 64 * MIB as u64).await.unwrap();
+    writer.write(content.slice(18 * MIB..)).await.unwrap();
+    let whole = writer.close().await.unwrap();
+    blobs.finish(&whole).await.unwrap();
+    assert!(content_of(&blobs, key(1), 20 * MIB).await.unwrap().unwrap() == content);
+    assert!(server.s3.unfinished().is_empty());
+
+    let mut writer = blobs.append(&PartialBlob::new(key(2)), None, 64 * MIB as u64).await.unwrap();
+    writer.write(content.slice(..9 * MIB)).await.unwrap();
+    writer.close().await.unwrap();
+    assert!(blobs.discard_stray(key(2), Timestamp::MAX).await.unwrap());
+    server.s3.age_unfinished(Duration::from_secs(7200));
+    assert_eq!(blobs.sweep_temporary(Timestamp::MAX).await.unwrap(), 1);
+    assert!(server.s3.unfinished().is_empty());
+}
+
+/// The end of an upload is told although its first answer was lost.
+#[tokio::test]
+async fn a_lost_answer_to_the_end_of_several_goes_is_no_loss() {
+    let server = Server::start().await;
+    let blobs = server.blobs();
+    let content = bytes(1, 9 * MIB);
+    let mut writer = blobs.append(&PartialBlob::new(key(1)), None, 64 * MIB as u64).await.unwrap();
+    writer.write(content.clone()).await.unwrap();
+    let whole = writer.close().await.unwrap();
+    server.s3.lose_answers(1);
+    // whatever the first call says
+    let _ = blobs.finish(&whole).await;
+    assert_eq!(blobs.finish(&whole).await.unwrap().size, 9 * MIB as u64);
+    assert!(content_of(&blobs, key(1), 9 * MIB).await.unwrap().unwrap() == content);
 }

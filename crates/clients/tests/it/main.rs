@@ -115,7 +115,12 @@ fn auth_routes(config: &mut web::ServiceConfig) {
         .route(
             "/internal/users/find",
             web::post().to(|asked: web::Json<FindUser>| async move {
-                web::Json(Some(FoundUser { id: asked.id, address: "a@b".to_owned() }))
+                web::Json(Some(FoundUser {
+                    id: asked.id,
+                    address: "a@b".to_owned(),
+                    role: None,
+                    disabled: false,
+                }))
             }),
         );
 }

@@ -17,5 +17,7 @@ pub use credential::{
 pub use limits::{RateDecision, RateLimiter, RateRule};
 pub use password::{InvalidPassword, Password};
 pub use people::{People, Person};
-pub use store::{AuthStore, CreateUserError, RefreshOutcome, SealedKey};
+pub use store::{
+    AuthStore, CreateUserError, REFRESH_GRACE, RefreshOutcome, RefreshStanding, RefreshToken, SealedKey,
+};
 pub use user::{Role, Session, SessionKind, User};

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{AddressKey, Session, User};
@@ -19,15 +21,55 @@ pub enum CreateUserError {
     Port(#[from] PortError),
 }
 
+/// How long a refresh token is taken again, counted from its first use, while no token that it was exchanged for has been used. A client whose answer was
+/// lost sends the same token again, and must not be taken for a thief: some seconds until it gives up, and as many for its next try.
+pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
+
 /// What came of a refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefreshOutcome {
-    /// It was the current one; the new hash stands now.
+    /// It was a current one, or the one before within [`REFRESH_GRACE`]; the new one is current now.
     Rotated(Session),
-    /// It was used before, so someone copied it: the session is revoked now.
+    /// It was used before, so someone copied it: the session is revoked, now or since before.
     Reused(SessionId),
-    /// It belongs to no live session.
+    /// It belongs to no session, or is the current one of a session that ended.
     Unknown,
+}
+
+/// A refresh token as stores keep it, with what its session had before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefreshToken {
+    /// Of the token itself.
+    pub hash: [u8; 32],
+    /// The token that it was given for, and when; none for the first of a session.
+    pub given: Option<([u8; 32], Timestamp)>,
+}
+
+/// What a refresh token is to its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshStanding {
+    /// It renews the session, and what was given beside it ends with that.
+    Current,
+    /// The one before, presented again within [`REFRESH_GRACE`]: another token may be given beside the current one.
+    Before,
+    /// It has been used, and so has one that it was exchanged for; or the grace is over.
+    Used,
+}
+
+impl RefreshToken {
+    /// What this token is to a session whose first current token is `current`: the one that its last renewal gave. Those that were given for the same token
+    /// later, in the grace, are as current until one of them is used.
+    pub fn standing(&self, current: &Self, at: Timestamp) -> RefreshStanding {
+        let given_for = |token: &Self| token.given.map(|(hash, _)| hash);
+        match current.given {
+            _ if self.hash == current.hash => RefreshStanding::Current,
+            Some(_) if given_for(self) == given_for(current) => RefreshStanding::Current,
+            Some((before, given_at)) if before == self.hash && at.since(given_at) <= REFRESH_GRACE => {
+                RefreshStanding::Before
+            }
+            _ => RefreshStanding::Used,
+        }
+    }
 }
 
 /// A signing key whose private part is sealed under the master key.
@@ -85,8 +127,14 @@ pub trait AuthStore: Send + Sync {
     /// Ends a session. False if it was ended before or is unknown. Safe to repeat.
     async fn revoke_session(&self, id: SessionId, at: Timestamp) -> PortResult<bool>;
 
-    /// Exchanges a refresh token by its hash, atomically: of any number of simultaneous calls with one token exactly one is `Rotated`,
-    /// and the others end the session. `expires_at` becomes the session's new end.
+    /// Exchanges a refresh token by its hash, atomically. `expires_at` becomes the session's new end.
+    ///
+    /// The token just before the current one is taken again for [`REFRESH_GRACE`], while its successor has not been used, since the answer may have been
+    /// lost: it is `Rotated` to one more token of the same session. So are all of any number of simultaneous calls with one token. Of the tokens that were
+    /// given for one, the first use of any makes the others used. Any other use of a token that was used ends the session. That is `Reused` also if the
+    /// session has ended before, so that whoever could not tell the caches can do so when asked again.
+    ///
+    /// [`Session::refresh_hash`] of the session is the first one that was given for the last token that was used.
     async fn rotate_refresh(
         &self,
         presented: &[u8; 32],

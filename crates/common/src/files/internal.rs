@@ -78,7 +78,7 @@ pub struct PurgeRequest {
     pub node: FileId,
 }
 
-/// `POST /internal/maintenance/{task}`: one step of `expire-trash`, `purge-tombstones`, `collect-blobs`, `sweep-strays`, `sweep-reservations`,
+/// `POST /internal/maintenance/{task}`: one step of `expire-trash`, `purge-tombstones`, `collect-blobs`, `sweep-strays`, `sweep-reservations`, `expire-uploads`,
 /// `scrub-blobs`, `recount-usage`. Answer: [`StepDone`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "camelCase")]

@@ -6,7 +6,9 @@ mod link;
 mod list;
 mod name;
 mod node;
+mod partial_blobs;
 mod permission;
+mod resumable;
 mod rules;
 mod share;
 mod sort_key;
@@ -24,7 +26,9 @@ pub use node::{
     BlobInfo, BlobState, ClassicType, Content, Crumb, Kind, MediaFacts, Node, NodePath, Public, Space,
     ThumbnailInfo, ThumbnailSize, ThumbnailState, Trashed, Usage,
 };
+pub use partial_blobs::{PartialBlob, PartialBlobs, PartialError, PartialWriter};
 pub use permission::{Action, Actor, Decision, Standing, decide};
+pub use resumable::{OnConflict, Saved, Taken, Upload, UploadRole, UploadState, UploadStore};
 pub use rules::{NewNode, NewPlace};
 pub use share::{Grant, Grantee, NewShare, Share, ShareRole, ShareStore, SharesOf};
 pub use sort_key::sort_key;

@@ -49,6 +49,9 @@ impl JobEventKind {
         Self::Remove,
     ];
 
+    /// Those after which a job is worked no more.
+    pub const ENDS: [Self; 2] = [Self::Failed, Self::Complete];
+
     /// The word in stores and streams.
     pub const fn word(self) -> &'static str {
         match self {
@@ -100,6 +103,8 @@ pub struct JobEventFilter {
     pub job: Option<JobId>,
     /// Of this type.
     pub kind: Option<String>,
+    /// Only what says how a job ended: `complete` and `failed`.
+    pub only_ends: bool,
 }
 
 impl JobEventFilter {
@@ -108,6 +113,7 @@ impl JobEventFilter {
         self.user.is_none_or(|user| event.user == Some(user))
             && self.job.is_none_or(|job| event.job == job)
             && self.kind.as_ref().is_none_or(|kind| event.kind == *kind)
+            && (!self.only_ends || JobEventKind::ENDS.contains(&event.event))
     }
 }
 

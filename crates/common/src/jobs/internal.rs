@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::auth::Role;
 use crate::{JobId, UserId};
 
 /// `POST /internal/jobs/known`: which of these does the job store have? Answer: [`KnownJobs`].
@@ -18,13 +19,19 @@ pub struct FindUser {
     pub id: UserId,
 }
 
-/// An account as a mail needs it.
+/// An account as mails and webhooks need it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundUser {
     /// The account.
     pub id: UserId,
     /// Its address, as typed. Never logged.
     pub address: String,
+    /// What it may do; none if an auth-service of the version before answers.
+    #[serde(default)]
+    pub role: Option<Role>,
+    /// It cannot sign in.
+    #[serde(default)]
+    pub disabled: bool,
 }
 
 /// `GET /internal/stats`: the account's part of the classic `/stats`.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Backoff, NewJob, Priority};
-use crate::{BlobKey, FileId, JobId, Sha256, Timestamp, UserId};
+use crate::webhooks::{Delivery, WebhookEvent};
+use crate::{BlobKey, FileId, JobId, Sha256, Timestamp, UserId, WebhookId};
 
 /// Makes the thumbnails of one picture.
 pub const THUMBNAILS: &str = "thumbnails";
@@ -17,6 +18,8 @@ pub const PURGE: &str = "purge";
 
 /// Finds out how long a sound or film is, and the like.
 pub const MEDIA_FACTS: &str = "media-facts";
+/// Hands one message over to a webhook.
+pub const WEBHOOK_DELIVER: &str = "webhook.deliver";
 /// Deletes what has been in the trash for long enough.
 pub const EXPIRE_TRASH: &str = "expire-trash";
 /// Walks once more below old tombstones, and removes them.
@@ -27,6 +30,8 @@ pub const COLLECT_BLOBS: &str = "collect-blobs";
 pub const SWEEP_STRAYS: &str = "sweep-strays";
 /// Gives back what abandoned uploads had set aside.
 pub const SWEEP_RESERVATIONS: &str = "sweep-reservations";
+/// Gives up resumable uploads that nobody went on with.
+pub const EXPIRE_UPLOADS: &str = "expire-uploads";
 /// Reads all contents again.
 pub const SCRUB_BLOBS: &str = "scrub-blobs";
 /// Counts again what counters say.
@@ -38,11 +43,13 @@ pub const BUILT_IN: &[&str] = &[
     WELCOME_MAIL,
     PURGE,
     MEDIA_FACTS,
+    WEBHOOK_DELIVER,
     EXPIRE_TRASH,
     PURGE_TOMBSTONES,
     COLLECT_BLOBS,
     SWEEP_STRAYS,
     SWEEP_RESERVATIONS,
+    EXPIRE_UPLOADS,
     SCRUB_BLOBS,
     RECOUNT_USAGE,
 ];
@@ -88,6 +95,16 @@ pub struct MediaFactsData {
     pub size: u64,
 }
 
+/// Data of [`WEBHOOK_DELIVER`]. The job's id is the delivery's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookDeliverData {
+    /// Where it goes.
+    pub webhook_id: WebhookId,
+    /// What it tells.
+    pub event: WebhookEvent,
+}
+
 const SECOND: u64 = 1000;
 
 /// A job that makes the thumbnails of `file`.
@@ -122,6 +139,12 @@ pub fn welcome_mail(id: JobId, user: UserId, at: Timestamp) -> NewJob {
         backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 3600 * SECOND },
         ..built_in(id, WELCOME_MAIL, &WelcomeMailData { user_id: Some(user) }, Some(user), at)
     }
+}
+
+/// A job that hands `delivery` over, for the owner of its webhook. What it brings stands in the delivery; only one that failed is kept.
+pub fn webhook_deliver(delivery: &Delivery, user: UserId, at: Timestamp) -> NewJob {
+    let data = WebhookDeliverData { webhook_id: delivery.webhook, event: delivery.event };
+    NewJob { remove_on_complete: true, ..built_in(delivery.job(), WEBHOOK_DELIVER, &data, Some(user), at) }
 }
 
 /// A job that removes what is below `node`.

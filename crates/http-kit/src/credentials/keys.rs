@@ -1,10 +1,11 @@
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use common::auth::CredentialSource;
 use common::{Clock, PortError, PortResult, SigningKeyId, Timestamp};
 use jsonwebtoken::DecodingKey;
+use tokio::task::JoinSet;
 
 /// After this time the keys are asked for again, so that a withdrawn one stops counting.
 const MAX_AGE: Duration = Duration::from_secs(60);
@@ -12,12 +13,19 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 /// Unknown key ids, which anyone can send, make the keys be asked for no more often than this.
 const MIN_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The keys of auth-service, kept for a minute.
+/// The keys of auth-service, kept for a minute. Who comes after it starts their being asked for, and goes on with those at hand: a source that hangs must not
+/// hold up requests that could be answered.
 pub(super) struct KeyRing {
+    shared: Arc<Shared>,
+    refreshing: Mutex<JoinSet<()>>,
+}
+
+struct Shared {
     source: Arc<dyn CredentialSource>,
     clock: Arc<dyn Clock>,
     held: RwLock<Arc<Held>>,
-    asking: tokio::sync::Mutex<()>,
+    /// Held by whoever asks the source: one at a time.
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -40,43 +48,54 @@ impl Held {
 
 impl KeyRing {
     pub(super) fn new(source: Arc<dyn CredentialSource>, clock: Arc<dyn Clock>) -> Self {
-        Self { source, clock, held: RwLock::default(), asking: tokio::sync::Mutex::new(()) }
+        let shared = Shared { source, clock, held: RwLock::default(), asking: Arc::default() };
+        Self { shared: Arc::new(shared), refreshing: Mutex::default() }
     }
 
-    /// The key with this id, or none if the source does not have it (any more).
+    /// The key with this id, or none if the source does not have it (any more). Waits for the source only if it is unknown here. Needs a Tokio runtime.
     ///
     /// # Errors
     /// `Unavailable` if it is unknown here and the source does not answer. Keys that are known go on working then.
     pub(super) async fn find(&self, id: SigningKeyId) -> PortResult<Option<Arc<DecodingKey>>> {
-        let held = self.held();
+        let held = self.shared.held();
         match held.keys.get(&id) {
-            Some(key) if held.age(self.clock.now()).is_some_and(|age| age < MAX_AGE) => {
-                return Ok(Some(Arc::clone(key)));
-            }
             Some(key) => {
-                // refreshed by whoever comes first; nobody waits for it but that one
-                let Ok(_asking) = self.asking.try_lock() else { return Ok(Some(Arc::clone(key))) };
-                if !held.may_ask(self.clock.now()) {
-                    return Ok(Some(Arc::clone(key)));
+                if held.age(self.shared.clock.now()).is_none_or(|age| age >= MAX_AGE) {
+                    self.refresh_behind();
                 }
-                if let Err(error) = self.ask().await {
-                    tracing::warn!(%error, "keys could not be refreshed; going on with those at hand");
-                    return Ok(Some(Arc::clone(key)));
-                }
+                Ok(Some(Arc::clone(key)))
             }
-            None => {
-                let _asking = self.asking.lock().await;
-                let held = self.held();
-                if !held.keys.contains_key(&id) {
-                    if held.may_ask(self.clock.now()) {
-                        self.ask().await?;
-                    } else if held.answered < held.asked {
-                        return Err(PortError::unavailable(
-                            "auth",
-                            "the keys could not be fetched a moment ago",
-                        ));
-                    }
-                }
+            None => self.shared.find_unknown(id).await,
+        }
+    }
+
+    /// Has the source asked, unless that is under way or was tried a moment ago.
+    fn refresh_behind(&self) {
+        let Ok(asking) = Arc::clone(&self.shared.asking).try_lock_owned() else { return };
+        if !self.shared.held().may_ask(self.shared.clock.now()) {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let mut refreshing = self.refreshing.lock().unwrap_or_else(PoisonError::into_inner);
+        while refreshing.try_join_next().is_some() {}
+        refreshing.spawn(async move {
+            let _asking = asking;
+            if let Err(error) = shared.ask().await {
+                tracing::warn!(%error, "keys could not be refreshed; going on with those at hand");
+            }
+        });
+    }
+}
+
+impl Shared {
+    async fn find_unknown(&self, id: SigningKeyId) -> PortResult<Option<Arc<DecodingKey>>> {
+        let _asking = self.asking.lock().await;
+        let held = self.held();
+        if !held.keys.contains_key(&id) {
+            if held.may_ask(self.clock.now()) {
+                self.ask().await?;
+            } else if held.answered < held.asked {
+                return Err(PortError::unavailable("auth", "the keys could not be fetched a moment ago"));
             }
         }
         Ok(self.held().keys.get(&id).cloned())

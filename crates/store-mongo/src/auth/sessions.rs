@@ -1,4 +1,4 @@
-use common::auth::{RefreshOutcome, Session, SessionKind};
+use common::auth::{RefreshOutcome, RefreshStanding, RefreshToken, Session, SessionKind};
 use common::{PortError, PortResult, SessionId, Timestamp};
 use futures_util::TryStreamExt as _;
 use mongodb::bson::oid::ObjectId;
@@ -66,6 +66,28 @@ struct TokenDoc {
     #[serde(rename = "_id")]
     hash: Binary,
     session: ObjectId,
+    /// The token that it was given for, and when. Absent in the first of a session, and in those that version 1.0 wrote, which knows nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    given_for: Option<Binary>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    given_at: Option<i64>,
+}
+
+impl TokenDoc {
+    fn of(token: &RefreshToken, session: ObjectId) -> Self {
+        Self {
+            hash: binary(&token.hash),
+            session,
+            given_for: token.given.map(|(hash, _)| binary(&hash)),
+            given_at: token.given.map(|(_, at)| at.millis()),
+        }
+    }
+
+    fn read(self) -> Result<(ObjectId, RefreshToken), Fault> {
+        let given_for = self.given_for.as_ref().map(fixed).transpose()?;
+        let given = given_for.zip(self.given_at.map(Timestamp::from_millis));
+        Ok((self.session, RefreshToken { hash: fixed(&self.hash)?, given }))
+    }
 }
 
 pub(super) async fn insert(engine: &Engine, session: &Session) -> PortResult<()> {
@@ -80,7 +102,7 @@ pub(super) async fn insert(engine: &Engine, session: &Session) -> PortResult<()>
     engine
         .transact(&[], |mut tx| async move {
             engine.collection(SESSIONS).insert_one(SessionDoc::of(session)).session(tx.session()).await?;
-            let token = TokenDoc { hash: binary(hash), session: session.id.oid() };
+            let token = TokenDoc::of(&RefreshToken { hash: *hash, given: None }, session.id.oid());
             engine.collection(REFRESH_TOKENS).insert_one(token).session(tx.session()).await?;
             Ok::<_, Abort<PortError>>(())
         })
@@ -111,54 +133,70 @@ pub(super) async fn rotate(
     at: Timestamp,
     expires_at: Timestamp,
 ) -> Result<RefreshOutcome, Fault> {
-    let tokens = engine.collection::<TokenDoc>(REFRESH_TOKENS);
-    let Some(token) = tokens.find_one(doc! { "_id": binary(presented) }).await? else {
+    let Some((id, token)) = find_token(engine, presented).await? else {
         return Ok(RefreshOutcome::Unknown);
     };
-    let is_live = |session: &Session| session.is_live(at);
-    let Some(session) = find(engine, token.session).await?.filter(is_live) else {
-        return Ok(RefreshOutcome::Unknown);
-    };
-    if session.refresh_hash.as_ref() == Some(presented) {
-        // remembered before it counts: nobody has it yet
-        remember(engine, new, token.session).await?;
-        if let Some(session) = exchange(engine, token.session, presented, new, at, expires_at).await? {
+    let reused = RefreshOutcome::Reused(self::id::<SessionId>(id));
+    let mut is_remembered = false;
+    // again if it was renewed by another call meanwhile: once, since then this token is current no more, and twice if that one's successor was used at once
+    loop {
+        let session = find(engine, id).await?;
+        let current = session.as_ref().and_then(|session| session.refresh_hash);
+        let (Some(session), Some(current)) = (session, current) else { return Ok(RefreshOutcome::Unknown) };
+        let Some((_, current)) = find_token(engine, &current).await? else {
+            return Ok(RefreshOutcome::Unknown);
+        };
+        let next = match (token.standing(&current, at), session.is_live(at)) {
+            (RefreshStanding::Current, true) => new,
+            (RefreshStanding::Before, true) => &current.hash,
+            (RefreshStanding::Current, false) => return Ok(RefreshOutcome::Unknown),
+            (RefreshStanding::Before | RefreshStanding::Used, false) => return Ok(reused),
+            (RefreshStanding::Used, true) => {
+                revoke(engine, id, at).await?;
+                return Ok(reused);
+            }
+        };
+        if !is_remembered {
+            // before it counts: nobody has it yet
+            remember(engine, &RefreshToken { hash: *new, given: Some((*presented, at)) }, id).await?;
+            is_remembered = true;
+        }
+        if let Some(session) = renew(engine, id, &current.hash, next, at, expires_at).await? {
             return Ok(RefreshOutcome::Rotated(session));
         }
-        // it was exchanged, or the session ended, since it was looked at
-        if find(engine, token.session).await?.filter(is_live).is_none() {
-            return Ok(RefreshOutcome::Unknown);
-        }
     }
-    revoke(engine, token.session, at).await?;
-    Ok(RefreshOutcome::Reused(id::<SessionId>(token.session)))
 }
 
-/// Makes `new` the session's token if `presented` still is, and the session lives: one document, one change.
-async fn exchange(
+/// Makes `next` the session's token if `current` still is, and the session lives: one document, one change.
+async fn renew(
     engine: &Engine,
     id: ObjectId,
-    presented: &[u8; 32],
-    new: &[u8; 32],
+    current: &[u8; 32],
+    next: &[u8; 32],
     at: Timestamp,
     expires_at: Timestamp,
 ) -> Result<Option<Session>, Fault> {
     let current = doc! {
-        "_id": id, "refresh_hash": binary(presented), "revoked_at": null, "expires_at": { "$gt": at.millis() },
+        "_id": id, "refresh_hash": binary(current), "revoked_at": null, "expires_at": { "$gt": at.millis() },
     };
     let end = expires_at.millis();
-    let next = doc! { "refresh_hash": binary(new), "expires_at": end, "ended_at": end };
-    let exchanged = engine
+    let next = doc! { "refresh_hash": binary(next), "expires_at": end, "ended_at": end };
+    let renewed = engine
         .collection::<SessionDoc>(SESSIONS)
         .find_one_and_update(current, doc! { "$set": next })
         .return_document(ReturnDocument::After)
         .await?;
-    exchanged.map(SessionDoc::read).transpose()
+    renewed.map(SessionDoc::read).transpose()
 }
 
-async fn remember(engine: &Engine, hash: &[u8; 32], session: ObjectId) -> Result<(), Fault> {
+async fn find_token(engine: &Engine, hash: &[u8; 32]) -> Result<Option<(ObjectId, RefreshToken)>, Fault> {
     let tokens = engine.collection::<TokenDoc>(REFRESH_TOKENS);
-    match tokens.insert_one(TokenDoc { hash: binary(hash), session }).await {
+    tokens.find_one(doc! { "_id": binary(hash) }).await?.map(TokenDoc::read).transpose()
+}
+
+async fn remember(engine: &Engine, token: &RefreshToken, session: ObjectId) -> Result<(), Fault> {
+    let tokens = engine.collection::<TokenDoc>(REFRESH_TOKENS);
+    match tokens.insert_one(TokenDoc::of(token, session)).await {
         Err(error) if is_duplicate(&error) => Err(Fault::Damaged("a refresh token that was given before")),
         result => Ok(result.map(drop)?),
     }

@@ -1,7 +1,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use common::{PortError, PortResult};
+use async_trait::async_trait;
+use common::{PortError, PortResult, TimeSource, Timestamp};
+use mongodb::bson::doc;
 use mongodb::options::{
     Acknowledgment, ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
 };
@@ -105,6 +107,22 @@ impl Mongo {
 
     pub(crate) fn options(&self) -> &OpenOptions {
         &self.options
+    }
+}
+
+#[async_trait]
+impl TimeSource for Mongo {
+    /// The primary's clock.
+    async fn time(&self) -> PortResult<Timestamp> {
+        let hello =
+            tokio::time::timeout(self.options.deadline, self.database.run_command(doc! { "hello": 1 }))
+                .await
+                .map_err(|_| Fault::Deadline(self.options.deadline))
+                .and_then(|answer| answer.map_err(Fault::from));
+        let time = hello.and_then(|hello| {
+            hello.get_datetime("localTime").copied().map_err(|_| Fault::Damaged("the server tells no time"))
+        });
+        Ok(Timestamp::from_millis(time.map_err(PortError::from)?.timestamp_millis()))
     }
 }
 

@@ -42,6 +42,29 @@ impl Fault {
     }
 }
 
+/// The places of the documents that an unordered insertion of many found there already.
+///
+/// # Errors
+/// Whatever else is wrong.
+pub(crate) fn duplicates(
+    inserted: Result<mongodb::results::InsertManyResult, Error>,
+) -> Result<Vec<usize>, Fault> {
+    let error = match inserted {
+        Ok(_) => return Ok(Vec::new()),
+        Err(error) => error,
+    };
+    let ErrorKind::InsertMany(many) = &*error.kind else { return Err(error.into()) };
+    match &many.write_errors {
+        Some(failed)
+            if many.write_concern_error.is_none()
+                && failed.iter().all(|failed| failed.code == DUPLICATE_KEY) =>
+        {
+            Ok(failed.iter().map(|failed| failed.index).collect())
+        }
+        _ => Err(error.into()),
+    }
+}
+
 /// As [`Fault::is_duplicate`].
 pub(crate) fn is_duplicate(error: &Error) -> bool {
     codes(error).contains(&DUPLICATE_KEY)
@@ -212,5 +235,6 @@ rules!(
     common::files::NodeError,
     common::jobs::ChangeJobError,
     common::jobs::ChangeScheduleError,
+    common::webhooks::ChangeWebhookError,
     common::jobs::LostLease
 );

@@ -106,8 +106,11 @@ impl Index {
 /// Versions and locks of all owners, and the id of the database.
 const META: &str = "meta";
 
-/// How long others keep away from a migration that was begun. Each step begins it anew.
+/// How long others keep away from a migration that was begun. Each step begins it anew, and goes on doing so.
 const LEASE: Duration = Duration::from_secs(60);
+
+/// How often the lease is begun anew while one step takes long.
+const RENEW_AFTER: Duration = Duration::from_secs(20);
 
 /// Longest time that one index may take to be built, or all documents to be filled. A server that falls silent meanwhile is noticed by the driver's monitor.
 const INDEX_DEADLINE: Duration = Duration::from_secs(600);
@@ -170,15 +173,31 @@ impl Migrator<'_> {
                 if !self.take_lock().await? {
                     return Err(PortError::unavailable(PART, "another process migrates the database"));
                 }
-                self.step(step).await.map_err(PortError::from)?;
+                if !held(self.step(step), || self.take_lock()).await? {
+                    return Err(PortError::unavailable(PART, "another process took over the migration"));
+                }
             }
-            let Version { major, minor } = migration.version;
-            let reached = doc! { "$set": { "major": major, "minor": minor } };
-            self.soon(self.meta.update_one(doc! { "_id": self.version_id() }, reached).upsert(true)).await?;
-            version = Some(migration.version);
-            tracing::info!(schema = self.schema.name, major, minor, "database migrated");
+            version = self.reach(migration.version).await?;
+            // a newer program may have gone on from here, if this one lost its lease
+            self.is_done(version)?;
         }
         Ok(())
+    }
+
+    /// Notes this version, unless a higher one is there: whoever lost the lease must not lower it. The version that stands then.
+    async fn reach(&self, Version { major, minor }: Version) -> Result<Option<Version>, Fault> {
+        let lower = doc! {
+            "_id": self.version_id(),
+            "$or": [ { "major": { "$lt": major } }, { "major": major, "minor": { "$lt": minor } } ],
+        };
+        let reached = doc! { "$set": { "major": major, "minor": minor } };
+        match self.soon(self.meta.update_one(lower, reached).upsert(true)).await {
+            Ok(_) => tracing::info!(schema = self.schema.name, major, minor, "database migrated"),
+            // it is there and does not match: the upsert collides with it
+            Err(fault) if fault.is_duplicate() => {}
+            Err(fault) => return Err(fault),
+        }
+        self.version().await
     }
 
     fn version_id(&self) -> String {
@@ -280,6 +299,21 @@ impl Migrator<'_> {
     }
 }
 
+/// Does `work`, and renews the lease on the way; false if that was lost, and with it the right to go on.
+async fn held<F: Future<Output = Result<bool, Fault>>>(
+    work: impl Future<Output = Result<(), Fault>>,
+    renew: impl Fn() -> F,
+) -> Result<bool, Fault> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        match tokio::time::timeout(RENEW_AFTER, &mut work).await {
+            Ok(done) => return done.map(|()| true),
+            Err(_) if renew().await? => {}
+            Err(_) => return Ok(false),
+        }
+    }
+}
+
 async fn within<T>(
     deadline: Duration,
     operation: impl IntoFuture<Output = Result<T, Error>>,
@@ -292,4 +326,65 @@ async fn within<T>(
 
 fn is_there(error: &Error) -> bool {
     matches!(&*error.kind, ErrorKind::Command(command) if command.code == NAMESPACE_EXISTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_lease_is_renewed_while_an_index_is_built() {
+        let renewed = Cell::new(0);
+        let begun = tokio::time::Instant::now();
+        let last = Cell::new(begun);
+        let build = async {
+            tokio::time::sleep(INDEX_DEADLINE).await;
+            Ok(())
+        };
+        let done = held(build, || {
+            assert!(last.replace(tokio::time::Instant::now()).elapsed() < LEASE / 2);
+            renewed.set(renewed.get() + 1);
+            std::future::ready(Ok(true))
+        });
+        assert!(done.await.unwrap());
+        assert!(begun.elapsed() >= INDEX_DEADLINE && last.get().elapsed() < LEASE / 2);
+        assert!(renewed.get() > 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_lost_the_lease_does_not_go_on() {
+        let waits = held(std::future::pending(), || async { Ok(false) });
+        assert!(!waits.await.unwrap());
+        let failed = held(std::future::pending(), || async { Err(Fault::Deadline(LEASE)) });
+        assert!(matches!(failed.await, Err(Fault::Deadline(_))));
+    }
+
+    #[cfg(feature = "servers")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_older_program_whose_lease_ended_does_not_lower_the_version() {
+        static OLDER: Schema = Schema { name: "test", migrations: &[] };
+        let (mongo, _scratch) = crate::support::mongo().await;
+        let migrator = Migrator {
+            mongo: &mongo,
+            schema: &OLDER,
+            meta: mongo.database().collection(META),
+            lock: "lock:test".to_owned(),
+            me: ObjectId::new(),
+        };
+        let at = |major, minor| Version { major, minor };
+        let steps = [
+            (at(1, 0), at(1, 0)),
+            (at(1, 2), at(1, 2)),
+            (at(1, 1), at(1, 2)),
+            (at(1, 2), at(1, 2)),
+            (at(2, 0), at(2, 0)),
+            (at(1, 3), at(2, 0)),
+        ];
+        for (reached, stands) in steps {
+            assert_eq!(migrator.reach(reached).await.unwrap(), Some(stands));
+            assert_eq!(migrator.version().await.unwrap(), Some(stands));
+        }
+    }
 }

@@ -16,7 +16,7 @@ use mongodb::{Client, Collection};
 use tokio::sync::OnceCell;
 
 pub use connect::{Mongo, OpenOptions};
-pub(crate) use error::{Abort, Fault, is_duplicate};
+pub(crate) use error::{Abort, Fault, duplicates, is_duplicate};
 pub(crate) use migrate::{Index, Migration, Schema, Step, Version};
 pub(crate) use tx::Tx;
 

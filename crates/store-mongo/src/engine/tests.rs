@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use common::PortError;
+use common::{PortError, TimeSource as _, Timestamp};
 use futures_util::future::join_all;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
@@ -193,4 +193,13 @@ async fn a_database_has_one_id() {
     let first = ids[0].as_ref().unwrap().clone();
     assert_eq!(first.len(), 32);
     assert!(ids.into_iter().all(|id| id.unwrap() == first));
+}
+
+/// Processes on hosts whose clocks differ go by this one.
+#[tokio::test]
+async fn the_server_tells_the_time() {
+    let (mongo, scratch) = support::mongo().await;
+    let first = mongo.time().await.unwrap();
+    let second = scratch.connect().await.time().await.unwrap();
+    assert!(Timestamp::parse("2025-01-01T00:00:00Z") < Some(first) && first <= second, "{first} {second}");
 }

@@ -14,6 +14,7 @@ mod path;
 mod purge;
 mod recount;
 mod reservations;
+mod resumable;
 mod schema;
 mod scrub;
 mod shares;

@@ -12,6 +12,7 @@ pub(super) const BLOBS: &str = "blobs";
 pub(super) const THUMBNAILS: &str = "thumbnails";
 pub(super) const SHARES: &str = "shares";
 pub(super) const LINKS: &str = "links";
+pub(super) const UPLOADS: &str = "uploads";
 pub(super) const OUTBOX: &str = "files_outbox";
 
 /// The indexes of the four sorts: a range for each kind, in the order of the list.
@@ -97,6 +98,21 @@ pub(super) static SCHEMA: Schema = Schema {
                 ),
                 // for counting a space
                 Step::Index(Index::new(NODES, "space_1", &[("space", 1), ("_id", 1)])),
+            ],
+        },
+        Migration {
+            version: Version { major: 1, minor: 2 },
+            steps: &[
+                Step::Collection(UPLOADS),
+                Step::Index(Index::new(UPLOADS, "blob_1", &[("blob", 1)]).unique()),
+                Step::Index(
+                    Index::new(UPLOADS, "owner_1", &[("owner", 1), ("_id", -1)])
+                        .only(|| doc! { "unfinished": true }),
+                ),
+                Step::Index(Index::new(UPLOADS, "expiry_1", &[("expires_at", 1)])),
+                Step::Index(
+                    Index::new(UPLOADS, "parts_1", &[("parts", 1)]).only(|| doc! { "unfinished": true }),
+                ),
             ],
         },
         Migration {

@@ -34,8 +34,15 @@ pub(super) async fn claim(engine: &Engine, request: &ClaimRequest, now: Timestam
         let mut unused: HashMap<&str, usize> =
             places.iter().map(|(kind, places)| (kind.as_str(), places.count)).collect();
         for part in next.chunks(AT_ONCE) {
-            let taken = try_join_all(part.iter().map(|line| take(engine, line, request, now))).await?;
-            for (line, taken) in part.iter().zip(taken) {
+            let firsts = try_join_all(part.iter().map(|line| first(engine, line))).await?;
+            // a line whose first job was cancelled, removed or made more urgent stands too early: what comes after it may not be next
+            let in_order = part.iter().zip(firsts).map_while(|(line, job)| Some((line, job?)));
+            let in_order: Vec<_> = in_order.take_while(|(line, job)| int(job.number) == line.head).collect();
+            let is_cut = in_order.len() < part.len();
+            let taken = try_join_all(in_order.into_iter().map(async |(line, job)| {
+                Ok::<_, Fault>((line, take(engine, line, job, request, now).await?))
+            }));
+            for (line, taken) in taken.await? {
                 if let Some(taken) = taken {
                     *active.entry(line.user).or_default() += 1;
                     unused.entry(&line.kind).and_modify(|places| *places -= 1);
@@ -43,6 +50,9 @@ pub(super) async fn claim(engine: &Engine, request: &ClaimRequest, now: Timestam
                 }
             }
             try_join_all(part.iter().map(|line| line.clone().step_forward(engine))).await?;
+            if is_cut {
+                break;
+            }
         }
         for (kind, unused) in unused {
             if unused > 0 && rules.is_limited(kind) {
@@ -81,25 +91,33 @@ async fn admit(
     Ok((admitted.collect(), places))
 }
 
-/// Takes the first job of a line, if there still is one: the change of its state, on the condition that it is as it was seen, is the claim.
+/// The first job of a line, if there is one.
+async fn first(engine: &Engine, line: &Line) -> Result<Option<JobDoc>, Fault> {
+    let jobs = engine.collection::<JobDoc>(JOBS);
+    Ok(jobs.find_one(line.jobs()).sort(doc! { "number": 1 }).projection(seen()).await?)
+}
+
+/// Takes this first job of a line, or the one that is first by now: the change of its state, on the condition that it is as it was seen, is the claim.
 async fn take(
     engine: &Engine,
     line: &Line,
+    mut job: JobDoc,
     request: &ClaimRequest,
     now: Timestamp,
 ) -> Result<Option<Claimed>, Fault> {
-    let jobs = engine.collection::<JobDoc>(JOBS);
     loop {
-        let first = jobs.find_one(line.jobs()).sort(doc! { "number": 1 }).projection(seen()).await?;
-        let Some(mut job) = first else { return Ok(None) };
         let mut as_seen = line.jobs();
         as_seen.extend(doc! { "number": int(job.number), "generation": int(job.generation) });
         let lease_until = now + request.lease;
         let change = job.begin(&request.worker, lease_until, now);
-        if jobs.update_one(as_seen, change).await?.matched_count == 1 {
+        if engine.collection::<JobDoc>(JOBS).update_one(as_seen, change).await?.matched_count == 1 {
             let holder = LeaseHolder { job: id(job.id), generation: job.generation };
             return Ok(Some(Claimed { job: job.read()?, holder, lease_until }));
         }
         // another process was quicker
+        match first(engine, line).await? {
+            Some(next) => job = next,
+            None => return Ok(None),
+        }
     }
 }

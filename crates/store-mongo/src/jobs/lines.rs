@@ -3,10 +3,11 @@
 //!
 //! A job becomes ready only in a transaction that also writes its line, so a ready job is never without one. A line that has lost its jobs is
 //! found out by claims and removed then, on the condition that nobody has written it since it was read. So `head` can be too low for a moment, when several
-//! processes claim; then a claim looks at the line for nothing, and corrects it.
+//! processes claim, or one dies after it called a job off; then a claim looks at the line for nothing, and corrects it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use common::{Causes, PortError};
 use futures_util::TryStreamExt as _;
 use mongodb::ClientSession;
 use mongodb::bson::oid::ObjectId;
@@ -66,6 +67,34 @@ impl Entering {
             }
         });
         statements::update(engine, session, LINES, updates.collect()).await
+    }
+}
+
+/// A ready job that has left its line otherwise than by a claim.
+pub(super) struct Leaving {
+    line: String,
+    number: i64,
+}
+
+impl Leaving {
+    /// Of a job as it stood in the line.
+    pub(super) fn of(job: &JobDoc) -> Self {
+        Self { line: line_id(&job.kind, job.priority, job.user), number: int(job.number) }
+    }
+
+    /// Brings the line up to date after the change if the job was its first: the ones behind it must not go before older ones of others. The change is done,
+    /// so a failure is left to the next claim of the line.
+    pub(super) async fn step_forward(self, engine: &Engine) {
+        let as_first = doc! { "_id": &self.line, "head": self.number };
+        let corrected = async {
+            match engine.collection::<Line>(LINES).find_one(as_first).await? {
+                Some(line) => line.step_forward(engine).await,
+                None => Ok(()),
+            }
+        };
+        if let Err(fault) = corrected.await {
+            tracing::warn!(cause = %Causes(&PortError::from(fault)), "cannot correct a line of jobs");
+        }
     }
 }
 

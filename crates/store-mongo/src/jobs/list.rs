@@ -68,9 +68,11 @@ fn matching(filter: &JobFilter) -> Document {
     if !times.is_empty() {
         matching.insert("inserted_at", times);
     }
-    let words = filter.text.as_deref().map(text::matching).unwrap_or_default();
-    if !words.is_empty() {
-        matching.insert("$and", words);
+    match filter.text.as_deref().map(text::matching) {
+        None => {}
+        // nothing is found by a text without words; `$and` of nothing is refused
+        Some(words) if words.is_empty() => drop(matching.insert("_id", doc! { "$in": [] })),
+        Some(words) => drop(matching.insert("$and", words)),
     }
     matching
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::doc::{GONE, JobDoc, any_state, live, read_state, seen, state_number};
-use super::lines::Entering;
+use super::lines::{Entering, Leaving};
 use super::schema::JOBS;
 use super::tell::{self, Told};
 use super::{Turn, keys, log, unique};
@@ -35,7 +35,7 @@ pub(super) async fn change(
     if change == JobChange::Cancel {
         return engine.call(cancel(engine, job, now)).await;
     }
-    engine
+    let (changed, leaving) = engine
         .transact(&keys(Turn::Ready), |mut tx| async move {
             let session = tx.session();
             let jobs = engine.collection::<JobDoc>(JOBS);
@@ -43,6 +43,7 @@ pub(super) async fn change(
             let found = jobs.find_one(there).projection(seen()).session(&mut *session).await?;
             let mut found = found.ok_or(ChangeJobError::NotFound)?;
             let state = found.state()?;
+            let leaving = (state == JobState::Inactive).then(|| Leaving::of(&found));
             let (update, enters) = match change {
                 JobChange::Priority(priority) if state.is_live() => {
                     found.priority = priority.0;
@@ -69,9 +70,13 @@ pub(super) async fn change(
                 .return_document(ReturnDocument::After)
                 .session(session)
                 .await?;
-            Ok(changed.ok_or(Fault::Raced)?.read()?)
+            Ok::<_, Abort<ChangeJobError>>((changed.ok_or(Fault::Raced)?.read()?, leaving))
         })
-        .await
+        .await?;
+    if let Some(leaving) = leaving {
+        leaving.step_forward(engine).await;
+    }
+    Ok(changed)
 }
 
 async fn cancel(engine: &Engine, job: JobId, now: Timestamp) -> TxResult<Job, ChangeJobError> {
@@ -88,6 +93,7 @@ async fn cancel(engine: &Engine, job: JobId, now: Timestamp) -> TxResult<Job, Ch
             .return_document(ReturnDocument::After)
             .await?;
         if let Some(changed) = changed {
+            Leaving::of(&changed).step_forward(engine).await;
             return Ok(changed.read()?);
         }
         match state(engine, job).await? {
@@ -206,10 +212,14 @@ pub(super) async fn remove(engine: &Engine, job: JobId, now: Timestamp) -> TxRes
     let idle: Vec<i32> = idle.map(state_number).collect();
     loop {
         let changed = engine
-            .collection::<Document>(JOBS)
-            .update_one(doc! { "_id": job.oid(), "state": { "$in": &idle } }, removed(now))
+            .collection::<JobDoc>(JOBS)
+            .find_one_and_update(doc! { "_id": job.oid(), "state": { "$in": &idle } }, removed(now))
+            .projection(seen())
             .await?;
-        if changed.matched_count == 1 {
+        if let Some(before) = changed {
+            if before.state()? == JobState::Inactive {
+                Leaving::of(&before).step_forward(engine).await;
+            }
             log::forget_now(engine, job.oid()).await;
             return Ok(());
         }

@@ -12,6 +12,7 @@ mod lines;
 mod list;
 mod log;
 mod manage;
+mod notifications;
 mod ports;
 mod schedules;
 mod schema;
@@ -21,6 +22,7 @@ mod tally;
 mod tell;
 mod text;
 mod unique;
+mod webhooks;
 mod work;
 
 use common::PortResult;

@@ -24,6 +24,11 @@ pub(super) const MINUTES: &str = "job_minutes";
 /// Events that have their place: see `events.rs`.
 pub(super) const EVENTS: &str = "job_events";
 pub(super) const SCHEDULES: &str = "job_schedules";
+/// Up to which event everybody has been told.
+pub(super) const TOLD: &str = "events_told";
+pub(super) const WEBHOOKS: &str = "webhooks";
+pub(super) const DELIVERIES: &str = "webhook_deliveries";
+pub(super) const NOTIFICATIONS: &str = "notifications";
 
 /// What `untold_since` is while there is no event without a place.
 pub(super) const NEVER: i64 = i64::MAX;
@@ -102,6 +107,34 @@ pub(super) static SCHEMA: Schema = Schema {
                 Step::Index(
                     Index::new(SCHEDULES, "next_1", &[("next_at", 1)]).only(|| doc! { "waits": true }),
                 ),
+            ],
+        },
+        Migration {
+            version: Version { major: 1, minor: 2 },
+            steps: &[
+                Step::Collection(WEBHOOKS),
+                Step::Index(Index::new(WEBHOOKS, "user_1", &[("user", 1), ("created_at", 1), ("_id", 1)])),
+                Step::Index(
+                    Index::new(WEBHOOKS, "of_all_1", &[("on", 1)]).only(|| doc! { "all_jobs": true }),
+                ),
+                Step::Collection(DELIVERIES),
+                Step::Index(Index::new(
+                    DELIVERIES,
+                    "webhook_1",
+                    &[("webhook", 1), ("created_at", -1), ("_id", -1)],
+                )),
+                Step::Index(Index::new(DELIVERIES, "time_1", &[("created_at", 1)])),
+                Step::Collection(NOTIFICATIONS),
+                Step::Index(Index::new(
+                    NOTIFICATIONS,
+                    "user_1",
+                    &[("user", 1), ("created_at", -1), ("_id", -1)],
+                )),
+                Step::Index(
+                    Index::new(NOTIFICATIONS, "unread_1", &[("user", 1), ("created_at", -1), ("_id", -1)])
+                        .only(|| doc! { "unread": true }),
+                ),
+                Step::Index(Index::new(NOTIFICATIONS, "time_1", &[("created_at", 1)])),
             ],
         },
     ],

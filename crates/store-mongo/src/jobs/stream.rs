@@ -51,6 +51,9 @@ pub(super) async fn after(
     if let Some(kind) = &filter.kind {
         matching.insert("type", kind);
     }
+    if filter.only_ends {
+        matching.insert("event", doc! { "$in": JobEventKind::ENDS.map(JobEventKind::word).to_vec() });
+    }
     let mut found = Vec::new();
     if limit > 0 {
         found = engine

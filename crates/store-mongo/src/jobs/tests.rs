@@ -24,7 +24,12 @@ async fn store() -> (JobsDb, support::Scratch) {
 }
 
 fn job(ids: &TestIds, at: Timestamp) -> NewJob {
-    NewJob { run_at: None, ..testkit::outbox::job(ids, "test", at) }
+    NewJob {
+        run_at: None,
+        unique_key: None,
+        remove_on_complete: false,
+        ..testkit::outbox::job(ids, "test", at)
+    }
 }
 
 fn request(max: u32) -> ClaimRequest {

@@ -17,7 +17,10 @@ use crate::row::RowExt as _;
 const SCHEMA: Schema = Schema {
     name: "auth",
     application_id: 0x464d_0001,
-    migrations: &[include_str!("../../migrations/auth/001.sql")],
+    migrations: &[
+        include_str!("../../migrations/auth/001.sql"),
+        include_str!("../../migrations/auth/002.sql"),
+    ],
 };
 
 /// The database of auth-service: an [`AuthStore`] and its [`common::jobs::Outbox`].

@@ -1,4 +1,4 @@
-use common::auth::{RefreshOutcome, Session, SessionKind};
+use common::auth::{RefreshOutcome, RefreshStanding, RefreshToken, Session, SessionKind};
 use common::{SessionId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -23,7 +23,7 @@ pub(super) fn insert(tx: &Tx<'_>, session: &Session) -> rusqlite::Result<()> {
         session.refresh_hash,
     ))?;
     if let Some(hash) = &session.refresh_hash {
-        remember(tx, hash, session.id)?;
+        remember(tx, &RefreshToken { hash: *hash, given: None }, session.id)?;
     }
     Ok(())
 }
@@ -50,31 +50,57 @@ pub(super) fn rotate(
     at: Timestamp,
     expires_at: Timestamp,
 ) -> rusqlite::Result<RefreshOutcome> {
-    let found = tx
-        .prepare_cached("SELECT session FROM refresh_tokens WHERE hash = ?1")?
-        .query_row([presented], |row| row.id::<SessionId>(0))
-        .optional()?;
-    let Some(id) = found else { return Ok(RefreshOutcome::Unknown) };
-    let Some(session) = find(tx, id)?.filter(|session| session.is_live(at)) else {
-        return Ok(RefreshOutcome::Unknown);
+    let Some((id, token)) = find_token(tx, presented)? else { return Ok(RefreshOutcome::Unknown) };
+    let session = find(tx, id)?;
+    let current = session.as_ref().and_then(|session| session.refresh_hash);
+    let (Some(session), Some(current)) = (session, current) else { return Ok(RefreshOutcome::Unknown) };
+    let Some((_, current)) = find_token(tx, &current)? else { return Ok(RefreshOutcome::Unknown) };
+    let is_live = session.is_live(at);
+    let session = match token.standing(&current, at) {
+        RefreshStanding::Current if is_live => Session { refresh_hash: Some(*new), expires_at, ..session },
+        RefreshStanding::Before if is_live => Session { expires_at, ..session },
+        RefreshStanding::Current => return Ok(RefreshOutcome::Unknown),
+        RefreshStanding::Before => return Ok(RefreshOutcome::Reused(id)),
+        RefreshStanding::Used => {
+            if is_live {
+                revoke(tx, id, at)?;
+            }
+            return Ok(RefreshOutcome::Reused(id));
+        }
     };
-    if session.refresh_hash.as_ref() != Some(presented) {
-        revoke(tx, id, at)?;
-        return Ok(RefreshOutcome::Reused(id));
-    }
     tx.prepare_cached("UPDATE sessions SET refresh_hash = ?2, expires_at = ?3 WHERE id = ?1")?.execute((
         id.bytes(),
-        new,
+        session.refresh_hash,
         expires_at.millis(),
     ))?;
-    remember(tx, new, id)?;
-    Ok(RefreshOutcome::Rotated(Session { refresh_hash: Some(*new), expires_at, ..session }))
+    remember(tx, &RefreshToken { hash: *new, given: Some((*presented, at)) }, id)?;
+    Ok(RefreshOutcome::Rotated(session))
 }
 
-fn remember(tx: &Tx<'_>, hash: &[u8; 32], session: SessionId) -> rusqlite::Result<()> {
-    tx.prepare_cached("INSERT INTO refresh_tokens (hash, session) VALUES (?1, ?2)")?
-        .execute((hash, session.bytes()))
-        .map(drop)
+fn find_token(
+    connection: &Connection,
+    hash: &[u8; 32],
+) -> rusqlite::Result<Option<(SessionId, RefreshToken)>> {
+    connection
+        .prepare_cached("SELECT session, given_for, given_at FROM refresh_tokens WHERE hash = ?1")?
+        .query_row([hash], |row| {
+            let given = row.get::<_, Option<[u8; 32]>>(1)?.zip(row.time_opt(2)?);
+            Ok((row.id(0)?, RefreshToken { hash: *hash, given }))
+        })
+        .optional()
+}
+
+fn remember(tx: &Tx<'_>, token: &RefreshToken, session: SessionId) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO refresh_tokens (hash, session, given_for, given_at) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute((
+        token.hash,
+        session.bytes(),
+        token.given.map(|(hash, _)| hash),
+        token.given.map(|(_, at)| at.millis()),
+    ))
+    .map(drop)
 }
 
 pub(super) fn remove_ended(tx: &Tx<'_>, before: Timestamp, limit: u32) -> rusqlite::Result<u32> {

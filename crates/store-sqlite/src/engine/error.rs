@@ -47,7 +47,8 @@ rules!(
     common::files::NodeError,
     common::jobs::LostLease,
     common::jobs::ChangeJobError,
-    common::jobs::ChangeScheduleError
+    common::jobs::ChangeScheduleError,
+    common::webhooks::ChangeWebhookError
 );
 
 /// What the file holds cannot be read as what it should be.

@@ -8,6 +8,7 @@ mod node;
 mod path;
 mod purge;
 mod recount;
+mod resumable;
 mod scrub;
 mod shares;
 mod space;

@@ -16,7 +16,7 @@ use crate::engine::{Durability, Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
 
 impl FilesDb {
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> PortResult<T> {
@@ -24,7 +24,7 @@ impl FilesDb {
     }
 
     /// Several statements that see one state.
-    async fn read_one_state<T: Send + 'static>(
+    pub(super) async fn read_one_state<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> PortResult<T> {
@@ -39,7 +39,7 @@ impl FilesDb {
     }
 
     /// A change that knows no rule to break.
-    async fn write<T: Send + 'static>(
+    pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> PortResult<T> {

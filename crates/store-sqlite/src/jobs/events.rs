@@ -64,13 +64,19 @@ pub(super) fn after(
         && let Some(row) = rows.next()?
     {
         let kind = usize::try_from(row.count(5)?).ok().and_then(|place| JobEventKind::ALL.get(place));
+        let kind = *kind.ok_or_else(|| damaged("an event of an unknown kind"))?;
+        if filter.only_ends && !JobEventKind::ENDS.contains(&kind) {
+            // before its data are read
+            page.last = row.count(0)?;
+            continue;
+        }
         let event = JobEvent {
             seq: row.count(0)?,
             at: row.time(1)?,
             job: row.id(2)?,
             kind: row.get(3)?,
             user: user(row, 4)?,
-            event: *kind.ok_or_else(|| damaged("an event of an unknown kind"))?,
+            event: kind,
             data: from_json_opt(row, 6)?,
         };
         page.last = event.seq;

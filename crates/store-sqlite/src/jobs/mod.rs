@@ -7,11 +7,13 @@ mod job;
 mod list;
 mod manage;
 mod moves;
+mod notifications;
 mod ports;
 mod remove;
 mod schedules;
 mod texts;
 mod types;
+mod webhooks;
 mod work;
 
 use std::path::Path;
@@ -28,6 +30,7 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/jobs/001.sql"),
         include_str!("../../migrations/jobs/002.sql"),
         include_str!("../../migrations/jobs/003.sql"),
+        include_str!("../../migrations/jobs/004.sql"),
     ],
 };
 

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use common::auth::{RefreshOutcome, Session};
+use common::Timestamp;
+use common::auth::{REFRESH_GRACE, RefreshOutcome, Session};
 
 use super::AuthSubject;
 
@@ -44,49 +45,108 @@ pub async fn a_refresh_token_works_once(subject: &AuthSubject) {
     assert_eq!(unknown, RefreshOutcome::Unknown);
 }
 
-pub async fn a_reused_refresh_token_ends_the_session(subject: &AuthSubject) {
-    let user = subject.registered("bob@example.org").await;
-    let (copied, other) = (subject.session(user.id, Some(1)), subject.session(user.id, Some(100)));
-    subject.store.create_session(&copied).await.unwrap();
-    subject.store.create_session(&other).await.unwrap();
-    let end = subject.now() + HOUR;
-    for n in 1..4 {
-        subject.store.rotate_refresh(&[n; 32], &[n + 1; 32], subject.now(), end).await.unwrap();
+/// Which session the token was exchanged in.
+fn rotated(outcome: RefreshOutcome) -> Session {
+    match outcome {
+        RefreshOutcome::Rotated(session) => session,
+        other => panic!("it is not rotated: {other:?}"),
     }
-    // not only the last one is remembered
-    let outcome = subject.store.rotate_refresh(&[1; 32], &[50; 32], subject.now(), end).await.unwrap();
-    assert_eq!(outcome, RefreshOutcome::Reused(copied.id));
-    let ended = subject.store.find_session(copied.id).await.unwrap().unwrap();
-    assert_eq!(ended.revoked_at, Some(subject.now()));
-    let current = subject.store.rotate_refresh(&[4; 32], &[5; 32], subject.now(), end).await.unwrap();
-    assert_eq!(current, RefreshOutcome::Unknown, "the whole family has ended");
-    assert!(subject.store.find_session(other.id).await.unwrap().unwrap().is_live(subject.now()));
 }
 
-pub async fn of_simultaneous_refreshes_one_rotates(subject: &AuthSubject) {
-    let user = subject.registered("bob@example.org").await;
-    let session = subject.session(user.id, Some(1));
+async fn rotate(subject: &AuthSubject, old: u8, new: u8, at: Timestamp) -> RefreshOutcome {
+    subject.store.rotate_refresh(&[old; 32], &[new; 32], at, at + 2 * HOUR).await.unwrap()
+}
+
+async fn with_token(subject: &AuthSubject, token: u8) -> Session {
+    let user = subject.registered(&format!("bob{token}@example.org")).await;
+    let session = subject.session(user.id, Some(token));
     subject.store.create_session(&session).await.unwrap();
-    let (now, end) = (subject.now(), subject.now() + HOUR);
-    let tries = (2..12)
-        .map(|n| async move { subject.store.rotate_refresh(&[1; 32], &[n; 32], now, end).await.unwrap() });
-    let outcomes = futures_util::future::join_all(tries).await;
-    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, RefreshOutcome::Rotated(_))).count(), 1);
-    assert!(outcomes.contains(&RefreshOutcome::Reused(session.id)), "{outcomes:?}");
+    session
+}
+
+pub async fn a_reused_refresh_token_ends_the_session(subject: &AuthSubject) {
+    let (copied, other) = (with_token(subject, 1).await, with_token(subject, 100).await);
+    let now = subject.now();
+    for n in 1..4 {
+        rotated(rotate(subject, n, n + 1, now).await);
+    }
+    // not only the last one is remembered, and within the grace too its successor was used
+    assert_eq!(rotate(subject, 1, 50, now).await, RefreshOutcome::Reused(copied.id));
+    let ended = subject.store.find_session(copied.id).await.unwrap().unwrap();
+    assert_eq!(ended.revoked_at, Some(now));
+    assert_eq!(rotate(subject, 4, 5, now).await, RefreshOutcome::Unknown, "the whole family has ended");
+    assert!(subject.store.find_session(other.id).await.unwrap().unwrap().is_live(now));
+}
+
+pub async fn a_refresh_whose_answer_was_lost_can_be_repeated(subject: &AuthSubject) {
+    let session = with_token(subject, 1).await;
+    let start = subject.now();
+    rotated(rotate(subject, 1, 2, start).await);
+    // again and again, as long as the first use is not long ago
+    for (n, at) in [(3, start), (4, start + REFRESH_GRACE)] {
+        let again = rotated(rotate(subject, 1, n, at).await);
+        assert_eq!((again.id, again.expires_at), (session.id, at + 2 * HOUR));
+        assert_eq!(subject.store.find_session(session.id).await.unwrap(), Some(again));
+    }
+    // whichever answer arrived is good, and one token after it has the same grace
+    let later = start + HOUR;
+    rotated(rotate(subject, 3, 5, later).await);
+    rotated(rotate(subject, 3, 6, later).await);
+    rotated(rotate(subject, 6, 7, later).await);
+    // those beside it were replaced with that
+    assert_eq!(rotate(subject, 4, 8, later).await, RefreshOutcome::Reused(session.id));
+    assert!(!subject.store.find_session(session.id).await.unwrap().unwrap().is_live(later));
+}
+
+pub async fn a_refresh_token_is_not_repeated_after_the_grace(subject: &AuthSubject) {
+    let session = with_token(subject, 1).await;
+    let start = subject.now();
+    rotated(rotate(subject, 1, 2, start).await);
+    // a second use does not prolong it
+    rotated(rotate(subject, 1, 3, start + REFRESH_GRACE).await);
+    let late = start + REFRESH_GRACE + Duration::from_millis(1);
+    assert_eq!(rotate(subject, 1, 4, late).await, RefreshOutcome::Reused(session.id));
+    assert_eq!(rotate(subject, 2, 5, late).await, RefreshOutcome::Unknown);
+}
+
+pub async fn simultaneous_refreshes_share_the_session(subject: &AuthSubject) {
+    let session = with_token(subject, 1).await;
+    let now = subject.now();
+    for outcome in futures_util::future::join_all((2..12).map(|n| rotate(subject, 1, n, now))).await {
+        assert_eq!(rotated(outcome).id, session.id);
+    }
+    assert!(subject.store.find_session(session.id).await.unwrap().unwrap().is_live(now));
+    // of what they got only one can be used
+    let used = futures_util::future::join_all((2..12).map(|n| rotate(subject, n, n + 20, now))).await;
+    let is_rotated = |outcome: &&RefreshOutcome| matches!(outcome, RefreshOutcome::Rotated(_));
+    assert_eq!(used.iter().filter(is_rotated).count(), 1, "{used:?}");
+    assert!(used.contains(&RefreshOutcome::Reused(session.id)), "{used:?}");
     assert!(!subject.store.find_session(session.id).await.unwrap().unwrap().is_live(now));
 }
 
 pub async fn a_refresh_of_an_ended_session_is_unknown(subject: &AuthSubject) {
-    let user = subject.registered("bob@example.org").await;
-    let (revoked, expired) = (subject.session(user.id, Some(1)), subject.session(user.id, Some(2)));
-    subject.store.create_session(&revoked).await.unwrap();
-    subject.store.create_session(&expired).await.unwrap();
+    let (revoked, expired) = (with_token(subject, 1).await, with_token(subject, 2).await);
     subject.store.revoke_session(revoked.id, subject.now()).await.unwrap();
-    let later = expired.expires_at;
     for hash in [1, 2] {
-        let outcome = subject.store.rotate_refresh(&[hash; 32], &[9; 32], later, later + HOUR).await.unwrap();
-        assert_eq!(outcome, RefreshOutcome::Unknown);
+        assert_eq!(rotate(subject, hash, 9, expired.expires_at).await, RefreshOutcome::Unknown);
     }
+}
+
+/// Whoever found it the first time may have failed before all caches knew.
+pub async fn a_reuse_in_an_ended_session_is_told_again(subject: &AuthSubject) {
+    let session = with_token(subject, 1).await;
+    let (now, late) = (subject.now(), subject.now() + 2 * REFRESH_GRACE);
+    rotated(rotate(subject, 1, 2, now).await);
+    for at in [late, late, late + HOUR] {
+        assert_eq!(rotate(subject, 1, 3, at).await, RefreshOutcome::Reused(session.id));
+    }
+    let ended = subject.store.find_session(session.id).await.unwrap().unwrap();
+    assert_eq!(ended.revoked_at, Some(late), "it ended once");
+    // nor does the grace renew what has ended
+    let session = with_token(subject, 10).await;
+    rotated(rotate(subject, 10, 11, now).await);
+    subject.store.revoke_session(session.id, now).await.unwrap();
+    assert_eq!(rotate(subject, 10, 12, now).await, RefreshOutcome::Reused(session.id));
 }
 
 pub async fn ended_sessions_are_removed_in_steps(subject: &AuthSubject) {

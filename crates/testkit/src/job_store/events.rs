@@ -100,13 +100,17 @@ pub async fn events_come_in_pages_and_by_filter(subject: &JobsSubject) {
     let users: [UserId; 2] = [subject.ids.next(), subject.ids.next()];
     let jobs: Vec<_> = (0..12).map(|n| subject.job_of(["a", "b", "c"][n % 3], users[n % 2])).collect();
     subject.insert(&jobs).await;
+    let (done, given_up) = (subject.claim_one("a").await, subject.claim_one("b").await);
+    subject.complete(&done).await;
+    subject.store.fail(given_up.holder, &super::failure(false), subject.now()).await.unwrap();
     let all = told(subject, 0).await;
-    assert_eq!(all.len(), 12);
+    assert_eq!(all.len(), 16);
     for filter in [
         JobEventFilter { user: Some(users[1]), ..JobEventFilter::default() },
         JobEventFilter { job: Some(jobs[5].id), ..JobEventFilter::default() },
         JobEventFilter { kind: Some("c".to_owned()), ..JobEventFilter::default() },
-        JobEventFilter { user: Some(users[0]), kind: Some("b".to_owned()), job: None },
+        JobEventFilter { user: Some(users[0]), kind: Some("b".to_owned()), ..JobEventFilter::default() },
+        JobEventFilter { only_ends: true, ..JobEventFilter::default() },
         JobEventFilter { user: Some(subject.ids.next()), ..JobEventFilter::default() },
     ] {
         let expected: Vec<_> = all.iter().filter(|event| filter.passes(event)).cloned().collect();

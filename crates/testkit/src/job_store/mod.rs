@@ -157,6 +157,7 @@ macro_rules! job_store_suite {
                 the_log_keeps_the_last_lines,
                 the_job_store_answers_a_ping,
                 claims_follow_priority_then_number,
+                a_job_that_leaves_the_line_leaves_no_gap,
                 the_user_with_the_fewest_active_jobs_is_next,
                 jobs_of_nobody_count_as_one_user,
                 claims_bring_only_what_was_asked_for,

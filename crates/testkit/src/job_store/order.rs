@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::jobs::{Claimed, JobState, NewJob, Priority};
+use common::jobs::{Claimed, JobChange, JobState, NewJob, Priority};
 use common::{JobId, UserId};
 
 use super::{JobsSubject, LEASE};
@@ -21,6 +21,24 @@ pub async fn claims_follow_priority_then_number(subject: &JobsSubject) {
         claimed.extend(ids(&subject.claim(&["test"], 1).await));
     }
     assert_eq!(claimed, expected);
+}
+
+/// Those behind a job that was called off had gone before older ones of others.
+pub async fn a_job_that_leaves_the_line_leaves_no_gap(subject: &JobsSubject) {
+    for change in [Some(JobChange::Cancel), Some(JobChange::Priority(Priority::LOW)), None] {
+        let (one, other): (UserId, UserId) = (subject.ids.next(), subject.ids.next());
+        let line = [one, other, one].map(|user| subject.job_of("test", user));
+        subject.insert(&line).await;
+        match change {
+            Some(change) => drop(subject.change(line[0].id, change).await.unwrap()),
+            None => subject.admin.remove(line[0].id, subject.now()).await.unwrap(),
+        }
+        let claimed = subject.claim(&["test"], 2).await;
+        assert_eq!(ids(&claimed), [line[1].id, line[2].id], "{change:?}");
+        for claimed in claimed.iter().chain(&subject.claim(&["test"], 1).await) {
+            subject.complete(claimed).await;
+        }
+    }
 }
 
 pub async fn the_user_with_the_fewest_active_jobs_is_next(subject: &JobsSubject) {

@@ -90,13 +90,18 @@ async fn run(mut listener: TcpListener, server: SocketAddr, mut faults: watch::R
     }
 }
 
-/// The port is not in the range of which the system gives ports, so it becomes free by itself.
+/// The port is not in the range of which the system gives ports, so it becomes free by itself. If it does not in this time, something else took
+/// it, and the test must say so instead of waiting forever.
+const BIND_WITHIN: Duration = Duration::from_secs(30);
+
 async fn bind(address: SocketAddr) -> TcpListener {
+    let deadline = Instant::now() + BIND_WITHIN;
     loop {
         match TcpListener::bind(address).await {
             Ok(listener) => return listener,
-            Err(_) => sleep(ASK_AGAIN).await,
+            Err(error) => assert!(Instant::now() < deadline, "{address} does not become free: {error}"),
         }
+        sleep(ASK_AGAIN).await;
     }
 }
 

@@ -87,7 +87,8 @@ pub(crate) async fn open(
     })
 }
 
-/// Exchanges a refresh token for a new pair. One that was used before ends its session, since somebody copied it.
+/// Exchanges a refresh token for a new pair. One that was used before, and not just now by a client whose answer was lost, ends its session, since somebody
+/// copied it. Safe to repeat, as a client does that got a 503: the caches are told of that end each time.
 pub(crate) async fn refresh(service: &AuthService, token: &str) -> Result<(User, Issued), RefreshError> {
     let outcome = try_refresh(service, token).await;
     let word = match &outcome {

@@ -52,7 +52,12 @@ async fn find_user(
 ) -> ApiResult<HttpResponse> {
     let asked: FindUser = input::json(&request, payload, BODY_BYTES).await?;
     let user = service.accounts.store.find_user(asked.id).await?;
-    let answer = user.map(|user| FoundUser { id: user.id, address: user.address.as_str().to_owned() });
+    let answer = user.map(|user| FoundUser {
+        id: user.id,
+        address: user.address.as_str().to_owned(),
+        role: Some(user.role),
+        disabled: user.disabled,
+    });
     Ok(HttpResponse::Ok().json(answer))
 }
 

@@ -1,15 +1,17 @@
 //! Clearing up, in short steps that may be repeated and may run twice at once.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use common::files::internal::{Finding, PurgeRequest, StepDone};
 use common::files::{Action, Actor, CollectOutcome, RecountPlace};
 use common::jobs::types;
-use common::{BlobKey, Causes, Code, JobId, PortResult};
+use common::{BlobKey, Causes, Code, FileId, JobId, PortResult, Timestamp};
 use metrics::counter;
 
 use super::access::authorize;
-use super::scrub;
+use super::budget::Budget;
+use super::{resumable, scrub};
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -26,6 +28,7 @@ pub(crate) enum Task {
     CollectBlobs,
     SweepStrays,
     SweepReservations,
+    ExpireUploads,
     ScrubBlobs,
     RecountUsage,
 }
@@ -38,6 +41,7 @@ impl Task {
             "collect-blobs" => Self::CollectBlobs,
             "sweep-strays" => Self::SweepStrays,
             "sweep-reservations" => Self::SweepReservations,
+            "expire-uploads" => Self::ExpireUploads,
             "scrub-blobs" => Self::ScrubBlobs,
             "recount-usage" => Self::RecountUsage,
             _ => return None,
@@ -61,7 +65,7 @@ pub(crate) async fn purge(service: &FileService, request: &PurgeRequest) -> Port
 /// # Errors
 /// `unavailable`; `invalid_cursor`.
 pub(crate) async fn step(
-    service: &FileService,
+    service: &Arc<FileService>,
     task: Task,
     cursor: Option<&str>,
 ) -> Result<StepDone, AppError> {
@@ -74,6 +78,7 @@ pub(crate) async fn step(
             let swept = service.store.sweep_reservations(service.clock.now()).await?;
             Ok(StepDone { done: true, changed: u64::from(swept), ..StepDone::default() })
         }
+        Task::ExpireUploads => expire_uploads(service, cursor).await,
         Task::ScrubBlobs => scrub::step(service, cursor).await,
         Task::RecountUsage => recount_usage(service, cursor).await,
     }
@@ -83,25 +88,34 @@ pub(crate) async fn step(
 async fn expire_trash(service: &FileService) -> Result<StepDone, AppError> {
     let now = service.clock.now();
     let expired = service.store.list_expired_trash(now - service.settings.trash_retention, ROWS).await?;
-    let more = expired.len() >= ROWS as usize;
+    let mut more = expired.len() >= ROWS as usize;
     let mut deleted = 0;
-    for id in expired {
-        // gone meanwhile, or brought back: both are what the owner wants
-        let node = match authorize(service, Actor::Service, Action::Delete, id).await {
-            Ok(node) if node.node().trashed.is_some() => node,
-            Ok(_) => continue,
-            Err(error) if error.code() == Code::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        let job = types::purge(JobId(service.ids.object_id()), id, node.node().owner, now);
-        match service.store.delete(id, Some(node.node().revision), now, &[job]).await.map_err(AppError::from)
-        {
-            Ok(()) => deleted += 1,
-            Err(error) if matches!(error.code(), Code::NotFound | Code::PreconditionFailed) => {}
-            Err(error) => return Err(error),
+    let budget = Budget::begin(&*service.clock);
+    let mut expired = expired.into_iter().peekable();
+    while let Some(id) = expired.next() {
+        deleted += u64::from(expire(service, id, now).await?);
+        if budget.is_spent() && expired.peek().is_some() {
+            more = true;
+            break;
         }
     }
     Ok(StepDone { done: !more, changed: deleted, ..StepDone::default() })
+}
+
+/// Deletes one thing in the trash. False if it is gone meanwhile, or was brought back: both are what the owner wants.
+async fn expire(service: &FileService, id: FileId, now: Timestamp) -> Result<bool, AppError> {
+    let node = match authorize(service, Actor::Service, Action::Delete, id).await {
+        Ok(node) if node.node().trashed.is_some() => node,
+        Ok(_) => return Ok(false),
+        Err(error) if error.code() == Code::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let job = types::purge(JobId(service.ids.object_id()), id, node.node().owner, now);
+    match service.store.delete(id, Some(node.node().revision), now, &[job]).await.map_err(AppError::from) {
+        Ok(()) => Ok(true),
+        Err(error) if matches!(error.code(), Code::NotFound | Code::PreconditionFailed) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Walks once more below tombstones that are old enough, and removes them.
@@ -110,10 +124,16 @@ async fn purge_tombstones(service: &FileService) -> PortResult<StepDone> {
     let old_enough = now - service.settings.tombstone_retention;
     let tombstones = service.store.list_tombstones(old_enough, ROWS).await?;
     let (mut changed, mut left) = (0, tombstones.len() >= ROWS as usize);
-    for tombstone in tombstones {
+    let budget = Budget::begin(&*service.clock);
+    let mut tombstones = tombstones.into_iter().peekable();
+    while let Some(tombstone) = tombstones.next() {
         let step = service.store.purge(tombstone, ROWS, now, old_enough).await?;
         changed += u64::from(step.removed);
         left |= !step.done;
+        if budget.is_spent() && tombstones.peek().is_some() {
+            left = true;
+            break;
+        }
     }
     Ok(StepDone { done: !left, changed, ..StepDone::default() })
 }
@@ -124,8 +144,10 @@ async fn collect_blobs(service: &FileService) -> PortResult<StepDone> {
     let now = service.clock.now();
     let before = now - service.settings.blob_grace;
     let page = service.store.list_condemned(before, BLOBS).await?;
-    let mut collected = 0;
-    for blob in page.blobs {
+    let (mut collected, mut more) = (0, page.more);
+    let budget = Budget::begin(&*service.clock);
+    let mut blobs = page.blobs.into_iter().peekable();
+    while let Some(blob) = blobs.next() {
         if service.store.collect_blob(blob.key, before, now).await? == CollectOutcome::Removed {
             collected += 1;
             if !blob.inline
@@ -135,8 +157,36 @@ async fn collect_blobs(service: &FileService) -> PortResult<StepDone> {
                 tracing::warn!(blob = %blob.key, cause = %Causes(&error), "a collected blob is left to the sweep");
             }
         }
+        if budget.is_spent() && blobs.peek().is_some() {
+            more = true;
+            break;
+        }
     }
-    Ok(StepDone { done: !page.more, changed: collected, ..StepDone::default() })
+    Ok(StepDone { done: !more, changed: collected, ..StepDone::default() })
+}
+
+/// Gives up resumable uploads that nobody went on with, and then looks for bytes that belong to none.
+async fn expire_uploads(service: &Arc<FileService>, cursor: Option<&str>) -> Result<StepDone, AppError> {
+    let after = match cursor {
+        None => {
+            let (changed, more) = resumable::expire(service, ROWS).await?;
+            if more {
+                return Ok(StepDone { changed, ..StepDone::default() });
+            }
+            // a foreign or unmounted disk deletes nothing: its mark is missing
+            service.blobs.ping().await?;
+            let (swept, next) = resumable::sweep_partial(service, None, BLOBS).await?;
+            return Ok(swept_to(changed + swept, next));
+        }
+        Some(text) => BlobKey::parse(text)
+            .map_err(|_| AppError::because(Code::InvalidCursor, "the cursor is no key of a blob"))?,
+    };
+    let (swept, next) = resumable::sweep_partial(service, Some(after), BLOBS).await?;
+    Ok(swept_to(swept, next))
+}
+
+fn swept_to(changed: u64, next: Option<BlobKey>) -> StepDone {
+    StepDone { done: next.is_none(), cursor: next.map(|key| key.to_string()), changed, ..StepDone::default() }
 }
 
 /// Holds a part of the blob store against the rows, and deletes what has none: bytes of uploads whose commit never came. Young ones are left, since their
@@ -155,11 +205,19 @@ async fn sweep_strays(service: &FileService, cursor: Option<&str>) -> Result<Ste
     }
     let listed = service.blobs.list(after, BLOBS).await?;
     let old: Vec<_> = listed.iter().filter(|blob| blob.written_at < before).map(|blob| blob.key).collect();
-    let known: HashSet<_> = service.store.known_blobs(&old).await?.into_iter().collect();
-    for key in old.into_iter().filter(|key| !known.contains(key)) {
+    let mut known: HashSet<_> = service.store.known_blobs(&old).await?.into_iter().collect();
+    // finished, and waiting for a name that is free
+    known.extend(service.uploads.store.known_uploads(&old).await?);
+    let mut next = listed.last().filter(|_| listed.len() >= BLOBS as usize).map(|blob| blob.key);
+    let budget = Budget::begin(&*service.clock);
+    let mut strays = old.into_iter().filter(|key| !known.contains(key)).peekable();
+    while let Some(key) = strays.next() {
         changed += u64::from(service.blobs.delete(key).await?);
+        if budget.is_spent() && strays.peek().is_some() {
+            next = Some(key);
+            break;
+        }
     }
-    let next = listed.last().filter(|_| listed.len() >= BLOBS as usize).map(|blob| blob.key);
     Ok(StepDone {
         done: next.is_none(),
         cursor: next.map(|key| key.to_string()),

@@ -2,12 +2,14 @@
 
 pub(crate) mod access;
 pub(crate) mod blobs;
+mod budget;
 pub(crate) mod content;
 pub(crate) mod folders;
 pub(crate) mod listing;
 pub(crate) mod maintenance;
 pub(crate) mod public;
 pub(crate) mod relocate;
+pub(crate) mod resumable;
 mod scrub;
 pub(crate) mod sharing;
 pub(crate) mod sniff;

@@ -1,25 +1,19 @@
 //! Reading contents again and holding them against what was taken while they were uploaded. What is damaged is told and noted; nothing is deleted.
 
-use std::time::Duration;
-
 use common::digest::Hasher;
 use common::files::internal::{Finding, StepDone};
 use common::files::{BlobRange, BlobRecord};
 use common::{BlobKey, Causes, Code, PortError, PortResult};
 use futures_util::TryStreamExt as _;
 use metrics::counter;
-use tokio::time::Instant;
 
+use super::budget::Budget;
 use super::maintenance::percent_of;
 use crate::error::AppError;
 use crate::state::FileService;
 
 /// Blobs of one look.
 const BLOBS: u32 = 500;
-/// Bytes after which a step ends, within a content too: it goes on from the state of the hash.
-const STEP_BYTES: u64 = 64 * 1024 * 1024;
-/// Time after which a step ends, for stores that are slow.
-const STEP_TIME: Duration = Duration::from_secs(2);
 
 /// How far a scrub has come: contents up to `after` are done, and perhaps a part of the next.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -64,18 +58,6 @@ impl Place {
     }
 }
 
-/// What a step may still do.
-struct Budget {
-    begun: Instant,
-    read_bytes: u64,
-}
-
-impl Budget {
-    fn is_spent(&self) -> bool {
-        self.read_bytes >= STEP_BYTES || self.begun.elapsed() >= STEP_TIME
-    }
-}
-
 /// What came of reading a content.
 enum Read {
     Good,
@@ -96,15 +78,12 @@ pub(super) async fn step(service: &FileService, cursor: Option<&str>) -> Result<
     };
     // a foreign or unmounted disk damages nothing: its mark is missing
     service.blobs.ping().await?;
-    let mut budget = Budget { begun: Instant::now(), read_bytes: 0 };
     let mut done = StepDone::default();
     let blobs = service.store.list_blobs(place.after, BLOBS).await?;
+    let mut budget = Budget::begin(&*service.clock);
     let mut is_last = blobs.len() < BLOBS as usize;
-    for blob in blobs {
-        if budget.is_spent() {
-            is_last = false;
-            break;
-        }
+    let mut blobs = blobs.into_iter().peekable();
+    while let Some(blob) = blobs.next() {
         let key = blob.info.key;
         match read(service, &blob, place.take_part(key), &mut budget).await? {
             Read::Good => done.changed += u64::from(note_good(service, &blob).await?),
@@ -116,6 +95,10 @@ pub(super) async fn step(service: &FileService, cursor: Option<&str>) -> Result<
             }
         }
         place.after = Some(key);
+        if budget.is_spent() && blobs.peek().is_some() {
+            is_last = false;
+            break;
+        }
     }
     counter!("fm_blobs_scrubbed_bytes_total").increment(budget.read_bytes);
     done.read_bytes = budget.read_bytes;
@@ -130,7 +113,7 @@ async fn read(
     service: &FileService,
     blob: &BlobRecord,
     hasher: Hasher,
-    budget: &mut Budget,
+    budget: &mut Budget<'_>,
 ) -> PortResult<Read> {
     let read = if blob.info.inline {
         read_inline(service, blob, budget).await
@@ -144,7 +127,7 @@ async fn read(
     }
 }
 
-async fn read_inline(service: &FileService, blob: &BlobRecord, budget: &mut Budget) -> PortResult<Read> {
+async fn read_inline(service: &FileService, blob: &BlobRecord, budget: &mut Budget<'_>) -> PortResult<Read> {
     let Some(bytes) = service.store.read_inline(blob.info.key).await? else { return Ok(missing()) };
     budget.read_bytes += bytes.len() as u64;
     let mut hasher = Hasher::default();
@@ -156,7 +139,7 @@ async fn read_stored(
     service: &FileService,
     blob: &BlobRecord,
     mut hasher: Hasher,
-    budget: &mut Budget,
+    budget: &mut Budget<'_>,
 ) -> PortResult<Read> {
     let (key, size) = (blob.info.key, blob.info.size);
     match service.blobs.size(key).await? {

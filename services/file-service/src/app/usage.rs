@@ -11,7 +11,7 @@ use super::access::Authorized;
 use crate::error::AppError;
 use crate::state::FileService;
 
-/// What the space of `root` holds (action: read metadata).
+/// What the space of this node holds.
 ///
 /// # Errors
 /// Those of the store alone.

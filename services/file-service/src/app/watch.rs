@@ -1,4 +1,4 @@
-//! What is sent to somebody who was only given a right ends soon after the right.
+//! What is sent to somebody who was only given a right, or comes from them, ends soon after the right.
 
 use std::time::Duration;
 
@@ -12,17 +12,19 @@ use super::access::{Authorized, Gate};
 use crate::error::AppError;
 use crate::state::FileService;
 
-/// Looks again and again whether something may still be read.
+/// Looks again and again whether something may still be done.
 pub(crate) struct Watch {
     gate: Gate,
     actor: Actor,
     action: Action,
     id: FileId,
     every: Duration,
+    /// When it is looked next.
+    due: Instant,
 }
 
 impl Watch {
-    /// A watch over what is being read; none for an owner, whose right does not end.
+    /// A watch over what this node was opened for; none for an owner, whose right does not end.
     pub(crate) fn over(service: &FileService, file: &Authorized) -> Option<Self> {
         (!file.is_owners()).then(|| Self {
             gate: service.gate.clone(),
@@ -30,7 +32,18 @@ impl Watch {
             action: file.action(),
             id: file.id(),
             every: service.settings.recheck_every,
+            due: Instant::now() + service.settings.recheck_every,
         })
+    }
+
+    /// Whether the right has ended, as far as it is time to look again.
+    pub(crate) async fn has_ended(&mut self) -> bool {
+        if Instant::now() < self.due {
+            return false;
+        }
+        let ended = !self.is_good().await;
+        self.due = Instant::now() + self.every;
+        ended
     }
 
     /// A store that does not answer takes no right away.
@@ -46,18 +59,14 @@ impl Watch {
     where
         S: Stream<Item = Result<Bytes, E>>,
     {
-        let state = (Box::pin(body), Instant::now() + self.every, self, ended);
-        stream::try_unfold(state, |(mut body, due, watch, ended)| async move {
-            let mut due = due;
-            if Instant::now() >= due {
-                if !watch.is_good().await {
-                    tracing::info!(file = %watch.id, "a content is cut off: the right to read it has ended");
-                    return Err(ended());
-                }
-                due = Instant::now() + watch.every;
+        let state = (Box::pin(body), self, ended);
+        stream::try_unfold(state, |(mut body, mut watch, ended)| async move {
+            if watch.has_ended().await {
+                tracing::info!(file = %watch.id, "a content is cut off: the right to read it has ended");
+                return Err(ended());
             }
             let piece = body.next().await.transpose()?;
-            Ok(piece.map(|piece| (piece, (body, due, watch, ended))))
+            Ok(piece.map(|piece| (piece, (body, watch, ended))))
         })
     }
 }

@@ -157,7 +157,7 @@ async fn maintain(
     let name = request.match_info().get("task").unwrap_or_default();
     let task = maintenance::Task::parse(name).ok_or_else(|| Problem::new(Code::NotFound))?;
     let step: MaintenanceStep = input::json(&request, payload, BODY_BYTES).await?;
-    Ok(HttpResponse::Ok().json(maintenance::step(&service, task, step.cursor.as_deref()).await?))
+    Ok(HttpResponse::Ok().json(maintenance::step(&service.into_inner(), task, step.cursor.as_deref()).await?))
 }
 
 #[cfg(test)]

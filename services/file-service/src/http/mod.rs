@@ -17,6 +17,7 @@ mod shares;
 mod thumbnails;
 mod toll;
 mod trash;
+mod uploads;
 mod usage;
 mod view;
 
@@ -44,6 +45,14 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(content::put_content)
         .service(trash::list)
         .service(trash::empty)
+        .service(uploads::options)
+        .service(uploads::list)
+        .service(uploads::create::create)
+        .service(uploads::one::show)
+        .service(uploads::one::describe)
+        .service(uploads::append::append)
+        .service(uploads::one::change_method)
+        .service(uploads::one::remove)
         .service(usage::show)
         .service(usage::limits)
         .service(shares::list)

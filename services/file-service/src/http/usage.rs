@@ -1,13 +1,14 @@
 //! `/api/v1/usage` and `/api/v1/limits`.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpRequest, HttpResponse, get, web};
 use common::files::{Action, MAX_DEPTH, NodeName};
-use http_kit::{ApiResult, Authenticated};
-use serde::Serialize;
-use utoipa::ToSchema;
+use http_kit::problem::ProblemDocument;
+use http_kit::{ApiResult, Authenticated, input};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{params, view};
-use crate::app::access::{Target, authorize};
+use crate::app::access::{Target, authorize, authorize_parent};
 use crate::app::usage;
 use crate::state::FileService;
 
@@ -54,33 +55,51 @@ pub(super) struct LimitsView {
     /// Most bytes of one content; null is no limit.
     #[schema(required = true)]
     max_upload_bytes: Option<u64>,
-    /// How many more bytes the caller's space takes; null is no limit.
+    /// How many more bytes the folder's space takes; null is no limit.
     #[schema(required = true)]
     free_bytes: Option<u64>,
     /// Most bytes of a name, in UTF-8 and NFC.
     max_name_bytes: usize,
     /// Most folders above a file.
     max_depth: usize,
+    /// How long an unfinished upload is kept after its last bytes came, in seconds.
+    keep_uploads_seconds: u64,
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct LimitsQuery {
+    /// The id of the folder that it shall go into, or `root` (the default).
+    folder: Option<String>,
 }
 
 /// Shows what an upload must keep to.
 #[utoipa::path(
     operation_id = "getLimits",
     tag = "files",
-    responses((status = 200, description = "The limits", body = LimitsView)),
+    params(LimitsQuery),
+    responses(
+        (status = 200, description = "The limits", body = LimitsView),
+        (status = 404, description = "`parent_not_found`", body = ProblemDocument),
+    ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
 #[get("/api/v1/limits")]
 pub(super) async fn limits(
     caller: Authenticated,
+    request: HttpRequest,
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
-    let root = authorize(&service, params::actor(&caller), Action::ReadMetadata, Target::Root).await?;
-    let usage = usage::usage(&service, &root).await?;
+    let query: LimitsQuery = input::query(&request)?;
+    let folder = params::parent(query.folder.as_deref())?;
+    let folder = authorize_parent(&service, params::actor(&caller), folder).await?;
+    let usage = usage::usage(&service, &folder).await?;
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(LimitsView {
         max_upload_bytes: service.settings.max_upload_bytes,
         free_bytes: usage::free_bytes(&usage),
         max_name_bytes: NodeName::MAX_BYTES,
         max_depth: MAX_DEPTH,
+        keep_uploads_seconds: service.settings.keep_uploads.as_secs(),
     }))
 }

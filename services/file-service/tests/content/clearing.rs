@@ -139,6 +139,42 @@ async fn a_large_disk_is_swept_in_steps() {
     answer(unknown).await.expect_problem(404, "not_found");
 }
 
+/// Whoever asks for a step gives up after a minute, and would ask for the same again.
+#[actix_web::test]
+async fn slow_stores_make_steps_of_upkeep_smaller_and_not_longer() {
+    let server = Server::start().await;
+    let user = server.user("a");
+    for number in 0..6 {
+        let file = user.file(&number.to_string(), "root", noise(50_000 + number)).await;
+        user.delete(&format!("/api/v1/files/{file}")).await.expect(StatusCode::NO_CONTENT);
+    }
+    server.clock.advance(31 * DAY);
+    // each thing that is done takes a second
+    server.clock.tick(Duration::from_secs(1));
+    let in_steps = async |task: &str| {
+        let first = step(&server, task, None).await;
+        assert_eq!((&first["done"], &first["changed"]), (&json!(false), &json!(2)), "{task}");
+        run(&server, task).await
+    };
+    assert_eq!(in_steps("expire-trash").await, 4);
+    server.clock.advance(2 * DAY);
+    in_steps("purge-tombstones").await;
+    assert!(server.store.list_tombstones(server.clock.now(), 10).await.unwrap().is_empty());
+    server.clock.advance(2 * DAY);
+    assert_eq!(in_steps("collect-blobs").await, 4);
+    assert!(server.stored().is_empty());
+    let root = server.dir.path().join("blobs").join("blobs");
+    for number in 0..6_u128 {
+        let name = format!("{:032x}", number << 120);
+        let folder = root.join(&name[..2]);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(&name[2..]), b"stray").unwrap();
+        age(&server, &folder.join(&name[2..]), 2 * DAY);
+    }
+    assert_eq!(in_steps("sweep-strays").await, 4);
+    assert!(server.stored().is_empty());
+}
+
 #[actix_web::test]
 async fn reservations_of_lost_uploads_expire() {
     let server = Server::start().await;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use actix_web::HttpResponse;
 use bytes::Bytes;
+use common::routes::{STREAMS, Service, owner};
 use futures_util::stream;
 use reqwest::{Method, StatusCode};
 use testkit::nginx::Behind;
@@ -14,6 +15,12 @@ use crate::helpers::{Double, Installation, OK, ask, file, request, start};
 
 #[actix_web::test]
 async fn events_come_one_by_one() {
+    for path in STREAMS {
+        events_of(path).await;
+    }
+}
+
+async fn events_of(path: &str) {
     let (sender, receiver) = mpsc::channel::<Bytes>(1);
     let receiver = Arc::new(Mutex::new(Some(receiver)));
     let double = Double::start(move |_| {
@@ -23,19 +30,23 @@ async fn events_come_one_by_one() {
         });
         HttpResponse::Ok().content_type("text/event-stream").streaming(Box::pin(events))
     });
-    let nginx = start(Behind { files: vec![double.address], ..Behind::default() }).await;
+    let behind = match owner(path) {
+        Some(Service::Worker) => Behind { jobs: vec![double.address], ..Behind::default() },
+        _ => Behind { files: vec![double.address], ..Behind::default() },
+    };
+    let nginx = start(behind).await;
     let fields = [("accept-encoding", "gzip"), ("last-event-id", "7")];
     sender.send("id: 1\n\n".into()).await.unwrap();
-    let mut events = request(Method::GET, &nginx.address(), "/api/v1/events", &fields).send().await.unwrap();
-    assert_eq!(events.headers()["content-type"], "text/event-stream");
-    assert_eq!(events.chunk().await.unwrap().unwrap(), "id: 1\n\n");
+    let mut events = request(Method::GET, &nginx.address(), path, &fields).send().await.unwrap();
+    assert_eq!(events.headers()["content-type"], "text/event-stream", "{path}");
+    assert_eq!(events.chunk().await.unwrap().unwrap(), "id: 1\n\n", "{path}");
     for id in 2..5 {
         // the next one is sent only once this one has come
         sender.send(format!("id: {id}\n\n").into()).await.unwrap();
-        assert_eq!(events.chunk().await.unwrap().unwrap(), format!("id: {id}\n\n"));
+        assert_eq!(events.chunk().await.unwrap().unwrap(), format!("id: {id}\n\n"), "{path}");
     }
     drop(sender);
-    assert_eq!(events.chunk().await.unwrap(), None);
+    assert_eq!(events.chunk().await.unwrap(), None, "{path}");
 }
 
 #[actix_web::test]

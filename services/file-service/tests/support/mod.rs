@@ -113,6 +113,7 @@ struct World {
     clock: Arc<TestClock>,
     ids: Arc<TestIds>,
     store: Arc<FilesDb>,
+    disk: Arc<DiskBlobs>,
     auth_outage: Arc<AtomicBool>,
     directory_outage: Arc<AtomicBool>,
     cache_outage: Arc<AtomicBool>,
@@ -140,6 +141,8 @@ impl World {
         let service = Arc::new(FileService::new(Parts {
             store: self.store.clone() as Arc<dyn FileStore>,
             blobs,
+            uploads: self.store.clone(),
+            partial_blobs: self.disk.clone(),
             clock: self.clock.clone() as Arc<dyn Clock>,
             ids: self.ids.clone() as Arc<dyn IdGen>,
             cursor_key: [7; 32],
@@ -249,6 +252,7 @@ impl Server {
             clock,
             ids,
             store,
+            disk: blobs.clone(),
             auth_outage: Arc::default(),
             directory_outage: Arc::default(),
             cache_outage: Arc::default(),
@@ -259,8 +263,17 @@ impl Server {
         let (service, base, drain) = world.serve(wrapped, settings);
         #[expect(clippy::disallowed_methods, reason = "a client as any program has it")]
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let World { clock, ids, store, auth_outage, directory_outage, cache_outage, accounts, tokens } =
-            world;
+        let World {
+            clock,
+            ids,
+            store,
+            disk: _,
+            auth_outage,
+            directory_outage,
+            cache_outage,
+            accounts,
+            tokens,
+        } = world;
         Self {
             base,
             dir,
@@ -285,6 +298,7 @@ impl Server {
             clock: self.clock.clone(),
             ids: self.ids.clone(),
             store: self.store.clone(),
+            disk: self.blobs.clone(),
             auth_outage: self.auth_outage.clone(),
             directory_outage: self.directory_outage.clone(),
             cache_outage: self.cache_outage.clone(),
@@ -293,6 +307,17 @@ impl Server {
         };
         let (_, base, drain) = world.serve(self.blobs.clone() as Arc<dyn BlobStore>, settings);
         (base, drain)
+    }
+
+    /// How many contents lie on the disk.
+    pub(crate) fn blob_files(&self) -> usize {
+        let folders = self.dir.path().join("blobs/blobs").read_dir().unwrap();
+        folders.map(|folder| folder.unwrap().path().read_dir().unwrap().count()).sum()
+    }
+
+    /// What the clock of the service shows.
+    pub(crate) fn now(&self) -> common::Timestamp {
+        self.clock.now()
     }
 
     /// A request without a credential.

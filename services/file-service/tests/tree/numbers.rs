@@ -31,7 +31,7 @@ async fn limits_say_what_an_upload_may_bring() {
     let limits = server.user("a").get("/api/v1/limits").await.expect(StatusCode::OK);
     assert_eq!(
         limits,
-        json!({"maxUploadBytes": null, "freeBytes": null, "maxNameBytes": 255, "maxDepth": 128})
+        json!({"maxUploadBytes": null, "freeBytes": null, "maxNameBytes": 255, "maxDepth": 128, "keepUploadsSeconds": 604_800})
     );
 
     let server = Server::with(|settings| {

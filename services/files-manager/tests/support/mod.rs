@@ -65,6 +65,8 @@ impl Installation {
             .env("FM_LISTEN", "127.0.0.1:0")
             // the least that bcrypt takes: the tests are about what is done with hashes, not about their strength
             .env("FM_BCRYPT_COST", "4")
+            .env("FM_WEBHOOKS__ALLOW_NETWORKS", e2e::webhooks::RECEIVER)
+            .env("FM_WEBHOOKS__FIRST_PAUSE", "1s")
             // nobody has to look elsewhere before a test's process stops
             .env("FM_STOP__DRAIN", "0s")
             .envs(self.settings.iter().map(|(key, value)| (key, value)))

@@ -79,6 +79,34 @@ async fn a_worker_that_is_told_to_stop_finishes_its_job() {
     assert_eq!(scene.job(&last).await.unwrap()["state"], "inactive");
 }
 
+/// A restart of workers had cost each job at hand an attempt, and jobs with one attempt were given up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_is_told_to_stop_gives_back_what_does_not_end() {
+    let running = support::fresh().await;
+    let scene = Scene::of(&running).await;
+    let job = scene.make(json!({ "type": "slow" })).await.unwrap();
+    // first because its time is over, then because its handler says so
+    for (grace, sign) in [("0.1", None), ("600", Some("give-back"))] {
+        let worker = scene.start_slow_with("30", grace);
+        scene.until_there("begun-1").await.unwrap();
+        fs::remove_file(scene.path("begun-1")).unwrap();
+        if let Some(sign) = sign {
+            scene.says(sign);
+        }
+        worker.signal(Signal::TERM);
+        worker.ended().await.unwrap();
+        let given = scene.job(&job).await.unwrap();
+        assert_eq!((&given["state"], &given["attempts"]["made"]), (&json!("inactive"), &json!(0)), "{given}");
+        assert_eq!(given["failures"], json!([]));
+    }
+    scene.go();
+    let heir = scene.start_slow("30");
+    let done = scene.until_state(&job, "complete").await.unwrap();
+    assert_eq!(done["result"], json!({ "attempt": 1 }));
+    heir.signal(Signal::TERM);
+    heir.ended().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_keeps_its_lease_and_loses_it_when_it_is_killed() {
     let running = support::fresh().await;

@@ -22,15 +22,17 @@ pub(crate) fn folder() -> PathBuf {
 /// A worker whose handler tells that it has begun, and ends when it is told to.
 const SLOW: &str = r#"
 import os, sys, time
-from files_worker import Worker
-here, lease = sys.argv[1], float(sys.argv[2])
-worker = Worker.from_environment(lease=lease, name=f"slow-{lease}")
+from files_worker import GiveBack, Worker
+here, lease, grace = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
+worker = Worker.from_environment(lease=lease, name=f"slow-{lease}", grace=grace)
 @worker.handles("slow")
 def slow(job):
     open(os.path.join(here, f"begun-{job.attempt}"), "w").close()
     while not os.path.exists(os.path.join(here, "go")):
         if job.stopping:
             open(os.path.join(here, "stopping"), "w").close()
+            if os.path.exists(os.path.join(here, "give-back")):
+                raise GiveBack
         time.sleep(0.01)
     job.progress(90)
     return {"attempt": job.attempt}
@@ -108,10 +110,15 @@ impl Scene {
         Program { child, said }
     }
 
-    /// Starts [`SLOW`].
+    /// Starts [`SLOW`], which waits for its job when it is told to stop.
     pub(crate) fn start_slow(&self, lease: &str) -> Program {
+        self.start_slow_with(lease, "600")
+    }
+
+    /// Starts [`SLOW`]; its job has so many seconds when it is told to stop.
+    pub(crate) fn start_slow_with(&self, lease: &str, grace: &str) -> Program {
         let here = self.folder.path().to_str().unwrap();
-        self.start("python3", &["-W", "error", "-c", SLOW, here, lease], &[])
+        self.start("python3", &["-W", "error", "-c", SLOW, here, lease, grace], &[])
     }
 
     pub(crate) async fn make(&self, job: Value) -> Result<String> {
@@ -140,6 +147,11 @@ impl Scene {
     }
 
     pub(crate) fn go(&self) {
-        File::create(self.path("go")).unwrap();
+        self.says("go");
+    }
+
+    /// Leaves a sign for handlers.
+    pub(crate) fn says(&self, name: &str) {
+        File::create(self.path(name)).unwrap();
     }
 }

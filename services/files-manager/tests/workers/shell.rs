@@ -1,5 +1,8 @@
 //! The worker in shell.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -28,7 +31,36 @@ async fn checksums_are_made_by_the_worker_in_shell() {
     assert_eq!(scene.until_state(&none, "failed").await.unwrap()["attempts"]["made"], 1);
     scene.until_state(&one, "complete").await.unwrap();
     worker.signal(Signal::TERM);
-    // it waits for jobs in one long request, and works one more if there is one
-    scene.make(json!({ "type": "checksum" })).await.unwrap();
+    // it waits for jobs in one long request, and gives back what that brings
+    let last = scene.make(json!({ "type": "checksum" })).await.unwrap();
     worker.ended().await.unwrap();
+    let last = scene.job(&last).await.unwrap();
+    assert_eq!((&last["state"], &last["attempts"]["made"]), (&json!("inactive"), &json!(0)), "{last}");
+}
+
+/// Stands for a file so large that its sum takes hours.
+const ENDLESS: &str = "#!/bin/sh\n: >\"$HERE/begun\"\nexec sleep 3600\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_worker_in_shell_gives_its_job_back_when_it_is_told_to_stop() {
+    let running = support::fresh().await;
+    let scene = Scene::of(&running).await;
+    let file = scene.product.upload(&scene.admin, "root", "a", "x").await.unwrap();
+    let job = scene.make(json!({ "type": "checksum", "data": { "fileId": file["id"] } })).await.unwrap();
+    let tools = scene.path("tools");
+    fs::create_dir(&tools).unwrap();
+    fs::write(tools.join("sha256sum"), ENDLESS).unwrap();
+    fs::set_permissions(tools.join("sha256sum"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    let here = scene.path("");
+    let worker = scene.start("sh", &["worker.sh"], &[("PATH", &path), ("HERE", here.to_str().unwrap())]);
+    scene.until_there("begun").await.unwrap();
+    worker.signal(Signal::TERM);
+    assert_eq!(worker.ended().await.unwrap(), "");
+    let given = scene.job(&job).await.unwrap();
+    assert_eq!((&given["state"], &given["attempts"]["made"]), (&json!("inactive"), &json!(0)), "{given}");
+    // with its only attempt still there
+    let worker = scene.start("sh", &["worker.sh"], &[("ONCE", "1")]);
+    worker.ended().await.unwrap();
+    assert_eq!(scene.job(&job).await.unwrap()["result"]["sha256"], file["sha256"]);
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +15,10 @@ use common::jobs::JobEventFilter;
 use common::{Causes, Code, JobId, PortResult, UserId};
 use futures_util::stream;
 use http_kit::problem::ProblemDocument;
-use http_kit::{ApiResult, Authenticated, Problem, input};
+use http_kit::{ApiResult, Authenticated, Problem, input, presence};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::{Instant, sleep_until};
 use utoipa::IntoParams;
 
@@ -24,10 +26,13 @@ use super::access::Administrator;
 use super::answers::{Refused, Restricted, wrong};
 use super::view::Job;
 use crate::WorkerService;
-use crate::follow::{Follower, NoSeat, Seat, Told, shown};
+use crate::follow::{Follower, Told, shown};
+use crate::seats::{NoSeat, Seat};
 
 /// How soon a browser comes back.
 const COME_BACK_MS: u32 = 2000;
+/// How soon one comes back that made room for another of the same person: they would drive one another out all the time.
+const COME_BACK_LATER_MS: u32 = 30_000;
 /// When to try again where there is no place.
 const NO_PLACE: Duration = Duration::from_secs(10);
 /// The member by which a browser says where it was.
@@ -51,13 +56,14 @@ pub(super) struct EventsQuery {
 /// Follows what happens to jobs: `id` is the place of the event, `event` its word (`enqueue`, `start`, `promotion`, `progress`, `failed-attempt`, `failed`,
 /// `complete`, `cancel`, `priority`, `return`, `remove`), `data` a `JobEvent`. Whoever comes back with `Last-Event-ID` misses nothing and gets nothing twice;
 /// `reset` says that events are forgotten which would have come, so that the jobs have to be looked at. With `job`, `state` first says how the job is.
+/// Of one person's streams the oldest ends when there are too many.
 #[utoipa::path(
     tag = "jobs",
     operation_id = "followJobs",
     params(EventsQuery, ("Last-Event-ID" = Option<String>, Header, description = "Only what came after this event")),
     responses(
         (status = 200, description = "A stream without an end", body = String, content_type = "text/event-stream"),
-        (status = 429, description = "`rate_limited`: too many streams of one person", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`: too many streams of one person whose clients read nothing", body = ProblemDocument, content_type = "application/problem+json"),
         Restricted,
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
@@ -71,14 +77,15 @@ pub(super) async fn all(
     begin(service, request, caller.user, None).await
 }
 
-/// Follows what happens to the caller's own jobs, as `GET /jobs/events` does.
+/// Follows what happens to the caller's own jobs, as `GET /jobs/events` does. Where it follows all of them, `notifications` with `{"unread": 3}` says that
+/// notifications came or were read.
 #[utoipa::path(
     tag = "jobs",
     operation_id = "followMyJobs",
     params(EventsQuery, ("Last-Event-ID" = Option<String>, Header, description = "Only what came after this event")),
     responses(
         (status = 200, description = "A stream without an end", body = String, content_type = "text/event-stream"),
-        (status = 429, description = "`rate_limited`: too many streams of one person", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`: too many streams of one person whose clients read nothing", body = ProblemDocument, content_type = "application/problem+json"),
         Refused,
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
@@ -101,14 +108,16 @@ async fn begin(
     let query: EventsQuery = input::query(&request)?;
     let after = place(&request)?.or(query.after);
     let seat = service.seats.take(caller).map_err(|reason| match reason {
-        NoSeat::Enough => {
+        NoSeat::Stuck => {
             Problem::new(Code::RateLimited).detail("You follow jobs in too many places").retry_after(NO_PLACE)
         }
         NoSeat::Full => {
             Problem::new(Code::Unavailable).detail("Too many streams are open").retry_after(NO_PLACE)
         }
     })?;
-    let filter = JobEventFilter { user: only, job: query.job, kind: query.kind };
+    let filter = JobEventFilter { user: only, job: query.job, kind: query.kind, only_ends: false };
+    // a stream of something narrower is no place for other news
+    let news = only.filter(|_| filter.job.is_none() && filter.kind.is_none()).map(|_| service.bells.news());
     let follower = service.hub.follow(after, filter).await?;
     let now = Instant::now();
     let listeners = service.settings.listeners;
@@ -116,12 +125,15 @@ async fn begin(
         job: query.job,
         only,
         follower,
+        news,
         waiting: VecDeque::new(),
         beat_at: now + listeners.heartbeat,
         check_at: now + listeners.recheck,
+        look_at: now + listeners.look_for_client,
         request,
         service,
-        _seat: seat,
+        seat,
+        is_over: false,
     };
     let mut first = format!("retry: {COME_BACK_MS}\n\n");
     // after the place is taken: what changes from now on is an event
@@ -154,12 +166,17 @@ struct Stream {
     job: Option<JobId>,
     only: Option<UserId>,
     follower: Follower,
+    /// Who is told something, where the caller wants to hear whether they are.
+    news: Option<Receiver<UserId>>,
     waiting: VecDeque<Bytes>,
     beat_at: Instant,
     check_at: Instant,
+    look_at: Instant,
     request: HttpRequest,
     service: web::Data<WorkerService>,
-    _seat: Seat,
+    seat: Seat,
+    /// It ends when what waits has been sent.
+    is_over: bool,
 }
 
 impl Stream {
@@ -168,11 +185,19 @@ impl Stream {
         if let Some(chunk) = self.waiting.pop_front() {
             return Some(chunk);
         }
+        if self.is_over {
+            return None;
+        }
         let service = Arc::clone(&self.service);
         let listeners = service.settings.listeners;
         loop {
             tokio::select! {
                 () = service.closing.cancelled() => return None,
+                () = self.seat.lost() => {
+                    tracing::debug!("a stream of events makes room for another one of the same person");
+                    self.is_over = true;
+                    return Some(format!("retry: {COME_BACK_LATER_MS}\n\n").into());
+                }
                 told = self.follower.next() => {
                     self.beat_at = Instant::now() + listeners.heartbeat;
                     return match self.text(told).await {
@@ -184,11 +209,19 @@ impl Stream {
                         }
                     };
                 }
+                () = own_news(self.news.as_mut(), self.only) => return self.unread().await,
                 () = sleep_until(self.beat_at) => {
                     self.beat_at = Instant::now() + listeners.heartbeat;
                     // an id without data moves the client's place on and is no event
                     let place = self.follower.place().map(|place| format!("id: {place}\n"));
                     return Some(format!(":\n{}\n", place.unwrap_or_default()).into());
+                }
+                () = sleep_until(self.look_at) => {
+                    self.look_at = Instant::now() + listeners.look_for_client;
+                    if !presence::is_there(&self.request) {
+                        tracing::debug!("a stream of events ends, its client has left");
+                        return None;
+                    }
                 }
                 () = sleep_until(self.check_at) => {
                     self.check_at = Instant::now() + listeners.recheck;
@@ -197,6 +230,21 @@ impl Stream {
                         return None;
                     }
                 }
+            }
+        }
+    }
+
+    /// How many notifications of the caller are unread. It is no event of jobs: it has no place, and moves nobody's on.
+    async fn unread(&self) -> Option<Bytes> {
+        let user = self.only?;
+        match self.service.notifications.list_notifications(user, true, None, 0).await {
+            Ok(page) => {
+                let data = json!({ "unread": page.unread });
+                Some(format!("event: notifications\ndata: {data}\n\n").into())
+            }
+            Err(error) => {
+                tracing::debug!(cause = %Causes(&error), "a stream of events breaks off");
+                None
             }
         }
     }
@@ -229,6 +277,20 @@ impl Stream {
             (Ok(caller), Some(user)) => caller.user == user,
             (Ok(caller), None) => caller.role == common::auth::Role::Admin,
             (Err(error), _) => error.as_response_error().status_code().is_server_error(),
+        }
+    }
+}
+
+/// Waits until this user may have been told something.
+async fn own_news(news: Option<&mut Receiver<UserId>>, user: Option<UserId>) {
+    let (Some(news), Some(user)) = (news, user) else { return pending().await };
+    loop {
+        match news.recv().await {
+            Ok(told) if told != user => {}
+            // of those that were missed one may be theirs
+            Ok(_) | Err(RecvError::Lagged(_)) => return,
+            // the bells live as long as the service
+            Err(RecvError::Closed) => return pending().await,
         }
     }
 }

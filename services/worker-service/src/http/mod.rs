@@ -7,18 +7,23 @@ mod change;
 mod claim;
 mod create;
 mod dead;
+mod deliveries;
 mod events;
 mod internal;
 mod kinds;
 mod list;
 mod mine;
+mod notifications;
 mod page;
 mod report;
+mod return_job;
 mod schedule_body;
 mod schedule_preview;
 mod schedules;
 mod stats;
 mod view;
+mod webhook_body;
+mod webhooks;
 
 use actix_web::{App, web};
 use utoipa::openapi::OpenApi;
@@ -63,12 +68,25 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(report::log)
         .service(report::heartbeat)
         .service(report::complete)
-        .service(report::fail);
+        .service(report::fail)
+        .service(return_job::give_back)
+        .service(webhooks::list)
+        .service(webhooks::create)
+        .service(webhooks::show)
+        .service(webhooks::change)
+        .service(webhooks::remove)
+        .service(webhooks::replace_secret)
+        .service(deliveries::list)
+        .service(deliveries::test)
+        .service(notifications::list)
+        .service(notifications::read);
 }
 
 /// The routes that other services call, on the internal listener alone. Each wants a service token.
 pub fn internal_routes(config: &mut web::ServiceConfig) {
-    config.route("/internal/jobs/known", web::post().to(internal::known));
+    config
+        .route("/internal/jobs/known", web::post().to(internal::known))
+        .route("/internal/notifications", web::post().to(internal::notify));
 }
 
 /// This service's part of the OpenAPI document.

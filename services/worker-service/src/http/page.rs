@@ -42,7 +42,11 @@ impl Asked<'_> {
     }
 }
 
-fn limit(asked: Option<u32>) -> ApiResult<u32> {
+/// How many items a page has.
+///
+/// # Errors
+/// `invalid_request`.
+pub(super) fn limit(asked: Option<u32>) -> ApiResult<u32> {
     match asked {
         None => Ok(USUAL_LIMIT),
         Some(limit @ 1..=MOST_LIMIT) => Ok(limit),

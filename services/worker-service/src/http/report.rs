@@ -390,7 +390,8 @@ impl WorkerService {
     }
 }
 
-fn holder(
+/// Who holds the job of the path, as its lease says.
+pub(super) fn holder(
     service: &WorkerService,
     request: &HttpRequest,
     user: UserId,

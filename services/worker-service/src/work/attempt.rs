@@ -113,6 +113,7 @@ impl Bench {
         span: tracing::Span,
     ) -> Conclusion {
         let kind = handler.kind();
+        crash_point_of(kind, "job.after-claim");
         let begun = Instant::now();
         let progressed = Arc::new(Notify::new());
         let context = Arc::new(JobContext::new(
@@ -257,7 +258,10 @@ impl Attempt<'_> {
     async fn complete(&self, kind: &str, result: Option<Value>) -> Conclusion {
         crash_point_of(kind, "job.before-complete");
         match self.report(&Report::Complete(result)).await {
-            Some(_) => Conclusion::Completed,
+            Some(_) => {
+                crash_point_of(kind, "job.after-complete");
+                Conclusion::Completed
+            }
             None => Conclusion::Lost,
         }
     }

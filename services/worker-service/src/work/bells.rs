@@ -2,8 +2,8 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use common::jobs::JobBus;
-use common::{Causes, JobId, PortResult};
+use common::jobs::{JobBus, types};
+use common::{Causes, JobId, PortResult, UserId};
 use runtime::retry::RetryDelay;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::sleep;
@@ -13,9 +13,12 @@ use super::Registry;
 
 /// Rings that a slow listener may be behind; then it is told that it missed some.
 const MOST_BEHIND: usize = 256;
+/// What the bus rings for a user who has news, with the user's id behind it. No type of jobs that anybody waits for begins so.
+const NEWS: &str = "news of the user ";
 
-/// Wakes who sleeps in this process: one bell for each type that it works, one for the promoter, one for the scheduler, one for whoever reads events. A ring
-/// while nobody sleeps is remembered, once. Rings of all types, and calls to stop, are also passed on to any number of listeners.
+/// Wakes who sleeps in this process: one bell for each type that it works, one for the promoter, one for the scheduler, one for whoever reads events, one
+/// for whoever tells users and webhooks of them. A ring while nobody sleeps is remembered, once. Rings of all types, calls to stop, and that a user has news
+/// are also passed on to any number of listeners.
 #[derive(Clone)]
 pub(crate) struct Bells(Arc<Inner>);
 
@@ -24,22 +27,28 @@ struct Inner {
     promoter: Notify,
     scheduler: Notify,
     changed: Notify,
+    to_tell: Notify,
     rings: broadcast::Sender<Arc<str>>,
     cancelled: broadcast::Sender<JobId>,
+    news: broadcast::Sender<UserId>,
     bus: Arc<dyn JobBus>,
 }
 
 impl Bells {
-    /// Bells for the types that this process works.
+    /// Bells for the types that this process works: those of the registry, and deliveries to webhooks, whose handler itself rings.
     pub(crate) fn new(registry: &Registry, bus: Arc<dyn JobBus>) -> Self {
-        let types = registry.iter().map(|handler| (handler.kind(), Notify::new())).collect();
+        let own = std::iter::once(types::WEBHOOK_DELIVER);
+        let types = registry.iter().map(|handler| handler.kind()).chain(own);
+        let types = types.map(|kind| (kind, Notify::new())).collect();
         Self(Arc::new(Inner {
             types,
             promoter: Notify::new(),
             scheduler: Notify::new(),
             changed: Notify::new(),
+            to_tell: Notify::new(),
             rings: broadcast::Sender::new(MOST_BEHIND),
             cancelled: broadcast::Sender::new(MOST_BEHIND),
+            news: broadcast::Sender::new(MOST_BEHIND),
             bus,
         }))
     }
@@ -56,6 +65,11 @@ impl Bells {
 
     /// Rings in this process only, as when a doorbell was heard on the bus.
     pub(crate) fn ring_here(&self, kind: &str) {
+        if let Some(user) = kind.strip_prefix(NEWS).and_then(|user| UserId::parse(user).ok()) {
+            // nobody may be listening
+            let _ = self.0.news.send(user);
+            return;
+        }
         if let Some(bell) = self.0.types.get(kind) {
             bell.notify_one();
         }
@@ -63,6 +77,17 @@ impl Bells {
         let _ = self.0.rings.send(kind.into());
         self.ring_promoter();
         self.changed();
+    }
+
+    /// Says here and, by the bus, everywhere that these users have been told something.
+    pub(crate) async fn ring_news(&self, users: impl IntoIterator<Item = UserId>) {
+        let names: Vec<String> = users.into_iter().map(|user| format!("{NEWS}{user}")).collect();
+        self.ring(&names).await;
+    }
+
+    /// The users who are told something from now on.
+    pub(crate) fn news(&self) -> broadcast::Receiver<UserId> {
+        self.0.news.subscribe()
     }
 
     /// The types for which it rings from now on.
@@ -73,6 +98,12 @@ impl Bells {
     /// This process changed something about jobs: whoever follows what happens can look.
     pub(crate) fn changed(&self) {
         self.0.changed.notify_one();
+        self.0.to_tell.notify_one();
+    }
+
+    /// As [`Bells::change`], for the one who tells users and webhooks.
+    pub(crate) async fn something_to_tell(&self) {
+        self.0.to_tell.notified().await;
     }
 
     /// Sleeps until this process changed something, or heard that another one did. For one sleeper.

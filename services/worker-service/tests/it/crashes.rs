@@ -5,7 +5,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use common::JobId;
-use common::jobs::{JobState, JobStore as _};
+use common::jobs::{Job, JobAdmin as _, JobState, JobStore as _};
 use store_sqlite::{JobsDb, OpenOptions};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -41,13 +41,22 @@ impl Installation {
         text.lines().map(ToOwned::to_owned).collect()
     }
 
+    async fn is_killed_at(&self, point: &str) {
+        assert_eq!(self.run(Some(point)).await.signal(), Some(9), "{point} was not reached");
+    }
+
+    /// Lets one finish. The job, as it is then.
+    async fn finishes(&self) -> Job {
+        assert!(self.run(None).await.success());
+        let store = JobsDb::open(self.0.path().join("jobs.db"), &OpenOptions::default()).unwrap();
+        assert_eq!(store.counts(None).await.unwrap().values().sum::<u64>(), 1, "one job");
+        store.find(JobId::from_bytes([7; 12])).await.unwrap().unwrap()
+    }
+
     /// Kills it at a point, lets another one finish, and says which runs of the handler came to their end.
     async fn survives(&self, point: &str) -> Vec<String> {
-        assert_eq!(self.run(Some(point)).await.signal(), Some(9), "{point} was not reached");
-        assert!(self.run(None).await.success(), "{point}");
-        let store = JobsDb::open(self.0.path().join("jobs.db"), &OpenOptions::default()).unwrap();
-        let job = store.find(JobId::from_bytes([7; 12])).await.unwrap().unwrap();
-        assert_eq!(job.state, JobState::Complete, "{point}");
+        self.is_killed_at(point).await;
+        assert_eq!(self.finishes().await.state, JobState::Complete, "{point}");
         self.effects()
     }
 }
@@ -66,11 +75,85 @@ async fn after_the_job_was_published_and_before_its_row_says_so() {
 }
 
 #[tokio::test]
+async fn before_the_job_was_in_the_store() {
+    // the message is lost with the bus, and its row is sent again
+    assert_eq!(Installation::new().survives("intake.before-insert").await, ["attempt 1"]);
+}
+
+#[tokio::test]
+async fn after_the_job_was_in_the_store_and_before_its_message_was_acknowledged() {
+    let installation = Installation::new();
+    // as above: the worker may have been faster than the death
+    let runs = installation.survives("intake.before-acknowledge").await;
+    assert!((1..=2).contains(&runs.len()), "{runs:?}");
+}
+
+#[tokio::test]
+async fn after_the_job_was_claimed() {
+    let installation = Installation::new();
+    installation.is_killed_at("job.after-claim").await;
+    let job = installation.finishes().await;
+    // an attempt that nobody can say anything about counts, or a deadly job would come for ever
+    assert_eq!(
+        (job.state, job.attempts_made, &*job.failures[0].error),
+        (JobState::Complete, 2, "lease lost")
+    );
+    assert_eq!(installation.effects(), ["attempt 2"]);
+}
+
+#[tokio::test]
 async fn while_the_job_was_worked() {
     assert_eq!(Installation::new().survives("job.in-work").await, ["attempt 2"]);
 }
 
 #[tokio::test]
 async fn after_the_work_and_before_the_job_was_complete() {
-    assert_eq!(Installation::new().survives("job.before-complete").await, ["attempt 1", "attempt 2"]);
+    // again, and once more where a busy machine lets the lease end
+    let runs = Installation::new().survives("job.before-complete").await;
+    assert!(runs.starts_with(&["attempt 1".to_owned(), "attempt 2".to_owned()]), "{runs:?}");
+}
+
+#[tokio::test]
+async fn after_the_job_was_complete() {
+    // its row is still there, and is settled by the next one
+    assert_eq!(Installation::new().survives("job.after-complete").await, ["attempt 1"]);
+}
+
+#[tokio::test]
+async fn before_the_row_of_a_job_was_settled() {
+    let installation = Installation::new();
+    let runs = installation.survives("relay.before-settle").await;
+    assert!((1..=2).contains(&runs.len()), "{runs:?}");
+}
+
+/// One death after another, each at another point.
+#[tokio::test]
+async fn at_every_point_in_turn() {
+    let installation = Installation::new();
+    for point in [
+        "relay.before-publish",
+        "relay.after-publish",
+        "intake.before-insert",
+        "job.after-claim",
+        "job.before-complete",
+    ] {
+        installation.is_killed_at(point).await;
+    }
+    let job = installation.finishes().await;
+    assert_eq!((job.state, job.failures.len()), (JobState::Complete, 2));
+    assert_eq!(installation.effects(), ["attempt 2", "attempt 3"]);
+}
+
+/// As the kernel ends what takes too much memory: nobody is left to say why.
+#[tokio::test]
+async fn c148_a_job_that_kills_its_process_each_time_ends_among_the_dead() {
+    let installation = Installation::new();
+    for _ in 0..3 {
+        installation.is_killed_at("job.in-work").await;
+    }
+    let job = installation.finishes().await;
+    assert_eq!((job.state, job.attempts_made), (JobState::Failed, 3));
+    let errors: Vec<&str> = job.failures.iter().map(|failure| &*failure.error).collect();
+    assert_eq!(errors, ["lease lost"; 3]);
+    assert!(installation.effects().is_empty());
 }

@@ -11,7 +11,7 @@ use worker_service::{MaintenanceTask, Parts, PurgeHandler, Registry, WorkerServi
 
 use crate::files_double::FilesServer;
 use crate::http::bob;
-use crate::support::{Running, TICKET_KEY, World, until};
+use crate::support::{Running, World, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purge_goes_on_until_nothing_is_left() {
@@ -41,19 +41,9 @@ fn upkeep(world: &World, files: &FilesServer, tasks: &[MaintenanceTask]) -> Runn
     let mut settings = world.settings.clone();
     settings.maintenance = tasks.to_vec();
     Running::start(WorkerService::new(Parts {
-        store: Arc::clone(&world.store) as _,
-        admin: Arc::clone(&world.store.db) as _,
-        events: Arc::clone(&world.store.db) as _,
-        schedules: Arc::clone(&world.store.db) as _,
-        bus: Arc::clone(&world.bus) as _,
         files: files.client(),
-        registry: Registry::default(),
-        clock: Arc::clone(&world.clock) as _,
-        ids: Arc::clone(&world.ids) as _,
-        cursor_key: [7; 32],
-        lease_key: [6; 32],
-        ticket_key: TICKET_KEY,
         settings,
+        ..world.parts(Registry::default())
     }))
 }
 
@@ -127,6 +117,86 @@ async fn upkeep_that_was_done_early_or_removed_is_not_done_twice_in_its_period()
     files.stop().await;
 }
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Often enough that planning looks around all the time.
+const OFTEN: MaintenanceTask = MaintenanceTask { name: "test-often", every: Duration::from_millis(20) };
+
+const fn collecting(every: Duration) -> MaintenanceTask {
+    MaintenanceTask { name: "collect-blobs", every }
+}
+
+/// The first look at all contents had come up to 30 days after the installation.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_upkeep_of_an_installation_comes_within_an_hour() {
+    let world = World::new();
+    let files = FilesServer::start();
+    let processes: Vec<_> = (0..3).map(|_| upkeep(&world, &files, &[collecting(30 * DAY), OFTEN])).collect();
+    let first = until_planned(&world, 1).await.remove(0);
+    assert_eq!(first.spec.run_at, Some(world.clock.now() + HOUR));
+    world.clock.advance(HOUR);
+    let jobs = until_planned(&world, 2).await;
+    assert_eq!((jobs[0].state, jobs[0].attempts_made), (JobState::Complete, 1));
+    // from then on by periods
+    let next = jobs[1].spec.run_at.unwrap();
+    assert_eq!(next.millis() % i64::try_from((30 * DAY).as_millis()).unwrap(), 0);
+    assert!(next > world.clock.now() && next <= world.clock.now() + 30 * DAY);
+    // and when that one was removed there is none at once
+    world.store.db.remove(jobs[1].spec.id, world.clock.now()).await.unwrap();
+    world.clock.advance(8 * DAY);
+    let left = until_planned(&world, 1).await.remove(0);
+    assert!(left.spec.run_at.unwrap() >= next, "{left:?}");
+    for process in processes {
+        process.stop().await;
+    }
+    files.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shorter_period_counts_from_the_next_start_on() {
+    let world = World::new();
+    let files = FilesServer::start();
+    let process = upkeep(&world, &files, &[collecting(30 * DAY), OFTEN]);
+    until_planned(&world, 1).await;
+    world.clock.advance(HOUR);
+    let monthly = until_planned(&world, 2).await.remove(1);
+    process.stop().await;
+    // the same setting again changes nothing
+    let process = upkeep(&world, &files, &[collecting(30 * DAY), OFTEN]);
+    until_often_ran(&world).await;
+    assert_eq!(until_planned(&world, 2).await[1], monthly);
+    process.stop().await;
+    let process = upkeep(&world, &files, &[collecting(DAY), OFTEN]);
+    let daily = until("the job of the new setting", || async {
+        until_planned(&world, 2).await.pop().filter(|job| job.spec.id != monthly.spec.id)
+    })
+    .await;
+    assert!(daily.spec.run_at.unwrap() <= world.clock.now() + DAY, "{daily:?}");
+    process.stop().await;
+    // a longer one counts after the job that waits
+    let process = upkeep(&world, &files, &[collecting(30 * DAY), OFTEN]);
+    until_often_ran(&world).await;
+    assert_eq!(until_planned(&world, 2).await[1], daily);
+    process.stop().await;
+    files.stop().await;
+}
+
+/// Waits until this process has planned at least twice.
+async fn until_often_ran(world: &World) {
+    let filter = JobFilter { kind: Some(OFTEN.name.to_owned()), ..JobFilter::default() };
+    let newest =
+        async || world.store.db.list(&filter, JobOrder::Descending, None, 1).await.unwrap().items.pop();
+    for _ in 0..2 {
+        let before = newest().await;
+        until("another job", || async {
+            world.clock.advance(OFTEN.every);
+            let last = newest().await.map(|job| job.spec.id);
+            (last != before.as_ref().map(|job| job.spec.id)).then_some(())
+        })
+        .await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_upkeep_goes_on_after_a_restart_where_it_was() {
     let world = World::new();
@@ -164,6 +234,7 @@ fn all_tasks_of_file_service_are_done() {
         "collect-blobs",
         "sweep-strays",
         "sweep-reservations",
+        "expire-uploads",
         "scrub-blobs",
         "recount-usage",
     ] {

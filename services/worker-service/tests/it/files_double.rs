@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use actix_web::{HttpResponse, web};
 use bytes::Bytes;
 use clients::{AuthClient, FilesClient, InternalClient, WorkerClient};
+use common::auth::Role;
 use common::files::internal::{
     MaintenanceStep, PurgeRequest, StepDone, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload, ThumbnailWork,
 };
@@ -197,7 +198,7 @@ impl FilesServer {
     }
 }
 
-/// auth-service's answer to "whom is a mail for?".
+/// auth-service's answer to "whom is a mail for?". Addresses say what accounts are: `admin…` and `disabled…`.
 pub(crate) struct Users {
     server: Server,
 }
@@ -231,7 +232,12 @@ async fn find(
     users: web::Data<HashMap<UserId, String>>,
     asked: web::Json<FindUser>,
 ) -> web::Json<Option<FoundUser>> {
-    web::Json(users.get(&asked.id).map(|address| FoundUser { id: asked.id, address: address.clone() }))
+    web::Json(users.get(&asked.id).map(|address| FoundUser {
+        id: asked.id,
+        address: address.clone(),
+        role: Some(if address.starts_with("admin") { Role::Admin } else { Role::User }),
+        disabled: address.starts_with("disabled"),
+    }))
 }
 
 fn gate(target: Service) -> ServiceGate {
@@ -251,6 +257,11 @@ pub(crate) fn files_client(base: &str) -> FilesClient {
 /// file-service, where a test does not need any.
 pub(crate) fn nowhere() -> FilesClient {
     files_client("http://127.0.0.1:9")
+}
+
+/// auth-service, where a test does not need any.
+pub(crate) fn nobody() -> AuthClient {
+    AuthClient::new(internal_client("http://127.0.0.1:9", Service::Auth))
 }
 
 /// worker-service as auth-service sees it, by the clock of the test.

@@ -300,10 +300,13 @@ fn the_document_holds_what_is_public() {
         "patch /api/v1/jobs/schedules/{id}",
         "post /api/v1/jobs/claim",
         "post /api/v1/jobs/{id}/complete",
+        "post /api/v1/jobs/{id}/return",
+        "post /api/v1/webhooks/{id}/test",
+        "post /api/v1/notifications/read",
     ] {
         assert!(operations.iter().any(|found| found == operation), "{operation}");
     }
-    assert_eq!(operations.len(), 35);
+    assert_eq!(operations.len(), 46);
     for schema in ["Job", "JobList", "JobPage", "JobSummary", "JobRequest", "Schedule", "ClaimedJobs"] {
         assert!(document["components"]["schemas"][schema].is_object(), "{schema}");
     }

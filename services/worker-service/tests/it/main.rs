@@ -4,15 +4,20 @@
 
 mod api;
 mod books;
+#[cfg(feature = "servers")]
+mod broker;
 mod crashes;
 mod errands;
 mod files_double;
 mod http;
 mod leases;
 mod mail;
+mod operations;
 mod pictures;
 mod queue;
 mod real_files;
 mod relay;
+mod replicas;
 mod support;
 mod watched;
+mod webhooks;

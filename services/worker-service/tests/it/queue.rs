@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::jobs::{Backoff, JobAdmin as _, JobFilter, JobOrder, JobState, JobStore as _, NewJob};
+use common::jobs::{Backoff, JobAdmin as _, JobFilter, JobOrder, JobState, JobStore as _, NewJob, TypeLimit};
 use common::{Clock as _, JobId, PortError, UserId};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -287,6 +287,25 @@ async fn two_services_share_the_work_and_do_none_of_it_twice() {
     assert_eq!(handler.runs(), 200);
     one.stop().await;
     two.stop().await;
+}
+
+/// What a rate limit held back comes when the limit lets it, not when somebody looks around next.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limited_type_goes_on_when_its_limit_lets_it() {
+    let mut world = World::new();
+    world.settings.look_around = Duration::from_secs(3600);
+    let per = Duration::from_millis(200);
+    world.store.db.set_type_limit("t", Some(TypeLimit { max: 1, per })).await.unwrap();
+    let handler = Does::nothing("t");
+    let running = world.run(registry(&[&handler]));
+    let jobs: Vec<_> = (0..4).map(|_| world.new_job("t")).collect();
+    world.submit(&jobs).await;
+    for (begun, job) in (1..).zip(&jobs) {
+        world.until_state(job.id, JobState::Complete).await;
+        assert_eq!(handler.runs(), begun);
+        world.clock.advance(per);
+    }
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -135,6 +135,8 @@ fn serve_files(db: &Arc<FilesDb>, blobs: &Arc<MemoryBlobs>, settings: FileSettin
     let service = web::Data::new(FileService::new(file_service::Parts {
         store: db.clone(),
         blobs: blobs.clone(),
+        uploads: db.clone(),
+        partial_blobs: blobs.clone(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds::default()),
         cursor_key: [9; 32],

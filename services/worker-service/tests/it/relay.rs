@@ -28,14 +28,14 @@ pub(crate) fn quick(outbox: Arc<dyn Outbox>, bus: Arc<dyn JobBus>, known: Arc<dy
 }
 
 /// A bus between producers and the service that loses what it was told to lose.
-struct Losing {
+pub(crate) struct Losing {
     bus: Arc<dyn JobBus>,
     /// Submissions are confirmed and lost.
     losing: AtomicBool,
     /// Submissions are refused.
     refusing: AtomicBool,
     /// Jobs that went through, every delivery counted.
-    delivered: AtomicU32,
+    pub(crate) delivered: AtomicU32,
     /// Jobs that were lost.
     lost: AtomicU32,
     refused: AtomicU32,
@@ -89,7 +89,7 @@ impl JobBus for Losing {
 }
 
 /// A job store that cannot be asked while it is down.
-struct Asked {
+pub(crate) struct Asked {
     known: Arc<dyn KnownJobs>,
     down: AtomicBool,
     asked: AtomicU32,
@@ -106,9 +106,10 @@ impl KnownJobs for Asked {
     }
 }
 
-struct Producer {
+/// A store with an outbox, and its relays.
+pub(crate) struct Producer {
     db: Arc<AuthDb>,
-    bus: Arc<Losing>,
+    pub(crate) bus: Arc<Losing>,
     known: Arc<Asked>,
     stop: CancellationToken,
     relays: JoinSet<()>,
@@ -116,12 +117,16 @@ struct Producer {
 
 impl Producer {
     fn new(world: &World, relays: usize) -> Self {
+        Self::over(world, Arc::clone(&world.bus) as _, relays)
+    }
+
+    pub(crate) fn over(world: &World, bus: Arc<dyn JobBus>, relays: usize) -> Self {
         let db =
             Arc::new(AuthDb::open(world.folder.path().join("auth.db"), &OpenOptions::default()).unwrap());
         let known = world.service(worker_service::Registry::default()).known_jobs();
         let mut producer = Self {
             db,
-            bus: Losing::over(Arc::clone(&world.bus) as _),
+            bus: Losing::over(bus),
             known: Arc::new(Asked { known, down: AtomicBool::new(false), asked: AtomicU32::new(0) }),
             stop: CancellationToken::new(),
             relays: JoinSet::new(),
@@ -138,7 +143,7 @@ impl Producer {
     }
 
     /// Commits a user together with a job.
-    async fn cause(&self, world: &World) -> NewJob {
+    pub(crate) async fn cause(&self, world: &World) -> NewJob {
         let job = world.new_job("t");
         let id: UserId = world.ids.next();
         let user = User {
@@ -154,11 +159,11 @@ impl Producer {
         job
     }
 
-    async fn until_settled(&self) {
+    pub(crate) async fn until_settled(&self) {
         until("an empty outbox", || async { (self.db.depth().await.unwrap() == 0).then_some(()) }).await;
     }
 
-    async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.stop.cancel();
         while let Some(ended) = self.relays.join_next().await {
             ended.unwrap();

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use clients::AuthClient;
 use common::jobs::{Backoff, Job, JobBus, JobState, JobStore, NewJob};
 use common::{Clock, JobId, UserId};
 use futures_util::future::BoxFuture;
 use runtime::memory::EmbeddedBus;
+use runtime::secrets::MasterKey;
 use serde_json::{Value, json};
 use store_sqlite::{JobsDb, OpenOptions};
 use tempfile::TempDir;
@@ -19,7 +21,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use worker_service::{
-    HandlerError, JobContext, JobHandler, Parts, Registry, Retention, WorkerService, WorkerSettings,
+    HandlerError, JobContext, JobHandler, Parts, Registry, Retention, WebhooksSection, WorkerService,
+    WorkerSettings,
 };
 
 use crate::watched::Watched;
@@ -58,6 +61,9 @@ pub(crate) struct World {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) ids: Arc<TestIds>,
     pub(crate) settings: WorkerSettings,
+    pub(crate) auth: AuthClient,
+    pub(crate) webhooks: WebhooksSection,
+    pub(crate) master_key: Arc<MasterKey>,
 }
 
 impl World {
@@ -71,26 +77,49 @@ impl World {
             clock: Arc::new(TestClock::default()),
             ids: Arc::new(TestIds::new()),
             settings: settings(),
+            auth: crate::files_double::nobody(),
+            webhooks: WebhooksSection::default(),
+            master_key: Arc::new(MasterKey::parse(&"5e".repeat(32), None).unwrap()),
         }
     }
 
     /// Loses everything but the disk, as a restart does.
     pub(crate) fn restarted(self) -> Self {
-        let Self { folder, store, clock, ids, settings, .. } = self;
+        let Self { folder, store, clock, ids, settings, auth, webhooks, master_key, .. } = self;
         store.db.close();
         drop(store);
         let store = Arc::new(Watched::new(open(folder.path())));
-        Self { folder, store, bus: Arc::new(EmbeddedBus::default()), clock, ids, settings }
+        let bus = Arc::new(EmbeddedBus::default());
+        Self { folder, store, bus, clock, ids, settings, auth, webhooks, master_key }
     }
 
     pub(crate) fn service(&self, registry: Registry) -> WorkerService {
-        WorkerService::new(Parts {
+        WorkerService::new(self.parts(registry))
+    }
+
+    /// A service with another bus, or by another clock.
+    pub(crate) fn service_by(
+        &self,
+        registry: Registry,
+        bus: Arc<dyn JobBus>,
+        clock: Arc<dyn Clock>,
+    ) -> WorkerService {
+        WorkerService::new(Parts { bus, clock, ..self.parts(registry) })
+    }
+
+    pub(crate) fn parts(&self, registry: Registry) -> Parts {
+        Parts {
             store: Arc::clone(&self.store) as _,
             admin: Arc::clone(&self.store.db) as _,
             events: Arc::clone(&self.store.db) as _,
             schedules: Arc::clone(&self.store.db) as _,
+            webhooks: Arc::clone(&self.store.db) as _,
+            notifications: Arc::clone(&self.store.db) as _,
             bus: Arc::clone(&self.bus) as _,
             files: crate::files_double::nowhere(),
+            auth: self.auth.clone(),
+            egress: self.webhooks.egress().unwrap(),
+            master_key: Arc::clone(&self.master_key),
             registry,
             clock: Arc::clone(&self.clock) as _,
             ids: Arc::clone(&self.ids) as _,
@@ -98,7 +127,7 @@ impl World {
             lease_key: [6; 32],
             ticket_key: TICKET_KEY,
             settings: self.settings.clone(),
-        })
+        }
     }
 
     pub(crate) fn run(&self, registry: Registry) -> Running {

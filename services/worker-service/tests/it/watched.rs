@@ -21,6 +21,8 @@ pub(crate) struct Watched {
     pub(crate) no_heartbeats: AtomicBool,
     /// So many more calls of `insert` fail.
     pub(crate) failing_inserts: AtomicU32,
+    /// While set, `insert` commits and never answers.
+    pub(crate) silent_inserts: AtomicBool,
     /// Claims that gave nothing.
     pub(crate) empty_claims: AtomicU32,
     /// Reports of completion, and whether each was taken.
@@ -36,6 +38,7 @@ impl Watched {
             heartbeats: AtomicU32::new(0),
             no_heartbeats: AtomicBool::new(false),
             failing_inserts: AtomicU32::new(0),
+            silent_inserts: AtomicBool::new(false),
             empty_claims: AtomicU32::new(0),
             completions: Mutex::default(),
             inserts: Mutex::default(),
@@ -51,7 +54,11 @@ impl JobStore for Watched {
             return Err(PortError::unavailable("store", "the test says so"));
         }
         self.inserts.lock().unwrap().push(jobs.len());
-        self.db.insert(jobs, now).await
+        let outcomes = self.db.insert(jobs, now).await;
+        if self.silent_inserts.load(Ordering::SeqCst) {
+            std::future::pending().await
+        }
+        outcomes
     }
 
     async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Claims> {

@@ -35,8 +35,8 @@ export function kindOf(file: Pick<File, 'type' | 'mimeType'>): Kind {
   if (mime.startsWith('video/')) return 'video';
   if (mime.startsWith('audio/')) return 'audio';
   if (mime === 'application/pdf') return 'pdf';
-  if (/spreadsheet|ms-excel|csv/.test(mime)) return 'sheet';
-  if (/wordprocessing|msword|opendocument\.text|rtf/.test(mime)) return 'document';
+  if (/spreadsheet|ms-excel|csv|tab-separated/.test(mime)) return 'sheet';
+  if (/wordprocessing|msword|presentation|powerpoint|opendocument\.text|rtf/.test(mime)) return 'document';
   if (ARCHIVE.test(mime)) return 'archive';
   if (CODE.test(mime)) return 'code';
   if (mime.startsWith('text/')) return 'text';

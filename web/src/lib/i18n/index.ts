@@ -1,14 +1,17 @@
 import en from './en';
 import type enQueue from './en-queue';
+import type enViewer from './en-viewer';
 
 /** A text with `{places}`, or one for each plural form that the language has, chosen by the place `{count}`. */
 export type Message = string | { one?: string; other: string };
 
 /** Every text: those of the first sight, and those that come with the part that shows them. */
-type Texts = typeof en & typeof enQueue;
+type Texts = typeof en & typeof enQueue & typeof enViewer;
 export type Key = keyof Texts;
 /** What another language provides: the same keys. */
 export type Catalogue = Record<Key, Message>;
+/** One file of another language: the keys of the English file of the same part. */
+export type Translated<English> = Record<keyof English, Message>;
 
 type Places<S> = S extends `${string}{${infer Name}}${infer Rest}` ? Name | Places<Rest> : never;
 type TextOf<M> = M extends string ? M : M extends Record<string, string> ? M[keyof M] : never;
@@ -18,16 +21,19 @@ export type PlainKey = { [K in Key]: [Params<K>] extends [never] ? K : never }[K
 type Args<K extends Key> = [Params<K>] extends [never] ? [] : [Record<Params<K>, string | number>];
 
 const catalogue: Partial<Catalogue> = { ...en };
+let plurals = new Intl.PluralRules('en');
+let numbers = new Intl.NumberFormat('en');
 
-/** Adds the texts of a part that is loaded later; called by the part before it shows any. */
+/** Adds texts, over those that are there under the same keys. */
 export function addTexts(texts: Partial<Catalogue>): void {
   Object.assign(catalogue, texts);
 }
 
-/** The language of texts; numbers and dates follow the reader's own locale (see format.ts). */
-export const language = 'en';
-const plurals = new Intl.PluralRules(language);
-const numbers = new Intl.NumberFormat(language);
+/** Says by which rules plurals and numbers are written from now on. */
+export function speak(locale: string): void {
+  plurals = new Intl.PluralRules(locale);
+  numbers = new Intl.NumberFormat(locale);
+}
 
 /** The text for a key, its places filled. Numbers are written as the language writes them. */
 export function t<K extends Key>(key: K, ...args: Args<K>): string {

@@ -36,6 +36,12 @@ export class SelectionState {
     this.#value = pure.toggle(this.#value, file.id);
   }
 
+  /** What a rubber band touches, together with what was selected before if that is to stay. */
+  band(files: File[], before: ReadonlySet<string> | null): void {
+    const ids = new Set([...(before ?? []), ...files.map((file) => file.id)]);
+    this.#value = { all: false, ids, anchor: files[0]?.id ?? null };
+  }
+
   selectAll(): void {
     this.#value = pure.everything(this.#value);
   }

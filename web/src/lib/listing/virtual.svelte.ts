@@ -11,6 +11,8 @@ interface Options {
   startAt?: number;
   /** Pixels at the scroller's beginning that something stands over, such as a head that stays: no row is brought below it. */
   covered?: number;
+  /** Rows beyond those that can be seen that are kept ready. */
+  spare?: number;
 }
 
 export interface VirtualRow {
@@ -35,13 +37,13 @@ export function createVirtual(options: () => Options) {
     }
   };
 
-  const resolve = ({ count, rowSize, scroller, before, startAt, covered }: Options) => ({
+  const resolve = ({ count, rowSize, scroller, before, startAt, covered, spare }: Options) => ({
     count,
     getScrollElement: () => scroller,
     estimateSize: typeof rowSize === 'number' ? () => rowSize : rowSize,
     scrollMargin: before,
     scrollPaddingStart: covered ?? 0,
-    overscan: 6,
+    overscan: spare ?? 6,
     initialOffset: startAt ?? 0,
     scrollToFn: elementScroll,
     observeElementRect,

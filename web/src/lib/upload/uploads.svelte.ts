@@ -48,6 +48,8 @@ class Uploads {
   #waiting: number[] = [];
   #sendings = new Map<number, Sending | null>();
   #folders = new Map<string, Promise<string>>();
+  /** The folder above each that was made: there it stands with the number of what it holds. */
+  #above = new Map<string, string>();
   #openCount = 0;
   #nextId = 1;
   #answer: Answer | null = null;
@@ -183,6 +185,7 @@ class Uploads {
     if (this.#openCount === 0) {
       this.#answer = null;
       this.#folders.clear();
+      this.#above.clear();
     }
     if (connection.lost) connection.whenBack(this.#goOn);
     this.#tick();
@@ -206,7 +209,7 @@ class Uploads {
       reportOutcome(null);
       this.#event(id, { type: 'succeed', fileId: file.id });
       this.#bodies.delete(id);
-      folderChanged(folder, item.folderId);
+      folderChanged(folder, this.#above.get(folder) ?? null, item.folderId);
       usage.changed();
       jobs.poke();
     } catch (thrown) {
@@ -251,13 +254,17 @@ class Uploads {
     this.#pump();
   }
 
-  /** One request for a folder, however many files go into it. */
+  /** One request for a folder, however many files go into it; each folder above it first, so that its list is known to change. */
   #makeFolder(parent: string, path: string): Promise<string> {
     const key = `${parent} ${path}`;
     let folder = this.#folders.get(key);
     if (!folder) {
-      folder = createPath(parent, path).then((made) => {
-        folderChanged(parent);
+      const slash = path.lastIndexOf('/');
+      const above = slash < 0 ? Promise.resolve(parent) : this.#makeFolder(parent, path.slice(0, slash));
+      folder = above.then(async (into) => {
+        const made = await createPath(into, path.slice(slash + 1));
+        this.#above.set(made.id, into);
+        folderChanged(into);
         return made.id;
       });
       folder.catch(() => this.#folders.delete(key));

@@ -1,12 +1,15 @@
+import ClipboardPaste from '@lucide/svelte/icons/clipboard-paste';
 import Download from '@lucide/svelte/icons/download';
 import Eye from '@lucide/svelte/icons/eye';
 import FolderInput from '@lucide/svelte/icons/folder-input';
 import FolderOpen from '@lucide/svelte/icons/folder-open';
 import Info from '@lucide/svelte/icons/info';
 import Pencil from '@lucide/svelte/icons/pencil';
+import Scissors from '@lucide/svelte/icons/scissors';
 import Trash from '@lucide/svelte/icons/trash-2';
 import type { File, PathItem } from '$lib/api/types';
 import { downloadFiles, moveFiles, renameFile, selectedFiles, trashFiles } from '$lib/files/actions';
+import { clipboard } from '$lib/files/clipboard.svelte';
 import { t } from '$lib/i18n';
 import type { Listing } from '$lib/listing/listing.svelte';
 import type { SelectionState } from '$lib/listing/selected.svelte';
@@ -16,6 +19,7 @@ import { choices } from '$lib/state/prefs.svelte';
 import { hrefs, router } from '$lib/state/router.svelte';
 import type { Target } from '$lib/upload/uploads.svelte';
 import { newEntries, newFolder, pick } from '$views/shell/new';
+import { cutFiles, pasteFiles } from './clipboard';
 import type { Commands } from './types';
 
 interface Place {
@@ -61,8 +65,16 @@ export function folderCommands(place: Place & { target: Target; path: PathItem[]
     if (parent) router.go(hrefs.folder(path.length === 2 ? 'root' : parent.id));
   };
 
+  const paste = (into: Target): MenuEntry => ({
+    label: t('paste'),
+    icon: ClipboardPaste,
+    keys: 'Ctrl V',
+    run: () => pasteFiles(clipboard.takeAll(), into),
+  });
+
   const entries = (): MenuEntry[] => {
-    if (selection.empty) return newEntries(target);
+    if (selection.empty)
+      return clipboard.files.length > 0 ? [...newEntries(target), 'line', paste(target)] : newEntries(target);
     const single = selection.single;
     return [
       ...(single
@@ -77,6 +89,13 @@ export function folderCommands(place: Place & { target: Target; path: PathItem[]
         keys: 'M',
         run: () => withSelected(selection, (files) => openMove(selection, files)),
       },
+      {
+        label: t('cut'),
+        icon: Scissors,
+        keys: 'Ctrl X',
+        run: () => withSelected(selection, (files) => cutFiles(files)),
+      },
+      ...(single?.type === 'folder' && clipboard.files.length > 0 ? [paste({ id: single.id, name: single.name })] : []),
       { label: t('details'), icon: Info, keys: 'I', run: () => choices.toggleDetails(true) },
       'line',
       { label: t('trash.act'), icon: Trash, keys: 'Del', tone: 'danger', run: () => trashSelected(listing, selection) },
@@ -91,7 +110,12 @@ export function folderCommands(place: Place & { target: Target; path: PathItem[]
       selection.clear();
       moveFiles(listing, files, to);
     },
+    cut: (words) => withSelected(selection, (files) => cutFiles(files, words)),
     key(event) {
+      if (event.key === 'Escape' && clipboard.files.length > 0) {
+        clipboard.clear();
+        return true;
+      }
       const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
       const letter = plain && choices.singleKeys ? event.key.toLowerCase() : '';
       const single = selection.single;

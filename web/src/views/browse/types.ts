@@ -9,6 +9,8 @@ export interface Commands {
   menu(at: Element | { x: number; y: number }): void;
   /** Keys beyond those that move about; true if one was understood. */
   key(event: KeyboardEvent): boolean;
+  /** Present where what is selected can be cut, to be moved elsewhere; the words stand for it in the system's clipboard. */
+  cut?(words: string): void;
   rename?(file: File, name: string): Promise<void>;
   /** Present where entries can be moved by dragging. */
   move?(files: File[], to: Target): void;

@@ -1,3 +1,4 @@
+import Globe from '@lucide/svelte/icons/globe';
 import Keyboard from '@lucide/svelte/icons/keyboard';
 import LogOut from '@lucide/svelte/icons/log-out';
 import Monitor from '@lucide/svelte/icons/monitor';
@@ -6,6 +7,7 @@ import Sun from '@lucide/svelte/icons/sun';
 import { explain } from '$lib/api/explain';
 import { asApiError } from '$lib/api/problem';
 import { t } from '$lib/i18n';
+import { LANGUAGES, type Language, language } from '$lib/i18n/language.svelte';
 import { dialogs } from '$lib/state/dialogs.svelte';
 import { menu } from '$lib/state/menu.svelte';
 import { session } from '$lib/state/session.svelte';
@@ -22,9 +24,27 @@ export function openAccountMenu(at: Element): void {
     { label: t('theme.light'), icon: Sun, checked: theme.choice === 'light', run: () => theme.set('light') },
     { label: t('theme.dark'), icon: Moon, checked: theme.choice === 'dark', run: () => theme.set('dark') },
     'line',
+    { heading: t('language') },
+    { label: t('language.auto'), icon: Globe, checked: language.choice === 'auto', run: () => speak('auto') },
+    // Each by its own name, for whoever cannot read the others.
+    ...(Object.keys(LANGUAGES) as Language[]).map((one) => ({
+      label: LANGUAGES[one],
+      icon: Globe,
+      checked: language.choice === one,
+      run: () => speak(one),
+    })),
+    'line',
     { label: t('help.title'), icon: Keyboard, keys: '?', run: () => dialogs.open({ kind: 'help' }) },
     { label: t('signOut'), icon: LogOut, run: signOut },
   ]);
+}
+
+async function speak(choice: Language | 'auto'): Promise<void> {
+  try {
+    await language.choose(choice);
+  } catch {
+    toasts.error(t('language.failed'));
+  }
 }
 
 async function signOut(): Promise<void> {

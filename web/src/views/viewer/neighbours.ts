@@ -2,13 +2,20 @@ import type { File } from '$lib/api/types';
 
 /** The files before and after one in a list, as far as it is loaded; folders are passed over. */
 export function neighbours(items: readonly (File | undefined)[], index: number): { previous?: File; next?: File } {
-  if (index < 0) return {};
-  const seek = (by: 1 | -1): File | undefined => {
-    for (let at = index + by; at >= 0 && at < items.length; at += by) {
-      const file = items[at];
-      if (!file || file.type === 'file') return file;
-    }
-    return undefined;
-  };
-  return { previous: seek(-1), next: seek(1) };
+  return { previous: nearest(items, index, -1), next: nearest(items, index, 1) };
+}
+
+/** The nearest file of some kind before (`by` -1) or after (1) one; none if what comes there is not loaded yet. */
+export function nearest(
+  items: readonly (File | undefined)[],
+  index: number,
+  by: 1 | -1,
+  wanted: (file: File) => boolean = (file) => file.type === 'file',
+): File | undefined {
+  if (index < 0) return undefined;
+  for (let at = index + by; at >= 0 && at < items.length; at += by) {
+    const file = items[at];
+    if (!file || wanted(file)) return file;
+  }
+  return undefined;
 }

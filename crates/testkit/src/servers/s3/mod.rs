@@ -30,6 +30,8 @@ const PORT_DEADLINE: Duration = Duration::from_secs(30);
 pub(super) struct Controls {
     /// Bucket and key of each unfinished upload, by its id.
     uploads: Mutex<BTreeMap<String, (String, String)>>,
+    /// Tags of parts, by upload and number.
+    part_tags: Mutex<BTreeMap<(String, i32), s3s::dto::ETag>>,
     /// Held while an object comes to be if it must not be there: `s3s-fs` looks first and writes then.
     creating: AsyncMutex<()>,
     received: AtomicU64,
@@ -63,6 +65,7 @@ impl S3Server {
         let folder = tempfile::Builder::new().prefix("fm-test-s3-").tempdir()?;
         let controls = Controls {
             uploads: Mutex::default(),
+            part_tags: Mutex::default(),
             creating: AsyncMutex::default(),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),

@@ -69,6 +69,25 @@ impl Store {
         lost.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }
 
+    /// Gives the parts of a completion the numbers from 1, as those of S3 may have gaps. Their tags must be those of the parts.
+    fn close_gaps(&self, input: &mut CompleteMultipartUploadInput) -> S3Result<()> {
+        let id = input.upload_id.clone();
+        let tags = self.controls.part_tags.lock().unwrap_or_else(PoisonError::into_inner);
+        let parts = input.multipart_upload.iter_mut().flat_map(|upload| upload.parts.iter_mut().flatten());
+        for (position, part) in (1..).zip(parts) {
+            let number = part.part_number.unwrap_or_default();
+            if number < position || tags.get(&(id.clone(), number)) != part.e_tag.as_ref() {
+                return Err(s3_error!(InvalidPart));
+            }
+            if number != position {
+                let file = |number| self.root.join(format!(".upload_id-{id}.part-{number}"));
+                std::fs::rename(file(number), file(position)).map_err(|_| s3_error!(InvalidPart))?;
+                part.part_number = Some(position);
+            }
+        }
+        Ok(())
+    }
+
     fn upload_file(&self, id: &str) -> PathBuf {
         self.root.join(format!(".upload-{id}.json"))
     }
@@ -168,7 +187,13 @@ impl S3 for Store {
             return Err(s3_error!(NoSuchUpload));
         }
         request.input.body = self.taken_in(request.input.body.take());
-        self.files.upload_part(request).await
+        let (id, number) = (request.input.upload_id.clone(), request.input.part_number);
+        let answer = self.files.upload_part(request).await?;
+        if let Some(tag) = &answer.output.e_tag {
+            let mut tags = self.controls.part_tags.lock().unwrap_or_else(PoisonError::into_inner);
+            tags.insert((id, number), tag.clone());
+        }
+        Ok(answer)
     }
 
     async fn list_parts(&self, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
@@ -176,7 +201,14 @@ impl S3 for Store {
         if !self.upload_file(&request.input.upload_id).exists() {
             return Err(s3_error!(NoSuchUpload));
         }
-        self.files.list_parts(request).await
+        let id = request.input.upload_id.clone();
+        let mut answer = self.files.list_parts(request).await?;
+        let tags = self.controls.part_tags.lock().unwrap_or_else(PoisonError::into_inner);
+        for part in answer.output.parts.iter_mut().flatten() {
+            part.e_tag = part.part_number.and_then(|number| tags.get(&(id.clone(), number)).cloned());
+        }
+        drop(tags);
+        Ok(answer)
     }
 
     async fn list_multipart_uploads(
@@ -221,6 +253,7 @@ impl S3 for Store {
         if self.controls.overwrites.load(Ordering::Relaxed) {
             request.input.if_none_match = None;
         }
+        self.close_gaps(&mut request.input)?;
         let creating = self.controls.creating.lock().await;
         let answer = self.files.complete_multipart_upload(request).await?;
         drop(creating);

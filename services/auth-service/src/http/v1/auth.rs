@@ -110,7 +110,7 @@ pub(super) async fn login(
 
 /// Exchanges a refresh token for a new pair
 ///
-/// A refresh token works once. Using one again ends its session, since somebody has copied it.
+/// A refresh token works once; for 30 seconds also again, if the answer was lost and no token of it has been used. Any other use of a used one ends its session, since somebody has copied it.
 #[utoipa::path(
     tag = "accounts",
     operation_id = "refresh",

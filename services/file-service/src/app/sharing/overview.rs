@@ -1,10 +1,13 @@
 //! Everything that opens somebody's files to others, in one place.
 
+use std::sync::Arc;
+
 use common::files::{AccessOf, Link, Node, Share, SharesOf};
 use common::{Code, FileId, LinkId, ObjectId, ShareId, SpaceId, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{links, own_space};
+use crate::app::resumable;
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -174,7 +177,7 @@ impl Asked {
 /// # Errors
 /// `not_found`.
 pub(crate) async fn end(
-    service: &FileService,
+    service: &Arc<FileService>,
     user: UserId,
     kind: OpeningKind,
     id: ObjectId,
@@ -186,6 +189,7 @@ pub(crate) async fn end(
             let share = service.shares.find_share(ShareId(id)).await?;
             let share = share.filter(|share| share.space == space).ok_or_else(gone)?;
             service.shares.remove_share(share.id).await?;
+            resumable::end_closed(service, &share);
         }
         OpeningKind::Link => {
             let link = service.links.find_link(LinkId(id)).await?;

@@ -1,11 +1,14 @@
 //! Rights that people are given.
 
+use std::sync::Arc;
+
 use common::auth::Address;
 use common::files::{Action, Actor, Grantee, NewShare, Share, ShareRole, SharesOf};
 use common::{Code, GroupId, ShareId, UserId};
 
 use super::own_space;
 use crate::app::access::{Authorized, authorize, hide};
+use crate::app::resumable;
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -26,7 +29,7 @@ pub(crate) enum Receiver {
 /// `unknown_person`; `rate_limited` where too many addresses were looked up; `unprocessable` for the owner, and for a root; `not_found` if the
 /// node went away.
 pub(crate) async fn give(
-    service: &FileService,
+    service: &Arc<FileService>,
     node: &Authorized,
     to: &Receiver,
     role: ShareRole,
@@ -60,7 +63,11 @@ pub(crate) async fn give(
         by: node.by(),
         at: service.clock.now(),
     };
-    Ok(service.shares.put_share(&share).await?)
+    let (share, made) = service.shares.put_share(&share).await?;
+    if !made {
+        resumable::end_closed(service, &share);
+    }
+    Ok((share, made))
 }
 
 /// A share that `user` may change: whoever may share the node may. Whose own right it is may end it, but not change it.
@@ -90,22 +97,26 @@ pub(crate) async fn manage(
 /// # Errors
 /// As [`manage`].
 pub(crate) async fn change(
-    service: &FileService,
+    service: &Arc<FileService>,
     user: UserId,
     id: ShareId,
     role: ShareRole,
 ) -> Result<Share, AppError> {
     let share = manage(service, user, id, false).await?;
-    service.shares.set_share_role(share.id, role).await?.ok_or_else(|| AppError::refused(Code::NotFound))
+    let share = service.shares.set_share_role(share.id, role).await?;
+    let share = share.ok_or_else(|| AppError::refused(Code::NotFound))?;
+    resumable::end_closed(service, &share);
+    Ok(share)
 }
 
 /// Ends a share.
 ///
 /// # Errors
 /// As [`manage`].
-pub(crate) async fn end(service: &FileService, user: UserId, id: ShareId) -> Result<(), AppError> {
+pub(crate) async fn end(service: &Arc<FileService>, user: UserId, id: ShareId) -> Result<(), AppError> {
     let share = manage(service, user, id, true).await?;
     service.shares.remove_share(share.id).await?;
+    resumable::end_closed(service, &share);
     Ok(())
 }
 

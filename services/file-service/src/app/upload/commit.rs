@@ -20,7 +20,7 @@ use crate::state::FileService;
 
 /// Whose upload it is, and what it says of itself.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Subject {
+pub(in crate::app) struct Subject {
     by: UserId,
     owner: UserId,
     modified_at: Option<Timestamp>,
@@ -30,7 +30,7 @@ pub(super) struct Subject {
 
 impl Subject {
     /// An upload into, or onto, this node.
-    pub(super) fn of(node: &Authorized, announced: Announced, called_image: bool) -> Self {
+    pub(in crate::app) fn of(node: &Authorized, announced: Announced, called_image: bool) -> Self {
         Self { by: node.by(), owner: node.node().owner, modified_at: announced.modified_at, called_image }
     }
 }
@@ -53,7 +53,7 @@ impl From<Uncommitted> for AppError {
 }
 
 /// An upload whose bytes are all there, ready to be committed.
-pub(super) struct Finished {
+pub(in crate::app) struct Finished {
     received: Received,
     subject: Subject,
     store: Arc<dyn FileStore>,
@@ -62,10 +62,12 @@ pub(super) struct Finished {
     background: Background,
     complete_since: Timestamp,
     within: Duration,
+    /// What it works for, where that is not the present request.
+    cause: Option<Cause>,
 }
 
 impl Finished {
-    pub(super) fn new(service: &FileService, received: Received, subject: Subject) -> Self {
+    pub(in crate::app) fn new(service: &FileService, received: Received, subject: Subject) -> Self {
         Self {
             received,
             subject,
@@ -75,7 +77,13 @@ impl Finished {
             background: service.background.clone(),
             complete_since: service.clock.now(),
             within: service.settings.commit_within,
+            cause: None,
         }
+    }
+
+    /// Its jobs are those of this cause, although the commit is not made in its request.
+    pub(in crate::app) fn caused_by(self, cause: Cause) -> Self {
+        Self { cause: Some(cause), ..self }
     }
 
     /// Commits. It goes on to its end although the caller may be dropped.
@@ -83,7 +91,7 @@ impl Finished {
     /// # Errors
     /// Why it was not committed, and the upload itself, which can be committed to another target.
     pub(super) async fn commit(self, target: CommitTarget) -> Result<Committed, Uncommitted> {
-        let cause = http_kit::cause::current();
+        let cause = self.cause.clone().unwrap_or_else(http_kit::cause::current);
         let work = self.background.clone().spawn(self.run(target, cause));
         work.await.unwrap_or_else(|ended| Err(Uncommitted::Lost(PortError::broken("files", ended))))
     }

@@ -8,11 +8,13 @@ use common::files::{BlobStore, FileStore};
 use common::{BlobKey, Causes, ReservationId};
 
 /// Bytes set aside in a space; given back when dropped, unless a commit settled them.
-pub(super) struct Reservation {
+pub(in crate::app) struct Reservation {
     id: ReservationId,
     store: Arc<dyn FileStore>,
     background: Background,
     settled: bool,
+    /// Somebody else gives it back.
+    lasting: bool,
 }
 
 impl Reservation {
@@ -23,7 +25,16 @@ impl Reservation {
             store: Arc::clone(&service.store),
             background: service.background.clone(),
             settled: false,
+            lasting: false,
         }
+    }
+
+    /// One that outlasts a commit that does not come about.
+    pub(in crate::app) fn lasting(service: &FileService, id: ReservationId) -> Self {
+        let mut reservation = Self::new(service);
+        reservation.id = id;
+        reservation.lasting = true;
+        reservation
     }
 
     pub(super) fn id(&self) -> ReservationId {
@@ -38,7 +49,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if self.settled {
+        if self.settled || self.lasting {
             return;
         }
         let (store, id) = (Arc::clone(&self.store), self.id);
@@ -51,7 +62,7 @@ impl Drop for Reservation {
 }
 
 /// A blob that no commit has taken yet; deleted when dropped, unless one did or may have.
-pub(super) struct Stray {
+pub(in crate::app) struct Stray {
     key: BlobKey,
     blobs: Arc<dyn BlobStore>,
     background: Background,

@@ -8,6 +8,7 @@ mod guards;
 mod receive;
 
 use bytes::Bytes;
+pub(crate) use common::files::OnConflict;
 use common::files::{Action, ClassicType, CommitTarget, Committed, Kind, MAX_DEPTH, NewFile, Node, NodeName};
 use common::{Code, FileId, Sha256, Timestamp};
 use futures_util::Stream;
@@ -17,23 +18,15 @@ use super::access::{Authorized, still};
 use crate::error::AppError;
 use crate::state::FileService;
 
-use commit::{Finished, Subject, Uncommitted};
+pub(super) use commit::{Finished, Subject};
+pub(super) use guards::Reservation;
+pub(super) use receive::Received;
+
+use commit::Uncommitted;
 use receive::receive;
 
 /// How often a name is looked up again after somebody else was faster.
 const RACES: usize = 5;
-
-/// What to do about a name that is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum OnConflict {
-    /// `name_taken`.
-    #[default]
-    Fail,
-    /// Take the next free name.
-    Rename,
-    /// Give the file that has it new content.
-    Replace,
-}
 
 /// What a client says of the bytes that it sends.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,19 +54,51 @@ pub(crate) async fn put_child(
 ) -> Result<Committed, AppError> {
     debug_assert_eq!(parent.action(), Action::AddChild);
     // what can be refused now is not sent in vain
+    check_child(service, parent, name, on_conflict).await?;
+    let received = receive(service, parent.space(), name, announced, body).await?;
+    let subject = Subject::of(parent, announced, false);
+    let id = FileId(service.ids.object_id());
+    commit_child(service, parent, name, on_conflict, id, Finished::new(service, received, subject)).await
+}
+
+/// Whether a file can be put into `parent` under this name, as things stand.
+///
+/// # Errors
+/// `name_taken`, `too_deep`.
+pub(super) async fn check_child(
+    service: &FileService,
+    parent: &Authorized,
+    name: &NodeName,
+    on_conflict: OnConflict,
+) -> Result<(), AppError> {
     if on_conflict != OnConflict::Rename
         && let Some(existing) = service.store.find_child(parent.id(), name).await?
     {
-        replaceable(&existing, on_conflict)?;
+        replaceable(&existing, on_conflict)
     } else if parent.path().depth() >= MAX_DEPTH {
-        return Err(AppError::refused(Code::TooDeep));
+        Err(AppError::refused(Code::TooDeep))
+    } else {
+        Ok(())
     }
-    let received = receive(service, parent.space(), name, announced, body).await?;
+}
+
+/// Makes a complete upload a file in `parent`: a new one with this id, or new content of the one that has the name.
+///
+/// # Errors
+/// `name_taken`, `quota_exceeded`, `parent_not_found`, `too_deep`; `forbidden` if the caller may not add to the folder any more; `conflict` if
+/// others are quicker again and again.
+pub(super) async fn commit_child(
+    service: &FileService,
+    parent: &Authorized,
+    name: &NodeName,
+    on_conflict: OnConflict,
+    id: FileId,
+    mut finished: Finished,
+) -> Result<Committed, AppError> {
+    // the folder may have been closed to them while the bytes came
     still(service, parent).await.map_err(parent_gone)?;
-    let subject = Subject::of(parent, announced, false);
-    let mut finished = Finished::new(service, received, subject);
     for _ in 0..RACES {
-        let target = child_target(service, parent, name, on_conflict).await?;
+        let target = child_target(service, parent, name, on_conflict, id).await?;
         match finished.commit(target).await {
             // somebody took the name, or removed the file, since it was looked up
             Err(Uncommitted::Refused(error, again))
@@ -107,6 +132,7 @@ async fn child_target(
     parent: &Authorized,
     name: &NodeName,
     on_conflict: OnConflict,
+    id: FileId,
 ) -> Result<CommitTarget, AppError> {
     if on_conflict == OnConflict::Replace
         && let Some(existing) = service.store.find_child(parent.id(), name).await?
@@ -119,7 +145,7 @@ async fn child_target(
         });
     }
     Ok(CommitTarget::New(NewFile {
-        id: FileId(service.ids.object_id()),
+        id,
         parent: parent.id(),
         name: name.clone(),
         rename_if_taken: on_conflict == OnConflict::Rename,

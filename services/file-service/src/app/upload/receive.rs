@@ -23,11 +23,11 @@ const RESERVED_AT_ONCE: u64 = 8 * 1024 * 1024;
 const RESERVED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Bytes that are all there, and what was taken for them.
-pub(super) struct Received {
-    pub(super) blob: NewBlob,
-    pub(super) mime: &'static str,
-    pub(super) reservation: Option<Reservation>,
-    pub(super) stray: Option<Stray>,
+pub(in crate::app) struct Received {
+    pub(in crate::app) blob: NewBlob,
+    pub(in crate::app) mime: &'static str,
+    pub(in crate::app) reservation: Option<Reservation>,
+    pub(in crate::app) stray: Option<Stray>,
 }
 
 /// Reads a body to its end: a small one into memory, a larger one into the blob store, with its bytes reserved.

@@ -29,12 +29,12 @@ pub(in crate::http) enum OnConflictWord {
     Replace,
 }
 
-impl OnConflictWord {
-    pub(in crate::http) fn meant(self) -> OnConflict {
-        match self {
-            Self::Fail => OnConflict::Fail,
-            Self::Rename => OnConflict::Rename,
-            Self::Replace => OnConflict::Replace,
+impl From<OnConflictWord> for OnConflict {
+    fn from(word: OnConflictWord) -> Self {
+        match word {
+            OnConflictWord::Fail => Self::Fail,
+            OnConflictWord::Rename => Self::Rename,
+            OnConflictWord::Replace => Self::Replace,
         }
     }
 }
@@ -103,7 +103,10 @@ pub(in crate::http) async fn put_child(
         .headers()
         .get(header::IF_NONE_MATCH)
         .is_some_and(|value| value.as_bytes().trim_ascii() == b"*");
-    let on_conflict = if only_new { OnConflict::Fail } else { query.on_conflict.unwrap_or_default().meant() };
+    let on_conflict = match query.on_conflict.unwrap_or_default() {
+        _ if only_new => OnConflict::Fail,
+        word => word.into(),
+    };
     let committed = upload::put_child(&service, &parent, &name, on_conflict, announced, body).await?;
     Ok(answer(&committed, parent.child_sight()))
 }

@@ -134,7 +134,7 @@ pub(super) async fn put_child(
     // that a name is taken would tell of what is there
     let on_conflict = match visit.link.role {
         LinkRole::Dropper => OnConflict::Rename,
-        _ => query.on_conflict.unwrap_or_default().meant(),
+        _ => query.on_conflict.unwrap_or_default().into(),
     };
     let committed = upload::put_child(&service, &parent, &name, on_conflict, announced, body).await?;
     let now = service.clock.now();

@@ -70,6 +70,7 @@ async fn a_job_goes_on_elsewhere_when_its_program_dies_and_the_late_result_is_re
         ("progress", json!({ "progress": 50 })),
         ("log", json!({ "line": "late" })),
         ("heartbeat", json!({})),
+        ("return", json!({})),
     ] {
         let (status, answer) = dead.report(&api, what, body).await;
         assert_eq!((status, &answer["code"]), (409, &json!("lease_lost")), "{what}");
@@ -104,6 +105,7 @@ async fn a_lease_that_is_forged_or_of_another_job_or_account_is_forbidden() {
             ("progress", json!({ "progress": 1 })),
             ("log", json!({ "line": "x" })),
             ("heartbeat", json!({})),
+            ("return", json!({})),
         ] {
             let mut body = rest;
             body["lease"] = json!(lease);

@@ -56,6 +56,11 @@ impl Api {
         self.http.request(method, format!("{}/api/v1{path}", self.base)).bearer_auth(token)
     }
 
+    /// A call of another service.
+    pub(crate) fn internal(&self, path: &str) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.base))
+    }
+
     /// Status and body; null for no body.
     pub(crate) async fn send(&self, request: RequestBuilder) -> (u16, Value) {
         let answer = request.send().await.unwrap();

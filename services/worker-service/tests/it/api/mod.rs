@@ -8,8 +8,9 @@ mod gone;
 mod kinds;
 mod lists;
 mod making;
+mod returns;
 mod schedules;
 mod stream;
 mod waiters;
 
-pub(crate) use client::{Api, Events};
+pub(crate) use client::{Api, Events, fault_of};

@@ -12,6 +12,8 @@ use super::{Api, Events};
 use crate::http::{bob, eve};
 use crate::support::World;
 
+const OWN: &str = "/users/me/jobs/events";
+
 /// The ids of what a stream tells, up to the end of this job.
 async fn ids_until_end(events: &mut Events, job: &str) -> Vec<String> {
     let mut ids = Vec::new();
@@ -142,7 +144,8 @@ async fn a_silent_stream_says_that_it_is_alive_and_where_it_is() {
         }
     };
     assert_eq!(place, "1", "it is past the event that is none of its own");
-    api.stop_hard().await;
+    drop(stream);
+    api.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,39 +165,84 @@ async fn a_stream_ends_with_its_credential_and_at_shut_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn streams_are_bounded_and_wrong_ones_refused() {
-    let mut world = World::new();
-    world.settings.listeners.streams_of_one = 2;
-    world.settings.listeners.streams = 3;
+async fn wrong_streams_are_refused() {
+    let world = World::new();
     let api = Api::start(&world);
-    let own = "/users/me/jobs/events";
-    let one = api.follow("bob", own, None).await;
-    let two = api.follow("bob", own, None).await;
-    let (status, body) = api.get_as("bob", own).await;
-    assert_eq!((status, &body["code"]), (429, &json!("rate_limited")));
-    let three = api.follow("eve", own, None).await;
-    let (status, body) = api.get_as("ann", "/jobs/events").await;
-    assert_eq!((status, &body["code"]), (503, &json!("unavailable")));
-    drop((one, two, three));
-    // seats are free again once the server has noticed
-    crate::support::until("a seat", || async {
-        // something to send, by which it notices
-        world
-            .store
-            .insert(&[world.job_of("t", bob()), world.job_of("t", eve())], world.clock.now())
-            .await
-            .unwrap();
-        let answer = api.request(Method::GET, "/jobs/events", "ann").send().await.unwrap();
-        (answer.status().as_u16() == 200).then_some(())
-    })
-    .await;
     for path in ["/jobs/events?job=x", "/jobs/events?after=-1", "/jobs/events?nope=1"] {
         let (status, body) = api.get_as("ann", path).await;
         assert_eq!(fault_of(status, &body).1, "invalid_request", "{path}");
     }
     let request = api.request(Method::GET, "/jobs/events", "ann").header("last-event-id", "seven");
     assert_eq!(api.send(request).await.0, 400);
-    assert_eq!(api.get_as("nobody", own).await.0, 401);
+    assert_eq!(api.get_as("nobody", OWN).await.0, 401);
+    api.stop().await;
+}
+
+/// A world in which a stream is told nothing that could show that its client has left.
+fn silent() -> World {
+    let mut world = World::new();
+    world.settings.listeners.heartbeat = Duration::from_secs(3600);
+    world.settings.listeners.recheck = Duration::from_secs(3600);
+    world
+}
+
+/// Pages that were opened and left had kept their person out, with 429, until something was written to each.
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_were_left_do_not_keep_their_person_out() {
+    let mut world = silent();
+    world.settings.listeners.streams_of_one = 3;
+    // nor does it depend on being noticed that they were left
+    world.settings.listeners.look_for_client = Duration::from_secs(3600);
+    let api = Api::start(&world);
+    for _ in 0..20 {
+        drop(api.follow("bob", OWN, None).await);
+    }
+    let mut last = api.follow("bob", OWN, None).await;
+    world.store.insert(&[world.job_of("t", bob())], world.clock.now()).await.unwrap();
+    assert_eq!(last.next().await.unwrap().event, "enqueue");
+    drop(last);
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_was_left_gives_its_place_back() {
+    let mut world = silent();
+    world.settings.listeners.streams = 2;
+    world.settings.listeners.look_for_client = Duration::from_millis(20);
+    let api = Api::start(&world);
+    let both = [api.follow("bob", OWN, None).await, api.follow("eve", OWN, None).await];
+    let (status, body) = api.get_as("ann", "/jobs/events").await;
+    assert_eq!((status, &body["code"]), (503, &json!("unavailable")));
+    drop(both);
+    crate::support::until("a place", || async {
+        let answer = api.request(Method::GET, "/jobs/events", "ann").send().await.unwrap();
+        (answer.status().as_u16() == 200).then_some(())
+    })
+    .await;
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_one_stream_too_many_the_oldest_of_the_person_ends() {
+    let mut world = silent();
+    world.settings.listeners.streams_of_one = 2;
+    let api = Api::start(&world);
+    let mut of_bob = Vec::new();
+    let mut of_eve = api.follow("eve", OWN, None).await;
+    for _ in 0..3 {
+        of_bob.push(api.follow("bob", OWN, None).await);
+    }
+    let mut oldest = of_bob.remove(0);
+    assert_eq!(oldest.block().await.as_deref(), Some("retry: 2000"));
+    assert_eq!(oldest.block().await.as_deref(), Some("retry: 30000"), "it is not to come back at once");
+    assert_eq!(oldest.block().await, None);
+    let (hers, his) = (world.job_of("t", eve()), world.job_of("t", bob()));
+    world.store.insert(&[hers, his.clone()], world.clock.now()).await.unwrap();
+    assert_eq!(of_eve.next().await.unwrap().event, "enqueue");
+    for stream in &mut of_bob {
+        assert_eq!(stream.next().await.unwrap().data["jobId"], json!(his.id));
+    }
+    drop((of_bob, of_eve));
     api.stop().await;
 }
 

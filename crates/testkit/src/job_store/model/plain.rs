@@ -1,0 +1,164 @@
+//! Jobs as simply as they can be told.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use common::jobs::{FailOutcome, JobChange, JobState, LeaseHolder, NewJob};
+use common::{JobId, Timestamp, UserId};
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+
+pub(super) const KINDS: [&str; 3] = ["a", "b", "c"];
+
+/// A job.
+pub(super) struct Plain {
+    pub(super) spec: NewJob,
+    pub(super) number: u64,
+    pub(super) state: JobState,
+    pub(super) attempts: u32,
+    /// Attempts that failed.
+    pub(super) failures: usize,
+    /// When it becomes ready, while it is delayed.
+    pub(super) due: Option<Timestamp>,
+    /// When it ended.
+    pub(super) finished: Option<Timestamp>,
+}
+
+/// A claim that has not been concluded. Its job is `active` also when its time is over, until somebody takes it away.
+#[derive(Clone, Copy)]
+pub(super) struct Held {
+    pub(super) holder: LeaseHolder,
+    pub(super) lease_until: Timestamp,
+    pub(super) ttl_until: Timestamp,
+}
+
+impl Held {
+    /// Whether what its holder says still counts.
+    pub(super) fn is_good(&self, now: Timestamp) -> bool {
+        self.lease_until > now && self.ttl_until > now
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Model {
+    pub(super) jobs: HashMap<JobId, Plain>,
+    pub(super) held: Vec<Held>,
+    /// Claims that others have concluded: nothing that they say counts.
+    pub(super) lost: Vec<LeaseHolder>,
+    /// Jobs whose ids are known although they are not there.
+    pub(super) gone: Vec<NewJob>,
+    pub(super) paused: HashSet<Option<&'static str>>,
+}
+
+impl Model {
+    /// Who is next, by looking at all jobs.
+    pub(super) fn next(&self, kinds: &[&'static str]) -> Option<JobId> {
+        if self.paused.contains(&None) {
+            return None;
+        }
+        let waits =
+            |kind: &str| KINDS.iter().any(|known| *known == kind && self.paused.contains(&Some(known)));
+        let active = |user: Option<UserId>| {
+            self.jobs.values().filter(|job| job.state == JobState::Active && job.spec.user == user).count()
+        };
+        self.jobs
+            .values()
+            .filter(|job| job.state == JobState::Inactive && kinds.contains(&job.spec.kind.as_str()))
+            .filter(|job| !waits(&job.spec.kind))
+            .min_by_key(|job| (job.spec.priority, active(job.spec.user), job.number))
+            .map(|job| job.spec.id)
+    }
+
+    /// Jobs in a state for which something holds.
+    pub(super) fn all(&self, state: JobState, holds: impl Fn(&Plain) -> bool) -> Vec<JobId> {
+        let jobs = self.jobs.values().filter(|job| job.state == state && holds(job));
+        jobs.map(|job| job.spec.id).collect()
+    }
+
+    /// Any of them.
+    pub(super) fn any(&self, random: &mut StdRng) -> Option<JobId> {
+        let mut ids: Vec<_> = self.jobs.keys().copied().collect();
+        ids.sort_unstable();
+        if ids.is_empty() { None } else { Some(ids[random.random_range(0..ids.len())]) }
+    }
+
+    /// The live job with this key.
+    pub(super) fn holder_of(&self, key: Option<&String>) -> Option<JobId> {
+        let live = |job: &&Plain| job.state.is_live() && job.spec.unique_key.as_ref() == key;
+        key.and_then(|_| self.jobs.values().find(live)).map(|job| job.spec.id)
+    }
+
+    /// Moves a job into a state in which it waits for nothing.
+    pub(super) fn set(&mut self, id: JobId, state: JobState, now: Timestamp) -> &mut Plain {
+        let job = self.jobs.get_mut(&id).expect("the model knows its jobs");
+        job.state = state;
+        job.due = None;
+        job.finished = (!state.is_live()).then_some(now);
+        job
+    }
+
+    pub(super) fn remove(&mut self, id: JobId) {
+        self.gone.extend(self.jobs.remove(&id).map(|job| job.spec));
+    }
+
+    /// A claim is over: the job's holder says no more of it.
+    pub(super) fn conclude(&mut self, at: usize) -> JobId {
+        let holder = self.held.swap_remove(at).holder;
+        self.lost.push(holder);
+        holder.job
+    }
+
+    /// What a failure must come to, with such a part of the backoff taken off; done.
+    pub(super) fn fail(
+        &mut self,
+        id: JobId,
+        retryable: bool,
+        jitter_percent: u8,
+        now: Timestamp,
+    ) -> FailOutcome {
+        let job = self.set(id, JobState::Failed, now);
+        job.failures += 1;
+        if !retryable || job.attempts >= job.spec.max_attempts {
+            return FailOutcome::Dead;
+        }
+        let due = now + job.spec.backoff.delay(job.attempts, f64::from(jitter_percent) / 100.0);
+        (job.state, job.due, job.finished) = (JobState::Delayed, Some(due), None);
+        FailOutcome::Retry(due)
+    }
+
+    /// What a change must come to; done if it is allowed.
+    pub(super) fn change(
+        &mut self,
+        id: JobId,
+        change: JobChange,
+        now: Timestamp,
+    ) -> Result<(), Option<JobId>> {
+        let (state, key) = (self.jobs[&id].state, self.jobs[&id].spec.unique_key.clone());
+        match change {
+            JobChange::Priority(priority) if state.is_live() => {
+                self.jobs.get_mut(&id).expect("it is there").spec.priority = priority;
+            }
+            JobChange::Promote if state == JobState::Delayed => drop(self.set(id, JobState::Inactive, now)),
+            JobChange::Cancel if state.is_live() => {
+                self.set(id, JobState::Cancelled, now);
+                if let Some(at) = self.held.iter().position(|held| held.holder.job == id) {
+                    self.conclude(at);
+                }
+            }
+            JobChange::Retry if matches!(state, JobState::Failed | JobState::Cancelled) => {
+                if let Some(holder) = self.holder_of(key.as_ref()) {
+                    return Err(Some(holder));
+                }
+                let job = self.set(id, JobState::Inactive, now);
+                (job.attempts, job.failures) = (0, 0);
+            }
+            _ => return Err(None),
+        }
+        Ok(())
+    }
+}
+
+/// Up to so many seconds, to the millisecond.
+pub(super) fn up_to(random: &mut StdRng, seconds: u64) -> Duration {
+    Duration::from_millis(random.random_range(1..=1000 * seconds))
+}

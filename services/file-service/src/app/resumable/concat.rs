@@ -1,0 +1,188 @@
+//! Uploads that came in parts, put together.
+//!
+//! Each part becomes a blob of its own, and they are read one after another into that of the file: its digest is not known otherwise.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::files::{BlobRange, Committed, PartialBlob, Upload, UploadRole, UploadState};
+use common::{Causes, Code, PortError, UploadId, UserId};
+use futures_util::TryStreamExt as _;
+use tokio::time::{Instant, timeout};
+
+use super::append::partial_error;
+use super::hold::{Hold, RENEWED_EVERY};
+use super::{RESERVATION_OUTLASTS, finish, length_of, release};
+use crate::error::AppError;
+use crate::state::FileService;
+
+/// Most bytes between two values of the row.
+const UNSAVED: u64 = 96 * 1024 * 1024;
+
+/// The parts of a final upload, in order.
+///
+/// # Errors
+/// `invalid_request` if one of them is not there, not this user's, or no part.
+pub(super) async fn parts_of(
+    service: &FileService,
+    user: UserId,
+    parts: &[UploadId],
+) -> Result<Vec<Upload>, AppError> {
+    let mut found = Vec::with_capacity(parts.len());
+    for id in parts {
+        let part = service.uploads.store.find_upload(*id).await?;
+        let part = part.filter(|part| part.owner == user && part.role == UploadRole::Part);
+        let why =
+            || AppError::because(Code::InvalidRequest, format!("{id} is no part that can be put together"));
+        found.push(part.ok_or_else(why)?);
+    }
+    Ok(found)
+}
+
+/// Puts a final upload together if all its parts are there and nobody is at it, and waits for that for so long. How far it is then.
+///
+/// # Errors
+/// Those of a commit.
+pub(crate) async fn concatenate(
+    service: &Arc<FileService>,
+    upload: Upload,
+    patience: Duration,
+) -> Result<(Upload, Option<Committed>), AppError> {
+    let UploadRole::Final(parts) = &upload.role else { return Ok((upload, None)) };
+    if matches!(upload.state, UploadState::Done(_)) {
+        return Ok((upload, None));
+    }
+    let parts = parts_of(service, upload.owner, parts).await;
+    let ready = upload.state == UploadState::Complete
+        || parts.is_ok_and(|parts| parts.iter().all(|part| part.state == UploadState::Complete));
+    if !ready {
+        return Ok((upload, None));
+    }
+    let Some(hold) = Hold::try_take(service, upload.id).await? else { return Ok((upload, None)) };
+    let cause = http_kit::cause::current();
+    let task = service.background.spawn(async move {
+        let mut hold = hold;
+        if hold.upload.state == UploadState::Open {
+            hold = join(hold).await?;
+        }
+        match hold.upload.state {
+            UploadState::Done(_) => Ok((hold.leave().await?, None)),
+            _ => finish::finish(hold, cause).await.map(|(upload, committed)| (upload, Some(committed))),
+        }
+    });
+    match timeout(patience, task).await {
+        Ok(result) => result.map_err(|ended| PortError::broken("files", ended))?,
+        Err(_) => Ok((upload, None)),
+    }
+}
+
+/// After a part got its last byte: whoever waits for it may have all.
+pub(super) fn wake(service: &Arc<FileService>, part: UploadId) {
+    let task = Arc::clone(service);
+    service.background.spawn(async move {
+        let woken = async {
+            for id in task.uploads.store.finals_of_part(part).await? {
+                if let Some(upload) = task.uploads.store.find_upload(id).await? {
+                    // what fails now is tried again when somebody asks for the upload
+                    if let Err(error) = concatenate(&task, upload, Duration::MAX).await {
+                        tracing::info!(upload = %id, code = error.code().word(), "an upload was not put together");
+                    }
+                }
+            }
+            Ok::<_, AppError>(())
+        };
+        if let Err(error) = woken.await {
+            tracing::warn!(%part, cause = %Causes(&error), "uploads that wait for a part were not found");
+        }
+    });
+}
+
+/// Reads all parts into the upload.
+async fn join(mut hold: Hold) -> Result<Hold, AppError> {
+    let service = Arc::clone(hold.service());
+    let UploadRole::Final(ids) = hold.upload.role.clone() else { return Ok(hold) };
+    let parts = parts_of(&service, hold.upload.owner, &ids).await?;
+    let length = length_of(&parts).ok_or_else(|| AppError::refused(Code::UploadLength))?;
+    hold.upload.length = Some(length);
+    move_reservations(&service, &mut hold, &parts, length).await?;
+    // a crash in the middle begins again
+    hold.upload.blob = PartialBlob::new(hold.upload.blob.key);
+    let mut writer = service
+        .uploads
+        .partial
+        .append(&hold.upload.blob, Some(length), UNSAVED)
+        .await
+        .map_err(|error| partial_error(&error, &hold.upload).unwrap_or_else(|| error.into()))?;
+    hold.upload.blob = writer.durable().clone();
+    hold.save().await?;
+    let mut saved_at = Instant::now();
+    for part in &parts {
+        let finished = service.uploads.partial.finish(&part.blob).await;
+        finished.map_err(|error| partial_error(&error, part).unwrap_or_else(|| error.into()))?;
+        let whole = BlobRange { start: 0, len: part.blob.size };
+        let stream = service.blobs.stream(part.blob.key, whole).await?;
+        let mut stream =
+            stream.ok_or_else(|| PortError::broken("blobs", "a part that was finished is not there"))?;
+        while let Some(piece) = stream.try_next().await? {
+            writer.write(piece).await?;
+            let durable = writer.durable();
+            if saved_at.elapsed() > RENEWED_EVERY || durable.size - hold.upload.offset() > UNSAVED / 4 {
+                hold.upload.blob = durable.clone();
+                hold.save().await?;
+                saved_at = Instant::now();
+            }
+        }
+    }
+    hold.upload.blob = writer.close().await?;
+    hold.upload.state = UploadState::Complete;
+    hold.save().await?;
+    Ok(hold)
+}
+
+/// What was set aside for the parts is for the whole from now on.
+async fn move_reservations(
+    service: &Arc<FileService>,
+    hold: &mut Hold,
+    parts: &[Upload],
+    length: u64,
+) -> Result<(), AppError> {
+    if hold.upload.reservation.is_some()
+        || service.store.usage(hold.upload.space).await?.quota_bytes.is_none()
+    {
+        return Ok(());
+    }
+    for part in parts {
+        release(service, part.reservation).await;
+    }
+    let id = common::ReservationId(service.ids.object_id());
+    let until = hold.upload.expires_at + RESERVATION_OUTLASTS;
+    service.store.reserve(hold.upload.space, id, length, until).await?;
+    hold.upload.reservation = Some(id);
+    hold.save().await?;
+    Ok(())
+}
+
+/// Removes parts that no other upload waits for. What fails is left to their expiry.
+pub(super) async fn end_parts(service: &Arc<FileService>, parts: &[UploadId]) {
+    for part in parts {
+        let ended = async {
+            if !service.uploads.store.finals_of_part(*part).await?.is_empty() {
+                return Ok(());
+            }
+            if let Some(hold) = Hold::try_take(service, *part).await? {
+                let key = hold.upload.blob.key;
+                hold.remove().await?;
+                // no commit ever takes a part
+                service.blobs.delete(key).await?;
+            }
+            Ok::<_, AppError>(())
+        };
+        match ended.await {
+            Ok(()) => {}
+            Err(error) if error.code() == Code::NotFound => {}
+            Err(error) => {
+                tracing::warn!(%part, cause = %Causes(&error), "a part is left to its expiry");
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Makes an upload whose bytes are all there a file.
+
+use std::sync::Arc;
+
+use common::files::{
+    Actor, BlobRange, Committed, NewBlob, Place, Upload, UploadRole, UploadState, WrittenBlob,
+};
+use common::jobs::Cause;
+use common::{Code, PortError};
+use runtime::crash_point;
+
+use super::append::partial_error;
+use super::hold::Hold;
+use super::{DONE_FOR, concat};
+use crate::app::access::{Target, authorize_parent};
+use crate::app::sniff;
+use crate::app::upload::{self, Announced, Finished, Received, Reservation, Subject};
+use crate::error::AppError;
+use crate::state::FileService;
+
+/// Commits a complete upload, once: a repetition finds what an earlier one has done. It goes on to its end although the caller may be dropped.
+///
+/// # Errors
+/// Those of a commit, such as `name_taken`: then the upload stays complete, and can be committed again, to another name. `digest_mismatch` ends it.
+pub(super) async fn finish(hold: Hold, cause: Cause) -> Result<(Upload, Committed), AppError> {
+    let service = Arc::clone(hold.service());
+    let task = service.background.clone().spawn(run(service, hold, cause));
+    task.await.map_err(|ended| PortError::broken("files", ended))?
+}
+
+async fn run(
+    service: Arc<FileService>,
+    mut hold: Hold,
+    cause: Cause,
+) -> Result<(Upload, Committed), AppError> {
+    // from here on the bytes may become a blob, so the row must say that they are all there
+    hold.save().await?;
+    let committed = match earlier(&service, &hold.upload).await? {
+        Some(committed) => committed,
+        None => match commit(&service, &hold, cause).await {
+            Ok(committed) => committed,
+            Err(error) if error.code() == Code::DigestMismatch => {
+                hold.remove().await?;
+                return Err(error);
+            }
+            Err(error) => {
+                hold.leave().await?;
+                return Err(error);
+            }
+        },
+    };
+    crash_point("uploads.before-done");
+    let upload = &mut hold.upload;
+    upload.state = UploadState::Done(committed.node.id);
+    upload.expires_at = service.clock.now() + DONE_FOR;
+    // settled by the commit
+    upload.reservation = None;
+    upload.blob.state.clear();
+    let upload = hold.leave().await?;
+    if let UploadRole::Final(parts) = &upload.role {
+        concat::end_parts(&service, parts).await;
+    }
+    Ok((upload, committed))
+}
+
+/// What a commit did whose answer nobody heard.
+async fn earlier(service: &FileService, upload: &Upload) -> Result<Option<Committed>, AppError> {
+    if service.store.find_blob(upload.blob.key).await?.is_none() {
+        return Ok(None);
+    }
+    let files = service.store.files_of_blob(upload.blob.key, 1).await?;
+    let path = match files.first() {
+        Some(file) => service.store.find_path(*file).await?,
+        None => None,
+    };
+    // it was a file, and that was deleted
+    let path = path.ok_or_else(|| AppError::refused(Code::NotFound))?;
+    let created = path.node.id == upload.file;
+    Ok(Some(Committed { node: path.node, created }))
+}
+
+async fn commit(service: &FileService, hold: &Hold, cause: Cause) -> Result<Committed, AppError> {
+    let upload = &hold.upload;
+    let name = upload
+        .name
+        .as_ref()
+        .ok_or_else(|| AppError::because(Code::InvalidRequest, "The file needs a name"))?;
+    let parent = authorize_parent(service, Actor::User(upload.owner), Target::Node(upload.parent)).await?;
+    upload::check_child(service, &parent, name, upload.on_conflict).await?;
+    let written = service.uploads.partial.finish(&upload.blob).await;
+    let WrittenBlob { size, sha256, crc32 } =
+        written.map_err(|error| partial_error(&error, upload).unwrap_or_else(|| error.into()))?;
+    crash_point("uploads.after-blob");
+    if upload.digest.is_some_and(|digest| digest != sha256) {
+        return Err(AppError::refused(Code::DigestMismatch));
+    }
+    let head = BlobRange { start: 0, len: size.min(sniff::HEAD_BYTES as u64) };
+    let head = service.blobs.read(upload.blob.key, head).await?;
+    let head =
+        head.ok_or_else(|| PortError::broken("blobs", "a blob that was just finished is not there"))?;
+    let mime = sniff::detect(&head, size <= sniff::HEAD_BYTES as u64, name);
+    let received = Received {
+        blob: NewBlob { key: upload.blob.key, size, sha256, crc32, place: Place::Blob },
+        mime,
+        reservation: upload.reservation.map(|id| Reservation::lasting(service, id)),
+        stray: None,
+    };
+    let announced = Announced { length: Some(size), digest: upload.digest, modified_at: upload.modified_at };
+    let finished = Finished::new(service, received, Subject::of(&parent, announced, false)).caused_by(cause);
+    upload::commit_child(service, &parent, name, upload.on_conflict, upload.file, finished).await
+}

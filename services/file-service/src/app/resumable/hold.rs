@@ -1,0 +1,167 @@
+//! Having an upload for oneself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::files::{Saved, Taken, Upload, UploadState};
+use common::{Causes, Code, UploadId};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::{PROLONGED_AFTER, RESERVATION_OUTLASTS, release};
+use crate::error::AppError;
+use crate::state::FileService;
+
+/// For so long nobody takes an upload from a holder who does not say anything.
+pub(super) const LEASE: Duration = Duration::from_secs(15);
+
+/// How often a holder says that it is still there, and hears whether it is wanted elsewhere.
+pub(super) const RENEWED_EVERY: Duration = Duration::from_secs(2);
+
+/// How long a request waits for the holder to leave.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// The wait between two tries.
+const TRY_EVERY: Duration = Duration::from_millis(50);
+
+/// An upload that this task has for itself. When it is dropped, the upload is left as it was last saved.
+pub(crate) struct Hold {
+    pub(crate) upload: Upload,
+    /// As the store has it.
+    saved: Upload,
+    service: Arc<FileService>,
+    stop: CancellationToken,
+    held: bool,
+}
+
+impl Hold {
+    /// Of an upload whose row says that it is held by this generation.
+    pub(super) fn of(service: &Arc<FileService>, upload: Upload) -> Self {
+        let stop = service.uploads.note(upload.id, upload.generation);
+        Self { saved: upload.clone(), upload, service: Arc::clone(service), stop, held: true }
+    }
+
+    /// Takes an upload, and makes its present holder leave.
+    ///
+    /// # Errors
+    /// `not_found`; `locked` if the holder does not leave.
+    pub(crate) async fn take(service: &Arc<FileService>, id: UploadId) -> Result<Self, AppError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(hold) = Self::try_take(service, id).await? {
+                return Ok(hold);
+            }
+            if Instant::now() >= deadline {
+                return Err(AppError::because(Code::Locked, "Another request is at this upload"));
+            }
+            service.uploads.stop(id);
+            sleep(TRY_EVERY).await;
+        }
+    }
+
+    /// Takes an upload if nobody has it.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub(super) async fn try_take(service: &Arc<FileService>, id: UploadId) -> Result<Option<Self>, AppError> {
+        let now = service.clock.now();
+        match service.uploads.store.take_upload(id, now, now + LEASE).await? {
+            Taken::Held(upload) => Ok(Some(Self::of(service, *upload))),
+            Taken::Busy => Ok(None),
+            Taken::Gone => Err(AppError::refused(Code::NotFound)),
+        }
+    }
+
+    /// As the store has it.
+    pub(super) fn saved(&self) -> &Upload {
+        &self.saved
+    }
+
+    pub(super) fn service(&self) -> &Arc<FileService> {
+        &self.service
+    }
+
+    /// Cancelled when somebody else of this process wants the upload.
+    pub(super) fn stop(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Keeps the upload as it is here, and holds on to it; whether somebody else wants it.
+    ///
+    /// # Errors
+    /// `locked` if somebody else has it already; then nothing was kept.
+    pub(super) async fn save(&mut self) -> Result<bool, AppError> {
+        let now = self.service.clock.now();
+        self.upload.lease = Some(now + LEASE);
+        self.prolong().await?;
+        self.put().await
+    }
+
+    /// An upload that is gone on with is kept for longer.
+    async fn prolong(&mut self) -> Result<(), AppError> {
+        let until = self.service.clock.now() + self.service.settings.keep_uploads;
+        let unfinished = !matches!(self.upload.state, UploadState::Done(_));
+        if unfinished && until.since(self.upload.expires_at) > PROLONGED_AFTER {
+            if let (Some(reservation), Some(length)) = (self.upload.reservation, self.upload.length) {
+                let outlasts = until + RESERVATION_OUTLASTS;
+                self.service.store.reserve(self.upload.space, reservation, length, outlasts).await?;
+            }
+            self.upload.expires_at = until;
+        }
+        Ok(())
+    }
+
+    async fn put(&mut self) -> Result<bool, AppError> {
+        match self.service.uploads.store.save_upload(&self.upload).await? {
+            Saved::Kept { wanted } => {
+                self.saved = self.upload.clone();
+                Ok(wanted)
+            }
+            Saved::Lost => {
+                self.held = false;
+                Err(AppError::because(Code::Locked, "Another request has taken this upload over"))
+            }
+        }
+    }
+
+    /// Keeps the upload as it is here, and leaves it to others.
+    ///
+    /// # Errors
+    /// As [`Hold::save`].
+    pub(crate) async fn leave(mut self) -> Result<Upload, AppError> {
+        self.upload.lease = None;
+        self.prolong().await?;
+        self.put().await?;
+        self.held = false;
+        Ok(self.upload.clone())
+    }
+
+    /// Removes the upload and its bytes. What a commit may have taken stays: if none did, the sweep takes it for a stray.
+    ///
+    /// # Errors
+    /// `unavailable`; then it can be done again.
+    pub(crate) async fn remove(mut self) -> Result<(), AppError> {
+        let service = Arc::clone(&self.service);
+        service.uploads.partial.discard(&self.saved.blob).await?;
+        service.uploads.store.remove_upload(self.saved.id, self.saved.generation).await?;
+        self.held = false;
+        release(&service, self.saved.reservation).await;
+        Ok(())
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.service.uploads.forget(self.saved.id, self.saved.generation);
+        if !self.held {
+            return;
+        }
+        let service = Arc::clone(&self.service);
+        let left = Upload { lease: None, ..self.saved.clone() };
+        self.service.background.spawn(async move {
+            if let Err(error) = service.uploads.store.save_upload(&left).await {
+                tracing::warn!(upload = %left.id, cause = %Causes(&error), "an upload stays held until its lease ends");
+            }
+        });
+    }
+}

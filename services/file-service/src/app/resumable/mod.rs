@@ -1,0 +1,298 @@
+//! Uploads that come in several goes: each has a row, and bytes that grow in the blob store. What a client was told of is durable, in both.
+//!
+//! One request at a time holds an upload; a newer one makes an older one leave, since a client comes again when it thinks that its
+//! request is lost. The end is the same commit as that of any other upload, see `upload`.
+
+mod append;
+mod checksum;
+mod closed;
+mod concat;
+mod expire;
+mod finish;
+mod hold;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use common::files::{
+    Actor, Committed, NodeName, OnConflict, PartialBlob, PartialBlobs, Upload, UploadRole, UploadState,
+    UploadStore,
+};
+use common::{Code, FileId, ReservationId, Sha256, Timestamp, UploadId, UserId};
+use tokio_util::sync::CancellationToken;
+
+use super::access::{Authorized, Target, authorize_parent};
+use super::upload;
+use super::watch::Watch;
+use crate::error::AppError;
+use crate::state::FileService;
+
+pub(crate) use append::{Appended, Ends, Go, append};
+pub(crate) use checksum::Checksum;
+pub(crate) use closed::{end_closed, goes_on};
+pub(crate) use concat::concatenate;
+pub(crate) use expire::{expire, sweep_partial};
+pub(crate) use hold::Hold;
+
+/// How much longer than its upload a reservation lasts: the upload is cleared up first.
+const RESERVATION_OUTLASTS: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// An upload's time is prolonged when so much of it has passed, not at each request.
+const PROLONGED_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// How long an upload that has become a file is remembered, for clients that did not hear of it.
+const DONE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Most parts of one file.
+pub(crate) const MAX_PARTS: usize = 1_000;
+
+/// What uploads stand on, and which of them this process is receiving.
+pub(crate) struct Uploads {
+    pub(crate) store: Arc<dyn UploadStore>,
+    partial: Arc<dyn PartialBlobs>,
+    active: Mutex<HashMap<UploadId, (u64, CancellationToken)>>,
+}
+
+impl Uploads {
+    pub(crate) fn new(store: Arc<dyn UploadStore>, partial: Arc<dyn PartialBlobs>) -> Self {
+        Self { store, partial, active: Mutex::default() }
+    }
+
+    /// Asks whoever receives this upload in this process to leave it.
+    fn stop(&self, id: UploadId) {
+        let active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, token)) = active.get(&id) {
+            token.cancel();
+        }
+    }
+
+    /// Notes who receives an upload; the token is cancelled when somebody else wants it.
+    fn note(&self, id: UploadId, generation: u64) -> CancellationToken {
+        let token = CancellationToken::new();
+        let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        active.insert(id, (generation, token.clone()));
+        token
+    }
+
+    fn forget(&self, id: UploadId, generation: u64) {
+        let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        if active.get(&id).is_some_and(|(noted, _)| *noted == generation) {
+            active.remove(&id);
+        }
+    }
+}
+
+/// An upload to be made.
+#[derive(Debug, Clone)]
+pub(crate) struct NewUpload {
+    pub(crate) parent: Target,
+    pub(crate) name: Option<NodeName>,
+    pub(crate) on_conflict: OnConflict,
+    pub(crate) modified_at: Option<Timestamp>,
+    pub(crate) metadata: Option<String>,
+    pub(crate) role: UploadRole,
+    pub(crate) length: Option<u64>,
+    pub(crate) digest: Option<Sha256>,
+}
+
+/// Makes an upload, with its bytes set aside if their number is known: what goes into a shared folder counts for the folder's owner. It is held by the
+/// caller, who watches the folder while bytes come, unless it is their own.
+///
+/// # Errors
+/// `parent_not_found`, `parent_not_folder`, `forbidden`; `invalid_request` for a file without a name; `name_taken`, `too_deep` as things stand; `too_large`,
+/// `quota_exceeded`, `disk_full`.
+pub(crate) async fn create(
+    service: &Arc<FileService>,
+    user: UserId,
+    new: NewUpload,
+) -> Result<(Hold, Option<Watch>), AppError> {
+    let parent = authorize_parent(service, Actor::User(user), new.parent).await?;
+    match (&new.role, &new.name) {
+        (UploadRole::Part, _) => {}
+        (_, Some(name)) => upload::check_child(service, &parent, name, new.on_conflict).await?,
+        (_, None) => return Err(AppError::because(Code::InvalidRequest, "The file needs a name")),
+    }
+    let length = match &new.role {
+        UploadRole::Final(parts) => length_of(&concat::parts_of(service, user, parts).await?),
+        UploadRole::Whole | UploadRole::Part => new.length,
+    };
+    check_size(service, length)?;
+    // the parts of a final upload have their own until they are put together
+    let reserves = !matches!(new.role, UploadRole::Final(_));
+    let now = service.clock.now();
+    let expires_at = now + service.settings.keep_uploads;
+    let reservation = if reserves { reserve(service, &parent, length, expires_at).await? } else { None };
+    if let (true, Some(length)) = (reserves, length) {
+        check_disk(service, length).await.inspect_err(|_| release_later(service, reservation))?;
+    }
+    let upload = Upload {
+        id: UploadId(service.ids.object_id()),
+        owner: user,
+        space: parent.space(),
+        parent: parent.id(),
+        name: new.name,
+        on_conflict: new.on_conflict,
+        modified_at: new.modified_at,
+        metadata: new.metadata,
+        role: new.role,
+        length,
+        digest: new.digest,
+        blob: PartialBlob::new(service.ids.blob_key()),
+        file: FileId(service.ids.object_id()),
+        state: UploadState::Open,
+        reservation,
+        created_at: now,
+        expires_at,
+        generation: 1,
+        lease: Some(now + hold::LEASE),
+    };
+    if let Err(error) = service.uploads.store.insert_upload(&upload).await {
+        release_later(service, reservation);
+        return Err(error.into());
+    }
+    Ok((Hold::of(service, upload), Watch::over(service, &parent)))
+}
+
+/// The length of parts together, if all are known.
+fn length_of(parts: &[Upload]) -> Option<u64> {
+    parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.length?))
+}
+
+fn check_size(service: &FileService, size: Option<u64>) -> Result<(), AppError> {
+    match service.settings.max_upload_bytes {
+        Some(max) if size.is_some_and(|size| size > max) => {
+            Err(AppError::because(Code::TooLarge, format!("A file has at most {max} bytes here")))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn check_disk(service: &FileService, bytes: u64) -> Result<(), AppError> {
+    match service.blobs.free_bytes().await? {
+        Some(free) if free < bytes => Err(AppError::refused(Code::DiskFull)),
+        _ => Ok(()),
+    }
+}
+
+/// Sets bytes aside, where the space has a quota.
+async fn reserve(
+    service: &FileService,
+    parent: &Authorized,
+    length: Option<u64>,
+    expires_at: Timestamp,
+) -> Result<Option<ReservationId>, AppError> {
+    if service.store.usage(parent.space()).await?.quota_bytes.is_none() {
+        return Ok(None);
+    }
+    let id = ReservationId(service.ids.object_id());
+    let until = expires_at + RESERVATION_OUTLASTS;
+    service.store.reserve(parent.space(), id, length.unwrap_or(0), until).await?;
+    Ok(Some(id))
+}
+
+/// Gives a reservation back; if that fails, the sweep does.
+async fn release(service: &FileService, reservation: Option<ReservationId>) {
+    if let Some(id) = reservation
+        && let Err(error) = service.store.release(id).await
+    {
+        tracing::warn!(reservation = %id, cause = %common::Causes(&error), "a reservation is left to the sweep");
+    }
+}
+
+fn release_later(service: &Arc<FileService>, reservation: Option<ReservationId>) {
+    if reservation.is_some() {
+        let task = Arc::clone(service);
+        service.background.spawn(async move { release(&task, reservation).await });
+    }
+}
+
+/// An upload of this user.
+///
+/// # Errors
+/// `not_found`, also for another user's and for one that has expired.
+pub(crate) async fn own(service: &FileService, user: UserId, id: UploadId) -> Result<Upload, AppError> {
+    let found = service.uploads.store.find_upload(id).await?;
+    found
+        .filter(|upload| upload.owner == user && upload.expires_at >= service.clock.now())
+        .ok_or_else(|| AppError::refused(Code::NotFound))
+}
+
+/// How far an upload of this user is, after whoever is sending to it was made to leave: what is told is what can be gone on from.
+///
+/// # Errors
+/// `not_found`; those of [`goes_on`]; `locked` if somebody does not leave.
+pub(crate) async fn settled(
+    service: &Arc<FileService>,
+    user: UserId,
+    id: UploadId,
+) -> Result<Upload, AppError> {
+    let upload = own(service, user, id).await?;
+    goes_on(service, &upload).await?;
+    if matches!(upload.role, UploadRole::Final(_)) {
+        return match concatenate(service, upload, Duration::ZERO).await {
+            Ok((upload, _)) => Ok(upload),
+            Err(error @ AppError::Port(_)) => Err(error),
+            // its bytes are there, and it is no file: the caller asked where it stands, not for that
+            Err(_) => own(service, user, id).await,
+        };
+    }
+    if upload.lease.is_none_or(|lease| lease < service.clock.now()) {
+        return Ok(upload);
+    }
+    Hold::take(service, id).await?.leave().await
+}
+
+/// Ends an upload of this user: its bytes go. A file that came of it stays.
+///
+/// # Errors
+/// `not_found`; `locked`.
+pub(crate) async fn end(service: &Arc<FileService>, user: UserId, id: UploadId) -> Result<(), AppError> {
+    own(service, user, id).await?;
+    Hold::take(service, id).await?.remove().await
+}
+
+/// What shall be different about the file that an upload will be.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct UploadChange {
+    pub(crate) parent: Option<Target>,
+    pub(crate) name: Option<NodeName>,
+    pub(crate) on_conflict: Option<OnConflict>,
+}
+
+/// Changes where an upload goes, and makes it a file if all its bytes are there: the way on after its name was taken.
+///
+/// # Errors
+/// `not_found`, `locked`, those of [`create`] and, without another folder, of [`goes_on`]; `upload_complete` if it is a file already.
+pub(crate) async fn change(
+    service: &Arc<FileService>,
+    user: UserId,
+    id: UploadId,
+    change: UploadChange,
+) -> Result<(Upload, Option<Committed>), AppError> {
+    let upload = own(service, user, id).await?;
+    if change.parent.is_none() {
+        goes_on(service, &upload).await?;
+    }
+    let mut hold = Hold::take(service, id).await?;
+    if matches!(hold.upload.state, UploadState::Done(_)) {
+        hold.leave().await?;
+        return Err(AppError::refused(Code::UploadComplete));
+    }
+    if let Some(target) = change.parent {
+        let parent = authorize_parent(service, Actor::User(user), target).await?;
+        if parent.space() != hold.upload.space {
+            let why = "An upload stays in the space that it was begun in";
+            return Err(AppError::because(Code::InvalidRequest, why));
+        }
+        hold.upload.parent = parent.id();
+    }
+    hold.upload.name = change.name.or(hold.upload.name.take());
+    hold.upload.on_conflict = change.on_conflict.unwrap_or(hold.upload.on_conflict);
+    hold.save().await?;
+    if hold.upload.state == UploadState::Complete && hold.upload.role != UploadRole::Part {
+        let committed = finish::finish(hold, http_kit::cause::current()).await?;
+        return Ok((committed.0, Some(committed.1)));
+    }
+    Ok((hold.leave().await?, None))
+}

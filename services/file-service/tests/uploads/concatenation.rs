@@ -1,0 +1,128 @@
+//! Uploads in parts that are sent at the same time.
+
+use common::files::FileStore as _;
+use reqwest::{Method, StatusCode};
+
+use crate::helpers::{Tus as _, UPLOADS, address, content, file_id, metadata};
+use crate::support::{Answer, Client, Server, answer, until};
+
+async fn part(ann: &Client<'_>, length: usize) -> String {
+    let made =
+        ann.tus(Method::POST, UPLOADS).header("upload-length", length).header("upload-concat", "partial");
+    let made = answer(made).await;
+    made.expect(StatusCode::CREATED);
+    address(&made)
+}
+
+async fn join(ann: &Client<'_>, name: &str, parts: &[String]) -> Answer {
+    let made = ann.tus(Method::POST, UPLOADS).header("upload-concat", format!("final;{}", parts.join(" ")));
+    answer(made.header("upload-metadata", metadata(&[("filename", name)]))).await
+}
+
+#[actix_web::test]
+async fn parts_become_a_file_in_their_order() {
+    let server = Server::with(|settings| settings.default_quota_bytes = Some(10_000_000)).await;
+    let ann = server.user("ann");
+    let bytes = content(6_000_000);
+    let sizes = [3_000_000, 1, 0, 2_999_999];
+    let (mut parts, mut sent, mut start) = (Vec::new(), Vec::new(), 0);
+    for size in sizes {
+        parts.push(part(&ann, size).await);
+        sent.push(&bytes[start..start + size]);
+        start += size;
+    }
+    let sent = parts
+        .iter()
+        .zip(&sent)
+        .filter(|(_, bytes)| !bytes.is_empty())
+        .map(|(part, bytes)| ann.send(part, 0, bytes));
+    for answer in futures_util::future::join_all(sent).await {
+        assert_eq!(answer.status, StatusCode::NO_CONTENT);
+        assert_eq!(answer.header("file-id"), None);
+    }
+    assert_eq!(ann.stands(&parts[0]).await.header("upload-concat"), Some("partial"));
+    assert!(ann.names("root").await.is_empty());
+    let made = join(&ann, "joined", &parts).await;
+    made.expect(StatusCode::CREATED);
+    let file = file_id(&made);
+    assert_eq!(ann.content_of(&file).await, bytes);
+    let stands = ann.stands(&address(&made)).await;
+    assert_eq!(stands.header("upload-concat").unwrap(), format!("final;{}", parts.join(" ")));
+    assert_eq!(
+        (stands.header("upload-length"), stands.header("upload-offset")),
+        (Some("6000000"), Some("6000000"))
+    );
+    ann.send(&address(&made), 6_000_000, b"x").await.expect_problem(403, "forbidden");
+    // the parts are gone, and what they took
+    assert_eq!(ann.stands(&parts[0]).await.status, StatusCode::NOT_FOUND);
+    let usage = ann.get("/api/v1/usage").await.expect(StatusCode::OK);
+    assert_eq!(usage["usedBytes"], 6_000_000);
+    assert_eq!(ann.get("/api/v1/limits").await.expect(StatusCode::OK)["freeBytes"], 4_000_000);
+    assert_eq!(server.store.count_nodes().await.unwrap(), 1);
+    assert_eq!(server.blob_files(), 1, "no part lies beside the file");
+}
+
+#[actix_web::test]
+async fn a_final_may_come_before_its_parts_are_whole() {
+    let server = Server::start().await;
+    let ann = server.user("ann");
+    let parts = [part(&ann, 5).await, part(&ann, 3).await];
+    let made = join(&ann, "joined", &parts).await;
+    made.expect(StatusCode::CREATED);
+    assert_eq!((made.header("upload-offset"), made.header("file-id")), (None, None));
+    let whole = address(&made);
+    let stands = ann.stands(&whole).await;
+    assert_eq!((stands.header("upload-length"), stands.header("upload-offset")), (Some("8"), None));
+    ann.send(&whole, 0, b"x").await.expect_problem(403, "forbidden");
+    ann.send(&parts[1], 0, b"678").await;
+    ann.send(&parts[0], 0, b"12345").await;
+    let mut file = String::new();
+    until("the parts are joined", async || {
+        let stands = ann.stands(&whole).await;
+        file = stands.header("file-id").unwrap_or_default().to_owned();
+        !file.is_empty()
+    })
+    .await;
+    assert_eq!(ann.content_of(&file).await, b"12345678");
+    assert_eq!(ann.names("root").await, ["joined"]);
+}
+
+#[actix_web::test]
+async fn only_parts_are_joined() {
+    let server = Server::start().await;
+    let ann = server.user("ann");
+    let whole = ann.begin("whole", 3).await;
+    join(&ann, "a", &[whole]).await.expect_problem(400, "invalid_request");
+    join(&ann, "a", &[]).await.expect_problem(400, "invalid_request");
+    let one = part(&ann, 1).await;
+    let made = ann
+        .tus(Method::POST, UPLOADS)
+        .header("upload-concat", format!("final;{one}"))
+        .header("upload-length", 1);
+    answer(made.header("upload-metadata", metadata(&[("filename", "a")])))
+        .await
+        .expect_problem(400, "invalid_request");
+    // a part is no file, and needs no name
+    ann.send(&one, 0, b"x").await;
+    assert!(ann.names("root").await.is_empty());
+}
+
+#[actix_web::test]
+async fn a_taken_name_keeps_the_joined_bytes() {
+    let server = Server::start().await;
+    let ann = server.user("ann");
+    let parts = [part(&ann, 2).await, part(&ann, 2).await];
+    let made = join(&ann, "file", &parts).await;
+    ann.file("file", "root", "quicker").await;
+    for (part, bytes) in parts.iter().zip([b"ab", b"cd"]) {
+        ann.send(part, 0, bytes).await;
+    }
+    let upload = address(&made);
+    until("the bytes are joined", async || {
+        ann.get(&upload).await.expect(StatusCode::OK)["state"] == "complete"
+    })
+    .await;
+    let made = ann.patch(&upload, serde_json::json!({"name": "other"})).await;
+    let file = made.expect(StatusCode::CREATED)["id"].as_str().unwrap().to_owned();
+    assert_eq!(ann.content_of(&file).await, b"abcd");
+}

@@ -1,0 +1,16 @@
+//! Uploads that come in several goes, over HTTP.
+
+#![allow(clippy::unwrap_used, reason = "this is test code")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod checksums;
+mod concatenation;
+mod draft;
+mod expiry;
+mod helpers;
+mod holders;
+mod quota;
+mod strangers;
+mod tus;

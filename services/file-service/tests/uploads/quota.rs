@@ -1,0 +1,92 @@
+//! What uploads set aside.
+
+use common::files::FileStore as _;
+use reqwest::{Method, StatusCode};
+
+use crate::helpers::{Tus as _, UPLOADS, address, content, file_id, metadata};
+use crate::support::{Client, Server, answer};
+
+async fn free(ann: &Client<'_>) -> u64 {
+    ann.get("/api/v1/limits").await.expect(StatusCode::OK)["freeBytes"].as_u64().unwrap()
+}
+
+async fn used(ann: &Client<'_>) -> u64 {
+    ann.get("/api/v1/usage").await.expect(StatusCode::OK)["usedBytes"].as_u64().unwrap()
+}
+
+#[actix_web::test]
+async fn bytes_are_set_aside_when_their_number_is_known() {
+    let server = Server::with(|settings| settings.default_quota_bytes = Some(1_000_000)).await;
+    let ann = server.user("ann");
+    assert_eq!(free(&ann).await, 1_000_000);
+    let one = ann.begin("one", 600_000).await;
+    assert_eq!(free(&ann).await, 400_000);
+    let made = ann.tus(Method::POST, UPLOADS).header("upload-length", 400_001);
+    let made = made.header("upload-metadata", metadata(&[("filename", "two")]));
+    answer(made).await.expect_problem(507, "quota_exceeded");
+    // ended and finished ones give it back
+    assert_eq!(ann.delete(&one).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(free(&ann).await, 1_000_000);
+    let two = ann.begin("two", 500_000).await;
+    let done = ann.send(&two, 0, &content(500_000)).await;
+    assert_eq!(done.status, StatusCode::NO_CONTENT);
+    assert_eq!((free(&ann).await, used(&ann).await), (500_000, 500_000));
+}
+
+#[actix_web::test]
+async fn unknown_lengths_stay_within_the_quota() {
+    let server = Server::with(|settings| settings.default_quota_bytes = Some(1_000_000)).await;
+    let ann = server.user("ann");
+    let made = ann.tus(Method::POST, UPLOADS).header("upload-defer-length", 1);
+    let upload = address(&answer(made.header("upload-metadata", metadata(&[("filename", "later")]))).await);
+    assert_eq!(ann.send(&upload, 0, &content(700_000)).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(free(&ann).await, 300_000);
+    ann.send(&upload, 700_000, &content(300_001)).await.expect_problem(507, "quota_exceeded");
+    let offset = ann.offset(&upload).await;
+    assert!((700_000..=1_000_000).contains(&offset), "{offset}");
+    let request =
+        ann.tus(Method::PATCH, &upload).header("upload-offset", offset).header("upload-length", offset);
+    let done = answer(request.header("content-type", "application/offset+octet-stream")).await;
+    file_id(&done);
+    assert_eq!(used(&ann).await, offset as u64);
+    assert_eq!(free(&ann).await, 1_000_000 - offset as u64);
+}
+
+#[actix_web::test]
+async fn a_hundred_uploads_leave_exact_numbers() {
+    let server = Server::with(|settings| settings.default_quota_bytes = Some(100_000_000)).await;
+    let ann = server.user("ann");
+    let mut expected = 0;
+    for number in 0..100_usize {
+        let size = 1000 * number;
+        let upload = ann.begin(&format!("file {number}"), size.max(1)).await;
+        match number % 4 {
+            0 => drop(ann.delete(&upload).await),
+            1 => drop(ann.send(&upload, 1, b"x").await.expect_problem(409, "upload_offset")),
+            2 => drop(ann.send(&upload, 0, &content(size / 2)).await),
+            _ => {
+                file_id(&ann.send(&upload, 0, &content(size)).await);
+                expected += size as u64;
+            }
+        }
+    }
+    assert_eq!(used(&ann).await, expected);
+    loop {
+        let list = ann.get(UPLOADS).await.expect(StatusCode::OK);
+        let items = list["items"].as_array().unwrap();
+        if items.is_empty() {
+            break;
+        }
+        for item in items {
+            ann.delete(&format!("{UPLOADS}/{}", item["id"].as_str().unwrap())).await;
+        }
+    }
+    assert_eq!((used(&ann).await, free(&ann).await), (expected, 100_000_000 - expected));
+    let space = server.store.ensure_space(
+        ann.id,
+        (testkit::TestIds::seeded(9).next(), testkit::TestIds::seeded(8).next()),
+        None,
+        server.now(),
+    );
+    assert_eq!(space.await.unwrap().usage.reserved_bytes, 0);
+}

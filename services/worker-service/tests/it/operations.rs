@@ -1,0 +1,123 @@
+//! The table of built-in jobs in `docs/operations.md` is what the code says.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use common::jobs::{NewJob, types};
+use common::webhooks::{Delivery, DeliveryState, WebhookEvent};
+use common::{BlobKey, Clock as _, FileId, UserId};
+use testkit::{TestClock, TestIds};
+use worker_service::{
+    Concurrency, JobHandler as _, MAINTENANCE_DOCS, MaintenanceSection, UpkeepHandler, WebhooksSection,
+};
+
+/// The rows by their types; the other cells in their order.
+fn rows() -> BTreeMap<String, Vec<String>> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+    let guide = std::fs::read_to_string(path).unwrap();
+    let (_, section) = guide.split_once("\n## Built-in jobs\n").expect("it has the section");
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    let lines: Vec<Vec<String>> = section.lines().filter(|line| line.starts_with('|')).map(cells).collect();
+    assert!(lines[0].len() == 7 && lines[0][0] == "type", "{:?}", lines[0]);
+    let mut rows = BTreeMap::new();
+    for mut line in lines.into_iter().skip(2) {
+        let kind = line.remove(0).trim_matches('`').to_owned();
+        assert_eq!(line.len(), 6, "{kind}");
+        assert!(rows.insert(kind.clone(), line).is_none(), "{kind} stands there twice");
+    }
+    rows
+}
+
+/// A time as settings write it.
+fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    for (unit, length) in [("d", 86_400), ("h", 3600), ("m", 60)] {
+        if seconds.is_multiple_of(length) {
+            return format!("{}{unit}", seconds / length);
+        }
+    }
+    format!("{seconds}s")
+}
+
+/// A job of a built-in type, as the product makes it.
+fn made(kind: &str, every: Option<Duration>) -> NewJob {
+    let (ids, at) = (TestIds::new(), TestClock::default().now());
+    let (user, file, blob) =
+        (UserId::from_bytes([1; 12]), FileId::from_bytes([2; 12]), BlobKey::from_bytes([3; 16]));
+    match (kind, every) {
+        (_, Some(every)) => types::upkeep(kind, every, 1, at),
+        (types::THUMBNAILS, _) => types::thumbnails(ids.next(), user, file, blob, at),
+        (types::MEDIA_FACTS, _) => types::media_facts(ids.next(), user, file, (blob, 1), at),
+        (types::WELCOME_MAIL, _) => types::welcome_mail(ids.next(), user, at),
+        (types::PURGE, _) => types::purge(ids.next(), file, user, at),
+        (types::WEBHOOK_DELIVER, _) => {
+            let delivery = Delivery {
+                id: ids.next(),
+                webhook: ids.next(),
+                event: WebhookEvent::JobComplete,
+                body: String::new(),
+                created_at: at,
+                state: DeliveryState::Pending,
+                attempts: Vec::new(),
+                finished_at: None,
+            };
+            let max_attempts = WebhooksSection::default().attempts;
+            NewJob { max_attempts, ..types::webhook_deliver(&delivery, user, at) }
+        }
+        _ => panic!("this test does not know how the product makes a job of the type {kind}"),
+    }
+}
+
+#[test]
+fn the_guide_lists_all_built_in_jobs_as_they_are() {
+    let rows = rows();
+    let tasks = MaintenanceSection::default().tasks();
+    let concurrency = Concurrency::default();
+    let mut kinds: Vec<&str> = types::BUILT_IN.to_vec();
+    kinds.sort_unstable();
+    assert_eq!(rows.keys().collect::<Vec<_>>(), kinds, "docs/operations.md has a row for each type");
+    for (kind, row) in &rows {
+        let task = tasks.iter().find(|task| task.name == kind);
+        let job = made(kind, task.map(|task| task.every));
+        let at_once = match &**kind {
+            types::THUMBNAILS => "processes + 1".to_owned(),
+            types::MEDIA_FACTS => concurrency.media_facts.to_string(),
+            types::WELCOME_MAIL => concurrency.mail.to_string(),
+            types::PURGE => concurrency.purge.to_string(),
+            types::WEBHOOK_DELIVER => WebhooksSection::default().concurrency.to_string(),
+            _ => {
+                let task = task.expect("the others are upkeep");
+                UpkeepHandler::new(task.name, crate::files_double::nowhere()).concurrency().to_string()
+            }
+        };
+        let [what, when, attempts, silent, places, settings] = &row[..] else { unreachable!("six cells") };
+        assert!(!what.is_empty() && !when.is_empty(), "{kind}");
+        let expected = (job.max_attempts.to_string(), span(Duration::from_millis(job.ttl_ms)), at_once);
+        assert_eq!((attempts, silent, places), (&expected.0, &expected.1, &expected.2), "{kind}");
+        if let Some(task) = task {
+            assert_eq!(*when, format!("every {}", span(task.every)), "{kind}");
+            let is_named =
+                |key: &str| settings.contains(&format!("FM_{}", key.to_uppercase().replace('.', "__")));
+            assert!(MAINTENANCE_DOCS.iter().any(|doc| is_named(doc.key)), "{kind}: {settings}");
+        }
+    }
+}
+
+/// Each setting of the table changes its tasks, and no other one does.
+#[test]
+fn the_settings_of_upkeep_are_those_that_the_guide_names() {
+    let second = runtime::settings::Span::from_secs(1);
+    for (setting, section) in [
+        ("FM_MAINTENANCE__EVERY", MaintenanceSection { every: second, ..Default::default() }),
+        ("FM_MAINTENANCE__STRAYS_EVERY", MaintenanceSection { strays_every: second, ..Default::default() }),
+        ("FM_MAINTENANCE__RECOUNT_EVERY", MaintenanceSection { recount_every: second, ..Default::default() }),
+        ("FM_MAINTENANCE__SCRUB_EVERY", MaintenanceSection { scrub_every: second, ..Default::default() }),
+    ] {
+        for task in section.tasks() {
+            let is_changed = task.every == second.duration();
+            let row = &rows()[task.name];
+            assert_eq!(row[5].contains(&format!("`{setting}`")), is_changed, "{}: {setting}", task.name);
+        }
+    }
+}

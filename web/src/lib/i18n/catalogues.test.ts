@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import de from './de';
+import deQueue from './de-queue';
+import deViewer from './de-viewer';
+import en from './en';
+import enQueue from './en-queue';
+import enViewer from './en-viewer';
+import type { Message } from './index';
+
+const parts: [string, Record<string, Message>, Record<string, Message>][] = [
+  ['the first sight', en, de],
+  ['the dashboard', enQueue, deQueue],
+  ['the viewer', enViewer, deViewer],
+];
+
+const forms = (message: Message): string[] => (typeof message === 'string' ? [message] : Object.values(message));
+const places = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '').sort();
+
+describe.each(parts)('the German texts of %s', (_, english, german) => {
+  it('are those that there are in English', () => {
+    expect(Object.keys(german).sort()).toEqual(Object.keys(english).sort());
+  });
+  it('have the same places in each of their forms', () => {
+    for (const [key, message] of Object.entries(english)) {
+      const wanted = new Set(forms(message).flatMap(places));
+      const found = german[key] ?? '';
+      for (const form of forms(found)) {
+        // The singular may do without its number, and the plural without a name.
+        const given = places(form);
+        expect([...wanted], `${key}: ${form}`).toEqual(expect.arrayContaining(given));
+      }
+      expect(new Set(forms(found).flatMap(places)), key).toEqual(wanted);
+    }
+  });
+  it('have plural forms where the English ones have', () => {
+    for (const [key, message] of Object.entries(english)) expect(typeof german[key], key).toBe(typeof message);
+  });
+  it('say something', () => {
+    for (const [key, message] of Object.entries(german))
+      for (const form of forms(message)) expect(form.trim(), key).not.toBe('');
+  });
+});

@@ -1,0 +1,19 @@
+import type { File } from '$lib/api/types';
+import { kindOf } from '$lib/files/kind';
+import { languageOf } from './languages';
+
+/** By what a file is shown. */
+export type Stage = 'image' | 'video' | 'audio' | 'pdf' | 'markdown' | 'table' | 'code' | 'text' | 'none';
+
+/** What the product found in the content decides; the name only tells kinds of text apart. */
+export function stageOf(file: Pick<File, 'type' | 'mimeType' | 'name'>): Stage {
+  const kind = kindOf(file);
+  const mime = file.mimeType ?? '';
+  if (kind === 'image' || kind === 'video' || kind === 'audio' || kind === 'pdf') return kind;
+  if (mime === 'text/csv' || mime === 'text/tab-separated-values') return 'table';
+  const plain = mime.startsWith('text/');
+  if (mime === 'text/markdown' || (plain && /\.(md|markdown|mkd)$/i.test(file.name))) return 'markdown';
+  if (plain && /\.(csv|tsv|tab)$/i.test(file.name)) return 'table';
+  if (languageOf(file)) return 'code';
+  return plain ? 'text' : 'none';
+}
