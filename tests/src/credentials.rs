@@ -188,6 +188,7 @@ pub async fn every_call_asks_for_its_scope(product: &Product) -> Result<()> {
         let file = if looks { &read } else { &changed };
         let some_id = if of_file { file.as_str() } else { "0123456789abcdef01234567" };
         let at = path.replace("{id}", some_id).replace("{size}", "100").replace("{type}", "some-type");
+        let at = at.replace("{kind}", "link");
         let at = at.replace("{name}", "name").replace("{token}", some_id);
         for caller in &callers {
             let mut credential = caller.credential.clone();

@@ -12,6 +12,7 @@ pub mod jobs;
 pub mod matrix;
 pub mod product;
 pub mod samples;
+pub mod sharing;
 #[cfg(feature = "stack")]
 pub mod stack;
 pub mod trace;
@@ -73,6 +74,12 @@ macro_rules! all_cases {
             jobs {
                 a_picture_gets_its_thumbnails
                 a_damaged_picture_fails_with_a_reason
+            }
+            sharing {
+                a_folder_is_shared_and_taken_back
+                a_link_opens_its_folder_until_it_is_ended
+                what_is_dropped_is_received_and_seen_by_its_owner
+                downloads_by_a_link_keep_to_its_limit
             }
             uploads {
                 an_upload_goes_on_where_it_stood

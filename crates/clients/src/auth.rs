@@ -1,10 +1,14 @@
 use async_trait::async_trait;
 use common::auth::internal::{
-    PublicKeys, ResolveCredential, ResolveToken, ResolvedCredential, ResolvedToken,
+    FindPeople, FoundPeople, MAX_PEOPLE, PublicKeys, ResolveCredential, ResolveToken, ResolvedCredential,
+    ResolvedToken,
 };
-use common::auth::{CredentialSource, PublicKey, SessionState, TokenHash, TokenState, UserCount, UserState};
+use common::auth::{
+    Address, CredentialSource, GroupName, People, Person, PublicKey, SessionState, TokenHash, TokenState,
+    UserCount, UserState,
+};
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
-use common::{PortResult, SessionId, Sha256, UserId};
+use common::{GroupId, PortResult, SessionId, Sha256, UserId};
 
 use crate::InternalClient;
 
@@ -58,5 +62,40 @@ impl UserCount for AuthClient {
     async fn count_users(&self) -> PortResult<u64> {
         let answer: UserStats = self.0.get_json("/internal/stats").await?;
         Ok(answer.users)
+    }
+}
+
+#[async_trait]
+impl People for AuthClient {
+    async fn find_people(&self, ids: &[UserId]) -> PortResult<Vec<Person>> {
+        let mut people = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(MAX_PEOPLE) {
+            let question = FindPeople { ids: ids.to_vec(), ..FindPeople::default() };
+            let answer: FoundPeople = self.0.post_json("/internal/people/find", &question).await?;
+            people.extend(answer.people);
+        }
+        Ok(people)
+    }
+
+    async fn find_person(&self, address: &Address) -> PortResult<Option<Person>> {
+        let question = FindPeople { address: Some(address.as_str().to_owned()), ..FindPeople::default() };
+        let answer: FoundPeople = self.0.post_json("/internal/people/find", &question).await?;
+        Ok(answer.person)
+    }
+
+    async fn find_groups(&self, ids: &[GroupId]) -> PortResult<Vec<GroupName>> {
+        let mut groups = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(MAX_PEOPLE) {
+            let question = FindPeople { groups: ids.to_vec(), ..FindPeople::default() };
+            let answer: FoundPeople = self.0.post_json("/internal/people/find", &question).await?;
+            groups.extend(answer.groups);
+        }
+        Ok(groups)
+    }
+
+    async fn groups_of(&self, user: UserId) -> PortResult<Vec<GroupId>> {
+        let question = FindPeople { groups_of: Some(user), ..FindPeople::default() };
+        let answer: FoundPeople = self.0.post_json("/internal/people/find", &question).await?;
+        Ok(answer.memberships)
     }
 }

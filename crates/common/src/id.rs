@@ -178,6 +178,12 @@ typed_ids! {
     JobId;
     /// What makes jobs at times.
     ScheduleId;
+    /// People who are given rights together.
+    GroupId;
+    /// A right to a node that somebody was given.
+    ShareId;
+    /// A link that opens a node to whoever has its token.
+    LinkId;
     /// Where a program of a user wants to be told what happens.
     WebhookId;
     /// One message to a webhook.
@@ -190,8 +196,6 @@ typed_ids! {
     AuditId;
     /// An invitation to make an account.
     InvitationId;
-    /// A group of accounts.
-    GroupId;
 }
 
 /// The random name of a blob: 16 bytes, 32 hexadecimal digits. Never reused, never derived from content or file name.

@@ -58,6 +58,18 @@ fn address(text: &str) -> Option<IpAddr> {
     text.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
+/// One counter for each IPv4 address and each IPv6 /64, the least that one customer gets (RFC 6177).
+pub fn customer_key(ip: Option<IpAddr>) -> String {
+    match ip {
+        Some(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_none() => {
+            let [a, b, c, d, ..] = v6.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::")
+        }
+        Some(ip) => ip.to_canonical().to_string(),
+        None => "local".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +114,14 @@ mod tests {
         let all = TrustedProxies::parse(["0.0.0.0/0", "::/0"]).unwrap();
         assert!(all.contains("1.2.3.4".parse().unwrap()) && all.contains("::5".parse().unwrap()));
         assert!(!TrustedProxies::parse(["::/0"]).unwrap().contains("1.2.3.4".parse().unwrap()));
+    }
+
+    #[test]
+    fn one_customer_has_one_counter() {
+        let key = |text: &str| customer_key(Some(text.parse().unwrap()));
+        assert_eq!(key("2001:db8:1:2:3::4"), key("2001:db8:1:2:ffff::1"));
+        assert_ne!(key("2001:db8:1:2::"), key("2001:db8:1:3::"));
+        assert_eq!(key("::ffff:10.0.0.1"), key("10.0.0.1"));
+        assert_ne!(key("10.0.0.2"), key("10.0.0.1"));
     }
 }

@@ -85,6 +85,18 @@ impl CookiePolicy {
         }
     }
 
+    /// A cookie of another name, which goes with requests at and below `place` (a path of ours, with its first slash) and no others.
+    pub fn below(&self, place: &str, name: String, value: String, lifetime: Duration) -> Cookie<'static> {
+        let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
+        Cookie::build(name, value)
+            .path(format!("{}{place}", self.path.trim_end_matches('/')))
+            .secure(self.secure)
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .max_age(CookieDuration::seconds(seconds))
+            .finish()
+    }
+
     fn cookie(&self, value: String, age: CookieDuration) -> Cookie<'static> {
         Cookie::build(self.name, value)
             .path(self.path.clone())
@@ -168,6 +180,17 @@ mod tests {
         assert_eq!(
             CookiePolicy::new(None, false).clear().to_string(),
             "fm_session=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"
+        );
+        let below = |policy: CookiePolicy| {
+            policy.below("/api/x", "n".to_owned(), "v".to_owned(), Duration::from_secs(1)).to_string()
+        };
+        assert_eq!(
+            below(CookiePolicy::new(None, false)),
+            "n=v; HttpOnly; SameSite=Lax; Path=/api/x; Max-Age=1"
+        );
+        assert_eq!(
+            below(policy("https://example/files/")),
+            "n=v; HttpOnly; SameSite=Lax; Secure; Path=/files/api/x; Max-Age=1"
         );
     }
 

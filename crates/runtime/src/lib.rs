@@ -5,6 +5,7 @@ mod crash;
 pub mod data_dir;
 pub mod lifecycle;
 pub mod memory;
+pub mod passwords;
 pub mod relay;
 pub mod retry;
 pub mod secrets;

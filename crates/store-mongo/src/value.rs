@@ -1,8 +1,9 @@
 //! How domain values are kept in documents: ids as ObjectIds, keys and hashes as binaries, times as milliseconds, counts as 64-bit integers.
 
 use common::{
-    AuditId, BlobKey, DeliveryId, FileId, GroupId, InvitationId, JobId, NotificationId, ReservationId,
-    ScheduleId, SessionId, SigningKeyId, SpaceId, Timestamp, TokenId, UploadId, UserId, WebhookId,
+    AuditId, BlobKey, DeliveryId, FileId, GroupId, InvitationId, JobId, LinkId, NotificationId,
+    ReservationId, ScheduleId, SessionId, ShareId, SigningKeyId, SpaceId, Timestamp, TokenId, UploadId,
+    UserId, WebhookId,
 };
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
@@ -36,12 +37,15 @@ to_oid!(
     UploadId,
     JobId,
     ScheduleId,
+    GroupId,
+    ShareId,
+    LinkId,
     WebhookId,
     DeliveryId,
     NotificationId,
     common::ObjectId
 );
-to_oid!(TokenId, AuditId, InvitationId, GroupId);
+to_oid!(TokenId, AuditId, InvitationId);
 
 /// The id with these bytes.
 pub(crate) fn id<T: From<common::ObjectId>>(oid: ObjectId) -> T {

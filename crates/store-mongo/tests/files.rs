@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 
 use store_mongo::FilesDb;
-use testkit::file_store::{FilesSubject, Replicas};
+use testkit::file_store::{AccessSubject, FilesSubject, Replicas};
 use testkit::outbox::OutboxSubject;
 
 async fn subject() -> FilesSubject {
@@ -24,6 +24,17 @@ mod outbox {
     }
 
     testkit::outbox_suite!(subject);
+}
+
+mod access {
+    use super::*;
+
+    async fn subject() -> AccessSubject {
+        let (mongo, scratch) = support::mongo().await;
+        AccessSubject::new(Arc::new(FilesDb::new(&mongo)), scratch).await
+    }
+
+    testkit::access_suite!(subject);
 }
 
 mod uploads {
@@ -90,6 +101,28 @@ mod replicas {
                 two_relays_never_share_a_row,
                 a_commit_wakes_the_one_who_waits_and_the_one_who_comes_later,
                 a_relay_that_waits_only_when_nothing_is_there_gets_all,
+            ]
+        );
+    }
+
+    mod access {
+        use super::*;
+
+        async fn subject() -> AccessSubject {
+            let (mongo, scratch) = support::mongo().await;
+            let other = scratch.connect().await;
+            let replicas =
+                Replicas::new(vec![Arc::new(FilesDb::new(&mongo)), Arc::new(FilesDb::new(&other))]);
+            AccessSubject::new(Arc::new(replicas), scratch).await
+        }
+
+        testkit::suite!(
+            subject,
+            file_store,
+            [
+                a_grantee_has_one_share_of_a_node,
+                of_fifty_downloads_ten_pass,
+                a_role_is_changed_and_a_share_ended
             ]
         );
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use store_sqlite::{FilesDb, OpenOptions};
-use testkit::file_store::FilesSubject;
+use testkit::file_store::{AccessSubject, FilesSubject};
 use testkit::outbox::OutboxSubject;
 
 fn open() -> (Arc<FilesDb>, tempfile::TempDir) {
@@ -29,6 +29,17 @@ mod outbox {
     }
 
     testkit::outbox_suite!(subject);
+}
+
+mod access {
+    use super::*;
+
+    async fn subject() -> AccessSubject {
+        let (db, folder) = open();
+        AccessSubject::new(db, folder).await
+    }
+
+    testkit::access_suite!(subject);
 }
 
 mod uploads {

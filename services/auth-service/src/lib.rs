@@ -32,12 +32,12 @@ use app::tokens::TokenUses;
 
 pub use app::accounts::{Accounts, CreateAccountError};
 pub use app::admin::{AdminError, Administration};
-pub use app::hashing::{HashError, HasherError, HashingSettings, PasswordHasher};
 pub use app::keys::KeysError;
 pub use app::limits::LimitRules;
 pub use app::setup::{AddressFault, InvalidNewCredentials, NewCredentials, SetupCode, ShortSetupCode};
 pub use app::stores::AdminStores;
 pub use command::{AdminCommand, AdminCommandError, Limit, RoleWord, UsersCommand};
+pub use runtime::passwords::{HashError, HasherError, HashingSettings, PasswordHasher};
 pub use settings::{
     ADMINISTRATION_DOCS, AUTH_DOCS, AccountsSection, AdministrationSection, People, Registration, Settings,
     Verify, trusted_proxies,

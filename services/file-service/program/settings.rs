@@ -5,7 +5,7 @@ use file_service::{FILES_DOCS, FilesSection};
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Settings {
     #[serde(flatten)]
@@ -14,6 +14,20 @@ pub(crate) struct Settings {
     pub(crate) delivery: Sender,
     pub(crate) s3: S3,
     pub(crate) files: FilesSection,
+    pub(crate) bcrypt_cost: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            common: Common::default(),
+            blob_url: None,
+            delivery: Sender::default(),
+            s3: S3::default(),
+            files: FilesSection::default(),
+            bcrypt_cost: 12,
+        }
+    }
 }
 
 /// Who sends contents.
@@ -43,6 +57,10 @@ const OWN_DOCS: &[Doc] = &[
     Doc {
         key: "delivery",
         text: "Who sends contents: service, or gateway, which is told where they are (X-Accel-Redirect). The second only where people reach the service through the gateway alone.",
+    },
+    Doc {
+        key: "bcrypt_cost",
+        text: "How costly it is to hash the password of a link; each step doubles the time. 4 to 31.",
     },
     Doc { key: "s3.endpoint", text: "The S3 server, such as https://s3.example.org; unset: Amazon." },
     Doc { key: "s3.region", text: "Its region; unset: us-east-1." },

@@ -7,13 +7,15 @@ use clients::{AuthClient, WorkerClient};
 use common::files::FileStore as _;
 use common::routes::Service;
 use distributed::{Assembled, Common, Platform, ServiceProgram, part, until_available};
-use file_service::{FileService, FileSettings, Overview, Parts, claim_blobs};
+use file_service::{FileService, FileSettings, LINK_LABEL, Overview, Parts, Sharing, claim_blobs};
+use http_kit::TrustedProxies;
 use http_kit::health;
 use http_kit::openapi::MethodTable;
 use http_kit::reference::Reference;
 use http_kit::ticket::TICKET_LABEL;
 use program::Failure;
 use runtime::lifecycle::Exit;
+use runtime::passwords::{HashingSettings, PasswordHasher};
 use runtime::settings::Doc;
 use store_mongo::FilesDb;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -78,7 +80,19 @@ impl ServiceProgram for FileProgram {
                 cache: vec![platform.redis_check()],
                 stores: checks.clone(),
             },
-            settings: FileSettings { delivery, ..settings.files.settings() },
+            sharing: Sharing {
+                shares: store.clone(),
+                links: store.clone(),
+                people: auth.clone(),
+                limiter: Arc::clone(&platform.limiter),
+                hasher: hasher(&settings)?,
+                link_key: platform.master_key.derive(LINK_LABEL),
+            },
+            settings: FileSettings {
+                delivery,
+                trusted_proxies: trusted_proxies(&settings)?,
+                ..settings.files.settings()
+            },
         }));
         let relay = platform.relay(store, known);
         let document = serde_json::from_str(OPENAPI).map_err(|error| Failure::new(Exit::Failed, &error))?;
@@ -104,4 +118,14 @@ impl ServiceProgram for FileProgram {
             notice: None,
         })
     }
+}
+
+fn hasher(settings: &Settings) -> Result<PasswordHasher, Failure> {
+    let hashing = HashingSettings { cost: settings.bcrypt_cost, ..HashingSettings::default() };
+    PasswordHasher::new(hashing).map_err(|error| Failure::setting(format!("FM_BCRYPT_COST: {error}")))
+}
+
+fn trusted_proxies(settings: &Settings) -> Result<TrustedProxies, Failure> {
+    let texts = settings.common.trusted_proxies.split(',').map(str::trim).filter(|text| !text.is_empty());
+    TrustedProxies::parse(texts).map_err(|error| Failure::setting(format!("FM_TRUSTED_PROXIES: {error}")))
 }

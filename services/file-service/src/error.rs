@@ -1,9 +1,11 @@
 use std::borrow::Cow;
+use std::time::Duration;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use common::files::{InvalidName, NodeError};
 use common::{Code, FileId, PortError};
 use http_kit::{BodyError, Problem};
+use runtime::passwords::HashError;
 
 /// Where an upload stands.
 pub(crate) const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
@@ -30,6 +32,12 @@ pub enum AppError {
     NameTaken {
         /// Which one.
         existing: FileId,
+    },
+    /// Too many attempts.
+    #[error("refused: rate_limited")]
+    RateLimited {
+        /// When the next one passes.
+        retry_after: Duration,
     },
     /// The upload stands at another offset than the client thinks.
     #[error("refused: upload_offset")]
@@ -63,6 +71,7 @@ impl AppError {
         match self {
             Self::Refused { code, .. } => *code,
             Self::NameTaken { .. } => Code::NameTaken,
+            Self::RateLimited { .. } => Code::RateLimited,
             Self::UploadOffset { .. } => Code::UploadOffset,
             Self::Body(error) => error.code(),
             Self::Port(PortError::Unavailable { .. }) => Code::Unavailable,
@@ -92,6 +101,15 @@ impl From<NodeError> for AppError {
     }
 }
 
+impl From<HashError> for AppError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::Port(PortError::unavailable("passwords", error)),
+            HashError::Port(error) => Self::Port(error),
+        }
+    }
+}
+
 impl From<InvalidName> for AppError {
     fn from(error: InvalidName) -> Self {
         Self::because(Code::InvalidName, error.to_string())
@@ -116,6 +134,7 @@ impl From<AppError> for Problem {
             AppError::NameTaken { existing } => {
                 Self::new(Code::NameTaken).member("existingId", existing.to_string())
             }
+            AppError::RateLimited { retry_after } => Self::new(Code::RateLimited).retry_after(retry_after),
             AppError::UploadOffset { expected, provided } => Self::new(Code::UploadOffset)
                 .kind(MISMATCHING_OFFSET)
                 .detail(format!("The upload stands at {expected}, not at {provided}"))

@@ -2,17 +2,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::auth::UserCount;
-use common::files::{BlobLocator, BlobStore, FileStore, PartialBlobs, UploadStore};
+use common::auth::{People, RateLimiter, UserCount};
+use common::files::{BlobLocator, BlobStore, FileStore, LinkStore, PartialBlobs, ShareStore, UploadStore};
 use common::{Clock, IdGen};
-use http_kit::BodyLimits;
 use http_kit::cursor::CursorKey;
 use http_kit::health::ReadyCheck;
 use http_kit::ticket::TicketKey;
+use http_kit::{BodyLimits, TrustedProxies};
+use runtime::passwords::PasswordHasher;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::app::access::Gate;
 use crate::app::resumable::Uploads;
+use crate::app::sharing::guesses::Guesses;
 use crate::app::usage::Alive;
 use crate::background::Background;
 
@@ -68,6 +71,10 @@ pub struct FileSettings {
     pub keep_uploads: Duration,
     /// Who sends the bytes of contents.
     pub delivery: Delivery,
+    /// How often it is looked whether somebody who reads what is not theirs still may.
+    pub recheck_every: Duration,
+    /// The gateways that are believed when they say whose a request is.
+    pub trusted_proxies: TrustedProxies,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -90,6 +97,8 @@ impl Default for FileSettings {
             commit_within: DAY / 2,
             keep_uploads: 7 * DAY,
             delivery: Delivery::default(),
+            recheck_every: Duration::from_secs(3),
+            trusted_proxies: TrustedProxies::default(),
         }
     }
 }
@@ -103,6 +112,25 @@ pub struct Overview {
     pub cache: Vec<Arc<dyn ReadyCheck>>,
     /// `db` is true while all of these pass: the stores of metadata.
     pub stores: Vec<Arc<dyn ReadyCheck>>,
+}
+
+/// For which use [`Sharing::link_key`] is derived from the master key.
+pub const LINK_LABEL: &str = "link-ticket";
+
+/// What sharing needs.
+pub struct Sharing {
+    /// Rights that people were given.
+    pub shares: Arc<dyn ShareStore>,
+    /// Links.
+    pub links: Arc<dyn LinkStore>,
+    /// Who there is.
+    pub people: Arc<dyn People>,
+    /// Counts guesses at the passwords of links, and look-ups of people.
+    pub limiter: Arc<dyn RateLimiter>,
+    /// Hashes the passwords of links.
+    pub hasher: PasswordHasher,
+    /// Signs what a visitor of a link gets for its password, and for a download that was counted.
+    pub link_key: [u8; 32],
 }
 
 /// What the service is made of.
@@ -125,6 +153,8 @@ pub struct Parts {
     pub ticket_key: [u8; 32],
     /// What the classic `/status` and `/stats` tell.
     pub overview: Overview,
+    /// What sharing needs.
+    pub sharing: Sharing,
     /// What can be set.
     pub settings: FileSettings,
 }
@@ -140,6 +170,14 @@ pub struct FileService {
     pub(crate) ticket_key: TicketKey,
     pub(crate) overview: Overview,
     pub(crate) settings: FileSettings,
+    /// Decides.
+    pub(crate) gate: Gate,
+    pub(crate) shares: Arc<dyn ShareStore>,
+    pub(crate) links: Arc<dyn LinkStore>,
+    pub(crate) people: Arc<dyn People>,
+    pub(crate) hasher: PasswordHasher,
+    pub(crate) guesses: Guesses,
+    pub(crate) link_key: CursorKey,
     /// Room for bodies of the classic upload, in KiB.
     pub(crate) classic_room: Arc<Semaphore>,
     /// Lets one such body at a time come to its end without room.
@@ -166,8 +204,12 @@ impl FileService {
             cursor_key,
             ticket_key,
             overview,
+            sharing,
             settings,
         } = parts;
+        let Sharing { shares, links, people, limiter, hasher, link_key } = sharing;
+        let gate = Gate::new(&store, &shares, &links, &people, &clock);
+        let guesses = Guesses::new(limiter, &clock);
         let classic_room = Arc::new(Semaphore::new(settings.classic_bodies_in_flight_bytes.div_ceil(1024)));
         let background = Background::here();
         let (cursor_key, ticket_key) = (CursorKey::new(&cursor_key), TicketKey::new(&ticket_key));
@@ -181,6 +223,13 @@ impl FileService {
             ticket_key,
             overview,
             settings,
+            gate,
+            shares,
+            links,
+            people,
+            hasher,
+            guesses,
+            link_key: CursorKey::new(&link_key),
             classic_room,
             classic_passing: Arc::new(Semaphore::new(1)),
             last_alive: tokio::sync::Mutex::default(),

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use auth_service::{AuthService, HashingSettings, PasswordHasher, trusted_proxies};
 use blob::{DiskBlobs, DiskOptions};
 use clients::{AuthClient, FilesClient, InternalClient};
-use common::auth::{AuthStore, CredentialCache};
+use common::auth::{AuthStore, CredentialCache, RateLimiter};
 use common::files::{BlobStore, FileStore};
 use common::jobs::{JobBus, JobStore, Outbox};
 use common::routes::Service;
 use common::{Clock, IdGen};
-use file_service::{FileService, Overview, claim_blobs};
+use file_service::{FileService, FileSettings, LINK_LABEL, Overview, Sharing, claim_blobs};
 use http_kit::credentials::{CachedAuthenticator, TokenPolicy};
 use http_kit::health::{self, ReadyCheck};
 use http_kit::service_token::ServiceTokens;
@@ -119,6 +119,8 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
         InternalClient::unix(socket, caller, target, tokens.clone(), Arc::clone(&clock))
             .map_err(|error| Failure::new(Exit::Failed, &error))
     };
+    // passwords of accounts and of links share the threads that hash
+    let hasher = password_hasher(settings)?;
     let auth = AuthService::start(
         auth_service::Ports {
             store: auth_db.clone(),
@@ -127,7 +129,7 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
             spaces: Arc::new(FilesClient::new(client(Service::Auth, Service::Files)?)),
             cache: Arc::clone(&cache),
             limiter: Arc::new(MemoryRateLimiter::new(Arc::clone(&clock))),
-            hasher: password_hasher(settings)?,
+            hasher: hasher.clone(),
             master_key: Arc::clone(&master_key),
             policy: policy.clone(),
             clock: Arc::clone(&clock),
@@ -149,6 +151,8 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
         policy,
     ));
 
+    let files_to_auth = Arc::new(files_to_auth);
+    let limiter: Arc<dyn RateLimiter> = Arc::new(MemoryRateLimiter::new(Arc::clone(&clock)));
     let checks = store_checks(&auth_db, &files_db, &jobs_db, &blobs);
     let files = Arc::new(FileService::new(file_service::Parts {
         store: files_db.clone(),
@@ -160,12 +164,23 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
         cursor_key: master_key.derive("files-cursor"),
         ticket_key: master_key.derive(TICKET_LABEL),
         overview: Overview {
-            users: Arc::new(files_to_auth),
+            users: files_to_auth.clone(),
             // the cache of this form is memory, which always answers
             cache: Vec::new(),
             stores: checks.clone(),
         },
-        settings: settings.files.settings(),
+        sharing: Sharing {
+            shares: files_db.clone(),
+            links: files_db.clone(),
+            people: files_to_auth,
+            limiter,
+            hasher: hasher.clone(),
+            link_key: master_key.derive(LINK_LABEL),
+        },
+        settings: FileSettings {
+            trusted_proxies: trusted_proxies(&settings.trusted_proxies).map_err(Failure::setting)?,
+            ..settings.files.settings()
+        },
     }));
 
     let worker = Arc::new(worker(settings, data, &jobs_db, &bus, jobs_to_auth, jobs_to_files, &master_key)?);

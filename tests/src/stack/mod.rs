@@ -191,6 +191,7 @@ fn own_settings(
                 None => vec![("FM_BLOB_URL", format!("file://{}", blobs.display()))],
             };
             settings.push(("FM_DELIVERY", "gateway".to_owned()));
+            settings.push(("FM_BCRYPT_COST", options.bcrypt_cost.to_string()));
             settings
         }
         _ => vec![

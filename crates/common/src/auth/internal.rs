@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PublicKey, SessionState, TokenState, UserState};
-use crate::{SessionId, Sha256, UserId};
+use super::{GroupName, Person, PublicKey, SessionState, TokenState, UserState};
+use crate::{GroupId, SessionId, Sha256, UserId};
 
 /// `GET /internal/keys`: the keys that verify tokens now, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,4 +54,36 @@ pub struct ResolvedCredential {
     pub session: SessionState,
     /// The account's state.
     pub user: UserState,
+}
+
+/// Most accounts in one [`FindPeople`].
+pub const MAX_PEOPLE: usize = 1000;
+
+/// `POST /internal/people/find`: who are these? Answer: [`FoundPeople`].
+#[derive(Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FindPeople {
+    /// Accounts by their ids; at most [`MAX_PEOPLE`].
+    pub ids: Vec<UserId>,
+    /// An account by its address. Never logged.
+    pub address: Option<String>,
+    /// Groups by their ids; at most [`MAX_PEOPLE`].
+    pub groups: Vec<GroupId>,
+    /// Whose groups are asked for.
+    pub groups_of: Option<UserId>,
+}
+
+/// Those that there are.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundPeople {
+    /// Asked for by id.
+    pub people: Vec<Person>,
+    /// Asked for by address; none if there is no such account, or it is disabled.
+    pub person: Option<Person>,
+    /// Asked for by id.
+    #[serde(default)]
+    pub groups: Vec<GroupName>,
+    /// The groups of the account whose groups were asked for.
+    #[serde(default)]
+    pub memberships: Vec<GroupId>,
 }

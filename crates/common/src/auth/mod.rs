@@ -13,6 +13,7 @@ mod limits;
 pub mod mail;
 mod password;
 mod password_rules;
+mod people;
 mod scope;
 mod store;
 mod user;
@@ -37,6 +38,7 @@ pub use group::{Group, GroupChange, GroupError, GroupStore};
 pub use limits::{RateDecision, RateLimiter, RateRule};
 pub use password::{InvalidPassword, Password};
 pub use password_rules::PasswordRules;
+pub use people::{GroupName, People, Person};
 pub use scope::{Scope, Scopes};
 pub use store::{
     AuthStore, CreateUserError, REFRESH_GRACE, RefreshOutcome, RefreshStanding, RefreshToken, SealedKey,

@@ -2,6 +2,7 @@
 
 mod blob_store;
 pub mod internal;
+mod link;
 mod list;
 mod name;
 mod node;
@@ -9,6 +10,7 @@ mod partial_blobs;
 mod permission;
 mod resumable;
 mod rules;
+mod share;
 mod sort_key;
 mod spaces;
 mod store;
@@ -16,6 +18,9 @@ mod upkeep;
 mod upload;
 
 pub use blob_store::{BlobLocator, BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob, WrittenBlob};
+pub use link::{
+    AccessOf, Link, LinkAccess, LinkChange, LinkPlace, LinkRole, LinkStore, LinkToken, NewLink, TakeDownload,
+};
 pub use list::{ListQuery, Order, Page, Position, Sort, SortValue};
 pub use name::{InvalidName, NodeName};
 pub use node::{
@@ -23,9 +28,10 @@ pub use node::{
     ThumbnailInfo, ThumbnailSize, ThumbnailState, Trashed, Usage,
 };
 pub use partial_blobs::{PartialBlob, PartialBlobs, PartialError, PartialWriter};
-pub use permission::{Action, Actor, Decision, decide};
+pub use permission::{Action, Actor, Decision, Standing, decide};
 pub use resumable::{OnConflict, Saved, Taken, Upload, UploadRole, UploadState, UploadStore};
 pub use rules::{NewNode, NewPlace};
+pub use share::{Grant, Grantee, NewShare, Share, ShareRole, ShareStore, SharesOf};
 pub use sort_key::sort_key;
 pub use spaces::{UserSpaces, UserUsage};
 pub use store::{BlobPage, CollectOutcome, FileStore, NodeError, PurgeStep};

@@ -99,6 +99,10 @@ pub struct Node {
     pub classic_type: Option<ClassicType>,
     /// How many live children a folder has; 0 for a file.
     pub child_count: u64,
+    /// Somebody was given a right to it: to it itself, not to a folder above it.
+    pub shared: bool,
+    /// There are links to it itself. That it is open to everybody is another thing.
+    pub linked: bool,
 }
 
 impl Node {

@@ -6,6 +6,7 @@
 
 mod blobs;
 mod children;
+mod links;
 mod memory;
 mod names;
 mod node;
@@ -16,6 +17,7 @@ mod reservations;
 mod resumable;
 mod schema;
 mod scrub;
+mod shares;
 mod space;
 mod store;
 mod thumbnails;
@@ -38,7 +40,8 @@ use crate::outbox::{self, Outbox};
 use crate::value::{ToOid as _, id};
 use memory::Recent;
 
-/// The store of file-service: a [`common::files::FileStore`] and its [`common::jobs::Outbox`].
+/// The store of file-service: a [`common::files::FileStore`] with its [`common::files::ShareStore`] and [`common::files::LinkStore`], and its
+/// [`common::jobs::Outbox`].
 pub struct FilesDb {
     engine: Engine,
     outbox: Outbox,

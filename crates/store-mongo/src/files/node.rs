@@ -49,6 +49,11 @@ pub(super) struct NodeDoc {
     /// Live children.
     folder_count: i64,
     file_count: i64,
+    /// Shares and links of the node itself; older programs do not write these.
+    #[serde(default)]
+    shares: i64,
+    #[serde(default)]
+    links: i64,
     /// 0 and empty for a folder, so that all sort by them.
     size: i64,
     mime: String,
@@ -169,6 +174,8 @@ impl NodeDoc {
             classic_name: self.classic_name,
             classic_type,
             child_count: folders + files,
+            shared: self.shares > 0,
+            linked: self.links > 0,
         })
     }
 }
@@ -242,6 +249,8 @@ pub(super) async fn insert(db: &FilesDb, tx: &mut Tx, new: &NewNode<'_>) -> Resu
         classic_type: new.classic_type.map(|classic| classic.word().to_owned()),
         folder_count: 0,
         file_count: 0,
+        shares: 0,
+        links: 0,
         size: new.content.map_or(0, |(content, _)| int(content.blob.size)),
         mime: new.content.map_or_else(String::new, |(content, _)| content.mime.clone()),
         has_content: new.content.is_some(),

@@ -97,7 +97,7 @@ pub(super) async fn step(
     given_up.versions_of(db, tx, &files).await?;
     change.used_bytes = -int(given_up.bytes);
     space::must_apply(db, tx, space, change).await?;
-    let removed = delete(db, tx, &rows).await?;
+    let removed = delete(db, tx, space, &rows).await?;
     if emptied.is_some() {
         let empty = doc! { "$unset": { "content": "" }, "$set": { "size": 0_i64, "has_content": false } };
         db.nodes().update_one(doc! { "_id": top_id }, empty).session(tx.session()).await?;
@@ -124,12 +124,17 @@ async fn below(db: &FilesDb, tx: &mut Tx, folder: ObjectId, limit: usize) -> Res
     Ok(levels.into_iter().rev().flatten().collect())
 }
 
-/// Removes rows; how many.
-async fn delete(db: &FilesDb, tx: &mut Tx, rows: &[Doomed]) -> Result<u32, Fault> {
+/// Removes rows, with what opened them to others; how many.
+async fn delete(db: &FilesDb, tx: &mut Tx, space: SpaceId, rows: &[Doomed]) -> Result<u32, Fault> {
     if rows.is_empty() {
         return Ok(0);
     }
     let ids: Vec<ObjectId> = rows.iter().map(|row| row.id).collect();
+    let opened = doc! { "space": space.oid(), "node": { "$in": &ids } };
+    for collection in [schema::SHARES, schema::LINKS] {
+        let collection = db.collection::<Document>(collection);
+        collection.delete_many(opened.clone()).session(tx.session()).await?;
+    }
     let deleted = db.nodes().delete_many(doc! { "_id": { "$in": ids } }).session(tx.session()).await?;
     u32::try_from(deleted.deleted_count).map_err(|_| Fault::Damaged("a purge without end"))
 }

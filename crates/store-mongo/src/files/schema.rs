@@ -10,6 +10,8 @@ pub(super) const NODES: &str = "nodes";
 pub(super) const VERSIONS: &str = "versions";
 pub(super) const BLOBS: &str = "blobs";
 pub(super) const THUMBNAILS: &str = "thumbnails";
+pub(super) const SHARES: &str = "shares";
+pub(super) const LINKS: &str = "links";
 pub(super) const UPLOADS: &str = "uploads";
 pub(super) const OUTBOX: &str = "files_outbox";
 
@@ -110,6 +112,37 @@ pub(super) static SCHEMA: Schema = Schema {
                 Step::Index(Index::new(UPLOADS, "expiry_1", &[("expires_at", 1)])),
                 Step::Index(
                     Index::new(UPLOADS, "parts_1", &[("parts", 1)]).only(|| doc! { "unfinished": true }),
+                ),
+            ],
+        },
+        Migration {
+            version: Version { major: 1, minor: 3 },
+            steps: &[
+                Step::Collection(SHARES),
+                // with the space in front, so that shares can be sharded by it
+                Step::Index(
+                    Index::new(
+                        SHARES,
+                        "grant_1",
+                        &[("space", 1), ("node", 1), ("to_group", 1), ("grantee", 1)],
+                    )
+                    .unique(),
+                ),
+                Step::Index(Index::new(SHARES, "space_1", &[("space", 1), ("_id", -1)])),
+                Step::Index(Index::new(SHARES, "giver_1", &[("by", 1), ("_id", -1)])),
+                Step::Index(Index::new(
+                    SHARES,
+                    "receiver_1",
+                    &[("grantee", 1), ("to_group", 1), ("_id", -1)],
+                )),
+                Step::Collection(LINKS),
+                Step::Index(Index::new(LINKS, "id_1", &[("id", 1)])),
+                Step::Index(Index::new(LINKS, "node_1", &[("node", 1), ("id", -1)])),
+                Step::Index(Index::new(LINKS, "space_1", &[("space", 1), ("id", -1)])),
+                Step::Index(Index::new(LINKS, "maker_1", &[("by", 1), ("id", -1)])),
+                Step::Index(
+                    Index::new(NODES, "public_1", &[("space", 1), ("_id", -1)])
+                        .only(|| doc! { "public_since": { "$exists": true } }),
                 ),
             ],
         },

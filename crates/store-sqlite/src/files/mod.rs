@@ -1,6 +1,7 @@
 //! `files.db`: nodes, versions, rows of blobs, usage.
 
 mod blobs;
+mod links;
 mod list;
 mod names;
 mod node;
@@ -9,6 +10,7 @@ mod purge;
 mod recount;
 mod resumable;
 mod scrub;
+mod shares;
 mod space;
 mod store;
 mod tree;
@@ -28,10 +30,12 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/files/001.sql"),
         include_str!("../../migrations/files/002.sql"),
         include_str!("../../migrations/files/003.sql"),
+        include_str!("../../migrations/files/004.sql"),
     ],
 };
 
-/// The database of file-service: a [`common::files::FileStore`] and its [`common::jobs::Outbox`].
+/// The database of file-service: a [`common::files::FileStore`] with its [`common::files::ShareStore`] and
+/// [`common::files::LinkStore`], and its [`common::jobs::Outbox`].
 pub struct FilesDb {
     engine: Engine,
 }

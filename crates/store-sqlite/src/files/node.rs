@@ -15,7 +15,8 @@ use crate::row::{RowExt as _, int};
 pub(super) const COLUMNS: &str = "n.id, n.space, n.owner, n.parent, n.name, n.kind, n.created_at, n.modified_at, n.revision, \
      n.trashed_at, n.trashed_by, n.public_since, n.public_by, n.classic_name, n.classic_type, n.folder_count + n.file_count, \
      n.version, n.blob, n.size, n.mime, n.content_modified_at, \
-     b.sha256, b.crc32, b.thumbnails, b.thumbnails_reason, b.width, b.height, b.taken_at, b.camera, b.duration_ms";
+     b.sha256, b.crc32, b.thumbnails, b.thumbnails_reason, b.width, b.height, b.taken_at, b.camera, b.duration_ms, \
+     EXISTS (SELECT 1 FROM shares WHERE node = n.id), EXISTS (SELECT 1 FROM links WHERE node = n.id)";
 
 /// A kind as the column `kind` has it.
 pub(super) const fn kind_number(kind: Kind) -> i64 {
@@ -65,6 +66,8 @@ pub(super) fn node(row: &Row<'_>, at: usize) -> rusqlite::Result<Node> {
         classic_name: row.get(at + 13)?,
         classic_type,
         child_count: row.count(at + 15)?,
+        shared: row.get(at + 30)?,
+        linked: row.get(at + 31)?,
     })
 }
 

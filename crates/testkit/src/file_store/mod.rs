@@ -1,12 +1,14 @@
 //! What every [`FileStore`] promises.
 
 mod blobs;
+mod links;
 mod lists;
 mod model;
 mod places;
 mod purge;
 mod quota;
 mod replicas;
+mod shares;
 mod spaces;
 mod storm;
 mod trash;
@@ -27,12 +29,14 @@ use common::{Clock as _, Crc32, FileId, IdGen as _, Sha256, Timestamp, UserId};
 use crate::{TestClock, TestIds};
 
 pub use blobs::*;
+pub use links::*;
 pub use lists::*;
 pub use model::*;
 pub use places::*;
 pub use purge::*;
 pub use quota::*;
 pub use replicas::Replicas;
+pub use shares::*;
 pub use spaces::*;
 pub use storm::*;
 pub use trash::*;
@@ -289,6 +293,34 @@ macro_rules! file_store_suite {
                 random_changes_agree_with_a_model,
                 counters_are_exact_after_a_storm,
                 an_upload_that_races_with_a_deletion_leaks_nothing,
+            ]
+        );
+    };
+}
+
+/// Makes a test of each check of shares and links, for the adapter that `$make` opens: an async function that returns an [`AccessSubject`].
+#[macro_export]
+macro_rules! access_suite {
+    ($make:expr) => {
+        $crate::suite!(
+            $make,
+            file_store,
+            [
+                a_share_is_found_as_it_was_given,
+                a_grantee_has_one_share_of_a_node,
+                only_a_live_node_is_shared,
+                grants_are_those_of_the_person_and_the_nodes,
+                a_role_is_changed_and_a_share_ended,
+                shares_are_listed_by_who_asks,
+                shares_stay_with_a_node_that_moves_and_go_with_it,
+                a_link_is_found_as_it_was_made,
+                only_a_live_node_is_linked,
+                a_link_changes_as_asked_and_ends,
+                uses_of_a_link_are_counted,
+                of_fifty_downloads_ten_pass,
+                links_are_listed_by_who_asks,
+                links_go_with_their_node,
+                what_is_public_is_listed,
             ]
         );
     };

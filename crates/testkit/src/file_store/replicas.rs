@@ -5,12 +5,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use common::files::{
-    BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content, FileStore, ListQuery,
-    MediaFacts, NewFolder, NewThumbnail, Node, NodeError, NodeName, NodePath, Page, PurgeStep, RecountPlace,
-    RecountStep, Space, ThumbnailInfo, ThumbnailSize, Usage,
+    AccessOf, BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content, FileStore, Grant,
+    Link, LinkChange, LinkStore, LinkToken, ListQuery, MediaFacts, NewFolder, NewLink, NewShare,
+    NewThumbnail, Node, NodeError, NodeName, NodePath, Page, PurgeStep, RecountPlace, RecountStep, Share,
+    ShareRole, ShareStore, SharesOf, Space, TakeDownload, ThumbnailInfo, ThumbnailSize, Usage,
 };
 use common::jobs::{NewJob, Outbox, OutboxRow};
-use common::{BlobKey, FileId, JobId, PortResult, ReservationId, SpaceId, Timestamp, UserId};
+use common::{
+    BlobKey, FileId, JobId, LinkId, PortResult, ReservationId, ShareId, SpaceId, Timestamp, UserId,
+};
 
 /// One store through several adapters that know nothing of one another, as processes have them: each call goes to the next one. So what a check does
 /// at the same time meets in the store itself, and what it does in turn is seen by an adapter that did not do it.
@@ -32,9 +35,9 @@ impl<S> Replicas<S> {
 }
 
 macro_rules! forward {
-    ($(async fn $name:ident(&self $(, $argument:ident: $type:ty)* $(,)?) -> $result:ty;)*) => {
+    ($port:ident: $(async fn $name:ident(&self $(, $argument:ident: $type:ty)* $(,)?) -> $result:ty;)*) => {
         #[async_trait]
-        impl<S: FileStore> FileStore for Replicas<S> {
+        impl<S: $port> $port for Replicas<S> {
             $(async fn $name(&self, $($argument: $type),*) -> $result {
                 self.next().$name($($argument),*).await
             })*
@@ -42,7 +45,7 @@ macro_rules! forward {
     };
 }
 
-forward! {
+forward! { FileStore:
     async fn ensure_space(&self, owner: UserId, fresh: (SpaceId, FileId), quota: Option<u64>, at: Timestamp) -> PortResult<Space>;
     async fn find_space(&self, id: SpaceId) -> PortResult<Option<Space>>;
     async fn usage(&self, space: SpaceId) -> PortResult<Usage>;
@@ -82,6 +85,31 @@ forward! {
     async fn count_nodes(&self) -> PortResult<u64>;
     async fn store_id(&self) -> PortResult<String>;
     async fn ping(&self) -> PortResult<()>;
+}
+
+forward! { ShareStore:
+    async fn put_share(&self, share: &NewShare) -> Result<(Share, bool), NodeError>;
+    async fn find_share(&self, id: ShareId) -> PortResult<Option<Share>>;
+    async fn set_share_role(&self, id: ShareId, role: ShareRole) -> PortResult<Option<Share>>;
+    async fn remove_share(&self, id: ShareId) -> PortResult<bool>;
+    async fn find_grants(&self, space: SpaceId, nodes: &[FileId], user: UserId) -> PortResult<Vec<Grant>>;
+    async fn list_shares(&self, of: &SharesOf, after: Option<ShareId>, limit: u32) -> PortResult<Vec<Share>>;
+    async fn count_shares(&self, of: &SharesOf) -> PortResult<u64>;
+}
+
+forward! { LinkStore:
+    async fn create_link(&self, link: &NewLink) -> Result<Link, NodeError>;
+    async fn find_link(&self, id: LinkId) -> PortResult<Option<Link>>;
+    async fn find_link_by_token(&self, token: LinkToken) -> PortResult<Option<Link>>;
+    async fn change_link(&self, id: LinkId, change: &LinkChange) -> PortResult<Option<Link>>;
+    async fn remove_link(&self, id: LinkId) -> PortResult<bool>;
+    async fn count_open(&self, id: LinkId, at: Timestamp) -> PortResult<()>;
+    async fn note_use(&self, id: LinkId, at: Timestamp) -> PortResult<()>;
+    async fn take_download(&self, id: LinkId, at: Timestamp) -> PortResult<TakeDownload>;
+    async fn list_links(&self, of: &AccessOf, after: Option<LinkId>, limit: u32) -> PortResult<Vec<Link>>;
+    async fn count_links(&self, of: &AccessOf) -> PortResult<u64>;
+    async fn list_public(&self, space: SpaceId, after: Option<FileId>, limit: u32) -> PortResult<Vec<Node>>;
+    async fn count_public(&self, space: SpaceId) -> PortResult<u64>;
 }
 
 #[async_trait]

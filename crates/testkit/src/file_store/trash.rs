@@ -18,6 +18,8 @@ pub async fn trash_takes_a_node_out_of_its_folder(subject: &FilesSubject) {
         trashed: Some(Trashed { at: subject.now(), by: subject.user }),
         revision: folder.revision + 1,
         child_count: 1,
+        shared: false,
+        linked: false,
         ..folder.clone()
     };
     assert_eq!(trashed, expected);

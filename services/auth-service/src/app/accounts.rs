@@ -5,7 +5,7 @@ use std::sync::Arc;
 use common::auth::{Address, AuthStore, CreateUserError, Password, Role, User};
 use common::{Clock, IdGen, PortError, UserId};
 
-use super::hashing::{HashError, PasswordHasher};
+use runtime::passwords::{HashError, PasswordHasher};
 
 /// Makes accounts. The administrator's command uses it too, without the rest of the service.
 #[derive(Clone)]

@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 use super::accounts::Accounts;
 use super::audit::{self, Author};
-use super::hashing::HashError;
 use super::stores::AdminStores;
+use runtime::passwords::HashError;
 
 /// The use cases of an administrator, without the rest of the service.
 #[derive(Clone)]

@@ -10,9 +10,9 @@ use common::auth::User;
 use common::auth::mail::AccountEvent;
 use common::{PortError, PortResult, Sha256};
 
-use super::limits::address_key;
 use super::{Client, mails};
 use crate::AuthService;
+use http_kit::customer_key;
 
 const COOKIE_BYTES: usize = 32;
 
@@ -36,7 +36,7 @@ pub(crate) fn cookie_hash(value: &str) -> [u8; 32] {
 /// What is kept of a client without a cookie.
 fn program_hash(client: &Client) -> [u8; 32] {
     let name = client.device.as_deref().unwrap_or_default();
-    Sha256::of(format!("program {} {name}", address_key(client.ip)).as_bytes()).0
+    Sha256::of(format!("program {} {name}", customer_key(client.ip)).as_bytes()).0
 }
 
 /// Notes from where somebody signs in, and tells them by mail if that is new. Where they signed in first is not.

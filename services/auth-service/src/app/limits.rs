@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use common::auth::{AddressKey, RateDecision, RateLimiter, RateRule};
 use common::{PortResult, Sha256, UserId};
+use http_kit::customer_key;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The rules. What the classic suites need: ten failures and sixty sign-ups a minute pass.
@@ -121,7 +122,7 @@ impl Limits {
         ip: Option<IpAddr>,
         known_device: Option<&[u8; 32]>,
     ) -> Result<Attempt<'_>, Refused> {
-        let (account, address) = (account_key(account), address_key(ip));
+        let (account, address) = (account_key(account), customer_key(ip));
         let pair = format!("{account}@{address}");
         let lane = usize::from(Sha256::of(pair.as_bytes()).0[0]) % LANES;
         let lane = self.lanes[lane].acquire().await.expect("lanes are never closed");
@@ -152,17 +153,17 @@ impl Limits {
 
     /// Counts a sign-up.
     pub(crate) async fn count_sign_up(&self, ip: Option<IpAddr>) -> Result<(), Refused> {
-        self.count(self.rules.sign_up, &address_key(ip)).await
+        self.count(self.rules.sign_up, &customer_key(ip)).await
     }
 
     /// Refuses a set-up code unread when too many were wrong.
     pub(crate) async fn require_setup(&self, ip: Option<IpAddr>) -> Result<(), Refused> {
-        self.require(self.rules.setup, &address_key(ip)).await
+        self.require(self.rules.setup, &customer_key(ip)).await
     }
 
     /// Counts a wrong set-up code.
     pub(crate) async fn count_wrong_setup_code(&self, ip: Option<IpAddr>) -> PortResult<()> {
-        self.count_fault(self.rules.setup, &address_key(ip)).await
+        self.count_fault(self.rules.setup, &customer_key(ip)).await
     }
 
     /// Refuses a password unread when too many were wrong for this account.
@@ -187,18 +188,18 @@ impl Limits {
 
     /// Counts a mail that somebody asks for, whether there is an account with this address or not.
     pub(crate) async fn count_mail(&self, account: &AddressKey, ip: Option<IpAddr>) -> Result<(), Refused> {
-        self.count(self.rules.mail_address, &address_key(ip)).await?;
+        self.count(self.rules.mail_address, &customer_key(ip)).await?;
         self.count(self.rules.mail_account, &account_key(account)).await
     }
 
     /// Refuses a code unread when too many were wrong.
     pub(crate) async fn require_code(&self, ip: Option<IpAddr>) -> Result<(), Refused> {
-        self.require(self.rules.code, &address_key(ip)).await
+        self.require(self.rules.code, &customer_key(ip)).await
     }
 
     /// Counts a wrong code.
     pub(crate) async fn count_wrong_code(&self, ip: Option<IpAddr>) -> PortResult<()> {
-        self.count_fault(self.rules.code, &address_key(ip)).await
+        self.count_fault(self.rules.code, &customer_key(ip)).await
     }
 
     /// Counts what was wrong; the next attempt is refused, not this one.
@@ -275,30 +276,4 @@ fn fell_back(error: &common::PortError) {
 /// Addresses of accounts are not kept in clear where the counters are.
 fn account_key(account: &AddressKey) -> String {
     hex::encode(&Sha256::of(account.as_str().as_bytes()).0[..16])
-}
-
-/// One counter for each IPv4 address and each IPv6 /64, the least that one customer gets (RFC 6177).
-pub(crate) fn address_key(ip: Option<IpAddr>) -> String {
-    match ip {
-        Some(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_none() => {
-            let [a, b, c, d, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::")
-        }
-        Some(ip) => ip.to_canonical().to_string(),
-        None => "local".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_customer_has_one_counter() {
-        let key = |text: &str| address_key(Some(text.parse().unwrap()));
-        assert_eq!(key("2001:db8:1:2:3::4"), key("2001:db8:1:2:ffff::1"));
-        assert_ne!(key("2001:db8:1:2::"), key("2001:db8:1:3::"));
-        assert_eq!(key("::ffff:10.0.0.1"), key("10.0.0.1"));
-        assert_ne!(key("10.0.0.2"), key("10.0.0.1"));
-    }
 }

@@ -6,7 +6,6 @@ pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod codes;
 pub(crate) mod devices;
-pub(crate) mod hashing;
 pub(crate) mod invitations;
 pub(crate) mod keys;
 pub(crate) mod limits;

@@ -3,10 +3,10 @@
 use common::auth::{InvalidPassword, Password, User};
 use common::{PortError, UserId};
 
-use super::hashing::HashError;
 use super::limits::{Limited, Refused};
 use super::setup::AddressFault;
 use crate::AuthService;
+use runtime::passwords::HashError;
 
 /// Why something was not done with an account.
 #[derive(Debug, thiserror::Error)]

@@ -8,9 +8,9 @@ use subtle::ConstantTimeEq as _;
 
 use super::Client;
 use super::accounts::{Accounts, CreateAccountError};
-use super::hashing::HashError;
 use super::limits::{Limited, Refused};
 use crate::AuthService;
+use runtime::passwords::HashError;
 
 /// What a new account needs, checked by the rules for everything but the classic sign-up: an address that mail can be sent to, and a
 /// password by [`PasswordRules`].

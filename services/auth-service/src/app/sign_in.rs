@@ -1,7 +1,8 @@
 use common::PortError;
 use common::auth::{Account, Address, Password, User};
 
-use super::hashing::HashError;
+use runtime::passwords::HashError;
+
 use super::limits::{Limited, Refused};
 use super::own_account::AccountError;
 use super::second_factor::SecondFactor;

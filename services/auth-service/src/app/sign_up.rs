@@ -1,9 +1,9 @@
 use common::auth::{Address, Password, User};
 use common::jobs::types::welcome_mail;
 use common::{JobId, PortError};
+use runtime::passwords::HashError;
 
 use super::accounts::CreateAccountError;
-use super::hashing::HashError;
 use super::limits::{Limited, Refused};
 use super::{Client, verification};
 use crate::{AuthService, Registration, Verify};

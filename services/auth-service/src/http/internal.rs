@@ -1,20 +1,28 @@
 //! `/internal`: what the other services ask. On the internal listener, with a service token.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use common::auth::internal::{PublicKeys, ResolveQuestion, ResolvedCredential, ResolvedToken};
+use common::auth::internal::{
+    FindPeople, FoundPeople, MAX_PEOPLE, PublicKeys, ResolveQuestion, ResolvedCredential, ResolvedToken,
+};
+use common::auth::{Address, GroupName, Person, User};
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
+use common::{Code, GroupId, PortResult, UserId};
 use http_kit::service_token::ServiceCaller;
-use http_kit::{ApiResult, input};
+use http_kit::{ApiResult, Problem, input};
 
 use super::BODY_BYTES;
 use crate::AuthService;
+
+/// Groups of an account that are read at a time.
+const GROUPS_AT_ONCE: u32 = 200;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/internal/keys", web::get().to(keys))
         .route("/internal/credentials/resolve", web::post().to(resolve))
         .route("/internal/stats", web::get().to(stats))
-        .route("/internal/users/find", web::post().to(find_user));
+        .route("/internal/users/find", web::post().to(find_user))
+        .route("/internal/people/find", web::post().to(find_people));
 }
 
 async fn keys(_: ServiceCaller, service: web::Data<AuthService>) -> ApiResult<HttpResponse> {
@@ -62,4 +70,59 @@ async fn find_user(
         disabled: user.disabled,
     });
     Ok(HttpResponse::Ok().json(answer))
+}
+
+/// Most bytes of that question: [`MAX_PEOPLE`] ids of 27 bytes each.
+const PEOPLE_BYTES: usize = 64 * 1024;
+
+async fn find_people(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<AuthService>,
+) -> ApiResult<HttpResponse> {
+    let asked: FindPeople = input::json(&request, payload, PEOPLE_BYTES).await?;
+    for (pointer, many) in [("/ids", asked.ids.len()), ("/groups", asked.groups.len())] {
+        if many > MAX_PEOPLE {
+            return Err(Problem::new(Code::InvalidRequest).field(pointer, "too_many", "too many at once"));
+        }
+    }
+    let store = &service.accounts.store;
+    let mut people = Vec::with_capacity(asked.ids.len());
+    for id in asked.ids {
+        people.extend(store.find_user(id).await?.map(person));
+    }
+    // what cannot be an address is nobody's
+    let person = match asked.address.as_deref().map(Address::parse) {
+        Some(Ok(address)) => {
+            store.find_user_by_address(&address.key()).await?.filter(|user| !user.disabled).map(person)
+        }
+        Some(Err(_)) | None => None,
+    };
+    let mut groups = Vec::with_capacity(asked.groups.len());
+    for id in asked.groups {
+        let found = service.admin.groups.find_group(id).await?;
+        groups.extend(found.map(|group| GroupName { id, name: group.name }));
+    }
+    let memberships = match asked.groups_of {
+        Some(user) => groups_of(&service, user).await?,
+        None => Vec::new(),
+    };
+    Ok(HttpResponse::Ok().json(FoundPeople { people, person, groups, memberships }))
+}
+
+async fn groups_of(service: &AuthService, user: UserId) -> PortResult<Vec<GroupId>> {
+    let (mut all, mut before) = (Vec::new(), None);
+    loop {
+        let page = service.admin.groups.list_groups(Some(user), before, GROUPS_AT_ONCE).await?;
+        all.extend(page.items.iter().map(|group| group.id));
+        before = all.last().copied();
+        if !page.more {
+            return Ok(all);
+        }
+    }
+}
+
+fn person(user: User) -> Person {
+    Person { id: user.id, address: user.address.as_str().to_owned() }
 }

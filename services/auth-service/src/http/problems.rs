@@ -6,7 +6,6 @@ use common::auth::{CreateTokenError, GroupError, InvalidAddress, InvalidPassword
 use http_kit::{ClassicError, Problem};
 
 use crate::app::admin::AdminError;
-use crate::app::hashing::HashError;
 use crate::app::keys::KeysError;
 use crate::app::limits::Limited;
 use crate::app::own_account::AccountError;
@@ -15,6 +14,7 @@ use crate::app::setup::{AddressFault, InvalidNewCredentials, SetupError};
 use crate::app::sign_in::SignInError;
 use crate::app::sign_up::SignUpError;
 use crate::app::tokens::NewTokenError;
+use runtime::passwords::HashError;
 
 /// A failure of a use case in the form of the v1 API.
 pub(crate) fn problem(error: impl Into<Failure>) -> Problem {

@@ -41,6 +41,7 @@ async fn nobody_comes_in_without_a_service_token() {
         (Method::POST, "/internal/credentials/resolve"),
         (Method::GET, "/internal/stats"),
         (Method::POST, "/internal/users/find"),
+        (Method::POST, "/internal/people/find"),
     ] {
         let request = || server.request(method.clone(), path);
         answer(request()).await.expect_problem(401, "unauthorized");
@@ -125,4 +126,20 @@ async fn ended_sessions_are_removed_some_days_later() {
     assert_eq!(server.service.sweep_sessions().await.unwrap(), 1);
     assert_eq!(resolve(&server, ended, user).await, None);
     assert!(resolve(&server, live, user).await.is_some());
+}
+
+#[actix_web::test]
+async fn people_are_found_by_id_and_by_address_whatever_its_case() {
+    let server = Server::start().await;
+    let (bob, _) = ids(&server.classic_token("Bob").await);
+    let find = |question: Value| answer(as_files(&server, server.post("/internal/people/find", question)));
+    let unknown = UserId::from_bytes([9; 12]);
+    let found = find(json!({"ids": [bob, unknown], "address": " BOB "})).await.expect(StatusCode::OK);
+    let person = json!({"id": bob, "address": "Bob"});
+    assert_eq!(found, json!({"people": [person], "person": person}));
+    for address in ["bo", "", "a\nb"] {
+        let found = find(json!({ "address": address })).await.expect(StatusCode::OK);
+        assert_eq!(found, json!({"people": [], "person": null}));
+    }
+    find(json!({"ids": vec![bob; 1001]})).await.expect_problem(400, "invalid_request");
 }

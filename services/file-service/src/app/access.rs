@@ -1,7 +1,13 @@
 //! The only way from a request to a node.
 
-use common::files::{Action, Actor, Decision, Kind, Node, NodePath, decide};
-use common::{Code, FileId, SpaceId, UserId};
+use std::sync::Arc;
+
+use common::auth::People;
+use common::files::{
+    Action, Actor, Decision, FileStore, Grant, Grantee, Kind, Link, LinkStore, Node, NodePath, ShareRole,
+    ShareStore, Standing, decide,
+};
+use common::{Clock, Code, FileId, GroupId, SpaceId, UserId};
 
 use crate::error::AppError;
 use crate::state::FileService;
@@ -21,12 +27,28 @@ impl From<FileId> for Target {
     }
 }
 
+/// How a node looks to someone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sight {
+    /// What they may do with it. An owner may all that a manager may.
+    pub(crate) role: ShareRole,
+    /// They may know of the folder that it is in.
+    pub(crate) sees_parent: bool,
+}
+
+impl Sight {
+    /// An owner's.
+    pub(crate) const OWNER: Self = Self { role: ShareRole::Manager, sees_parent: true };
+}
+
 /// A node on which the caller may do one thing. Only [`authorize`] makes one, so a use case that takes it needs no check of its own.
 #[derive(Debug, Clone)]
 pub(crate) struct Authorized {
     path: NodePath,
     actor: Actor,
     action: Action,
+    role: ShareRole,
+    hidden: usize,
 }
 
 impl Authorized {
@@ -40,9 +62,14 @@ impl Authorized {
         self.path.node.id
     }
 
-    /// The node and the way to it.
+    /// The node and the way to it, with the folders that are closed to the caller.
     pub(crate) fn path(&self) -> &NodePath {
         &self.path
+    }
+
+    /// How many of the folders of the way, counted from the root, are closed to the caller.
+    pub(crate) fn hidden(&self) -> usize {
+        self.hidden
     }
 
     /// The tree that it is in.
@@ -60,10 +87,30 @@ impl Authorized {
         self.actor
     }
 
-    /// In whose name a change is made: the caller's, or the owner's where a service acts.
+    /// How the node looks to the caller.
+    pub(crate) fn sight(&self) -> Sight {
+        Sight { role: self.role, sees_parent: self.hidden < self.path.depth() }
+    }
+
+    /// How what is in this folder looks to the caller. What was given of a child itself is not counted in.
+    pub(crate) fn child_sight(&self) -> Sight {
+        Sight { role: self.role, sees_parent: true }
+    }
+
+    /// The caller owns it, or acts for its owner. Nobody can take that away.
+    pub(crate) fn is_owners(&self) -> bool {
+        match self.actor {
+            Actor::User(user) | Actor::UserWithin { user, .. } => user == self.path.node.owner,
+            Actor::Service => true,
+            Actor::Link(_) | Actor::Anonymous => false,
+        }
+    }
+
+    /// In whose name a change is made: the caller's, that of the link's maker, or the owner's where a service acts.
     pub(crate) fn by(&self) -> UserId {
         match self.actor {
             Actor::User(user) | Actor::UserWithin { user, .. } => user,
+            Actor::Link(link) => link.by,
             Actor::Anonymous | Actor::Service => self.path.node.owner,
         }
     }
@@ -90,6 +137,125 @@ impl Authorized {
     }
 }
 
+/// What decisions are made from. Cheap to clone, for what goes on after its request was answered.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    store: Arc<dyn FileStore>,
+    shares: Arc<dyn ShareStore>,
+    links: Arc<dyn LinkStore>,
+    people: Arc<dyn People>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Gate {
+    pub(crate) fn new(
+        store: &Arc<dyn FileStore>,
+        shares: &Arc<dyn ShareStore>,
+        links: &Arc<dyn LinkStore>,
+        people: &Arc<dyn People>,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            store: Arc::clone(store),
+            shares: Arc::clone(shares),
+            links: Arc::clone(links),
+            people: Arc::clone(people),
+            clock: Arc::clone(clock),
+        }
+    }
+
+    /// Decides whether `actor` may do `action` to this node: one query for an owner and a link, one more for anybody else; where
+    /// groups were given rights, auth-service is asked who is in them.
+    ///
+    /// # Errors
+    /// As [`authorize`].
+    pub(crate) async fn decide(
+        &self,
+        actor: Actor,
+        action: Action,
+        id: FileId,
+    ) -> Result<Authorized, AppError> {
+        let path = self.store.find_path(id).await?.ok_or_else(|| AppError::refused(Code::NotFound))?;
+        let (grants, groups) = self.grants(actor, &path).await?;
+        match decide(actor, &groups, action, &path, &grants) {
+            Decision::Allowed => {
+                let (role, hidden) = look(actor, &groups, &path, &grants);
+                Ok(Authorized { path, actor, action, role, hidden })
+            }
+            Decision::NotFound => Err(AppError::refused(Code::NotFound)),
+            Decision::Forbidden => Err(AppError::refused(Code::Forbidden)),
+        }
+    }
+
+    /// What a decision about somebody who is not the owner needs: rights, and their groups. What is in the trash is closed to them whatever they were given.
+    async fn grants(&self, actor: Actor, path: &NodePath) -> Result<(Vec<Grant>, Vec<GroupId>), AppError> {
+        let (Actor::User(user) | Actor::UserWithin { user, .. }) = actor else {
+            return Ok(Default::default());
+        };
+        if user == path.node.owner || path.in_trash() {
+            return Ok(Default::default());
+        }
+        let way: Vec<_> = path.ancestors.iter().map(|crumb| crumb.id).chain([path.node.id]).collect();
+        let grants = self.shares.find_grants(path.node.space, &way, user).await?;
+        let to_groups = grants.iter().any(|grant| matches!(grant.grantee, Grantee::Group(_)));
+        let groups = if to_groups { self.people.groups_of(user).await? } else { Vec::new() };
+        Ok((grants, groups))
+    }
+
+    /// Whether a link opens anything: its time has not come, and whoever made it may still share what it opens. One that its node's owner made
+    /// needs no query.
+    ///
+    /// # Errors
+    /// `not_found` if it does not.
+    pub(crate) async fn open(&self, link: &Link) -> Result<Actor, AppError> {
+        if !link.is_live(self.clock.now()) {
+            return Err(AppError::refused(Code::NotFound));
+        }
+        if link.by != link.owner {
+            self.decide(Actor::User(link.by), Action::Share, link.node)
+                .await
+                .map_err(|error| hide(error, Code::NotFound))?;
+        }
+        Ok(Actor::Link(link.access()))
+    }
+
+    /// Decides once more what was decided before.
+    ///
+    /// # Errors
+    /// As [`authorize`]; `not_found` if a link has ended since.
+    pub(crate) async fn again(&self, actor: Actor, action: Action, id: FileId) -> Result<(), AppError> {
+        let actor = match actor {
+            Actor::Link(access) => {
+                let link = self.links.find_link(access.link).await?;
+                self.open(&link.ok_or_else(|| AppError::refused(Code::NotFound))?).await?
+            }
+            other => other,
+        };
+        self.decide(actor, action, id).await.map(drop)
+    }
+}
+
+/// To someone who must not know of a node, what they may not do is not found.
+pub(crate) fn hide(error: AppError, code: Code) -> AppError {
+    if error.code() == Code::Forbidden { AppError::refused(code) } else { error }
+}
+
+/// The caller's role, and how many folders of the way are closed to them.
+fn look(actor: Actor, groups: &[GroupId], path: &NodePath, grants: &[Grant]) -> (ShareRole, usize) {
+    match actor {
+        Actor::Service => (ShareRole::Manager, 0),
+        Actor::User(user) if user == path.node.owner => (ShareRole::Manager, 0),
+        Actor::UserWithin { user, folder } => {
+            let (role, hidden) = look(Actor::User(user), groups, path, grants);
+            (role, hidden.max(path.position_of(folder).unwrap_or(path.depth())))
+        }
+        Actor::User(user) => Standing::of(user, groups, path, grants)
+            .map_or((ShareRole::Viewer, path.depth()), |standing| (standing.role, standing.hidden)),
+        Actor::Link(link) => (ShareRole::Viewer, path.position_of(link.root).unwrap_or(path.depth())),
+        Actor::Anonymous => (ShareRole::Viewer, path.depth()),
+    }
+}
+
 /// Finds the node that is meant and decides whether `actor` may do `action` to it. The caller's space is made here, on its first use.
 ///
 /// # Errors
@@ -104,12 +270,7 @@ pub(crate) async fn authorize(
         Target::Node(id) => id,
         Target::Root => root_of(service, actor).await?,
     };
-    let path = service.store.find_path(id).await?.ok_or_else(|| AppError::refused(Code::NotFound))?;
-    match decide(actor, action, &path) {
-        Decision::Allowed => Ok(Authorized { path: seen_by(actor, path), actor, action }),
-        Decision::NotFound => Err(AppError::refused(Code::NotFound)),
-        Decision::Forbidden => Err(AppError::refused(Code::Forbidden)),
-    }
+    service.gate.decide(actor, action, id).await
 }
 
 /// As [`authorize`] for the folder that something shall go into: what is not there is `parent_not_found`, what is no folder
@@ -134,14 +295,26 @@ pub(crate) async fn authorize_parent(
     }
 }
 
-/// To a caller with one folder that folder has no parent.
-fn seen_by(actor: Actor, mut path: NodePath) -> NodePath {
-    if let Actor::UserWithin { folder, .. } = actor
-        && path.node.id == folder
-    {
-        path.node.parent = None;
+/// What took long was allowed when it began: whether it still is. An owner is not asked again.
+///
+/// # Errors
+/// As [`authorize`].
+pub(crate) async fn still(service: &FileService, authorized: &Authorized) -> Result<(), AppError> {
+    if authorized.is_owners() {
+        return Ok(());
     }
-    path
+    service.gate.again(authorized.actor(), authorized.action(), authorized.id()).await
+}
+
+/// How a node looks to `actor` after a change of where it is.
+///
+/// # Errors
+/// As [`authorize`].
+pub(crate) async fn sight_of(service: &FileService, actor: Actor, node: &Node) -> Result<Sight, AppError> {
+    if actor == Actor::User(node.owner) {
+        return Ok(Sight::OWNER);
+    }
+    Ok(authorize(service, actor, Action::ReadMetadata, node.id).await?.sight())
 }
 
 async fn root_of(service: &FileService, actor: Actor) -> Result<FileId, AppError> {

@@ -1,7 +1,7 @@
 //! Lists: what is in a folder, and the way to a node.
 
 use common::FileId;
-use common::files::{Actor, ListQuery, Node, NodeName, Page};
+use common::files::{ListQuery, Node, NodeName, Page};
 
 use super::access::Authorized;
 use crate::error::AppError;
@@ -39,15 +39,8 @@ pub(crate) async fn classic_page(
     Ok(service.store.list_children_by_id(folder.id(), offset, CLASSIC_PAGE).await?)
 }
 
-/// The way down to the node itself, from the root or from the one folder that the caller's credential is good for.
+/// The way down to the node itself: from the root, or from the first folder that the caller may know of.
 pub(crate) fn way_to(node: &Authorized) -> Vec<(FileId, NodeName)> {
-    let ancestors = &node.path().ancestors;
-    let start = match node.actor() {
-        Actor::UserWithin { folder, .. } => {
-            ancestors.iter().position(|crumb| crumb.id == folder).unwrap_or(ancestors.len())
-        }
-        Actor::Anonymous | Actor::User(_) | Actor::Service => 0,
-    };
-    let above = ancestors[start..].iter().map(|crumb| (crumb.id, crumb.name.clone()));
+    let above = node.path().ancestors.iter().skip(node.hidden()).map(|crumb| (crumb.id, crumb.name.clone()));
     above.chain([(node.id(), node.node().name.clone())]).collect()
 }

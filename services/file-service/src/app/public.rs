@@ -7,7 +7,7 @@ use super::access::Authorized;
 use crate::error::AppError;
 use crate::state::FileService;
 
-/// Opens `node` to everybody, or closes it (action: change). Repeating changes nothing. A public folder does not open what is in it.
+/// Opens `node` to everybody, or closes it (action: share). Repeating changes nothing. A public folder does not open what is in it.
 ///
 /// # Errors
 /// `root_is_fixed`; `not_found` if the node went away.

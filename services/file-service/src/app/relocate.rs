@@ -19,7 +19,7 @@ pub(crate) struct Relocation {
     pub(crate) parent: Option<Target>,
 }
 
-/// Renames `node` and moves it, both in one commit (action: change). With `revision`, only if the node still has it. Without anything to
+/// Renames `node` and moves it, both in one commit (action: relocate). With `revision`, only if the node still has it. Without anything to
 /// change the node stays as it is.
 ///
 /// A rename does not undo a move that someone else makes at the same time, nor the other way round: what the caller did not name is read
@@ -43,7 +43,7 @@ pub(crate) async fn relocate(
     };
     // a tree never reaches into another space
     if target.as_ref().is_some_and(|target| target.space() != node.space()) {
-        return Err(AppError::refused(Code::ParentNotFound));
+        return Err(AppError::because(Code::Forbidden, "What is somebody else's stays among their files"));
     }
     let mut node = node;
     for _ in 0..TRIES {

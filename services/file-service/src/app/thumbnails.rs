@@ -35,7 +35,7 @@ pub(crate) async fn find(
     file: &Authorized,
     size: ThumbnailSize,
 ) -> Result<Found, AppError> {
-    debug_assert_eq!(file.action(), Action::ReadContent);
+    debug_assert!(matches!(file.action(), Action::ReadPreview | Action::ReadContent));
     let content = file.node().content.as_ref().ok_or_else(|| AppError::refused(Code::NotAFile))?;
     Ok(match content.thumbnails {
         ThumbnailState::Pending => Found::Pending,

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use common::Code;
-use common::files::{Action, Kind, ListQuery, Order, Position, Sort};
+use common::files::{Action, Kind, ListQuery, Node, Order, Page, Position, Sort};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, Problem, cursor, input};
 use serde::{Deserialize, Serialize};
@@ -34,22 +34,22 @@ pub(super) struct FileListView {
 pub(super) struct ChildrenQuery {
     /// What to sort by: `name` (natural order, the default), `size`, `modifiedAt` or `type`.
     #[param(value_type = Option<String>)]
-    sort: Option<Sort>,
+    pub(super) sort: Option<Sort>,
     /// `asc` (the default) or `desc`.
     #[param(value_type = Option<String>)]
-    order: Option<Order>,
+    pub(super) order: Option<Order>,
     /// Only this kind: `folder` or `file`.
     #[serde(rename = "type")]
     #[param(value_type = Option<String>)]
-    kind: Option<Kind>,
+    pub(super) kind: Option<Kind>,
     /// Folders before files whatever the order; true if left out.
-    folders_first: Option<bool>,
+    pub(super) folders_first: Option<bool>,
     /// `nextCursor` of the page before.
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
     /// Leave out so many items, instead of a cursor: for scroll bars. Its cost grows with its value.
-    offset: Option<u64>,
+    pub(super) offset: Option<u64>,
     /// Most items of the page, 1 to 1000; 100 if left out.
-    limit: Option<u32>,
+    pub(super) limit: Option<u32>,
 }
 
 /// Lists what is in a folder. A page ends at an item, not at a number: items that come or go before it move nothing.
@@ -74,6 +74,21 @@ pub(super) async fn list(
     let target = params::target(&request, "id")?;
     let folder = authorize(&service, params::actor(&caller), Action::List, target).await?.folder()?;
     let query: ChildrenQuery = input::query(&request)?;
+    let (page, next_cursor) = page(&service, &folder, &query).await?;
+    let items = page.items.iter().map(|node| FileView::of(node, folder.child_sight())).collect();
+    Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(FileListView {
+        items,
+        next_cursor,
+        total: page.total,
+    }))
+}
+
+/// A page of what is in a folder, and the cursor of the next one.
+pub(super) async fn page(
+    service: &FileService,
+    folder: &Authorized,
+    query: &ChildrenQuery,
+) -> ApiResult<(Page<Node>, Option<String>)> {
     let mut wanted = ListQuery {
         sort: query.sort.unwrap_or(Sort::Name),
         order: query.order.unwrap_or(Order::Asc),
@@ -83,7 +98,7 @@ pub(super) async fn list(
         offset: query.offset.unwrap_or(0),
         limit: params::limit(query.limit)?,
     };
-    let bound_to = bound_to(&folder, &wanted);
+    let bound_to = bound_to(folder, &wanted);
     if let Some(cursor) = &query.cursor {
         if query.offset.is_some() {
             let detail = "Give a cursor or an offset, not both";
@@ -95,16 +110,11 @@ pub(super) async fn list(
         }
         wanted.after = Some(cursor::decode(&service.cursor_key, &bound_to, cursor)?);
     }
-    let page = listing::children(&service, &folder, &wanted).await?;
+    let page = listing::children(service, folder, &wanted).await?;
     let last = page.items.last().filter(|_| page.more);
     let next_cursor =
         last.map(|node| cursor::encode(&service.cursor_key, &bound_to, &Position::of(node, wanted.sort)));
-    let items = page.items.iter().map(FileView::of).collect();
-    Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(FileListView {
-        items,
-        next_cursor,
-        total: page.total,
-    }))
+    Ok((page, next_cursor))
 }
 
 /// Names the list that a cursor belongs to.

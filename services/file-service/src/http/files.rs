@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::view::{self, FileView};
 use super::{params, preconditions};
-use crate::app::access::{Target, authorize, authorize_parent};
+use crate::app::access::{Target, authorize, authorize_parent, sight_of};
 use crate::app::relocate::{Relocation, relocate};
 use crate::app::{folders, public, trash};
 use crate::state::FileService;
@@ -40,10 +40,11 @@ pub(super) async fn show(
 ) -> ApiResult<HttpResponse> {
     let target = params::target(&request, "id")?;
     let node = authorize(&service, params::actor(&caller), Action::ReadMetadata, target).await?;
-    match preconditions::of_read(&request, node.node()) {
-        Verdict::Proceed => Ok(view::file(StatusCode::OK, node.node())),
+    let sight = node.sight();
+    match preconditions::of_read(&request, node.node(), sight) {
+        Verdict::Proceed => Ok(view::file(StatusCode::OK, node.node(), sight)),
         Verdict::NotModified => Ok(HttpResponse::NotModified()
-            .insert_header((header::ETAG, preconditions::entity_tag(node.node()).to_value()))
+            .insert_header((header::ETAG, preconditions::entity_tag(node.node(), sight).to_value()))
             .insert_header(view::PRIVATE)
             .finish()),
         Verdict::PreconditionFailed => Err(Problem::new(Code::PreconditionFailed)),
@@ -73,6 +74,7 @@ pub(super) struct ChangeBody {
     responses(
         (status = 200, description = "The file or folder as it is now", body = FileView, headers(("ETag" = String))),
         (status = 400, description = "`invalid_name`, `invalid_request`, `invalid_json`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`: the folder that it is in, or goes into, is not open to such a change", body = ProblemDocument),
         (status = 404, description = "`not_found`, `parent_not_found`", body = ProblemDocument),
         (status = 409, description = "`name_taken` (with `existingId`), `would_make_cycle`, `parent_not_folder`, `too_deep`, `root_is_fixed`", body = ProblemDocument),
         (status = 412, description = "`precondition_failed`", body = ProblemDocument),
@@ -87,7 +89,8 @@ pub(super) async fn change(
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
     let target = params::target(&request, "id")?;
-    let node = authorize(&service, params::actor(&caller), Action::Change, target).await?;
+    let actor = params::actor(&caller);
+    let node = authorize(&service, actor, Action::Relocate, target).await?;
     let body: ChangeBody = input::json(&request, payload, BODY_BYTES).await?;
     let revision = preconditions::of_change(&request, node.node())?;
     let change = Relocation {
@@ -95,7 +98,8 @@ pub(super) async fn change(
         parent: body.parent_id.as_deref().map(|parent| params::parent(Some(parent))).transpose()?,
     };
     let node = relocate(&service, node, revision, &change).await?;
-    Ok(view::file(StatusCode::OK, &node))
+    let sight = sight_of(&service, actor, &node).await?;
+    Ok(view::file(StatusCode::OK, &node, sight))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -118,6 +122,7 @@ pub(super) struct RemoveQuery {
     ),
     responses(
         (status = 204, description = "It is in the trash, or gone: at once for every caller, while its space is given back by a job"),
+        (status = 403, description = "`forbidden`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 409, description = "`root_is_fixed`", body = ProblemDocument),
         (status = 412, description = "`precondition_failed`", body = ProblemDocument),
@@ -182,17 +187,17 @@ pub(super) async fn create(
 ) -> ApiResult<HttpResponse> {
     let body: FolderBody = input::json(&request, payload, BODY_BYTES).await?;
     let target = params::parent(body.parent_id.as_deref())?;
-    let (node, created) = match (body.name, body.path) {
+    let (node, created, sight) = match (body.name, body.path) {
         (Some(name), None) => {
             let name = self::name("/name", &name)?;
             let parent = authorize_parent(&service, params::actor(&caller), target).await?;
-            (folders::create(&service, &parent, name).await?, true)
+            (folders::create(&service, &parent, name).await?, true, parent.child_sight())
         }
         (None, Some(path)) => {
             let path = path.split('/').map(|step| name("/path", step)).collect::<ApiResult<Vec<_>>>()?;
             let start = authorize_parent(&service, params::actor(&caller), target).await?;
             let folder = folders::create_path(&service, &start, &path).await?;
-            (folder.node, folder.created)
+            (folder.node, folder.created, start.child_sight())
         }
         (name, _) => {
             let (code, detail) = match name {
@@ -203,9 +208,9 @@ pub(super) async fn create(
         }
     };
     if !created {
-        return Ok(view::file(StatusCode::OK, &node));
+        return Ok(view::file(StatusCode::OK, &node, sight));
     }
-    let mut answer = view::file(StatusCode::CREATED, &node);
+    let mut answer = view::file(StatusCode::CREATED, &node, sight);
     answer.headers_mut().insert(header::LOCATION, view::location("files/", &node));
     Ok(answer)
 }
@@ -231,8 +236,8 @@ pub(super) async fn restore(
 ) -> ApiResult<HttpResponse> {
     let target = params::target(&request, "id")?;
     let node = authorize(&service, params::actor(&caller), Action::Restore, target).await?;
-    let node = trash::restore(&service, &node).await?;
-    Ok(view::file(StatusCode::OK, &node))
+    let restored = trash::restore(&service, &node).await?;
+    Ok(view::file(StatusCode::OK, &restored, node.sight()))
 }
 
 /// Opens the content of a file to everybody (the classic publish). A public folder does not open what is in it.
@@ -242,6 +247,7 @@ pub(super) async fn restore(
     params(("id" = String, Path, description = "Its id")),
     responses(
         (status = 200, description = "The file or folder as it is now", body = FileView, headers(("ETag" = String))),
+        (status = 403, description = "`forbidden`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 409, description = "`root_is_fixed`", body = ProblemDocument),
     ),
@@ -263,6 +269,7 @@ pub(super) async fn publish(
     params(("id" = String, Path, description = "Its id")),
     responses(
         (status = 200, description = "The file or folder as it is now", body = FileView, headers(("ETag" = String))),
+        (status = 403, description = "`forbidden`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 409, description = "`root_is_fixed`", body = ProblemDocument),
     ),
@@ -284,9 +291,9 @@ async fn set_public(
     public: bool,
 ) -> ApiResult<HttpResponse> {
     let target = params::target(request, "id")?;
-    let node = authorize(service, params::actor(caller), Action::Change, target).await?;
-    let node = public::set(service, &node, public).await?;
-    Ok(view::file(StatusCode::OK, &node))
+    let node = authorize(service, params::actor(caller), Action::Share, target).await?;
+    let changed = public::set(service, &node, public).await?;
+    Ok(view::file(StatusCode::OK, &changed, node.sight()))
 }
 
 fn name(pointer: &str, text: &str) -> ApiResult<NodeName> {

@@ -1,16 +1,21 @@
 //! Routes and handlers: they parse, call a use case, and map its answer. Every path is written out whole, since the services of the
 //! all-in-one share one `App`.
 
+mod access;
 mod children;
 mod classic;
 mod content;
 mod delivery;
 mod files;
 mod internal;
+mod links;
 mod params;
 mod path;
 mod preconditions;
+mod public;
+mod shares;
 mod thumbnails;
+mod toll;
 mod trash;
 mod uploads;
 mod usage;
@@ -50,6 +55,20 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(uploads::one::remove)
         .service(usage::show)
         .service(usage::limits)
+        .service(shares::list)
+        .service(shares::give)
+        .service(shares::change)
+        .service(shares::remove)
+        .service(shares::with_me)
+        .service(shares::by_me)
+        .service(links::list_of_file)
+        .service(links::make)
+        .service(links::list)
+        .service(links::change)
+        .service(links::remove)
+        .service(access::list)
+        .service(access::remove)
+        .configure(public::routes)
         .configure(classic::routes);
 }
 

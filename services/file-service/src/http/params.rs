@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use common::auth::Principal;
 use common::files::Actor;
-use common::{Code, FileId};
+use common::{Code, FileId, UserId};
 use http_kit::input;
 use http_kit::{ApiResult, Problem};
 
@@ -23,6 +23,14 @@ pub(crate) fn actor(caller: &Principal) -> Actor {
         Some(folder) => Actor::UserWithin { user: caller.user, folder },
         None => Actor::User(caller.user),
     }
+}
+
+/// Who asks, where the question goes beyond one folder.
+///
+/// # Errors
+/// `not_found` to a credential with one folder, to which there is nothing else.
+pub(crate) fn whole(caller: &Principal) -> ApiResult<UserId> {
+    if caller.folder.is_some() { Err(Code::NotFound.into()) } else { Ok(caller.user) }
 }
 
 /// The node that the segment `name` of the path means: an id, or the word `root`.

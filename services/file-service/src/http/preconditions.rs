@@ -3,22 +3,33 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use common::Code;
-use common::files::{Kind, Node};
+use common::files::{Kind, Node, ShareRole};
 use http_kit::conditions::{Current, ETag, Verdict, evaluate};
 
+use crate::app::access::Sight;
 use crate::error::AppError;
 
-/// Stands between the tag of a folder itself and the number of its children. It is in no other tag.
+/// Stands between the tag of a node itself and what its representation says beside: how many children a folder has, whether it is shared, and how it
+/// looks to the caller. It is in no other tag.
 const COUNT_MARK: char = '.';
 
-/// The strong tag of a node's representation. A folder's says how many children it has, since the representation does too and the folder
-/// itself does not change when one comes or goes.
-pub(crate) fn entity_tag(node: &Node) -> ETag {
-    let own = own_tag(node);
-    let text = match node.kind {
-        Kind::Folder => format!("{own}{COUNT_MARK}{}", node.child_count),
-        Kind::File => own,
+/// The strong tag of a node's representation. It says what the representation does and the node itself does not: how many children a folder
+/// has, which come and go without it, who else may see it, and what the caller may.
+pub(crate) fn entity_tag(node: &Node, sight: Sight) -> ETag {
+    let mut beside = match node.kind {
+        Kind::Folder => node.child_count.to_string(),
+        Kind::File => String::new(),
     };
+    let marks = [
+        (node.shared, 's'),
+        (node.linked, 'l'),
+        (!sight.sees_parent, 't'),
+        (sight.role == ShareRole::Viewer, 'v'),
+        (sight.role == ShareRole::Editor, 'e'),
+    ];
+    beside.extend(marks.into_iter().filter_map(|(is_so, mark)| is_so.then_some(mark)));
+    let own = own_tag(node);
+    let text = if beside.is_empty() { own } else { format!("{own}{COUNT_MARK}{beside}") };
     ETag::strong(text).expect("a node's tag is hexadecimal digits, letters and a few marks")
 }
 
@@ -27,11 +38,11 @@ fn own_tag(node: &Node) -> String {
 }
 
 /// What to do with a request that reads the node.
-pub(crate) fn of_read(request: &HttpRequest, node: &Node) -> Verdict {
+pub(crate) fn of_read(request: &HttpRequest, node: &Node, sight: Sight) -> Verdict {
     evaluate(
         request.headers(),
         request.method(),
-        Some(Current { etag: &entity_tag(node), modified_at: None }),
+        Some(Current { etag: &entity_tag(node, sight), modified_at: None }),
     )
 }
 
@@ -105,6 +116,8 @@ mod tests {
             classic_name: None,
             classic_type: None,
             child_count,
+            shared: false,
+            linked: false,
         }
     }
 
@@ -115,9 +128,15 @@ mod tests {
     #[test]
     fn readers_hear_of_new_children_and_changes_do_not_mind_them() {
         let (before, after) = (folder(7, 1), folder(7, 2));
-        let tag = entity_tag(&before).to_string();
-        assert_eq!(of_read(&request(Method::GET, "if-none-match", &tag), &before), Verdict::NotModified);
-        assert_eq!(of_read(&request(Method::GET, "if-none-match", &tag), &after), Verdict::Proceed);
+        let tag = entity_tag(&before, Sight::OWNER).to_string();
+        assert_eq!(
+            of_read(&request(Method::GET, "if-none-match", &tag), &before, Sight::OWNER),
+            Verdict::NotModified
+        );
+        assert_eq!(
+            of_read(&request(Method::GET, "if-none-match", &tag), &after, Sight::OWNER),
+            Verdict::Proceed
+        );
         for value in [tag.clone(), format!("\"x.y\", {tag}"), "*".to_owned()] {
             assert_eq!(
                 of_change(&request(Method::PATCH, "if-match", &value), &after).unwrap(),

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::delivery::{self, Wanted};
 use super::params;
-use crate::app::access::authorize;
+use crate::app::access::{Authorized, authorize};
 use crate::app::blobs;
 use crate::app::thumbnails::{Found, find};
 use crate::state::FileService;
@@ -59,14 +59,23 @@ pub(super) async fn show(
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
     let file =
-        authorize(&service, params::actor(&caller), Action::ReadContent, params::target(&request, "id")?)
+        authorize(&service, params::actor(&caller), Action::ReadPreview, params::target(&request, "id")?)
             .await?;
+    answer(&service, &request, &file).await
+}
+
+/// Answers with the thumbnail of a file in the size that the path says.
+pub(super) async fn answer(
+    service: &FileService,
+    request: &HttpRequest,
+    file: &Authorized,
+) -> ApiResult<HttpResponse> {
     let size =
         request.match_info().get("size").and_then(|text| text.parse().ok()).and_then(ThumbnailSize::of);
     let size = size
         .ok_or_else(|| Problem::new(Code::NoThumbnail).detail("Thumbnails are 100, 250, 500 or 1280 wide"))?;
-    match find(&service, &file, size).await? {
-        Found::Ready(thumbnail) => picture(&service, &request, &thumbnail).await,
+    match find(service, file, size).await? {
+        Found::Ready(thumbnail) => picture(service, request, &thumbnail).await,
         Found::Pending => Ok(HttpResponse::Accepted()
             .insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
             .insert_header((header::CACHE_CONTROL, "no-store"))

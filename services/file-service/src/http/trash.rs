@@ -66,7 +66,7 @@ pub(super) async fn list(
     let last = page.items.last().filter(|_| page.more).and_then(|node| Some((node.id, node.trashed?.at)));
     let next_cursor =
         last.map(|(id, at)| cursor::encode(&service.cursor_key, &bound_to, &TrashPosition { at, id }));
-    let items = page.items.iter().map(FileView::of).collect();
+    let items = page.items.iter().map(|node| FileView::of(node, root.child_sight())).collect();
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(FileListView {
         items,
         next_cursor,

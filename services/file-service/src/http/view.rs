@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::preconditions;
+use crate::app::access::Sight;
 
 /// What answers about one caller's files may be kept as: by that caller's client alone, which asks each time whether it is still good.
 pub(crate) const PRIVATE: (header::HeaderName, HeaderValue) =
@@ -38,7 +39,7 @@ pub(crate) struct FileView {
     /// SHA-256 of the content in hexadecimal; null for a folder.
     #[schema(required = true, value_type = Option<String>)]
     sha256: Option<Sha256>,
-    /// The folder that it is in, or was in before it was trashed; null for a root folder.
+    /// The folder that it is in, or was in before it was trashed; null for a root folder, and where the caller must not know of it.
     #[schema(required = true, value_type = Option<String>)]
     parent_id: Option<FileId>,
     /// The tree that it is in.
@@ -65,9 +66,14 @@ pub(crate) struct FileView {
     /// When it was put into the trash itself (not with a folder above it); else null.
     #[schema(required = true, value_type = Option<String>, format = DateTime)]
     trashed_at: Option<Timestamp>,
-    /// What the caller may do with it.
+    /// What the caller may do with it: `viewer`, `editor`, or `manager`, which its owner is too. In a list what was given of the item itself is not
+    /// counted in.
     #[schema(example = "manager")]
     role: &'static str,
+    /// Others were given rights to it: to it itself, not to a folder above it.
+    shared: bool,
+    /// Links lead to it, or it is open to everybody.
+    linked: bool,
     /// How many nodes are in a folder; null for a file.
     #[schema(required = true)]
     child_count: Option<u64>,
@@ -81,7 +87,7 @@ pub(crate) struct FileView {
 /// How far the thumbnails of a file are.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Thumbnails)]
-struct ThumbnailsView {
+pub(super) struct ThumbnailsView {
     /// `none` where none can be made, `pending` while a job makes them, `failed` after its last attempt.
     #[schema(value_type = ThumbnailStateName)]
     state: ThumbnailState,
@@ -116,7 +122,7 @@ enum ThumbnailStateName {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Media)]
-struct MediaView {
+pub(super) struct MediaView {
     /// Upright width in pixels.
     #[schema(required = true)]
     width: Option<u32>,
@@ -142,8 +148,8 @@ impl From<MediaFacts> for MediaView {
 }
 
 impl FileView {
-    /// The view of a node for someone who may do everything with it, as only its owner sees it so far.
-    pub(crate) fn of(node: &Node) -> Self {
+    /// The view of a node for someone to whom it looks like this.
+    pub(crate) fn of(node: &Node, sight: Sight) -> Self {
         let content = node.content.as_ref();
         Self {
             id: node.id,
@@ -152,17 +158,19 @@ impl FileView {
             mime_type: content.map(|content| content.mime.clone()),
             size: content.map(|content| content.size),
             sha256: content.map(|content| content.sha256),
-            parent_id: node.parent,
+            parent_id: node.parent.filter(|_| sight.sees_parent),
             space_id: node.space,
             owner_id: node.owner,
             created_at: node.created_at,
             modified_at: node.modified_at,
             content_modified_at: content.map(|content| content.modified_at),
             version: content.map_or(1, |content| content.version),
-            etag: preconditions::entity_tag(node).to_string(),
+            etag: preconditions::entity_tag(node, sight).to_string(),
             is_public: node.public.is_some(),
             trashed_at: node.trashed.map(|trashed| trashed.at),
-            role: "manager",
+            role: sight.role.word(),
+            shared: node.shared,
+            linked: node.linked || node.public.is_some(),
             child_count: (node.kind == Kind::Folder).then_some(node.child_count),
             thumbnails: ThumbnailsView::of(node),
             media: content.and_then(|content| content.media.clone()).map(MediaView::from),
@@ -171,7 +179,7 @@ impl FileView {
 }
 
 impl ThumbnailsView {
-    fn of(node: &Node) -> Self {
+    pub(super) fn of(node: &Node) -> Self {
         let (state, reason) = node.content.as_ref().map_or((ThumbnailState::None, None), |content| {
             (content.thumbnails, content.thumbnails_reason.clone())
         });
@@ -186,11 +194,11 @@ impl ThumbnailsView {
 }
 
 /// An answer that is one file, with its `ETag`.
-pub(crate) fn file(status: StatusCode, node: &Node) -> HttpResponse {
+pub(crate) fn file(status: StatusCode, node: &Node, sight: Sight) -> HttpResponse {
     HttpResponse::build(status)
-        .insert_header((header::ETAG, preconditions::entity_tag(node).to_value()))
+        .insert_header((header::ETAG, preconditions::entity_tag(node, sight).to_value()))
         .insert_header(PRIVATE)
-        .json(FileView::of(node))
+        .json(FileView::of(node, sight))
 }
 
 /// The address of a new file, relative to that of the call that made it, so that it is right behind a gateway with a prefix too.

@@ -1,23 +1,27 @@
 //! A running service over the embedded store, and how tests speak to it.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use actix_web::web;
 use async_trait::async_trait;
 use blob::{DiskBlobs, DiskOptions};
-use common::auth::{Authenticator, Presented, Principal, Role, UserCount};
-use common::files::{BlobStore, FileStore};
+use common::auth::{
+    Address, Authenticator, GroupName, People, Person, Presented, Principal, Role, UserCount,
+};
+use common::files::{BlobStore, FileStore, LinkStore, ShareStore};
 use common::routes::Service;
-use common::{Clock, IdGen, PortError, PortResult, SessionId, Sha256, UserId};
-use file_service::{FileService, FileSettings, Overview, Parts};
+use common::{Clock, GroupId, IdGen, PortError, PortResult, SessionId, Sha256, UserId};
+use file_service::{FileService, FileSettings, Overview, Parts, Sharing};
 use http_kit::CookiePolicy;
 use http_kit::health::check;
 use http_kit::openapi::MethodTable;
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
 use http_kit::service_token::{ServiceGate, ServiceTokens};
 use reqwest::{Method, RequestBuilder, StatusCode};
+use runtime::memory::MemoryRateLimiter;
+use runtime::passwords::{HashingSettings, PasswordHasher};
 use serde_json::{Value, json};
 use store_sqlite::{FilesDb, OpenOptions};
 use tempfile::TempDir;
@@ -55,6 +59,61 @@ pub(crate) fn user_id(name: &str) -> UserId {
     UserId::try_from(&digest.0[..12]).unwrap()
 }
 
+/// The people who can be found: each has an address.
+pub(crate) const PEOPLE: [&str; 8] = ["a", "b", "c", "owner", "viewer", "editor", "manager", "stranger"];
+
+/// Somebody's address.
+pub(crate) fn address(name: &str) -> String {
+    format!("{name}@example.org")
+}
+
+/// A group and who is in it.
+pub(crate) type SharedGroup = Arc<Mutex<Option<(GroupName, Vec<UserId>)>>>;
+
+/// Knows [`PEOPLE`].
+struct Directory {
+    outage: Arc<AtomicBool>,
+    /// The one group, and who is in it.
+    group: SharedGroup,
+}
+
+impl Directory {
+    fn all(&self) -> PortResult<impl Iterator<Item = Person>> {
+        if self.outage.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("auth", "cut off by the test"));
+        }
+        Ok(PEOPLE.into_iter().map(|name| Person { id: user_id(name), address: address(name) }))
+    }
+}
+
+#[async_trait]
+impl People for Directory {
+    async fn find_people(&self, ids: &[UserId]) -> PortResult<Vec<Person>> {
+        Ok(self.all()?.filter(|person| ids.contains(&person.id)).collect())
+    }
+
+    async fn find_person(&self, address: &Address) -> PortResult<Option<Person>> {
+        let is = |person: &Person| Address::parse(&person.address).unwrap().key() == address.key();
+        Ok(self.all()?.find(is))
+    }
+
+    async fn find_groups(&self, ids: &[GroupId]) -> PortResult<Vec<GroupName>> {
+        let group = self.group.lock().unwrap().clone();
+        drop(self.all()?);
+        Ok(group.into_iter().map(|(name, _)| name).filter(|name| ids.contains(&name.id)).collect())
+    }
+
+    async fn groups_of(&self, user: UserId) -> PortResult<Vec<GroupId>> {
+        let group = self.group.lock().unwrap().clone();
+        drop(self.all()?);
+        Ok(group
+            .into_iter()
+            .filter(|(_, members)| members.contains(&user))
+            .map(|(name, _)| name.id)
+            .collect())
+    }
+}
+
 /// A number of accounts that tests set.
 struct Accounts {
     count: Arc<AtomicU64>,
@@ -78,6 +137,8 @@ struct World {
     store: Arc<FilesDb>,
     disk: Arc<DiskBlobs>,
     auth_outage: Arc<AtomicBool>,
+    directory_outage: Arc<AtomicBool>,
+    group: SharedGroup,
     cache_outage: Arc<AtomicBool>,
     accounts: Arc<AtomicU64>,
     tokens: ServiceTokens,
@@ -110,6 +171,17 @@ impl World {
             cursor_key: [7; 32],
             ticket_key: TICKET_KEY,
             overview,
+            sharing: Sharing {
+                shares: self.store.clone() as Arc<dyn ShareStore>,
+                links: self.store.clone() as Arc<dyn LinkStore>,
+                people: Arc::new(Directory {
+                    outage: self.directory_outage.clone(),
+                    group: self.group.clone(),
+                }),
+                limiter: Arc::new(MemoryRateLimiter::new(self.clock.clone())),
+                hasher: PasswordHasher::new(HashingSettings { cost: 4, threads: 2, queue: 64 }).unwrap(),
+                link_key: [6; 32],
+            },
             settings,
         }));
         let gate = web::Data::new(ServiceGate::new(
@@ -153,6 +225,10 @@ pub(crate) struct Server {
     pub(crate) tokens: ServiceTokens,
     /// auth-service does not answer while this is set.
     pub(crate) auth_outage: Arc<AtomicBool>,
+    /// Nobody can say who people are while this is set.
+    pub(crate) directory_outage: Arc<AtomicBool>,
+    /// The group that there is.
+    pub(crate) group: SharedGroup,
     /// The cache of credentials does not answer while this is set.
     pub(crate) cache_outage: Arc<AtomicBool>,
     /// How many accounts there are.
@@ -206,6 +282,8 @@ impl Server {
             store,
             disk: blobs.clone(),
             auth_outage: Arc::default(),
+            directory_outage: Arc::default(),
+            group: SharedGroup::default(),
             cache_outage: Arc::default(),
             accounts: Arc::default(),
             tokens: ServiceTokens::new(SECRET, None).unwrap(),
@@ -214,7 +292,18 @@ impl Server {
         let (service, base, drain) = world.serve(wrapped, settings);
         #[expect(clippy::disallowed_methods, reason = "a client as any program has it")]
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let World { clock, ids, store, disk: _, auth_outage, cache_outage, accounts, tokens } = world;
+        let World {
+            clock,
+            ids,
+            store,
+            disk: _,
+            auth_outage,
+            directory_outage,
+            group,
+            cache_outage,
+            accounts,
+            tokens,
+        } = world;
         Self {
             base,
             dir,
@@ -225,6 +314,8 @@ impl Server {
             service,
             tokens,
             auth_outage,
+            directory_outage,
+            group,
             cache_outage,
             accounts,
             client,
@@ -240,6 +331,8 @@ impl Server {
             store: self.store.clone(),
             disk: self.blobs.clone(),
             auth_outage: self.auth_outage.clone(),
+            directory_outage: self.directory_outage.clone(),
+            group: self.group.clone(),
             cache_outage: self.cache_outage.clone(),
             accounts: self.accounts.clone(),
             tokens: self.tokens.clone(),

@@ -6,17 +6,19 @@ use std::time::Duration;
 use actix_web::web;
 use async_trait::async_trait;
 use blob::MemoryBlobs;
-use common::PortResult;
-use common::auth::{Authenticator, UserCount};
+use common::auth::{Address, Authenticator, GroupName, People, Person, UserCount};
 use common::files::internal::MaintenanceStep;
 use common::files::{BlobStore as _, FileStore as _};
 use common::jobs::{JobAdmin as _, JobFilter, JobOrder, JobState, Outbox as _};
 use common::routes::Service;
-use file_service::{FileService, FileSettings, Overview};
+use common::{Clock, GroupId, PortResult, UserId};
+use file_service::{FileService, FileSettings, Overview, Sharing};
 use futures_util::future::join_all;
 use http_kit::CookiePolicy;
 use http_kit::service_token::{ServiceGate, ServiceTokens};
 use reqwest::StatusCode;
+use runtime::memory::MemoryRateLimiter;
+use runtime::passwords::{HashingSettings, PasswordHasher};
 use runtime::{RandomIds, SystemClock};
 use serde_json::{Value, json};
 use store_sqlite::{FilesDb, OpenOptions};
@@ -38,6 +40,25 @@ struct NoUsers;
 impl UserCount for NoUsers {
     async fn count_users(&self) -> PortResult<u64> {
         Ok(0)
+    }
+}
+
+#[async_trait]
+impl People for NoUsers {
+    async fn find_people(&self, _: &[UserId]) -> PortResult<Vec<Person>> {
+        Ok(Vec::new())
+    }
+
+    async fn find_person(&self, _: &Address) -> PortResult<Option<Person>> {
+        Ok(None)
+    }
+
+    async fn find_groups(&self, _: &[GroupId]) -> PortResult<Vec<GroupName>> {
+        Ok(Vec::new())
+    }
+
+    async fn groups_of(&self, _: UserId) -> PortResult<Vec<GroupId>> {
+        Ok(Vec::new())
     }
 }
 
@@ -129,6 +150,14 @@ fn serve_files(db: &Arc<FilesDb>, blobs: &Arc<MemoryBlobs>, settings: FileSettin
         cursor_key: [9; 32],
         ticket_key: [8; 32],
         overview: Overview { users: Arc::new(NoUsers), cache: Vec::new(), stores: Vec::new() },
+        sharing: Sharing {
+            shares: db.clone(),
+            links: db.clone(),
+            people: Arc::new(NoUsers),
+            limiter: Arc::new(MemoryRateLimiter::new(Arc::new(SystemClock) as Arc<dyn Clock>)),
+            hasher: PasswordHasher::new(HashingSettings { cost: 4, threads: 1, queue: 1 }).unwrap(),
+            link_key: [7; 32],
+        },
         settings,
     }));
     let authenticator = web::Data::from(Arc::new(Tokens::default()) as Arc<dyn Authenticator>);

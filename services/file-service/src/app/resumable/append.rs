@@ -18,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::checksum::{Checker, Checksum};
 use super::hold::{Hold, RENEWED_EVERY};
 use super::{RESERVATION_OUTLASTS, check_size, concat, finish};
+use crate::app::watch::Watch;
 use crate::error::AppError;
 
 /// When so many more bytes are durable, the row is told: what a crash costs at most.
@@ -75,13 +76,14 @@ enum Piece {
 }
 
 /// Appends what a request brings. What has come in stays, also when the request ends early, unless it had checksums. It goes on to its end although the
-/// caller may be dropped.
+/// caller may be dropped, but no longer than `watch` allows.
 ///
 /// # Errors
-/// `upload_offset`, `upload_complete`, `upload_length`, `too_large`, `checksum_mismatch`, `locked` when another request wants the upload; those of the
+/// `parent_not_found` if the right to add to the folder has ended; `upload_offset`, `upload_complete`, `upload_length`, `too_large`, `checksum_mismatch`, `locked` when another request wants the upload; those of the
 /// body; `quota_exceeded`, `disk_full`; those of the commit, after which the upload is complete and can be committed by another request.
 pub(crate) async fn append(
     mut hold: Hold,
+    watch: Option<Watch>,
     go: Go,
     mut body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<Appended, AppError> {
@@ -93,7 +95,7 @@ pub(crate) async fn append(
     let (sender, pieces) = mpsc::channel(PIECES);
     let cause = http_kit::cause::current();
     let service = Arc::clone(hold.service());
-    let task = service.background.spawn(Session::run(hold, go, pieces, cause));
+    let task = service.background.spawn(Session::run(hold, watch, go, pieces, cause));
     loop {
         let piece = tokio::select! {
             piece = body.next() => match piece {
@@ -168,6 +170,8 @@ enum End {
 
 struct Session {
     hold: Hold,
+    /// Over the folder that the file will be in.
+    watch: Option<Watch>,
     go: Go,
     checkers: Vec<Checker>,
     /// Bytes that are set aside for an upload of unknown length.
@@ -179,13 +183,14 @@ struct Session {
 impl Session {
     async fn run(
         hold: Hold,
+        watch: Option<Watch>,
         go: Go,
         pieces: mpsc::Receiver<Piece>,
         cause: Cause,
     ) -> Result<Appended, AppError> {
         let checkers = go.checksums.iter().map(Checksum::checker).collect();
         let size = hold.upload.offset();
-        let mut session = Self { hold, go, checkers, reserved: 0, size };
+        let mut session = Self { hold, watch, go, checkers, reserved: 0, size };
         if session.hold.upload.state == UploadState::Open
             && let Err(error) = session.receive(pieces).await
         {
@@ -287,6 +292,11 @@ impl Session {
             && size > length
         {
             return Err(AppError::because(Code::TooLarge, format!("The upload has {length} bytes in all")));
+        }
+        if let Some(watch) = &mut self.watch
+            && watch.has_ended().await
+        {
+            return Err(AppError::refused(Code::ParentNotFound));
         }
         let service = Arc::clone(self.hold.service());
         check_size(&service, Some(size))?;

@@ -5,6 +5,7 @@
 
 mod append;
 mod checksum;
+mod closed;
 mod concat;
 mod expire;
 mod finish;
@@ -23,11 +24,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::{Authorized, Target, authorize_parent};
 use super::upload;
+use super::watch::Watch;
 use crate::error::AppError;
 use crate::state::FileService;
 
 pub(crate) use append::{Appended, Ends, Go, append};
 pub(crate) use checksum::Checksum;
+pub(crate) use closed::{end_closed, goes_on};
 pub(crate) use concat::concatenate;
 pub(crate) use expire::{expire, sweep_partial};
 pub(crate) use hold::Hold;
@@ -93,7 +96,8 @@ pub(crate) struct NewUpload {
     pub(crate) digest: Option<Sha256>,
 }
 
-/// Makes an upload, with its bytes set aside if their number is known. It is held by the caller.
+/// Makes an upload, with its bytes set aside if their number is known: what goes into a shared folder counts for the folder's owner. It is held by the
+/// caller, who watches the folder while bytes come, unless it is their own.
 ///
 /// # Errors
 /// `parent_not_found`, `parent_not_folder`, `forbidden`; `invalid_request` for a file without a name; `name_taken`, `too_deep` as things stand; `too_large`,
@@ -102,7 +106,7 @@ pub(crate) async fn create(
     service: &Arc<FileService>,
     user: UserId,
     new: NewUpload,
-) -> Result<Hold, AppError> {
+) -> Result<(Hold, Option<Watch>), AppError> {
     let parent = authorize_parent(service, Actor::User(user), new.parent).await?;
     match (&new.role, &new.name) {
         (UploadRole::Part, _) => {}
@@ -147,7 +151,7 @@ pub(crate) async fn create(
         release_later(service, reservation);
         return Err(error.into());
     }
-    Ok(Hold::of(service, upload))
+    Ok((Hold::of(service, upload), Watch::over(service, &parent)))
 }
 
 /// The length of parts together, if all are known.
@@ -217,13 +221,14 @@ pub(crate) async fn own(service: &FileService, user: UserId, id: UploadId) -> Re
 /// How far an upload of this user is, after whoever is sending to it was made to leave: what is told is what can be gone on from.
 ///
 /// # Errors
-/// `not_found`; `locked` if somebody does not leave.
+/// `not_found`; those of [`goes_on`]; `locked` if somebody does not leave.
 pub(crate) async fn settled(
     service: &Arc<FileService>,
     user: UserId,
     id: UploadId,
 ) -> Result<Upload, AppError> {
     let upload = own(service, user, id).await?;
+    goes_on(service, &upload).await?;
     if matches!(upload.role, UploadRole::Final(_)) {
         return match concatenate(service, upload, Duration::ZERO).await {
             Ok((upload, _)) => Ok(upload),
@@ -258,14 +263,17 @@ pub(crate) struct UploadChange {
 /// Changes where an upload goes, and makes it a file if all its bytes are there: the way on after its name was taken.
 ///
 /// # Errors
-/// `not_found`, `locked`, those of [`create`]; `upload_complete` if it is a file already.
+/// `not_found`, `locked`, those of [`create`] and, without another folder, of [`goes_on`]; `upload_complete` if it is a file already.
 pub(crate) async fn change(
     service: &Arc<FileService>,
     user: UserId,
     id: UploadId,
     change: UploadChange,
 ) -> Result<(Upload, Option<Committed>), AppError> {
-    own(service, user, id).await?;
+    let upload = own(service, user, id).await?;
+    if change.parent.is_none() {
+        goes_on(service, &upload).await?;
+    }
     let mut hold = Hold::take(service, id).await?;
     if matches!(hold.upload.state, UploadState::Done(_)) {
         hold.leave().await?;

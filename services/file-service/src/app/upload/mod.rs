@@ -14,7 +14,7 @@ use common::{Code, FileId, Sha256, Timestamp};
 use futures_util::Stream;
 use http_kit::BodyError;
 
-use super::access::Authorized;
+use super::access::{Authorized, still};
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -85,7 +85,8 @@ pub(super) async fn check_child(
 /// Makes a complete upload a file in `parent`: a new one with this id, or new content of the one that has the name.
 ///
 /// # Errors
-/// `name_taken`, `quota_exceeded`, `parent_not_found`, `too_deep`; `conflict` if others are quicker again and again.
+/// `name_taken`, `quota_exceeded`, `parent_not_found`, `too_deep`; `forbidden` if the caller may not add to the folder any more; `conflict` if
+/// others are quicker again and again.
 pub(super) async fn commit_child(
     service: &FileService,
     parent: &Authorized,
@@ -94,6 +95,8 @@ pub(super) async fn commit_child(
     id: FileId,
     mut finished: Finished,
 ) -> Result<Committed, AppError> {
+    // the folder may have been closed to them while the bytes came
+    still(service, parent).await.map_err(parent_gone)?;
     for _ in 0..RACES {
         let target = child_target(service, parent, name, on_conflict, id).await?;
         match finished.commit(target).await {
@@ -108,6 +111,11 @@ pub(super) async fn commit_child(
         }
     }
     Err(AppError::refused(Code::Conflict))
+}
+
+/// A folder that was closed while the bytes came.
+fn parent_gone(error: AppError) -> AppError {
+    if error.code() == Code::NotFound { AppError::refused(Code::ParentNotFound) } else { error }
 }
 
 /// Whether a name that this node has may be used: a folder is never replaced by a file.
@@ -162,6 +170,7 @@ pub(crate) async fn put_content(
         return Err(AppError::refused(Code::NotAFile));
     }
     let received = receive(service, file.space(), &file.node().name, announced, body).await?;
+    still(service, file).await?;
     let subject = Subject::of(file, announced, file.node().classic_type == Some(ClassicType::Image));
     let keep_versions = service.settings.keep_versions;
     let target = CommitTarget::Existing { id: file.id(), revision, keep_versions };

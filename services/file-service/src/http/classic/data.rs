@@ -111,7 +111,7 @@ async fn original(
     let node = as_named(file.node());
     let sent = async {
         let kind = content_type(service, node.name.as_str(), content).await?;
-        contents::send(service, request, &node, content, &kind, Disposition::Inline).await
+        contents::send(service, request, file, &node, content, &kind, Disposition::Inline, None).await
     };
     match sent.await {
         Ok(response) => Ok(response),

@@ -32,7 +32,7 @@ pub(super) async fn show(
     service: web::Data<FileService>,
 ) -> ClassicResult<HttpResponse> {
     let node = node(&service, params::actor(&caller), Action::ReadMetadata, &request).await?;
-    let object = FileObject::new(node.node(), object::parent_of(node.path()));
+    let object = FileObject::new(node.node(), object::parent_of(&node));
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(object))
 }
 
@@ -167,9 +167,9 @@ async fn set_public(
     service: &FileService,
     public: bool,
 ) -> ClassicResult<HttpResponse> {
-    let node = node(service, params::actor(caller), Action::Change, request).await?;
+    let node = node(service, params::actor(caller), Action::Share, request).await?;
     let changed = public::set(service, &node, public).await?;
-    let object = FileObject::new(&changed, object::parent_of(node.path()));
+    let object = FileObject::new(&changed, object::parent_of(&node));
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(object))
 }
 

@@ -1,6 +1,6 @@
 //! The file object of the classic API.
 
-use common::files::{ClassicType, Kind, Node, NodePath, ThumbnailState};
+use common::files::{ClassicType, Kind, Node, ThumbnailState};
 use common::{FileId, UserId};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -77,10 +77,11 @@ impl FileObject {
     }
 }
 
-/// Where a node is.
-pub(super) fn parent_of(path: &NodePath) -> ParentId {
-    match (path.depth(), path.node.parent) {
+/// Where a node is. Somebody who must not know of its folder finds it at the root.
+pub(super) fn parent_of(node: &Authorized) -> ParentId {
+    match (node.path().depth(), node.node().parent) {
         (0 | 1, _) | (_, None) => ParentId::Root,
+        _ if !node.sight().sees_parent => ParentId::Root,
         (_, Some(parent)) => ParentId::Folder(parent),
     }
 }

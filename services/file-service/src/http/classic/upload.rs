@@ -1,10 +1,10 @@
 //! `POST /files`.
 
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use bytes::{Bytes, BytesMut};
 use common::PortError;
-use common::files::{ClassicType, Node};
+use common::files::{ClassicType, Node, ShareRole};
 use futures_util::StreamExt as _;
 use http_kit::body::declared_length;
 use http_kit::{Authenticated, BodyLimits, BodyStream, ClassicError, ClassicResult};
@@ -50,6 +50,7 @@ struct Upload {
         (status = 201, description = "The file", body = FileObject),
         (status = 400, description = "`Missing name`, `Invalid name`, `Missing type`, `Missing data`, `Invalid data`, `Invalid isPublic`, `Parent not found`, `Parent is not a folder`, `Invalid JSON`", body = Failure),
         (status = 401, description = "`Unauthorized`", body = Failure),
+        (status = 403, description = "`Forbidden`: to be opened to everybody, in a folder that the caller may not share", body = Failure),
         (status = 413, description = "`Payload too large`", body = Failure),
         (status = 503, description = "`Service unavailable`: no room in memory for the body, or a store does not answer", body = Failure),
     ),
@@ -69,6 +70,9 @@ pub(super) async fn create(
         AskedParent::Unknown => return Err(ClassicError::bad_request("Parent not found")),
     };
     let parent = authorize_parent(&service, params::actor(&caller), target).await?;
+    if asked.public && parent.sight().role < ShareRole::Manager {
+        return Err(ClassicError::new(StatusCode::FORBIDDEN, "Forbidden"));
+    }
     let node = store(&service, &parent, asked).await?;
     let object = FileObject::new(&node, object::child_of(&parent));
     Ok(HttpResponse::Created().insert_header(view::PRIVATE).json(object))

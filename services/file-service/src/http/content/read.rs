@@ -9,6 +9,7 @@ use actix_web::{FromRequest as _, HttpRequest, HttpResponse, HttpResponseBuilder
 use bytes::Bytes;
 use common::files::{Action, Actor, BlobRange, ByteStream, Content, Node};
 use common::{Code, FileId, PortResult};
+use futures_util::stream::LocalBoxStream;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use http_kit::conditions::{Current, ETag, Verdict, evaluate, http_date, range_applies};
 use http_kit::digest_fields::REPR_DIGEST;
@@ -23,9 +24,11 @@ use super::safety::{self, Sent};
 use crate::app::access::{Authorized, authorize};
 use crate::app::content::{self, Part};
 use crate::app::sniff;
+use crate::app::watch::Watch;
 use crate::error::AppError;
 use crate::http::delivery::{self, Wanted};
 use crate::http::params;
+use crate::http::toll::Toll;
 use crate::state::FileService;
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -103,14 +106,14 @@ async fn answer(request: &HttpRequest, service: &FileService) -> actix_web::Resu
         && let Some(ticket) = &query.ticket
     {
         let file = by_ticket(service, request, ticket).await?;
-        return Ok(send_file(service, request, &file, &query).await?);
+        return Ok(send_file(service, request, &file, query.download, None).await?);
     }
     let caller = Authenticated::extract(request).await?;
     let target = params::target(request, "id")?;
     let file = authorize(service, params::actor(&caller), Action::ReadContent, target)
         .await
         .map_err(Problem::from)?;
-    Ok(send_file(service, request, &file, &query()?).await?)
+    Ok(send_file(service, request, &file, query()?.download, None).await?)
 }
 
 /// The file that a ticket is for. What is in the trash, and a content that the ticket does not mean, are not there.
@@ -128,16 +131,18 @@ async fn by_ticket(service: &FileService, request: &HttpRequest, ticket: &str) -
     }
 }
 
-async fn send_file(
+/// Answers with the content of a file, under its sniffed type.
+pub(in crate::http) async fn send_file(
     service: &FileService,
     request: &HttpRequest,
     file: &Authorized,
-    query: &ContentQuery,
+    download: bool,
+    toll: Option<Toll<'_>>,
 ) -> ApiResult<HttpResponse> {
     let content = content::of(file)?;
     let sent = Sent::of(&content.mime, charset(service, content).await?);
-    let disposition = if query.download { Disposition::Attachment } else { sent.disposition };
-    send(service, request, file.node(), content, &sent.content_type, disposition).await
+    let disposition = if download { Disposition::Attachment } else { sent.disposition };
+    send(service, request, file, file.node(), content, &sent.content_type, disposition, toll).await
 }
 
 /// The charset of a text, as far as its first bytes show.
@@ -152,14 +157,17 @@ async fn charset(service: &FileService, content: &Content) -> Result<Option<&'st
     }
 }
 
-/// Answers with a content, under any path and with any type: conditions, ranges, validators, digest, and what keeps it harmless.
+/// Answers with a content, under any path, name (that of `node`) and type, once the toll of a link is paid: conditions, ranges, validators, digest, and what keeps it harmless.
+#[expect(clippy::too_many_arguments, reason = "every caller has its own of each")]
 pub(in crate::http) async fn send(
     service: &FileService,
     request: &HttpRequest,
+    file: &Authorized,
     node: &Node,
     content: &Content,
     content_type: &str,
     disposition: Disposition,
+    toll: Option<Toll<'_>>,
 ) -> ApiResult<HttpResponse> {
     let tag = content.etag();
     let etag = ETag::strong(tag.trim_matches('"')).map_err(|_| Problem::new(Code::Internal))?;
@@ -194,6 +202,20 @@ pub(in crate::http) async fn send(
         .insert_header((header::CONTENT_DISPOSITION, content_disposition(disposition, node.name.as_str())))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .insert_header(safety::policy(content_type));
+    let sends = request.method() == Method::GET && !matches!(asked, RangeSet::Unsatisfiable);
+    if let Some(toll) = toll.filter(|_| sends) {
+        let from_start = match &asked {
+            RangeSet::Whole | RangeSet::Unsatisfiable => true,
+            RangeSet::One(one) => one.start == 0,
+            RangeSet::Many(parts) => parts.iter().any(|part| part.start == 0),
+        };
+        for field in toll.pay(service, request, from_start).await? {
+            response.append_header(field);
+        }
+    }
+    let watch = Watch::over(service, file);
+    // what is handed over cannot be called back
+    let may_hand_over = watch.is_none();
     match asked {
         RangeSet::Unsatisfiable => {
             let size =
@@ -209,22 +231,25 @@ pub(in crate::http) async fn send(
                     .no_chunking(content.size)
                     .body(SizedStream::new(content.size, nothing())));
             }
-            if let Some(field) = handed_over(service, request, content, Wanted::Whole).await? {
+            if may_hand_over
+                && let Some(field) = handed_over(service, request, content, Wanted::Whole).await?
+            {
                 return Ok(response.insert_header(field).finish());
             }
-            part(service, content, BlobRange { start: 0, len: content.size }, response).await
+            part(service, content, BlobRange { start: 0, len: content.size }, response, watch).await
         }
         RangeSet::One(one) => {
             response.insert_header((header::CONTENT_TYPE, content_type));
-            if let Some(field) = handed_over(service, request, content, Wanted::Part).await? {
+            if may_hand_over && let Some(field) = handed_over(service, request, content, Wanted::Part).await?
+            {
                 return Ok(response.insert_header(field).finish());
             }
             response
                 .status(StatusCode::PARTIAL_CONTENT)
                 .insert_header((header::CONTENT_RANGE, one.content_range(content.size)));
-            part(service, content, BlobRange { start: one.start, len: one.len }, response).await
+            part(service, content, BlobRange { start: one.start, len: one.len }, response, watch).await
         }
-        RangeSet::Many(parts) => many(service, content, content_type, parts, response).await,
+        RangeSet::Many(parts) => many(service, content, content_type, parts, response, watch).await,
     }
 }
 
@@ -250,10 +275,11 @@ async fn part(
     content: &Content,
     part: BlobRange,
     mut response: HttpResponseBuilder,
+    watch: Option<Watch>,
 ) -> ApiResult<HttpResponse> {
     Ok(match content::read(service, content, part).await? {
         Part::Bytes(bytes) => response.body(bytes),
-        Part::Stream(stream) => response.body(SizedStream::new(part.len, logged(stream))),
+        Part::Stream(stream) => response.body(SizedStream::new(part.len, watched(logged(stream), watch))),
     })
 }
 
@@ -263,6 +289,7 @@ async fn many(
     content_type: &str,
     parts: Vec<ByteRange>,
     mut response: HttpResponseBuilder,
+    watch: Option<Watch>,
 ) -> ApiResult<HttpResponse> {
     let multipart = Multipart::new(content_type, content.size);
     let length = multipart.length(&parts);
@@ -281,7 +308,19 @@ async fn many(
     Ok(response
         .status(StatusCode::PARTIAL_CONTENT)
         .insert_header((header::CONTENT_TYPE, multipart.media_type()))
-        .body(SizedStream::new(length, logged(body))))
+        .body(SizedStream::new(length, watched(logged(body), watch))))
+}
+
+fn watched(
+    body: impl Stream<Item = Result<Bytes, actix_web::Error>> + 'static,
+    watch: Option<Watch>,
+) -> LocalBoxStream<'static, Result<Bytes, actix_web::Error>> {
+    match watch {
+        Some(watch) => watch
+            .guard(body, || actix_web::error::ErrorForbidden("the right to read this has ended"))
+            .boxed_local(),
+        None => body.boxed_local(),
+    }
 }
 
 fn text(text: String) -> ByteStream {

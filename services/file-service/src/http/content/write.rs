@@ -12,7 +12,7 @@ use http_kit::{ApiResult, Authenticated, BodyStream, Problem, input};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::access::{Authorized, authorize, authorize_parent};
+use crate::app::access::{Authorized, Sight, authorize, authorize_parent};
 use crate::app::upload::{self, Announced, OnConflict};
 use crate::http::view::{self, FileView};
 use crate::http::{params, preconditions};
@@ -88,7 +88,7 @@ pub(in crate::http) async fn put_child(
     let parent = authorize_parent(&service, actor, params::parent_in_path(&request, "id")?).await?;
     let name = name(&request)?;
     let query = query(&request)?;
-    let announced = announced(&request, &query)?;
+    let announced = announced(&request, query.modified_at)?;
     let body = BodyStream::new(payload, service.settings.upload_pace);
 
     if request.headers().contains_key(header::IF_MATCH) {
@@ -97,7 +97,7 @@ pub(in crate::http) async fn put_child(
         let file = authorize(&service, actor, Action::Change, existing.id).await?;
         let revision = content_precondition(&request, &file)?;
         let committed = upload::put_content(&service, &file, revision, announced, body).await?;
-        return Ok(answer(&committed));
+        return Ok(answer(&committed, parent.child_sight()));
     }
     let only_new = request
         .headers()
@@ -108,7 +108,7 @@ pub(in crate::http) async fn put_child(
         word => word.into(),
     };
     let committed = upload::put_child(&service, &parent, &name, on_conflict, announced, body).await?;
-    Ok(answer(&committed))
+    Ok(answer(&committed, parent.child_sight()))
 }
 
 /// Gives a file new content; the old one is kept as a version.
@@ -143,16 +143,16 @@ pub(in crate::http) async fn put_content(
 ) -> ApiResult<HttpResponse> {
     let target = params::target(&request, "id")?;
     let file = authorize(&service, params::actor(&caller), Action::Change, target).await?;
-    let announced = announced(&request, &query(&request)?)?;
+    let announced = announced(&request, query(&request)?.modified_at)?;
     let revision = content_precondition(&request, &file)?;
     let body = BodyStream::new(payload, service.settings.upload_pace);
     let committed = upload::put_content(&service, &file, revision, announced, body).await?;
-    Ok(answer(&committed))
+    Ok(answer(&committed, file.sight()))
 }
 
-fn answer(committed: &Committed) -> HttpResponse {
+fn answer(committed: &Committed, sight: Sight) -> HttpResponse {
     let status = if committed.created { StatusCode::CREATED } else { StatusCode::OK };
-    let mut response = view::file(status, &committed.node);
+    let mut response = view::file(status, &committed.node, sight);
     // the tag of what was put, as the next GET of the content says it; that of the file stands in the body
     if let Some(tag) = content_tag(&committed.node) {
         response.headers_mut().insert(header::ETAG, tag.to_value());
@@ -165,7 +165,7 @@ fn answer(committed: &Committed) -> HttpResponse {
 }
 
 /// The name in the path, exactly: undone once, and refused if it is not UTF-8 then.
-fn name(request: &HttpRequest) -> ApiResult<NodeName> {
+pub(in crate::http) fn name(request: &HttpRequest) -> ApiResult<NodeName> {
     let segment = request.uri().path().rsplit('/').nth(1).unwrap_or_default();
     let invalid = |detail: &str| Problem::new(Code::InvalidName).detail(detail.to_owned());
     let bytes =
@@ -197,7 +197,10 @@ fn query(request: &HttpRequest) -> ApiResult<PutQuery> {
     if request.query_string().is_empty() { Ok(PutQuery::default()) } else { input::query(request) }
 }
 
-fn announced(request: &HttpRequest, query: &PutQuery) -> ApiResult<Announced> {
+pub(in crate::http) fn announced(
+    request: &HttpRequest,
+    modified_at: Option<Timestamp>,
+) -> ApiResult<Announced> {
     let of = |name| {
         digest_fields::parse(request.headers(), name)
             .map_err(|error| Problem::new(Code::InvalidRequest).detail(format!("{name}: {error}")))
@@ -207,7 +210,7 @@ fn announced(request: &HttpRequest, query: &PutQuery) -> ApiResult<Announced> {
         (Some(repr), Some(content)) if repr != content => return Err(Problem::new(Code::DigestMismatch)),
         (repr, content) => repr.or(content),
     };
-    Ok(Announced { length: declared_length(request), digest, modified_at: query.modified_at })
+    Ok(Announced { length: declared_length(request), digest, modified_at })
 }
 
 /// The revision that the file must still have, if the request has a condition: on the tag of the file, or on that of its content.

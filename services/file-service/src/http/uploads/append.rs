@@ -65,7 +65,7 @@ pub(in crate::http) struct ChangeBody {
         (status = 201, description = "Draft, and a change: it is a file now", body = crate::http::view::FileView),
         (status = 200, description = "Draft: it has replaced the content of a file. A change: the upload", body = UploadView),
         (status = 400, description = "`invalid_request`, `incomplete_body`, `upload_length`, `upload_complete`, `digest_mismatch`", body = ProblemDocument),
-        (status = 403, description = "`forbidden`: it is made of parts", body = ProblemDocument),
+        (status = 403, description = "`forbidden`: it is made of parts, or its folder was closed", body = ProblemDocument),
         (status = 404, description = "`not_found`, `parent_not_found`", body = ProblemDocument),
         (status = 409, description = "`upload_offset`; `name_taken`: all bytes are there, change the name", body = ProblemDocument),
         (status = 413, description = "`too_large`", body = ProblemDocument),
@@ -83,7 +83,7 @@ pub(in crate::http) async fn append(
     payload: web::Payload,
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
-    go_on(caller.user, &request, payload, &service.into_inner()).await
+    go_on(params::whole(&caller)?, &request, payload, &service.into_inner()).await
 }
 
 pub(super) async fn go_on(
@@ -127,11 +127,12 @@ async fn append_bytes(
         },
         Protocol::Draft | Protocol::Plain => draft_go(request, offset)?,
     };
+    let watch = resumable::goes_on(service, &upload).await?;
     let hold = Hold::take(service, upload.id).await?;
     let body = BodyStream::new(payload, service.settings.upload_pace);
-    Ok(match (protocol, resumable::append(hold, go, body).await?) {
+    Ok(match (protocol, resumable::append(hold, watch, go, body).await?) {
         (Protocol::Draft, Appended::Done(upload, committed)) => {
-            view::draft_done(service, &upload, &committed, FROM_ONE)
+            view::draft_done(service, &upload, &committed, FROM_ONE).await?
         }
         (Protocol::Draft, Appended::Open(upload)) => {
             view::draft(service, StatusCode::NO_CONTENT, &upload).finish()
@@ -157,7 +158,7 @@ async fn change(
         on_conflict: body.on_conflict.map(Into::into),
     };
     Ok(match resumable::change(service, user, upload.id, change).await? {
-        (upload, Some(committed)) => view::draft_done(service, &upload, &committed, FROM_ONE),
+        (upload, Some(committed)) => view::draft_done(service, &upload, &committed, FROM_ONE).await?,
         (upload, None) => HttpResponse::Ok().insert_header(view::NO_STORE).json(UploadView::of(&upload)),
     })
 }

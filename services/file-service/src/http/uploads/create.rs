@@ -84,7 +84,7 @@ pub(in crate::http) async fn create(
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
     let protocol = Protocol::of(&request)?;
-    begin(caller.user, protocol, &request, payload, &service.into_inner())
+    begin(params::whole(&caller)?, protocol, &request, payload, &service.into_inner())
         .await
         .map_err(|problem| protocol.mark(problem))
 }
@@ -139,7 +139,7 @@ async fn begin(
         length,
         digest: digest(request, &REPR_DIGEST)?,
     };
-    let hold = resumable::create(service, user, new).await?;
+    let (hold, watch) = resumable::create(service, user, new).await?;
     let location = format!("{FROM_LIST}uploads/{}", hold.upload.id);
     let with_location = |problem: Problem| match HeaderValue::from_str(&location) {
         Ok(value) => problem.header(header::LOCATION, value),
@@ -163,12 +163,12 @@ async fn begin(
         None => Appended::Open(hold.leave().await?),
         Some(go) => {
             let body = BodyStream::new(payload, service.settings.upload_pace);
-            resumable::append(hold, go, body).await.map_err(|error| with_location(error.into()))?
+            resumable::append(hold, watch, go, body).await.map_err(|error| with_location(error.into()))?
         }
     };
     Ok(match (protocol, appended) {
         (Protocol::Draft, Appended::Done(upload, committed)) => {
-            view::draft_done(service, &upload, &committed, FROM_LIST)
+            view::draft_done(service, &upload, &committed, FROM_LIST).await?
         }
         (Protocol::Draft, Appended::Open(upload)) => view::draft(service, StatusCode::CREATED, &upload)
             .insert_header((header::LOCATION, location))

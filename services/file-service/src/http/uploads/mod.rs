@@ -89,7 +89,7 @@ pub(super) async fn list(
     let bound_to = format!("uploads {}", caller.user);
     let before: Option<UploadId> =
         query.cursor.map(|text| cursor::decode(&service.cursor_key, &bound_to, &text)).transpose()?;
-    let mut uploads = service.uploads.store.list_uploads(caller.user, before, limit + 1).await?;
+    let mut uploads = service.uploads.store.list_uploads(params::whole(&caller)?, before, limit + 1).await?;
     let more = uploads.len() > limit as usize;
     uploads.truncate(limit as usize);
     let last = uploads.last().filter(|_| more);

@@ -14,6 +14,7 @@ use super::protocol::{Protocol, TUS_RESUMABLE, TUS_VERSION};
 use super::view;
 use super::view::UploadView;
 use crate::app::resumable;
+use crate::http::params;
 use crate::state::FileService;
 
 /// Shows one of the caller's uploads. Does not disturb whoever is sending to it.
@@ -35,9 +36,9 @@ pub(in crate::http) async fn show(
 ) -> ApiResult<HttpResponse> {
     let protocol = Protocol::of(&request)?;
     if protocol == Protocol::Draft {
-        return stand(protocol, caller.user, &request, &service.into_inner()).await;
+        return stand(protocol, params::whole(&caller)?, &request, &service.into_inner()).await;
     }
-    let upload = resumable::own(&service, caller.user, input::path_id(&request, "id")?).await?;
+    let upload = resumable::own(&service, params::whole(&caller)?, input::path_id(&request, "id")?).await?;
     Ok(HttpResponse::Ok().insert_header(view::NO_STORE).json(UploadView::of(&upload)))
 }
 
@@ -62,7 +63,7 @@ pub(in crate::http) async fn describe(
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
     let protocol = Protocol::of(&request)?;
-    stand(protocol, caller.user, &request, &service.into_inner())
+    stand(protocol, params::whole(&caller)?, &request, &service.into_inner())
         .await
         .map_err(|problem| protocol.mark(problem).header(view::NO_STORE.0, view::NO_STORE.1))
 }
@@ -106,9 +107,11 @@ pub(in crate::http) async fn change_method(
     let meant = meant.and_then(|method| Method::from_bytes(method.to_ascii_uppercase().as_bytes()).ok());
     let service = service.into_inner();
     match meant {
-        Some(Method::PATCH) => go_on(caller.user, &request, payload, &service).await,
-        Some(Method::DELETE) => end(caller.user, &request, &service).await,
-        Some(Method::HEAD) => stand(Protocol::of(&request)?, caller.user, &request, &service).await,
+        Some(Method::PATCH) => go_on(params::whole(&caller)?, &request, payload, &service).await,
+        Some(Method::DELETE) => end(params::whole(&caller)?, &request, &service).await,
+        Some(Method::HEAD) => {
+            stand(Protocol::of(&request)?, params::whole(&caller)?, &request, &service).await
+        }
         _ => Err(Problem::new(Code::MethodNotAllowed)
             .header(header::ALLOW, HeaderValue::from_static("GET, HEAD, PATCH, DELETE, OPTIONS"))),
     }
@@ -132,7 +135,7 @@ pub(in crate::http) async fn remove(
     request: HttpRequest,
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
-    end(caller.user, &request, &service.into_inner()).await
+    end(params::whole(&caller)?, &request, &service.into_inner()).await
 }
 
 async fn end(user: UserId, request: &HttpRequest, service: &Arc<FileService>) -> ApiResult<HttpResponse> {

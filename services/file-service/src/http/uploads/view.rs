@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use common::files::{Committed, NodeName, Upload, UploadRole, UploadState};
+use common::files::{Actor, Committed, NodeName, Upload, UploadRole, UploadState};
 use common::{FileId, Timestamp, UploadId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,6 +13,8 @@ use super::protocol::{
     UPLOAD_DEFER_LENGTH, UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_LIMIT, UPLOAD_METADATA, UPLOAD_OFFSET,
     concat_field, is_complete, limit_field,
 };
+use crate::app::access::sight_of;
+use crate::error::AppError;
 use crate::http::view::FileView;
 use crate::state::FileService;
 
@@ -170,16 +172,20 @@ pub(super) fn draft(service: &FileService, status: StatusCode, upload: &Upload) 
 }
 
 /// The answer to the last bytes: the file. `way` leads from the request's address to `/api/v1/`.
-pub(super) fn draft_done(
+///
+/// # Errors
+/// `not_found` if the sender must not see it any more.
+pub(super) async fn draft_done(
     service: &FileService,
     upload: &Upload,
     committed: &Committed,
     way: &str,
-) -> HttpResponse {
+) -> Result<HttpResponse, AppError> {
+    let sight = sight_of(service, Actor::User(upload.owner), &committed.node).await?;
     let status = if committed.created { StatusCode::CREATED } else { StatusCode::OK };
     let mut answer = draft(service, status, upload);
     if committed.created {
         answer.insert_header((header::LOCATION, format!("{way}files/{}", committed.node.id)));
     }
-    answer.json(FileView::of(&committed.node))
+    Ok(answer.json(FileView::of(&committed.node, sight)))
 }

@@ -1,0 +1,133 @@
+//! How often somebody may guess: passwords of links, and addresses of people.
+//!
+//! Guesses at a password are counted for the link together with the address that they come from, for the link, and for the address. Too many of the
+//! second lock nobody out, since anybody could then close a link to everyone: they only make the first stricter.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::auth::{RateDecision, RateLimiter, RateRule};
+use common::{Clock, LinkId, PortError, PortResult, UserId};
+use http_kit::customer_key;
+use runtime::memory::MemoryRateLimiter;
+
+const fn rule(name: &'static str, burst: u32, seconds: u64) -> RateRule {
+    RateRule { name, burst, refill: Duration::from_secs(seconds) }
+}
+
+/// Guesses at one link from one address.
+const PAIR: RateRule = rule("link_password", 10, 60);
+/// The same, once [`LINK`] is used up.
+const GUARDED: RateRule = rule("link_password_guarded", 3, 300);
+/// Wrong guesses at one link from anywhere.
+const LINK: RateRule = rule("link_password_total", 50, 60);
+/// Wrong guesses from one address at any link.
+const ADDRESS: RateRule = rule("link_password_address", 60, 2);
+/// Addresses that one person looks up in order to share with them.
+const PEOPLE: RateRule = rule("share_people", 60, 2);
+
+/// Too many guesses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TooMany {
+    /// When the next one passes.
+    pub(crate) retry_after: Duration,
+}
+
+/// Applies the rules.
+pub(crate) struct Guesses {
+    shared: Arc<dyn RateLimiter>,
+    /// Takes over while the shared one cannot be reached.
+    own: Arc<dyn RateLimiter>,
+}
+
+/// One guess at a link's password, which counts unless it was right.
+pub(crate) struct Guess {
+    pair: String,
+    link: String,
+    address: String,
+}
+
+type Judged = PortResult<Result<(), TooMany>>;
+
+impl Guesses {
+    pub(crate) fn new(shared: Arc<dyn RateLimiter>, clock: &Arc<dyn Clock>) -> Self {
+        Self { shared, own: Arc::new(MemoryRateLimiter::new(Arc::clone(clock))) }
+    }
+
+    /// Lets a guess through, or does not. It is counted before the password is looked at, so a volley of guesses gets no more than one after another.
+    pub(crate) async fn begin(&self, link: LinkId, ip: Option<IpAddr>) -> PortResult<Result<Guess, TooMany>> {
+        let address = customer_key(ip);
+        let guess = Guess { pair: format!("{link} {address}"), link: link.to_string(), address };
+        if let Err(too_many) = self.peek(ADDRESS, &guess.address).await? {
+            return Ok(Err(too_many));
+        }
+        if self.peek(LINK, &guess.link).await?.is_err()
+            && let Err(too_many) = self.hit(GUARDED, &guess.pair).await?
+        {
+            return Ok(Err(too_many));
+        }
+        Ok(self.hit(PAIR, &guess.pair).await?.map(|()| guess))
+    }
+
+    /// The password was wrong.
+    pub(crate) async fn failed(&self, guess: Guess) -> PortResult<()> {
+        for (rule, key) in [(LINK, &guess.link), (ADDRESS, &guess.address)] {
+            // that this was one too many is for the next one to hear
+            let _judged = self.hit(rule, key).await?;
+        }
+        Ok(())
+    }
+
+    /// The password was right: what was guessed at this link from this address is forgotten.
+    pub(crate) async fn succeeded(&self, guess: Guess) -> PortResult<()> {
+        for rule in [PAIR, GUARDED] {
+            if let Err(error) = self.shared.reset(rule, &guess.pair).await {
+                fell_back(&error);
+            }
+            self.own.reset(rule, &guess.pair).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts that somebody looks up an address.
+    pub(crate) async fn look_up(&self, user: UserId) -> Judged {
+        self.hit(PEOPLE, &user.to_string()).await
+    }
+
+    async fn peek(&self, rule: RateRule, key: &str) -> Judged {
+        let decision = match self.shared.peek(rule, key).await {
+            Ok(decision) => decision,
+            Err(error) => {
+                fell_back(&error);
+                self.own.peek(rule, key).await?
+            }
+        };
+        Ok(judge(decision))
+    }
+
+    async fn hit(&self, rule: RateRule, key: &str) -> Judged {
+        let decision = match self.shared.hit(rule, key).await {
+            Ok(decision) => decision,
+            Err(error) => {
+                fell_back(&error);
+                self.own.hit(rule, key).await?
+            }
+        };
+        Ok(judge(decision))
+    }
+}
+
+fn judge(decision: RateDecision) -> Result<(), TooMany> {
+    match decision {
+        RateDecision::Allowed { .. } => Ok(()),
+        RateDecision::Limited { retry_after } => {
+            metrics::counter!("fm_files_guesses_refused_total").increment(1);
+            Err(TooMany { retry_after })
+        }
+    }
+}
+
+fn fell_back(error: &PortError) {
+    tracing::debug!(%error, "limiting guesses in this process alone");
+}

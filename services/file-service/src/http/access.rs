@@ -1,0 +1,213 @@
+//! `/api/v1/access`: everything that opens the caller's files to others, in one place.
+
+use actix_web::{HttpRequest, HttpResponse, delete, get, web};
+use common::files::{Kind, NodePath};
+use common::{Code, FileId, ObjectId, Timestamp, UserId};
+use http_kit::problem::ProblemDocument;
+use http_kit::{ApiResult, Authenticated, Problem, cursor, input};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::shares::{GranteeView, PageQuery, PersonView};
+use super::view::FileType;
+use super::{params, view};
+use crate::app::sharing::overview::{self, Asked, Opening, OpeningKind, Place};
+use crate::app::sharing::{Names, names, paths};
+use crate::state::FileService;
+
+/// One thing that opens a file or folder to others.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Access)]
+struct AccessView {
+    /// What it is. More kinds may come.
+    #[schema(value_type = AccessKindName)]
+    kind: &'static str,
+    /// Its id among its kind.
+    id: String,
+    /// What it opens.
+    file: OpenedView,
+    /// What it lets do.
+    #[schema(example = "viewer")]
+    role: &'static str,
+    /// Whom a share is for; null for other kinds.
+    #[schema(required = true)]
+    grantee: Option<GranteeView>,
+    /// What a link is called; null for other kinds.
+    #[schema(required = true)]
+    label: Option<String>,
+    /// A link wants a password.
+    has_password: bool,
+    /// When it ends by itself; null for never.
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+    /// When a link was last used; null for never, and for other kinds.
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
+    last_used_at: Option<Timestamp>,
+    /// Who made it.
+    made_by: PersonView,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+/// What is opened.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OpenedFile)]
+struct OpenedView {
+    /// Its id.
+    #[schema(value_type = String)]
+    id: FileId,
+    /// Its name.
+    name: String,
+    /// Which of the two it is.
+    #[serde(rename = "type")]
+    #[schema(value_type = FileType)]
+    kind: Kind,
+    /// It is in the trash, by itself or with a folder: nobody gets at it until it is restored.
+    in_trash: bool,
+}
+
+#[derive(ToSchema)]
+#[schema(as = AccessKind, rename_all = "lowercase")]
+#[allow(dead_code, reason = "stands for a word in the document alone")]
+enum AccessKindName {
+    Share,
+    Link,
+    Public,
+}
+
+/// A page of the list.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = AccessList)]
+struct AccessListView {
+    /// Shares, then links, then what is open to everybody; each newest first.
+    items: Vec<AccessView>,
+    /// What to send as `cursor` for the next page; null on the last one.
+    #[schema(required = true)]
+    next_cursor: Option<String>,
+    /// How many there are in all.
+    total: u64,
+}
+
+fn opener(item: &Opening) -> Option<UserId> {
+    match item {
+        Opening::Link(link) => Some(link.by),
+        Opening::Public(node) => node.public.map(|public| public.by),
+        Opening::Share(_) => None,
+    }
+}
+
+impl AccessView {
+    fn of(item: &Opening, path: &NodePath, names: &Names) -> Option<Self> {
+        let file = OpenedView {
+            id: path.node.id,
+            name: path.node.name.as_str().to_owned(),
+            kind: path.node.kind,
+            in_trash: path.in_trash(),
+        };
+        let person = |id| PersonView::of(id, names);
+        let blank = |made_by, created_at, role| Self {
+            kind: item.kind().word(),
+            id: String::new(),
+            file,
+            role,
+            grantee: None,
+            label: None,
+            has_password: false,
+            expires_at: None,
+            last_used_at: None,
+            made_by: person(made_by),
+            created_at,
+        };
+        Some(match item {
+            Opening::Share(share) => Self {
+                id: share.id.to_string(),
+                grantee: Some(GranteeView::of(share.grantee, names)),
+                ..blank(share.by, share.at, share.role.word())
+            },
+            Opening::Link(link) => Self {
+                id: link.id.to_string(),
+                label: Some(link.label.clone()),
+                has_password: link.password_hash.is_some(),
+                expires_at: link.expires_at,
+                last_used_at: link.last_used_at,
+                ..blank(link.by, link.at, link.role.word())
+            },
+            Opening::Public(node) => {
+                let public = node.public?;
+                Self { id: node.id.to_string(), ..blank(public.by, public.since, "viewer") }
+            }
+        })
+    }
+}
+
+/// Lists everything that opens the caller's files to others: shares, links, and what is open to everybody.
+#[utoipa::path(
+    operation_id = "listAccess",
+    tag = "sharing",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "A page of the list", body = AccessListView),
+        (status = 400, description = "`invalid_request`, `invalid_cursor`", body = ProblemDocument),
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[get("/api/v1/access")]
+pub(super) async fn list(
+    caller: Authenticated,
+    request: HttpRequest,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let query: PageQuery = input::query(&request)?;
+    let limit = params::limit(query.limit)?;
+    let bound_to = format!("access {}", caller.user);
+    let after: Option<Place> =
+        query.cursor.map(|text| cursor::decode(&service.cursor_key, &bound_to, &text)).transpose()?;
+    let page =
+        Asked::everything(&service, params::whole(&caller)?).await?.page(&service, after, limit).await?;
+    let next = page.items.last().filter(|_| page.more).map(Opening::place);
+    let next_cursor = next.map(|place| cursor::encode(&service.cursor_key, &bound_to, &place));
+    let nodes = paths(&service, page.items.iter().map(Opening::node)).await?;
+    let shares = page.items.iter().filter_map(|item| match item {
+        Opening::Share(share) => Some(share),
+        _ => None,
+    });
+    let names = names(&service, shares, page.items.iter().filter_map(opener)).await;
+    let opened = page.items.iter().zip(nodes);
+    let items = opened.filter_map(|(item, path)| AccessView::of(item, &path?, &names)).collect();
+    Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(AccessListView {
+        items,
+        next_cursor,
+        total: page.total,
+    }))
+}
+
+/// Ends one of these, at once.
+#[utoipa::path(
+    operation_id = "deleteAccess",
+    tag = "sharing",
+    params(
+        ("kind" = String, Path, description = "Its kind: `share`, `link` or `public`"),
+        ("id" = String, Path, description = "Its id"),
+    ),
+    responses(
+        (status = 204, description = "It has ended"),
+        (status = 404, description = "`not_found`", body = ProblemDocument),
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[delete("/api/v1/access/{kind}/{id}")]
+pub(super) async fn remove(
+    caller: Authenticated,
+    request: HttpRequest,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let kind = request.match_info().get("kind").and_then(OpeningKind::parse);
+    let kind = kind.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let id: ObjectId = input::path_id(&request, "id")?;
+    overview::end(&service, params::whole(&caller)?, kind, id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,12 @@
+//! Shares, links, and what one sees by them, over real HTTP.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod access;
+mod links;
+mod matrix;
+mod public;
+mod shares;
+mod streams;

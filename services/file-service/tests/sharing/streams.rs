@@ -1,0 +1,97 @@
+//! What is being sent, or received, when a right ends.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::support::{Server, answer, id_of};
+
+const MIB: usize = 1024 * 1024;
+
+/// One that looks before every piece that it sends.
+async fn watchful() -> Server {
+    Server::with(|settings| settings.recheck_every = Duration::ZERO).await
+}
+
+/// Reads until the body ends or breaks off; how much came, and whether all of it did.
+async fn drain(response: reqwest::Response) -> (usize, bool) {
+    let mut body = response.bytes_stream();
+    let mut received = 0;
+    while let Some(piece) = body.next().await {
+        match piece {
+            Ok(piece) => received += piece.len(),
+            Err(_) => return (received, false),
+        }
+    }
+    (received, true)
+}
+
+/// So much that it does not fit into what systems keep for a connection.
+const LARGE: usize = 64 * MIB;
+
+#[actix_web::test]
+async fn a_download_ends_soon_after_its_link() {
+    let server = watchful().await;
+    let owner = server.user("a");
+    let file = owner.file("large", "root", vec![7; LARGE]).await;
+    let made =
+        owner.post(&format!("/api/v1/files/{file}/links"), json!({})).await.expect(StatusCode::CREATED);
+    let path = format!("/api/v1/public/{}/content", made["token"].as_str().unwrap());
+    let open = async || server.request(Method::GET, &path).send().await.unwrap();
+    // undisturbed it comes whole
+    assert_eq!(drain(open().await).await, (LARGE, true));
+    let under_way = open().await;
+    owner.delete(&format!("/api/v1/links/{}", id_of(&made))).await.expect(StatusCode::NO_CONTENT);
+    let (received, whole) = drain(under_way).await;
+    assert!(!whole && received < LARGE, "{received}");
+}
+
+#[actix_web::test]
+async fn a_download_ends_soon_after_its_share_and_the_owners_goes_on() {
+    let server = watchful().await;
+    let (owner, b) = (server.user("a"), server.user("b"));
+    let file = owner.file("large", "root", vec![7; LARGE]).await;
+    let body = json!({"userId": b.id, "role": "viewer"});
+    let share =
+        id_of(&owner.post(&format!("/api/v1/files/{file}/shares"), body).await.expect(StatusCode::CREATED));
+    let path = format!("/api/v1/files/{file}/content");
+    let (theirs, own) = (
+        b.request(Method::GET, &path).send().await.unwrap(),
+        owner.request(Method::GET, &path).send().await.unwrap(),
+    );
+    owner.delete(&format!("/api/v1/shares/{share}")).await.expect(StatusCode::NO_CONTENT);
+    let (received, whole) = drain(theirs).await;
+    assert!(!whole && received < LARGE, "{received}");
+    assert_eq!(drain(own).await, (LARGE, true));
+    b.get(&path).await.expect_problem(404, "not_found");
+}
+
+#[actix_web::test]
+async fn what_arrives_after_the_right_has_ended_is_not_kept() {
+    let server = watchful().await;
+    let owner = server.user("a");
+    let folder = owner.folder("f", "root").await;
+    let made = owner
+        .post(&format!("/api/v1/files/{folder}/links"), json!({"role": "dropper"}))
+        .await
+        .expect(StatusCode::CREATED);
+    let path = format!("/api/v1/public/{}/children/late/content", made["token"].as_str().unwrap());
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<bytes::Bytes, std::io::Error>>(1);
+    let body = reqwest::Body::wrap_stream(futures_util::stream::unfold(receiver, async |mut receiver| {
+        let piece = receiver.recv().await?;
+        Some((piece, receiver))
+    }));
+    let upload = answer(server.request(Method::PUT, &path).body(body));
+    let revoke = async {
+        sender.send(Ok(bytes::Bytes::from_static(b"first"))).await.unwrap();
+        // the second is taken when the first has left
+        sender.send(Ok(bytes::Bytes::from_static(b"second"))).await.unwrap();
+        owner.delete(&format!("/api/v1/links/{}", id_of(&made))).await.expect(StatusCode::NO_CONTENT);
+        drop(sender);
+    };
+    let (answered, ()) = tokio::join!(upload, revoke);
+    answered.expect_problem(404, "parent_not_found");
+    assert!(owner.names(&folder).await.is_empty());
+}
