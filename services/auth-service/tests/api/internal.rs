@@ -136,10 +136,10 @@ async fn people_are_found_by_id_and_by_address_whatever_its_case() {
     let unknown = UserId::from_bytes([9; 12]);
     let found = find(json!({"ids": [bob, unknown], "address": " BOB "})).await.expect(StatusCode::OK);
     let person = json!({"id": bob, "address": "Bob"});
-    assert_eq!(found, json!({"people": [person], "person": person}));
+    assert_eq!((&found["people"], &found["person"]), (&json!([person]), &person));
     for address in ["bo", "", "a\nb"] {
         let found = find(json!({ "address": address })).await.expect(StatusCode::OK);
-        assert_eq!(found, json!({"people": [], "person": null}));
+        assert_eq!((&found["people"], &found["person"]), (&json!([]), &Value::Null));
     }
     find(json!({"ids": vec![bob; 1001]})).await.expect_problem(400, "invalid_request");
 }
