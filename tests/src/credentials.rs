@@ -174,7 +174,7 @@ pub async fn every_call_asks_for_its_scope(product: &Product) -> Result<()> {
     let owner = product.register("owner").await?;
     let read = id(&product.upload(&owner, "root", "read.txt", "to be read").await?)?;
     let changed = id(&product.upload(&owner, "root", "changed.txt", "to be changed").await?)?;
-    let callers = callers(product, &admin, &owner).await?;
+    let mut callers = callers(product, &admin, &owner).await?;
     let mut rows: BTreeMap<_, _> = MATRIX.iter().map(|(call, who)| (*call, *who)).collect();
     let mut wrong = Vec::new();
     for (method, path) in documented()? {
@@ -223,6 +223,12 @@ pub async fn every_call_asks_for_its_scope(product: &Product) -> Result<()> {
                 wrong.push(format!("{call} ({who:?}) by {}: {found:?}", caller.name));
             }
         }
+        if call == ENDS_OTHERS {
+            for caller in callers.iter_mut().filter(|caller| caller.account.is_some()) {
+                let account = caller.account.as_ref().context("an account")?;
+                caller.credential = Some(product.login(&account.email, &account.password).await?.token);
+            }
+        }
     }
     wrong.extend(rows.keys().map(|call| format!("{call}: in the matrix, and not in the document")));
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -231,6 +237,8 @@ pub async fn every_call_asks_for_its_scope(product: &Product) -> Result<()> {
 
 /// Ends the session that it is made with.
 const ENDS: [&str; 2] = ["POST /api/v1/auth/logout", "GET /disconnect"];
+/// Ends all other sign-ins of whom it is made for.
+const ENDS_OTHERS: &str = "DELETE /api/v1/users/me/sessions";
 /// Takes a password, and says 401 without one.
 const CONNECT: &str = "GET /connect";
 
