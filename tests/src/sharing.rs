@@ -6,6 +6,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::product::{Account, Answer, Product, id, send};
+use crate::uploads::{address, append, begin_in, offset};
+use crate::wait::until;
 
 async fn delete(product: &Product, account: &Account, path: &str) -> Result<Answer> {
     send(product.as_user(account, Method::DELETE, path)).await
@@ -175,5 +177,43 @@ pub async fn downloads_by_a_link_keep_to_its_limit(product: &Product) -> Result<
     ensure!(rest.body == content[100_000..]);
     let links = product.get(&ada, "/api/v1/links").await?.expect(200)?.json()?;
     ensure!(links["items"][0]["id"] == made["id"] && links["items"][0]["downloads"] == 5, "{links}");
+    Ok(())
+}
+
+/// What an editor uploads in several goes is the owner's, and an upload that is not at its end when the share ends never is a file.
+pub async fn an_editor_uploads_in_several_goes_until_the_share_ends(product: &Product) -> Result<()> {
+    let (ada, bob) = (product.register("ada").await?, product.register("bob").await?);
+    let top = product.make_folder(&ada, "root", "Shared").await?;
+    let content = crate::contents::noise(9_000_000, 8);
+    let half = content.len() / 2;
+    let given = share(product, &ada, &top, &bob, "viewer").await?;
+    begin_in(product, &bob, &top, "film.bin", content.len()).await?.expect_problem(403, "forbidden")?;
+    let path = format!("/api/v1/shares/{given}");
+    patch(product, &ada, &path, json!({"role": "editor"})).await?.expect(200)?;
+
+    let upload = address(&begin_in(product, &bob, &top, "film.bin", content.len()).await?.expect(201)?)?;
+    append(product, &bob, &upload, 0, &content[..half]).await?.expect(204)?;
+    let stands = offset(product, &bob, &upload).await?;
+    let done = append(product, &bob, &upload, stands, &content[stands..]).await?.expect(204)?;
+    let file = done.header("file-id").context("the upload is no file")?.to_owned();
+    ensure!(product.content(&ada, &file).await? == content, "other bytes than were sent");
+    let shown = product.get(&bob, &format!("/api/v1/files/{file}")).await?.expect(200)?.json()?;
+    ensure!(shown["ownerId"] == ada.id.as_str() && shown["role"] == "editor", "{shown}");
+    for (who, used) in [(&ada, content.len()), (&bob, 0)] {
+        let usage = product.get(who, "/api/v1/usage").await?.expect(200)?.json()?;
+        ensure!(usage["usedBytes"] == used, "{usage}");
+    }
+
+    let late = address(&begin_in(product, &bob, &top, "late.bin", content.len()).await?.expect(201)?)?;
+    append(product, &bob, &late, 0, &content[..half]).await?.expect(204)?;
+    delete(product, &ada, &path).await?.expect(204)?;
+    // closed, or gone already: both are 404
+    append(product, &bob, &late, half, &content[half..]).await?.expect(404)?;
+    until("the upload to be ended", || async {
+        let list = product.get(&bob, "/api/v1/uploads").await?.expect(200)?.json()?;
+        Ok(list["items"].as_array().is_some_and(Vec::is_empty).then_some(()))
+    })
+    .await?;
+    ensure!(product.children(&ada, &top).await?.len() == 1, "what came late is a file");
     Ok(())
 }

@@ -23,7 +23,11 @@ pub fn named(name: &str) -> String {
     format!("filename {}", STANDARD.encode(name))
 }
 
-fn address(made: &Answer) -> Result<String> {
+/// The address of an upload that was begun.
+///
+/// # Errors
+/// When the answer names none.
+pub fn address(made: &Answer) -> Result<String> {
     let location = made.header("location").context("the new upload has no address")?;
     ensure!(location.starts_with("uploads/"), "{location} is not relative to the request's address");
     Ok(format!("/api/v1/{location}"))
@@ -38,6 +42,22 @@ pub async fn begin(product: &Product, account: &Account, name: &str, length: usi
         .header("upload-length", length)
         .header("upload-metadata", named(name));
     address(&send(made).await?.expect(201)?)
+}
+
+/// Begins an upload into a folder; the answer.
+///
+/// # Errors
+/// When there is none.
+pub async fn begin_in(
+    product: &Product,
+    account: &Account,
+    folder: &str,
+    name: &str,
+    length: usize,
+) -> Result<Answer> {
+    let metadata = format!("{},folder {}", named(name), STANDARD.encode(folder));
+    let made = tus(product, account, Method::POST, UPLOADS).header("upload-length", length);
+    send(made.header("upload-metadata", metadata)).await
 }
 
 /// Appends bytes.

@@ -12,5 +12,6 @@ mod expiry;
 mod helpers;
 mod holders;
 mod quota;
+mod shared;
 mod strangers;
 mod tus;
