@@ -4,6 +4,7 @@
 //! states what callers may rely on (atomic? durable on return? safe to repeat?), and how an adapter gets there is its own affair.
 //! Every adapter runs the contract suite of its port, which stands in the crate `testkit`.
 
+pub mod allowance;
 pub mod auth;
 pub mod digest;
 pub mod error;

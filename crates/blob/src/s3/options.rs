@@ -13,7 +13,7 @@ use crate::url::{is_bucket_name, is_prefix};
 
 /// How long a request may take by default: less than a person waits, with what comes round it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
-const _: () = assert!(REQUEST_TIMEOUT.as_millis() < common::ANSWER_WITHIN.as_millis());
+const _: () = assert!(REQUEST_TIMEOUT.as_millis() < common::allowance::WAITS.as_millis());
 
 /// Where the bucket is and how it is used.
 #[derive(Debug, Clone)]
