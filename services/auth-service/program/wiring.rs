@@ -18,7 +18,7 @@ use http_kit::openapi::MethodTable;
 use program::{Failure, read_password, told};
 use runtime::lifecycle::Exit;
 use runtime::settings::Doc;
-use runtime::{RandomIds, SystemClock};
+use runtime::{RandomIds, StoreClock};
 use store_mongo::AuthDb;
 
 use crate::settings::{self, Settings};
@@ -49,8 +49,10 @@ impl ServiceProgram for AuthProgram {
         let mongo = open_database(Self::SERVICE, &settings.common).await?;
         let store = Arc::new(AuthDb::new(&mongo));
         store.migrate().await.map_err(|error| Failure::store(&error))?;
-        let ids = Arc::new(RandomIds::default());
-        let accounts = Accounts::new(store, hasher(&settings)?, Arc::new(SystemClock), ids);
+        // what it writes is looked at by services that go by this clock
+        let clock = Arc::new(StoreClock::default());
+        clock.ask(&mongo).await.map_err(|error| Failure::store(&error))?;
+        let accounts = Accounts::new(store, hasher(&settings)?, clock, Arc::new(RandomIds::default()));
         told(command.run(&accounts, read_password).await, AdminCommandError::is_usage)
     }
 
@@ -58,7 +60,7 @@ impl ServiceProgram for AuthProgram {
         let own = auth_settings(&settings)?;
         let hasher = hasher(&settings)?;
         let store = Arc::new(AuthDb::new(&platform.mongo));
-        until_available(|| store.migrate()).await?;
+        platform.until_ready(|| store.migrate()).await?;
         let ports = Ports {
             store: store.clone(),
             cache: Arc::clone(&platform.cache),
