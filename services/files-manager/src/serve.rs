@@ -51,7 +51,7 @@ pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
     let mut supervisor = Supervisor::default();
     let shutdown = supervisor.shutdown();
     let mut checks = parts.checks.clone();
-    checks.extend(parts.worker.ready_checks());
+    checks.push(parts.worker.bus_check());
     let health = Health::new(checks, shutdown.draining_token());
     let routes = Routes::new(Arc::clone(&parts), cookies, health, reference);
 

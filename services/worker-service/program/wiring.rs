@@ -98,11 +98,13 @@ impl ServiceProgram for WorkerProgram {
             },
         }));
 
-        let mut checks = vec![health::check("store", move || {
-            let store = store.clone();
-            async move { store.ping().await }
-        })];
-        checks.extend(service.ready_checks());
+        let checks = vec![
+            health::check("store", move || {
+                let store = store.clone();
+                async move { store.ping().await }
+            }),
+            service.bus_check(),
+        ];
         let work = {
             let (service, stop) = (Arc::clone(&service), platform.shutdown().stopping_token());
             async move { service.run(stop).await }
