@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{self, SignalKind, signal};
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
@@ -30,6 +33,50 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("{shown}: cannot be started"))?;
     ensure!(status.success(), "{shown}: {status}");
     Ok(())
+}
+
+/// Outlives the signals that ask this process to stop, from when it is made: what was started is then stopped as it is at any end.
+pub(crate) struct Stoppable {
+    runtime: Runtime,
+    terminate: unix::Signal,
+    interrupt: unix::Signal,
+}
+
+impl Stoppable {
+    pub(crate) fn new() -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let entered = runtime.enter();
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        drop(entered);
+        Ok(Self { runtime, terminate, interrupt })
+    }
+
+    /// As [`run`], until it ends by itself or a signal has made it end.
+    pub(crate) fn run(mut self, command: Command) -> Result<()> {
+        let shown = show(&command);
+        say(&format!("$ {shown}"));
+        let status = self.runtime.block_on(async {
+            let mut child = tokio::process::Command::from(command).spawn()?;
+            let mut asked = false;
+            loop {
+                tokio::select! {
+                    status = child.wait() => return std::io::Result::Ok((status?, asked)),
+                    _ = self.terminate.recv() => {
+                        asked = true;
+                        let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+                        if let Some(pid) = pid {
+                            kill_process(pid, Signal::TERM)?;
+                        }
+                    }
+                    // the terminal tells all that run in it
+                    _ = self.interrupt.recv() => asked = true,
+                }
+            }
+        });
+        let (status, asked) = status.with_context(|| format!("{shown}: cannot be run"))?;
+        ensure!(status.success() || asked, "{shown}: {status}");
+        Ok(())
+    }
 }
 
 /// Runs it and gives what it printed.

@@ -1,4 +1,4 @@
-//! `cargo xtask up`: the whole distributed form on this machine, from real servers, until Ctrl-C.
+//! `cargo xtask up`: the whole distributed form on this machine, from real servers, until Ctrl-C or `SIGTERM`.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,14 +8,14 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 
 use crate::servers::{self, Mongo};
-use crate::shell::{cargo, root, run};
+use crate::shell::{Stoppable, cargo, root, run};
 use crate::{gateway, install};
 
 /// How much of it.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Replicas of each service
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     replicas: u16,
 }
 
@@ -27,6 +27,7 @@ pub(crate) fn run_up(options: &Options) -> Result<()> {
     // its build script makes the page that the gateway serves
     run(&mut cargo(&["build", "--package", "files-manager", "--locked"]))?;
     let programs = build_programs()?;
+    let stoppable = Stoppable::new()?;
     let mongo = Mongo::start(&python)?;
     let mut up = cargo(&[
         "run",
@@ -44,7 +45,7 @@ pub(crate) fn run_up(options: &Options) -> Result<()> {
         .env("FM_TEST_MONGODB_URI", &mongo.uri)
         .env("FM_TEST_PROGRAMS", programs)
         .env("FM_TEST_PAGE", newest_page()?);
-    run(&mut up)
+    stoppable.run(up)
 }
 
 /// Builds the services' programs; the folder in which they are.

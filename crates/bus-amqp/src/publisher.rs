@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::retry::RetryDelay;
-use common::{Causes, PortError, PortResult};
+use common::{Causes, PortError, PortResult, allowance};
 use futures_util::StreamExt as _;
 use lapin::options::{BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
@@ -91,7 +91,8 @@ impl Publisher {
         let options = BasicPublishOptions::default();
         let publish =
             session.bells.basic_publish(session.ready.clone(), "".into(), options, &body, properties);
-        let sent = timeout(RING_DEADLINE, publish).await.map_err(|_| BusError::Late(RING_DEADLINE))?;
+        let sent =
+            allowance::wait(RING_DEADLINE, publish).await.map_err(|late| BusError::Late(late.given))?;
         sent.map(drop).map_err(|error| BusError::Protocol(error).into())
     }
 
@@ -112,8 +113,8 @@ impl Publisher {
     async fn session(&self) -> Result<Arc<Session>, BusError> {
         let mut state = self.state.clone();
         let decided = state.wait_for(|state| !matches!(state, State::Starting));
-        match timeout(self.connect_deadline, decided).await {
-            Err(_) => Err(BusError::Late(self.connect_deadline)),
+        match allowance::wait(self.connect_deadline, decided).await {
+            Err(late) => Err(BusError::Late(late.given)),
             Ok(Ok(state)) => match &*state {
                 State::Up(session) => Ok(Arc::clone(session)),
                 State::Starting | State::Down => Err(BusError::NotConnected),

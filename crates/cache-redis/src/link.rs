@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::allowance::{Late, Waiting};
 use common::retry::RetryDelay;
 use common::{Causes, PortError, PortResult};
 use metrics::{counter, gauge};
@@ -9,7 +10,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::RedisSettings;
 
@@ -21,8 +22,8 @@ const QUEUED: usize = 512;
 /// Why Redis did not do as asked.
 #[derive(Debug, thiserror::Error)]
 enum LinkError {
-    #[error("no answer within {0:?}")]
-    Late(Duration),
+    #[error(transparent)]
+    Late(Late),
     #[error("not connected")]
     NotConnected,
     #[error(transparent)]
@@ -93,8 +94,9 @@ impl RedisLink {
         &self,
         commands: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>,
     ) -> PortResult<T> {
-        let deadline = Instant::now() + self.deadline;
-        let late = |_| LinkError::Late(self.deadline);
+        let waiting = Waiting::begin(self.deadline, Duration::ZERO);
+        let deadline = waiting.until();
+        let late = |_| LinkError::Late(waiting.late());
         let outcome = match timeout_at(deadline, self.connection()).await.map_err(late).flatten() {
             Ok((number, mut connection)) => {
                 let outcome = timeout_at(deadline, commands(&mut connection)).await;
@@ -134,7 +136,8 @@ impl RedisLink {
 /// Whether another connection may do better: not if the server answered, unless it said that it has become a replica.
 fn breaks_connection(error: &LinkError) -> bool {
     match error {
-        LinkError::Late(_) => true,
+        // the time of a request that has waited before says nothing
+        LinkError::Late(late) => !late.is_cut_short,
         LinkError::NotConnected => false,
         LinkError::Redis(error) => match error.kind() {
             ErrorKind::Server(kind) => kind == ServerErrorKind::ReadOnly,
@@ -175,7 +178,7 @@ async fn supervise(
                 continue;
             }
             Ok(Err(error)) => LinkError::from(error),
-            Err(_) => LinkError::Late(connect_deadline),
+            Err(_) => LinkError::Late(Late { given: connect_deadline, is_cut_short: false }),
         };
         // further attempts are not waited for
         state.send_replace(State::Down);

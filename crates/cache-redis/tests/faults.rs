@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_redis::{RedisCache, RedisLimiter, RedisLink, RedisSettings};
+use common::allowance::{Allowance, scope};
 use common::auth::{
     Cached, CredentialCache as _, RateDecision, RateLimiter as _, RateRule, Role, SessionKind, SessionState,
     UserState,
@@ -114,6 +115,32 @@ async fn a_frozen_server_holds_nobody_up() {
     }
     server.0.thaw();
     fixture.recovers().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_has_waited_enough_waits_no_longer_and_breaks_nothing() {
+    let server = Redis::start().await.unwrap();
+    let link = link(&RedisSettings { deadline: 10 * wait::PATIENCE, ..settings(&server.url()) });
+    eventually(async || link.ping().await).await;
+    let taken = connections(&server);
+    server.0.freeze();
+    scope(Some(Allowance::new(Duration::from_millis(300))), async {
+        for _ in 0..2 {
+            unavailable(&soon(link.ping()).await.unwrap_err());
+        }
+    })
+    .await;
+    server.0.thaw();
+    soon(link.ping()).await.unwrap();
+    // its own questions are those of one connection each
+    assert_eq!(connections(&server), taken + 1, "the link has the connection that it had");
+}
+
+/// How many connections a server has taken since it began.
+fn connections(server: &Redis) -> u64 {
+    let mut stranger = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    let stats: redis::InfoDict = redis::cmd("INFO").arg("stats").query(&mut stranger).unwrap();
+    stats.get("total_connections_received").unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,9 +9,9 @@ use common::routes::Service;
 use common::{Clock, PortError, PortResult};
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use http_kit::request_id;
 use http_kit::service_token::ServiceTokens;
 use http_kit::trace::{self, Step};
+use http_kit::{allowance, request_id};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde::Serialize;
@@ -24,8 +24,8 @@ use crate::peers::{NoReply, Patience, Peers, Reply};
 /// Longest wait for a connection.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
 
-/// Longest wait for a whole answer in JSON, or for the head of a stream. More than the other service
-/// gives its store (3.5 s by default), so that its answer says what is missing, and less than the 5 s in which a person gets one.
+/// Longest wait for a whole answer in JSON, or for the head of a stream. More than the other service gives its store (3.5 s by default), so that its
+/// answer says what is missing. Whoever asks for a person mostly has less, as that has waited before, and the other service is told how much.
 const CALL_DEADLINE: Duration = Duration::from_millis(4_500);
 const _: () = assert!(CALL_DEADLINE.as_millis() < common::ANSWER_WITHIN.as_millis());
 
@@ -38,8 +38,8 @@ const UPLOAD_DEADLINE: Duration = Duration::from_secs(60);
 /// Longest wait for a step of upkeep, of which file-service lets none take longer than 45 s.
 const LONG_DEADLINE: Duration = Duration::from_secs(60);
 
-/// How long one address may leave an ordinary call without an answer before another one is asked. Answers take milliseconds; the rest of [`CALL_DEADLINE`] is
-/// still more than the other service gives its store, so that the last one's answer says what is missing.
+/// How long one address may leave an ordinary call without an answer before another one is asked. Answers take milliseconds; what is
+/// left is told the last one, whose answer then says what is missing.
 const ELSEWHERE_AFTER: Duration = Duration::from_millis(900);
 
 /// For calls that are answered from memory or by a few questions to a store.
@@ -218,11 +218,13 @@ impl InternalClient {
     pub async fn get_stream(&self, path: &str) -> PortResult<Option<ByteStream>> {
         let part = self.part();
         let begun = Instant::now();
+        let wait = QUICK.begin();
+        let until = wait.until;
         let answered = self
             .0
             .peers
-            .call(QUICK.from(begun), |base| {
-                let sent = self.send(base, &Method::GET, path, &Body::None);
+            .call(wait, |base| {
+                let sent = self.send(base, &Method::GET, path, &Body::None, until);
                 async move {
                     let response = sent.await?;
                     Ok(Reply { status: response.status(), content: response })
@@ -258,11 +260,13 @@ impl InternalClient {
     ) -> PortResult<Answer> {
         let part = self.part();
         let begun = Instant::now();
+        let wait = patience.begin();
+        let until = wait.until;
         let answered = self
             .0
             .peers
-            .call(patience.from(begun), |base| {
-                let sent = self.send(base, &method, path, &body);
+            .call(wait, |base| {
+                let sent = self.send(base, &method, path, &body, until);
                 async move {
                     let response = sent.await?;
                     Ok(Reply { status: response.status(), content: read(response, part).await? })
@@ -284,13 +288,14 @@ impl InternalClient {
         metrics::histogram!("fm_client_call_duration_seconds", "target" => part).record(begun.elapsed());
     }
 
-    /// Sends a request to one address; waits for the head of the answer. All internal calls may be repeated.
+    /// Sends a request to one address, whose answer is waited for until then; waits for its head. All internal calls may be repeated.
     fn send(
         &self,
         base: &str,
         method: &Method,
         path: &str,
         body: &Body<'_>,
+        until: Instant,
     ) -> impl Future<Output = Result<Response, NoReply>> + use<> {
         let Inner { http, caller, target, tokens, clock, .. } = &*self.0;
         let now = clock.now();
@@ -299,7 +304,8 @@ impl InternalClient {
         let step = Step::next().context;
         let mut request = http
             .request(method.clone(), format!("{base}{path}"))
-            .header(trace::HEADER.as_str(), step.to_string());
+            .header(trace::HEADER.as_str(), step.to_string())
+            .header(allowance::HEADER.as_str(), allowance::for_callee(until - Instant::now()));
         if let Some(id) = request_id::current() {
             request = request.header(request_id::HEADER.as_str(), id.as_str());
         }

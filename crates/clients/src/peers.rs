@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use common::allowance::Waiting;
 use common::{PortError, PortResult};
 use metrics::counter;
 use reqwest::StatusCode;
@@ -34,16 +35,35 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    pub(crate) fn from(self, begun: Instant) -> Wait {
-        Wait { until: begun + self.deadline, elsewhere_after: self.elsewhere_after }
+    pub(crate) fn begin(self) -> Wait {
+        let waiting = Waiting::begin(self.deadline, Duration::ZERO);
+        let late = waiting.late();
+        Wait {
+            until: waiting.until(),
+            elsewhere_after: self.elsewhere_after,
+            proves: !late.is_cut_short || late.given >= PROBE_DEADLINE,
+            _waiting: waiting,
+        }
     }
 }
 
-/// [`Patience`] of a call that has begun.
-#[derive(Debug, Clone, Copy)]
+/// [`Patience`] of a call that has begun, within what the request may still wait.
+#[derive(Debug)]
 pub(crate) struct Wait {
-    until: Instant,
+    pub(crate) until: Instant,
     elsewhere_after: Option<Duration>,
+    /// Whether an address that does not answer meanwhile has failed. Not if the request had hardly any time left.
+    proves: bool,
+    _waiting: Waiting,
+}
+
+impl Wait {
+    /// The end of a call whose time is over. Those that were asked and did not answer have failed.
+    fn give_up(&self, mut visits: Vec<Visit<'_>>) {
+        if self.proves {
+            visits.iter_mut().for_each(Visit::failed);
+        }
+    }
 }
 
 /// All addresses of a service. Calls take turns over those that work.
@@ -115,7 +135,7 @@ impl Visit<'_> {
     }
 
     /// How long to wait for it, which is short while another address can be asked: for a probe any that may be, else one that does not itself keep failing.
-    fn share(&self, others: &[&Visit<'_>], wait: Wait) -> Option<Duration> {
+    fn share(&self, others: &[&Visit<'_>], wait: &Wait) -> Option<Duration> {
         if self.is_probe() {
             others.iter().any(|other| other.may_go).then_some(PROBE_DEADLINE)
         } else {
@@ -171,7 +191,7 @@ impl Peers {
                 let (before, rest) = visits.split_at_mut(at);
                 let [visit, after @ ..] = rest else { continue };
                 let others: Vec<_> = before.iter().chain(&*after).collect();
-                let share = visit.share(&others, wait);
+                let share = visit.share(&others, &wait);
                 let patience = share.map_or(wait.until, |share| wait.until.min(Instant::now() + share));
                 let tried = timeout_at(patience, attempt(&visit.peer.base)).await;
                 match tried {
@@ -195,7 +215,7 @@ impl Peers {
                         visit.may_go = false;
                         let error = PortError::unavailable(self.target, "no answer in time");
                         if share.is_none() || Instant::now() >= wait.until {
-                            give_up(visits);
+                            wait.give_up(visits);
                             return Err(error);
                         }
                         failure = Some(error);
@@ -224,6 +244,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::future::{Ready, ready};
 
+    use common::allowance::{Allowance, UNNOTICED, scope};
+
     use super::*;
     use crate::circuit::{FAILURES, OPEN};
 
@@ -245,8 +267,7 @@ mod tests {
 
     /// Five seconds, of which one address has one if there is another.
     fn later() -> Wait {
-        let patience = Patience { deadline: Duration::from_secs(5), elsewhere_after: Some(SHARE) };
-        patience.from(Instant::now())
+        Patience { deadline: Duration::from_secs(5), elsewhere_after: Some(SHARE) }.begin()
     }
 
     /// One address has all the time.
@@ -362,6 +383,21 @@ mod tests {
                 .await
                 .unwrap();
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_has_waited_before_waits_for_what_is_left_and_blames_nobody_for_little() {
+        let peers = peers(&["a"]);
+        let allowance = Allowance::new(Duration::from_secs(4));
+        let begun = Instant::now();
+        let calls = async {
+            for _ in 0..4 * FAILURES {
+                assert!(peers.call(later(), |_| hang()).await.is_err());
+            }
+        };
+        scope(Some(allowance), calls).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(4) + 4 * FAILURES * UNNOTICED);
+        assert_eq!(asked(&peers, 1).await, times(&[("a", 1)]), "only the first call says that it hangs");
     }
 
     #[tokio::test(start_paused = true)]

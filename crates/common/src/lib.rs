@@ -5,6 +5,7 @@
 //! Every adapter runs the contract suite of its port, which stands in the crate `testkit`.
 
 pub mod access;
+pub mod allowance;
 pub mod auth;
 pub mod digest;
 pub mod error;

@@ -13,8 +13,8 @@ use crate::error::PortResult;
 
 /// Longest time in which a person gets an answer, whatever is away behind it; a part that does not answer by then is a 503.
 ///
-/// The deadlines of the parts nest below it, which each of them states where it stands: a store's, then an internal call's (so that the
-/// answer says what is missing), then this.
+/// The deadlines of the parts nest below it, which each of them states where it stands: a store's, then what a request may wait in all
+/// ([`crate::allowance`]), then this.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Milliseconds since 1970-01-01T00:00:00Z. JSON shows it as RFC 3339 in UTC with three decimals.

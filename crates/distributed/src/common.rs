@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 
 use clients::InternalClient;
+use common::allowance;
 use program::{LOG_DOCS, Log, STOP_DOCS, Stop};
 use runtime::settings::{Doc, Span};
 use serde::{Deserialize, Serialize};
 
-/// How long the store may take by default: less than the service that asks waits for this one.
+/// How long the store may take by default: less than the service that asks waits for this one, and than a request may wait in all.
 const MONGODB_DEADLINE: Span = Span::from_millis(3_500);
+const _: () = assert!(MONGODB_DEADLINE.duration().as_millis() < allowance::WAITS.as_millis());
 const _: () = assert!(MONGODB_DEADLINE.duration().as_millis() < InternalClient::CALL_DEADLINE.as_millis());
 
 /// Settings of every service, to be flattened into its own. A deployment tells all services the same, but for the two listeners.
@@ -96,7 +98,7 @@ const DOCS: &[Doc] = &[
     Doc { key: "mongodb_database", text: "The database in it." },
     Doc {
         key: "mongodb_deadline",
-        text: "Longest time for one change or question, with its wait for changes of the same user's files before it; then 503. At least 1s.",
+        text: "Longest time for one change or question, with its wait for changes of the same user's files before it; then 503. At least 1s. All questions of a request together have 4s, or this if it is longer.",
     },
     Doc { key: "redis_url", text: "The cache of credentials and the counters of attempts." },
     Doc { key: "amqp_url", text: "The broker, with its virtual host." },

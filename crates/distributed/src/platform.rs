@@ -8,7 +8,7 @@ use clients::InternalClient;
 use common::auth::{Authenticator, CredentialCache, CredentialSource, RateLimiter};
 use common::jobs::{JobBus, KnownJobs, Outbox};
 use common::routes::Service;
-use common::{Causes, Clock, IdGen};
+use common::{Causes, Clock, IdGen, PortResult};
 use futures_util::future::BoxFuture;
 use http_kit::CookiePolicy;
 use http_kit::credentials::{CachedAuthenticator, TokenPolicy};
@@ -89,7 +89,7 @@ impl Platform {
         let mongo = until_available(|| Mongo::connect(uri, &settings.mongodb_database, &options)).await?;
         let store_clock = Arc::new(StoreClock::default());
         if let Err(error) = store_clock.ask(&mongo).await {
-            // nothing works without it yet, and it is asked again
+            // nothing works without it yet, and it is asked again before anything does
             tracing::debug!(cause = %Causes(&error), "the database does not tell the time");
         }
         Ok(Self {
@@ -170,6 +170,22 @@ impl Platform {
             async move { bus.ping().await }
         });
         vec![self.redis_named("cache"), bus]
+    }
+
+    /// Waits until the service's own store can be used, which `prepare` finds out, and until this process goes by its clock: nothing is written before by
+    /// another one. What does not go away by waiting ends it.
+    ///
+    /// # Errors
+    /// As [`until_available`].
+    pub async fn until_ready<F: Future<Output = PortResult<()>>>(
+        &self,
+        prepare: impl FnMut() -> F,
+    ) -> Result<(), Failure> {
+        until_available(prepare).await?;
+        if !self.store_clock.is_set() {
+            until_available(|| self.store_clock.ask(&self.mongo)).await?;
+        }
+        Ok(())
     }
 
     /// Keeps the clock right, until the process stops.

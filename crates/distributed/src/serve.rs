@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
+use common::allowance::WAITS;
 use common::routes::Service;
 use futures_util::future::BoxFuture;
+use http_kit::allowance::Waits;
 use http_kit::health::{self, Health, ReadyCheck};
 use http_kit::openapi::MethodTable;
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
@@ -145,7 +147,7 @@ fn tokio_runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result<Exit, Failure> {
-    let Common { log, stop, listen, internal_listen, .. } = P::common(&settings).clone();
+    let Common { log, stop, listen, internal_listen, mongodb_deadline, .. } = P::common(&settings).clone();
     stop.check()?;
     telemetry::init_logs(log.format, &log.level).map_err(Failure::setting)?;
     let metrics = telemetry::init_metrics().map_err(|text| Failure::other(Exit::Failed, text))?;
@@ -183,6 +185,8 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     let settings = ServerSettings {
         shutdown_timeout: stop.for_requests(),
         methods: Arc::new(assembled.methods),
+        // one question is never cut short
+        waits: Waits::AtMost(WAITS.max(mongodb_deadline.duration())),
         // claims wait for jobs
         watches_clients: P::SERVICE == Service::Worker,
         ..ServerSettings::new(P::SERVICE.name())
@@ -198,8 +202,11 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
         result
     });
 
-    let settings =
-        ServerSettings { shutdown_timeout: stop.for_requests(), ..ServerSettings::new("internal") };
+    let settings = ServerSettings {
+        shutdown_timeout: stop.for_requests(),
+        waits: Waits::AsCallersSay,
+        ..ServerSettings::new("internal")
+    };
     let drain = Drain { draining: shutdown.draining_token(), stop: internal_stop };
     let routes = assembled.internal;
     let configure = move |config: &mut web::ServiceConfig| {

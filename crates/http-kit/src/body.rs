@@ -8,11 +8,14 @@ use actix_web::error::PayloadError;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, web};
 use bytes::{Bytes, BytesMut};
-use common::Code;
+use common::{Code, allowance};
 use futures_util::{Stream, StreamExt as _};
 use tokio::time::{Instant, Sleep};
 
 use crate::problem::{ClassicError, Problem};
+
+/// What a store may take for each byte of a body, at the slowest that is waited for: a second for a megabyte.
+const SLOWEST_PER_BYTE: Duration = Duration::from_micros(1);
 
 /// What a request body may be. Time counts only while the server waits for the client, never while it is busy itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,9 +178,12 @@ impl BodyStream {
     }
 
     fn take_in(&mut self, bytes: &Bytes) -> Result<(), BodyError> {
-        if let Some(since) = self.waiting_since.take() {
-            self.waited += since.elapsed();
-        }
+        let waited = self.waiting_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        self.waited += waited;
+        // a long body makes a long request; whoever has sent little, and all of it, waits for the answer
+        allowance::give_back(
+            waited + SLOWEST_PER_BYTE.saturating_mul(u32::try_from(bytes.len()).unwrap_or(u32::MAX)),
+        );
         self.received += bytes.len() as u64;
         if let Some(max_bytes) = self.limits.max_bytes
             && self.received > max_bytes
@@ -308,6 +314,29 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(100)).await;
         }
         assert_eq!(body.received(), 320);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_that_a_body_takes_is_given_back() {
+        let second = Duration::from_secs(1);
+        let given = allowance::Allowance::new(4 * second);
+        let left = given.clone();
+        allowance::scope(Some(given), async {
+            let late = allowance::wait(9 * second, std::future::pending::<()>()).await;
+            late.expect_err("it never comes");
+            assert_eq!(left.left(), Duration::ZERO);
+            let mut body = BodyStream::new(payload(every(second, &[0; 100])).await, BodyLimits::default());
+            body.next().await.unwrap().unwrap();
+            assert_eq!(left.left(), second + Duration::from_micros(100));
+            body.next().await.unwrap().unwrap();
+            assert_eq!(left.left(), 2 * second + Duration::from_micros(200));
+            // one that is there already has brought its client nearer to the end, but not by much
+            let stream = stream::iter([Ok(Bytes::from_static(&[0; 70_000]))]);
+            let mut body = BodyStream::new(payload(stream).await, BodyLimits::default());
+            body.next().await.unwrap().unwrap();
+            assert_eq!(left.left(), 2 * second + Duration::from_micros(70_200));
+        })
+        .await;
     }
 
     #[actix_web::test]

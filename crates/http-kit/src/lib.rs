@@ -7,6 +7,7 @@
 //! All services of the all-in-one share one `App`: register resources with their whole path (`#[get("/api/v1/files/{id}")]`) and
 //! never a scope that another service also has, since the first scope that matches answers alone.
 
+pub mod allowance;
 pub mod auth;
 pub mod basic;
 pub mod body;

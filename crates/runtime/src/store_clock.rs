@@ -1,20 +1,21 @@
 //! The clock of processes that share a store: the store's.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use common::{Causes, Clock, PortResult, TimeSource, Timestamp};
+use common::{Causes, Clock, PortError, PortResult, TimeSource, Timestamp};
 use metrics::gauge;
 use tokio::time::{Instant, sleep};
 
 use crate::SystemClock;
+use crate::retry::RetryDelay;
 
 /// How often the store is asked. Clocks of quartz drift by a second in some hours.
 const EVERY: Duration = Duration::from_secs(10);
 /// Differences that are left as they are, beside half of what the answer took: time does not jitter with the network.
 const LEFT: Duration = Duration::from_millis(100);
-/// An answer that took longer says too little.
+/// An answer that took longer says too little, if there was one before.
 const SLOWEST: Duration = Duration::from_secs(2);
 /// From here on the host's clock is wrong, and somebody should know.
 const WORTH_A_WORD: Duration = Duration::from_secs(2);
@@ -26,6 +27,7 @@ const WORTH_A_WORD: Duration = Duration::from_secs(2);
 pub struct StoreClock {
     local: Arc<dyn Clock>,
     ahead_ms: AtomicI64,
+    is_set: AtomicBool,
 }
 
 impl Default for StoreClock {
@@ -38,20 +40,24 @@ impl Default for StoreClock {
 impl StoreClock {
     /// Over another local clock.
     pub fn over(local: Arc<dyn Clock>) -> Self {
-        Self { local, ahead_ms: AtomicI64::new(0) }
+        Self { local, ahead_ms: AtomicI64::new(0), is_set: AtomicBool::new(false) }
+    }
+
+    /// Whether the store has told the time. Until then it is the local clock.
+    pub fn is_set(&self) -> bool {
+        self.is_set.load(Ordering::Relaxed)
     }
 
     /// Asks the store what time it is.
     ///
     /// # Errors
-    /// What the source says; then it goes on as before.
+    /// What the source says; `Unavailable` if it was too slow to be of use. Then it goes on as before.
     pub async fn ask(&self, source: &dyn TimeSource) -> PortResult<()> {
         let before = self.local.now();
         let theirs = source.time().await?;
         let took = self.local.now().since(before);
-        if took > SLOWEST {
-            tracing::debug!(?took, "the store told the time too slowly");
-            return Ok(());
+        if took > SLOWEST && self.is_set() {
+            return Err(PortError::unavailable("store", "it told the time too slowly"));
         }
         let ahead = theirs.millis() - (before + took / 2).millis();
         let known = self.ahead_ms.load(Ordering::Relaxed);
@@ -65,19 +71,28 @@ impl StoreClock {
                 );
             }
         }
+        self.is_set.store(true, Ordering::Relaxed);
         gauge!("fm_store_clock_ahead_seconds").set(
             Duration::from_millis(ahead.unsigned_abs()).as_secs_f64() * if ahead < 0 { -1.0 } else { 1.0 },
         );
         Ok(())
     }
 
-    /// Asks again and again. Never ends; may be dropped at any point.
+    /// Asks again and again, and soon after the store has come back. Never ends; may be dropped at any point.
     pub async fn follow(&self, source: &dyn TimeSource) {
+        let mut delay = RetryDelay::default();
         loop {
-            if let Err(error) = self.ask(source).await {
-                tracing::debug!(cause = %Causes(&error), "the store does not tell the time");
-            }
-            sleep(EVERY).await;
+            let wait = match self.ask(source).await {
+                Ok(()) => {
+                    delay.reset();
+                    EVERY
+                }
+                Err(error) => {
+                    tracing::debug!(cause = %Causes(&error), "the store does not tell the time");
+                    delay.next_delay()
+                }
+            };
+            sleep(wait).await;
         }
     }
 }
@@ -114,13 +129,13 @@ mod tests {
         clock: Arc<TestClock>,
         takes: Duration,
         local: Arc<TestClock>,
-        is_away: bool,
+        is_away: AtomicBool,
     }
 
     #[async_trait]
     impl TimeSource for Store {
         async fn time(&self) -> PortResult<Timestamp> {
-            if self.is_away {
+            if self.is_away.load(Ordering::Relaxed) {
                 return Err(PortError::unavailable("store", "the test says so"));
             }
             for clock in [&self.clock, &self.local] {
@@ -139,24 +154,24 @@ mod tests {
     fn apart(local: impl FnOnce(Timestamp) -> Timestamp) -> (StoreClock, Store) {
         let clock = Arc::new(TestClock::default());
         let local = Arc::new(TestClock::new(local(clock.now())));
-        let source =
-            Store { clock, takes: Duration::from_millis(40), local: Arc::clone(&local), is_away: false };
+        let (takes, is_away) = (Duration::from_millis(40), AtomicBool::new(false));
+        let source = Store { clock, takes, local: Arc::clone(&local), is_away };
         (StoreClock::over(local), source)
     }
 
     #[tokio::test]
     async fn a_host_that_is_an_hour_off_goes_by_the_store() {
         for early in [true, false] {
-            let (clock, mut store) = apart(|now| if early { now + HOUR } else { now - HOUR });
-            assert_eq!(clock.now(), store.local.now());
+            let (clock, store) = apart(|now| if early { now + HOUR } else { now - HOUR });
+            assert_eq!((clock.now(), clock.is_set()), (store.local.now(), false));
             clock.ask(&store).await.unwrap();
             assert_eq!(clock.now(), store.clock.now());
             // it goes on by itself while the store is away
-            store.is_away = true;
+            store.is_away.store(true, Ordering::Relaxed);
             clock.ask(&store).await.unwrap_err();
             store.local.advance(HOUR);
             assert_eq!(clock.now(), store.clock.now() + HOUR);
-            store.is_away = false;
+            store.is_away.store(false, Ordering::Relaxed);
             clock.ask(&store).await.unwrap();
             assert_eq!(clock.now(), store.clock.now());
         }
@@ -173,7 +188,36 @@ mod tests {
         // an answer that took very long says nothing
         store.takes = Duration::from_secs(6);
         store.clock.advance(HOUR);
-        clock.ask(&store).await.unwrap();
+        clock.ask(&store).await.unwrap_err();
         assert!(store.clock.now().since(clock.now()) > HOUR);
+    }
+
+    #[tokio::test]
+    async fn a_slow_first_answer_is_better_than_a_wrong_clock() {
+        let (clock, mut store) = apart(|now| now + HOUR);
+        store.takes = Duration::from_secs(6);
+        clock.ask(&store).await.unwrap();
+        assert_eq!(clock.now(), store.clock.now());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_is_away_at_first_is_asked_until_it_is_there_and_then_now_and_then() {
+        let (clock, store) = apart(|now| now - HOUR);
+        store.is_away.store(true, Ordering::Relaxed);
+        let tells = async {
+            sleep(60 * EVERY).await;
+            assert!(!clock.is_set());
+            store.is_away.store(false, Ordering::Relaxed);
+            sleep(RetryDelay::MOST).await;
+            assert_eq!(clock.now(), store.clock.now());
+            // somebody sets the store's clock
+            store.clock.advance(HOUR);
+            sleep(EVERY).await;
+            assert_eq!(clock.now(), store.clock.now());
+        };
+        tokio::select! {
+            () = clock.follow(&store) => unreachable!("it goes on"),
+            () = tells => {}
+        }
     }
 }

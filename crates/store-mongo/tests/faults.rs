@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use common::allowance::{Allowance, UNNOTICED, scope};
 use common::auth::{AuthStore as _, CreateUserError};
 use common::jobs::{JobAdmin as _, JobStore as _, Outbox as _};
-use common::{Clock as _, PortError, PortResult};
+use common::{Causes, Clock as _, PortError, PortResult};
 use store_mongo::{AuthDb, JobsDb, Mongo, OpenOptions};
 use testkit::auth_store::user;
 use testkit::{TestClock, TestIds, servers};
@@ -87,6 +88,17 @@ async fn a_silent_server_is_unavailable_within_the_deadline() {
     for result in tokio::time::timeout(PATIENCE, all).await.expect("each has the same deadline") {
         assert!(matches!(result, Err(CreateUserError::Port(PortError::Unavailable { .. }))), "{result:?}");
     }
+
+    // one request that asks twice waits no longer for both together than it may in all
+    let allowance = Allowance::new(DEADLINE / 4);
+    let texts = scope(Some(allowance), async {
+        [auth.find_user(bob.id).await, auth.find_user(bob.id).await]
+            .map(|result| Causes(&result.expect_err("the server is silent")).to_string())
+    });
+    let [first, second] = tokio::time::timeout(PATIENCE, texts).await.expect("it ends");
+    let within = |wait: Duration| format!("no answer within {} ms", wait.as_millis());
+    assert!(first.ends_with(&within(DEADLINE / 4 + UNNOTICED)), "{first}");
+    assert!(second.ends_with(&within(UNNOTICED)), "{second}");
 
     server.0.thaw();
     recovered(&auth).await;

@@ -22,7 +22,7 @@ use program::{Failure, read_password, told};
 use runtime::lifecycle::Exit;
 use runtime::memory::MemoryCredentialCache;
 use runtime::settings::Doc;
-use runtime::{RandomIds, SystemClock};
+use runtime::{RandomIds, StoreClock};
 use store_mongo::AuthDb;
 
 use crate::settings::{self, Settings};
@@ -54,7 +54,10 @@ impl ServiceProgram for AuthProgram {
         let store = Arc::new(AuthDb::new(&mongo));
         store.migrate().await.map_err(|error| Failure::store(&error))?;
         let ids = Arc::new(RandomIds::default());
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        // what it writes is looked at by services that go by this clock
+        let clock = Arc::new(StoreClock::default());
+        clock.ask(&mongo).await.map_err(|error| Failure::store(&error))?;
+        let clock: Arc<dyn Clock> = clock;
         // the services run meanwhile, and must hear of a change; the first administrator is known to none of them
         let cache = match &command {
             AdminCommand::Create { .. } => Arc::new(MemoryCredentialCache::new(Arc::clone(&clock))),
@@ -74,7 +77,7 @@ impl ServiceProgram for AuthProgram {
         let own = auth_settings(&settings)?;
         let hasher = hasher(&settings)?;
         let store = Arc::new(AuthDb::new(&platform.mongo));
-        until_available(|| store.migrate()).await?;
+        platform.until_ready(|| store.migrate()).await?;
         let ports = Ports {
             store: store.clone(),
             account_store: store.clone(),

@@ -53,19 +53,26 @@ pub(crate) fn open(settings: &Settings) -> Result<Contents, Failure> {
 fn s3_options(bucket: String, settings: &S3) -> Result<S3Options, Failure> {
     let credentials = match (&settings.access_key, &settings.secret_key) {
         (None, None) => S3Credentials::Ambient,
-        (Some(access_key), Some(secret_key)) => S3Credentials::Keys {
-            access_key: access_key.clone(),
-            secret_key: secret_key.clone().into(),
-            session_token: None,
-        },
+        (Some(access_key), Some(secret_key)) => {
+            S3Credentials::Keys { access_key: access_key.clone(), secret_key: secret_key.clone().into() }
+        }
         (Some(_), None) => return Err(Failure::setting("FM_S3__SECRET_KEY: a key needs its secret")),
         (None, Some(_)) => return Err(Failure::setting("FM_S3__ACCESS_KEY: a secret needs its key")),
+    };
+    let root_certificates = match &settings.root_certificates {
+        Some(file) => Some(std::fs::read(file).map_err(|error| {
+            Failure::setting(format!("FM_S3__ROOT_CERTIFICATES: {}: {error}", file.display()))
+        })?),
+        None => None,
     };
     Ok(S3Options {
         endpoint: settings.endpoint.clone(),
         region: settings.region.clone(),
         allow_http: settings.allow_http,
         credentials,
+        path_style: settings.path_style,
+        root_certificates,
+        create_only: settings.create.into(),
         ..S3Options::new(bucket)
     })
 }
@@ -78,5 +85,40 @@ impl BlobLocator for Signed {
     async fn locate(&self, key: BlobKey, _size: u64) -> PortResult<Option<String>> {
         let url = self.0.signed_url(key, SIGNED_FOR).await?;
         Ok(Some(format!("{S3_LOCATION}{}?{}", url.path(), url.query().unwrap_or_default())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use blob::CreateOnly;
+
+    use super::*;
+    use crate::settings::Create;
+
+    #[test]
+    fn every_setting_of_s3_reaches_the_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let pem = folder.path().join("authority.pem");
+        std::fs::write(&pem, "an authority").unwrap();
+        let settings = S3 {
+            endpoint: Some("https://s3.example.org".to_owned()),
+            region: Some("garage".to_owned()),
+            allow_http: true,
+            access_key: Some("key".to_owned()),
+            secret_key: Some("secret".to_owned()),
+            path_style: false,
+            root_certificates: Some(pem.clone()),
+            create: Create::Look,
+        };
+        let options = s3_options("pail".to_owned(), &settings).unwrap();
+        assert_eq!(options.endpoint, settings.endpoint);
+        assert_eq!(options.region, settings.region);
+        assert!(options.allow_http && !options.path_style);
+        assert!(matches!(options.credentials, S3Credentials::Keys { access_key, .. } if access_key == "key"));
+        assert_eq!(options.root_certificates.as_deref(), Some(&b"an authority"[..]));
+        assert_eq!(options.create_only, CreateOnly::LookFirst);
+        let missing = S3 { root_certificates: Some(folder.path().join("none")), ..settings };
+        let said = s3_options("pail".to_owned(), &missing).map(drop).unwrap_err().to_string();
+        assert!(said.contains("FM_S3__ROOT_CERTIFICATES"), "{said}");
     }
 }

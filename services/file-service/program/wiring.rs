@@ -45,7 +45,7 @@ impl ServiceProgram for FileProgram {
         settings.files.check().map_err(Failure::setting)?;
         let Contents { blobs, partial_blobs, delivery } = contents::open(&settings)?;
         let store = Arc::new(FilesDb::new(&platform.mongo));
-        until_available(|| store.migrate()).await?;
+        platform.until_ready(|| store.migrate()).await?;
         until_available(|| claim_blobs(&*store, &*blobs)).await?;
 
         let auth = Arc::new(AuthClient::new(platform.client(Service::Auth)?));

@@ -1,5 +1,6 @@
 use std::future::Future;
 
+use common::allowance;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -21,7 +22,15 @@ impl Background {
         Self { tracker: TaskTracker::new(), runtime: Handle::current() }
     }
 
-    /// Starts work. Its logs are those of who starts it.
+    /// Starts work that the present request waits for, within what that may wait. Its logs are those of who starts it.
+    pub(crate) fn spawn_awaited<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.spawn(allowance::carried(work))
+    }
+
+    /// Starts work that nobody waits for. Its logs are those of who starts it.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -33,5 +42,25 @@ impl Background {
     pub(crate) async fn finish(&self) {
         self.tracker.close();
         self.tracker.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use common::allowance::{Allowance, current, scope};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_what_a_request_waits_for_shares_its_allowance() {
+        let (background, allowance) = (Background::here(), Allowance::new(Duration::from_secs(1)));
+        let shares = scope(Some(allowance), async {
+            let awaited = background.spawn_awaited(async { current().is_some() });
+            let left = background.spawn(async { current().is_some() });
+            (awaited.await.unwrap(), left.await.unwrap())
+        });
+        assert_eq!(shares.await, (true, false));
     }
 }

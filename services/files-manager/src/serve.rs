@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use http_kit::CookiePolicy;
+use http_kit::allowance::Waits;
 use http_kit::health::{self, Health};
 use http_kit::openapi::MethodTable;
 use http_kit::reference::Reference;
@@ -50,7 +51,7 @@ pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
     let mut supervisor = Supervisor::default();
     let shutdown = supervisor.shutdown();
     let mut checks = parts.checks.clone();
-    checks.extend(parts.worker.ready_checks());
+    checks.push(parts.worker.bus_check());
     let health = Health::new(checks, shutdown.draining_token());
     let routes = Routes::new(Arc::clone(&parts), cookies, health, reference);
 
@@ -76,7 +77,8 @@ pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
         result
     });
 
-    let internal_settings = ServerSettings { workers: 1, ..ServerSettings::new("internal") };
+    let internal_settings =
+        ServerSettings { workers: 1, waits: Waits::AsCallersSay, ..ServerSettings::new("internal") };
     let (internal_routes, for_socket) = (routes.clone(), metrics.clone());
     let configure = move |config: &mut actix_web::web::ServiceConfig| {
         internal_routes.internal(config);
@@ -84,7 +86,8 @@ pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
     };
     supervisor.part("internal-listener", serve(internal_settings, internal, configure, internal_drain));
     if let Some(listener) = monitoring {
-        let settings = ServerSettings { workers: 1, ..ServerSettings::new("monitoring") };
+        let settings =
+            ServerSettings { workers: 1, waits: Waits::AsCallersSay, ..ServerSettings::new("monitoring") };
         let configure = move |config: &mut actix_web::web::ServiceConfig| {
             routes.monitoring(config);
             health::configure_metrics(config, metrics.clone());

@@ -7,7 +7,7 @@ use actix_web::web;
 use clients::{AuthClient, FilesClient};
 use common::jobs::JobStore as _;
 use common::routes::Service;
-use distributed::{Assembled, Common, Platform, ServiceProgram, part, until_available};
+use distributed::{Assembled, Common, Platform, ServiceProgram, part};
 use http_kit::health;
 use http_kit::openapi::MethodTable;
 use http_kit::ticket::TICKET_LABEL;
@@ -47,7 +47,7 @@ impl ServiceProgram for WorkerProgram {
         let mailer = settings.mail.sender(PathBuf::from("mail")).map_err(Failure::setting)?;
 
         let store = Arc::new(JobsDb::new(&platform.mongo));
-        until_available(|| store.migrate()).await?;
+        platform.until_ready(|| store.migrate()).await?;
 
         let files = FilesClient::new(platform.client(Service::Files)?);
         let auth = AuthClient::new(platform.client(Service::Auth)?);
@@ -104,11 +104,13 @@ impl ServiceProgram for WorkerProgram {
             },
         }));
 
-        let mut checks = vec![health::check("store", move || {
-            let store = store.clone();
-            async move { store.ping().await }
-        })];
-        checks.extend(service.ready_checks());
+        let checks = vec![
+            health::check("store", move || {
+                let store = store.clone();
+                async move { store.ping().await }
+            }),
+            service.bus_check(),
+        ];
         let work = {
             let (service, stop) = (Arc::clone(&service), platform.shutdown().stopping_token());
             async move { service.run(stop).await }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::jobs::{ClaimRequest, Claimed, Claims, LeaseHolder};
-use common::{Code, JobId, PortResult, UserId};
+use common::{Code, JobId, PortResult, UserId, allowance};
 use http_kit::cursor::{self, CursorKey};
 use http_kit::{ApiResult, Problem};
 use metrics::counter;
@@ -56,6 +56,8 @@ impl WorkerService {
             if self.closing.is_cancelled() || !is_there() {
                 return Ok(Claims::default());
             }
+            // whoever waits for a job is kept waiting by nothing else
+            allowance::renew();
             let claims = self.store.claim(request, self.clock.now()).await?;
             if !claims.jobs.is_empty() {
                 return Ok(self.handed_over(claims, is_there()).await);

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use testkit::servers::Group;
 
 /// How long a service may take to be ready: its database is migrated before.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -92,14 +93,10 @@ impl Replica {
             .env("FM_LISTEN", self.public.to_string())
             .env("FM_INTERNAL_LISTEN", self.internal.to_string());
         let log = std::fs::File::options().create(true).append(true).open(&self.log)?;
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("{} cannot be started", self.program))?;
-        let stdout = child.stdout.take().context("its output is piped")?;
-        self.running = Some(Process { child, lines: lines_of(stdout) });
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let mut group = Group::spawn(command)?;
+        let stdout = group.leader().stdout.take().context("its output is piped")?;
+        self.running = Some(Process { group, lines: lines_of(stdout) });
         Ok(())
     }
 
@@ -130,8 +127,8 @@ impl Replica {
     /// # Errors
     /// When it does not end in time, or badly; then with what it logged.
     pub fn stop(&mut self) -> Result<()> {
-        let running = self.running.as_ref().context("it does not run")?;
-        kill_process(Pid::from_child(&running.child), Signal::TERM)?;
+        let running = self.running.as_mut().context("it does not run")?;
+        kill_process(Pid::from_child(running.group.leader()), Signal::TERM)?;
         let status = self.wait_for_end()?;
         ensure!(status.success(), "{} ended with {status}:\n{}", self.program, self.log()?);
         Ok(())
@@ -143,7 +140,7 @@ impl Replica {
     /// When it was not started.
     pub fn has_ended(&mut self) -> Result<Option<ExitStatus>> {
         let running = self.running.as_mut().context("it does not run")?;
-        let status = running.child.try_wait()?;
+        let status = running.group.leader().try_wait()?;
         if status.is_some() {
             self.running = None;
         }
@@ -172,18 +169,10 @@ fn clean(command: &mut Command) -> &mut Command {
     command
 }
 
-/// A process; killed when this is dropped.
+/// A process with those that it started; killed when this is dropped, and when whoever started it ends.
 struct Process {
-    child: Child,
+    group: Group,
     lines: mpsc::Receiver<String>,
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // it may have ended by itself
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// Reads to the end, also when nobody listens any more: a full pipe would hold the process.

@@ -8,7 +8,7 @@ use e2e::stack::Stack;
 use e2e::wait::until;
 
 use crate::fleet::Fleet;
-use crate::load::{Case, PATIENCE, Person};
+use crate::load::{Case, Person};
 
 /// How soon all must be well after an outage.
 const RECOVERY: Duration = Duration::from_secs(10);
@@ -43,12 +43,9 @@ impl Scene {
             let asked = begun.elapsed();
             let mut all = true;
             for case in Case::ALL {
-                let began = Instant::now();
                 let done =
                     self.ada.does(product, case).await.with_context(|| format!("{case:?} afterwards"))?;
-                let took = began.elapsed();
                 ensure!(done || asked < RECOVERY, "{case:?} is refused {asked:?} after the outage");
-                ensure!(took <= case.within(PATIENCE), "{case:?} took {took:?} after the outage");
                 all &= done;
             }
             well = if all { well + 1 } else { 0 };

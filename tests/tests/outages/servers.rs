@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 
 use crate::fleet::{Loss, Server};
-use crate::load::{Case, Load, PATIENCE, Tolerance};
+use crate::load::{Case, Load, Tolerance};
 use crate::scene::Scene;
 
 /// What the loss of a server means.
@@ -61,9 +61,7 @@ impl Scene {
         let Meaning { refused, .. } = meaning(server);
         let product = self.product.clone();
         let slow = loss == Loss::Slow;
-        // each question that a request asks of a slow server costs its seconds
-        let within = if slow { PATIENCE * 3 } else { PATIENCE };
-        load.tolerate(Tolerance { refused: refused.to_vec(), within });
+        load.tolerate(Tolerance { refused: refused.to_vec() });
         self.fleet.begin(server, loss).await;
 
         // at once, since those that are refused may take their time for it
@@ -78,9 +76,6 @@ impl Scene {
         }
         load.check()?;
 
-        // who asks when the server comes back may have waited for the answer before, and waits once more while everybody asks at once
-        let within = within.max(PATIENCE * 2);
-        load.tolerate(Tolerance { refused: refused.to_vec(), within });
         self.fleet.end(server, loss).await?;
         self.recovers().await?;
         self.readiness_says(server, true).await?;

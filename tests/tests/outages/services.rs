@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use anyhow::{Context as _, Result, ensure};
 use e2e::stack::{Stack, fresh_secret};
 
-use crate::load::{Case, Load, PATIENCE, Person, Tolerance};
+use crate::load::{Case, Load, Person, Tolerance};
 use crate::scene::Scene;
 
 /// The order in which an administrator replaces them (docs/deployment.md).
@@ -57,7 +57,7 @@ impl Scene {
     ) -> Result<()> {
         stop(&mut self.stack, program, 0)?;
         self.stack.replica(program, 0).set("FM_TEST_CRASH_AT", point);
-        load.tolerate(Tolerance { refused: refused.to_vec(), within: PATIENCE });
+        load.tolerate(Tolerance { refused: refused.to_vec() });
         let programs = self.stack.programs().to_owned();
         let mut newcomers = 0;
         // it may be killed before it is ready

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use common::{BlobKey, PortError, PortResult};
+use common::{BlobKey, PortError, PortResult, allowance};
 use object_store::aws::AmazonS3;
 use object_store::client::HttpClient;
 use object_store::list::{PaginatedListOptions, PaginatedListStore as _};
@@ -13,7 +13,7 @@ use object_store::{
     Attribute, GetOptions, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
 };
 use tokio::task::JoinError;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::client::transfer_time;
@@ -123,7 +123,7 @@ impl Bucket {
         port_error(&self.name, error)
     }
 
-    /// Runs to the end, whether its caller goes on to wait or not. What comes out is dropped then, and [`Bucket::settle`] waits for that too:
+    /// Runs to the end, whether its caller goes on to wait or not, within what that may wait. What comes out is dropped then, and [`Bucket::settle`] waits for that too:
     /// dropping it may begin something.
     pub(super) fn run<T: Send + 'static, W: Future<Output = T> + Send + 'static>(
         &self,
@@ -131,6 +131,7 @@ impl Bucket {
     ) -> impl Future<Output = Result<T, JoinError>> + use<T, W> {
         // a task counts as done before its outcome is dropped; of a pair the first is dropped first
         let held = self.tasks.token();
+        let work = allowance::carried(work);
         let running = self.tasks.spawn(async move { (work.await, held) });
         async move { running.await.map(|(outcome, _held)| outcome) }
     }
@@ -227,9 +228,9 @@ impl Bucket {
             return Err(S3Error::StrangeMark.broken());
         }
         let limit = self.request_timeout + transfer_time(MAX_MARK_BYTES);
-        let bytes = match timeout(limit, found.bytes()).await {
+        let bytes = match allowance::wait(limit, found.bytes()).await {
             Ok(bytes) => bytes.map_err(|error| self.error(error))?,
-            Err(_) => return Err(self.timed_out(limit)),
+            Err(late) => return Err(self.timed_out(late.given)),
         };
         let text = std::str::from_utf8(&bytes).map_err(|_| S3Error::StrangeMark.broken())?;
         Ok(Some(text.trim_end().to_owned()))

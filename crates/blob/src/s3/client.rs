@@ -1,9 +1,10 @@
-//! The HTTP client below `object_store`: a deadline for each request, refusals as values, and completions that only create.
+//! The HTTP client below `object_store`: a deadline for each request, within what whoever waits may still wait, refusals as values, and completions that only create.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use common::allowance;
 use futures_util::StreamExt as _;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody,
@@ -12,7 +13,6 @@ use object_store::client::{
 use object_store::signer::Method;
 use object_store::{ClientOptions, HeaderValue};
 use serde::Deserialize;
-use tokio::time::timeout;
 
 use super::error::{Refused, TimedOut, is_passing};
 
@@ -71,7 +71,8 @@ impl HttpService for Client {
             transfer_time(request.body().content_length() as u64)
         };
         let limit = self.options.timeout + work;
-        let answered = timeout(limit, async {
+        // the body's time is no wait
+        let answered = allowance::wait_beyond(work, limit, async {
             let (head, body) = self.client.execute(request).await?.into_parts();
             if head.status.is_success() && (is_content || method == Method::HEAD) {
                 return Ok(HttpResponse::from_parts(head, body));
@@ -87,7 +88,11 @@ impl HttpService for Client {
         });
         match answered.await {
             Ok(result) => result,
-            Err(_) => Err(HttpError::new(HttpErrorKind::Timeout, TimedOut(limit))),
+            // not sent again by object_store: nobody waits for that
+            Err(late) if late.is_cut_short => {
+                Err(HttpError::new(HttpErrorKind::Unknown, TimedOut(late.given)))
+            }
+            Err(late) => Err(HttpError::new(HttpErrorKind::Timeout, TimedOut(late.given))),
         }
     }
 }

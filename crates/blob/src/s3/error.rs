@@ -71,7 +71,7 @@ pub(super) enum S3Error {
     #[error("this process has claimed the blobs for another store")]
     ClaimedTwice,
     #[error(
-        "the server of the bucket {0} overwrites an object that must only be created (it ignores `If-None-Match: *`): if nothing else can be used, let the store look before it writes"
+        "the server of the bucket {0} overwrites an object that must only be created (it ignores `If-None-Match: *`): if nothing else can be used, set FM_S3__CREATE to look"
     )]
     Overwrites(String),
     #[error("the mark of the blobs is not one of ours")]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::PortResult;
+use common::{PortResult, allowance};
 use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::path::Path;
 use object_store::{PutMultipartOptions, PutPayload};
@@ -50,7 +50,8 @@ impl Multipart {
         self.sent().await?;
         let (bucket, path, id) = (Arc::clone(&self.bucket), self.path.clone(), self.id.clone());
         let index = self.parts.len();
-        self.sending.spawn(async move { bucket.store.put_part(&path, &id, index, payload).await });
+        let sent = async move { bucket.store.put_part(&path, &id, index, payload).await };
+        self.sending.spawn(allowance::carried(sent));
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use crate::url::{is_bucket_name, is_prefix};
 
 /// How long a request may take by default: less than a person waits, with what comes round it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
-const _: () = assert!(REQUEST_TIMEOUT.as_millis() < common::ANSWER_WITHIN.as_millis());
+const _: () = assert!(REQUEST_TIMEOUT.as_millis() < common::allowance::WAITS.as_millis());
 
 /// Where the bucket is and how it is used.
 #[derive(Debug, Clone)]
@@ -46,14 +46,12 @@ pub struct S3Options {
 /// Who asks a bucket.
 #[derive(Debug, Clone)]
 pub enum S3Credentials {
-    /// A pair of keys.
+    /// A pair of keys, good for as long as the process runs. Keys for a time come as [`S3Credentials::Ambient`].
     Keys {
         /// Name of the key.
         access_key: String,
         /// The key itself.
         secret_key: SecretString,
-        /// Given with keys for a time.
-        session_token: Option<SecretString>,
     },
     /// What the variables `AWS_…` say, else what the machine or the container was given.
     Ambient,
@@ -108,15 +106,9 @@ impl S3Options {
         let http = connector.connect(&client).map_err(|error| PortError::broken(PART, error))?;
         let mut builder = match &self.credentials {
             S3Credentials::Ambient => AmazonS3Builder::from_env(),
-            S3Credentials::Keys { access_key, secret_key, session_token } => {
-                let builder = AmazonS3Builder::new()
-                    .with_access_key_id(access_key)
-                    .with_secret_access_key(secret_key.expose_secret());
-                match session_token {
-                    Some(token) => builder.with_token(token.expose_secret()),
-                    None => builder,
-                }
-            }
+            S3Credentials::Keys { access_key, secret_key } => AmazonS3Builder::new()
+                .with_access_key_id(access_key)
+                .with_secret_access_key(secret_key.expose_secret()),
         };
         if let Some(region) = &self.region {
             builder = builder.with_region(region);
@@ -201,11 +193,7 @@ mod tests {
     fn options(endpoint: &str) -> S3Options {
         S3Options {
             endpoint: Some(endpoint.to_owned()),
-            credentials: S3Credentials::Keys {
-                access_key: "key".to_owned(),
-                secret_key: "hunter2".into(),
-                session_token: None,
-            },
+            credentials: S3Credentials::Keys { access_key: "key".to_owned(), secret_key: "hunter2".into() },
             ..S3Options::new("bucket")
         }
     }

@@ -4,14 +4,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use common::PortResult;
 use common::files::{BlobRange, ByteStream};
+use common::{PortResult, allowance};
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use metrics::counter;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore as _};
-use tokio::time::timeout;
 
 use super::bucket::Bucket;
 use super::error::{S3Error, is_absent, refused};
@@ -72,8 +71,7 @@ impl Reader {
     /// The next piece, as it came from the network. None when all is read.
     pub(super) async fn next(&mut self) -> PortResult<Option<Bytes>> {
         while !self.left.is_empty() {
-            let limit = self.bucket.request_timeout;
-            let failure = match timeout(limit, self.body.next()).await {
+            let failure = match allowance::wait(self.bucket.request_timeout, self.body.next()).await {
                 Ok(Some(Ok(piece))) if piece.is_empty() => continue,
                 Ok(Some(Ok(piece))) => {
                     let len = piece.len() as u64;
@@ -87,7 +85,7 @@ impl Reader {
                 }
                 Ok(Some(Err(error))) => self.bucket.error(error),
                 Ok(None) => S3Error::Changed.broken(),
-                Err(_) => self.bucket.timed_out(limit),
+                Err(late) => self.bucket.timed_out(late.given),
             };
             if self.resumed == RESUMPTIONS {
                 return Err(failure);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use blob::{S3Blobs, S3Options};
 use common::Timestamp;
+use common::allowance::{Allowance, scope};
 use common::files::BlobStore as _;
 use testkit::blob_store::{bytes, key, write};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -103,6 +104,22 @@ async fn a_silent_server_is_not_waited_for() {
     let mut tasks = JoinSet::new();
     let blobs = open(strange_server(&mut tasks, swallow).await);
     every_call!(blobs, assert_unavailable);
+}
+
+#[tokio::test]
+async fn a_request_that_has_waited_enough_waits_for_no_other_answer() {
+    let mut tasks = JoinSet::new();
+    let options = options(format!("http://{}", strange_server(&mut tasks, swallow).await));
+    let far_too_long = 10 * testkit::wait::PATIENCE;
+    let blobs = S3Blobs::open(&S3Options { request_timeout: far_too_long, ..options }).unwrap();
+    let allowance = Allowance::new(Duration::from_millis(300));
+    scope(Some(allowance), async {
+        assert_unavailable(soon(blobs.read(key(1), whole(10))).await);
+        // what is sent by a task of its own too
+        assert_unavailable(soon(write(&blobs, key(2), &bytes(1, 10), 10)).await);
+        assert_unavailable(soon(write(&blobs, key(3), &bytes(1, 9_000_000), 1 << 20)).await);
+    })
+    .await;
 }
 
 async fn begin_and_stop(mut socket: TcpStream) {

@@ -49,11 +49,7 @@ pub(crate) fn options(endpoint: String) -> S3Options {
 }
 
 pub(crate) fn keys(access_key: &str, secret_key: &str) -> S3Credentials {
-    S3Credentials::Keys {
-        access_key: access_key.to_owned(),
-        secret_key: secret_key.into(),
-        session_token: None,
-    }
+    S3Credentials::Keys { access_key: access_key.to_owned(), secret_key: secret_key.into() }
 }
 
 pub(crate) fn whole(len: usize) -> BlobRange {

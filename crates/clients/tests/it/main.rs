@@ -10,6 +10,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use clients::{AuthClient, FilesClient, InternalClient, WorkerClient};
+use common::allowance::{Allowance, scope};
 use common::auth::internal::{PublicKeys, ResolveCredential, ResolvedCredential};
 use common::auth::{
     CredentialSource as _, PublicKey, Role, SessionKind, SessionState, UserCount as _, UserState,
@@ -182,6 +183,24 @@ async fn the_trace_goes_along_with_a_step_for_each_call() {
     assert!(said[0].span_id() != said[1].span_id() && said[0].span_id() != here.span_id(), "{said:?}");
     let apart: TraceContext = ask().await.parse().unwrap();
     assert_ne!(apart.trace_id(), here.trace_id(), "what is done for nobody's request begins a trace");
+}
+
+#[tokio::test]
+async fn the_other_service_is_told_how_long_it_may_wait() {
+    let (_server, address) = over_tcp(|config| {
+        let echo = |request: HttpRequest| async move {
+            let waits = request.headers().get("x-waits-ms").unwrap().to_str().unwrap();
+            web::Json(waits.parse::<u64>().unwrap())
+        };
+        config.route("/internal/waits", web::get().to(echo));
+    });
+    let client = tcp(address, Service::Files);
+    let ask = async || client.get_json::<u64>("/internal/waits").await.unwrap();
+    let whole = u64::try_from(InternalClient::CALL_DEADLINE.as_millis()).unwrap();
+    assert!(ask().await < whole, "less than the caller");
+    let allowance = Allowance::new(Duration::from_secs(2));
+    let left = scope(Some(allowance), async { ask().await }).await;
+    assert!(left < 2000, "{left}: less than is left of the request that asks");
 }
 
 #[tokio::test]

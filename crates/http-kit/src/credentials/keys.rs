@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use common::auth::CredentialSource;
-use common::{Clock, PortError, PortResult, SigningKeyId, Timestamp};
+use common::{Clock, PortError, PortResult, SigningKeyId, Timestamp, allowance};
 use jsonwebtoken::DecodingKey;
 use tokio::task::JoinSet;
 
@@ -108,7 +108,14 @@ impl KeyRing {
 
 impl Shared {
     async fn find_unknown(&self, id: SigningKeyId) -> PortResult<Option<Arc<DecodingKey>>> {
-        let _asking = self.asking.lock().await;
+        // whoever asks may wait for long
+        let _asking = match self.asking.try_lock() {
+            Ok(asking) => asking,
+            Err(_) => {
+                let asking = allowance::wait(Duration::MAX, self.asking.lock()).await;
+                asking.map_err(|late| PortError::unavailable("auth", late))?
+            }
+        };
         let held = self.held();
         if !held.keys.contains_key(&id) {
             if held.may_ask(self.clock.now()) {

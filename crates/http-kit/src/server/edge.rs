@@ -16,7 +16,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{Error, HttpResponse, ResponseError};
 use bytes::Bytes;
-use common::Code;
+use common::{Code, allowance};
 use futures_util::Stream;
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use tracing::Instrument as _;
@@ -84,6 +84,7 @@ where
             method = %request.method()
         );
         let facade = Facade::of_path(request.path());
+        let waits = self.shared.waits.of(request.headers());
         let shared = Arc::clone(&self.shared);
         let series = Rc::clone(&self.series);
         let unread = hold_chunked(&mut request);
@@ -128,6 +129,7 @@ where
             series.record(route, &method, status, took);
             Ok(response)
         };
+        let answer = allowance::scope(waits, answer);
         Box::pin(request_id::scope(scope_id, trace::scope(step.context, answer)).instrument(span))
     }
 }

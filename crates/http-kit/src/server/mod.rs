@@ -13,6 +13,7 @@ use std::time::Duration;
 use actix_web::{App, HttpServer, web};
 use tokio_util::sync::CancellationToken;
 
+use crate::allowance::Waits;
 use crate::openapi::MethodTable;
 
 pub use listener::Listener;
@@ -41,6 +42,8 @@ pub struct ServerSettings {
     pub tls: Option<rustls::ServerConfig>,
     /// What documented paths allow, for 405 and `OPTIONS`.
     pub methods: Arc<MethodTable>,
+    /// How long each request may wait for stores and other services, in all.
+    pub waits: Waits,
     /// Handlers can ask whether their client is still there ([`crate::presence`]). Costs a second descriptor for each connection.
     pub watches_clients: bool,
 }
@@ -59,6 +62,7 @@ impl ServerSettings {
             shutdown_timeout: Duration::from_secs(30),
             tls: None,
             methods: Arc::default(),
+            waits: Waits::default(),
             watches_clients: false,
         }
     }
@@ -78,6 +82,7 @@ struct Shared {
     service: &'static str,
     max_header_bytes: usize,
     draining: AtomicBool,
+    waits: Waits,
     methods: Arc<MethodTable>,
 }
 
@@ -103,6 +108,7 @@ where
         service: settings.service,
         max_header_bytes: settings.max_header_bytes,
         draining: AtomicBool::new(false),
+        waits: settings.waits,
         methods: Arc::clone(&settings.methods),
     });
     let for_apps = Arc::clone(&shared);

@@ -9,3 +9,4 @@ mod health;
 mod limits;
 mod support;
 mod tls;
+mod waits;

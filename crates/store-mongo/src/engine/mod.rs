@@ -9,7 +9,7 @@ mod tx;
 
 use std::time::Duration;
 
-use common::{PortError, PortResult};
+use common::{PortError, PortResult, allowance};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Collection};
@@ -59,7 +59,7 @@ impl Engine {
         self.migrated.get_or_try_init(|| migrate::migrate(&self.mongo, self.schema, self.me)).await.map(drop)
     }
 
-    /// Runs `work` under the deadline. Several operations in it are several commits, and see several states.
+    /// Runs `work` under the deadline, and within what the request may still wait. Several operations in it are several commits, and see several states.
     pub(crate) async fn call<T, R: From<PortError>>(
         &self,
         work: impl Future<Output = TxResult<T, R>>,
@@ -78,9 +78,9 @@ impl Engine {
             work.await.map_err(Abort::into_error)
         };
         // the driver's futures are large
-        match tokio::time::timeout(deadline, Box::pin(ready_then_work)).await {
+        match allowance::wait(deadline, Box::pin(ready_then_work)).await {
             Ok(result) => result,
-            Err(_) => Err(PortError::from(Fault::Deadline(deadline)).into()),
+            Err(late) => Err(PortError::from(Fault::Deadline(late.given)).into()),
         }
     }
 

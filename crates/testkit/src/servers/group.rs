@@ -5,14 +5,17 @@ use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 /// A process with everything that it starts, killed on drop, and also when this process ends in any way.
-pub(super) struct Group {
+pub struct Group {
     leader: Child,
     guard: Child,
 }
 
 impl Group {
     /// Starts `command` as the leader of a group of its own.
-    pub(super) fn spawn(mut command: Command) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn spawn(mut command: Command) -> Result<Self> {
         let program = command.get_program().display().to_string();
         let mut leader =
             command.process_group(0).spawn().with_context(|| format!("cannot start {program}"))?;
@@ -32,6 +35,11 @@ impl Group {
                 Err(error).context("cannot start /bin/sh")
             }
         }
+    }
+
+    /// The process that was started.
+    pub fn leader(&mut self) -> &mut Child {
+        &mut self.leader
     }
 
     /// Whether the leader has ended.

@@ -21,7 +21,7 @@ use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use group::Group;
+pub use group::Group;
 pub use mongo::Mongo;
 pub use proxy::{Fault, FaultProxy};
 pub use rabbitmq::RabbitMq;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::files::{Action, Actor, Node, NodeError, Page};
 use common::jobs::{Cause, NewJob, types};
-use common::{Code, FileId, JobId, PortError, Timestamp, UserId};
+use common::{Code, FileId, JobId, PortError, Timestamp, UserId, allowance};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http_kit::cause;
 
@@ -107,7 +107,7 @@ pub(crate) async fn empty(service: Arc<FileService>, root: &Authorized) -> Resul
         }
         outcome
     });
-    match tokio::time::timeout(EMPTY_PATIENCE, task).await {
+    match allowance::wait(EMPTY_PATIENCE, task).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(broken)) => Err(PortError::broken("files", broken).into()),
         Err(_still_running) => Ok(()),

@@ -266,16 +266,11 @@ async fn relays_in_other_processes_ask_which_jobs_are_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_service_is_ready_while_its_store_is() {
+async fn the_service_is_ready_while_its_bus_is() {
     let world = World::new();
-    let service = world.service(Registry::default());
-    for check in service.ready_checks() {
-        check.check().await.unwrap();
-    }
-    world.store.db.close();
-    let jobs = &service.ready_checks()[0];
-    assert_eq!(jobs.name(), "jobs");
-    assert!(jobs.check().await.is_err());
+    let bus = world.service(Registry::default()).bus_check();
+    assert_eq!(bus.name(), "bus");
+    bus.check().await.unwrap();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use common::files::{PartialBlob, PartialError};
-use common::{BlobKey, PortError, PortResult};
+use common::{BlobKey, PortError, PortResult, allowance};
 use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectStore as _, PutPayload};
@@ -66,10 +66,10 @@ impl Bucket {
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(self.error(error)),
         };
-        let limit = self.request_timeout + transfer_time(found.meta.size);
-        match tokio::time::timeout(limit, found.bytes()).await {
+        let work = transfer_time(found.meta.size);
+        match allowance::wait_beyond(work, self.request_timeout + work, found.bytes()).await {
             Ok(bytes) => bytes.map(Some).map_err(|error| self.error(error)),
-            Err(_) => Err(self.timed_out(limit)),
+            Err(late) => Err(self.timed_out(late.given)),
         }
     }
 

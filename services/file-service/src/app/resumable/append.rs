@@ -95,7 +95,7 @@ pub(crate) async fn append(
     let (sender, pieces) = mpsc::channel(PIECES);
     let cause = http_kit::cause::current();
     let service = Arc::clone(hold.service());
-    let task = service.background.spawn(Session::run(hold, watch, go, pieces, cause));
+    let task = service.background.spawn_awaited(Session::run(hold, watch, go, pieces, cause));
     loop {
         let piece = tokio::select! {
             piece = body.next() => match piece {

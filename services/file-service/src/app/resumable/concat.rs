@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::files::{BlobRange, Committed, PartialBlob, Upload, UploadRole, UploadState};
-use common::{Causes, Code, PortError, UploadId, UserId};
+use common::{Causes, Code, PortError, UploadId, UserId, allowance};
 use futures_util::TryStreamExt as _;
 use tokio::time::{Instant, timeout};
 
@@ -60,7 +60,7 @@ pub(crate) async fn concatenate(
     }
     let Some(hold) = Hold::try_take(service, upload.id).await? else { return Ok((upload, None)) };
     let cause = http_kit::cause::current();
-    let task = service.background.spawn(async move {
+    let task = service.background.spawn_awaited(async move {
         let mut hold = hold;
         if hold.upload.state == UploadState::Open {
             hold = join(hold).await?;
@@ -125,6 +125,8 @@ async fn join(mut hold: Hold) -> Result<Hold, AppError> {
             stream.ok_or_else(|| PortError::broken("blobs", "a part that was finished is not there"))?;
         while let Some(piece) = stream.try_next().await? {
             writer.write(piece).await?;
+            // it goes on for as long as it gets on
+            allowance::renew();
             let durable = writer.durable();
             if saved_at.elapsed() > RENEWED_EVERY || durable.size - hold.upload.offset() > UNSAVED / 4 {
                 hold.upload.blob = durable.clone();

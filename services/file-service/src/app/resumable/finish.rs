@@ -24,7 +24,7 @@ use crate::state::FileService;
 /// Those of a commit, such as `name_taken`: then the upload stays complete, and can be committed again, to another name. `digest_mismatch` ends it.
 pub(super) async fn finish(hold: Hold, cause: Cause) -> Result<(Upload, Committed), AppError> {
     let service = Arc::clone(hold.service());
-    let task = service.background.clone().spawn(run(service, hold, cause));
+    let task = service.background.clone().spawn_awaited(run(service, hold, cause));
     task.await.map_err(|ended| PortError::broken("files", ended))?
 }
 

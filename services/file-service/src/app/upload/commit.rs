@@ -92,7 +92,7 @@ impl Finished {
     /// Why it was not committed, and the upload itself, which can be committed to another target.
     pub(super) async fn commit(self, target: CommitTarget) -> Result<Committed, Uncommitted> {
         let cause = self.cause.clone().unwrap_or_else(http_kit::cause::current);
-        let work = self.background.clone().spawn(self.run(target, cause));
+        let work = self.background.clone().spawn_awaited(self.run(target, cause));
         work.await.unwrap_or_else(|ended| Err(Uncommitted::Lost(PortError::broken("files", ended))))
     }
 
