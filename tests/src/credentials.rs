@@ -242,6 +242,55 @@ const ENDS_OTHERS: &str = "DELETE /api/v1/users/me/sessions";
 /// Takes a password, and says 401 without one.
 const CONNECT: &str = "GET /connect";
 
+/// What a token opens to others outlives it, and is no more than it may do itself.
+pub async fn a_token_gives_no_more_than_it_has(product: &Product) -> Result<()> {
+    let ada = product.register("ada").await?;
+    let folder = product.make_folder(&ada, "root", "folder").await?;
+    let by_scopes = async |scopes: &[&str]| -> Result<Account> {
+        let (_, text) = token(product, &ada, &json!({"name": "some", "scopes": scopes})).await?;
+        Ok(Account { token: text, ..ada.clone() })
+    };
+    let link = |account: &Account, role: &str| {
+        let request = product.as_user(account, Method::POST, &format!("/api/v1/files/{folder}/links"));
+        send(request.json(&json!({ "role": role })))
+    };
+    let sharing = by_scopes(&["shares"]).await?;
+    let reading = by_scopes(&["shares", "files:read"]).await?;
+    let writing = by_scopes(&["shares", "files:read", "files:write"]).await?;
+    for role in ["viewer", "preview-only", "editor", "dropper"] {
+        link(&sharing, role).await?.expect_problem(403, "insufficient_scope")?;
+    }
+    for role in ["editor", "dropper"] {
+        link(&reading, role).await?.expect_problem(403, "insufficient_scope")?;
+        link(&writing, role).await?.expect(201)?;
+    }
+    let made = link(&reading, "viewer").await?.expect(201)?.json()?;
+    let change = |account: &Account, role: &str| {
+        let id = made["id"].as_str().unwrap_or_default();
+        let request = product.as_user(account, Method::PATCH, &format!("/api/v1/links/{id}"));
+        send(request.json(&json!({ "role": role })))
+    };
+    change(&reading, "editor").await?.expect_problem(403, "insufficient_scope")?;
+    change(&sharing, "viewer").await?.expect_problem(403, "insufficient_scope")?;
+    // nor does it learn how links of others are called that let one do more
+    for (account, told) in [(&sharing, 0), (&reading, 1), (&writing, 3)] {
+        let list = product.get(account, "/api/v1/links").await?.expect(200)?.json()?;
+        let items = list["items"].as_array().context("links")?;
+        ensure!(items.len() == 3 && items.iter().filter(|item| item["token"].is_string()).count() == told);
+    }
+    let shares = format!("/api/v1/files/{folder}/shares");
+    let eve = product.register("eve").await?;
+    for (account, role) in [(&sharing, "viewer"), (&reading, "editor"), (&reading, "manager")] {
+        let body = json!({"userId": eve.id, "role": role});
+        product.post(account, &shares, &body).await?.expect_problem(403, "insufficient_scope")?;
+    }
+    let file_writing = by_scopes(&["files:write"]).await?;
+    let classic = json!({"name": "open.txt", "type": "file", "isPublic": true, "data": "eA=="});
+    send(product.as_user(&file_writing, Method::POST, "/files").json(&classic)).await?.expect(403)?;
+    send(product.as_user(&writing, Method::POST, "/files").json(&classic)).await?.expect(201)?;
+    Ok(())
+}
+
 /// To a token with a folder that folder and what is below it is all there is.
 pub async fn a_token_with_a_folder_sees_nothing_else(product: &Product) -> Result<()> {
     let ada = product.register("ada").await?;
@@ -273,10 +322,17 @@ pub async fn a_token_with_a_folder_sees_nothing_else(product: &Product) -> Resul
         "/api/v1/files/root/children".to_owned(),
         "/api/v1/trash".to_owned(),
         "/api/v1/usage".to_owned(),
+        "/api/v1/uploads".to_owned(),
+        "/api/v1/shares/by-me".to_owned(),
+        "/api/v1/shares/with-me".to_owned(),
+        "/api/v1/links".to_owned(),
+        "/api/v1/access".to_owned(),
     ] {
         product.get(&limited, &path).await?.expect_problem(404, "not_found")?;
     }
     product.get(&limited, "/api/v1/limits").await?.expect_problem(404, "parent_not_found")?;
+    let upload = product.as_user(&limited, Method::POST, "/api/v1/uploads").header("tus-resumable", "1.0.0");
+    send(upload.header("upload-length", "1")).await?.expect_problem(404, "not_found")?;
     // also what everybody may read
     let publish = |id: &str, account: &Account| {
         send(product.as_user(account, Method::PUT, &format!("/api/v1/files/{id}/public")))

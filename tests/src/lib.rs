@@ -63,6 +63,7 @@ macro_rules! all_cases {
             credentials {
                 every_call_asks_for_its_scope
                 a_token_with_a_folder_sees_nothing_else
+                a_token_gives_no_more_than_it_has
             }
             files {
                 a_tree_is_built_and_rearranged

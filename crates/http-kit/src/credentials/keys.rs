@@ -43,6 +43,11 @@ impl Held {
         self.answered.map(|at| now.since(at))
     }
 
+    /// The last question was answered, or is some time ago.
+    fn may_ask_again(&self, now: Timestamp) -> bool {
+        self.answered == self.asked || self.may_ask(now)
+    }
+
     fn may_ask(&self, now: Timestamp) -> bool {
         self.asked.is_none_or(|at| now.since(at) >= MIN_INTERVAL)
     }
@@ -77,8 +82,11 @@ impl KeyRing {
     /// `Unavailable` if it does not answer: the key may be one of those.
     pub(super) async fn has_since(&self, new: SigningKeyId, id: SigningKeyId) -> PortResult<bool> {
         if self.shared.held().since != Some(new) {
-            let _asking = self.shared.asking.lock().await;
+            let _asking = self.shared.turn_to_ask().await?;
             if self.shared.held().since != Some(new) {
+                if !self.shared.held().may_ask_again(self.shared.clock.now()) {
+                    return Err(PortError::unavailable("auth", "the keys could not be fetched a moment ago"));
+                }
                 self.shared.ask().await?;
                 let held = self.shared.held();
                 let Held { answered, asked, .. } = *held;
@@ -107,15 +115,19 @@ impl KeyRing {
 }
 
 impl Shared {
-    async fn find_unknown(&self, id: SigningKeyId) -> PortResult<Option<Arc<DecodingKey>>> {
-        // whoever asks may wait for long
-        let _asking = match self.asking.try_lock() {
-            Ok(asking) => asking,
+    /// Waits until nobody else asks, within the request's allowance: whoever asks may wait for long.
+    async fn turn_to_ask(&self) -> PortResult<tokio::sync::MutexGuard<'_, ()>> {
+        match self.asking.try_lock() {
+            Ok(asking) => Ok(asking),
             Err(_) => {
                 let asking = allowance::wait(Duration::MAX, self.asking.lock()).await;
-                asking.map_err(|late| PortError::unavailable("auth", late))?
+                asking.map_err(|late| PortError::unavailable("auth", late))
             }
-        };
+        }
+    }
+
+    async fn find_unknown(&self, id: SigningKeyId) -> PortResult<Option<Arc<DecodingKey>>> {
+        let _asking = self.turn_to_ask().await?;
         let held = self.held();
         if !held.keys.contains_key(&id) {
             if held.may_ask(self.clock.now()) {

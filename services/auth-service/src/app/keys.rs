@@ -72,7 +72,6 @@ impl SigningKeys {
         admin.rotate_signing_keys(&key, compromised, &line(key.id)).await?;
         metrics::counter!("fm_auth_signing_keys_made_total").increment(1);
         tracing::info!(key = %key.id, compromised, "signing key made by an administrator");
-        self.refresh().await?;
         Ok(key.id)
     }
 

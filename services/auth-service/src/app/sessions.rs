@@ -46,13 +46,14 @@ pub(crate) enum RefreshError {
     Port(#[from] PortError),
 }
 
-/// Opens a session for an account whose owner has proved to be it. Its id is always new.
+/// Opens a session for an account whose owner has proved to be it, by what `user` says. Its id is always new. None if that account is another one now:
+/// disabled, gone, or with another password.
 pub(crate) async fn open(
     service: &AuthService,
     user: &User,
     kind: SessionKind,
     client: &Client,
-) -> PortResult<Issued> {
+) -> PortResult<Option<Issued>> {
     let now = service.accounts.clock.now();
     let refresh = (kind == SessionKind::Token).then(new_refresh_token).transpose()?;
     let lifetime = match kind {
@@ -71,11 +72,18 @@ pub(crate) async fn open(
         address: client.ip.map(|ip| ip.to_string()),
         refresh_hash: refresh.as_deref().map(refresh_hash),
     };
-    service.accounts.store.create_session(&session).await?;
+    let accounts = &service.accounts;
+    accounts.store.create_session(&session).await?;
+    // proof took a while: who changed the password or disabled the account meanwhile ended all sessions but this one, which came too late for that
+    let current = accounts.store.find_user(user.id).await?;
+    if current.is_none_or(|current| current.disabled || current.password_hash != user.password_hash) {
+        end(service, session.id).await?;
+        return Ok(None);
+    }
     metrics::counter!("fm_auth_sessions_opened_total", "kind" => kind.word()).increment(1);
     tracing::info!(user = %user.id, session = %session.id, kind = kind.word(), "session opened");
     service.tell_signed_in(user.id, session.id, kind.word(), client).await;
-    Ok(match (kind, refresh) {
+    Ok(Some(match (kind, refresh) {
         (SessionKind::Classic, _) => {
             Issued::Classic { token: sign(service, &session, now, session.expires_at) }
         }
@@ -85,7 +93,7 @@ pub(crate) async fn open(
         (SessionKind::Cookie | SessionKind::Token, _) => {
             Issued::Cookie { token: sign(service, &session, now, session.expires_at) }
         }
-    })
+    }))
 }
 
 /// Exchanges a refresh token for a new pair. One that was used before, and not just now by a client whose answer was lost, ends its session, since somebody

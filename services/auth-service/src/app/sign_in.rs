@@ -72,7 +72,12 @@ pub(crate) async fn sign_in(
 
 async fn try_sign_in(service: &AuthService, client: &Client, asked: SignIn<'_>) -> Result<User, SignInError> {
     let account = verify_password(service, client, asked.address, asked.password).await?;
-    second_factor::check(service, client, &account, asked.second_factor).await?;
+    if let Err(error) = second_factor::check(service, client, &account, asked.second_factor).await {
+        if matches!(error, AccountError::WrongSecondFactor) {
+            service.tell_sign_in_failed(Some(&account.user), client).await;
+        }
+        return Err(error.into());
+    }
     let must_verify = service.settings.accounts.verify == Verify::Required;
     // the set-up code proves as much as a mail
     if must_verify && account.verified_at.is_none() && !account.user.bootstrap {
@@ -104,31 +109,39 @@ async fn verify_password(
     let hash = account.as_ref().map(|account| account.user.password_hash.as_str());
     let matches = accounts.hasher.verify(&password, hash).await?;
     let known = account.as_ref().map(|account| account.user.clone());
-    let Some(account) = account.filter(|account| matches && !account.user.disabled) else {
+    let Some(mut account) = account.filter(|account| matches && !account.user.disabled) else {
         attempt.failed().await?;
         service.tell_sign_in_failed(known.as_ref(), client).await;
         return Err(SignInError::Invalid);
     };
     attempt.succeeded().await?;
-    if accounts.hasher.is_outdated(&account.user.password_hash) {
-        upgrade_hash(service, &account.user, &password).await;
+    if accounts.hasher.is_outdated(&account.user.password_hash)
+        && let Some(new) = upgrade_hash(service, &account.user, &password).await
+    {
+        account.user.password_hash = new;
     }
     Ok(account)
 }
 
-/// Replaces a hash of another cost while the password is at hand. The sign-in does not depend on it.
-async fn upgrade_hash(service: &AuthService, user: &User, password: &Password) {
+/// Replaces a hash of another cost while the password is at hand; the new one. The sign-in does not depend on it.
+async fn upgrade_hash(service: &AuthService, user: &User, password: &Password) -> Option<String> {
     let accounts = &service.accounts;
     let new = match accounts.hasher.hash(password).await {
         Ok(new) => new,
         Err(error) => {
             tracing::debug!(%error, "password hash not upgraded now");
-            return;
+            return None;
         }
     };
     match accounts.store.upgrade_password_hash(user.id, &user.password_hash, &new).await {
-        Ok(true) => tracing::info!(user = %user.id, "password hash upgraded"),
-        Ok(false) => {}
-        Err(error) => tracing::warn!(user = %user.id, %error, "password hash not upgraded"),
+        Ok(true) => {
+            tracing::info!(user = %user.id, "password hash upgraded");
+            Some(new)
+        }
+        Ok(false) => None,
+        Err(error) => {
+            tracing::warn!(user = %user.id, %error, "password hash not upgraded");
+            None
+        }
     }
 }

@@ -70,6 +70,28 @@ async fn an_invitation_for_somebody_goes_by_mail_and_fits_nobody_else() {
 }
 
 #[actix_web::test]
+async fn a_token_makes_nobody_an_administrator() {
+    let server = Server::with(closed()).await;
+    let admin = server.administrator().await;
+    let (_, token) = server.api_token(&admin, json!({"name": "ops", "scopes": ["admin"]})).await;
+    let users = "/api/v1/admin/users";
+    let body = |role: &str, email: &str| json!({"email": email, "password": PASSWORD, "role": role});
+    let refused = send(&server, &token, Method::POST, users, body("admin", "eve@b")).await;
+    refused.expect_problem(403, "insufficient_scope");
+    let made =
+        send(&server, &token, Method::POST, users, body("user", "bob@b")).await.expect(StatusCode::CREATED);
+    let bob = format!("{users}/{}", made["id"].as_str().unwrap());
+    for change in [json!({"role": "admin"}), json!({"resetSecondFactor": true})] {
+        let refused = send(&server, &token, Method::PATCH, &bob, change.clone()).await;
+        refused.expect_problem(403, "insufficient_scope");
+        send(&server, &admin, Method::PATCH, &bob, change).await.expect(StatusCode::OK);
+    }
+    send(&server, &token, Method::PATCH, &bob, json!({"role": "user"})).await.expect(StatusCode::OK);
+    let invitation = send(&server, &token, Method::POST, INVITATIONS, json!({"role": "admin"})).await;
+    invitation.expect_problem(403, "insufficient_scope");
+}
+
+#[actix_web::test]
 async fn invitations_end_in_time_or_when_they_are_withdrawn() {
     let server = Server::with(closed()).await;
     let admin = server.administrator().await;

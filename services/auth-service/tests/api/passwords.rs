@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::support::{Options, PASSWORD, Server, answer, user_count};
+use crate::support::{Answer, Options, PASSWORD, Server, answer, user_count};
 
 #[actix_web::test]
 async fn a_wrong_sign_in_costs_the_same_whether_the_account_exists_or_not() {
@@ -24,6 +24,34 @@ async fn a_wrong_sign_in_costs_the_same_whether_the_account_exists_or_not() {
         work.push(server.hasher.runs() - before);
     }
     assert_eq!(work, [2, 2, 2, 2]);
+}
+
+/// A password takes a while to be checked; meanwhile its owner may have changed it, since somebody else knows it.
+#[actix_web::test]
+async fn a_sign_in_that_is_under_way_does_not_outlive_the_password() {
+    let server = Server::start().await;
+    server.sign_up("bob@example.org", PASSWORD).await.expect(StatusCode::CREATED);
+    let access = |login: &Answer| {
+        let body = login.expect(StatusCode::OK);
+        body["accessToken"].as_str().unwrap().to_owned()
+    };
+    let mut current = PASSWORD.to_owned();
+    let mut session = access(&server.login("bob@example.org", &current).await);
+    for round in 0..5 {
+        let next = format!("another password {round}");
+        let body = json!({ "current": current, "new": next });
+        let change = server.post("/api/v1/users/me/password", body).bearer_auth(&session);
+        let logins = (0..4).map(|_| server.login("bob@example.org", &current));
+        let (changed, logins) = futures_util::join!(answer(change), futures_util::future::join_all(logins));
+        assert!(changed.status.is_success(), "{}", changed.text);
+        for login in logins.iter().filter(|login| login.status == StatusCode::OK) {
+            assert_eq!(server.me(&access(login)).await, StatusCode::UNAUTHORIZED);
+        }
+        // what was guessed at the old password has its time
+        server.clock.advance(Duration::from_secs(3600));
+        session = access(&server.login("bob@example.org", &next).await);
+        current = next;
+    }
 }
 
 #[actix_web::test]

@@ -1,7 +1,7 @@
 //! `/api/v1/files/{id}/links` and `/api/v1/links`: links, as those see them who make them.
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
-use common::auth::{InvalidPassword, Password};
+use common::auth::{InvalidPassword, Password, Principal};
 use common::files::{AccessOf, Action, Link, LinkRole, Node};
 use common::{Code, FileId, ObjectId, Timestamp};
 use http_kit::problem::ProblemDocument;
@@ -15,6 +15,7 @@ use crate::app::access::authorize;
 use crate::app::sharing::links::{self, Changes, Wanted};
 use crate::app::sharing::overview::{Asked, Opening, Place};
 use crate::app::sharing::{Names, names};
+use crate::error::AppError;
 use crate::state::FileService;
 
 /// Largest JSON body.
@@ -108,6 +109,11 @@ impl LinkView {
         }
     }
 
+    /// Without its token for a credential that may not do itself what the link lets one do.
+    fn seen_by(self, caller: &Principal) -> Self {
+        if may_give(caller, self.role).is_ok() { self } else { Self { token: None, ..self } }
+    }
+
     fn of_public(node: &Node, names: &Names) -> Option<Self> {
         let public = node.public?;
         Some(Self {
@@ -160,7 +166,7 @@ pub(super) async fn list_of_file(
     let found = service.links.list_links(&AccessOf::Node(node.id()), None, MAX_OF_FILE).await?;
     let public = node.node().public.map(|public| public.by);
     let names = names(&service, [], found.iter().map(|link| link.by).chain(public)).await;
-    let mut items: Vec<_> = found.iter().map(|link| LinkView::of(link, &names)).collect();
+    let mut items: Vec<_> = found.iter().map(|link| LinkView::of(link, &names).seen_by(&caller)).collect();
     items.extend(LinkView::of_public(node.node(), &names));
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(FileLinksView { items }))
 }
@@ -218,9 +224,16 @@ pub(super) async fn make(
         expires_at: body.expires_at.map(|end| expiry(&service, end)).transpose()?,
         max_downloads: body.max_downloads.map(limit).transpose()?,
     };
+    may_give(&caller, wanted.role)?;
     let link = links::make(&service, &node, wanted).await?;
     let names = names(&service, [], [link.by]).await;
     Ok(HttpResponse::Created().insert_header(view::PRIVATE).json(LinkView::of(&link, &names)))
+}
+
+fn may_give(caller: &Principal, role: LinkRole) -> ApiResult<()> {
+    let reads = !matches!(role, LinkRole::Dropper);
+    let writes = matches!(role, LinkRole::Editor | LinkRole::Dropper);
+    params::gives_what_it_has(caller, reads, writes)
 }
 
 /// A member that may be left out, be null, or have a value.
@@ -288,6 +301,8 @@ pub(super) async fn change(
             .transpose()?,
         max_downloads: body.max_downloads.map(|most| most.map(limit).transpose()).transpose()?,
     };
+    let held = service.links.find_link(id).await.map_err(AppError::from)?.ok_or(Code::NotFound)?;
+    may_give(&caller, changes.role.unwrap_or(held.role))?;
     let link = links::change(&service, caller.user, id, changes).await?;
     let names = names(&service, [], [link.by]).await;
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(LinkView::of(&link, &names)))
@@ -361,7 +376,7 @@ pub(super) async fn list(
     });
     let names = names(&service, [], makers).await;
     let items = page.items.iter().filter_map(|item| match item {
-        Opening::Link(link) => Some(LinkView::of(link, &names)),
+        Opening::Link(link) => Some(LinkView::of(link, &names).seen_by(&caller)),
         Opening::Public(node) => LinkView::of_public(node, &names),
         Opening::Share(_) => None,
     });

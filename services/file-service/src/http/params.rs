@@ -1,7 +1,7 @@
 //! What the calls about files read from requests in the same way.
 
 use actix_web::HttpRequest;
-use common::auth::Principal;
+use common::auth::{Principal, Scope};
 use common::files::Actor;
 use common::{Code, FileId, UserId};
 use http_kit::input;
@@ -31,6 +31,18 @@ pub(crate) fn actor(caller: &Principal) -> Actor {
 /// `not_found` to a credential with one folder, to which there is nothing else.
 pub(crate) fn whole(caller: &Principal) -> ApiResult<UserId> {
     if caller.folder.is_some() { Err(Code::NotFound.into()) } else { Ok(caller.user) }
+}
+
+/// Whether the credential may itself do what it lets others do: what it gives away outlives it, and must not be more than it has.
+///
+/// # Errors
+/// `insufficient_scope`.
+pub(crate) fn gives_what_it_has(caller: &Principal, reads: bool, writes: bool) -> ApiResult<()> {
+    let lacks = |wanted, scope| wanted && !caller.scopes.contains(scope);
+    if lacks(reads, Scope::FilesRead) || lacks(writes, Scope::FilesWrite) {
+        return Err(Code::InsufficientScope.into());
+    }
+    Ok(())
 }
 
 /// The node that the segment `name` of the path means: an id, or the word `root`.

@@ -1,7 +1,7 @@
 //! `/api/v1/files/{id}/shares` and `/api/v1/shares`: rights that people were given.
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
-use common::auth::Address;
+use common::auth::{Address, Principal};
 use common::files::{Action, Actor, Grantee, NodePath, Share, ShareRole, SharesOf};
 use common::{Code, FileId, GroupId, ShareId, Timestamp, UserId};
 use http_kit::problem::ProblemDocument;
@@ -227,10 +227,15 @@ pub(super) async fn give(
     let target = params::target(&request, "id")?;
     let node = authorize(&service, params::actor(&caller), Action::Share, target).await?;
     let body: GiveBody = input::json(&request, payload, BODY_BYTES).await?;
+    may_give(&caller, body.role)?;
     let (share, made) = shares::give(&service, &node, &receiver(&body)?, body.role).await?;
     let names = names(&service, [&share], []).await;
     let mut answer = if made { HttpResponse::Created() } else { HttpResponse::Ok() };
     Ok(answer.insert_header(view::PRIVATE).json(ShareView::of(&share, &names)))
+}
+
+fn may_give(caller: &Principal, role: ShareRole) -> ApiResult<()> {
+    params::gives_what_it_has(caller, true, role >= ShareRole::Editor)
 }
 
 /// What shall be different.
@@ -267,6 +272,7 @@ pub(super) async fn change(
     let id = input::path_id(&request, "id")?;
     shares::manage(&service, params::whole(&caller)?, id, false).await?;
     let body: ChangeBody = input::json(&request, payload, BODY_BYTES).await?;
+    may_give(&caller, body.role)?;
     let share = shares::change(&service, caller.user, id, body.role).await?;
     let names = names(&service, [&share], []).await;
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(ShareView::of(&share, &names)))

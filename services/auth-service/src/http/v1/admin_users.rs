@@ -195,6 +195,7 @@ pub(super) async fn create(
             .map_err(problem)?;
     let by = author(&caller, &request, &service);
     let role = body.role.map_or(common::auth::Role::User, Into::into);
+    lists::require_session_for(&caller, role == common::auth::Role::Admin)?;
     let user = service.administration.create(&by, address, &password, role).await.map_err(problem)?;
     Ok(HttpResponse::Created().json(AccountView::from(&user)))
 }
@@ -288,6 +289,10 @@ pub(super) async fn change(
     if change == AccountChange::default() && !body.reset_second_factor {
         return Err(Problem::new(Code::InvalidRequest).detail("There is nothing to change"));
     }
+    lists::require_session_for(
+        &caller,
+        change.role == Some(common::auth::Role::Admin) || body.reset_second_factor,
+    )?;
     let by = author(&caller, &request, &service);
     let user = service.administration.change(&by, id, change).await.map_err(problem)?;
     if body.reset_second_factor {

@@ -162,6 +162,7 @@ pub(super) async fn create(
         role: body.role.map_or(common::auth::Role::User, Into::into),
         expires_at,
     };
+    lists::require_session_for(&caller, new.role == common::auth::Role::Admin)?;
     let by = author(&caller, &request, &service);
     let (invitation, code) =
         invitations::create(&service, &client(&request, &service), caller.user, &by, new).await?;

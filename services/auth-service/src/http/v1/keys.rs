@@ -103,7 +103,9 @@ pub(super) async fn rotate(
     let rotated = service.keys.rotate(&*service.admin.keys, body.compromised, line).await;
     let key = rotated.map_err(problem)?;
     if body.compromised {
+        // first of all: whatever fails after it, no service goes on with the old ones
         service.cache.forget_keys(key).await?;
     }
+    service.keys.refresh().await.map_err(problem)?;
     Ok(HttpResponse::Created().json(RotatedView { key_id: key.to_string() }))
 }

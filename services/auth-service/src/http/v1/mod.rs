@@ -204,6 +204,7 @@ async fn signed_in(
     };
     devices::note(service, &client, &user, cookie.as_deref()).await?;
     let issued = sessions::open(service, &user, choice.into(), &client).await?;
+    let issued = issued.ok_or(Code::InvalidCredentials)?;
     let mut answer = login(request, profile(service, &user).await?, issued, answer)?;
     if let Some(value) = cookie {
         let cookie = cookie_policy(request)?.issue_device(value, DEVICE_LIFETIME);

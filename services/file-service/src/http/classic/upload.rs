@@ -4,6 +4,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use bytes::{Bytes, BytesMut};
 use common::PortError;
+use common::auth::Scope;
 use common::files::{ClassicType, Node, ShareRole};
 use futures_util::StreamExt as _;
 use http_kit::body::declared_length;
@@ -70,7 +71,8 @@ pub(super) async fn create(
         AskedParent::Unknown => return Err(ClassicError::bad_request("Parent not found")),
     };
     let parent = authorize_parent(&service, params::actor(&caller), target).await?;
-    if asked.public && parent.sight().role < ShareRole::Manager {
+    let may_open = caller.scopes.contains(Scope::Shares) && parent.sight().role >= ShareRole::Manager;
+    if asked.public && !may_open {
         return Err(ClassicError::new(StatusCode::FORBIDDEN, "Forbidden"));
     }
     let node = store(&service, &parent, asked).await?;
