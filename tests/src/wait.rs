@@ -19,11 +19,14 @@ where
     let began = Instant::now();
     let mut pause = Duration::from_millis(5);
     loop {
-        if let Some(answer) = ask().await? {
-            return Ok(answer);
-        }
-        if began.elapsed() > PATIENCE {
-            bail!("waited {} s in vain for {what}", PATIENCE.as_secs());
+        let left = PATIENCE.saturating_sub(began.elapsed());
+        match tokio::time::timeout(left, ask()).await {
+            Ok(answer) => {
+                if let Some(answer) = answer? {
+                    return Ok(answer);
+                }
+            }
+            Err(_) => bail!("waited {} s in vain for {what}", PATIENCE.as_secs()),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(200));

@@ -13,7 +13,7 @@ use common::routes::Service;
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
 use http_kit::service_token::ServiceTokens;
 use runtime::SystemClock;
-use testkit::wait::{recovered, until};
+use testkit::wait::{recovered, soon, until};
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -68,9 +68,12 @@ async fn it_opens_answers_at_once_and_closes_by_a_probe() {
 
     let story = async {
         assert!(shown("closed"));
-        while !shown("open") {
-            client.get_json::<u32>("/internal/x").await.unwrap_err();
-        }
+        soon(async {
+            while !shown("open") {
+                client.get_json::<u32>("/internal/x").await.unwrap_err();
+            }
+        })
+        .await;
         let asked = patient.asked.load(Ordering::SeqCst);
         assert!((2..10).contains(&asked), "{asked}");
         // now nobody calls it, and callers are told at once
@@ -113,6 +116,6 @@ async fn it_opens_answers_at_once_and_closes_by_a_probe() {
     };
     tokio::select! {
         ended = server => panic!("the server ended: {ended:?}"),
-        () = story => drain.stop.cancel(),
+        () = soon(story) => drain.stop.cancel(),
     }
 }

@@ -71,7 +71,7 @@ async fn calls_go_to_the_replicas_that_are_there() {
     let tokens = ServiceTokens::new(&[7; 32], None).unwrap();
     let client =
         InternalClient::tcp(&bases, Service::Worker, Service::Files, tokens, Arc::new(SystemClock)).unwrap();
-    let ask = async || client.get_json::<u32>("/internal/x").await;
+    let ask = async || soon(client.get_json::<u32>("/internal/x")).await;
 
     for _ in 0..9 {
         ask().await.unwrap();
@@ -81,9 +81,12 @@ async fn calls_go_to_the_replicas_that_are_there() {
 
     // one is gone: no call fails, before its circuit opens and after
     let gone = b.stop().await;
-    while !is(gone, "open") {
-        ask().await.unwrap();
-    }
+    soon(async {
+        while !is(gone, "open") {
+            ask().await.unwrap();
+        }
+    })
+    .await;
     for _ in 0..10 {
         ask().await.unwrap();
     }
@@ -92,9 +95,12 @@ async fn calls_go_to_the_replicas_that_are_there() {
     // all are gone: once that is known, callers are told without trying
     let all = [a.stop().await, gone, c.stop().await];
     let refused = || shows("fm_client_circuit_refused_total{target=\"files\"} 1");
-    while !refused() {
-        assert_unavailable("files", &ask().await.unwrap_err());
-    }
+    soon(async {
+        while !refused() {
+            assert_unavailable("files", &ask().await.unwrap_err());
+        }
+    })
+    .await;
     assert!(!all.iter().any(|address| is(*address, "closed")));
 
     // one comes back and is found by a probe

@@ -107,8 +107,9 @@ impl Replica {
     pub fn wait_until_ready(&mut self) -> Result<Option<String>> {
         let running = self.running.as_ref().context("it was not started")?;
         let mut code = None;
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            match running.lines.recv_timeout(PATIENCE) {
+            match running.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) if line.contains(" is ready at ") => return Ok(code),
                 Ok(line) if line.starts_with("    ") => code = Some(line.trim().to_owned()),
                 Ok(_) => {}

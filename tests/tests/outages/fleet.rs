@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use e2e::stack::{Bucket, Options, Servers, Stack};
 use testkit::servers::s3::S3Server;
 use testkit::servers::{Fault, FaultProxy, Mongo, RabbitMq, Redis};
+use tokio::time::timeout;
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,9 @@ pub(crate) enum Loss {
     RestartedEmpty,
 }
 
+/// Longest wait for a server to start or to end: more than each start has by itself.
+const PATIENCE: Duration = Duration::from_secs(400);
+
 /// How late the answers of a slow server are.
 const LATE: Duration = Duration::from_secs(2);
 
@@ -43,8 +47,10 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     pub(crate) async fn start() -> Result<Self> {
+        let servers =
+            async { tokio::try_join!(Mongo::start(), Redis::start(), RabbitMq::start(), S3Server::start()) };
         let (mongo, redis, rabbitmq, s3) =
-            tokio::try_join!(Mongo::start(), Redis::start(), RabbitMq::start(), S3Server::start())?;
+            timeout(PATIENCE, servers).await.context("the servers do not start")??;
         Ok(Self {
             before_mongo: FaultProxy::start(mongo.0.port()).await?,
             before_redis: FaultProxy::start(redis.0.port()).await?,
@@ -72,18 +78,27 @@ impl Fleet {
     }
 
     /// Begins it. A restart has only killed the server so far.
-    pub(crate) async fn begin(&mut self, server: Server, loss: Loss) {
+    pub(crate) async fn begin(&mut self, server: Server, loss: Loss) -> Result<()> {
         let fault = match loss {
             Loss::CutOff => Fault::CutOff,
             Loss::Slow => Fault::Slow(LATE),
             Loss::Frozen => Fault::Frozen,
-            Loss::Restarted | Loss::RestartedEmpty => return self.kill(server).await,
+            Loss::Restarted | Loss::RestartedEmpty => {
+                let killed = timeout(PATIENCE, self.kill(server)).await;
+                return killed.with_context(|| format!("{server:?} does not end"));
+            }
         };
         self.before(server).set(fault);
+        Ok(())
     }
 
     /// Ends it: the server is reached, or has started, with its data or without.
     pub(crate) async fn end(&mut self, server: Server, loss: Loss) -> Result<()> {
+        let ended = timeout(PATIENCE, self.is_back(server, loss)).await;
+        ended.with_context(|| format!("{server:?} does not come back"))?
+    }
+
+    async fn is_back(&mut self, server: Server, loss: Loss) -> Result<()> {
         match (server, loss) {
             (_, Loss::CutOff | Loss::Slow | Loss::Frozen) => self.before(server).set(Fault::None),
             (Server::MongoDb, _) => self.mongo.0.restart().await?,

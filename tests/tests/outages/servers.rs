@@ -62,7 +62,7 @@ impl Scene {
         let product = self.product.clone();
         let slow = loss == Loss::Slow;
         load.tolerate(Tolerance { refused: refused.to_vec() });
-        self.fleet.begin(server, loss).await;
+        self.fleet.begin(server, loss).await?;
 
         // at once, since those that are refused may take their time for it
         let all = Case::ALL.map(|case| self.ada.does(&product, case));

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
+
+use crate::servers::free_port;
 
 /// Longest time that nginx may take until it listens.
 const START_DEADLINE: Duration = Duration::from_secs(30);
@@ -134,17 +136,6 @@ fn program() -> Option<PathBuf> {
 fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
-}
-
-/// Below the range of which systems give ports to outgoing connections.
-fn free_port() -> Result<u16> {
-    for _ in 0..100 {
-        let port = rand::random_range(15_000..32_000);
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    bail!("no port is free")
 }
 
 fn values(behind: &Behind, port: u16, folder: &Path) -> BTreeMap<&'static str, String> {

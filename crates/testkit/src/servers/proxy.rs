@@ -164,6 +164,7 @@ async fn thawed(faults: &watch::Receiver<Fault>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wait::soon;
 
     /// A server that says everything back.
     async fn echo() -> (u16, JoinSet<()>) {
@@ -190,7 +191,7 @@ mod tests {
             stream.read_exact(&mut answer).await?;
             io::Result::Ok(answer == *b"hello")
         };
-        asked.await.is_ok_and(|same| same)
+        soon(asked).await.is_ok_and(|same| same)
     }
 
     #[tokio::test]
@@ -218,13 +219,22 @@ mod tests {
 
         proxy.set(Fault::CutOff);
         assert!(!says_back(&mut stream).await, "what was open has ended");
-        while TcpStream::connect(proxy.address()).await.is_ok() {}
-        proxy.set(Fault::None);
-        let mut third = loop {
-            if let Ok(stream) = TcpStream::connect(proxy.address()).await {
-                break stream;
+        soon(async {
+            while TcpStream::connect(proxy.address()).await.is_ok() {
+                sleep(ASK_AGAIN).await;
             }
-        };
+        })
+        .await;
+        proxy.set(Fault::None);
+        let mut third = soon(async {
+            loop {
+                match TcpStream::connect(proxy.address()).await {
+                    Ok(stream) => break stream,
+                    Err(_) => sleep(ASK_AGAIN).await,
+                }
+            }
+        })
+        .await;
         assert!(says_back(&mut third).await);
     }
 }
