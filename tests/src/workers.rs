@@ -132,6 +132,12 @@ pub async fn a_program_works_on_somebodys_file(product: &Product) -> Result<()> 
     let address = claimed.whole["contentUrl"].as_str().context("no contentUrl")?;
     send(product.request(Method::GET, address)).await?.expect_problem(404, "not_found")?;
     let failure = json!({ "error": "there is no such file", "retryable": false });
+    program.report(&claimed, "fail", failure.clone(), 200).await?;
+    // nor does nobody's job: who makes jobs cannot read all files by them
+    make(product, &admin, json!({ "type": "word-count", "data": { "fileId": file } })).await?;
+    let claimed = program.claim("word-count", 30_000).await?;
+    let address = claimed.whole["contentUrl"].as_str().context("no contentUrl")?;
+    send(product.request(Method::GET, address)).await?.expect_problem(404, "not_found")?;
     let taken = program.report(&claimed, "fail", failure, 200).await?;
     ensure!(taken["retryAt"].is_null(), "{taken}");
     Ok(())

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_web::{HttpRequest, post, web};
+use common::auth::{Principal, Scope};
 use common::jobs::{ClaimRequest, Claimed as StoredClaim, types};
 use common::{BlobKey, FileId, Timestamp, UserId};
 use http_kit::problem::ProblemDocument;
@@ -102,7 +103,7 @@ pub(super) async fn claim(
     let wanted = asked.checked()?;
     let is_there = || presence::is_there(&request);
     let claims = service.claim_for_program(&wanted, wait, is_there).await?;
-    let items = claims.jobs.into_iter().map(|claimed| shown(&service, claimed, caller.user)).collect();
+    let items = claims.jobs.into_iter().map(|claimed| shown(&service, claimed, &caller)).collect();
     Ok(web::Json(ClaimedJobs { items, again_at: claims.again_at }))
 }
 
@@ -149,18 +150,24 @@ pub(super) fn lease(asked_ms: Option<u64>) -> ApiResult<Duration> {
     }
 }
 
-fn shown(service: &WorkerService, claimed: StoredClaim, caller: UserId) -> ClaimedJob {
+fn shown(service: &WorkerService, claimed: StoredClaim, caller: &Principal) -> ClaimedJob {
     let StoredClaim { job, holder, lease_until } = claimed;
-    let content_url = content_of(&job.spec.data, job.spec.user, service.clock.now() + LIFETIME)
+    // nobody's job opens what its worker may read: whoever may make jobs must not read all files by them
+    let own = caller.scopes.contains(Scope::FilesRead).then_some(caller.user);
+    let content_url = job
+        .spec
+        .user
+        .or(own)
+        .and_then(|reader| content_of(&job.spec.data, reader, service.clock.now() + LIFETIME))
         .map(|ticket| service.ticket_key.content_path(&ticket));
-    let lease = lease_token(&service.lease_key, holder, caller);
+    let lease = lease_token(&service.lease_key, holder, caller.user);
     ClaimedJob { job: job.into(), lease, lease_until, content_url }
 }
 
-/// The content that a job is about, as far as its person may read it.
-fn content_of(data: &Value, user: Option<UserId>, expires_at: Timestamp) -> Option<Ticket> {
+/// The content that a job is about, as far as this person may read it.
+fn content_of(data: &Value, reader: UserId, expires_at: Timestamp) -> Option<Ticket> {
     let text = |name: &str| data.get(name).and_then(Value::as_str);
     let file = FileId::parse(text("fileId")?).ok()?;
     let blob = text("blob").and_then(|text| BlobKey::parse(text).ok());
-    Some(Ticket { file, blob, user, expires_at })
+    Some(Ticket { file, blob, user: Some(reader), expires_at })
 }
