@@ -6,6 +6,8 @@
 mod fleet;
 #[path = "outages/load.rs"]
 mod load;
+#[path = "outages/person.rs"]
+mod person;
 #[path = "outages/scene.rs"]
 mod scene;
 #[path = "outages/servers.rs"]

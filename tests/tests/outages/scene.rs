@@ -8,7 +8,7 @@ use e2e::stack::Stack;
 use e2e::wait::until;
 
 use crate::fleet::Fleet;
-use crate::load::{Case, Person};
+use crate::person::{Case, Person};
 
 /// How soon all must be well after an outage.
 const RECOVERY: Duration = Duration::from_secs(10);

@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use reqwest::Method;
 
 use crate::fleet::{Loss, Server};
-use crate::load::{Case, Load, Tolerance};
+use crate::load::{Load, Tolerance};
+use crate::person::Case;
 use crate::scene::Scene;
 
 /// What the loss of a server means.
@@ -27,7 +28,8 @@ const ALL: &[&str] = &["auth-service", "file-service", "worker-service"];
 const fn meaning(server: Server) -> Meaning {
     match server {
         Server::MongoDb => Meaning { refused: &Case::ALL, not_ready: ALL, part: "store", named_by: &[] },
-        Server::Redis => Meaning { refused: &[], not_ready: &[], part: "cache", named_by: ALL },
+        // a session that ends is forgotten by the cache before that is answered
+        Server::Redis => Meaning { refused: &[Case::SignOut], not_ready: &[], part: "cache", named_by: ALL },
         Server::RabbitMq => {
             Meaning { refused: &[], not_ready: &["worker-service"], part: "bus", named_by: ALL }
         }

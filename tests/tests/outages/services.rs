@@ -6,14 +6,15 @@ use std::os::unix::process::ExitStatusExt as _;
 use anyhow::{Context as _, Result, ensure};
 use e2e::stack::{Stack, fresh_secret};
 
-use crate::load::{Case, Load, Person, Tolerance};
+use crate::load::{Load, Tolerance};
+use crate::person::{Case, Person};
 use crate::scene::Scene;
 
 /// The order in which an administrator replaces them (docs/deployment.md).
 const ORDER: [&str; 3] = ["worker-service", "file-service", "auth-service"];
 
-/// An upload is sent to one replica, once.
-const UPLOADS: &[Case] = &[Case::UploadSmall, Case::UploadLarge, Case::UploadPicture];
+/// What is sent to one replica, once.
+const UPLOADS: &[Case] = &[Case::UploadSmall, Case::UploadLarge, Case::UploadPicture, Case::Rename];
 
 const IN_UPLOAD: (&str, &str, &[Case]) = ("file-service", "upload.in-body", UPLOADS);
 const IN_RELAY: (&str, &str, &[Case]) = ("file-service", "relay.after-publish", UPLOADS);
@@ -124,7 +125,7 @@ async fn replicas_are_killed_at_every_other_point() {
         ("file-service", "upload.after-blob", UPLOADS),
         ("file-service", "upload.after-commit", UPLOADS),
         ("file-service", "relay.before-publish", UPLOADS),
-        ("auth-service", "relay.after-publish", &[Case::SignIn]),
+        ("auth-service", "relay.after-publish", &[Case::SignIn, Case::SignOut]),
         ("worker-service", "job.before-complete", &[]),
     ];
     scene.kills(&points).await.unwrap();
