@@ -1,6 +1,6 @@
 //! Uploads and downloads of bytes.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use common::Sha256;
 use reqwest::Method;
 
@@ -201,5 +201,32 @@ pub async fn conflicts_are_answered_as_asked(product: &Product) -> Result<()> {
     ensure!(product.content(&ada, &id(&replaced)?).await? == "three");
     put("?onConflict=perhaps", "four").await?.expect_problem(400, "invalid_request")?;
     ensure!(product.children(&ada, "root").await?.len() == 2);
+    Ok(())
+}
+
+/// A folder comes as one archive, the same each time, so that a download which broke off goes on wherever the next request is answered.
+pub async fn a_folder_is_one_download_that_can_be_gone_on_with(product: &Product) -> Result<()> {
+    let ada = product.register("ada").await?;
+    let top = product.make_folder(&ada, "root", "Reise").await?;
+    let large = noise(1_000_000, 9);
+    product.upload(&ada, &top, "groß.bin", large.clone()).await?;
+    product.upload(&ada, &top, "klein.txt", "small").await?;
+    let path = format!("/api/v1/files/{top}/archive?format=tar");
+    let whole = product.get(&ada, &path).await?.expect(200)?;
+    let etag = whole.header("etag").context("a tag")?.to_owned();
+    ensure!(whole.header("content-length") == Some(whole.body.len().to_string().as_str()));
+    ensure!(whole.header("content-disposition") == Some("attachment; filename=\"Reise.tar\""));
+    let holds = |needle: &[u8]| whole.body.windows(needle.len()).any(|window| window == needle);
+    ensure!(holds(&large[..4096]) && holds(&large[large.len() - 4096..]) && holds(b"small"));
+    // in turn to each replica
+    for start in [1, 1500, 900_000, whole.body.len() - 10] {
+        let rest = product.as_user(&ada, Method::GET, &path).header("range", format!("bytes={start}-"));
+        let rest = send(rest.header("if-range", &etag)).await?.expect(206)?;
+        ensure!(rest.body == whole.body[start..], "from {start}");
+    }
+    product.upload(&ada, &top, "new.txt", "!").await?;
+    let other = product.as_user(&ada, Method::GET, &path).header("range", "bytes=1500-");
+    let other = send(other.header("if-range", &etag)).await?.expect(200)?;
+    ensure!(other.body.len() > whole.body.len());
     Ok(())
 }

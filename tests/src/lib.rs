@@ -59,6 +59,7 @@ macro_rules! all_cases {
                 active_content_is_disarmed
                 a_broken_upload_leaves_nothing
                 conflicts_are_answered_as_asked
+                a_folder_is_one_download_that_can_be_gone_on_with
             }
             credentials {
                 every_call_asks_for_its_scope

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::app::access::Gate;
+use crate::app::archive;
 use crate::app::resumable::Uploads;
 use crate::app::sharing::guesses::Guesses;
 use crate::app::usage::Alive;
@@ -182,6 +183,8 @@ pub struct FileService {
     pub(crate) classic_room: Arc<Semaphore>,
     /// Lets one such body at a time come to its end without room.
     pub(crate) classic_passing: Arc<Semaphore>,
+    /// Room for entries of archives that are planned or sent.
+    pub(crate) archive_room: Arc<Semaphore>,
     /// What `/status` last found, and when.
     pub(crate) last_alive: tokio::sync::Mutex<Option<(Instant, Alive)>>,
     /// Work that goes on after its request was answered.
@@ -232,6 +235,7 @@ impl FileService {
             link_key: CursorKey::new(&link_key),
             classic_room,
             classic_passing: Arc::new(Semaphore::new(1)),
+            archive_room: Arc::new(Semaphore::new(archive::ENTRIES_AT_ONCE)),
             last_alive: tokio::sync::Mutex::default(),
             background,
         }

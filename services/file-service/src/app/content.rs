@@ -23,6 +23,16 @@ pub(crate) enum Part {
     Stream(ByteStream),
 }
 
+impl Part {
+    /// Piece by piece in any case.
+    pub(crate) fn into_stream(self) -> ByteStream {
+        match self {
+            Self::Bytes(bytes) => Box::pin(stream::once(ready(Ok(bytes)))),
+            Self::Stream(stream) => stream,
+        }
+    }
+}
+
 /// The content of a file (action: read content).
 ///
 /// # Errors
@@ -41,73 +51,69 @@ pub(crate) async fn read(
     content: &Content,
     part: BlobRange,
 ) -> Result<Part, AppError> {
-    Ok(Reader::of(service, content).read(part).await?)
+    Ok(Reader::of(service).read(content.blob, content.size, part).await?)
 }
 
 /// Reads the parts of a content one after another; each is opened when the one before has been sent, so that many cost no more memory than one.
 pub(crate) fn read_in_turn(service: &FileService, content: &Content, part: BlobRange) -> ByteStream {
-    let reader = Reader::of(service, content);
-    let opened = async move {
-        reader.read(part).await.map(|part| match part {
-            Part::Bytes(bytes) => Box::pin(stream::once(ready(Ok(bytes)))),
-            Part::Stream(stream) => stream,
-        })
-    };
+    let (reader, key, size) = (Reader::of(service), content.blob, content.size);
+    let opened = async move { reader.read(key, size, part).await.map(Part::into_stream) };
     Box::pin(stream::once(opened).try_flatten())
 }
 
-/// Reads one content, wherever its bytes are.
-struct Reader {
+/// Reads contents, wherever their bytes are. Cheap to clone, for what goes on after its request was answered.
+#[derive(Clone)]
+pub(crate) struct Reader {
     store: Arc<dyn FileStore>,
     blobs: Arc<dyn BlobStore>,
     inline_bytes: u64,
-    key: BlobKey,
-    size: u64,
 }
 
 impl Reader {
-    fn of(service: &FileService, content: &Content) -> Self {
+    pub(crate) fn of(service: &FileService) -> Self {
         Self {
             store: Arc::clone(&service.store),
             blobs: Arc::clone(&service.blobs),
             inline_bytes: service.settings.inline_bytes as u64,
-            key: content.blob,
-            size: content.size,
         }
     }
 
-    async fn read(&self, part: BlobRange) -> PortResult<Part> {
+    /// Reads a part of the content under `key`, which has `size` bytes.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub(crate) async fn read(&self, key: BlobKey, size: u64, part: BlobRange) -> PortResult<Part> {
         if part.len == 0 {
             return Ok(Part::Bytes(Bytes::new()));
         }
-        if self.size <= self.inline_bytes
-            && let Some(bytes) = self.store.read_inline(self.key).await?
+        if size <= self.inline_bytes
+            && let Some(bytes) = self.store.read_inline(key).await?
         {
-            return self.slice(&bytes, part);
+            return slice(key, &bytes, part);
         }
         if part.len <= WHOLE_BYTES {
-            if let Some(bytes) = self.blobs.read(self.key, part).await? {
+            if let Some(bytes) = self.blobs.read(key, part).await? {
                 return Ok(Part::Bytes(bytes));
             }
-        } else if let Some(stream) = self.blobs.stream(self.key, part).await? {
+        } else if let Some(stream) = self.blobs.stream(key, part).await? {
             return Ok(Part::Stream(stream));
         }
         // the bound of inline contents may have been lowered since
-        match self.store.read_inline(self.key).await? {
-            Some(bytes) => self.slice(&bytes, part),
-            None => Err(self.damaged()),
+        match self.store.read_inline(key).await? {
+            Some(bytes) => slice(key, &bytes, part),
+            None => Err(damaged(key)),
         }
     }
+}
 
-    fn slice(&self, bytes: &Bytes, part: BlobRange) -> PortResult<Part> {
-        let bound = |at: u64| usize::try_from(at).ok().filter(|at| *at <= bytes.len());
-        match (bound(part.start), bound(part.start.saturating_add(part.len))) {
-            (Some(start), Some(end)) => Ok(Part::Bytes(bytes.slice(start..end))),
-            _ => Err(self.damaged()),
-        }
+fn slice(key: BlobKey, bytes: &Bytes, part: BlobRange) -> PortResult<Part> {
+    let bound = |at: u64| usize::try_from(at).ok().filter(|at| *at <= bytes.len());
+    match (bound(part.start), bound(part.start.saturating_add(part.len))) {
+        (Some(start), Some(end)) => Ok(Part::Bytes(bytes.slice(start..end))),
+        _ => Err(damaged(key)),
     }
+}
 
-    fn damaged(&self) -> PortError {
-        PortError::broken("blobs", format!("blob {} is missing or cut", self.key))
-    }
+fn damaged(key: BlobKey) -> PortError {
+    PortError::broken("blobs", format!("blob {key} is missing or cut"))
 }

@@ -1,6 +1,7 @@
 //! The use cases: one function each. Whoever calls them has an authorised node from `access`, or gets one there.
 
 pub(crate) mod access;
+pub(crate) mod archive;
 pub(crate) mod blobs;
 mod budget;
 pub(crate) mod content;

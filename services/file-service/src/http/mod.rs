@@ -2,6 +2,7 @@
 //! all-in-one share one `App`.
 
 mod access;
+mod archives;
 mod children;
 mod classic;
 mod content;
@@ -68,6 +69,11 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(links::remove)
         .service(access::list)
         .service(access::remove)
+        .service(archives::of_node)
+        .service(archives::describe_of_node)
+        .service(archives::of_selection)
+        .service(archives::describe_of_selection)
+        .service(archives::make)
         .configure(public::routes)
         .configure(classic::routes);
 }

@@ -7,6 +7,7 @@ mod support;
 mod helpers;
 
 mod active;
+mod archives;
 mod broken;
 mod clearing;
 mod damaged;

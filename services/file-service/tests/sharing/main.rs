@@ -8,5 +8,6 @@ mod access;
 mod links;
 mod matrix;
 mod public;
+mod public_archives;
 mod shares;
 mod streams;

@@ -6,47 +6,47 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Client, Server, answer, id_of, keys, names_of};
 
 /// Somebody with a link and nothing else.
-struct Visitor<'s> {
-    server: &'s Server,
-    token: String,
-    link: String,
+pub(crate) struct Visitor<'s> {
+    pub(crate) server: &'s Server,
+    pub(crate) token: String,
+    pub(crate) link: String,
 }
 
 impl<'s> Visitor<'s> {
-    async fn of(server: &'s Server, owner: &Client<'_>, file: &str, body: Value) -> Self {
+    pub(crate) async fn of(server: &'s Server, owner: &Client<'_>, file: &str, body: Value) -> Self {
         let made = owner.post(&format!("/api/v1/files/{file}/links"), body).await.expect(StatusCode::CREATED);
         let token = made["token"].as_str().unwrap().to_owned();
         Self { server, token, link: id_of(&made) }
     }
 
-    fn request(&self, method: Method, rest: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, rest: &str) -> RequestBuilder {
         self.server.request(method, &format!("/api/v1/public/{}{rest}", self.token))
     }
 
-    async fn get(&self, rest: &str) -> Answer {
+    pub(crate) async fn get(&self, rest: &str) -> Answer {
         answer(self.request(Method::GET, rest)).await
     }
 
-    async fn put(&self, rest: &str, content: &str) -> Answer {
+    pub(crate) async fn put(&self, rest: &str, content: &str) -> Answer {
         answer(self.request(Method::PUT, rest).body(content.to_owned())).await
     }
 
-    async fn unlock(&self, password: &str) -> Answer {
+    pub(crate) async fn unlock(&self, password: &str) -> Answer {
         answer(self.request(Method::POST, "/unlock").json(&json!({ "password": password }))).await
     }
 }
 
 /// `top / {a.txt, inner / b.txt}`, and `beside.txt`.
-struct Tree {
-    top: String,
-    file: String,
-    inner: String,
-    deep: String,
-    beside: String,
+pub(crate) struct Tree {
+    pub(crate) top: String,
+    pub(crate) file: String,
+    pub(crate) inner: String,
+    pub(crate) deep: String,
+    pub(crate) beside: String,
 }
 
 impl Tree {
-    async fn of(owner: &Client<'_>) -> Self {
+    pub(crate) async fn of(owner: &Client<'_>) -> Self {
         let top = owner.folder("top", "root").await;
         let file = owner.file("a.txt", &top, "first").await;
         let inner = owner.folder("inner", &top).await;

@@ -5,4 +5,5 @@ mod safety;
 mod write;
 
 pub(super) use read::{describe, send, send_file, show};
+pub(super) use safety::policy;
 pub(super) use write::{OnConflictWord, announced, name, put_child, put_content};

@@ -1,5 +1,6 @@
 //! `/api/v1/public/{token}`: what a link lets anyone do, without a credential. An id that is not below what the link leads to is none here.
 
+mod archive;
 mod read;
 mod view;
 mod write;
@@ -27,6 +28,8 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(read::bytes)
         .service(read::describe)
         .service(read::thumbnail)
+        .service(archive::show)
+        .service(archive::describe)
         .service(write::unlock)
         .service(write::put_child);
 }

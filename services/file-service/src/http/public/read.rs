@@ -184,7 +184,7 @@ async fn send(request: &HttpRequest, service: &FileService) -> ApiResult<HttpRes
     let id = node_id(query.id.as_deref())?;
     let file = visit.authorize(service, Action::ReadContent, id).await?;
     let content = content::of(&file)?;
-    let toll = Toll { link: &visit.link, file: file.id(), content, cookies: cookies(request)? };
+    let toll = Toll::of_content(&visit.link, file.id(), content, cookies(request)?);
     send_file(service, request, &file, query.download, Some(toll)).await
 }
 
