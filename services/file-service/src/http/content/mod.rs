@@ -4,5 +4,5 @@ mod read;
 mod safety;
 mod write;
 
-pub(super) use read::{describe, send, send_file, show};
+pub(super) use read::{describe, send, send_content, send_file, show};
 pub(super) use write::{OnConflictWord, announced, name, put_child, put_content};
