@@ -143,6 +143,7 @@ codes! {
     NotAFile "not_a_file" 409 "A folder has no content",
     NotAFolder "not_a_folder" 409 "A file has no children",
     NotInTrash "not_in_trash" 409 "This is not in the trash",
+    VersionIsCurrent "version_is_current" 409 "The content that a file has is no old version",
     AddressTaken "address_taken" 409 "The address has an account already",
     AlreadySetUp "already_set_up" 409 "There is an administrator already",
     HasSecondFactor "has_second_factor" 409 "There is a second factor already",

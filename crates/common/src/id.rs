@@ -184,6 +184,8 @@ typed_ids! {
     ShareId;
     /// A link that opens a node to whoever has its token.
     LinkId;
+    /// Something that works on many files and goes on after its request.
+    OperationId;
     /// Where a program of a user wants to be told what happens.
     WebhookId;
     /// One message to a webhook.

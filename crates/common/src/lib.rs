@@ -24,8 +24,8 @@ pub use digest::{Crc32, Sha256};
 pub use error::{Causes, Code, PortError, PortResult};
 pub use id::{
     AuditId, BlobKey, DeliveryId, FileId, GroupId, IdGen, InvalidId, InvitationId, JobId, LinkId,
-    NotificationId, ObjectId, ReservationId, ScheduleId, SessionId, ShareId, SigningKeyId, SpaceId, TokenId,
-    UploadId, UserId, WebhookId,
+    NotificationId, ObjectId, OperationId, ReservationId, ScheduleId, SessionId, ShareId, SigningKeyId,
+    SpaceId, TokenId, UploadId, UserId, WebhookId,
 };
 pub use time::{ANSWER_WITHIN, Clock, TimeSource, Timestamp};
 pub use trace::TraceContext;

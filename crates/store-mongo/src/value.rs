@@ -1,7 +1,7 @@
 //! How domain values are kept in documents: ids as ObjectIds, keys and hashes as binaries, times as milliseconds, counts as 64-bit integers.
 
 use common::{
-    AuditId, BlobKey, DeliveryId, FileId, GroupId, InvitationId, JobId, LinkId, NotificationId,
+    AuditId, BlobKey, DeliveryId, FileId, GroupId, InvitationId, JobId, LinkId, NotificationId, OperationId,
     ReservationId, ScheduleId, SessionId, ShareId, SigningKeyId, SpaceId, Timestamp, TokenId, UploadId,
     UserId, WebhookId,
 };
@@ -40,6 +40,7 @@ to_oid!(
     GroupId,
     ShareId,
     LinkId,
+    OperationId,
     WebhookId,
     DeliveryId,
     NotificationId,

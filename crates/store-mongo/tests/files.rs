@@ -122,7 +122,8 @@ mod replicas {
             [
                 a_grantee_has_one_share_of_a_node,
                 of_fifty_downloads_ten_pass,
-                a_role_is_changed_and_a_share_ended
+                a_role_is_changed_and_a_share_ended,
+                several_who_work_at_one_copy_do_each_part_once,
             ]
         );
     }

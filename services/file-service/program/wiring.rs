@@ -80,6 +80,9 @@ impl ServiceProgram for FileProgram {
                 cache: vec![platform.redis_check()],
                 stores: checks.clone(),
             },
+            marks: store.clone(),
+            versions: store.clone(),
+            copies: store.clone(),
             sharing: Sharing {
                 shares: store.clone(),
                 links: store.clone(),

@@ -95,6 +95,7 @@ impl From<NodeError> for AppError {
             NodeError::Root => Code::RootIsFixed,
             NodeError::NotTrashed => Code::NotInTrash,
             NodeError::NotAFile => Code::NotAFile,
+            NodeError::ContentGone => Code::NotFound,
             NodeError::OverQuota => Code::QuotaExceeded,
         };
         Self::refused(code)

@@ -22,6 +22,8 @@ pub struct FilesSection {
     pub inline: ByteSize,
     /// Old contents that are kept of a file.
     pub keep_versions: u32,
+    /// How long they are kept.
+    pub keep_versions_for: Option<Span>,
     /// How long something stays in the trash.
     pub keep_trash: Span,
     /// How long an unfinished upload is kept.
@@ -37,6 +39,7 @@ impl Default for FilesSection {
             max_upload: None,
             inline: ByteSize::from_kib(16),
             keep_versions: 50,
+            keep_versions_for: None,
             keep_trash: Span::from_secs(30 * 24 * 3600),
             keep_uploads: Span::from_secs(7 * 24 * 3600),
             keep_free: ByteSize::from_mib(64),
@@ -52,7 +55,11 @@ pub const FILES_DOCS: &[Doc] = &[
         key: "files.inline",
         text: "Contents up to this size, at most 1MiB, stand in the database, which makes small uploads one commit.",
     },
-    Doc { key: "files.keep_versions", text: "How many old contents of a file are kept when it is replaced." },
+    Doc { key: "files.keep_versions", text: "How many old contents of a file are kept." },
+    Doc {
+        key: "files.keep_versions_for",
+        text: "How long an old content of a file is kept after it was replaced, at least 60s; unset: until there are too many.",
+    },
     Doc {
         key: "files.keep_trash",
         text: "How long something stays in the trash before it is deleted; at least 60s.",
@@ -74,6 +81,9 @@ impl FilesSection {
     /// A sentence that names the setting.
     pub fn check(&self) -> Result<(), String> {
         at_least("FM_FILES__KEEP_TRASH", self.keep_trash, Duration::from_secs(60))?;
+        if let Some(span) = self.keep_versions_for {
+            at_least("FM_FILES__KEEP_VERSIONS_FOR", span, Duration::from_secs(60))?;
+        }
         at_least("FM_FILES__KEEP_UPLOADS", self.keep_uploads, Duration::from_secs(60))?;
         if self.inline.bytes() > MAX_INLINE_BYTES {
             return Err("FM_FILES__INLINE: at most 1MiB".to_owned());
@@ -88,6 +98,7 @@ impl FilesSection {
             default_quota_bytes: self.quota.map(|size| size.bytes()),
             inline_bytes: usize::try_from(self.inline.bytes()).unwrap_or(usize::MAX),
             keep_versions: self.keep_versions,
+            keep_versions_for: self.keep_versions_for.map(|span| span.duration()),
             trash_retention: self.keep_trash.duration(),
             keep_uploads: self.keep_uploads.duration(),
             ..FileSettings::default()

@@ -3,7 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::auth::{People, RateLimiter, UserCount};
-use common::files::{BlobLocator, BlobStore, FileStore, LinkStore, PartialBlobs, ShareStore, UploadStore};
+use common::files::{
+    BlobLocator, BlobStore, CopyStore, FileStore, LinkStore, MarkStore, PartialBlobs, ShareStore,
+    UploadStore, VersionStore,
+};
 use common::{Clock, IdGen};
 use http_kit::cursor::CursorKey;
 use http_kit::health::ReadyCheck;
@@ -51,6 +54,8 @@ pub struct FileSettings {
     pub inline_bytes: usize,
     /// How many old contents of a file are kept.
     pub keep_versions: u32,
+    /// How long they are kept after they were replaced; none is no limit.
+    pub keep_versions_for: Option<Duration>,
     /// Largest body of the classic upload in bytes.
     pub classic_body_bytes: usize,
     /// Most bytes of classic upload bodies that are held in memory at once, as they cannot be streamed.
@@ -72,6 +77,10 @@ pub struct FileSettings {
     pub keep_uploads: Duration,
     /// Who sends the bytes of contents.
     pub delivery: Delivery,
+    /// How long a request waits for the copy of a folder that it began; then a job goes on with it.
+    pub copy_patience: Duration,
+    /// How long it is known how a copy ended.
+    pub keep_operations: Duration,
     /// How often it is looked whether somebody who reads what is not theirs still may.
     pub recheck_every: Duration,
     /// The gateways that are believed when they say whose a request is.
@@ -88,6 +97,7 @@ impl Default for FileSettings {
             default_quota_bytes: None,
             inline_bytes: 16 * 1024,
             keep_versions: 50,
+            keep_versions_for: None,
             classic_body_bytes: 64 * MIB,
             classic_bodies_in_flight_bytes: 256 * MIB,
             classic_room_wait: Duration::from_secs(10),
@@ -98,6 +108,8 @@ impl Default for FileSettings {
             commit_within: DAY / 2,
             keep_uploads: 7 * DAY,
             delivery: Delivery::default(),
+            copy_patience: Duration::from_secs(3),
+            keep_operations: 7 * DAY,
             recheck_every: Duration::from_secs(3),
             trusted_proxies: TrustedProxies::default(),
         }
@@ -154,6 +166,12 @@ pub struct Parts {
     pub ticket_key: [u8; 32],
     /// What the classic `/status` and `/stats` tell.
     pub overview: Overview,
+    /// Stars and tags.
+    pub marks: Arc<dyn MarkStore>,
+    /// Old versions.
+    pub versions: Arc<dyn VersionStore>,
+    /// Copies of folders.
+    pub copies: Arc<dyn CopyStore>,
     /// What sharing needs.
     pub sharing: Sharing,
     /// What can be set.
@@ -175,6 +193,9 @@ pub struct FileService {
     pub(crate) gate: Gate,
     pub(crate) shares: Arc<dyn ShareStore>,
     pub(crate) links: Arc<dyn LinkStore>,
+    pub(crate) marks: Arc<dyn MarkStore>,
+    pub(crate) versions: Arc<dyn VersionStore>,
+    pub(crate) copies: Arc<dyn CopyStore>,
     pub(crate) people: Arc<dyn People>,
     pub(crate) hasher: PasswordHasher,
     pub(crate) guesses: Guesses,
@@ -207,6 +228,9 @@ impl FileService {
             cursor_key,
             ticket_key,
             overview,
+            marks,
+            versions,
+            copies,
             sharing,
             settings,
         } = parts;
@@ -229,6 +253,9 @@ impl FileService {
             gate,
             shares,
             links,
+            marks,
+            versions,
+            copies,
             people,
             hasher,
             guesses,

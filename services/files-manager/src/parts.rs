@@ -26,8 +26,8 @@ use runtime::{RandomIds, SystemClock};
 use store_sqlite::{AuthDb, FilesDb, JobsDb, OpenOptions};
 use thumbnails::Pool;
 use worker_service::{
-    AccountMailHandler, Concurrency, MediaFactsHandler, PurgeHandler, Registry, ThumbnailsHandler,
-    WelcomeHandler, WorkerService, WorkerSettings,
+    AccountMailHandler, Concurrency, CopyHandler, MediaFactsHandler, PurgeHandler, Registry,
+    ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
 };
 
 use crate::settings::Settings;
@@ -169,6 +169,9 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
             cache: Vec::new(),
             stores: checks.clone(),
         },
+        marks: files_db.clone(),
+        versions: files_db.clone(),
+        copies: files_db.clone(),
         sharing: Sharing {
             shares: files_db.clone(),
             links: files_db.clone(),
@@ -252,6 +255,7 @@ fn worker(
             concurrency.thumbnails,
         )))
         .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
+        .with(Arc::new(CopyHandler::new(files.clone(), concurrency.copy)))
         .with(Arc::new(MediaFactsHandler::new(files.clone(), concurrency.media_facts)))
         .with(Arc::new(AccountMailHandler::new(
             Arc::clone(master_key),

@@ -18,6 +18,7 @@ use e2e::product::id;
 use e2e::samples::picture;
 use e2e::wait::until;
 use e2e::{Account, Product};
+use serde_json::json;
 use support::{Installation, files_below};
 
 /// Small enough to stand in the commit, and too large for that.
@@ -137,6 +138,53 @@ kills! {
     after_the_relay "file-service/relay.after-publish" true
     in_the_job "thumbnails/job.in-work" true
     before_its_completion "thumbnails/job.before-complete" true
+}
+
+/// A copy of a folder that was killed in its midst is completed by its job, with each file once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_goes_on_where_it_was() {
+    let installation = Installation::fresh();
+    let running = installation.start();
+    let product = running.product();
+    let ada = product.register("ada").await.unwrap();
+    let top = product.make_folder(&ada, "root", "top").await.unwrap();
+    let file = id(&product.upload(&ada, "root", "a.txt", b"x".to_vec()).await.unwrap()).unwrap();
+    let copies: Vec<_> = (0..450)
+        .map(|n| json!({"op": "copy", "id": file, "parentId": top, "name": format!("{n}")}))
+        .collect();
+    let batch = json!({ "operations": copies });
+    product.post(&ada, "/api/v1/files/batch", &batch).await.unwrap().expect(200).unwrap();
+    running.stop();
+
+    let mut doomed = installation.start_with(&[("FM_TEST_CRASH_AT", "copy.after-page")]);
+    let copy = json!({"name": "copy"});
+    let answer = doomed.product().post(&ada, &format!("/api/v1/files/{top}/copy"), &copy).await;
+    assert!(answer.is_err(), "it was answered before it was killed");
+    assert_eq!(doomed.wait().signal(), Some(9));
+
+    let running = installation.start();
+    let product = running.product();
+    until("the copy to be complete", || async {
+        let jobs = product.get(&ada, "/api/v1/users/me/jobs?type=copy").await?.expect(200)?.json()?;
+        Ok((jobs["items"][0]["state"] == "complete").then_some(()))
+    })
+    .await
+    .unwrap();
+    let found = product.children(&ada, "root").await.unwrap();
+    let copy = found.iter().find(|file| file["name"] == "copy").expect("it grows where it will be");
+    assert_eq!(copy["childCount"], 450);
+    let mut names: Vec<String> = product
+        .children(&ada, &id(copy).unwrap())
+        .await
+        .unwrap()
+        .iter()
+        .map(|file| file["name"].as_str().unwrap().to_owned())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 450);
+    let usage = product.get(&ada, "/api/v1/usage").await.unwrap().expect(200).unwrap().json().unwrap();
+    assert_eq!(usage["usedBytes"], 901);
 }
 
 /// Kills at moments that nobody chose, again and again, while uploads go on: all that was acknowledged is there.

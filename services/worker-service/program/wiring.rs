@@ -18,8 +18,8 @@ use store_mongo::JobsDb;
 use thumbnails::Pool;
 use utoipa_actix_web::service_config::ServiceConfig;
 use worker_service::{
-    AccountMailHandler, Concurrency, MediaFactsHandler, Parts, PurgeHandler, Registry, ThumbnailsHandler,
-    WelcomeHandler, WorkerService, WorkerSettings,
+    AccountMailHandler, Concurrency, CopyHandler, MediaFactsHandler, Parts, PurgeHandler, Registry,
+    ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
 };
 
 use crate::settings::{self, Settings};
@@ -62,6 +62,7 @@ impl ServiceProgram for WorkerProgram {
                 concurrency.thumbnails,
             )))
             .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
+            .with(Arc::new(CopyHandler::new(files.clone(), concurrency.copy)))
             .with(Arc::new(MediaFactsHandler::new(files.clone(), concurrency.media_facts)))
             .with(Arc::new(AccountMailHandler::new(
                 Arc::clone(&platform.master_key),

@@ -72,6 +72,8 @@ pub struct Concurrency {
     pub thumbnails: usize,
     /// Purges: each is a chain of short commits in one store. Default 2.
     pub purge: usize,
+    /// Copies of folders.
+    pub copy: usize,
     /// Facts of sounds and films: each waits for some small reads. Default 2.
     pub media_facts: usize,
     /// Mails. Default 4.
@@ -138,7 +140,7 @@ impl Default for Listeners {
 impl Default for Concurrency {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { thumbnails: processors.min(4), purge: 2, media_facts: 2, mail: 4 }
+        Self { thumbnails: processors.min(4), purge: 2, copy: 2, media_facts: 2, mail: 4 }
     }
 }
 
@@ -149,6 +151,7 @@ impl MaintenanceTask {
             (types::SWEEP_RESERVATIONS, 5 * MINUTE),
             (types::EXPIRE_UPLOADS, 5 * MINUTE),
             (types::EXPIRE_TRASH, HOUR),
+            (types::EXPIRE_VERSIONS, HOUR),
             (types::PURGE_TOMBSTONES, HOUR),
             (types::COLLECT_BLOBS, HOUR),
             (types::SWEEP_STRAYS, DAY),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{MediaFacts, Miscount};
-use crate::{BlobKey, FileId, UserId};
+use crate::{BlobKey, FileId, OperationId, UserId};
 
 /// `POST /internal/thumbnails/begin`: may thumbnails still be made of this blob? Answer: [`ThumbnailWork`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +78,15 @@ pub struct PurgeRequest {
     pub node: FileId,
 }
 
-/// `POST /internal/maintenance/{task}`: one step of `expire-trash`, `purge-tombstones`, `collect-blobs`, `sweep-strays`, `sweep-reservations`, `expire-uploads`,
+/// `POST /internal/files/copy`: goes on with the copy of a folder. Answer: [`StepDone`], done also when it has failed or is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CopyRequest {
+    /// The copy.
+    pub operation: OperationId,
+}
+
+/// `POST /internal/maintenance/{task}`: one step of `expire-trash`, `expire-versions`, `purge-tombstones`, `collect-blobs`, `sweep-strays`, `sweep-reservations`, `expire-uploads`,
 /// `scrub-blobs`, `recount-usage`. Answer: [`StepDone`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "camelCase")]

@@ -1,9 +1,11 @@
 //! Files, folders, their contents, and who may do what with them.
 
 mod blob_store;
+mod copying;
 pub mod internal;
 mod link;
 mod list;
+mod marks;
 mod name;
 mod node;
 mod partial_blobs;
@@ -14,14 +16,18 @@ mod share;
 mod sort_key;
 mod spaces;
 mod store;
+mod tag;
 mod upkeep;
 mod upload;
+mod versions;
 
 pub use blob_store::{BlobLocator, BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob, WrittenBlob};
+pub use copying::{CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, NewCopy};
 pub use link::{
     AccessOf, Link, LinkAccess, LinkChange, LinkPlace, LinkRole, LinkStore, LinkToken, NewLink, TakeDownload,
 };
 pub use list::{ListQuery, Order, Page, Position, Sort, SortValue};
+pub use marks::{Dated, MarkStore, TagCount};
 pub use name::{InvalidName, NodeName};
 pub use node::{
     BlobInfo, BlobState, ClassicType, Content, Crumb, Kind, MediaFacts, Node, NodePath, Public, Space,
@@ -35,10 +41,12 @@ pub use share::{Grant, Grantee, NewShare, Share, ShareRole, ShareStore, SharesOf
 pub use sort_key::sort_key;
 pub use spaces::{UserSpaces, UserUsage};
 pub use store::{BlobPage, CollectOutcome, FileStore, NodeError, PurgeStep};
+pub use tag::{InvalidTag, Tag};
 pub use upkeep::{BlobRecord, Counter, Miscount, RecountPlace, RecountStep};
 pub use upload::{
     Commit, CommitTarget, Committed, NewBlob, NewContent, NewFile, NewFolder, NewThumbnail, Place,
 };
+pub use versions::{KeepVersions, PruneStep, Version, VersionStore};
 
 /// Deepest place of a node: a root has depth 0.
 pub const MAX_DEPTH: usize = 128;

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::NodeName;
+use super::{NodeName, Tag};
 use crate::{BlobKey, Crc32, FileId, Sha256, SpaceId, Timestamp, UserId};
 
 /// What a node is.
@@ -103,6 +103,10 @@ pub struct Node {
     pub shared: bool,
     /// There are links to it itself. That it is open to everybody is another thing.
     pub linked: bool,
+    /// Somebody has set a star on it. Whose they are, [`super::MarkStore::starred_of`] knows.
+    pub starred: bool,
+    /// Its tags, as they were given.
+    pub tags: Vec<Tag>,
 }
 
 impl Node {

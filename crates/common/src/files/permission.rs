@@ -24,6 +24,16 @@ pub enum Actor {
     Service,
 }
 
+impl Actor {
+    /// The account that asks, if it is one.
+    pub const fn user(self) -> Option<UserId> {
+        match self {
+            Self::User(user) | Self::UserWithin { user, .. } => Some(user),
+            Self::Anonymous | Self::Link(_) | Self::Service => None,
+        }
+    }
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
@@ -245,6 +255,8 @@ mod tests {
                 child_count: 0,
                 shared: false,
                 linked: false,
+                starred: false,
+                tags: Vec::new(),
             },
             ancestors: vec![Crumb { id: root, name: NodeName::root(), trashed: false }],
         }

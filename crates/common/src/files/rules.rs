@@ -2,7 +2,7 @@
 
 use super::{
     ClassicType, Commit, Kind, MAX_DEPTH, NewContent, NewFile, NewFolder, Node, NodeError, NodeName,
-    NodePath, Space,
+    NodePath, Space, Tag,
 };
 use crate::{FileId, SpaceId, Timestamp, UserId};
 
@@ -80,6 +80,8 @@ pub struct NewNode<'a> {
     pub classic_type: Option<ClassicType>,
     /// A file's content, and by whom.
     pub content: Option<(&'a NewContent, UserId)>,
+    /// Its tags.
+    pub tags: &'a [Tag],
 }
 
 impl<'a> NewNode<'a> {
@@ -97,6 +99,7 @@ impl<'a> NewNode<'a> {
             classic_name: None,
             classic_type: None,
             content: None,
+            tags: &[],
         }
     }
 
@@ -114,6 +117,7 @@ impl<'a> NewNode<'a> {
             classic_name: asked_name(folder.classic_type, &folder.name, name),
             classic_type: folder.classic_type,
             content: None,
+            tags: &[],
         }
     }
 
@@ -131,6 +135,33 @@ impl<'a> NewNode<'a> {
             classic_name: asked_name(file.classic_type, &file.name, name),
             classic_type: file.classic_type,
             content: Some((&commit.content, commit.by)),
+            tags: &file.tags,
+        }
+    }
+}
+
+impl<'a> NewNode<'a> {
+    /// A copy of `source` in `parent`, under the free name `name`, with the content that they share. Nothing of what opens the original goes along.
+    pub fn copy(
+        (id, source): (FileId, &'a Node),
+        parent: &Node,
+        name: &'a NodeName,
+        content: Option<(&'a NewContent, UserId)>,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            space: parent.space,
+            owner: parent.owner,
+            parent: Some(parent.id),
+            name,
+            kind: source.kind,
+            at,
+            public_by: None,
+            classic_name: None,
+            classic_type: None,
+            content,
+            tags: &source.tags,
         }
     }
 }

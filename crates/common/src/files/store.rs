@@ -45,6 +45,9 @@ pub enum NodeError {
     /// The node is not a file.
     #[error("not a file")]
     NotAFile,
+    /// The content that was to be shared is gone.
+    #[error("the content is gone")]
+    ContentGone,
     /// The space has no room for it.
     #[error("over quota")]
     OverQuota,
@@ -155,7 +158,8 @@ pub trait FileStore: Send + Sync {
     /// Ends an upload. Group commit: waiting callers share one sync.
     ///
     /// # Errors
-    /// `NameTaken`, `ParentGone`, `ParentNotFolder`, `TooDeep`, `OverQuota`; for an existing file `NotFound`, `NotAFile`, `Changed`.
+    /// `NameTaken`, `ParentGone`, `ParentNotFolder`, `TooDeep`, `OverQuota`; for an existing file `NotFound`, `NotAFile`, `Changed`; `ContentGone` for a
+    /// content that was to be shared and is not live any more.
     async fn commit_upload(&self, commit: &Commit) -> Result<Committed, NodeError>;
 
     /// Renames a live node and/or moves it into another folder of its space. Clears `classic_name`. With `revision`, only if the node still has it.

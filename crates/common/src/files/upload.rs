@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use super::{ClassicType, Node, NodeName, ThumbnailSize, ThumbnailState};
+use super::{ClassicType, Content, Node, NodeName, Tag, ThumbnailSize, ThumbnailState};
 use crate::jobs::NewJob;
 use crate::{BlobKey, Crc32, FileId, ReservationId, Sha256, Timestamp, UserId};
 
@@ -11,6 +11,8 @@ pub enum Place {
     Inline(Bytes),
     /// In the blob store already, durable.
     Blob,
+    /// Where another content has them, which is live: this one shares its bytes, its thumbnails and what is known of it.
+    Shared,
 }
 
 /// A blob that a commit brings in.
@@ -37,8 +39,21 @@ pub struct NewContent {
     pub mime: String,
     /// When the content was last changed where it came from; else the time of the commit.
     pub modified_at: Timestamp,
-    /// `None` where no thumbnails can be made, else `Pending` (then `jobs` of the commit holds the job).
+    /// `None` where no thumbnails can be made, else `Pending` (then `jobs` of the commit holds the job). Of a shared one the store knows better.
     pub thumbnails: ThumbnailState,
+}
+
+impl NewContent {
+    /// The same content once more.
+    pub fn shared(content: &Content) -> Self {
+        let Content { blob: key, size, sha256, crc32, ref mime, modified_at, thumbnails, .. } = *content;
+        Self {
+            blob: NewBlob { key, size, sha256, crc32, place: Place::Shared },
+            mime: mime.clone(),
+            modified_at,
+            thumbnails,
+        }
+    }
 }
 
 /// A file to be made.
@@ -56,6 +71,8 @@ pub struct NewFile {
     pub classic_type: Option<ClassicType>,
     /// Opened to everybody from the start.
     pub public: bool,
+    /// Its tags.
+    pub tags: Vec<Tag>,
 }
 
 /// What a commit makes or changes.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Backoff, NewJob, Priority};
 use crate::webhooks::{Delivery, WebhookEvent};
-use crate::{BlobKey, FileId, JobId, Sha256, Timestamp, UserId, WebhookId};
+use crate::{BlobKey, FileId, JobId, OperationId, Sha256, Timestamp, UserId, WebhookId};
 
 /// Makes the thumbnails of one picture.
 pub const THUMBNAILS: &str = "thumbnails";
@@ -17,6 +17,8 @@ pub const WELCOME_MAIL: &str = "welcome-mail";
 pub const ACCOUNT_MAIL: &str = "account-mail";
 /// Removes what is below a tombstone.
 pub const PURGE: &str = "purge";
+/// Goes on with the copy of a folder.
+pub const COPY: &str = "copy";
 
 /// Finds out how long a sound or film is, and the like.
 pub const MEDIA_FACTS: &str = "media-facts";
@@ -24,6 +26,8 @@ pub const MEDIA_FACTS: &str = "media-facts";
 pub const WEBHOOK_DELIVER: &str = "webhook.deliver";
 /// Deletes what has been in the trash for long enough.
 pub const EXPIRE_TRASH: &str = "expire-trash";
+/// Gives up old versions that need not be kept.
+pub const EXPIRE_VERSIONS: &str = "expire-versions";
 /// Walks once more below old tombstones, and removes them.
 pub const PURGE_TOMBSTONES: &str = "purge-tombstones";
 /// Removes contents without references.
@@ -45,9 +49,11 @@ pub const BUILT_IN: &[&str] = &[
     WELCOME_MAIL,
     ACCOUNT_MAIL,
     PURGE,
+    COPY,
     MEDIA_FACTS,
     WEBHOOK_DELIVER,
     EXPIRE_TRASH,
+    EXPIRE_VERSIONS,
     PURGE_TOMBSTONES,
     COLLECT_BLOBS,
     SWEEP_STRAYS,
@@ -93,6 +99,14 @@ pub struct AccountMailData {
 pub struct PurgeData {
     /// The tombstone.
     pub node: FileId,
+}
+
+/// Data of [`COPY`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CopyData {
+    /// The copy.
+    pub operation: OperationId,
 }
 
 /// Data of [`MEDIA_FACTS`].
@@ -174,6 +188,15 @@ pub fn account_mail(id: JobId, sealed: Vec<u8>, at: Timestamp) -> NewJob {
 /// A job that removes what is below `node`.
 pub fn purge(id: JobId, node: FileId, user: UserId, at: Timestamp) -> NewJob {
     NewJob { priority: Priority::LOW, ..built_in(id, PURGE, &PurgeData { node }, Some(user), at) }
+}
+
+/// A job that goes on with a copy from `begins` on, and is tried for an hour: whoever began it does so before.
+pub fn copy(id: JobId, operation: OperationId, user: UserId, begins: Timestamp, at: Timestamp) -> NewJob {
+    NewJob {
+        max_attempts: 60,
+        run_at: Some(begins),
+        ..built_in(id, COPY, &CopyData { operation }, Some(user), at)
+    }
 }
 
 /// Which period of this length a time is in, counted from 1970.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use common::files::{BlobInfo, BlobPage, CollectOutcome, NewBlob, Place, ThumbnailState};
+use common::files::{
+    BlobInfo, BlobPage, CollectOutcome, NewBlob, NewContent, NodeError, Place, ThumbnailState,
+};
 use common::{BlobKey, PortResult, Sha256, Timestamp};
 use futures_util::TryStreamExt as _;
 use mongodb::Collection;
@@ -11,8 +13,9 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Binary, Bson, Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{FilesDb, any, schema, thumbnails};
-use crate::engine::{Fault, Tx};
+use super::node::Facts;
+use super::{FilesDb, all, any, schema, thumbnails};
+use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{binary, count, fixed, int, key, read_key};
 
 /// What callers see of a blob.
@@ -61,7 +64,7 @@ impl BlobDoc {
     fn new(blob: &NewBlob, thumbnails: ThumbnailState) -> Self {
         let bytes = match &blob.place {
             Place::Inline(bytes) => Some(binary(bytes)),
-            Place::Blob => None,
+            Place::Blob | Place::Shared => None,
         };
         Self {
             key: key(blob.key),
@@ -98,6 +101,68 @@ pub(super) async fn insert(
     let doc = BlobDoc::new(blob, thumbnails);
     db.collection::<BlobDoc>(schema::BLOBS).insert_one(&doc).session(tx.session()).await?;
     Ok(())
+}
+
+/// Brings the content of a commit in: its blob with one reference, or one reference more to that which it shares; what is known of that then.
+pub(super) async fn bring(
+    db: &FilesDb,
+    tx: &mut Tx,
+    content: &NewContent,
+) -> TxResult<Option<Facts>, NodeError> {
+    if !matches!(content.blob.place, Place::Shared) {
+        insert(db, tx, &content.blob, content.thumbnails).await?;
+        return Ok(None);
+    }
+    let taken = take(db, tx, &[content.blob.key]).await?;
+    match taken.into_values().next() {
+        Some(facts) => Ok(Some(facts)),
+        None => Err(NodeError::ContentGone.into()),
+    }
+}
+
+/// Takes a reference more to each of these blobs, as often as it is named, and tells what is known of them. Those that are not live any more are left out.
+pub(super) async fn take(
+    db: &FilesDb,
+    tx: &mut Tx,
+    keys: &[BlobKey],
+) -> Result<BTreeMap<BlobKey, Facts>, Fault> {
+    #[derive(Deserialize)]
+    struct Known {
+        #[serde(rename = "_id")]
+        key: Binary,
+        #[serde(flatten)]
+        facts: Facts,
+    }
+    let mut references = BTreeMap::<BlobKey, i64>::new();
+    for key in keys {
+        *references.entry(*key).or_default() += 1;
+    }
+    let mut known = BTreeMap::new();
+    let distinct: Vec<Binary> = references.keys().map(|blob| key(*blob)).collect();
+    for keys in distinct.chunks(CHUNK) {
+        let blobs = db.collection::<Known>(schema::BLOBS);
+        let live =
+            blobs.find(doc! { "_id": { "$in": keys }, "condemned": false }).projection(Facts::projection());
+        for blob in all(live, tx).await? {
+            known.insert(read_key(&blob.key)?, blob.facts);
+        }
+    }
+    let mut by_count = BTreeMap::<i64, Vec<Binary>>::new();
+    for (blob, references) in references {
+        if known.contains_key(&blob) {
+            by_count.entry(references).or_default().push(key(blob));
+        }
+    }
+    for (references, keys) in by_count {
+        for keys in keys.chunks(CHUNK) {
+            let more = doc! { "$inc": { "refs": references } };
+            blobs(db)
+                .update_many(doc! { "_id": { "$in": keys }, "condemned": false }, more)
+                .session(tx.session())
+                .await?;
+        }
+    }
+    Ok(known)
 }
 
 /// Keys that one update may name.

@@ -6,7 +6,9 @@
 
 mod blobs;
 mod children;
+mod copying;
 mod links;
+mod marks;
 mod memory;
 mod names;
 mod node;
@@ -24,6 +26,7 @@ mod thumbnails;
 mod trash;
 mod tree;
 mod upload;
+mod versions;
 
 use common::files::{Node, NodeError};
 use common::{FileId, PortError, PortResult, SpaceId};
@@ -40,8 +43,8 @@ use crate::outbox::{self, Outbox};
 use crate::value::{ToOid as _, id};
 use memory::Recent;
 
-/// The store of file-service: a [`common::files::FileStore`] with its [`common::files::ShareStore`] and [`common::files::LinkStore`], and its
-/// [`common::jobs::Outbox`].
+/// The store of file-service: a [`common::files::FileStore`] with its [`common::files::ShareStore`], [`common::files::LinkStore`],
+/// [`common::files::MarkStore`], [`common::files::VersionStore`] and [`common::files::CopyStore`], and its [`common::jobs::Outbox`].
 pub struct FilesDb {
     engine: Engine,
     outbox: Outbox,

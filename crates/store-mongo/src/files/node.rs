@@ -1,10 +1,10 @@
 //! The documents of nodes.
 
 use common::files::{
-    ClassicType, Content, Kind, MediaFacts, NewContent, NewNode, Node, NodeName, Public, ThumbnailState,
-    Trashed, sort_key,
+    ClassicType, Content, Kind, MediaFacts, NewContent, NewNode, Node, NodeName, Public, Tag, ThumbnailState,
+    Trashed, Version, sort_key,
 };
-use common::{BlobKey, Crc32, FileId, Sha256, Timestamp, UserId};
+use common::{BlobKey, Crc32, FileId, Sha256, SpaceId, Timestamp, UserId};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Binary, Document, doc};
 use mongodb::options::ReturnDocument;
@@ -54,12 +54,36 @@ pub(super) struct NodeDoc {
     shares: i64,
     #[serde(default)]
     links: i64,
+    /// Stars of whomever; and whether there are tags, since partial indexes filter by booleans.
+    #[serde(default)]
+    stars: i64,
+    #[serde(default)]
+    tagged: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<TagDoc>,
     /// 0 and empty for a folder, so that all sort by them.
     size: i64,
     mime: String,
     has_content: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     content: Option<ContentDoc>,
+}
+
+/// A tag as it was given, and what it is compared by.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct TagDoc {
+    tag: String,
+    folded: String,
+}
+
+impl TagDoc {
+    pub(super) fn new(tag: &Tag) -> Self {
+        Self { tag: tag.as_str().to_owned(), folded: tag.folded() }
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Tag, Fault> {
+        Tag::parse(text).map_err(|_| Fault::Damaged("a tag that is none"))
+    }
 }
 
 /// A file's current content. What is known of its blob is repeated here, so that a list is one query.
@@ -87,6 +111,45 @@ struct ContentDoc {
     duration_ms: Option<i64>,
 }
 
+/// What is known of a blob, as its document has it and those of nodes repeat it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Facts {
+    thumbnails: String,
+    #[serde(default)]
+    thumbnails_reason: Option<String>,
+    #[serde(default)]
+    width: Option<u32>,
+    #[serde(default)]
+    height: Option<u32>,
+    #[serde(default)]
+    taken_at: Option<String>,
+    #[serde(default)]
+    camera: Option<String>,
+    #[serde(default)]
+    duration_ms: Option<i64>,
+}
+
+impl Facts {
+    pub(super) fn projection() -> Document {
+        doc! {
+            "thumbnails": 1, "thumbnails_reason": 1, "width": 1, "height": 1, "taken_at": 1, "camera": 1, "duration_ms": 1,
+        }
+    }
+
+    /// Of a blob that comes with this commit.
+    fn fresh(thumbnails: ThumbnailState) -> Self {
+        Self {
+            thumbnails: thumbnails.word().to_owned(),
+            thumbnails_reason: None,
+            width: None,
+            height: None,
+            taken_at: None,
+            camera: None,
+            duration_ms: None,
+        }
+    }
+}
+
 /// A content that a file had before the one in its node.
 #[derive(Serialize, Deserialize)]
 pub(super) struct VersionDoc {
@@ -98,9 +161,29 @@ pub(super) struct VersionDoc {
     modified_at: i64,
     at: i64,
     by: ObjectId,
+    /// Since when it is no longer the content; older programs do not write this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaced_at: Option<i64>,
 }
 
 impl VersionDoc {
+    pub(super) fn node(&self) -> FileId {
+        id(self.node)
+    }
+
+    /// Whether it was replaced before this time.
+    pub(super) fn was_replaced_before(&self, time: Timestamp) -> bool {
+        self.replaced_at.is_some_and(|at| at < time.millis())
+    }
+
+    /// The version that it is, with what is known of its blob.
+    pub(super) fn read(self, (sha256, crc32): (&Binary, i64), facts: Facts) -> Result<Version, Fault> {
+        let Self { version, blob, size, mime, modified_at, at, by, .. } = self;
+        let content = ContentDoc { sha256: sha256.clone(), crc32, ..ContentDoc::of(version, blob, facts) };
+        let content = ContentDoc { modified_at, at, by, ..content };
+        Ok(Version { at: Timestamp::from_millis(at), by: id(by), content: content.content(size, mime)? })
+    }
+
     pub(super) fn version(&self) -> u32 {
         self.version
     }
@@ -133,6 +216,10 @@ pub(super) fn name(text: &str) -> Result<NodeName, Fault> {
 impl NodeDoc {
     pub(super) fn id(&self) -> FileId {
         id(self.id)
+    }
+
+    pub(super) fn space(&self) -> SpaceId {
+        id(self.space)
     }
 
     /// Live children of each kind: folders, files.
@@ -176,6 +263,8 @@ impl NodeDoc {
             child_count: folders + files,
             shared: self.shares > 0,
             linked: self.links > 0,
+            starred: self.stars > 0,
+            tags: self.tags.iter().map(|tag| TagDoc::parse(&tag.tag)).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -204,30 +293,57 @@ impl ContentDoc {
         })
     }
 
-    fn new(content: &NewContent, version: u32, by: UserId, at: Timestamp) -> Self {
+    /// With a blob that comes in the same commit, or with what is known of one that it shares.
+    fn new(content: &NewContent, facts: Option<&Facts>, version: u32, (by, at): (UserId, Timestamp)) -> Self {
         let blob = &content.blob;
+        let facts = facts.cloned().unwrap_or_else(|| Facts::fresh(content.thumbnails));
         Self {
-            version,
-            blob: key(blob.key),
             sha256: binary(&blob.sha256.0),
             crc32: i64::from(blob.crc32.0),
             modified_at: content.modified_at.millis(),
             at: at.millis(),
             by: by.oid(),
-            thumbnails: content.thumbnails.word().to_owned(),
-            thumbnails_reason: None,
-            width: None,
-            height: None,
-            taken_at: None,
-            camera: None,
-            duration_ms: None,
+            ..Self::of(version, key(blob.key), facts)
+        }
+    }
+
+    /// With a blob of which this is known; the rest is for the caller to fill in.
+    fn of(version: u32, blob: Binary, facts: Facts) -> Self {
+        let Facts { thumbnails, thumbnails_reason, width, height, taken_at, camera, duration_ms } = facts;
+        Self {
+            version,
+            blob,
+            sha256: binary(&[]),
+            crc32: 0,
+            modified_at: 0,
+            at: 0,
+            by: ObjectId::from_bytes([0; 12]),
+            thumbnails,
+            thumbnails_reason,
+            width,
+            height,
+            taken_at,
+            camera,
+            duration_ms,
         }
     }
 }
 
-/// Inserts a live node.
-pub(super) async fn insert(db: &FilesDb, tx: &mut Tx, new: &NewNode<'_>) -> Result<Node, Fault> {
-    let doc = NodeDoc {
+/// Inserts a live node; with what is known of its content, if that is shared.
+pub(super) async fn insert(
+    db: &FilesDb,
+    tx: &mut Tx,
+    new: &NewNode<'_>,
+    facts: Option<&Facts>,
+) -> Result<Node, Fault> {
+    let doc = document(new, facts);
+    db.nodes().insert_one(&doc).session(tx.session()).await?;
+    doc.node()
+}
+
+/// The document of a live node.
+pub(super) fn document(new: &NewNode<'_>, facts: Option<&Facts>) -> NodeDoc {
+    NodeDoc {
         id: new.id.oid(),
         space: new.space.oid(),
         owner: new.owner.oid(),
@@ -251,13 +367,14 @@ pub(super) async fn insert(db: &FilesDb, tx: &mut Tx, new: &NewNode<'_>) -> Resu
         file_count: 0,
         shares: 0,
         links: 0,
+        stars: 0,
+        tagged: !new.tags.is_empty(),
+        tags: new.tags.iter().map(TagDoc::new).collect(),
         size: new.content.map_or(0, |(content, _)| int(content.blob.size)),
         mime: new.content.map_or_else(String::new, |(content, _)| content.mime.clone()),
         has_content: new.content.is_some(),
-        content: new.content.map(|(content, by)| ContentDoc::new(content, 1, by, new.at)),
-    };
-    db.nodes().insert_one(&doc).session(tx.session()).await?;
-    doc.node()
+        content: new.content.map(|(content, by)| ContentDoc::new(content, facts, 1, (by, new.at))),
+    }
 }
 
 /// Changes a node that this transaction has read.
@@ -276,12 +393,12 @@ pub(super) async fn set_content(
     db: &FilesDb,
     tx: &mut Tx,
     id: FileId,
-    (content, version): (&NewContent, u32),
+    (content, facts, version): (&NewContent, Option<&Facts>, u32),
     by: UserId,
     at: Timestamp,
 ) -> Result<(Node, VersionDoc), Fault> {
     const NO_FILE: Fault = Fault::Damaged("a file that was just read is none");
-    let new = ContentDoc::new(content, version, by, at);
+    let new = ContentDoc::new(content, facts, version, (by, at));
     let fields = mongodb::bson::serialize_to_document(&new)
         .map_err(|_| Fault::Damaged("a content does not become a document"))?;
     let change = doc! {
@@ -310,6 +427,7 @@ pub(super) async fn set_content(
         modified_at: old.modified_at,
         at: old.at,
         by: old.by,
+        replaced_at: Some(at.millis()),
     };
     file.modified_at = at.millis();
     file.revision += 1;
@@ -334,4 +452,11 @@ pub(super) async fn count_child(
         .session(tx.session())
         .await?;
     if counted.matched_count == 1 { Ok(()) } else { Err(Fault::Damaged("a node without its folder")) }
+}
+
+/// The content that a file has, as a version; none for a folder.
+pub(super) fn current_version(doc: NodeDoc) -> Result<Option<Version>, Fault> {
+    let Some(content) = doc.content else { return Ok(None) };
+    let (at, by) = (Timestamp::from_millis(content.at), id(content.by));
+    Ok(Some(Version { content: content.content(doc.size, doc.mime)?, at, by }))
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::space::{self, Change};
 use super::upload::GivenUp;
-use super::{FilesDb, all, blobs, schema};
+use super::{FilesDb, all, blobs, marks, schema};
 use crate::engine::{Fault, Tx};
 use crate::value::{ToOid as _, count, id, int, read_key};
 
@@ -135,6 +135,7 @@ async fn delete(db: &FilesDb, tx: &mut Tx, space: SpaceId, rows: &[Doomed]) -> R
         let collection = db.collection::<Document>(collection);
         collection.delete_many(opened.clone()).session(tx.session()).await?;
     }
+    marks::remove_stars(db, tx, &ids).await?;
     let deleted = db.nodes().delete_many(doc! { "_id": { "$in": ids } }).session(tx.session()).await?;
     u32::try_from(deleted.deleted_count).map_err(|_| Fault::Damaged("a purge without end"))
 }

@@ -12,6 +12,9 @@ pub(super) const BLOBS: &str = "blobs";
 pub(super) const THUMBNAILS: &str = "thumbnails";
 pub(super) const SHARES: &str = "shares";
 pub(super) const LINKS: &str = "links";
+pub(super) const STARS: &str = "stars";
+pub(super) const COPIES: &str = "copies";
+pub(super) const COPY_FRONTS: &str = "copy_fronts";
 pub(super) const UPLOADS: &str = "uploads";
 pub(super) const OUTBOX: &str = "files_outbox";
 
@@ -143,6 +146,29 @@ pub(super) static SCHEMA: Schema = Schema {
                 Step::Index(
                     Index::new(NODES, "public_1", &[("space", 1), ("_id", -1)])
                         .only(|| doc! { "public_since": { "$exists": true } }),
+                ),
+            ],
+        },
+        Migration {
+            version: Version { major: 1, minor: 4 },
+            steps: &[
+                Step::Collection(STARS),
+                Step::Index(Index::new(STARS, "latest_1", &[("user", 1), ("at", -1), ("node", -1)])),
+                Step::Index(Index::new(STARS, "node_1", &[("node", 1)])),
+                Step::Index(
+                    Index::new(NODES, "tags_1", &[("space", 1), ("tags.folded", 1), ("_id", -1)])
+                        .only(|| doc! { "tagged": true }),
+                ),
+                Step::Collection(COPIES),
+                Step::Index(
+                    Index::new(COPIES, "ended_1", &[("ended_at", 1)]).only(|| doc! { "running": false }),
+                ),
+                Step::Collection(COPY_FRONTS),
+                Step::Index(Index::new(COPY_FRONTS, "copy_1", &[("copy", 1), ("target", -1)]).unique()),
+                // what somebody last gave content to
+                Step::Index(
+                    Index::new(NODES, "recent_1", &[("content.by", 1), ("content.at", -1), ("_id", -1)])
+                        .only(|| doc! { "live": true }),
                 ),
             ],
         },

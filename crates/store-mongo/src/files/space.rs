@@ -107,7 +107,7 @@ async fn insert(
     };
     spaces(db).insert_one(&doc).session(tx.session()).await?;
     let space = doc.space()?;
-    node::insert(db, tx, &NewNode::root(&space, &NodeName::root(), at)).await?;
+    node::insert(db, tx, &NewNode::root(&space, &NodeName::root(), at), None).await?;
     Ok(space)
 }
 

@@ -24,7 +24,7 @@ pub(super) async fn create_folder(
     let change = Change { nodes: 1, depth: parent.depth() + 1, ..Change::default() };
     space::must_apply(db, tx, space, change).await?;
     let new = NewNode::folder(folder, &parent.node, &name);
-    let made = node::insert(db, tx, &new).await?;
+    let made = node::insert(db, tx, &new, None).await?;
     node::count_child(db, tx, folder.parent, Kind::Folder, 1).await?;
     Ok(made)
 }

@@ -11,7 +11,7 @@ use super::{FilesDb, all, blobs, names, path, reservations, schema};
 use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{ToOid as _, int, oids};
 
-fn versions(db: &FilesDb) -> Collection<VersionDoc> {
+pub(super) fn versions(db: &FilesDb) -> Collection<VersionDoc> {
     db.collection(schema::VERSIONS)
 }
 
@@ -43,8 +43,8 @@ async fn create(
     let change = Change { nodes: 1, depth: parent.depth() + 1, ..Change::default() };
     charge(db, tx, space, commit, change).await?;
     let new = NewNode::file(file, commit, &parent.node, &name);
-    blobs::insert(db, tx, &commit.content.blob, commit.content.thumbnails).await?;
-    let made = node::insert(db, tx, &new).await?;
+    let facts = blobs::bring(db, tx, &commit.content).await?;
+    let made = node::insert(db, tx, &new, facts.as_ref()).await?;
     node::count_child(db, tx, file.parent, Kind::File, 1).await?;
     Ok(made)
 }
@@ -91,8 +91,9 @@ async fn replace(
     }
     let change = Change { used_bytes: -int(given_up.bytes), ..Change::default() };
     charge(db, tx, node.space, commit, change).await?;
-    blobs::insert(db, tx, &commit.content.blob, commit.content.thumbnails).await?;
-    let next = (&commit.content, old.version + 1);
+    // before anything is given up, which may be what is to be shared
+    let facts = blobs::bring(db, tx, &commit.content).await?;
+    let next = (&commit.content, facts.as_ref(), old.version + 1);
     let (file, version) = node::set_content(db, tx, id, next, commit.by, commit.at).await?;
     if keep_versions > 0 {
         versions(db).insert_one(&version).session(tx.session()).await?;
@@ -114,7 +115,7 @@ impl GivenUp {
         self.bytes += size;
     }
 
-    fn add_all(&mut self, versions: &[VersionDoc]) -> Result<(), Fault> {
+    pub(super) fn add_all(&mut self, versions: &[VersionDoc]) -> Result<(), Fault> {
         for version in versions {
             self.add(version.blob()?, version.size()?);
         }

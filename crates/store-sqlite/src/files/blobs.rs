@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use common::files::{
-    BlobInfo, BlobPage, CollectOutcome, MediaFacts, NewBlob, NewThumbnail, Place, ThumbnailInfo,
-    ThumbnailSize, ThumbnailState,
+    BlobInfo, BlobPage, CollectOutcome, MediaFacts, NewBlob, NewContent, NewThumbnail, NodeError, Place,
+    ThumbnailInfo, ThumbnailSize, ThumbnailState,
 };
 use common::{BlobKey, Sha256, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use crate::engine::{Tx, damaged};
+use crate::engine::{Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
 
 pub(super) const COLUMNS: &str = "b.key, b.size, b.sha256, b.inline_id IS NOT NULL";
@@ -29,7 +29,7 @@ pub(super) fn insert(tx: &Tx<'_>, blob: &NewBlob, thumbnails: ThumbnailState) ->
             tx.prepare_cached("INSERT INTO inline_bytes (bytes) VALUES (?1)")?.execute([bytes.as_ref()])?;
             Some(tx.last_insert_rowid())
         }
-        Place::Blob => None,
+        Place::Blob | Place::Shared => None,
     };
     tx.prepare_cached(
         "INSERT INTO blobs (key, size, sha256, crc32, inline_id, refs, thumbnails) VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6)",
@@ -43,6 +43,23 @@ pub(super) fn insert(tx: &Tx<'_>, blob: &NewBlob, thumbnails: ThumbnailState) ->
         thumbnails.word(),
     ))
     .map(drop)
+}
+
+/// Brings the content of a commit in: its blob with one reference, or one reference more to that which it shares.
+pub(super) fn bring(tx: &Tx<'_>, content: &NewContent) -> TxResult<(), NodeError> {
+    match content.blob.place {
+        Place::Shared if !take(tx, content.blob.key)? => Err(NodeError::ContentGone.into()),
+        Place::Shared => Ok(()),
+        Place::Inline(_) | Place::Blob => Ok(insert(tx, &content.blob, content.thumbnails)?),
+    }
+}
+
+/// Takes one reference more. False if the blob is not live any more.
+pub(super) fn take(tx: &Tx<'_>, key: BlobKey) -> rusqlite::Result<bool> {
+    let taken = tx
+        .prepare_cached("UPDATE blobs SET refs = refs + 1 WHERE key = ?1 AND condemned_at IS NULL")?
+        .execute([key.bytes()])?;
+    Ok(taken == 1)
 }
 
 /// Gives a reference back; without any left, the blob is condemned.

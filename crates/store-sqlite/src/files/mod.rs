@@ -1,8 +1,10 @@
 //! `files.db`: nodes, versions, rows of blobs, usage.
 
 mod blobs;
+mod copying;
 mod links;
 mod list;
+mod marks;
 mod names;
 mod node;
 mod path;
@@ -15,6 +17,7 @@ mod space;
 mod store;
 mod tree;
 mod upload;
+mod versions;
 
 use std::path::Path;
 
@@ -31,11 +34,12 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/files/002.sql"),
         include_str!("../../migrations/files/003.sql"),
         include_str!("../../migrations/files/004.sql"),
+        include_str!("../../migrations/files/005.sql"),
     ],
 };
 
-/// The database of file-service: a [`common::files::FileStore`] with its [`common::files::ShareStore`] and
-/// [`common::files::LinkStore`], and its [`common::jobs::Outbox`].
+/// The database of file-service: a [`common::files::FileStore`] with its [`common::files::ShareStore`],
+/// [`common::files::LinkStore`], [`common::files::MarkStore`], [`common::files::VersionStore`] and [`common::files::CopyStore`], and its [`common::jobs::Outbox`].
 pub struct FilesDb {
     engine: Engine,
 }

@@ -1,13 +1,14 @@
 //! The rows of nodes.
 
 use common::files::{
-    ClassicType, Content, Kind, MediaFacts, NewNode, Node, NodeName, Public, ThumbnailState, Trashed,
+    ClassicType, Content, Kind, MediaFacts, NewNode, Node, NodeName, Public, Tag, ThumbnailState, Trashed,
     sort_key,
 };
 use common::{Crc32, FileId, Sha256, UserId};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::marks;
 use crate::engine::{Tx, damaged};
 use crate::row::{RowExt as _, int};
 
@@ -16,7 +17,8 @@ pub(super) const COLUMNS: &str = "n.id, n.space, n.owner, n.parent, n.name, n.ki
      n.trashed_at, n.trashed_by, n.public_since, n.public_by, n.classic_name, n.classic_type, n.folder_count + n.file_count, \
      n.version, n.blob, n.size, n.mime, n.content_modified_at, \
      b.sha256, b.crc32, b.thumbnails, b.thumbnails_reason, b.width, b.height, b.taken_at, b.camera, b.duration_ms, \
-     EXISTS (SELECT 1 FROM shares WHERE node = n.id), EXISTS (SELECT 1 FROM links WHERE node = n.id)";
+     EXISTS (SELECT 1 FROM shares WHERE node = n.id), EXISTS (SELECT 1 FROM links WHERE node = n.id), \
+     EXISTS (SELECT 1 FROM stars WHERE node = n.id), n.tags";
 
 /// A kind as the column `kind` has it.
 pub(super) const fn kind_number(kind: Kind) -> i64 {
@@ -68,10 +70,13 @@ pub(super) fn node(row: &Row<'_>, at: usize) -> rusqlite::Result<Node> {
         child_count: row.count(at + 15)?,
         shared: row.get(at + 30)?,
         linked: row.get(at + 31)?,
+        starred: row.get(at + 32)?,
+        tags: Tag::split(row.get_ref(at + 33)?.as_str()?).map_err(|_| damaged("a tag that is none"))?,
     })
 }
 
-fn content(row: &Row<'_>, at: usize) -> rusqlite::Result<Content> {
+/// Reads a content from the columns of [`COLUMNS`] from `n.version` to `b.duration_ms`, of which the first is number `at`.
+pub(super) fn content(row: &Row<'_>, at: usize) -> rusqlite::Result<Content> {
     let media = MediaFacts {
         width: row.get(at + 9)?,
         height: row.get(at + 10)?,
@@ -124,8 +129,8 @@ pub(super) fn insert(tx: &Tx<'_>, new: &NewNode<'_>) -> rusqlite::Result<()> {
     let content = new.content.map(|(content, _)| content);
     tx.prepare_cached(
         "INSERT INTO nodes (id, space, owner, parent, name, sort_key, kind, live, created_at, modified_at, public_since, public_by,
-                            classic_name, classic_type, version, blob, size, mime, content_modified_at, content_at, content_by)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+                            classic_name, classic_type, version, blob, size, mime, content_modified_at, content_at, content_by, tags)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
     )?
     .execute(params![
         new.id.bytes(),
@@ -147,8 +152,9 @@ pub(super) fn insert(tx: &Tx<'_>, new: &NewNode<'_>) -> rusqlite::Result<()> {
         content.map(|content| content.modified_at.millis()),
         content.map(|_| new.at.millis()),
         new.content.as_ref().map(|(_, by)| by.bytes()),
-    ])
-    .map(drop)
+        Tag::join(new.tags),
+    ])?;
+    marks::index_tags(tx, new.space, new.id, new.tags)
 }
 
 /// Counts a live child of this kind more (or less) in its folder.

@@ -197,6 +197,7 @@ fn upload(bench: &Bench, parent: FileId) -> Commit {
             rename_if_taken: true,
             classic_type: None,
             public: false,
+            tags: Vec::new(),
         }),
         content: NewContent {
             blob: NewBlob { key, size: 1, sha256: Sha256::of(b"x"), crc32: Crc32(1), place: Place::Blob },

@@ -33,7 +33,7 @@ fn create(tx: &Tx<'_>, commit: &Commit, file: &NewFile) -> TxResult<(), NodeErro
     let size = commit.content.blob.size;
     space::charge(tx, space, size, commit.reservation)?;
     let new = NewNode::file(file, commit, &parent.node, &name);
-    blobs::insert(tx, &commit.content.blob, commit.content.thumbnails)?;
+    blobs::bring(tx, &commit.content)?;
     node::insert(tx, &new)?;
     node::count_child(tx, file.parent, Kind::File, 1)?;
     let change = Change { used_bytes: int(size), nodes: 1, depth: parent.depth() + 1, ..Change::default() };
@@ -52,17 +52,18 @@ fn replace(
     if revision.is_some_and(|seen| seen != node.revision) {
         return Err(NodeError::Changed.into());
     }
+    // before anything is given up, which may be what is to be shared
+    blobs::bring(tx, &commit.content)?;
     tx.prepare_cached(
-        "INSERT INTO versions (node, version, blob, size, mime, modified_at, at, by)
-         SELECT id, version, blob, size, mime, content_modified_at, content_at, content_by FROM nodes WHERE id = ?1",
+        "INSERT INTO versions (node, version, blob, size, mime, modified_at, at, by, replaced_at)
+         SELECT id, version, blob, size, mime, content_modified_at, content_at, content_by, ?2 FROM nodes WHERE id = ?1",
     )?
-    .execute([id.bytes()])?;
+    .execute((id.bytes(), commit.at.millis()))?;
     let freed = give_up_versions(tx, id, keep_versions, commit.at)?;
     space::apply(tx, node.space, Change { used_bytes: -int(freed), ..Change::default() })?;
     let size = commit.content.blob.size;
     space::charge(tx, node.space, size, commit.reservation)?;
     space::apply(tx, node.space, Change { used_bytes: int(size), ..Change::default() })?;
-    blobs::insert(tx, &commit.content.blob, commit.content.thumbnails)?;
     tx.prepare_cached(
         "UPDATE nodes SET version = ?2, blob = ?3, size = ?4, mime = ?5, content_modified_at = ?6, content_at = ?7, content_by = ?8,
                           modified_at = ?7, revision = revision + 1

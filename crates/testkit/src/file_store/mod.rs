@@ -1,8 +1,10 @@
 //! What every [`FileStore`] promises.
 
 mod blobs;
+mod copying;
 mod links;
 mod lists;
+mod marks;
 mod model;
 mod places;
 mod purge;
@@ -14,6 +16,7 @@ mod storm;
 mod trash;
 mod upkeep;
 mod uploads;
+mod versions;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -29,8 +32,10 @@ use common::{Clock as _, Crc32, FileId, IdGen as _, Sha256, Timestamp, UserId};
 use crate::{TestClock, TestIds};
 
 pub use blobs::*;
+pub use copying::*;
 pub use links::*;
 pub use lists::*;
+pub use marks::*;
 pub use model::*;
 pub use places::*;
 pub use purge::*;
@@ -42,6 +47,7 @@ pub use storm::*;
 pub use trash::*;
 pub use upkeep::*;
 pub use uploads::*;
+pub use versions::*;
 
 /// A fresh store with one user's space.
 pub struct FilesSubject {
@@ -110,6 +116,7 @@ impl FilesSubject {
                 rename_if_taken: false,
                 classic_type: None,
                 public: false,
+                tags: Vec::new(),
             }),
             content: self.content(size),
             by: self.user,
@@ -298,7 +305,7 @@ macro_rules! file_store_suite {
     };
 }
 
-/// Makes a test of each check of shares and links, for the adapter that `$make` opens: an async function that returns an [`AccessSubject`].
+/// Makes a test of each check of shares, links, marks, versions and copies, for the adapter that `$make` opens: an async function that returns an [`AccessSubject`].
 #[macro_export]
 macro_rules! access_suite {
     ($make:expr) => {
@@ -321,6 +328,21 @@ macro_rules! access_suite {
                 links_are_listed_by_who_asks,
                 links_go_with_their_node,
                 what_is_public_is_listed,
+                tags_are_kept_as_given_and_found_folded,
+                only_a_live_node_is_tagged_and_as_it_was_seen,
+                a_star_belongs_to_whoever_set_it,
+                marks_go_with_their_node,
+                recent_is_what_somebody_gave_content_to,
+                versions_are_listed_newest_first_with_their_contents,
+                an_old_version_comes_back_as_a_new_one_that_shares_its_bytes,
+                old_versions_are_deleted_and_the_content_is_not,
+                old_versions_are_given_up_by_number_and_age,
+                a_folder_is_copied_in_steps_and_shares_its_contents,
+                a_copy_is_begun_only_where_it_can_be,
+                a_copy_ends_although_it_is_moved_into_what_is_copied,
+                a_copy_stops_at_the_quota_and_at_the_depth,
+                several_who_work_at_one_copy_do_each_part_once,
+                copies_that_ended_are_forgotten_in_time,
             ]
         );
     };

@@ -31,6 +31,8 @@ pub async fn a_folder_is_found_as_it_was_made(subject: &FilesSubject) {
         child_count: 0,
         shared: false,
         linked: false,
+        starred: false,
+        tags: Vec::new(),
     };
     assert_eq!(made, plain);
     assert_eq!(subject.store.find_child(subject.root(), &new.name).await.unwrap(), Some(made));

@@ -5,14 +5,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use common::files::{
-    AccessOf, BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content, FileStore, Grant,
-    Link, LinkChange, LinkStore, LinkToken, ListQuery, MediaFacts, NewFolder, NewLink, NewShare,
-    NewThumbnail, Node, NodeError, NodeName, NodePath, Page, PurgeStep, RecountPlace, RecountStep, Share,
-    ShareRole, ShareStore, SharesOf, Space, TakeDownload, ThumbnailInfo, ThumbnailSize, Usage,
+    AccessOf, BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content, CopyFront,
+    CopyItem, CopyOperation, CopyState, CopyStore, Dated, FileStore, Grant, KeepVersions, Link, LinkChange,
+    LinkStore, LinkToken, ListQuery, MarkStore, MediaFacts, NewCopy, NewFolder, NewLink, NewShare,
+    NewThumbnail, Node, NodeError, NodeName, NodePath, Page, PruneStep, PurgeStep, RecountPlace, RecountStep,
+    Share, ShareRole, ShareStore, SharesOf, Space, Tag, TagCount, TakeDownload, ThumbnailInfo, ThumbnailSize,
+    Usage, Version, VersionStore,
 };
 use common::jobs::{NewJob, Outbox, OutboxRow};
 use common::{
-    BlobKey, FileId, JobId, LinkId, PortResult, ReservationId, ShareId, SpaceId, Timestamp, UserId,
+    BlobKey, FileId, JobId, LinkId, OperationId, PortResult, ReservationId, ShareId, SpaceId, Timestamp,
+    UserId,
 };
 
 /// One store through several adapters that know nothing of one another, as processes have them: each call goes to the next one. So what a check does
@@ -110,6 +113,35 @@ forward! { LinkStore:
     async fn count_links(&self, of: &AccessOf) -> PortResult<u64>;
     async fn list_public(&self, space: SpaceId, after: Option<FileId>, limit: u32) -> PortResult<Vec<Node>>;
     async fn count_public(&self, space: SpaceId) -> PortResult<u64>;
+}
+
+forward! { MarkStore:
+    async fn set_tags(&self, id: FileId, revision: Option<u64>, tags: &[Tag]) -> Result<Node, NodeError>;
+    async fn set_star(&self, id: FileId, user: UserId, starred_at: Option<Timestamp>) -> Result<(), NodeError>;
+    async fn starred_of(&self, user: UserId, nodes: &[FileId]) -> PortResult<Vec<FileId>>;
+    async fn list_starred(&self, user: UserId, after: Option<Dated>, limit: u32) -> PortResult<Vec<Dated>>;
+    async fn count_starred(&self, user: UserId) -> PortResult<u64>;
+    async fn list_tagged(&self, space: SpaceId, tag: &Tag, after: Option<FileId>, limit: u32) -> PortResult<Vec<FileId>>;
+    async fn count_tagged(&self, space: SpaceId, tag: &Tag) -> PortResult<u64>;
+    async fn list_tags(&self, space: SpaceId, limit: u32) -> PortResult<Vec<TagCount>>;
+    async fn list_recent(&self, user: UserId, after: Option<Dated>, limit: u32) -> PortResult<Vec<Dated>>;
+}
+
+forward! { VersionStore:
+    async fn list_versions(&self, file: FileId, before: Option<u32>, limit: u32) -> PortResult<Vec<Version>>;
+    async fn find_version(&self, file: FileId, number: u32) -> PortResult<Option<Version>>;
+    async fn delete_version(&self, file: FileId, number: u32, at: Timestamp) -> Result<bool, NodeError>;
+    async fn prune_versions(&self, after: Option<FileId>, keep: KeepVersions, limit: u32, at: Timestamp) -> PortResult<PruneStep>;
+}
+
+forward! { CopyStore:
+    async fn begin_copy(&self, copy: &NewCopy) -> Result<Node, NodeError>;
+    async fn find_copy(&self, id: OperationId) -> PortResult<Option<CopyOperation>>;
+    async fn copy_front(&self, id: OperationId) -> PortResult<Option<CopyFront>>;
+    async fn list_to_copy(&self, front: &CopyFront, since: Timestamp, limit: u32) -> PortResult<Vec<Node>>;
+    async fn copy_page(&self, id: OperationId, front: &CopyFront, items: &[CopyItem], more: bool, at: Timestamp) -> Result<bool, NodeError>;
+    async fn end_copy(&self, id: OperationId, state: CopyState, at: Timestamp) -> PortResult<bool>;
+    async fn sweep_copies(&self, before: Timestamp, limit: u32) -> PortResult<u32>;
 }
 
 #[async_trait]

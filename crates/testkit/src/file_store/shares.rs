@@ -4,7 +4,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use common::files::{
-    FileStore, Grant, Grantee, LinkStore, NewShare, NodeError, Share, ShareRole, ShareStore, SharesOf,
+    CopyStore, FileStore, Grant, Grantee, LinkStore, MarkStore, NewShare, NodeError, Share, ShareRole,
+    ShareStore, SharesOf, VersionStore,
 };
 use common::jobs::Outbox;
 use common::{FileId, GroupId, IdGen as _, ShareId, UserId};
@@ -12,7 +13,7 @@ use futures_util::future::join_all;
 
 use super::FilesSubject;
 
-/// A fresh store with one user's space, as a store of shares and links.
+/// A fresh store with one user's space, with all that it is a store of besides.
 pub struct AccessSubject {
     /// The files.
     pub files: FilesSubject,
@@ -20,16 +21,23 @@ pub struct AccessSubject {
     pub shares: Arc<dyn ShareStore>,
     /// The links.
     pub links: Arc<dyn LinkStore>,
+    /// Stars and tags.
+    pub marks: Arc<dyn MarkStore>,
+    /// Old versions.
+    pub versions: Arc<dyn VersionStore>,
+    /// Copies of folders.
+    pub copies: Arc<dyn CopyStore>,
 }
 
 impl AccessSubject {
     /// A subject over an empty store; `keep` lives as long as it does.
     pub async fn new<S>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self
     where
-        S: FileStore + Outbox + ShareStore + LinkStore + 'static,
+        S: FileStore + Outbox + ShareStore + LinkStore + MarkStore + VersionStore + CopyStore + 'static,
     {
-        let (shares, links) = (Arc::<S>::clone(&store), Arc::<S>::clone(&store));
-        Self { files: FilesSubject::new(store, keep).await, shares, links }
+        let (shares, links, marks) = (store.clone(), store.clone(), store.clone());
+        let (versions, copies) = (store.clone(), store.clone());
+        Self { files: FilesSubject::new(store, keep).await, shares, links, marks, versions, copies }
     }
 
     fn new_share(&self, node: FileId, grantee: Grantee, role: ShareRole) -> NewShare {
@@ -49,7 +57,7 @@ impl AccessSubject {
         share
     }
 
-    fn user(&self) -> UserId {
+    pub(super) fn user(&self) -> UserId {
         UserId(self.files.ids.object_id())
     }
 

@@ -20,6 +20,7 @@ pub async fn an_upload_makes_a_file_with_its_content(subject: &FilesSubject) {
             rename_if_taken: false,
             classic_type: Some(ClassicType::Image),
             public: true,
+            tags: Vec::new(),
         }),
         content: NewContent {
             mime: "image/png".to_owned(),

@@ -34,11 +34,13 @@ pub(crate) struct Sight {
     pub(crate) role: ShareRole,
     /// They may know of the folder that it is in.
     pub(crate) sees_parent: bool,
+    /// They have set a star on it, as far as that was looked up ([`crate::app::marks::seen`]).
+    pub(crate) starred: bool,
 }
 
 impl Sight {
     /// An owner's.
-    pub(crate) const OWNER: Self = Self { role: ShareRole::Manager, sees_parent: true };
+    pub(crate) const OWNER: Self = Self { role: ShareRole::Manager, sees_parent: true, starred: false };
 }
 
 /// A node on which the caller may do one thing. Only [`authorize`] makes one, so a use case that takes it needs no check of its own.
@@ -89,12 +91,12 @@ impl Authorized {
 
     /// How the node looks to the caller.
     pub(crate) fn sight(&self) -> Sight {
-        Sight { role: self.role, sees_parent: self.hidden < self.path.depth() }
+        Sight { role: self.role, sees_parent: self.hidden < self.path.depth(), starred: false }
     }
 
     /// How what is in this folder looks to the caller. What was given of a child itself is not counted in.
     pub(crate) fn child_sight(&self) -> Sight {
-        Sight { role: self.role, sees_parent: true }
+        Sight { role: self.role, sees_parent: true, starred: false }
     }
 
     /// The caller owns it, or acts for its owner. Nobody can take that away.

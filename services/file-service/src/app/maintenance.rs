@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use common::files::internal::{Finding, PurgeRequest, StepDone};
-use common::files::{Action, Actor, CollectOutcome, RecountPlace};
+use common::files::{Action, Actor, CollectOutcome, KeepVersions, RecountPlace};
 use common::jobs::types;
 use common::{BlobKey, Causes, Code, FileId, JobId, PortResult, Timestamp};
 use metrics::counter;
@@ -24,6 +24,7 @@ const BLOBS: u32 = 500;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Task {
     ExpireTrash,
+    ExpireVersions,
     PurgeTombstones,
     CollectBlobs,
     SweepStrays,
@@ -37,6 +38,7 @@ impl Task {
     pub(crate) fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "expire-trash" => Self::ExpireTrash,
+            "expire-versions" => Self::ExpireVersions,
             "purge-tombstones" => Self::PurgeTombstones,
             "collect-blobs" => Self::CollectBlobs,
             "sweep-strays" => Self::SweepStrays,
@@ -71,6 +73,7 @@ pub(crate) async fn step(
 ) -> Result<StepDone, AppError> {
     match task {
         Task::ExpireTrash => expire_trash(service).await,
+        Task::ExpireVersions => expire_versions(service, cursor).await,
         Task::PurgeTombstones => Ok(purge_tombstones(service).await?),
         Task::CollectBlobs => Ok(collect_blobs(service).await?),
         Task::SweepStrays => sweep_strays(service, cursor).await,
@@ -100,6 +103,30 @@ async fn expire_trash(service: &FileService) -> Result<StepDone, AppError> {
         }
     }
     Ok(StepDone { done: !more, changed: deleted, ..StepDone::default() })
+}
+
+/// Gives up old versions beyond what the settings keep; and, at the end, forgets operations that ended long ago.
+async fn expire_versions(service: &FileService, cursor: Option<&str>) -> Result<StepDone, AppError> {
+    let after = cursor
+        .map(FileId::parse)
+        .transpose()
+        .map_err(|_| AppError::because(Code::InvalidCursor, "the cursor is no id of a file"))?;
+    let now = service.clock.now();
+    let settings = &service.settings;
+    let keep = KeepVersions {
+        count: settings.keep_versions,
+        replaced_since: settings.keep_versions_for.map_or(Timestamp::MIN, |span| now - span),
+    };
+    let step = service.versions.prune_versions(after, keep, ROWS, now).await?;
+    if step.next.is_none() {
+        while service.copies.sweep_copies(now - settings.keep_operations, ROWS).await? >= ROWS {}
+    }
+    Ok(StepDone {
+        done: step.next.is_none(),
+        cursor: step.next.map(|next| next.to_string()),
+        changed: u64::from(step.removed),
+        ..StepDone::default()
+    })
 }
 
 /// Deletes one thing in the trash. False if it is gone meanwhile, or was brought back: both are what the owner wants.

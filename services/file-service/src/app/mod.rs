@@ -2,12 +2,15 @@
 
 pub(crate) mod access;
 pub(crate) mod archive;
+pub(crate) mod batch;
 pub(crate) mod blobs;
 mod budget;
 pub(crate) mod content;
+pub(crate) mod copying;
 pub(crate) mod folders;
 pub(crate) mod listing;
 pub(crate) mod maintenance;
+pub(crate) mod marks;
 pub(crate) mod public;
 pub(crate) mod relocate;
 pub(crate) mod resumable;
@@ -19,4 +22,5 @@ pub(crate) mod thumbnails;
 pub(crate) mod trash;
 pub(crate) mod upload;
 pub(crate) mod usage;
+pub(crate) mod versions;
 pub(crate) mod watch;

@@ -75,7 +75,7 @@ pub(super) async fn list(
     let folder = authorize(&service, params::actor(&caller), Action::List, target).await?.folder()?;
     let query: ChildrenQuery = input::query(&request)?;
     let (page, next_cursor) = page(&service, &folder, &query).await?;
-    let items = page.items.iter().map(|node| FileView::of(node, folder.child_sight())).collect();
+    let items = view::list(&service, folder.actor(), &page.items, folder.child_sight()).await?;
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(FileListView {
         items,
         next_cursor,

@@ -10,9 +10,11 @@ use http_kit::{ApiResult, Authenticated, Problem, input};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::marks::tags_at;
 use super::view::{self, FileView};
 use super::{params, preconditions};
 use crate::app::access::{Target, authorize, authorize_parent, sight_of};
+use crate::app::marks::{self, TagChange};
 use crate::app::relocate::{Relocation, relocate};
 use crate::app::{folders, public, trash};
 use crate::state::FileService;
@@ -39,8 +41,9 @@ pub(super) async fn show(
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
     let target = params::target(&request, "id")?;
-    let node = authorize(&service, params::actor(&caller), Action::ReadMetadata, target).await?;
-    let sight = node.sight();
+    let actor = params::actor(&caller);
+    let node = authorize(&service, actor, Action::ReadMetadata, target).await?;
+    let sight = marks::seen(&service, actor, node.node(), node.sight()).await?;
     match preconditions::of_read(&request, node.node(), sight) {
         Verdict::Proceed => Ok(view::file(StatusCode::OK, node.node(), sight)),
         Verdict::NotModified => Ok(HttpResponse::NotModified()
@@ -60,9 +63,16 @@ pub(super) struct ChangeBody {
     name: Option<String>,
     /// The id of the new folder, or `root`.
     parent_id: Option<String>,
+    /// Whether the caller's star is on it. It takes no more than that the caller may see it.
+    starred: Option<bool>,
+    /// Its tags from now on: at most 32 of at most 64 characters each, without control characters, and without white space at their ends. Of those that
+    /// differ in case alone the first counts.
+    #[schema(max_items = 32)]
+    tags: Option<Vec<String>>,
 }
 
-/// Renames and moves a file or folder, both at once if both are given. What is not given stays.
+/// Renames, moves, tags and stars a file or folder. What is not given stays. A new name and a new folder are one change; tags and star, each a change of
+/// its own, follow it.
 #[utoipa::path(
     operation_id = "updateFile",
     tag = "files",
@@ -76,7 +86,7 @@ pub(super) struct ChangeBody {
         (status = 400, description = "`invalid_name`, `invalid_request`, `invalid_json`", body = ProblemDocument),
         (status = 403, description = "`forbidden`: the folder that it is in, or goes into, is not open to such a change", body = ProblemDocument),
         (status = 404, description = "`not_found`, `parent_not_found`", body = ProblemDocument),
-        (status = 409, description = "`name_taken` (with `existingId`), `would_make_cycle`, `parent_not_folder`, `too_deep`, `root_is_fixed`", body = ProblemDocument),
+        (status = 409, description = "`name_taken` (with `existingId`), `would_make_cycle`, `parent_not_folder`, `too_deep`, `root_is_fixed`; `too_many` tags", body = ProblemDocument),
         (status = 412, description = "`precondition_failed`", body = ProblemDocument),
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
@@ -90,16 +100,41 @@ pub(super) async fn change(
 ) -> ApiResult<HttpResponse> {
     let target = params::target(&request, "id")?;
     let actor = params::actor(&caller);
-    let node = authorize(&service, actor, Action::Relocate, target).await?;
+    let node = authorize(&service, actor, Action::ReadMetadata, target).await?.live()?;
     let body: ChangeBody = input::json(&request, payload, BODY_BYTES).await?;
-    let revision = preconditions::of_change(&request, node.node())?;
     let change = Relocation {
         name: body.name.as_deref().map(|name| self::name("/name", name)).transpose()?,
         parent: body.parent_id.as_deref().map(|parent| params::parent(Some(parent))).transpose()?,
     };
-    let node = relocate(&service, node, revision, &change).await?;
-    let sight = sight_of(&service, actor, &node).await?;
-    Ok(view::file(StatusCode::OK, &node, sight))
+    let tags = body.tags.as_deref().map(|tags| tags_at("/tags", tags)).transpose()?.map(TagChange::Set);
+    let mut revision = preconditions::of_change(&request, node.node())?;
+    // all that it takes is asked before anything is changed
+    let relocates = change.name.is_some() || change.parent.is_some();
+    let to_relocate = if relocates || (tags.is_none() && body.starred.is_none()) {
+        Some(authorize(&service, actor, Action::Relocate, node.id()).await?)
+    } else {
+        None
+    };
+    let to_tag = if tags.is_some() {
+        Some(authorize(&service, actor, Action::Change, node.id()).await?)
+    } else {
+        None
+    };
+    let mut changed = node.node().clone();
+    if let Some(node) = to_relocate {
+        changed = relocate(&service, node, revision, &change).await?;
+        revision = revision.map(|_| changed.revision);
+    }
+    if let (Some(node), Some(tags)) = (to_tag, tags) {
+        changed = marks::tag(&service, node, revision, &tags).await?;
+    }
+    if let Some(starred) = body.starred {
+        marks::star(&service, &node, starred).await?;
+        changed.starred |= starred;
+    }
+    let sight = sight_of(&service, actor, &changed).await?;
+    let sight = marks::seen(&service, actor, &changed, sight).await?;
+    Ok(view::file(StatusCode::OK, &changed, sight))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -208,6 +243,7 @@ pub(super) async fn create(
         }
     };
     if !created {
+        let sight = marks::seen(&service, params::actor(&caller), &node, sight).await?;
         return Ok(view::file(StatusCode::OK, &node, sight));
     }
     let mut answer = view::file(StatusCode::CREATED, &node, sight);
@@ -237,7 +273,8 @@ pub(super) async fn restore(
     let target = params::target(&request, "id")?;
     let node = authorize(&service, params::actor(&caller), Action::Restore, target).await?;
     let restored = trash::restore(&service, &node).await?;
-    Ok(view::file(StatusCode::OK, &restored, node.sight()))
+    let sight = marks::seen(&service, node.actor(), &restored, node.sight()).await?;
+    Ok(view::file(StatusCode::OK, &restored, sight))
 }
 
 /// Opens the content of a file to everybody (the classic publish). A public folder does not open what is in it.
@@ -293,10 +330,11 @@ async fn set_public(
     let target = params::target(request, "id")?;
     let node = authorize(service, params::actor(caller), Action::Share, target).await?;
     let changed = public::set(service, &node, public).await?;
-    Ok(view::file(StatusCode::OK, &changed, node.sight()))
+    let sight = marks::seen(service, node.actor(), &changed, node.sight()).await?;
+    Ok(view::file(StatusCode::OK, &changed, sight))
 }
 
-fn name(pointer: &str, text: &str) -> ApiResult<NodeName> {
+pub(super) fn name(pointer: &str, text: &str) -> ApiResult<NodeName> {
     NodeName::parse(text).map_err(|error| {
         let code = match error {
             InvalidName::Empty => "empty",

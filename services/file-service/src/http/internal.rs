@@ -4,8 +4,8 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use common::files::internal::{
-    MaintenanceStep, PurgeRequest, QuotaChange, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload,
-    UsageQuestion,
+    CopyRequest, MaintenanceStep, PurgeRequest, QuotaChange, ThumbnailBegin, ThumbnailFailure,
+    ThumbnailUpload, UsageQuestion,
 };
 use common::files::{BlobRange, MediaFacts, UserSpaces as _};
 use common::{BlobKey, Code};
@@ -15,7 +15,7 @@ use http_kit::{ApiResult, BodyLimits, BodyStream, Problem, input};
 use serde::Deserialize;
 
 use crate::app::spaces::StoredSpaces;
-use crate::app::{blobs, maintenance, thumbnails};
+use crate::app::{blobs, copying, maintenance, thumbnails};
 use crate::state::FileService;
 
 /// Largest JSON question.
@@ -33,6 +33,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/internal/blobs/{blob}/thumbnails", web::put().to(put_thumbnails))
         .route("/internal/blobs/{blob}/thumbnails/failed", web::post().to(fail_thumbnails))
         .route("/internal/files/purge", web::post().to(purge))
+        .route("/internal/files/copy", web::post().to(copy))
         .route("/internal/users/usage", web::post().to(usage_of))
         .route("/internal/users/quota", web::post().to(set_quota_of))
         .route("/internal/maintenance/{task}", web::post().to(maintain));
@@ -140,6 +141,16 @@ async fn fail_thumbnails(
     } else {
         Err(Problem::new(Code::NotFound))
     }
+}
+
+async fn copy(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let question: CopyRequest = input::json(&request, payload, BODY_BYTES).await?;
+    Ok(HttpResponse::Ok().json(copying::step(&service, question.operation).await?))
 }
 
 async fn purge(

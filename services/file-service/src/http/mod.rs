@@ -3,13 +3,16 @@
 
 mod access;
 mod archives;
+mod batch;
 mod children;
 mod classic;
 mod content;
+mod copying;
 mod delivery;
 mod files;
 mod internal;
 mod links;
+mod marks;
 mod params;
 mod path;
 mod preconditions;
@@ -20,6 +23,7 @@ mod toll;
 mod trash;
 mod uploads;
 mod usage;
+mod versions;
 mod view;
 
 use actix_web::{App, web};
@@ -38,6 +42,18 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(files::publish)
         .service(files::unpublish)
         .service(children::list)
+        .service(batch::change)
+        .service(copying::copy)
+        .service(copying::show)
+        .service(versions::list)
+        .service(versions::show)
+        .service(versions::describe)
+        .service(versions::restore)
+        .service(versions::remove)
+        .service(marks::starred)
+        .service(marks::recents)
+        .service(marks::tagged)
+        .service(marks::tags)
         .service(path::show)
         .service(thumbnails::show)
         .service(content::show)

@@ -23,6 +23,7 @@ pub(crate) fn entity_tag(node: &Node, sight: Sight) -> ETag {
     let marks = [
         (node.shared, 's'),
         (node.linked, 'l'),
+        (sight.starred, 'f'),
         (!sight.sees_parent, 't'),
         (sight.role == ShareRole::Viewer, 'v'),
         (sight.role == ShareRole::Editor, 'e'),
@@ -118,6 +119,8 @@ mod tests {
             child_count,
             shared: false,
             linked: false,
+            starred: false,
+            tags: Vec::new(),
         }
     }
 

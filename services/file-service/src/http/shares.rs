@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::params;
 use super::view::{self, FileView};
 use crate::app::access::{Sight, authorize};
+use crate::app::marks;
 use crate::app::sharing::shares::{self, Receiver};
 use crate::app::sharing::{Names, names, paths};
 use crate::error::AppError;
@@ -400,6 +401,7 @@ async fn page(
     for (share, path) in found.iter().zip(nodes) {
         let Some(path) = path.filter(|path| !path.in_trash()) else { continue };
         if let Some(sight) = sight(service, caller, share, &path).await? {
+            let sight = marks::seen(service, params::actor(caller), &path.node, sight).await?;
             let file = FileView::of(&path.node, sight);
             items.push(SharedFileView { share: ShareView::of(share, &names), file });
         }

@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 
 use super::children::FileListView;
 use super::params;
-use super::view::{self, FileView};
+use super::view;
 use crate::app::access::{Target, authorize};
 use crate::app::trash;
 use crate::state::FileService;
@@ -66,7 +66,7 @@ pub(super) async fn list(
     let last = page.items.last().filter(|_| page.more).and_then(|node| Some((node.id, node.trashed?.at)));
     let next_cursor =
         last.map(|(id, at)| cursor::encode(&service.cursor_key, &bound_to, &TrashPosition { at, id }));
-    let items = page.items.iter().map(|node| FileView::of(node, root.child_sight())).collect();
+    let items = view::list(&service, root.actor(), &page.items, root.child_sight()).await?;
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(FileListView {
         items,
         next_cursor,

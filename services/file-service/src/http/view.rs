@@ -3,13 +3,16 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use common::files::{Kind, MediaFacts, Node, ThumbnailSize, ThumbnailState};
+use common::files::{Actor, Kind, MediaFacts, Node, ThumbnailSize, ThumbnailState};
 use common::{FileId, Sha256, SpaceId, Timestamp, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::preconditions;
 use crate::app::access::Sight;
+use crate::app::marks;
+use crate::error::AppError;
+use crate::state::FileService;
 
 /// What answers about one caller's files may be kept as: by that caller's client alone, which asks each time whether it is still good.
 pub(crate) const PRIVATE: (header::HeaderName, HeaderValue) =
@@ -74,6 +77,11 @@ pub(crate) struct FileView {
     shared: bool,
     /// Links lead to it, or it is open to everybody.
     linked: bool,
+    /// The caller has set a star on it.
+    starred: bool,
+    /// Its tags, as they were given.
+    #[schema(example = json!(["holiday"]))]
+    tags: Vec<String>,
     /// How many nodes are in a folder; null for a file.
     #[schema(required = true)]
     child_count: Option<u64>,
@@ -171,6 +179,8 @@ impl FileView {
             role: sight.role.word(),
             shared: node.shared,
             linked: node.linked || node.public.is_some(),
+            starred: sight.starred,
+            tags: node.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
             child_count: (node.kind == Kind::Folder).then_some(node.child_count),
             thumbnails: ThumbnailsView::of(node),
             media: content.and_then(|content| content.media.clone()).map(MediaView::from),
@@ -191,6 +201,21 @@ impl ThumbnailsView {
         };
         Self { state, sizes, reason }
     }
+}
+
+/// The views of the nodes of a list, which look alike to the caller but for the stars.
+///
+/// # Errors
+/// Those of the store alone.
+pub(crate) async fn list(
+    service: &FileService,
+    actor: Actor,
+    nodes: &[Node],
+    sight: Sight,
+) -> Result<Vec<FileView>, AppError> {
+    let stars = marks::stars(service, actor, nodes).await?;
+    let view = |node: &Node| FileView::of(node, Sight { starred: stars.contains(&node.id), ..sight });
+    Ok(nodes.iter().map(view).collect())
 }
 
 /// An answer that is one file, with its `ETag`.

@@ -79,6 +79,15 @@ fn calls() -> Vec<Call> {
             .with(json!({"parentId": "root"})),
         call("move to one's folder", patch.clone(), "/api/v1/files/{file}", [NO, NO, NO, NONE])
             .with(json!({"parentId": "{own}"})),
+        call("star", patch.clone(), "/api/v1/files/{file}", [OK, OK, OK, NONE])
+            .with(json!({"starred": true})),
+        call("star itself", patch.clone(), "/api/v1/files/{top}", [OK, OK, OK, NONE])
+            .with(json!({"starred": true})),
+        call("star beside", patch.clone(), "/api/v1/files/{beside}", [NONE; 4])
+            .with(json!({"starred": true})),
+        call("tag", patch.clone(), "/api/v1/files/{file}", [NO, OK, OK, NONE]).with(json!({"tags": ["x"]})),
+        call("tag and rename itself", patch.clone(), "/api/v1/files/{top}", [NO, NO, NO, NONE])
+            .with(json!({"tags": ["x"], "name": "renamed"})),
         call("trash inside", delete.clone(), "/api/v1/files/{file}", [NO, DONE, DONE, NONE]),
         call("trash itself", delete.clone(), "/api/v1/files/{top}", [NO, NO, NO, NONE]),
         call("classic trash", delete.clone(), "/files/{file}", [NO, DONE, DONE, NONE]),

@@ -10,7 +10,7 @@ use blob::{DiskBlobs, DiskOptions};
 use common::auth::{
     Address, Authenticator, GroupName, People, Person, Presented, Principal, Role, UserCount,
 };
-use common::files::{BlobStore, FileStore, LinkStore, ShareStore};
+use common::files::{BlobStore, CopyStore, FileStore, LinkStore, MarkStore, ShareStore, VersionStore};
 use common::routes::Service;
 use common::{Clock, GroupId, IdGen, PortError, PortResult, SessionId, Sha256, UserId};
 use file_service::{FileService, FileSettings, Overview, Parts, Sharing};
@@ -171,6 +171,9 @@ impl World {
             cursor_key: [7; 32],
             ticket_key: TICKET_KEY,
             overview,
+            marks: self.store.clone() as Arc<dyn MarkStore>,
+            versions: self.store.clone() as Arc<dyn VersionStore>,
+            copies: self.store.clone() as Arc<dyn CopyStore>,
             sharing: Sharing {
                 shares: self.store.clone() as Arc<dyn ShareStore>,
                 links: self.store.clone() as Arc<dyn LinkStore>,

@@ -4,15 +4,19 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod batch;
 mod children;
 mod classic_files;
 mod classic_upload;
+mod copying;
 mod cursors;
 mod document;
 mod files;
 mod folders;
+mod marks;
 mod names;
 mod numbers;
 mod relocate;
 mod strangers;
 mod trash;
+mod versions;

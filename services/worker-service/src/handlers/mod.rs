@@ -1,6 +1,7 @@
 //! What the built-in types of jobs do.
 
 mod account_mail;
+mod copy;
 mod media;
 mod purge;
 mod thumbnails;
@@ -8,6 +9,7 @@ mod upkeep;
 mod welcome;
 
 pub use account_mail::AccountMailHandler;
+pub use copy::CopyHandler;
 pub use media::MediaFactsHandler;
 pub use purge::PurgeHandler;
 pub use thumbnails::ThumbnailsHandler;

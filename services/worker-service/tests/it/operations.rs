@@ -51,6 +51,7 @@ fn made(kind: &str, every: Option<Duration>) -> NewJob {
         (types::MEDIA_FACTS, _) => types::media_facts(ids.next(), user, file, (blob, 1), at),
         (types::WELCOME_MAIL, _) => types::welcome_mail(ids.next(), user, at),
         (types::ACCOUNT_MAIL, _) => types::account_mail(ids.next(), Vec::new(), at),
+        (types::COPY, _) => types::copy(ids.next(), ids.next(), user, at, at),
         (types::PURGE, _) => types::purge(ids.next(), file, user, at),
         (types::WEBHOOK_DELIVER, _) => {
             let delivery = Delivery {
@@ -86,6 +87,7 @@ fn the_guide_lists_all_built_in_jobs_as_they_are() {
             types::MEDIA_FACTS => concurrency.media_facts.to_string(),
             types::WELCOME_MAIL | types::ACCOUNT_MAIL => concurrency.mail.to_string(),
             types::PURGE => concurrency.purge.to_string(),
+            types::COPY => concurrency.copy.to_string(),
             types::WEBHOOK_DELIVER => WebhooksSection::default().concurrency.to_string(),
             _ => {
                 let task = task.expect("the others are upkeep");

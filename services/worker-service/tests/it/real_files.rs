@@ -150,6 +150,9 @@ fn serve_files(db: &Arc<FilesDb>, blobs: &Arc<MemoryBlobs>, settings: FileSettin
         cursor_key: [9; 32],
         ticket_key: [8; 32],
         overview: Overview { users: Arc::new(NoUsers), cache: Vec::new(), stores: Vec::new() },
+        marks: db.clone(),
+        versions: db.clone(),
+        copies: db.clone(),
         sharing: Sharing {
             shares: db.clone(),
             links: db.clone(),

@@ -127,7 +127,7 @@ fn replaceable(existing: &Node, on_conflict: OnConflict) -> Result<(), AppError>
     }
 }
 
-async fn child_target(
+pub(super) async fn child_target(
     service: &FileService,
     parent: &Authorized,
     name: &NodeName,
@@ -151,6 +151,7 @@ async fn child_target(
         rename_if_taken: on_conflict == OnConflict::Rename,
         classic_type: None,
         public: false,
+        tags: Vec::new(),
     }))
 }
 
@@ -201,6 +202,7 @@ pub(crate) async fn store_classic(
         rename_if_taken: true,
         classic_type: Some(kind),
         public,
+        tags: Vec::new(),
     });
     Ok(Finished::new(service, received, subject).commit(target).await?.node)
 }

@@ -139,7 +139,18 @@ pub(in crate::http) async fn send_file(
     download: bool,
     toll: Option<Toll<'_>>,
 ) -> ApiResult<HttpResponse> {
-    let content = content::of(file)?;
+    send_content(service, request, file, content::of(file)?, download, toll).await
+}
+
+/// Answers with one of the contents of a file, under its sniffed type.
+pub(in crate::http) async fn send_content(
+    service: &FileService,
+    request: &HttpRequest,
+    file: &Authorized,
+    content: &Content,
+    download: bool,
+    toll: Option<Toll<'_>>,
+) -> ApiResult<HttpResponse> {
     let sent = Sent::of(&content.mime, charset(service, content).await?);
     let disposition = if download { Disposition::Attachment } else { sent.disposition };
     send(service, request, file, file.node(), content, &sent.content_type, disposition, toll).await

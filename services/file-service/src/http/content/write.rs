@@ -2,7 +2,7 @@
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, put, web};
-use common::files::{Action, Committed, Node, NodeName};
+use common::files::{Action, Actor, Committed, Node, NodeName};
 use common::{Code, Sha256, Timestamp};
 use http_kit::body::declared_length;
 use http_kit::conditions::{Current, ETag, Verdict, evaluate};
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::access::{Authorized, Sight, authorize, authorize_parent};
+use crate::app::marks;
 use crate::app::upload::{self, Announced, OnConflict};
 use crate::http::view::{self, FileView};
 use crate::http::{params, preconditions};
@@ -97,7 +98,7 @@ pub(in crate::http) async fn put_child(
         let file = authorize(&service, actor, Action::Change, existing.id).await?;
         let revision = content_precondition(&request, &file)?;
         let committed = upload::put_content(&service, &file, revision, announced, body).await?;
-        return Ok(answer(&committed, parent.child_sight()));
+        return answer(&service, actor, &committed, parent.child_sight()).await;
     }
     let only_new = request
         .headers()
@@ -108,7 +109,7 @@ pub(in crate::http) async fn put_child(
         word => word.into(),
     };
     let committed = upload::put_child(&service, &parent, &name, on_conflict, announced, body).await?;
-    Ok(answer(&committed, parent.child_sight()))
+    answer(&service, actor, &committed, parent.child_sight()).await
 }
 
 /// Gives a file new content; the old one is kept as a version.
@@ -147,10 +148,16 @@ pub(in crate::http) async fn put_content(
     let revision = content_precondition(&request, &file)?;
     let body = BodyStream::new(payload, service.settings.upload_pace);
     let committed = upload::put_content(&service, &file, revision, announced, body).await?;
-    Ok(answer(&committed, file.sight()))
+    answer(&service, file.actor(), &committed, file.sight()).await
 }
 
-fn answer(committed: &Committed, sight: Sight) -> HttpResponse {
+async fn answer(
+    service: &FileService,
+    actor: Actor,
+    committed: &Committed,
+    sight: Sight,
+) -> ApiResult<HttpResponse> {
+    let sight = marks::seen(service, actor, &committed.node, sight).await?;
     let status = if committed.created { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = view::file(status, &committed.node, sight);
     // the tag of what was put, as the next GET of the content says it; that of the file stands in the body
@@ -161,7 +168,7 @@ fn answer(committed: &Committed, sight: Sight) -> HttpResponse {
         // from `…/files/{id}/children/{name}/content`
         response.headers_mut().insert(header::LOCATION, view::location("../../../", &committed.node));
     }
-    response
+    Ok(response)
 }
 
 /// The name in the path, exactly: undone once, and refused if it is not UTF-8 then.

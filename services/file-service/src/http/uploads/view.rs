@@ -14,6 +14,7 @@ use super::protocol::{
     concat_field, is_complete, limit_field,
 };
 use crate::app::access::sight_of;
+use crate::app::marks;
 use crate::error::AppError;
 use crate::http::view::FileView;
 use crate::state::FileService;
@@ -181,7 +182,9 @@ pub(super) async fn draft_done(
     committed: &Committed,
     way: &str,
 ) -> Result<HttpResponse, AppError> {
-    let sight = sight_of(service, Actor::User(upload.owner), &committed.node).await?;
+    let actor = Actor::User(upload.owner);
+    let sight = sight_of(service, actor, &committed.node).await?;
+    let sight = marks::seen(service, actor, &committed.node, sight).await?;
     let status = if committed.created { StatusCode::CREATED } else { StatusCode::OK };
     let mut answer = draft(service, status, upload);
     if committed.created {
