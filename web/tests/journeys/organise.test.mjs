@@ -151,3 +151,22 @@ journey('a file is downloaded whole, under its name', async ({ page, account }) 
   for await (const part of stream) got += part;
   assert.equal(got, 'hello');
 });
+
+journey('folders and several files are downloaded as one archive', async ({ page, account }) => {
+  const trip = await makeFolder(account, 'root', 'Trip');
+  await upload(account, trip, 'inside.txt', text('deep'));
+  await upload(account, 'root', 'a.txt', text('one'));
+  await signIn(page, account);
+  await entry(page, 'Trip').click();
+  const [folder] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('d')]);
+  assert.equal(folder.suggestedFilename(), 'Trip.zip');
+  await entry(page, 'a.txt').click({ modifiers: ['Control'] });
+  const [both] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('d')]);
+  assert.equal(both.suggestedFilename(), 'files.zip');
+  const parts = [];
+  for await (const part of await both.createReadStream()) parts.push(part);
+  // Stored, not compressed: what is in it can be seen.
+  const bytes = Buffer.concat(parts).toString('latin1');
+  assert.equal(bytes.slice(0, 2), 'PK');
+  for (const name of ['Trip/inside.txt', 'deep', 'a.txt', 'one']) assert.ok(bytes.includes(name), name);
+});

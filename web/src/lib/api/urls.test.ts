@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { contentUrl, segment, thumbnailUrl, uploadUrl } from './urls';
+import { archiveUrl, contentUrl, segment, selectionArchiveUrl, thumbnailUrl, uploadUrl } from './urls';
 
 describe('addresses', () => {
   it.each([
@@ -26,6 +26,8 @@ describe('addresses', () => {
   it('names contents and thumbnails', () => {
     expect(contentUrl('abc')).toMatch(/\/api\/v1\/files\/abc\/content$/);
     expect(contentUrl('abc', { download: true })).toMatch(/content\?download=true$/);
+    expect(archiveUrl('abc')).toMatch(/\/api\/v1\/files\/abc\/archive$/);
+    expect(selectionArchiveUrl(['abc', 'def'])).toMatch(/\/api\/v1\/archives\?ids=abc,def$/);
     expect(thumbnailUrl({ id: 'abc', version: 3 }, 250)).toMatch(/\/files\/abc\/thumbnails\/250\?v=3$/);
   });
 });

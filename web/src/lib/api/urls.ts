@@ -16,6 +16,19 @@ export function contentUrl(id: string, options: { download?: boolean } = {}): st
   return `${API}/files/${segment(id)}/content${options.download ? '?download=true' : ''}`;
 }
 
+/** A folder with all that is in it. */
+export function archiveUrl(id: string): string {
+  return `${API}/files/${segment(id)}/archive`;
+}
+
+/** How many ids an address can name. */
+export const MOST_IN_ARCHIVE = 250;
+
+/** Several files and folders as one archive. */
+export function selectionArchiveUrl(ids: string[]): string {
+  return `${API}/archives?ids=${ids.map(segment).join(',')}`;
+}
+
 /** The version stands in the address, so that a browser may keep the picture for good. */
 export function thumbnailUrl(file: Pick<File, 'id' | 'version'>, size: ThumbnailSize): string {
   return `${API}/files/${segment(file.id)}/thumbnails/${size}?v=${file.version}`;

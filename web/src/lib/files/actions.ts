@@ -2,7 +2,7 @@ import { explain } from '$lib/api/explain';
 import * as api from '$lib/api/files';
 import { asApiError } from '$lib/api/problem';
 import type { File } from '$lib/api/types';
-import { contentUrl } from '$lib/api/urls';
+import { archiveUrl, contentUrl, MOST_IN_ARCHIVE, selectionArchiveUrl } from '$lib/api/urls';
 import { t } from '$lib/i18n';
 import { folderChanged, type Listing, trashChanged } from '$lib/listing/listing.svelte';
 import type { SelectionState } from '$lib/listing/selected.svelte';
@@ -157,21 +157,24 @@ export const moveFiles = undoable(
   },
 );
 
-/** Asks the browser to save each file. Folders cannot be saved this way, and it is said that they were left out. */
+/** Asks the browser to save one file as it is, and folders and several files as one archive. */
 export function downloadFiles(files: File[]): void {
-  const plain = files.filter((file) => file.type === 'file');
-  plain.forEach((file, at) => {
-    // Browsers drop a second download that begins in the same moment.
-    setTimeout(() => startDownload(file), at * 250);
-  });
-  const folders = files.length - plain.length;
-  if (folders > 0) toasts.show(t('download.noFolders', { count: folders }));
+  const [first, ...more] = files;
+  if (!first) return;
+  if (files.length > MOST_IN_ARCHIVE) {
+    toasts.error(t('download.tooMany', { count: MOST_IN_ARCHIVE }));
+  } else if (more.length > 0) {
+    startDownload(selectionArchiveUrl(files.map((file) => file.id)));
+  } else {
+    startDownload(first.type === 'folder' ? archiveUrl(first.id) : contentUrl(first.id, { download: true }));
+  }
 }
 
-function startDownload(file: File): void {
+/** The product says what the file is called. */
+function startDownload(address: string): void {
   const link = document.createElement('a');
-  link.href = contentUrl(file.id, { download: true });
-  link.download = file.name;
+  link.href = address;
+  link.download = '';
   link.click();
 }
 

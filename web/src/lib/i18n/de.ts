@@ -185,10 +185,7 @@ const de: Translated<typeof en> = {
   'menu.files': 'Aktionen',
 
   download: 'Herunterladen',
-  'download.noFolders': {
-    one: 'Ein Ordner wurde ausgelassen: Nur Dateien lassen sich herunterladen',
-    other: '{count} Ordner wurden ausgelassen: Nur Dateien lassen sich herunterladen',
-  },
+  'download.tooMany': 'Wähle höchstens {count} auf einmal, oder lade den Ordner herunter, in dem sie sind',
   rename: 'Umbenennen',
   'rename.label': 'Neuer Name für {name}',
   move: 'Verschieben',

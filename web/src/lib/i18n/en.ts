@@ -182,10 +182,7 @@ const en = {
   'menu.files': 'Actions',
 
   download: 'Download',
-  'download.noFolders': {
-    one: 'A folder was left out: only files can be downloaded',
-    other: '{count} folders were left out: only files can be downloaded',
-  },
+  'download.tooMany': 'Choose up to {count} at a time, or download the folder that they are in',
   rename: 'Rename',
   'rename.label': 'New name for {name}',
   move: 'Move',
