@@ -2,7 +2,7 @@ import { explain } from '$lib/api/explain';
 import * as api from '$lib/api/files';
 import { asApiError } from '$lib/api/problem';
 import type { File } from '$lib/api/types';
-import { contentUrl } from '$lib/api/urls';
+import { contentUrl, visit } from '$lib/api/urls';
 import { t } from '$lib/i18n';
 import { folderChanged, type Listing, trashChanged } from '$lib/listing/listing.svelte';
 import type { SelectionState } from '$lib/listing/selected.svelte';
@@ -160,6 +160,11 @@ export const moveFiles = undoable(
 /** Asks the browser to save each file. Folders cannot be saved this way, and it is said that they were left out. */
 export function downloadFiles(files: File[]): void {
   const plain = files.filter((file) => file.type === 'file');
+  const link = visit();
+  if (link) {
+    link.save(plain);
+    return;
+  }
   plain.forEach((file, at) => {
     // Browsers drop a second download that begins in the same moment.
     setTimeout(() => startDownload(file), at * 250);
@@ -168,7 +173,8 @@ export function downloadFiles(files: File[]): void {
   if (folders > 0) toasts.show(t('download.noFolders', { count: folders }));
 }
 
-function startDownload(file: File): void {
+/** Asks the browser to save one file. */
+export function startDownload(file: File): void {
   const link = document.createElement('a');
   link.href = contentUrl(file.id, { download: true });
   link.download = file.name;

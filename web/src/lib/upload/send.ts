@@ -4,17 +4,17 @@ import type { File as Entry } from '$lib/api/types';
 /** Nothing having moved for this long means that the line is dead, though nobody said so. */
 const STALLED_MS = 60_000;
 
-export interface Sending {
-  done: Promise<Entry>;
+export interface Sending<T = Entry> {
+  done: Promise<T>;
   cancel(): void;
 }
 
 /** Puts a file's bytes. By XMLHttpRequest, since `fetch` does not tell how many bytes have left. */
-export function send(url: string, body: Blob, onProgress: (sent: number) => void): Sending {
+export function send<T = Entry>(url: string, body: Blob, onProgress: (sent: number) => void): Sending<T> {
   const request = new XMLHttpRequest();
   let stalled: ReturnType<typeof setTimeout> | undefined;
 
-  const done = new Promise<Entry>((resolve, reject) => {
+  const done = new Promise<T>((resolve, reject) => {
     const lost = () => reject(new ApiError('offline', 0, '', ''));
     const watch = () => {
       clearTimeout(stalled);
@@ -37,7 +37,7 @@ export function send(url: string, body: Blob, onProgress: (sent: number) => void
     request.onabort = () => reject(new ApiError('cancelled', 0, '', ''));
     request.onload = () => {
       const answer = parse(request.responseText);
-      if (request.status >= 200 && request.status < 300 && answer) resolve(answer as Entry);
+      if (request.status >= 200 && request.status < 300 && answer) resolve(answer as T);
       else reject(problemOf(request.status, answer, (name) => request.getResponseHeader(name)));
     };
     watch();

@@ -26,6 +26,10 @@ const SHOW_MS = 80;
 export interface Target {
   id: string;
   name: string;
+  /** It is somebody else's, whose room is taken. */
+  foreign?: boolean;
+  /** Nothing may be put into it. */
+  closed?: boolean;
 }
 
 type Answer = 'rename' | 'replace' | 'skip';
@@ -69,6 +73,10 @@ class Uploads {
 
   add(harvest: Harvest, target: Target): void {
     const { files, emptyFolders, unreadable } = harvest;
+    if (target.closed) {
+      toasts.error(t('folder.viewOnly.long'));
+      return;
+    }
     if (unreadable.length > 0)
       toasts.error(t('upload.unreadable', { count: unreadable.length, name: unreadable[0] ?? '' }));
     if (emptyFolders.length > 0) this.#makeEmpty(target, emptyFolders);
@@ -94,7 +102,7 @@ class Uploads {
     this.#place([...this.#list, ...added]);
     for (const item of added) this.#waiting.push(item.id);
     this.trayOpen = true;
-    this.#refuseEarly(added);
+    if (!target.foreign) this.#refuseEarly(added);
     this.#pump();
   }
 
