@@ -67,6 +67,7 @@ journeys! {
     public_link "public-link"
     queue "queue"
     queue_accessible "queue-accessible"
+    resume "resume"
     select "select"
     sharing "sharing"
     upload "upload"

@@ -19,8 +19,8 @@ export const parts = {
   share: withTexts('sharing', () => import('./sharing/ShareDialog.svelte')),
   shared: withTexts('sharing', () => import('./sharing/SharedPage.svelte')),
   visit: withTexts('public', () => import('./public/PublicPage.svelte')),
-  tray: () => import('./upload/Tray.svelte'),
-  conflict: () => import('./upload/ConflictDialog.svelte'),
+  tray: withTexts('tray', () => import('./upload/Tray.svelte')),
+  conflict: withTexts('tray', () => import('./upload/ConflictDialog.svelte')),
   move: () => import('./dialogs/MoveDialog.svelte'),
   help: () => import('./dialogs/HelpSheet.svelte'),
 };

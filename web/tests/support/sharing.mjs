@@ -1,6 +1,7 @@
 // Rights and links, by the API, for what a journey needs before it begins.
-import { newAccount, ok, until } from './product.mjs';
+import { makeFolder, newAccount, ok, until, upload } from './product.mjs';
 import { administrator } from './queue.mjs';
+import { picture, text } from './samples.mjs';
 
 export const share = (account, file, role, to) =>
   ok('POST', `/files/${file}/shares`, { body: { role, ...to }, token: account.token });
@@ -34,3 +35,37 @@ export async function colleagues(account, name = 'colleague') {
 }
 
 export { until };
+
+/** Shares and links of every kind, for pictures of them. */
+export async function furnishSharing(account, scene) {
+  const grace = await newAccount('grace');
+  const gustav = await newAccount('gustav');
+  const garden = await makeGroup(`Gardeners ${Date.now().toString(36)}`, account, grace, gustav);
+  const photos = scene.photosFolder;
+  await shareWith(account, photos, 'editor', grace);
+  await share(account, photos, 'viewer', { groupId: garden.id });
+  await shareWith(account, scene.firstPhoto, 'viewer', gustav);
+  const year = new Date().getFullYear() + 1;
+  const gallery = await makeLink(account, photos, {
+    label: 'Grandparents',
+    expiresAt: `${year}-05-01T23:59:59Z`,
+    maxDownloads: 40,
+  });
+  const locked = await makeLink(account, photos, { password: 'apple pie', label: 'Club' });
+  const editor = await makeLink(account, photos, { role: 'editor' });
+  const file = await makeLink(account, scene.firstPhoto);
+  const inbox = await makeFolder(account, 'root', 'Inbox');
+  const drop = await makeLink(account, inbox.id, { role: 'dropper', label: 'Pictures of the summer party' });
+  const lent = await makeFolder(grace, 'root', 'Seeds and seedlings');
+  for (const name of ['Greenhouse', 'Meadow']) await makeFolder(grace, lent.id, name);
+  await upload(grace, lent.id, 'bed 4.png', picture(600, 400, 120));
+  await upload(grace, lent.id, 'plan.txt', text('sow in March'));
+  await shareWith(grace, lent.id, 'viewer', account);
+  const letter = await upload(gustav, 'root', 'Minutes of the meeting.txt', text('all agreed'));
+  await shareWith(gustav, letter.id, 'editor', account);
+  const tokens = { gallery, locked, editor, file, drop };
+  return {
+    lent: lent.id,
+    ...Object.fromEntries(Object.entries(tokens).map(([name, link]) => [name, link.token])),
+  };
+}

@@ -3,11 +3,13 @@ import de from './de';
 import dePublic from './de-public';
 import deQueue from './de-queue';
 import deSharing from './de-sharing';
+import deTray from './de-tray';
 import deViewer from './de-viewer';
 import en from './en';
 import enPublic from './en-public';
 import enQueue from './en-queue';
 import enSharing from './en-sharing';
+import enTray from './en-tray';
 import enViewer from './en-viewer';
 import type { Message } from './index';
 
@@ -16,6 +18,7 @@ const parts: [string, Record<string, Message>, Record<string, Message>][] = [
   ['the dashboard', enQueue, deQueue],
   ['the viewer', enViewer, deViewer],
   ['sharing', enSharing, deSharing],
+  ['uploads', enTray, deTray],
   ['the page of a link', enPublic, dePublic],
 ];
 

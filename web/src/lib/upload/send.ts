@@ -9,8 +9,23 @@ export interface Sending<T = Entry> {
   cancel(): void;
 }
 
-/** Puts a file's bytes. By XMLHttpRequest, since `fetch` does not tell how many bytes have left. */
-export function send<T = Entry>(url: string, body: Blob, onProgress: (sent: number) => void): Sending<T> {
+interface Transfer {
+  method: 'PUT' | 'PATCH';
+  url: string;
+  headers: Record<string, string>;
+  body: Blob;
+  /** Told how many of its bytes have left. */
+  onProgress: (sent: number) => void;
+}
+
+/**
+ * Sends bytes. By XMLHttpRequest, since `fetch` does not tell how many have left. `read` makes the outcome out of an answer
+ * that is a success, or null if it is none after all.
+ */
+export function transfer<T>(
+  { method, url, headers, body, onProgress }: Transfer,
+  read: (request: XMLHttpRequest, answer: unknown) => T | null,
+): Sending<T> {
   const request = new XMLHttpRequest();
   let stalled: ReturnType<typeof setTimeout> | undefined;
 
@@ -23,10 +38,9 @@ export function send<T = Entry>(url: string, body: Blob, onProgress: (sent: numb
         lost();
       }, STALLED_MS);
     };
-    request.open('PUT', url);
+    request.open(method, url);
     request.setRequestHeader('Accept', 'application/json');
-    // The product finds out the type from the content; a form's types would only ask for trouble.
-    request.setRequestHeader('Content-Type', 'application/octet-stream');
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => {
       watch();
       onProgress(event.loaded);
@@ -37,7 +51,8 @@ export function send<T = Entry>(url: string, body: Blob, onProgress: (sent: numb
     request.onabort = () => reject(new ApiError('cancelled', 0, '', ''));
     request.onload = () => {
       const answer = parse(request.responseText);
-      if (request.status >= 200 && request.status < 300 && answer) resolve(answer as T);
+      const outcome = request.status >= 200 && request.status < 300 ? read(request, answer) : null;
+      if (outcome !== null) resolve(outcome);
       else reject(problemOf(request.status, answer, (name) => request.getResponseHeader(name)));
     };
     watch();
@@ -45,6 +60,13 @@ export function send<T = Entry>(url: string, body: Blob, onProgress: (sent: numb
   }).finally(() => clearTimeout(stalled));
 
   return { done, cancel: () => request.abort() };
+}
+
+/** Puts a file's bytes in one request. */
+export function send<T = Entry>(url: string, body: Blob, onProgress: (sent: number) => void): Sending<T> {
+  // The product finds out the type from the content; a form's types would only ask for trouble.
+  const headers = { 'Content-Type': 'application/octet-stream' };
+  return transfer<T>({ method: 'PUT', url, headers, body, onProgress }, (_, answer) => answer as T | null);
 }
 
 function parse(text: string): unknown {
