@@ -70,6 +70,7 @@ journeys! {
     resume "resume"
     select "select"
     sharing "sharing"
+    sharing_accessible "sharing-accessible"
     upload "upload"
     view "view"
     viewers "viewers"
