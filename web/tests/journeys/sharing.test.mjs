@@ -65,6 +65,16 @@ journey('people and groups are found while one types, given roles, and taken bac
   await page.keyboard.press('Escape');
   await dialog(page).waitFor({ state: 'detached' });
   await entry(page, 'Box').getByText('Shared with others').waitFor();
+
+  // The same dialog by its key, and from the details.
+  await entry(page, 'Box').click();
+  await page.keyboard.press('s');
+  await dialog(page).waitFor();
+  await page.keyboard.press('Escape');
+  await dialog(page).waitFor({ state: 'detached' });
+  await page.keyboard.press('i');
+  await page.getByRole('complementary', { name: 'Details' }).getByRole('button', { name: 'Share' }).click();
+  await dialog(page).getByText(other.email).first().waitFor();
 });
 
 journey('what comes from a folder above is shown with where it comes from', async ({ page, account }) => {

@@ -116,7 +116,7 @@ const de: Translated<typeof en> = {
   'place.shared': 'Geteilt',
   'place.withMe': 'Mit mir geteilt',
   'place.byMe': 'Von mir geteilt',
-  'place.access': 'Was meine Dateien öffnet',
+  'place.access': 'Öffnet meine Dateien',
   'place.trash': 'Papierkorb',
   'place.jobs': 'Aktivität',
   'place.queue': 'Warteschlange',

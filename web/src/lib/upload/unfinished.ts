@@ -16,6 +16,8 @@ export interface Unfinished {
   folderName: string;
   size: number;
   sent: number;
+  /** Which version of the file was begun, if this browser did; in milliseconds. */
+  lastModified: number | undefined;
 }
 
 type Word = { ask: true } | { mine: string[] };
@@ -43,6 +45,7 @@ async function placed(uploads: Upload[]): Promise<Unfinished[]> {
   const ids = [...new Set(uploads.map((one) => one.folderId))];
   const folders = await Promise.allSettled(ids.map((id) => getFile(id)));
   const found = new Map(folders.flatMap((one) => (one.status === 'fulfilled' ? [[one.value.id, one.value]] : [])));
+  const remembered = load<Record<string, number>>('uploads', {});
   return uploads.map((one) => {
     const folder = found.get(one.folderId);
     // One's own root folder goes by its name everywhere in the page.
@@ -54,6 +57,7 @@ async function placed(uploads: Upload[]): Promise<Unfinished[]> {
       folderName: root ? t('place.files') : (folder?.name ?? ''),
       size: one.length ?? 0,
       sent: one.offset,
+      lastModified: remembered[one.id],
     };
   });
 }
@@ -62,8 +66,6 @@ async function placed(uploads: Upload[]): Promise<Unfinished[]> {
 export function remember(id: string, lastModified: number): void {
   save('uploads', { ...load<Record<string, number>>('uploads', {}), [id]: lastModified });
 }
-
-export const remembered = (id: string): number | undefined => load<Record<string, number>>('uploads', {})[id];
 
 function keepOnly(ids: ReadonlySet<string>): void {
   const all = load<Record<string, number>>('uploads', {});

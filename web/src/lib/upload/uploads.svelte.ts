@@ -10,10 +10,11 @@ import { jobs } from '$lib/state/jobs.svelte';
 import { session } from '$lib/state/session.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import { usage } from '$lib/state/usage.svelte';
+import { refusals } from './early';
 import type { Harvest } from './entries';
 import { Folders } from './folders';
+import { Meter } from './meter.svelte';
 import { backoffSeconds, type Event, type Item, isFinished, isOpen, step, totalsOf } from './queue';
-import { Rate } from './rate';
 import { type Sending, send } from './send';
 
 /** Files on their way at the same time: enough to fill a line, few enough to leave the page its connections. */
@@ -40,14 +41,26 @@ export interface Target {
   closed?: boolean;
 }
 
+/** What every file begins with. */
+const blank = {
+  path: '',
+  state: 'waiting',
+  sent: 0,
+  onConflict: 'fail',
+  reason: '',
+  fileId: null,
+  attempts: 0,
+  uploadId: null,
+  existingId: null,
+} as const;
+
 type Answer = 'rename' | 'replace' | 'skip';
 
 /** Everything that is on its way up. What is shown (`items`) follows what is so (`#list`) a moment later. */
 class Uploads {
   items = $state.raw<Item[]>([]);
-  /** Bytes a second and seconds left of all together, brought up to date once a second. */
-  speed = $state<number | null>(null);
-  secondsLeft = $state<number | null>(null);
+  /** Speed and time left of all together. */
+  readonly meter = new Meter(() => totalsOf(this.#list));
   trayOpen = $state(true);
 
   totals = $derived.by(() => totalsOf(this.items));
@@ -57,14 +70,14 @@ class Uploads {
   #list: Item[] = [];
   #at = new Map<number, number>();
   #bodies = new Map<number, globalThis.File>();
+  /** Of which version of its file an unfinished upload was begun, where this browser did. */
+  #modified = new Map<number, number>();
   #waiting: number[] = [];
   #sendings = new Map<number, Sending<{ id: string }> | null>();
   #folders = new Folders();
   #openCount = 0;
   #nextId = 1;
   #answer: Answer | null = null;
-  #rate = new Rate();
-  #clock: ReturnType<typeof setInterval> | null = null;
   #show: ReturnType<typeof setTimeout> | null = null;
 
   constructor() {
@@ -96,23 +109,15 @@ class Uploads {
       const id = this.#nextId++;
       this.#bodies.set(id, file);
       const { name, size } = file;
-      const begin = {
-        state: 'waiting',
-        sent: 0,
-        onConflict: 'fail',
-        reason: '',
-        fileId: null,
-        attempts: 0,
-        uploadId: null,
-        existingId: null,
-      } as const;
-      return { id, name, path, folderId: target.id, folderName: target.name, size, ...begin };
+      return { ...blank, id, name, path, folderId: target.id, folderName: target.name, size };
     });
     this.#openCount += added.length;
     this.#place([...this.#list, ...added]);
     for (const item of added) this.#waiting.push(item.id);
     this.trayOpen = true;
-    if (!target.foreign) this.#refuseEarly(added);
+    // Of the room in somebody else's folders nothing is known here.
+    if (usage.limits && !target.foreign)
+      for (const [id, reason] of refusals(added, usage.limits)) this.#event(id, { type: 'fail', reason });
     this.#pump();
   }
 
@@ -203,24 +208,7 @@ class Uploads {
     this.#folders.clear();
     this.#waiting = [];
     this.#keep(() => false);
-    this.#tick();
-  }
-
-  /** Says at once what the server would say after all bytes have gone. */
-  #refuseEarly(added: Item[]): void {
-    const limits = usage.limits;
-    if (!limits) return;
-    const most = limits.maxUploadBytes;
-    let room = limits.freeBytes ?? Number.POSITIVE_INFINITY;
-    for (const item of added) {
-      if (most !== null && item.size > most) {
-        this.#event(item.id, { type: 'fail', reason: t('upload.tooLarge', { limit: formatSize(most) }) });
-      } else if (item.size > room) {
-        this.#event(item.id, { type: 'fail', reason: t('upload.noRoom', { free: formatSize(Math.max(0, room)) }) });
-      } else {
-        room -= item.size;
-      }
-    }
+    this.meter.run(this.#openCount > 0);
   }
 
   async #makeEmpty(target: Target, paths: string[]): Promise<void> {
@@ -244,7 +232,7 @@ class Uploads {
       this.#folders.clear();
     }
     if (connection.lost) connection.whenBack(this.#goOn);
-    this.#tick();
+    this.meter.run(this.#openCount > 0);
   }
 
   #goOn = (): void => this.#pump();
@@ -326,22 +314,19 @@ class Uploads {
     return true;
   }
 
-  #modified = new Map<number, number | undefined>();
-
   /** Shows what was left behind when a page was closed or lost. */
   async #recall(): Promise<void> {
     const user = session.user?.id;
     if (!user) return;
     try {
-      const { recall, remembered } = await unfinished();
+      const { recall } = await unfinished();
       const mine = () => this.#list.flatMap((item) => (item.uploadId ? [item.uploadId] : []));
       const found = await recall(user, mine);
       if (session.user?.id !== user || found.length === 0) return;
-      const items = found.map((one): Item => {
+      const items = found.map(({ lastModified, ...one }): Item => {
         const id = this.#nextId++;
-        this.#modified.set(id, remembered(one.uploadId));
-        const rest = { path: '', state: 'unfinished', onConflict: 'fail', reason: '', fileId: null } as const;
-        return { id, ...one, ...rest, attempts: 0, existingId: null };
+        if (lastModified !== undefined) this.#modified.set(id, lastModified);
+        return { ...blank, ...one, id, state: 'unfinished' };
       });
       this.#place([...this.#list, ...items]);
     } catch {
@@ -419,28 +404,6 @@ class Uploads {
     for (const item of this.#list) if (!which(item)) this.#bodies.delete(item.id);
     this.#place(this.#list.filter(which));
     this.#openCount = this.#list.filter(isOpen).length;
-  }
-
-  #tick(): void {
-    const busy = this.#openCount > 0;
-    if (busy && this.#clock === null) {
-      this.#rate.reset();
-      this.#measure();
-      this.#clock = setInterval(() => this.#measure(), 1000);
-    } else if (!busy && this.#clock !== null) {
-      clearInterval(this.#clock);
-      this.#clock = null;
-      this.speed = null;
-      this.secondsLeft = null;
-    }
-  }
-
-  #measure(): void {
-    const { sent, bytes } = totalsOf(this.#list);
-    const now = performance.now();
-    this.#rate.note(now, sent);
-    this.speed = this.#rate.speed(now);
-    this.secondsLeft = this.#rate.secondsLeft(now, bytes - sent);
   }
 }
 
