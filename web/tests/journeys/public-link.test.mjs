@@ -59,6 +59,9 @@ journey('a link with a password opens with it: list, gallery, viewer, download',
   await page.getByRole('columnheader', { name: 'Name' }).waitFor();
   await entry(page, 'words.txt').waitFor();
 
+  // One opening for each time that the page came, none for the folders in it.
+  assert.equal((await linksOf(account, box.id))[0].opens, 2);
+
   // It ends while somebody looks.
   await ok('DELETE', `/links/${link.id}`, { token: account.token });
   await entry(page, 'Day one').dblclick();
