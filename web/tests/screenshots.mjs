@@ -6,6 +6,7 @@ import { ensureSetUp, newAccount, setupState } from './support/product.mjs';
 import { administrator, furnishQueue } from './support/queue.mjs';
 import { picture, text } from './support/samples.mjs';
 import { furnish } from './support/scene.mjs';
+import { furnishSharing } from './support/sharing.mjs';
 import { choose, dropFiles, entry, grid, signIn } from './support/steps.mjs';
 
 const [folder, ...wanted] = process.argv.slice(2);
@@ -14,6 +15,12 @@ mkdirSync(folder, { recursive: true });
 
 const shown = (page) => grid(page).waitFor();
 const press = (page, name) => page.getByRole('button', { name, exact: true }).filter({ visible: true }).first().click();
+/** Ends what an earlier picture has begun. */
+const endUploads = (page) =>
+  page.evaluate(async () => {
+    const { items } = await (await fetch('/api/v1/uploads')).json();
+    for (const { id } of items) await fetch(`/api/v1/uploads/${id}`, { method: 'DELETE' });
+  });
 const folderOf = (scene) => `/app/files/${scene.photosFolder}`;
 
 const view = async (page, phone, name, ready) => {
@@ -238,6 +245,138 @@ const screens = [
     act: (page) => page.getByRole('region', { name: 'Log' }).getByText('pass 1 of 2').waitFor(),
   },
   {
+    name: 'share',
+    path: folderOf,
+    act: async (page) => {
+      await shown(page);
+      await page.getByRole('button', { name: 'Share this folder' }).click();
+      await page.getByRole('dialog').getByText('Grandparents').waitFor();
+    },
+  },
+  {
+    name: 'share-search',
+    path: folderOf,
+    act: async (page) => {
+      await shown(page);
+      await page.getByRole('button', { name: 'Share this folder' }).click();
+      await page.getByRole('dialog').getByText('Grandparents').waitFor();
+      await page.getByRole('combobox', { name: 'Add people or groups' }).pressSequentially('g');
+      await page.getByRole('option').first().waitFor();
+    },
+  },
+  {
+    name: 'share-inherited',
+    path: folderOf,
+    act: async (page, phone) => {
+      await shown(page);
+      if (phone)
+        await entry(page, 'IMG 2.png')
+          .getByRole('button', { name: /Actions/ })
+          .click();
+      else await entry(page, 'IMG 2.png').click({ button: 'right' });
+      await choose(page, /^Share…/);
+      await page.getByRole('dialog').getByText('from Photos').first().waitFor();
+    },
+  },
+  {
+    name: 'share-link',
+    path: folderOf,
+    act: async (page) => {
+      await shown(page);
+      await page.getByRole('button', { name: 'Share this folder' }).click();
+      await page.getByRole('dialog').getByText('Grandparents').waitFor();
+      await press(page, 'New link');
+      await page.getByLabel('Download limit').fill('none');
+      await press(page, 'Make link');
+      await page.getByText('Please enter a whole number').waitFor();
+    },
+  },
+  {
+    name: 'share-qr',
+    path: folderOf,
+    act: async (page) => {
+      await shown(page);
+      await page.getByRole('button', { name: 'Share this folder' }).click();
+      await page.getByRole('dialog').getByText('Grandparents').waitFor();
+      await page.getByRole('button', { name: 'QR code' }).last().click();
+      const code = page.getByRole('img', { name: /QR code of/ });
+      await code.waitFor();
+      await code.scrollIntoViewIfNeeded();
+    },
+  },
+  { name: 'shared-with-me', path: () => '/app/shared', act: (page) => page.getByRole('table').waitFor() },
+  { name: 'shared-by-me', path: () => '/app/shared/by-me', act: (page) => page.getByRole('table').waitFor() },
+  { name: 'shared-access', path: () => '/app/shared/access', act: (page) => page.getByRole('table').waitFor() },
+  {
+    name: 'shared-folder',
+    path: (scene) => `/app/files/${scene.sharing.lent}`,
+    act: (page) => page.getByText('View only').waitFor(),
+  },
+  {
+    name: 'link-password',
+    out: true,
+    path: (scene) => `/app/s/${scene.sharing.locked}`,
+    act: async (page) => {
+      await page.getByLabel('Password', { exact: true }).fill('a guess');
+      await page.keyboard.press('Enter');
+      await page.getByText('This is not its password.').waitFor();
+    },
+  },
+  { name: 'link-gallery', out: true, path: (scene) => `/app/s/${scene.sharing.gallery}`, act: shown },
+  {
+    name: 'link-list',
+    out: true,
+    path: (scene) => `/app/s/${scene.sharing.gallery}`,
+    act: async (page) => {
+      await shown(page);
+      await page.getByRole('button', { name: 'List' }).click();
+      await page.getByRole('columnheader', { name: 'Name' }).waitFor();
+    },
+  },
+  {
+    name: 'link-file',
+    out: true,
+    path: (scene) => `/app/s/${scene.sharing.file}`,
+    act: (page) => page.getByRole('button', { name: 'Download' }).waitFor(),
+  },
+  {
+    name: 'link-drop',
+    out: true,
+    path: (scene) => `/app/s/${scene.sharing.drop}`,
+    act: (page) => page.getByRole('button', { name: 'Choose files' }).waitFor(),
+  },
+  {
+    name: 'link-dropped',
+    out: true,
+    path: (scene) => `/app/s/${scene.sharing.drop}`,
+    act: async (page) => {
+      await page.getByRole('button', { name: 'Choose files' }).waitFor();
+      await page.route('**/children/slow*/content*', () => {});
+      await dropFiles(page, [
+        { name: 'Class picture 2025, with everybody in it.png', bytes: picture(320, 200, 20) },
+        { name: 'report.pdf', bytes: text('report') },
+        { name: 'slow film.mp4', bytes: text('film') },
+      ]);
+      await page.getByText('SHA-256').nth(1).waitFor();
+    },
+  },
+  {
+    name: 'link-editor',
+    out: true,
+    path: (scene) => `/app/s/${scene.sharing.editor}`,
+    act: async (page) => {
+      await shown(page);
+      await dropFiles(page, [{ name: 'IMG 1.png', bytes: text('x') }]);
+      await page.getByRole('button', { name: 'Keep both' }).waitFor();
+    },
+  },
+  {
+    name: 'link-gone',
+    out: true,
+    path: () => '/app/s/AAAAAAAAAAAAAAAAAAAAAA',
+    act: (page) => page.getByText('This link opens nothing').waitFor(),
+  },
+  {
     name: 'viewer',
     path: (scene) => `/app/files?view=${scene.firstPhoto}`,
     act: async (page) => {
@@ -281,6 +420,52 @@ const screens = [
         ...[1, 2, 3, 4].map((n) => ({ name: `harvest ${n}.png`, bytes: picture(300, 200, n * 40) })),
       ]);
       await page.getByRole('region', { name: 'Uploads' }).getByText('Uploaded').first().waitFor();
+    },
+  },
+  {
+    name: 'upload-paused',
+    act: async (page) => {
+      await endUploads(page);
+      await page.reload();
+      await shown(page);
+      await page.route('**/uploads/*', (route) =>
+        route.request().method() === 'PATCH' ? undefined : route.continue(),
+      );
+      const names = ['harvest film.mov', 'drone flight.mov'];
+      await page.evaluate((list) => {
+        const data = new DataTransfer();
+        for (const name of list) data.items.add(new File([new Uint8Array(9e6)], name));
+        document.querySelector('main').dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true }));
+      }, names);
+      const tray = page.getByRole('region', { name: 'Uploads' });
+      await tray.getByText('0 bytes of 9 MB').nth(1).waitFor();
+      await tray.getByRole('button', { name: 'Pause harvest film.mov' }).click();
+      await tray.getByRole('button', { name: 'Go on with harvest film.mov' }).waitFor();
+    },
+  },
+  {
+    name: 'upload-unfinished',
+    act: async (page) => {
+      await shown(page);
+      await endUploads(page);
+      await page.evaluate(async () => {
+        for (const [name, sent] of [
+          ['wedding.mov', 7_400_000],
+          ['disk image.iso', 9_000_000],
+        ])
+          await fetch('/api/v1/uploads', {
+            method: 'POST',
+            headers: {
+              'Tus-Resumable': '1.0.0',
+              'Upload-Length': '9000000',
+              'Upload-Metadata': `filename ${btoa(name)}`,
+              'Content-Type': 'application/offset+octet-stream',
+            },
+            body: new Uint8Array(Math.min(sent, 8_999_999)),
+          });
+      });
+      await page.reload();
+      await page.getByRole('region', { name: 'Uploads' }).getByText('have arrived').first().waitFor();
     },
   },
   {
@@ -372,6 +557,8 @@ await ensureSetUp();
 const account = await newAccount('ada');
 const scene = await furnish(account);
 const admin = await administrator();
+if (screens.some(({ name }) => asked(name) && /^(share|link)/.test(name)))
+  scene.sharing = await furnishSharing(account, scene);
 if (screens.some(({ name, admin: forAdmin }) => forAdmin && asked(name))) scene.queue = await furnishQueue(admin);
 
 const failures = [];

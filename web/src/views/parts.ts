@@ -16,8 +16,11 @@ export const parts = {
   jobs: () => import('./jobs/JobsPage.svelte'),
   queue: withTexts('queue', () => import('./queue/QueuePage.svelte')),
   viewer: withTexts('viewer', () => import('./viewer/Viewer.svelte')),
-  tray: () => import('./upload/Tray.svelte'),
-  conflict: () => import('./upload/ConflictDialog.svelte'),
+  share: withTexts('sharing', () => import('./sharing/ShareDialog.svelte')),
+  shared: withTexts('sharing', () => import('./sharing/SharedPage.svelte')),
+  visit: withTexts('public', () => import('./public/PublicPage.svelte')),
+  tray: withTexts('tray', () => import('./upload/Tray.svelte')),
+  conflict: withTexts('tray', () => import('./upload/ConflictDialog.svelte')),
   move: () => import('./dialogs/MoveDialog.svelte'),
   help: () => import('./dialogs/HelpSheet.svelte'),
 };

@@ -60,6 +60,8 @@ function byCode(error: ApiError): string | null {
       return t('error.jobState', { state: error.jobState ? t(`jobs.state.${error.jobState}`) : '–' });
     case 'key_taken':
       return t('error.jobKeyTaken');
+    case 'link_exhausted':
+      return t('visit.exhausted');
     case 'unavailable':
       return t('error.unavailable');
     default:

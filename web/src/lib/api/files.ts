@@ -1,5 +1,6 @@
 import { answerOf, client } from './client';
 import type { File, FileList, Limits, PathItem, Usage } from './types';
+import { visit } from './urls';
 
 export type SortKey = 'name' | 'size' | 'modifiedAt' | 'type';
 export type SortOrder = 'asc' | 'desc';
@@ -23,7 +24,8 @@ export function listTrash(query: { cursor?: string; limit?: number }, signal?: A
 }
 
 export function getFile(id: string, signal?: AbortSignal): Promise<File> {
-  return answerOf(client.GET('/api/v1/files/{id}', { params: node(id), signal }));
+  const link = visit();
+  return link ? link.read(id, signal) : answerOf(client.GET('/api/v1/files/{id}', { params: node(id), signal }));
 }
 
 export async function getPath(id: string, signal?: AbortSignal): Promise<PathItem[]> {
@@ -67,6 +69,7 @@ export function getUsage(): Promise<Usage> {
   return answerOf(client.GET('/api/v1/usage'));
 }
 
-export function getLimits(): Promise<Limits> {
-  return answerOf(client.GET('/api/v1/limits'));
+/** What an upload into a folder must keep to; into one's own root folder if none is named. */
+export function getLimits(folder?: string): Promise<Limits> {
+  return answerOf(client.GET('/api/v1/limits', { params: { query: folder ? { folder } : {} } }));
 }

@@ -37,3 +37,21 @@ export type ScheduleRequest = Partial<Free<Schemas['ScheduleRequest'], 'data'>> 
   type: string;
 };
 export type SchedulePatch = Free<Schemas['SchedulePatch'], 'data'> | Omit<Schemas['SchedulePatch'], 'data'>;
+
+export type Share = Omit<Schemas['Share'], 'givenBy'> & { givenBy: Giver };
+export type ShareRole = Schemas['ShareRole'];
+export type SharedFile = { share: Share; file: File };
+export type Grantee = Schemas['Grantee'];
+export type Person = Schemas['Person'];
+export type Group = Schemas['Group'];
+/** Who gave a right or made a link; without an address if the account is gone. */
+export type Giver = { id: string; address: string | null };
+export type Link = Omit<Schemas['Link'], 'madeBy'> & { madeBy: Giver };
+export type LinkRole = Schemas['LinkRole'];
+export type CreateLink = Schemas['CreateLink'];
+export type UpdateLink = Schemas['UpdateLink'];
+export type Access = Omit<Schemas['Access'], 'madeBy'> & { madeBy: Giver };
+export type PublicLink = Schemas['PublicLink'];
+export type PublicFile = Schemas['PublicFile'];
+export type Receipt = Schemas['Receipt'];
+export type Upload = Schemas['Upload'];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { archiveUrl, contentUrl, segment, selectionArchiveUrl, thumbnailUrl, uploadUrl } from './urls';
+import { archiveUrl, contentUrl, downloadUrl, readBy, readsContents, segment, thumbnailUrl, uploadUrl } from './urls';
 
 describe('addresses', () => {
   it.each([
@@ -26,8 +26,26 @@ describe('addresses', () => {
   it('names contents and thumbnails', () => {
     expect(contentUrl('abc')).toMatch(/\/api\/v1\/files\/abc\/content$/);
     expect(contentUrl('abc', { download: true })).toMatch(/content\?download=true$/);
-    expect(archiveUrl('abc')).toMatch(/\/api\/v1\/files\/abc\/archive$/);
-    expect(selectionArchiveUrl(['abc', 'def'])).toMatch(/\/api\/v1\/archives\?ids=abc,def$/);
+    expect(archiveUrl(['abc'])).toMatch(/\/api\/v1\/files\/abc\/archive$/);
+    expect(archiveUrl(['abc', 'def'])).toMatch(/\/api\/v1\/archives\?ids=abc,def$/);
+    expect(downloadUrl([{ id: 'abc', type: 'file' }])).toMatch(/content\?download=true$/);
+    expect(downloadUrl([{ id: 'abc', type: 'folder' }])).toMatch(/\/archive$/);
     expect(thumbnailUrl({ id: 'abc', version: 3 }, 250)).toMatch(/\/files\/abc\/thumbnails\/250\?v=3$/);
+  });
+});
+
+describe('addresses by a link', () => {
+  const link = { token: 'tok', root: 'top', contents: false, read: () => Promise.reject(), save() {} };
+
+  it('lead through the link, and back when it is left', () => {
+    readBy(link);
+    expect(contentUrl('top')).toMatch(/\/api\/v1\/public\/tok\/content$/);
+    expect(contentUrl('abc', { download: true })).toMatch(/public\/tok\/content\?id=abc&download=true$/);
+    expect(thumbnailUrl({ id: 'top', version: 2 }, 100)).toMatch(/public\/tok\/thumbnails\/100\?v=2$/);
+    expect(thumbnailUrl({ id: 'abc', version: 2 }, 100)).toMatch(/public\/tok\/thumbnails\/100\?id=abc&v=2$/);
+    expect(readsContents()).toBe(false);
+    readBy(null);
+    expect(contentUrl('abc')).toMatch(/\/files\/abc\/content$/);
+    expect(readsContents()).toBe(true);
   });
 });

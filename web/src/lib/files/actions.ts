@@ -2,7 +2,7 @@ import { explain } from '$lib/api/explain';
 import * as api from '$lib/api/files';
 import { asApiError } from '$lib/api/problem';
 import type { File } from '$lib/api/types';
-import { archiveUrl, contentUrl, MOST_IN_ARCHIVE, selectionArchiveUrl } from '$lib/api/urls';
+import { downloadUrl, MOST_IN_ARCHIVE, visit } from '$lib/api/urls';
 import { t } from '$lib/i18n';
 import { folderChanged, type Listing, trashChanged } from '$lib/listing/listing.svelte';
 import type { SelectionState } from '$lib/listing/selected.svelte';
@@ -159,19 +159,14 @@ export const moveFiles = undoable(
 
 /** Asks the browser to save one file as it is, and folders and several files as one archive. */
 export function downloadFiles(files: File[]): void {
-  const [first, ...more] = files;
-  if (!first) return;
-  if (files.length > MOST_IN_ARCHIVE) {
-    toasts.error(t('download.tooMany', { count: MOST_IN_ARCHIVE }));
-  } else if (more.length > 0) {
-    startDownload(selectionArchiveUrl(files.map((file) => file.id)));
-  } else {
-    startDownload(first.type === 'folder' ? archiveUrl(first.id) : contentUrl(first.id, { download: true }));
-  }
+  const link = visit();
+  if (files.length > MOST_IN_ARCHIVE) toasts.error(t('download.tooMany', { count: MOST_IN_ARCHIVE }));
+  else if (link) link.save(files);
+  else if (files.length > 0) startDownload(downloadUrl(files));
 }
 
-/** The product says what the file is called. */
-function startDownload(address: string): void {
+/** Has the browser save what is there, under the name that the product says. */
+export function startDownload(address: string): void {
   const link = document.createElement('a');
   link.href = address;
   link.download = '';

@@ -1,9 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import de from './de';
+import dePublic from './de-public';
 import deQueue from './de-queue';
+import deSharing from './de-sharing';
+import deTray from './de-tray';
 import deViewer from './de-viewer';
 import en from './en';
+import enPublic from './en-public';
 import enQueue from './en-queue';
+import enSharing from './en-sharing';
+import enTray from './en-tray';
 import enViewer from './en-viewer';
 import type { Message } from './index';
 
@@ -11,6 +17,9 @@ const parts: [string, Record<string, Message>, Record<string, Message>][] = [
   ['the first sight', en, de],
   ['the dashboard', enQueue, deQueue],
   ['the viewer', enViewer, deViewer],
+  ['sharing', enSharing, deSharing],
+  ['uploads', enTray, deTray],
+  ['the page of a link', enPublic, dePublic],
 ];
 
 const forms = (message: Message): string[] => (typeof message === 'string' ? [message] : Object.values(message));

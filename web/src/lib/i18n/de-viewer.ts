@@ -18,6 +18,7 @@ const deViewer: Translated<typeof enViewer> = {
   'viewer.notPlayable':
     'Dein Browser kann diese Art von Datei nicht abspielen. Lade sie herunter, um sie mit einem anderen Programm zu öffnen.',
   'viewer.none': 'Für diese Art von Datei gibt es keine Vorschau.',
+  'viewer.previewOnly': 'Dieser Link zeigt nur Vorschauen, und von dieser Datei gibt es keine.',
   'viewer.failed': 'Dies konnte nicht angezeigt werden',
   'viewer.cut': 'Die ersten {shown} von {size}.',
   'viewer.emptyText': 'Die Datei ist leer.',

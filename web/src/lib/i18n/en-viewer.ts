@@ -16,6 +16,7 @@ const enViewer = {
   'viewer.noPicture': 'There is no preview: {reason}',
   'viewer.notPlayable': 'Your browser cannot play this kind of file. Download it to open it with another program.',
   'viewer.none': 'There is no preview for this kind of file.',
+  'viewer.previewOnly': 'This link shows previews only, and there is none of this file.',
   'viewer.failed': 'This could not be shown',
   'viewer.cut': 'The first {shown} of {size}.',
   'viewer.emptyText': 'The file is empty.',

@@ -1,12 +1,15 @@
 import en from './en';
+import type enPublic from './en-public';
 import type enQueue from './en-queue';
+import type enSharing from './en-sharing';
+import type enTray from './en-tray';
 import type enViewer from './en-viewer';
 
 /** A text with `{places}`, or one for each plural form that the language has, chosen by the place `{count}`. */
 export type Message = string | { one?: string; other: string };
 
 /** Every text: those of the first sight, and those that come with the part that shows them. */
-type Texts = typeof en & typeof enQueue & typeof enViewer;
+type Texts = typeof en & typeof enQueue & typeof enViewer & typeof enSharing & typeof enPublic & typeof enTray;
 export type Key = keyof Texts;
 /** What another language provides: the same keys. */
 export type Catalogue = Record<Key, Message>;

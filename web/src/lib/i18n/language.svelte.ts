@@ -7,7 +7,7 @@ import { addTexts, type Catalogue, speak } from './index';
 export const LANGUAGES = { en: 'English', de: 'Deutsch' } as const;
 export type Language = keyof typeof LANGUAGES;
 /** Texts that come together: those of the first sight, and those of parts that are loaded later. */
-export type Part = 'base' | 'queue' | 'viewer';
+export type Part = 'base' | 'queue' | 'viewer' | 'sharing' | 'public' | 'tray';
 type Source = () => Promise<{ default: Partial<Catalogue> }>;
 
 const sources: Record<Language, Record<Part, Source>> = {
@@ -15,11 +15,17 @@ const sources: Record<Language, Record<Part, Source>> = {
     base: async () => ({ default: en }),
     queue: () => import('./en-queue'),
     viewer: () => import('./en-viewer'),
+    sharing: () => import('./en-sharing'),
+    public: () => import('./en-public'),
+    tray: () => import('./en-tray'),
   },
   de: {
     base: () => import('./de'),
     queue: () => import('./de-queue'),
     viewer: () => import('./de-viewer'),
+    sharing: () => import('./de-sharing'),
+    public: () => import('./de-public'),
+    tray: () => import('./de-tray'),
   },
 };
 

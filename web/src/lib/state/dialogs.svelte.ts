@@ -11,6 +11,7 @@ export type DialogRequest =
     }
   | { kind: 'newFolder'; parentId: string; parentName: string }
   | { kind: 'move'; files: File[] }
+  | { kind: 'share'; file: Pick<File, 'id' | 'name' | 'type'> }
   | { kind: 'help' };
 
 /** One dialog at a time, drawn by Dialogs. */

@@ -4,6 +4,8 @@ import { BASE } from '$lib/base';
 export type Route =
   | { at: 'files'; folder: string; view: string | null }
   | { at: 'trash'; view: string | null }
+  | { at: 'shared'; part: SharedPart; view: string | null }
+  | { at: 'public'; token: string; folder: string | null; view: string | null }
   | { at: 'jobs' }
   | { at: 'queue'; part: QueuePart; search: string }
   | { at: 'queue'; part: 'job'; id: string }
@@ -13,6 +15,10 @@ export type Route =
 /** The parts of the administrators' dashboard of jobs. */
 export type QueuePart = 'overview' | 'list' | 'dead' | 'types' | 'schedules';
 const QUEUE_PARTS: readonly string[] = ['list', 'dead', 'types', 'schedules'] satisfies QueuePart[];
+
+/** What others gave me, what I gave others, and all that opens my files. */
+export type SharedPart = 'with-me' | 'by-me' | 'access';
+const SHARED_PARTS: readonly string[] = ['by-me', 'access'] satisfies SharedPart[];
 
 const ID = /^[0-9a-f]{24}$/;
 
@@ -25,7 +31,11 @@ export function parseRoute(pathname: string, search: string): Route {
   if (parts[0] !== 'app') return { at: 'unknown' };
   const [, place, id, ...more] = parts;
   if (place === 'queue') return more.length > 0 ? { at: 'unknown' } : queueRoute(id, search);
+  if (place === 's' && id) return publicRoute(id, more, seen);
   if (more.length > 0) return { at: 'unknown' };
+  if (place === 'shared' && id === undefined) return { at: 'shared', part: 'with-me', view: seen };
+  if (place === 'shared' && SHARED_PARTS.includes(id ?? ''))
+    return { at: 'shared', part: id as SharedPart, view: null };
   if (place === undefined || (place === 'files' && id === undefined))
     return { at: 'files', folder: 'root', view: seen };
   if (place === 'files' && id && (id === 'root' || ID.test(id))) return { at: 'files', folder: id, view: seen };
@@ -33,6 +43,11 @@ export function parseRoute(pathname: string, search: string): Route {
   if (place === 'jobs' && id === undefined) return { at: 'jobs' };
   if (place === 'register' && id === undefined) return { at: 'register' };
   return { at: 'unknown' };
+}
+
+function publicRoute(token: string, [folder, ...more]: string[], view: string | null): Route {
+  if (more.length > 0 || (folder && !ID.test(folder))) return { at: 'unknown' };
+  return { at: 'public', token, folder: folder ?? null, view };
 }
 
 function queueRoute(part: string | undefined, search: string): Route {
@@ -44,12 +59,17 @@ function queueRoute(part: string | undefined, search: string): Route {
 export const hrefs = {
   folder: (id: string) => `${BASE}/app/files${id === 'root' ? '' : `/${id}`}`,
   trash: () => `${BASE}/app/trash`,
+  shared: (part: SharedPart = 'with-me') => `${BASE}/app/shared${part === 'with-me' ? '' : `/${part}`}`,
+  visit: (token: string, folder: string | null) => `${BASE}/app/s/${token}${folder ? `/${folder}` : ''}`,
   jobs: () => `${BASE}/app/jobs`,
   queue: (part: QueuePart = 'overview', query = '') =>
     `${BASE}/app/queue${part === 'overview' ? '' : `/${part}`}${query ? `?${query}` : ''}`,
   job: (id: string) => `${BASE}/app/queue/${id}`,
   register: () => `${BASE}/app/register`,
 };
+
+/** The file that the viewer shows there. */
+export const viewOf = (route: Route): string | null => ('view' in route ? route.view : null);
 
 /** The entry of the browser's history where we are: what is remembered for it (where one had scrolled to) comes back with it. */
 interface Entry {
@@ -111,7 +131,7 @@ class Router {
   }
 
   openView(id: string): void {
-    const open = this.route.at === 'files' || this.route.at === 'trash' ? this.route.view : null;
+    const open = viewOf(this.route);
     // One step of history for the viewer, however many pictures were looked at.
     this.go(this.hrefWithView(id), { replace: open !== null });
     if (open === null) this.#viewOpened = true;

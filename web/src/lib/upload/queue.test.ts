@@ -14,6 +14,7 @@ const item = (state: State = 'waiting', more: Partial<Item> = {}): Item => ({
   reason: '',
   fileId: null,
   attempts: 0,
+  uploadId: null,
   existingId: null,
   ...more,
 });
@@ -55,6 +56,31 @@ describe('step', () => {
     expect(step(failed, { type: 'retry' })).toMatchObject({ state: 'waiting', reason: '', attempts: 0 });
   });
 
+  it('keeps what has arrived of an upload that can be gone on with', () => {
+    const begun = run([{ type: 'start' }, { type: 'begun', uploadId: 'u' }, { type: 'progress', sent: 60 }]);
+    for (const event of [{ type: 'pause', reason: 'x' }, { type: 'hold' }, { type: 'fail', reason: 'x' }] as Event[])
+      expect(step(begun, event), event.type).toMatchObject({ sent: 60, uploadId: 'u' });
+    expect(run([{ type: 'hold' }, { type: 'release' }, { type: 'start' }], begun)).toMatchObject({ sent: 60 });
+    expect(step(begun, { type: 'begun', uploadId: null })).toMatchObject({ sent: 0, uploadId: null });
+    expect(step(begun, { type: 'cancel' })).toMatchObject({ sent: 0, uploadId: null });
+  });
+
+  it('counts no attempts while bytes arrive', () => {
+    const broken = [{ type: 'pause', reason: 'x' }, { type: 'resume' }, { type: 'start' }] as Event[];
+    const begun = run([{ type: 'start' }, { type: 'begun', uploadId: 'u' }, { type: 'progress', sent: 10 }]);
+    expect(run(broken, begun).attempts).toBe(1);
+    expect(run([...broken, { type: 'progress', sent: 10 }], begun).attempts).toBe(1);
+    expect(run([...broken, { type: 'progress', sent: 20 }], begun).attempts).toBe(0);
+  });
+
+  it('waits for the reader who stopped it, and for a file that is missing', () => {
+    const held = run([{ type: 'start' }, { type: 'hold' }]);
+    expect(isOpen(held)).toBe(false);
+    expect(isFinished(held)).toBe(false);
+    expect(step(item('unfinished'), { type: 'release' }).state).toBe('waiting');
+    expect(step(item('unfinished'), { type: 'hold' }).state).toBe('unfinished');
+  });
+
   it('ignores what comes too late', () => {
     const cancelled = run([{ type: 'start' }, { type: 'cancel' }]);
     for (const late of [
@@ -83,7 +109,7 @@ describe('totalsOf', () => {
       item('skipped'),
       item('conflict'),
     ]);
-    expect(totals).toEqual({ files: 7, open: 2, done: 1, failed: 1, conflicts: 1, bytes: 400, sent: 130 });
+    expect(totals).toEqual({ files: 7, open: 2, done: 1, failed: 1, conflicts: 1, held: 0, bytes: 400, sent: 130 });
   });
 });
 

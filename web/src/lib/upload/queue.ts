@@ -2,9 +2,20 @@ import type { OnConflict } from '$lib/api/urls';
 
 /**
  * waiting → sending → done, or failed (can be tried again), conflict (waits for an answer), skipped, cancelled.
- * `paused` waits for something outside: the network, a sign-in, or the time that the server named.
+ * `paused` waits for something outside: the network, a sign-in, or the time that the server named; `held` for the reader,
+ * who stopped it; `unfinished` for the file, which the browser has forgotten since it was begun.
  */
-export type State = 'waiting' | 'sending' | 'paused' | 'conflict' | 'done' | 'failed' | 'skipped' | 'cancelled';
+export type State =
+  | 'waiting'
+  | 'sending'
+  | 'paused'
+  | 'held'
+  | 'unfinished'
+  | 'conflict'
+  | 'done'
+  | 'failed'
+  | 'skipped'
+  | 'cancelled';
 
 export interface Item {
   readonly id: number;
@@ -25,6 +36,8 @@ export interface Item {
   readonly fileId: string | null;
   /** Attempts that ended by themselves, without anyone asking. */
   readonly attempts: number;
+  /** The upload that can be gone on with, where it was begun as one; what has arrived of it stays. */
+  readonly uploadId: string | null;
   /** The id of the file whose name it wants, while that is in the way. */
   readonly existingId: string | null;
 }
@@ -38,6 +51,10 @@ export type Event =
   | { type: 'fail'; reason: string }
   | { type: 'pause'; reason: string }
   | { type: 'resume' }
+  | { type: 'begun'; uploadId: string | null }
+  | { type: 'hold' }
+  | { type: 'lose'; reason: string }
+  | { type: 'release' }
   | { type: 'retry' }
   | { type: 'cancel' };
 
@@ -52,33 +69,51 @@ export const isFinished = (item: Item): boolean => finished.has(item.state);
 /** What an event makes of an item; an event that does not fit its state changes nothing. */
 export function step(item: Item, event: Event): Item {
   const is = (...states: State[]) => states.includes(item.state);
+  // What has arrived of an upload that can be gone on with is not sent again.
+  const kept = item.uploadId ? item.sent : 0;
   switch (event.type) {
     case 'start':
-      return is('waiting') ? { ...item, state: 'sending', sent: 0, reason: '' } : item;
+      return is('waiting') ? { ...item, state: 'sending', sent: kept, reason: '' } : item;
     case 'progress':
-      return is('sending') ? { ...item, sent: Math.min(event.sent, item.size) } : item;
+      if (!is('sending')) return item;
+      // A line that carried something is no failing one, however often it breaks.
+      return {
+        ...item,
+        sent: Math.min(event.sent, item.size),
+        attempts: item.uploadId && event.sent > item.sent ? 0 : item.attempts,
+      };
+    case 'begun':
+      return { ...item, uploadId: event.uploadId, sent: event.uploadId ? item.sent : 0 };
+    case 'hold':
+      return is('waiting', 'sending', 'paused') ? { ...item, state: 'held', sent: kept, reason: '' } : item;
+    case 'lose':
+      return is('sending') ? { ...item, state: 'unfinished', reason: event.reason } : item;
+    case 'release':
+      return is('held', 'unfinished') ? { ...item, state: 'waiting', reason: '' } : item;
     case 'succeed':
       return is('sending') ? { ...item, state: 'done', sent: item.size, fileId: event.fileId } : item;
     case 'conflict':
-      return is('sending', 'waiting') ? { ...item, state: 'conflict', sent: 0, existingId: event.existingId } : item;
+      return is('sending', 'waiting') ? { ...item, state: 'conflict', sent: kept, existingId: event.existingId } : item;
     case 'resolve':
       if (!is('conflict')) return item;
       if (event.with === 'skip') return { ...item, state: 'skipped' };
       return { ...item, state: 'waiting', onConflict: event.with };
     case 'fail':
-      return is('sending', 'waiting', 'paused') ? { ...item, state: 'failed', sent: 0, reason: event.reason } : item;
+      return is('sending', 'waiting', 'paused') ? { ...item, state: 'failed', sent: kept, reason: event.reason } : item;
     case 'pause':
       return is('sending')
-        ? { ...item, state: 'paused', sent: 0, reason: event.reason, attempts: item.attempts + 1 }
+        ? { ...item, state: 'paused', sent: kept, reason: event.reason, attempts: item.attempts + 1 }
         : item;
     case 'resume':
       return is('paused') ? { ...item, state: 'waiting', reason: '' } : item;
     case 'retry':
       return is('failed', 'cancelled', 'paused', 'skipped')
-        ? { ...item, state: 'waiting', sent: 0, reason: '', attempts: 0 }
+        ? { ...item, state: 'waiting', sent: kept, reason: '', attempts: 0 }
         : item;
     case 'cancel':
-      return is('waiting', 'sending', 'paused', 'conflict', 'failed') ? { ...item, state: 'cancelled', sent: 0 } : item;
+      return is('waiting', 'sending', 'paused', 'held', 'unfinished', 'conflict', 'failed')
+        ? { ...item, state: 'cancelled', sent: 0, uploadId: null }
+        : item;
   }
 }
 
@@ -88,18 +123,21 @@ export interface Totals {
   done: number;
   failed: number;
   conflicts: number;
+  /** Waiting for the reader: stopped, or without their file. */
+  held: number;
   /** Bytes of all files that are, or are to be, uploaded: what was skipped, cancelled or failed does not count. */
   bytes: number;
   sent: number;
 }
 
 export function totalsOf(items: Iterable<Item>): Totals {
-  const totals: Totals = { files: 0, open: 0, done: 0, failed: 0, conflicts: 0, bytes: 0, sent: 0 };
+  const totals: Totals = { files: 0, open: 0, done: 0, failed: 0, conflicts: 0, held: 0, bytes: 0, sent: 0 };
   for (const item of items) {
     totals.files += 1;
     if (item.state === 'done') totals.done += 1;
     else if (item.state === 'failed') totals.failed += 1;
     else if (item.state === 'conflict') totals.conflicts += 1;
+    else if (item.state === 'held' || item.state === 'unfinished') totals.held += 1;
     else if (isOpen(item)) totals.open += 1;
     if (item.state === 'done' || item.state === 'conflict' || isOpen(item)) {
       totals.bytes += item.size;

@@ -4,17 +4,32 @@ import type { File as Entry } from '$lib/api/types';
 /** Nothing having moved for this long means that the line is dead, though nobody said so. */
 const STALLED_MS = 60_000;
 
-export interface Sending {
-  done: Promise<Entry>;
+export interface Sending<T = Entry> {
+  done: Promise<T>;
   cancel(): void;
 }
 
-/** Puts a file's bytes. By XMLHttpRequest, since `fetch` does not tell how many bytes have left. */
-export function send(url: string, body: Blob, onProgress: (sent: number) => void): Sending {
+interface Transfer {
+  method: 'PUT' | 'PATCH';
+  url: string;
+  headers: Record<string, string>;
+  body: Blob;
+  /** Told how many of its bytes have left. */
+  onProgress: (sent: number) => void;
+}
+
+/**
+ * Sends bytes. By XMLHttpRequest, since `fetch` does not tell how many have left. `read` makes the outcome out of an answer
+ * that is a success, or null if it is none after all.
+ */
+export function transfer<T>(
+  { method, url, headers, body, onProgress }: Transfer,
+  read: (request: XMLHttpRequest, answer: unknown) => T | null,
+): Sending<T> {
   const request = new XMLHttpRequest();
   let stalled: ReturnType<typeof setTimeout> | undefined;
 
-  const done = new Promise<Entry>((resolve, reject) => {
+  const done = new Promise<T>((resolve, reject) => {
     const lost = () => reject(new ApiError('offline', 0, '', ''));
     const watch = () => {
       clearTimeout(stalled);
@@ -23,10 +38,9 @@ export function send(url: string, body: Blob, onProgress: (sent: number) => void
         lost();
       }, STALLED_MS);
     };
-    request.open('PUT', url);
+    request.open(method, url);
     request.setRequestHeader('Accept', 'application/json');
-    // The product finds out the type from the content; a form's types would only ask for trouble.
-    request.setRequestHeader('Content-Type', 'application/octet-stream');
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => {
       watch();
       onProgress(event.loaded);
@@ -37,7 +51,8 @@ export function send(url: string, body: Blob, onProgress: (sent: number) => void
     request.onabort = () => reject(new ApiError('cancelled', 0, '', ''));
     request.onload = () => {
       const answer = parse(request.responseText);
-      if (request.status >= 200 && request.status < 300 && answer) resolve(answer as Entry);
+      const outcome = request.status >= 200 && request.status < 300 ? read(request, answer) : null;
+      if (outcome !== null) resolve(outcome);
       else reject(problemOf(request.status, answer, (name) => request.getResponseHeader(name)));
     };
     watch();
@@ -45,6 +60,13 @@ export function send(url: string, body: Blob, onProgress: (sent: number) => void
   }).finally(() => clearTimeout(stalled));
 
   return { done, cancel: () => request.abort() };
+}
+
+/** Puts a file's bytes in one request. */
+export function send<T = Entry>(url: string, body: Blob, onProgress: (sent: number) => void): Sending<T> {
+  // The product finds out the type from the content; a form's types would only ask for trouble.
+  const headers = { 'Content-Type': 'application/octet-stream' };
+  return transfer<T>({ method: 'PUT', url, headers, body, onProgress }, (_, answer) => answer as T | null);
 }
 
 function parse(text: string): unknown {

@@ -1,6 +1,5 @@
 import { reportOutcome } from '$lib/api/client';
 import { explain } from '$lib/api/explain';
-import { createPath } from '$lib/api/files';
 import { type ApiError, asApiError } from '$lib/api/problem';
 import { uploadUrl } from '$lib/api/urls';
 import { t } from '$lib/i18n';
@@ -11,9 +10,11 @@ import { jobs } from '$lib/state/jobs.svelte';
 import { session } from '$lib/state/session.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import { usage } from '$lib/state/usage.svelte';
+import { refusals } from './early';
 import type { Harvest } from './entries';
+import { Folders } from './folders';
+import { Meter } from './meter.svelte';
 import { backoffSeconds, type Event, type Item, isFinished, isOpen, step, totalsOf } from './queue';
-import { Rate } from './rate';
 import { type Sending, send } from './send';
 
 /** Files on their way at the same time: enough to fill a line, few enough to leave the page its connections. */
@@ -22,20 +23,44 @@ const PARALLEL = 3;
 const ATTEMPTS = 5;
 /** How often what happened is shown. A thousand small files finish faster than anyone can look. */
 const SHOW_MS = 80;
+/** From this size on a file goes in as many requests as it takes, and what has arrived stays. In bytes. */
+const LARGE = 8 * 1024 * 1024;
+
+const resumable = () => import('./resumable');
+const unfinished = () => import('./unfinished');
+
+/** Whether a file can be stopped and gone on with. */
+export const goesOn = (item: Item): boolean => item.size >= LARGE;
 
 export interface Target {
   id: string;
   name: string;
+  /** It is somebody else's, whose room is taken. */
+  foreign?: boolean;
+  /** Nothing may be put into it. */
+  closed?: boolean;
 }
+
+/** What every file begins with. */
+const blank = {
+  path: '',
+  state: 'waiting',
+  sent: 0,
+  onConflict: 'fail',
+  reason: '',
+  fileId: null,
+  attempts: 0,
+  uploadId: null,
+  existingId: null,
+} as const;
 
 type Answer = 'rename' | 'replace' | 'skip';
 
 /** Everything that is on its way up. What is shown (`items`) follows what is so (`#list`) a moment later. */
 class Uploads {
   items = $state.raw<Item[]>([]);
-  /** Bytes a second and seconds left of all together, brought up to date once a second. */
-  speed = $state<number | null>(null);
-  secondsLeft = $state<number | null>(null);
+  /** Speed and time left of all together. */
+  readonly meter = new Meter(() => totalsOf(this.#list));
   trayOpen = $state(true);
 
   totals = $derived.by(() => totalsOf(this.items));
@@ -45,56 +70,54 @@ class Uploads {
   #list: Item[] = [];
   #at = new Map<number, number>();
   #bodies = new Map<number, globalThis.File>();
+  /** Of which version of its file an unfinished upload was begun, where this browser did. */
+  #modified = new Map<number, number>();
   #waiting: number[] = [];
-  #sendings = new Map<number, Sending | null>();
-  #folders = new Map<string, Promise<string>>();
-  /** The folder above each that was made: there it stands with the number of what it holds. */
-  #above = new Map<string, string>();
+  #sendings = new Map<number, Sending<{ id: string }> | null>();
+  #folders = new Folders();
   #openCount = 0;
   #nextId = 1;
   #answer: Answer | null = null;
-  #rate = new Rate();
-  #clock: ReturnType<typeof setInterval> | null = null;
   #show: ReturnType<typeof setTimeout> | null = null;
 
   constructor() {
     addEventListener('beforeunload', (event) => {
-      if (this.#openCount > 0 || this.#list.some((item) => item.state === 'conflict')) event.preventDefault();
+      if (this.#openCount > 0 || this.#list.some(({ state }) => state === 'conflict' || state === 'held'))
+        event.preventDefault();
     });
     session.onEnter((sameUser) => {
       if (sameUser) this.#resumeAll();
       else this.clearAll();
+      this.#recall();
     });
   }
 
   add(harvest: Harvest, target: Target): void {
     const { files, emptyFolders, unreadable } = harvest;
+    if (target.closed) {
+      toasts.error(t('folder.viewOnly.long'));
+      return;
+    }
     if (unreadable.length > 0)
       toasts.error(t('upload.unreadable', { count: unreadable.length, name: unreadable[0] ?? '' }));
     if (emptyFolders.length > 0) this.#makeEmpty(target, emptyFolders);
     if (files.length === 0) return;
     // A new batch begins where the last one has ended: its finished rows make room.
     if (this.#openCount === 0) this.#keep((item) => !isFinished(item));
-    const added = files.map(({ file, path }): Item => {
+    const fresh = files.filter(({ file, path }) => !this.#adopt(file, path, target));
+    const added = fresh.map(({ file, path }): Item => {
       const id = this.#nextId++;
       this.#bodies.set(id, file);
       const { name, size } = file;
-      const begin = {
-        state: 'waiting',
-        sent: 0,
-        onConflict: 'fail',
-        reason: '',
-        fileId: null,
-        attempts: 0,
-        existingId: null,
-      } as const;
-      return { id, name, path, folderId: target.id, folderName: target.name, size, ...begin };
+      return { ...blank, id, name, path, folderId: target.id, folderName: target.name, size };
     });
     this.#openCount += added.length;
     this.#place([...this.#list, ...added]);
     for (const item of added) this.#waiting.push(item.id);
     this.trayOpen = true;
-    this.#refuseEarly(added);
+    // Of the room in somebody else's folders nothing is known here.
+    if (usage.limits && !target.foreign)
+      for (const [id, reason] of refusals(added, usage.limits)) this.#event(id, { type: 'fail', reason });
     this.#pump();
   }
 
@@ -108,14 +131,53 @@ class Uploads {
     this.#pump();
   }
 
+  /** Ends an upload; what has arrived of it goes. */
   cancel(id: number): void {
+    const begun = this.#get(id)?.uploadId;
     this.#event(id, { type: 'cancel' });
+    this.#sendings.get(id)?.cancel();
+    if (begun) this.#discard(begun);
+    this.#pump();
+  }
+
+  /** Stops a file until it is released; what has arrived of a large one stays. */
+  hold(id: number): void {
+    this.#event(id, { type: 'hold' });
     this.#sendings.get(id)?.cancel();
     this.#pump();
   }
 
+  release(id: number): void {
+    this.#event(id, { type: 'release' });
+    this.#pump();
+  }
+
+  holdAll(): void {
+    for (const item of this.#list) if (isOpen(item)) this.hold(item.id);
+  }
+
+  releaseAll(): void {
+    for (const item of this.#list) if (item.state === 'held') this.release(item.id);
+  }
+
+  /** Goes on with an upload that has lost its file; gives false if this cannot be it. */
+  giveFile(id: number, file: globalThis.File): boolean {
+    const item = this.#get(id);
+    if (item?.state !== 'unfinished') return false;
+    if (file.size !== item.size) {
+      toasts.error(
+        t('upload.otherSize', { name: file.name, size: formatSize(file.size), wanted: formatSize(item.size) }),
+      );
+      return false;
+    }
+    this.#bodies.set(id, file);
+    this.release(id);
+    return true;
+  }
+
   cancelAll(): void {
-    for (const item of this.#list) if (isOpen(item) || item.state === 'conflict') this.cancel(item.id);
+    for (const item of this.#list)
+      if (isOpen(item) || item.state === 'conflict' || item.state === 'held') this.cancel(item.id);
   }
 
   /** Answers a conflict; with `forAll` also those that stand now and come later in this batch. */
@@ -138,7 +200,7 @@ class Uploads {
 
   /** Takes every row away that is not on its way. */
   dismiss(): void {
-    this.#keep((item) => isOpen(item) || item.state === 'conflict');
+    this.#keep((item) => isOpen(item) || item.state === 'conflict' || item.state === 'held');
   }
 
   clearAll(): void {
@@ -146,29 +208,12 @@ class Uploads {
     this.#folders.clear();
     this.#waiting = [];
     this.#keep(() => false);
-    this.#tick();
-  }
-
-  /** Says at once what the server would say after all bytes have gone. */
-  #refuseEarly(added: Item[]): void {
-    const limits = usage.limits;
-    if (!limits) return;
-    const most = limits.maxUploadBytes;
-    let room = limits.freeBytes ?? Number.POSITIVE_INFINITY;
-    for (const item of added) {
-      if (most !== null && item.size > most) {
-        this.#event(item.id, { type: 'fail', reason: t('upload.tooLarge', { limit: formatSize(most) }) });
-      } else if (item.size > room) {
-        this.#event(item.id, { type: 'fail', reason: t('upload.noRoom', { free: formatSize(Math.max(0, room)) }) });
-      } else {
-        room -= item.size;
-      }
-    }
+    this.meter.run(this.#openCount > 0);
   }
 
   async #makeEmpty(target: Target, paths: string[]): Promise<void> {
     try {
-      for (const path of paths) await this.#makeFolder(target.id, path);
+      for (const path of paths) await this.#folders.make(target.id, path);
       toasts.show(t('upload.foldersMade', { count: paths.length }));
     } catch (thrown) {
       toasts.error(explain(asApiError(thrown)));
@@ -185,10 +230,9 @@ class Uploads {
     if (this.#openCount === 0) {
       this.#answer = null;
       this.#folders.clear();
-      this.#above.clear();
     }
     if (connection.lost) connection.whenBack(this.#goOn);
-    this.#tick();
+    this.meter.run(this.#openCount > 0);
   }
 
   #goOn = (): void => this.#pump();
@@ -196,20 +240,20 @@ class Uploads {
   async #run(item: Item): Promise<void> {
     const { id } = item;
     const body = this.#bodies.get(id);
-    if (!body) return;
+    // Without its file only an upload of which all has arrived can be finished.
+    if (!body && !item.uploadId) return;
     this.#sendings.set(id, null);
     this.#event(id, { type: 'start' });
     try {
-      const folder = item.path ? await this.#makeFolder(item.folderId, item.path) : item.folderId;
-      if (this.#get(id)?.state !== 'sending') return;
-      const url = uploadUrl(folder, item.name, item.onConflict, body.lastModified ? new Date(body.lastModified) : null);
-      const sending = send(url, body, (sent) => this.#event(id, { type: 'progress', sent }));
+      const folder = item.path ? await this.#folders.make(item.folderId, item.path) : item.folderId;
+      const sending = await this.#send(item, body, folder);
+      if (!sending) return;
       this.#sendings.set(id, sending);
       const file = await sending.done;
       reportOutcome(null);
       this.#event(id, { type: 'succeed', fileId: file.id });
       this.#bodies.delete(id);
-      folderChanged(folder, this.#above.get(folder) ?? null, item.folderId);
+      folderChanged(folder, this.#folders.above(folder), item.folderId);
       usage.changed();
       jobs.poke();
     } catch (thrown) {
@@ -226,11 +270,88 @@ class Uploads {
     }
   }
 
+  /** Null if nobody wants it any more by the time that it could begin. */
+  async #send(item: Item, body: globalThis.File | undefined, folder: string): Promise<Sending<{ id: string }> | null> {
+    const { id, name, size, onConflict, uploadId } = item;
+    const progress = (sent: number) => this.#event(id, { type: 'progress', sent });
+    const wanted = () => this.#get(id)?.state === 'sending';
+    if (!uploadId && body && !goesOn(item)) {
+      if (!wanted()) return null;
+      const modified = body.lastModified ? new Date(body.lastModified) : null;
+      return send(uploadUrl(folder, name, onConflict, modified), body, progress);
+    }
+    const { sendResumable } = await resumable();
+    if (!wanted()) return null;
+    return sendResumable(
+      body ?? null,
+      { uploadId, folder, name, size, onConflict },
+      {
+        progress,
+        begun: (begun) => {
+          // Cancelled while it was being begun: nobody would ever go on with it.
+          if (begun && this.#get(id)?.state === 'cancelled') this.#discard(begun);
+          else this.#event(id, { type: 'begun', uploadId: begun });
+          if (begun && body) unfinished().then(({ remember }) => remember(begun, body.lastModified));
+        },
+      },
+    );
+  }
+
+  /** A file that was begun before, in this browser, and is here again: it goes on where it stands. */
+  #adopt(file: globalThis.File, path: string, target: Target): boolean {
+    if (path) return false;
+    const known = this.#list.find(
+      (item) =>
+        item.state === 'unfinished' &&
+        item.name === file.name &&
+        item.size === file.size &&
+        item.folderId === target.id &&
+        this.#modified.get(item.id) === file.lastModified,
+    );
+    if (!known) return false;
+    this.#bodies.set(known.id, file);
+    this.#event(known.id, { type: 'release' });
+    return true;
+  }
+
+  /** Shows what was left behind when a page was closed or lost. */
+  async #recall(): Promise<void> {
+    const user = session.user?.id;
+    if (!user) return;
+    try {
+      const { recall } = await unfinished();
+      const mine = () => this.#list.flatMap((item) => (item.uploadId ? [item.uploadId] : []));
+      const found = await recall(user, mine);
+      if (session.user?.id !== user || found.length === 0) return;
+      const items = found.map(({ lastModified, ...one }): Item => {
+        const id = this.#nextId++;
+        if (lastModified !== undefined) this.#modified.set(id, lastModified);
+        return { ...blank, ...one, id, state: 'unfinished' };
+      });
+      this.#place([...this.#list, ...items]);
+    } catch {
+      // Not shown then; they are there when the page comes the next time.
+    }
+  }
+
+  #discard(uploadId: string): void {
+    resumable()
+      .then(({ discard }) => discard(uploadId))
+      // It expires by itself if it could not be ended.
+      .catch(() => {})
+      .finally(() => usage.changed());
+  }
+
   async #failed({ id }: Item, error: ApiError): Promise<void> {
     const attempts = (this.#get(id)?.attempts ?? 0) + 1;
     if (error.code === 'name_taken') {
       this.#event(id, { type: 'conflict', existingId: error.existingId });
       if (this.#answer) this.#event(id, { type: 'resolve', with: this.#answer });
+    } else if (error.code === 'upload_other_file' || error.code === 'upload_incomplete') {
+      this.#bodies.delete(id);
+      this.#event(id, { type: 'lose', reason: error.code === 'upload_other_file' ? t('upload.otherFile') : '' });
+    } else if (error.code === 'locked') {
+      this.#event(id, { type: 'fail', reason: t('upload.elsewhere') });
     } else if (error.status === 401) {
       this.#event(id, { type: 'pause', reason: t('upload.signIn') });
     } else if (!error.passing || attempts >= ATTEMPTS) {
@@ -252,25 +373,6 @@ class Uploads {
   #resumeAll(): void {
     for (const item of this.#list) if (item.state === 'paused') this.#event(item.id, { type: 'resume' });
     this.#pump();
-  }
-
-  /** One request for a folder, however many files go into it; each folder above it first, so that its list is known to change. */
-  #makeFolder(parent: string, path: string): Promise<string> {
-    const key = `${parent} ${path}`;
-    let folder = this.#folders.get(key);
-    if (!folder) {
-      const slash = path.lastIndexOf('/');
-      const above = slash < 0 ? Promise.resolve(parent) : this.#makeFolder(parent, path.slice(0, slash));
-      folder = above.then(async (into) => {
-        const made = await createPath(into, path.slice(slash + 1));
-        this.#above.set(made.id, into);
-        folderChanged(into);
-        return made.id;
-      });
-      folder.catch(() => this.#folders.delete(key));
-      this.#folders.set(key, folder);
-    }
-    return folder;
   }
 
   #get(id: number): Item | undefined {
@@ -302,28 +404,6 @@ class Uploads {
     for (const item of this.#list) if (!which(item)) this.#bodies.delete(item.id);
     this.#place(this.#list.filter(which));
     this.#openCount = this.#list.filter(isOpen).length;
-  }
-
-  #tick(): void {
-    const busy = this.#openCount > 0;
-    if (busy && this.#clock === null) {
-      this.#rate.reset();
-      this.#measure();
-      this.#clock = setInterval(() => this.#measure(), 1000);
-    } else if (!busy && this.#clock !== null) {
-      clearInterval(this.#clock);
-      this.#clock = null;
-      this.speed = null;
-      this.secondsLeft = null;
-    }
-  }
-
-  #measure(): void {
-    const { sent, bytes } = totalsOf(this.#list);
-    const now = performance.now();
-    this.#rate.note(now, sent);
-    this.speed = this.#rate.speed(now);
-    this.secondsLeft = this.#rate.secondsLeft(now, bytes - sent);
   }
 }
 

@@ -81,7 +81,7 @@ export function rubberBand(place: Place) {
     frame = requestAnimationFrame(scroll);
   }
 
-  async function end(take: boolean): Promise<void> {
+  async function end(take: boolean, held = false): Promise<void> {
     const last = press;
     cancelAnimationFrame(frame);
     removeEventListener('pointermove', moved);
@@ -89,8 +89,10 @@ export function rubberBand(place: Place) {
     removeEventListener('pointercancel', up);
     removeEventListener('keydown', keyed, true);
     justEnded = drawn !== null;
-    // The click that follows at once belongs to the band.
-    setTimeout(() => (justEnded = false));
+    // The click that follows at once belongs to the band, or that of the button which is held still.
+    const over = () => setTimeout(() => (justEnded = false));
+    if (held) addEventListener('pointerup', over, { once: true });
+    else over();
     const box = drawn;
     drawn = null;
     press = null;
@@ -120,7 +122,7 @@ export function rubberBand(place: Place) {
     if (event.key !== 'Escape' || !drawn || !press) return;
     event.stopPropagation();
     place.selection.band([], press.before);
-    end(false);
+    end(false, true);
   }
 
   return {

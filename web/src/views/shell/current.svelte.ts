@@ -8,6 +8,8 @@ class Current {
   listing = $state.raw<Listing | null>(null);
   /** The id of the file that the viewer shows, so that the list follows it. */
   seen = $state<string | null>(null);
+  /** What is shown is somebody else's. */
+  foreign = $derived(this.target.foreign === true);
   /** Moves files of this place to the trash; null where that cannot be. */
   trash = $state.raw<((files: File[]) => void) | null>(null);
 

@@ -3,7 +3,7 @@ import FolderUp from '@lucide/svelte/icons/folder-up';
 import Upload from '@lucide/svelte/icons/upload';
 import { t } from '$lib/i18n';
 import { dialogs } from '$lib/state/dialogs.svelte';
-import { menu } from '$lib/state/menu.svelte';
+import { type MenuEntry, menu } from '$lib/state/menu.svelte';
 import { fromInput } from '$lib/upload/entries';
 import { type Target, uploads } from '$lib/upload/uploads.svelte';
 
@@ -11,12 +11,15 @@ export function openNewMenu(at: Element, target: Target): void {
   menu.open(at, t('new'), newEntries(target));
 }
 
-export const newEntries = (target: Target) => [
-  { label: t('new.folder'), icon: FolderPlus, keys: 'N', run: () => newFolder(target) },
-  'line' as const,
-  { label: t('upload.files'), icon: Upload, keys: 'U', run: () => pick(target, false) },
-  { label: t('upload.folder'), icon: FolderUp, run: () => pick(target, true) },
-];
+export const newEntries = (target: Target): MenuEntry[] =>
+  target.closed
+    ? [{ heading: t('folder.viewOnly.long') }]
+    : [
+        { label: t('new.folder'), icon: FolderPlus, keys: 'N', run: () => newFolder(target) },
+        'line',
+        { label: t('upload.files'), icon: Upload, keys: 'U', run: () => pick(target, false) },
+        { label: t('upload.folder'), icon: FolderUp, run: () => pick(target, true) },
+      ];
 
 export function newFolder(target: Target): void {
   dialogs.open({ kind: 'newFolder', parentId: target.id, parentName: target.name });

@@ -1,22 +1,50 @@
 import Folder from '@lucide/svelte/icons/folder';
 import Gauge from '@lucide/svelte/icons/gauge';
+import KeyRound from '@lucide/svelte/icons/key-round';
 import ListTodo from '@lucide/svelte/icons/list-todo';
+import Share2 from '@lucide/svelte/icons/share-2';
 import Trash from '@lucide/svelte/icons/trash-2';
+import Users from '@lucide/svelte/icons/users';
+import type { Component } from 'svelte';
 import type { User } from '$lib/api/types';
 import type { PlainKey } from '$lib/i18n';
-import { hrefs } from '$lib/state/router.svelte';
+import { hrefs, type Route, type SharedPart } from '$lib/state/router.svelte';
+
+export interface Place {
+  at: Route['at'];
+  part?: SharedPart;
+  href: string;
+  name: PlainKey;
+  icon: Component<{ size?: number | string }>;
+  /** Its name in the bar of a phone; null where it stands in another place there. */
+  brief?: PlainKey | null;
+}
 
 /** The places of the rail, in their order. */
-const everybodys = [
+const everybodys: readonly Place[] = [
   { at: 'files', href: hrefs.folder('root'), name: 'place.files', icon: Folder },
+  {
+    at: 'shared',
+    part: 'with-me',
+    href: hrefs.shared(),
+    name: 'place.withMe',
+    icon: Users,
+    brief: 'place.shared',
+  },
+  { at: 'shared', part: 'by-me', href: hrefs.shared('by-me'), name: 'place.byMe', icon: Share2, brief: null },
+  { at: 'shared', part: 'access', href: hrefs.shared('access'), name: 'place.access', icon: KeyRound, brief: null },
   { at: 'trash', href: hrefs.trash(), name: 'place.trash', icon: Trash },
   { at: 'jobs', href: hrefs.jobs(), name: 'place.jobs', icon: ListTodo },
-] as const satisfies readonly { at: string; href: string; name: PlainKey; icon: unknown }[];
+];
 
-const administrators = [
-  { at: 'queue', href: hrefs.queue(), name: 'place.queue', icon: Gauge },
-] as const satisfies readonly { at: string; href: string; name: PlainKey; icon: unknown }[];
+const administrators: readonly Place[] = [{ at: 'queue', href: hrefs.queue(), name: 'place.queue', icon: Gauge }];
 
 /** The places that somebody may go to. */
-export const placesOf = (user: User | null) =>
+export const placesOf = (user: User | null): readonly Place[] =>
   user?.role === 'admin' ? [...everybodys, ...administrators] : everybodys;
+
+/** Whether one is at a place; what others shared is theirs, though it is looked at like one's own files. */
+export function isAt({ at, part }: Place, route: Route, foreign: boolean): boolean {
+  if (route.at === 'files' && foreign) return part === 'with-me';
+  return route.at === at && (part === undefined || (route.at === 'shared' && route.part === part));
+}

@@ -1,4 +1,5 @@
 import type { File } from '$lib/api/types';
+import { readsContents } from '$lib/api/urls';
 import { kindOf } from '$lib/files/kind';
 import { languageOf } from './languages';
 
@@ -6,7 +7,8 @@ import { languageOf } from './languages';
 export type Stage = 'image' | 'video' | 'audio' | 'pdf' | 'markdown' | 'table' | 'code' | 'text' | 'none';
 
 /** What the product found in the content decides; the name only tells kinds of text apart. */
-export function stageOf(file: Pick<File, 'type' | 'mimeType' | 'name'>): Stage {
+export function stageOf(file: Pick<File, 'type' | 'mimeType' | 'name' | 'thumbnails'>): Stage {
+  if (!readsContents()) return file.thumbnails.state === 'none' ? 'none' : 'image';
   const kind = kindOf(file);
   const mime = file.mimeType ?? '';
   if (kind === 'image' || kind === 'video' || kind === 'audio' || kind === 'pdf') return kind;

@@ -1,0 +1,177 @@
+import { answerOf, client } from '$lib/api/client';
+import { ApiError, problemOf } from '$lib/api/problem';
+import type { Upload } from '$lib/api/types';
+import { API, type OnConflict, segment } from '$lib/api/urls';
+import { type Sending, transfer } from './send';
+
+/** Uploads in several requests, by tus 1.0.0: what was told to have arrived stays, whatever happens to the line. */
+
+const TUS = { 'Tus-Resumable': '1.0.0' };
+/** How often a wrong offset is asked for again before it counts as a failure. */
+const OFFSETS = 3;
+
+export interface Wish {
+  /** The upload to go on with, or null to begin one. */
+  uploadId: string | null;
+  folder: string;
+  name: string;
+  size: number;
+  onConflict: OnConflict;
+}
+
+interface Listener {
+  /** The upload was begun under this id; null if the one to go on with is not there any more. */
+  begun(id: string | null): void;
+  /** Bytes that have arrived or are on their way. */
+  progress(sent: number): void;
+}
+
+/** Where an upload stands. */
+export interface Where {
+  offset: number;
+  /** The file that it has become. */
+  fileId: string | null;
+  /** When the content was last changed where it comes from, in milliseconds; null if that was not said. */
+  lastModified: number | null;
+}
+
+const urlOf = (id: string): string => `${API}/uploads/${segment(id)}`;
+
+/** Keys and values as tus writes them: base64 of UTF-8. */
+export function metadata(values: Record<string, string>): string {
+  const encode = (value: string) => btoa(String.fromCharCode(...new TextEncoder().encode(value)));
+  return Object.entries(values)
+    .map(([key, value]) => `${key} ${encode(value)}`)
+    .join(',');
+}
+
+/** One value of what {@link metadata} wrote; null if it is not there or cannot be read. */
+export function metadataValue(text: string | null, key: string): string | null {
+  const pairs = text?.split(',').map((pair) => pair.trim().split(' ')) ?? [];
+  const pair = pairs.find(([name]) => name === key);
+  if (!pair) return null;
+  try {
+    return new TextDecoder().decode(Uint8Array.from(atob(pair[1] ?? ''), (char) => char.charCodeAt(0)));
+  } catch {
+    return null;
+  }
+}
+
+/** Asks where an upload stands, and makes whoever is still sending to it leave; null if it is not there any more. */
+export async function whereIs(id: string, signal?: AbortSignal): Promise<Where | null> {
+  const answer = await asked(urlOf(id), { method: 'HEAD', headers: TUS, signal });
+  if (answer.status === 404 || answer.status === 410) return null;
+  if (!answer.ok) throw problemOf(answer.status, null, (name) => answer.headers.get(name));
+  const lastModified = Number(metadataValue(answer.headers.get('Upload-Metadata'), 'lastModified') ?? Number.NaN);
+  return {
+    offset: Number(answer.headers.get('Upload-Offset') ?? 0),
+    fileId: answer.headers.get('File-Id'),
+    lastModified: Number.isFinite(lastModified) ? lastModified : null,
+  };
+}
+
+async function asked(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, { cache: 'no-store', ...init });
+  } catch (thrown) {
+    const cancelled = thrown instanceof DOMException && thrown.name === 'AbortError';
+    throw new ApiError(cancelled ? 'cancelled' : 'offline', 0, '', '');
+  }
+}
+
+async function begin(body: globalThis.File, wish: Wish, signal: AbortSignal): Promise<string> {
+  const { name, folder, onConflict } = wish;
+  const told = { filename: name, folder, onConflict, lastModified: String(body.lastModified) };
+  const answer = await asked(`${API}/uploads`, {
+    method: 'POST',
+    headers: { ...TUS, 'Upload-Length': String(wish.size), 'Upload-Metadata': metadata(told) },
+    signal,
+  });
+  const id = answer.headers.get('Location')?.split('/').at(-1);
+  if (answer.ok && id) return id;
+  throw problemOf(answer.status, await answer.json().catch(() => null), (field) => answer.headers.get(field));
+}
+
+/** Makes the file of an upload whose bytes are all there. */
+async function settle(id: string, { name, onConflict }: Wish): Promise<string> {
+  const body = { name, onConflict };
+  const made = await answerOf(client.PATCH('/api/v1/uploads/{id}', { params: { path: { id } }, body: body as never }));
+  // The answer is the file, whatever else the document allows here.
+  return (made as { id: string }).id;
+}
+
+/** Ends an upload; its bytes go. One that is gone already is fine. */
+export async function discard(id: string): Promise<void> {
+  await answerOf(client.DELETE('/api/v1/uploads/{id}', { params: { path: { id } } })).catch((thrown) => {
+    if (!(thrown instanceof ApiError && thrown.status === 404)) throw thrown;
+  });
+}
+
+/** One's own uploads of whole files that are no files yet. */
+export async function listUploads(): Promise<Upload[]> {
+  const { items } = await answerOf(client.GET('/api/v1/uploads', { params: { query: { limit: 100 } } }));
+  return items.filter((one) => one.role === 'whole' && one.state !== 'done');
+}
+
+/**
+ * Brings a file up from where its upload stands, or from its beginning. What has arrived when this is cancelled or fails
+ * stays, and the next call goes on from there. Without a body only what has arrived wholly can be finished.
+ */
+export function sendResumable(body: globalThis.File | null, wish: Wish, tell: Listener): Sending<{ id: string }> {
+  const flight = new AbortController();
+  let going: Sending<string | null> | null = null;
+
+  const append = (id: string, offset: number): Promise<string | null> => {
+    if (!body) throw new ApiError('product', 409, 'upload_incomplete', '');
+    const headers = { ...TUS, 'Content-Type': 'application/offset+octet-stream', 'Upload-Offset': String(offset) };
+    const rest = body.slice(offset);
+    const onProgress = (sent: number) => tell.progress(offset + sent);
+    going = transfer<string | null>(
+      { method: 'PATCH', url: urlOf(id), headers, body: rest, onProgress },
+      (request) =>
+        // The last bytes make the file, which is told; without it something is missing still.
+        request.getResponseHeader('File-Id') ?? '',
+    );
+    return going.done;
+  };
+
+  const run = async (): Promise<{ id: string }> => {
+    let id = wish.uploadId;
+    for (let attempt = 1; ; attempt++) {
+      const at = id ? await whereIs(id, flight.signal) : null;
+      if (id && !at) {
+        id = null;
+        tell.begun(null);
+      }
+      if (at?.fileId) return { id: at.fileId };
+      // Of another version of the file the rest would not fit to what is there.
+      if (at && body && at.lastModified !== null && at.lastModified !== body.lastModified)
+        throw new ApiError('product', 409, 'upload_other_file', '');
+      if (!id) {
+        if (!body) throw new ApiError('product', 404, 'not_found', '');
+        id = await begin(body, wish, flight.signal);
+        tell.begun(id);
+      }
+      // Cancelled between two requests, when there was nothing to be aborted.
+      if (flight.signal.aborted) throw new ApiError('cancelled', 0, '', '');
+      const offset = at?.offset ?? 0;
+      tell.progress(offset);
+      try {
+        const fileId = offset < wish.size ? await append(id, offset) : await settle(id, wish);
+        if (fileId) return { id: fileId };
+      } catch (thrown) {
+        const moved = thrown instanceof ApiError && thrown.code === 'upload_offset';
+        if (!moved || attempt >= OFFSETS) throw thrown;
+      }
+      if (attempt > OFFSETS) throw new ApiError('offline', 0, '', '');
+    }
+  };
+
+  return {
+    done: run(),
+    cancel() {
+      flight.abort();
+      going?.cancel();
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import { getFile } from '$lib/api/files';
+import type { Upload } from '$lib/api/types';
+import { t } from '$lib/i18n';
+import { load, save } from '$lib/state/local';
+import { listUploads } from './resumable';
+
+/** Uploads of one's own that nobody goes on with: what was left when a page was closed, reloaded or lost. */
+
+/** How long other tabs have to say which uploads are theirs. */
+const ANSWERS_MS = 250;
+
+export interface Unfinished {
+  uploadId: string;
+  name: string;
+  folderId: string;
+  folderName: string;
+  size: number;
+  sent: number;
+  /** Which version of the file was begun, if this browser did; in milliseconds. */
+  lastModified: number | undefined;
+}
+
+type Word = { ask: true } | { mine: string[] };
+
+let channel: BroadcastChannel | null = null;
+
+/** Tells other tabs from now on which uploads are on their way in this one, and finds out which are in none. */
+export async function recall(userId: string, mine: () => string[]): Promise<Unfinished[]> {
+  channel?.close();
+  channel = new BroadcastChannel(`fm-uploads-${userId}`);
+  const elsewhere = new Set<string>();
+  channel.onmessage = ({ data }: MessageEvent<Word>) => {
+    if ('ask' in data) channel?.postMessage({ mine: mine() } satisfies Word);
+    else for (const id of data.mine) elsewhere.add(id);
+  };
+  channel.postMessage({ ask: true } satisfies Word);
+  const [uploads] = await Promise.all([listUploads(), new Promise((resume) => setTimeout(resume, ANSWERS_MS))]);
+  keepOnly(new Set(uploads.map((one) => one.id)));
+  const known = new Set(mine());
+  return placed(uploads.filter((one) => !elsewhere.has(one.id) && !known.has(one.id) && one.length !== null));
+}
+
+/** Each with the folder that it goes to; one whose folder may not be known any more is shown all the same. */
+async function placed(uploads: Upload[]): Promise<Unfinished[]> {
+  const ids = [...new Set(uploads.map((one) => one.folderId))];
+  const folders = await Promise.allSettled(ids.map((id) => getFile(id)));
+  const found = new Map(folders.flatMap((one) => (one.status === 'fulfilled' ? [[one.value.id, one.value]] : [])));
+  const remembered = load<Record<string, number>>('uploads', {});
+  return uploads.map((one) => {
+    const folder = found.get(one.folderId);
+    // One's own root folder goes by its name everywhere in the page.
+    const root = folder?.name === '';
+    return {
+      uploadId: one.id,
+      name: one.name ?? '',
+      folderId: root ? 'root' : one.folderId,
+      folderName: root ? t('place.files') : (folder?.name ?? ''),
+      size: one.length ?? 0,
+      sent: one.offset,
+      lastModified: remembered[one.id],
+    };
+  });
+}
+
+/** Remembers of an upload which version of its file was begun, so that the same one is known again. */
+export function remember(id: string, lastModified: number): void {
+  save('uploads', { ...load<Record<string, number>>('uploads', {}), [id]: lastModified });
+}
+
+function keepOnly(ids: ReadonlySet<string>): void {
+  const all = load<Record<string, number>>('uploads', {});
+  save('uploads', Object.fromEntries(Object.entries(all).filter(([id]) => ids.has(id))));
+}

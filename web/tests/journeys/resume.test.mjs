@@ -1,0 +1,203 @@
+// Large uploads: stopped, cut off, reloaded, and gone on with where they stand.
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { address } from '../support/browser.mjs';
+import { journey } from '../support/journey.mjs';
+import { children, ok, until } from '../support/product.mjs';
+import { line } from '../support/proxy.mjs';
+import { choose, entry, toast } from '../support/steps.mjs';
+
+const MiB = 1024 * 1024;
+const tray = (page) => page.getByRole('region', { name: 'Uploads' });
+const uploadsOf = async (account) => (await ok('GET', '/uploads', { token: account.token })).items;
+
+/** A file on disk, so that the browser finds it unchanged when it is chosen again. */
+function large(name, size = 40 * MiB) {
+  const path = join(mkdtempSync(join(tmpdir(), 'fm-resume-')), name);
+  const bytes = randomBytes(size);
+  writeFileSync(path, bytes);
+  return { path, name, size, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+async function signInBy(page, account, at) {
+  await page.goto(`${at}/app/files`);
+  await page.getByLabel('E-mail').fill(account.email);
+  await page.getByLabel('Password', { exact: true }).fill(account.password);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByText('This is the place for your files').waitFor();
+}
+
+async function pick(page, file) {
+  const [chooser] = await Promise.all([
+    page.waitForEvent('filechooser'),
+    (async () => {
+      await page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).click();
+      await choose(page, /Upload files/);
+    })(),
+  ]);
+  await chooser.setFiles(file.path);
+}
+
+/** Leaves the page in the middle of an upload, and comes back to it. What has not gone by then never goes. */
+async function comeBack(page, net) {
+  const here = page.url();
+  await page.goto('about:blank');
+  net.goOn();
+  await page.goto(here);
+}
+
+/** The offsets at which bytes were appended. */
+function offsetsOf(page) {
+  const offsets = [];
+  page.on('request', (request) => {
+    const offset = request.headers()['upload-offset'];
+    if (request.method() === 'PATCH' && offset !== undefined) offsets.push(Number(offset));
+  });
+  return offsets;
+}
+
+const arrivedWhole = async (account, file) => {
+  const found = (await children(account, 'root')).find((one) => one.name === file.name);
+  assert.equal(found.size, file.size);
+  assert.equal(found.sha256, file.sha256);
+  assert.deepEqual(await uploadsOf(account), []);
+};
+
+journey('a cut line and a server that is away lose nothing of a large upload', async ({ page, account }) => {
+  const net = await line();
+  const file = large('film.bin');
+  const offsets = offsetsOf(page);
+  try {
+    await signInBy(page, account, net.address);
+    const cut = net.cutAfter(12 * MiB);
+    await pick(page, file);
+    await cut;
+    await until('it went on', () => offsets.length >= 2);
+    const gone = net.stopAfter(4 * MiB);
+    await gone;
+    net.leave();
+    net.goOn();
+    await page.getByText('No connection').waitFor();
+    net.back();
+    await entry(page, file.name).waitFor();
+    assert.equal(offsets[0], 0);
+    assert.ok(offsets.length >= 3, offsets.join());
+    for (let n = 1; n < offsets.length; n++) assert.ok(offsets[n] >= offsets[n - 1], offsets.join());
+    assert.ok(offsets.at(-1) > 0, offsets.join());
+    await arrivedWhole(account, file);
+  } finally {
+    net.end();
+  }
+});
+
+journey('a large upload goes on after a reload, with the file chosen again', async ({ page, account }) => {
+  const net = await line();
+  const file = large('archive.bin');
+  const offsets = offsetsOf(page);
+  page.on('dialog', (dialog) => dialog.accept());
+  try {
+    await signInBy(page, account, net.address);
+    const stopped = net.stopAfter(20 * MiB);
+    await pick(page, file);
+    await stopped;
+    await comeBack(page, net);
+    await tray(page).getByText('1 upload is unfinished').first().waitFor();
+    await tray(page)
+      .getByText(/^\S+ MB of 41\.9 MB have arrived$/)
+      .waitFor();
+    const [kept] = await uploadsOf(account);
+    assert.ok(kept.offset > 0 && kept.offset < file.size, `${kept.offset}`);
+
+    const again = async (path) => {
+      const [chooser] = await Promise.all([
+        page.waitForEvent('filechooser'),
+        tray(page)
+          .getByRole('button', { name: `Choose file again: ${file.name}` })
+          .click(),
+      ]);
+      await chooser.setFiles(path);
+    };
+    await again(large('other.bin', 9 * MiB).path);
+    await toast(page, 'is another file').waitFor();
+    const changed = large(file.name);
+    utimesSync(changed.path, new Date(2001, 1, 1), new Date(2001, 1, 1));
+    await again(changed.path);
+    await tray(page).getByText('This is another version of the file').waitFor();
+    await again(file.path);
+    await entry(page, file.name).waitFor();
+    assert.ok(offsets.at(-1) >= kept.offset && offsets.at(-1) > 0, offsets.join());
+    await arrivedWhole(account, file);
+  } finally {
+    net.end();
+  }
+});
+
+journey('an upload is paused and gone on with, and one that is unfinished can be ended', async ({ page, account }) => {
+  const net = await line();
+  const file = large('music.bin');
+  const offsets = offsetsOf(page);
+  page.on('dialog', (dialog) => dialog.accept());
+  try {
+    await signInBy(page, account, net.address);
+    const stopped = net.stopAfter(12 * MiB);
+    await pick(page, file);
+    await stopped;
+    await tray(page)
+      .getByRole('button', { name: `Pause ${file.name}` })
+      .click();
+    net.goOn();
+    await tray(page).getByText('1 file is paused').first().waitFor();
+    await tray(page)
+      .getByText(/^Paused · .* of /)
+      .waitFor();
+    await tray(page)
+      .getByRole('button', { name: `Go on with ${file.name}` })
+      .click();
+    await entry(page, file.name).waitFor();
+    assert.ok(offsets.at(-1) > 0, offsets.join());
+    await arrivedWhole(account, file);
+
+    // The same name again: all has arrived before the question, and nothing is sent twice.
+    const sent = offsets.length;
+    const second = { ...large('x.bin', 9 * MiB), name: file.name };
+    const renamed = join(mkdtempSync(join(tmpdir(), 'fm-resume-')), file.name);
+    writeFileSync(renamed, randomBytes(9 * MiB));
+    await pick(page, { ...second, path: renamed });
+    await page
+      .getByRole('dialog', { name: /is there already/ })
+      .getByRole('button', { name: 'Keep both' })
+      .click();
+    await entry(page, 'music (2).bin').waitFor();
+    assert.equal(offsets.length, sent + 1);
+
+    const third = large('unwanted.bin');
+    const halted = net.stopAfter(12 * MiB);
+    await pick(page, third);
+    await halted;
+    await comeBack(page, net);
+    await tray(page)
+      .getByRole('button', { name: `End the upload of ${third.name}` })
+      .click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'End upload' }).click();
+    await until('it is gone', async () => (await uploadsOf(account)).length === 0);
+    assert.deepEqual((await children(account, 'root')).map((one) => one.name).sort(), ['music (2).bin', 'music.bin']);
+  } finally {
+    net.end();
+  }
+});
+
+journey('a small file goes in one request', async ({ page, account }) => {
+  const file = large('small.bin', 7 * MiB);
+  const asked = [];
+  page.on('request', (request) => {
+    if (/\/(uploads|children)\b/.test(request.url()) && ['PUT', 'POST', 'PATCH'].includes(request.method()))
+      asked.push(request.method());
+  });
+  await signInBy(page, account, address);
+  await pick(page, file);
+  await entry(page, file.name).waitFor();
+  assert.deepEqual(asked, ['PUT']);
+});
