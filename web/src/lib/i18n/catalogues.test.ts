@@ -1,14 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import de from './de';
+import deAccount from './de-account';
+import deAdmin from './de-admin';
+import deAuth from './de-auth';
 import deQueue from './de-queue';
 import deViewer from './de-viewer';
 import en from './en';
+import enAccount from './en-account';
+import enAdmin from './en-admin';
+import enAuth from './en-auth';
 import enQueue from './en-queue';
 import enViewer from './en-viewer';
 import type { Message } from './index';
 
 const parts: [string, Record<string, Message>, Record<string, Message>][] = [
   ['the first sight', en, de],
+  ['the way in', enAuth, deAuth],
+  ['the account', enAccount, deAccount],
+  ['administration', enAdmin, deAdmin],
   ['the dashboard', enQueue, deQueue],
   ['the viewer', enViewer, deViewer],
 ];

@@ -7,23 +7,29 @@ import { addTexts, type Catalogue, speak } from './index';
 export const LANGUAGES = { en: 'English', de: 'Deutsch' } as const;
 export type Language = keyof typeof LANGUAGES;
 /** Texts that come together: those of the first sight, and those of parts that are loaded later. */
-export type Part = 'base' | 'queue' | 'viewer';
+export type Part = 'base' | 'auth' | 'account' | 'admin' | 'queue' | 'viewer';
 type Source = () => Promise<{ default: Partial<Catalogue> }>;
 
 const sources: Record<Language, Record<Part, Source>> = {
   en: {
     base: async () => ({ default: en }),
+    auth: () => import('./en-auth'),
+    account: () => import('./en-account'),
+    admin: () => import('./en-admin'),
     queue: () => import('./en-queue'),
     viewer: () => import('./en-viewer'),
   },
   de: {
     base: () => import('./de'),
+    auth: () => import('./de-auth'),
+    account: () => import('./de-account'),
+    admin: () => import('./de-admin'),
     queue: () => import('./de-queue'),
     viewer: () => import('./de-viewer'),
   },
 };
 
-const isLanguage = (name: string): name is Language => Object.hasOwn(LANGUAGES, name);
+export const isLanguage = (name: string): name is Language => Object.hasOwn(LANGUAGES, name);
 const baseOf = (locale: string): string => locale.split('-')[0]?.toLowerCase() ?? '';
 
 /** The first of the reader's languages that there is, else English. */

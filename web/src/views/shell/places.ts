@@ -1,6 +1,7 @@
 import Folder from '@lucide/svelte/icons/folder';
 import Gauge from '@lucide/svelte/icons/gauge';
 import ListTodo from '@lucide/svelte/icons/list-todo';
+import Shield from '@lucide/svelte/icons/shield';
 import Trash from '@lucide/svelte/icons/trash-2';
 import type { User } from '$lib/api/types';
 import type { PlainKey } from '$lib/i18n';
@@ -14,6 +15,7 @@ const everybodys = [
 ] as const satisfies readonly { at: string; href: string; name: PlainKey; icon: unknown }[];
 
 const administrators = [
+  { at: 'admin', href: hrefs.admin(), name: 'place.admin', icon: Shield },
   { at: 'queue', href: hrefs.queue(), name: 'place.queue', icon: Gauge },
 ] as const satisfies readonly { at: string; href: string; name: PlainKey; icon: unknown }[];
 
