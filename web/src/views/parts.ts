@@ -18,6 +18,7 @@ export const parts = {
   secondStep: withTexts('auth', () => import('./auth/SecondStep.svelte')),
   account: withTexts('account', () => import('./account/AccountPage.svelte')),
   admin: withTexts('admin', () => import('./admin/AdminPage.svelte')),
+  details: () => import('./browse/Details.svelte'),
   trash: () => import('./browse/TrashPage.svelte'),
   jobs: () => import('./jobs/JobsPage.svelte'),
   queue: withTexts('queue', () => import('./queue/QueuePage.svelte')),

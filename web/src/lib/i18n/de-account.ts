@@ -104,6 +104,7 @@ const deAccount: Translated<typeof enAccount> = {
   'account.sessions.endOthers.act': 'Beenden',
   'account.sessions.endedOthers': 'Alle anderen Anmeldungen sind beendet',
 
+  'account.tokens.title': 'Deine Token',
   'account.tokens.text': 'Ein Token steht in einem Programm für dich. Gib jedem Programm ein eigenes.',
   'account.tokens.failed': 'Deine Token konnten nicht gelesen werden',
   'account.tokens.new': 'Neues Token',

@@ -101,6 +101,7 @@ const enAccount = {
   'account.sessions.endOthers.act': 'End them',
   'account.sessions.endedOthers': 'All other sign-ins have ended',
 
+  'account.tokens.title': 'Your tokens',
   'account.tokens.text': 'A token stands for you in a program. Give each program one of its own.',
   'account.tokens.failed': 'Your tokens could not be read',
   'account.tokens.new': 'New token',
