@@ -60,6 +60,20 @@ journey('the menu leads to the account, and name and look are kept with it', asy
   assert.equal(await other.getByLabel('Dein Name', { exact: true }).inputValue(), 'Ada Lovelace');
 });
 
+journey('an address is verified from the account', async ({ page, account }) => {
+  await signIn(page, account, '/app/account');
+  await page.getByText('Not verified').waitFor();
+  await button(page, 'Verify it').click();
+  await page.getByText(`We sent a code to ${account.email}`).waitFor();
+  const { code } = await mailTo(account.email, 'Verify your address for Files Manager');
+  await field(page, 'Code').fill(code);
+  await button(page, 'Verify').click();
+  await page.getByRole('heading', { name: 'Your address is verified' }).waitFor();
+  await button(page, 'Go to your files').click();
+  await page.goto(`${address}/app/account`);
+  await page.getByText('Verified', { exact: true }).waitFor();
+});
+
 journey('the storage is shown as it is', async ({ page, account }) => {
   await upload(account, 'root', 'large.txt', text('x'.repeat(1_234_000)));
   await makeFolder(account, 'root', 'Empty');

@@ -187,6 +187,14 @@ journey(
     await page.getByRole('heading', { name: 'Sign in', exact: true }).waitFor();
     await enter(page, user.email, 'a third one of mine');
     await filesShown(page);
+
+    // Also where a session has ended in the middle of something.
+    await page.context().clearCookies();
+    await page.getByRole('link', { name: 'Trash' }).first().click();
+    await page.getByRole('heading', { name: 'Sign in again' }).waitFor();
+    await page.getByRole('link', { name: 'Forgot your password?' }).click();
+    await page.getByRole('heading', { name: 'Forgot your password?' }).waitFor();
+    assert.equal(await field(page, 'E-mail').inputValue(), user.email);
   },
   stranger,
 );

@@ -39,6 +39,12 @@ function byCode(error: ApiError): string | null {
       return t('error.invitation');
     case 'last_administrator':
       return t('error.lastAdministrator');
+    case 'has_second_factor':
+    case 'no_second_factor':
+    case 'conflict':
+      return t('error.changed');
+    case 'too_many':
+      return t('error.tooMany');
     case 'registration_closed':
       return t('error.registrationClosed');
     case 'address_taken':

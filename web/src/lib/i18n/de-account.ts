@@ -21,6 +21,8 @@ const deAccount: Translated<typeof enAccount> = {
   'account.email': 'E-Mail-Adresse',
   'account.email.text': 'Mit ihr meldest du dich an, und dorthin geht Post zu deinem Konto.',
   'account.email.verified': 'Bestätigt',
+  'account.email.unverified': 'Nicht bestätigt',
+  'account.email.verify': 'Bestätigen',
   'account.email.change': 'Adresse ändern',
   'account.email.title': 'Adresse ändern',
   'account.email.ask': 'Ein Code geht an die neue Adresse und einer an die alte. Beide zusammen ändern sie.',

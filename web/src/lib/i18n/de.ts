@@ -51,6 +51,8 @@ const de: Translated<typeof en> = {
   'error.notVerified': 'Diese Adresse ist noch nicht bestätigt. Gib den Code ein, der an sie geschickt wurde.',
   'error.invitationRequired': 'Ein Konto gibt es hier nur mit einer Einladung.',
   'error.invitation': 'Diese Einladung wurde benutzt oder zurückgezogen, ist zu alt oder gilt für eine andere Adresse.',
+  'error.changed': 'Das hat sich inzwischen geändert. Lade die Seite neu, um zu sehen, wie es steht.',
+  'error.tooMany': 'Es sind so viele, wie es sein dürfen. Entferne zuerst welche.',
   'error.lastAdministrator': 'Das ist der letzte Administrator. Ernenne zuerst jemand anderen dazu.',
   'error.registrationClosed': 'Neue Konten legt hier die Verwaltung an.',
   'error.addressTaken': 'Mit dieser E-Mail-Adresse gibt es schon ein Konto. Melde dich stattdessen an.',

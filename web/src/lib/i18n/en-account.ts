@@ -20,6 +20,8 @@ const enAccount = {
   'account.email': 'E-mail address',
   'account.email.text': 'You sign in with it, and mails about your account go there.',
   'account.email.verified': 'Verified',
+  'account.email.unverified': 'Not verified',
+  'account.email.verify': 'Verify it',
   'account.email.change': 'Change address',
   'account.email.title': 'Change your address',
   'account.email.ask': 'A code goes to the new address and one to the old. Both together make the change.',

@@ -49,6 +49,8 @@ const en = {
   'error.notVerified': 'This address is not verified yet. Enter the code that was mailed to it.',
   'error.invitationRequired': 'An account can be made with an invitation only.',
   'error.invitation': 'This invitation was used or withdrawn, is too old, or is for another address.',
+  'error.changed': 'This has changed meanwhile. Load the page again to see how it stands.',
+  'error.tooMany': 'There are as many as there may be. Remove some first.',
   'error.lastAdministrator': 'This is the last administrator. Make somebody else one first.',
   'error.registrationClosed': 'New accounts are made by an administrator here.',
   'error.addressTaken': 'There is an account with this e-mail address already. Sign in instead.',

@@ -27,6 +27,8 @@ export function fieldError(error: ApiError | null, pointer: string): string {
       return t('password.common');
     case 'is_address':
       return t('password.isAddress');
+    case 'taken':
+      return t('error.addressTaken');
     default:
       return pointer === '/email' || pointer === '/new' ? t('email.invalid') : fault.detail;
   }
