@@ -22,5 +22,6 @@ describe('the filter of the audit log', () => {
     expect(detailsText({ role: 'admin', quotaBytes: null, was: { a: 1 } })).toBe(
       'role: admin, quotaBytes: null, was: {"a":1}',
     );
+    expect(detailsText({ scopes: ['a', 'b'], members: ['a', 'b', 'c'] })).toBe('scopes: a b, members: 3');
   });
 });

@@ -80,9 +80,15 @@ export function auditQuery({ actor, action, from, to }: AuditFilter): AuditQuery
   };
 }
 
-/** Details in one line: `role: admin, quotaBytes: 5`. */
+const LISTED = 2;
+
+/** Details in one line: `role: admin, quotaBytes: 5`; of a long list only how long it is. */
 export function detailsText(details: object): string {
+  const textOf = (value: unknown) => {
+    if (Array.isArray(value)) return value.length > LISTED ? String(value.length) : value.join(' ');
+    return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  };
   return Object.entries(details)
-    .map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+    .map(([name, value]) => `${name}: ${textOf(value)}`)
     .join(', ');
 }
