@@ -12,10 +12,10 @@ use support::Installation;
 /// What some files want their installation to be like.
 fn installation(file: &str) -> Installation {
     let fresh = Installation::fresh();
-    match file {
-        "sign-in" => fresh.with("FM_REGISTRATION", "closed").with("FM_ACCOUNTS__VERIFY", "required"),
-        _ => fresh,
+    if file == "sign-in" {
+        return fresh.with("FM_REGISTRATION", "closed").with("FM_ACCOUNTS__VERIFY", "required");
     }
+    fresh
 }
 
 /// Runs the journeys of one file, and shows what they said if one fails.
