@@ -49,6 +49,7 @@ journey('the menu leads to the account, and name and look are kept with it', asy
   await until('the account knows the theme', async () => (await me(account)).preferences.theme === 'dark');
   await field(page, 'Language').selectOption('Deutsch');
   await page.getByRole('heading', { name: 'Dein Konto' }).waitFor();
+  await page.waitForFunction(() => document.activeElement?.labels?.[0]?.textContent === 'Sprache');
   await until('the account knows the language', async () => (await me(account)).preferences.language === 'de');
 
   // Another device takes both over.
