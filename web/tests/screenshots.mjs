@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { address, endPage, launch, openPage, setupCode } from './support/browser.mjs';
+import { furnishPeople, furnishTokens } from './support/people.mjs';
 import { ensureSetUp, newAccount, setupState } from './support/product.mjs';
 import { administrator, furnishQueue } from './support/queue.mjs';
 import { picture, text } from './support/samples.mjs';
@@ -41,6 +42,248 @@ const screens = [
     out: true,
     path: () => '/app/register',
     act: (page) => page.getByRole('button', { name: 'Create account' }).waitFor(),
+  },
+  {
+    name: 'register-invited',
+    out: true,
+    path: () => '/app/register#invitation=fmi_0123456789',
+    act: (page) => page.getByText('You are invited').waitFor(),
+  },
+  {
+    name: 'register-closed',
+    out: true,
+    act: async (page) => {
+      await page.route('**/api/v1/setup', (route) =>
+        route.fulfill({ contentType: 'application/json', body: '{"needed":false,"registration":"closed"}' }),
+      );
+      await page.goto(`${address}/app/register`);
+      await page.getByText('No open registration').waitFor();
+    },
+  },
+  { name: 'verify', out: true, path: () => '/app/verify', act: (page) => page.getByLabel('Code').waitFor() },
+  {
+    name: 'forgot',
+    out: true,
+    path: () => '/app/forgot',
+    act: (page) => page.getByRole('button', { name: 'Send a code' }).waitFor(),
+  },
+  {
+    name: 'reset',
+    out: true,
+    path: () => '/app/reset#code=ABCDE-12345',
+    act: async (page) => {
+      await page.getByLabel('Password', { exact: true }).fill('short');
+      await press(page, 'Set password');
+      await page.getByText('Please use 8 characters').waitFor();
+    },
+  },
+  {
+    name: 'second-step',
+    out: true,
+    act: async (page) => {
+      await page.route('**/api/v1/auth/login', (route) =>
+        route.fulfill({
+          status: 401,
+          contentType: 'application/problem+json',
+          body: '{"code":"second_factor_required","detail":"A code of the second factor is wanted","status":401}',
+        }),
+      );
+      await page.getByLabel('E-mail').fill(account.email);
+      await page.getByLabel('Password', { exact: true }).fill(account.password);
+      await press(page, 'Sign in');
+      await page.getByLabel('Code of the app').waitFor();
+    },
+  },
+  {
+    name: 'account-profile',
+    path: () => '/app/account',
+    act: (page) => page.getByText('Files and folders').waitFor(),
+  },
+  {
+    name: 'account-email',
+    path: () => '/app/account#newCode=ABCDE-12345',
+    act: (page) => page.getByLabel('Code from the old address').waitFor(),
+  },
+  {
+    name: 'account-security',
+    path: () => '/app/account/security',
+    act: (page) => page.getByRole('button', { name: 'Turn on' }).waitFor(),
+  },
+  {
+    name: 'account-totp',
+    path: () => '/app/account/security',
+    act: async (page) => {
+      await press(page, 'Turn on');
+      await page.getByRole('dialog').getByLabel('Your password', { exact: true }).fill(account.password);
+      await press(page, 'Go on');
+      await page.getByRole('img', { name: /QR code/ }).waitFor();
+    },
+  },
+  {
+    name: 'account-recovery',
+    path: () => '/app/account/security',
+    act: async (page) => {
+      await page.route('**/api/v1/users/me/totp/confirm', (route) =>
+        route.fulfill({
+          contentType: 'application/json',
+          body: JSON.stringify({
+            recoveryCodes: Array.from({ length: 10 }, (_, n) => `K1B${n}-1QNF-T1PW-AHM${n}`),
+          }),
+        }),
+      );
+      await press(page, 'Turn on');
+      await page.getByRole('dialog').getByLabel('Your password', { exact: true }).fill(account.password);
+      await press(page, 'Go on');
+      await page.getByLabel('Code of the app').fill('123456');
+      await page.getByRole('dialog').getByRole('button', { name: 'Turn on' }).click();
+      await page.getByText('I have kept these codes').waitFor();
+    },
+  },
+  {
+    name: 'account-sessions',
+    path: () => '/app/account/sessions',
+    act: (page) => page.getByText('This device').waitFor(),
+  },
+  {
+    name: 'account-tokens',
+    path: () => '/app/account/tokens',
+    act: (page) => page.getByText('Photo frame').waitFor(),
+  },
+  {
+    name: 'account-new-token',
+    path: () => '/app/account/tokens',
+    act: async (page) => {
+      await press(page, 'New token');
+      await page.getByLabel('Only for one folder').check();
+      await page.getByRole('button', { name: 'Recipes' }).waitFor();
+    },
+  },
+  {
+    name: 'account-token-made',
+    path: () => '/app/account/tokens',
+    act: async (page) => {
+      await press(page, 'New token');
+      await page.getByRole('dialog').getByLabel('Name').fill('Sync client');
+      await press(page, 'Make token');
+      await page.getByText('It is not shown again').waitFor();
+    },
+  },
+  {
+    name: 'admin-users',
+    admin: true,
+    path: () => '/app/admin',
+    act: (page) =>
+      page
+        .getByRole('rowheader', { name: /ada.lovelace/ })
+        .first()
+        .waitFor(),
+  },
+  {
+    name: 'admin-user',
+    admin: true,
+    path: (scene) => `/app/admin/users/${scene.people.ada.id}`,
+    act: (page) => page.getByRole('meter').first().waitFor(),
+  },
+  {
+    name: 'admin-user-menu',
+    admin: true,
+    path: () => '/app/admin',
+    act: async (page) => {
+      await page
+        .getByRole('button', { name: /^Actions for ada.lovelace/ })
+        .first()
+        .click();
+      await page.getByRole('menu').waitFor();
+    },
+  },
+  {
+    name: 'admin-new-user',
+    admin: true,
+    path: () => '/app/admin',
+    act: async (page) => {
+      await press(page, 'New user');
+      await press(page, 'Make user');
+      await page.getByText('Please enter an e-mail address').waitFor();
+    },
+  },
+  {
+    name: 'admin-quota',
+    admin: true,
+    path: (scene) => `/app/admin/users/${scene.people.ada.id}`,
+    act: async (page) => {
+      await press(page, 'Change limit');
+      await page.getByRole('dialog').getByLabel('At most').fill('5');
+      await page.getByText('stored already').waitFor();
+    },
+  },
+  {
+    name: 'admin-delete',
+    admin: true,
+    path: (scene) => `/app/admin/users/${scene.people.ada.id}`,
+    act: async (page) => {
+      await press(page, 'Delete account');
+      await page.getByRole('alertdialog').waitFor();
+    },
+  },
+  {
+    name: 'admin-invitations',
+    admin: true,
+    path: () => '/app/admin/invitations',
+    act: (page) =>
+      page
+        .getByRole('rowheader', { name: /katherine/ })
+        .first()
+        .waitFor(),
+  },
+  {
+    name: 'admin-invitation',
+    admin: true,
+    path: () => '/app/admin/invitations',
+    act: async (page) => {
+      await press(page, 'New invitation');
+      await press(page, 'Make invitation');
+      await page.getByLabel('Link', { exact: true }).waitFor();
+    },
+  },
+  {
+    name: 'admin-groups',
+    admin: true,
+    path: () => '/app/admin/groups',
+    act: (page) =>
+      page
+        .getByText(/grace.hopper/)
+        .first()
+        .waitFor(),
+  },
+  {
+    name: 'admin-group',
+    admin: true,
+    path: () => '/app/admin/groups',
+    act: async (page) => {
+      await page
+        .getByRole('button', { name: /^Greenhouse/ })
+        .first()
+        .click();
+      await page.getByLabel('Add people').fill('alan');
+      await page.getByRole('list', { name: 'People found' }).getByRole('button').first().waitFor();
+    },
+  },
+  {
+    name: 'admin-audit',
+    admin: true,
+    path: () => '/app/admin/audit',
+    act: (page) => page.getByText('Invitation made').nth(1).waitFor(),
+  },
+  {
+    name: 'admin-keys',
+    admin: true,
+    path: () => '/app/admin/keys',
+    act: (page) => page.getByRole('button', { name: 'Rotate now' }).waitFor(),
+  },
+  {
+    name: 'admin-not',
+    path: () => '/app/admin',
+    act: (page) => page.getByText('This is for administrators').waitFor(),
   },
   { name: 'grid', act: shown },
   { name: 'folder', path: folderOf, act: shown },
@@ -557,9 +800,11 @@ await ensureSetUp();
 const account = await newAccount('ada');
 const scene = await furnish(account);
 const admin = await administrator();
-if (screens.some(({ name }) => asked(name) && /^(share|link)/.test(name)))
-  scene.sharing = await furnishSharing(account, scene);
-if (screens.some(({ name, admin: forAdmin }) => forAdmin && asked(name))) scene.queue = await furnishQueue(admin);
+const wants = (...parts) => screens.some(({ name }) => parts.some((part) => name.startsWith(part)) && asked(name));
+if (wants('share', 'link')) scene.sharing = await furnishSharing(account, scene);
+if (wants('queue')) scene.queue = await furnishQueue(admin);
+if (wants('admin')) scene.people = await furnishPeople(admin);
+if (wants('account-')) await furnishTokens(account, scene.photosFolder);
 
 const failures = [];
 for (const { suffix, phone = false, ...variant } of VARIANTS) {

@@ -9,9 +9,18 @@ use std::process::Command;
 
 use support::Installation;
 
+/// What some files want their installation to be like.
+fn installation(file: &str) -> Installation {
+    let fresh = Installation::fresh();
+    if file == "sign-in" {
+        return fresh.with("FM_REGISTRATION", "closed").with("FM_ACCOUNTS__VERIFY", "required");
+    }
+    fresh
+}
+
 /// Runs the journeys of one file, and shows what they said if one fails.
 fn journey(file: &str) {
-    let installation = Installation::fresh();
+    let installation = installation(file);
     let running = installation.start();
     let product = running.product();
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/tests");
@@ -21,6 +30,8 @@ fn journey(file: &str) {
         .current_dir(tests)
         .env("FM_E2E_ADDRESS", &product.address)
         .env("FM_E2E_SETUP_CODE", &product.setup_code)
+        // without a mail server each mail is a file there
+        .env("FM_E2E_MAIL", installation.data().join("mail"))
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
@@ -56,7 +67,10 @@ macro_rules! journeys {
 journeys! {
     set_up "00-set-up"
     account "account"
+    account_accessible "account-accessible"
+    account_page "account-page"
     accessible "accessible"
+    admin "admin"
     browse "browse"
     jobs "jobs"
     language "language"
@@ -71,6 +85,7 @@ journeys! {
     select "select"
     sharing "sharing"
     sharing_accessible "sharing-accessible"
+    sign_in "sign-in"
     upload "upload"
     view "view"
     viewers "viewers"

@@ -11,7 +11,14 @@ const withTexts =
 /** Parts of the page that are not wanted at first sight, each loaded when it is. */
 export const parts = {
   setup: () => import('./auth/Setup.svelte'),
-  register: () => import('./auth/Register.svelte'),
+  register: withTexts('auth', () => import('./auth/Register.svelte')),
+  verify: withTexts('auth', () => import('./auth/Verify.svelte')),
+  forgot: withTexts('auth', () => import('./auth/Forgot.svelte')),
+  reset: withTexts('auth', () => import('./auth/Reset.svelte')),
+  secondStep: withTexts('auth', () => import('./auth/SecondStep.svelte')),
+  account: withTexts('account', () => import('./account/AccountPage.svelte')),
+  admin: withTexts('admin', () => import('./admin/AdminPage.svelte')),
+  details: () => import('./browse/Details.svelte'),
   trash: () => import('./browse/TrashPage.svelte'),
   jobs: () => import('./jobs/JobsPage.svelte'),
   queue: withTexts('queue', () => import('./queue/QueuePage.svelte')),

@@ -58,9 +58,9 @@ impl Paragraph {
 
 fn text(content: &MailContent, public_url: Option<&str>) -> Text {
     let sentence = |text: &str| Paragraph::Sentence(text.to_owned());
-    let with_code = |subject, what: &str, code: &str| {
+    let with_code = |subject, what: &str, code: &str, place: &str| {
         let mut paragraphs = vec![sentence(what), Paragraph::Code(code.to_owned()), sentence(ONE_HOUR)];
-        paragraphs.extend(public_url.map(|url| Paragraph::Link(url.to_owned())));
+        paragraphs.extend(public_url.map(|url| Paragraph::Link(link(url, place, code))));
         paragraphs.push(sentence(NOT_YOU));
         Text { subject, paragraphs }
     };
@@ -69,16 +69,19 @@ fn text(content: &MailContent, public_url: Option<&str>) -> Text {
             "A new password for Files Manager",
             "Someone asked for a new password for the account with this address. This code sets one:",
             code,
+            "reset#code",
         ),
         MailContent::VerifyAddress { code } => with_code(
             "Verify your address for Files Manager",
             "An account with this address was made. This code verifies that the address is yours:",
             code,
+            "verify#code",
         ),
         MailContent::ConfirmNewAddress { code } => with_code(
             "Your new address for Files Manager",
             "Someone wants to use this address for their account. This is the code for the new address:",
             code,
+            "account#newCode",
         ),
         MailContent::ConfirmOldAddress { code, new } => with_code(
             "Your account gets another address",
@@ -87,6 +90,7 @@ fn text(content: &MailContent, public_url: Option<&str>) -> Text {
                  This is the code for the old address:"
             ),
             code,
+            "account#oldCode",
         ),
         MailContent::Invitation { code, expires_at } => {
             let mut paragraphs = vec![
@@ -94,7 +98,7 @@ fn text(content: &MailContent, public_url: Option<&str>) -> Text {
                 Paragraph::Code(code.clone()),
                 Paragraph::Sentence(format!("It works once, until {expires_at}.")),
             ];
-            paragraphs.extend(public_url.map(|url| Paragraph::Link(invitation_link(url, code))));
+            paragraphs.extend(public_url.map(|url| Paragraph::Link(link(url, "register#invitation", code))));
             Text { subject: "You are invited to Files Manager", paragraphs }
         }
         MailContent::AddressInUse => Text {
@@ -114,9 +118,9 @@ fn text(content: &MailContent, public_url: Option<&str>) -> Text {
     }
 }
 
-/// Where an invitation is taken. The code stands behind `#`, so that no server's log gets it.
-fn invitation_link(public_url: &str, code: &str) -> String {
-    format!("{}/app/register#invitation={code}", public_url.trim_end_matches('/'))
+/// Where a code is taken: a screen of the page, and the name of the code. It stands behind `#`, so that no server's log gets it.
+fn link(public_url: &str, place: &str, code: &str) -> String {
+    format!("{}/app/{place}={code}", public_url.trim_end_matches('/'))
 }
 
 fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
@@ -179,7 +183,7 @@ mod tests {
     fn mail(content: &MailContent) -> Mail {
         let cause = Cause { job: JobId::from_bytes([1; 12]), at: Timestamp::from_millis(0) };
         let to = Address::parse("bob@example.org").unwrap();
-        account_mail(cause, &to, content, Some("https://files.example.org/?a=1&b=2"))
+        account_mail(cause, &to, content, Some("https://files.example.org/a&b/"))
     }
 
     #[test]
@@ -187,7 +191,23 @@ mod tests {
         let mail = mail(&MailContent::ResetPassword { code: "ABCDE-12345".to_owned() });
         assert!(mail.text.contains("\r\n    ABCDE-12345\r\n"), "{}", mail.text);
         assert!(mail.html.contains("<code>ABCDE-12345</code>"), "{}", mail.html);
-        assert!(mail.html.contains("href=\"https://files.example.org/?a=1&amp;b=2\""), "{}", mail.html);
+    }
+
+    #[test]
+    fn a_code_has_a_link_to_the_screen_that_takes_it() {
+        let code = "ABCDE-12345".to_owned();
+        let new = "new@example.org".to_owned();
+        for (content, place) in [
+            (MailContent::ResetPassword { code: code.clone() }, "reset#code"),
+            (MailContent::VerifyAddress { code: code.clone() }, "verify#code"),
+            (MailContent::ConfirmNewAddress { code: code.clone() }, "account#newCode"),
+            (MailContent::ConfirmOldAddress { code, new }, "account#oldCode"),
+        ] {
+            let mail = mail(&content);
+            let plain = format!("\r\nhttps://files.example.org/a&b/app/{place}=ABCDE-12345\r\n");
+            let html = format!("href=\"https://files.example.org/a&amp;b/app/{place}=ABCDE-12345\"");
+            assert!(mail.text.contains(&plain) && mail.html.contains(&html), "{}\n{}", mail.text, mail.html);
+        }
     }
 
     #[test]

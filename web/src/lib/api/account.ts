@@ -1,5 +1,19 @@
 import { answerOf, client } from './client';
-import type { Job, JobList, JobState, JobSummary, Setup, User } from './types';
+import type {
+  ApiToken,
+  ApiTokenRequest,
+  Job,
+  JobList,
+  JobState,
+  JobSummary,
+  NewApiToken,
+  PreferencesPatch,
+  SecondFactor,
+  SessionList,
+  Setup,
+  TotpEnrolment,
+  User,
+} from './types';
 
 const cookie = { session: 'cookie' as const };
 
@@ -11,12 +25,37 @@ export async function completeSetup(code: string, email: string, password: strin
   return (await answerOf(client.POST('/api/v1/setup', { body: { code, email, password, ...cookie } }))).user;
 }
 
-export async function register(email: string, password: string): Promise<User> {
-  return (await answerOf(client.POST('/api/v1/auth/register', { body: { email, password, ...cookie } }))).user;
+/** Makes an account. `signedIn` is false where its address has to be verified first. */
+export async function register(
+  email: string,
+  password: string,
+  invitation: string,
+): Promise<{ user: User; signedIn: boolean }> {
+  const body = { email, password, ...cookie, ...(invitation ? { invitation } : {}) };
+  const request = client.POST('/api/v1/auth/register', { body });
+  const { user } = await answerOf(request);
+  return { user, signedIn: (await request).response.status === 201 };
 }
 
-export async function login(email: string, password: string): Promise<User> {
-  return (await answerOf(client.POST('/api/v1/auth/login', { body: { email, password, ...cookie } }))).user;
+export async function login(email: string, password: string, factor?: SecondFactor): Promise<User> {
+  const body = { email, password, ...factor, ...cookie };
+  return (await answerOf(client.POST('/api/v1/auth/login', { body }))).user;
+}
+
+export function verifyAddress(code: string): Promise<unknown> {
+  return answerOf(client.POST('/api/v1/auth/verify', { body: { code } }));
+}
+
+export function resendVerification(email: string): Promise<unknown> {
+  return answerOf(client.POST('/api/v1/auth/verify/resend', { body: { email } }));
+}
+
+export function forgotPassword(email: string): Promise<unknown> {
+  return answerOf(client.POST('/api/v1/auth/password/forgot', { body: { email } }));
+}
+
+export function resetPassword(code: string, password: string): Promise<unknown> {
+  return answerOf(client.POST('/api/v1/auth/password/reset', { body: { code, password } }));
 }
 
 export function logout(): Promise<unknown> {
@@ -25,6 +64,63 @@ export function logout(): Promise<unknown> {
 
 export function getMe(): Promise<User> {
   return answerOf(client.GET('/api/v1/users/me'));
+}
+
+export function changeMe(change: { name?: string | null; preferences?: PreferencesPatch }): Promise<User> {
+  return answerOf(client.PATCH('/api/v1/users/me', { body: change as never }));
+}
+
+export function changePassword(current: string, fresh: string): Promise<unknown> {
+  return answerOf(client.POST('/api/v1/users/me/password', { body: { current, new: fresh } }));
+}
+
+export function changeEmail(fresh: string, password: string): Promise<unknown> {
+  return answerOf(client.POST('/api/v1/users/me/email', { body: { new: fresh, password } }));
+}
+
+/** `oldCode` is empty where the old address is no mailbox, so that none went to it. */
+export function confirmEmail(newCode: string, oldCode: string): Promise<User> {
+  const body = { newCode, ...(oldCode ? { oldCode } : {}) };
+  return answerOf(client.POST('/api/v1/users/me/email/confirm', { body }));
+}
+
+export function beginTotp(password: string): Promise<TotpEnrolment> {
+  return answerOf(client.POST('/api/v1/users/me/totp', { body: { password } }));
+}
+
+/** Gives the recovery codes, which are shown this once. */
+export async function confirmTotp(code: string): Promise<string[]> {
+  return (await answerOf(client.POST('/api/v1/users/me/totp/confirm', { body: { code } }))).recoveryCodes;
+}
+
+export function removeTotp(password: string, factor: SecondFactor): Promise<unknown> {
+  return answerOf(client.DELETE('/api/v1/users/me/totp', { body: { password, ...factor } }));
+}
+
+export function listSessions(cursor: string | null, signal?: AbortSignal): Promise<SessionList> {
+  const query = cursor ? { cursor } : {};
+  return answerOf(client.GET('/api/v1/users/me/sessions', { params: { query }, signal }));
+}
+
+export function endSession(id: string): Promise<unknown> {
+  return answerOf(client.DELETE('/api/v1/users/me/sessions/{id}', { params: { path: { id } } }));
+}
+
+/** Ends all but the one that asks. */
+export function endOtherSessions(): Promise<unknown> {
+  return answerOf(client.DELETE('/api/v1/users/me/sessions'));
+}
+
+export async function listTokens(signal?: AbortSignal): Promise<ApiToken[]> {
+  return (await answerOf(client.GET('/api/v1/users/me/tokens', { signal }))).items;
+}
+
+export function createToken(request: ApiTokenRequest): Promise<NewApiToken> {
+  return answerOf<NewApiToken>(client.POST('/api/v1/users/me/tokens', { body: request }));
+}
+
+export function revokeToken(id: string): Promise<unknown> {
+  return answerOf(client.DELETE('/api/v1/users/me/tokens/{id}', { params: { path: { id } } }));
 }
 
 export function listJobs(

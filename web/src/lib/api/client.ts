@@ -20,10 +20,13 @@ export function watchRequests(by: Watcher): void {
   watcher = by;
 }
 
+/** Refusals of what somebody typed: the session goes on. */
+const ABOUT_WHAT_WAS_TYPED = new Set(['invalid_credentials', 'second_factor_required', 'invalid_second_factor']);
+
 /** Says of a request that did not go through this client (an upload) how it went. */
 export function reportOutcome(error: ApiError | null): void {
   watcher.reached(error?.cause !== 'offline');
-  if (error?.status === 401 && error.code !== 'invalid_credentials') watcher.unauthorized();
+  if (error?.status === 401 && !ABOUT_WHAT_WAS_TYPED.has(error.code)) watcher.unauthorized();
 }
 
 interface Answer<T> {

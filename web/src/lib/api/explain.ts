@@ -24,6 +24,27 @@ function byCode(error: ApiError): string | null {
       return t('error.unauthorized');
     case 'invalid_credentials':
       return t('error.credentials');
+    case 'second_factor_required':
+    case 'invalid_second_factor':
+      return t('error.secondFactor');
+    case 'wrong_password':
+      return t('error.wrongPassword');
+    case 'invalid_code':
+      return t('error.code');
+    case 'not_verified':
+      return t('error.notVerified');
+    case 'invitation_required':
+      return t('error.invitationRequired');
+    case 'invalid_invitation':
+      return t('error.invitation');
+    case 'last_administrator':
+      return t('error.lastAdministrator');
+    case 'has_second_factor':
+    case 'no_second_factor':
+    case 'conflict':
+      return t('error.changed');
+    case 'too_many':
+      return t('error.tooMany');
     case 'registration_closed':
       return t('error.registrationClosed');
     case 'address_taken':

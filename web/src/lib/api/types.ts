@@ -9,6 +9,29 @@ export type Usage = Schemas['Usage'];
 export type Limits = Schemas['Limits'];
 export type User = Schemas['User'];
 export type Setup = Schemas['Setup'];
+/** What of the preferences shall be different; what has a default in the document may be left out. */
+export type PreferencesPatch = Partial<Schemas['Preferences']>;
+export type Session = Schemas['Session'];
+export type SessionList = Schemas['SessionList'];
+export type ApiToken = Schemas['ApiToken'];
+export type NewApiToken = Schemas['NewApiToken'];
+export type ApiTokenRequest = Schemas['CreateApiToken'];
+export type TotpEnrolment = Schemas['TotpEnrolment'];
+/** What proves the second factor. */
+export type SecondFactor = { totp: string } | { recoveryCode: string };
+export type Account = Schemas['Account'];
+export type AccountList = Schemas['AccountList'];
+export type AccountDetails = Schemas['AccountDetails'];
+export type AccountPatch = Partial<Schemas['UpdateAccount']>;
+export type Invitation = Schemas['Invitation'];
+export type InvitationList = Schemas['InvitationList'];
+export type NewInvitation = Schemas['NewInvitation'];
+export type InvitationRequest = Schemas['CreateInvitation'];
+export type Group = Schemas['Group'];
+export type GroupList = Schemas['GroupList'];
+export type AuditEntry = Schemas['AuditEntry'];
+export type AuditLog = Schemas['AuditLog'];
+export type Role = Account['role'];
 export type Problem = Schemas['Problem'];
 export type FieldError = Schemas['FieldError'];
 /** What a job carries may be any JSON; the document can only say that it is something. */
@@ -43,7 +66,6 @@ export type ShareRole = Schemas['ShareRole'];
 export type SharedFile = { share: Share; file: File };
 export type Grantee = Schemas['Grantee'];
 export type Person = Schemas['Person'];
-export type Group = Schemas['Group'];
 /** Who gave a right or made a link; without an address if the account is gone. */
 export type Giver = { id: string; address: string | null };
 export type Link = Omit<Schemas['Link'], 'madeBy'> & { madeBy: Giver };

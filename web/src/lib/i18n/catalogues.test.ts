@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import de from './de';
+import deAccount from './de-account';
+import deAdmin from './de-admin';
+import deAuth from './de-auth';
 import dePublic from './de-public';
 import deQueue from './de-queue';
 import deSharing from './de-sharing';
 import deTray from './de-tray';
 import deViewer from './de-viewer';
 import en from './en';
+import enAccount from './en-account';
+import enAdmin from './en-admin';
+import enAuth from './en-auth';
 import enPublic from './en-public';
 import enQueue from './en-queue';
 import enSharing from './en-sharing';
@@ -15,6 +21,9 @@ import type { Message } from './index';
 
 const parts: [string, Record<string, Message>, Record<string, Message>][] = [
   ['the first sight', en, de],
+  ['the way in', enAuth, deAuth],
+  ['the account', enAccount, deAccount],
+  ['administration', enAdmin, deAdmin],
   ['the dashboard', enQueue, deQueue],
   ['the viewer', enViewer, deViewer],
   ['sharing', enSharing, deSharing],

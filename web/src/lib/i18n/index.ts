@@ -1,4 +1,7 @@
 import en from './en';
+import type enAccount from './en-account';
+import type enAdmin from './en-admin';
+import type enAuth from './en-auth';
 import type enPublic from './en-public';
 import type enQueue from './en-queue';
 import type enSharing from './en-sharing';
@@ -9,7 +12,15 @@ import type enViewer from './en-viewer';
 export type Message = string | { one?: string; other: string };
 
 /** Every text: those of the first sight, and those that come with the part that shows them. */
-type Texts = typeof en & typeof enQueue & typeof enViewer & typeof enSharing & typeof enPublic & typeof enTray;
+type Texts = typeof en &
+  typeof enAuth &
+  typeof enAccount &
+  typeof enAdmin &
+  typeof enQueue &
+  typeof enViewer &
+  typeof enSharing &
+  typeof enPublic &
+  typeof enTray;
 export type Key = keyof Texts;
 /** What another language provides: the same keys. */
 export type Catalogue = Record<Key, Message>;

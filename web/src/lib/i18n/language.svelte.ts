@@ -7,12 +7,15 @@ import { addTexts, type Catalogue, speak } from './index';
 export const LANGUAGES = { en: 'English', de: 'Deutsch' } as const;
 export type Language = keyof typeof LANGUAGES;
 /** Texts that come together: those of the first sight, and those of parts that are loaded later. */
-export type Part = 'base' | 'queue' | 'viewer' | 'sharing' | 'public' | 'tray';
+export type Part = 'base' | 'auth' | 'account' | 'admin' | 'queue' | 'viewer' | 'sharing' | 'public' | 'tray';
 type Source = () => Promise<{ default: Partial<Catalogue> }>;
 
 const sources: Record<Language, Record<Part, Source>> = {
   en: {
     base: async () => ({ default: en }),
+    auth: () => import('./en-auth'),
+    account: () => import('./en-account'),
+    admin: () => import('./en-admin'),
     queue: () => import('./en-queue'),
     viewer: () => import('./en-viewer'),
     sharing: () => import('./en-sharing'),
@@ -21,6 +24,9 @@ const sources: Record<Language, Record<Part, Source>> = {
   },
   de: {
     base: () => import('./de'),
+    auth: () => import('./de-auth'),
+    account: () => import('./de-account'),
+    admin: () => import('./de-admin'),
     queue: () => import('./de-queue'),
     viewer: () => import('./de-viewer'),
     sharing: () => import('./de-sharing'),
@@ -29,7 +35,7 @@ const sources: Record<Language, Record<Part, Source>> = {
   },
 };
 
-const isLanguage = (name: string): name is Language => Object.hasOwn(LANGUAGES, name);
+export const isLanguage = (name: string): name is Language => Object.hasOwn(LANGUAGES, name);
 const baseOf = (locale: string): string => locale.split('-')[0]?.toLowerCase() ?? '';
 
 /** The first of the reader's languages that there is, else English. */
@@ -49,6 +55,7 @@ class LanguageState {
   /** Grows when the language changes: what shows texts is drawn anew. */
   epoch = $state(0);
   #parts = new Set<Part>(['base']);
+  #coming = new Map<Part, Promise<void>>();
 
   /** Before the page is drawn. Without the texts of the language wanted, English is shown. */
   async start(): Promise<void> {
@@ -62,7 +69,7 @@ class LanguageState {
     this.choice = choice;
     try {
       await this.#apply();
-      save('language', choice);
+      save('language', this.choice);
     } catch (thrown) {
       this.choice = before;
       throw thrown;
@@ -72,18 +79,35 @@ class LanguageState {
   /** Brings the texts of a part, before it is shown. */
   async need(part: Part): Promise<void> {
     if (this.#parts.has(part)) return;
-    const language = this.current;
-    addTexts((await sources[language][part]()).default);
+    const coming = this.#coming.get(part) ?? this.#bring(part).finally(() => this.#coming.delete(part));
+    this.#coming.set(part, coming);
+    await coming;
+  }
+
+  async #bring(part: Part): Promise<void> {
+    let language: Language;
+    let texts: Partial<Catalogue>;
+    do {
+      // Again, if the language was changed while these were on their way.
+      language = this.current;
+      texts = (await sources[language][part]()).default;
+    } while (language !== this.current);
+    addTexts(texts);
     this.#parts.add(part);
-    // The language was changed while these were on their way.
-    if (language !== this.current) addTexts((await sources[this.current][part]()).default);
   }
 
   async #apply(): Promise<void> {
     const wanted = navigator.languages;
-    const language = this.choice === 'auto' ? preferred(wanted) : this.choice;
-    const texts = await Promise.all([...this.#parts].map((part) => sources[language][part]()));
-    for (const one of texts) addTexts(one.default);
+    const { choice } = this;
+    const language = choice === 'auto' ? preferred(wanted) : choice;
+    const texts = new Map<Part, Partial<Catalogue>>();
+    const missing = () => [...this.#parts].filter((part) => !texts.has(part));
+    // Other parts may come, in the language so far, while these are on their way.
+    while (missing().length > 0)
+      await Promise.all(missing().map(async (part) => texts.set(part, (await sources[language][part]()).default)));
+    // Somebody has chosen again meanwhile.
+    if (choice !== this.choice) return;
+    for (const one of texts.values()) addTexts(one);
     const locale = localeFor(language, wanted);
     speak(locale);
     setLocale(locale);

@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { formatCount, formatSize, setLocale } from './format';
 import { addTexts, speak, t } from './index';
-import { localeFor, preferred } from './language.svelte';
+import { language, localeFor, preferred } from './language.svelte';
 
 describe('the language', () => {
   it('is the first of the reader’s that there is', () => {
@@ -14,6 +14,28 @@ describe('the language', () => {
   it('is written as in the reader’s own country', () => {
     expect(localeFor('de', ['en-GB', 'de-CH'])).toBe('de-CH');
     expect(localeFor('de', ['en-GB'])).toBe('de');
+  });
+});
+
+describe('a part that comes while another language is chosen', () => {
+  it('is in that language, for each who waits for it', async () => {
+    vi.stubGlobal('document', { documentElement: {} });
+    vi.stubGlobal('navigator', { languages: ['en'] });
+    const first = language.need('account');
+    const chosen = language.choose('de');
+    await language.need('account');
+    await Promise.all([first, chosen]);
+    expect(language.current).toBe('de');
+    expect(t('account.title')).toBe('Dein Konto');
+
+    const early = language.choose('en');
+    const late = language.choose('de');
+    await Promise.all([early, late, language.need('admin')]);
+    expect([language.current, language.choice]).toEqual(['de', 'de']);
+    expect(t('admin.title')).toBe('Verwaltung');
+    await language.choose('en');
+    expect(t('admin.title')).toBe('Administration');
+    vi.unstubAllGlobals();
   });
 });
 

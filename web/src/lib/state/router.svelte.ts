@@ -9,7 +9,10 @@ export type Route =
   | { at: 'jobs' }
   | { at: 'queue'; part: QueuePart; search: string }
   | { at: 'queue'; part: 'job'; id: string }
-  | { at: 'register' }
+  | { at: 'account'; part: AccountPart }
+  | { at: 'admin'; part: AdminPart; search: string }
+  | { at: 'admin'; part: 'user'; id: string }
+  | { at: DoorPart }
   | { at: 'unknown' };
 
 /** The parts of the administrators' dashboard of jobs. */
@@ -19,6 +22,18 @@ const QUEUE_PARTS: readonly string[] = ['list', 'dead', 'types', 'schedules'] sa
 /** What others gave me, what I gave others, and all that opens my files. */
 export type SharedPart = 'with-me' | 'by-me' | 'access';
 const SHARED_PARTS: readonly string[] = ['by-me', 'access'] satisfies SharedPart[];
+/** The parts of the screen of one's own account, and those of administration. */
+export type AccountPart = 'profile' | 'security' | 'sessions' | 'tokens';
+export const ACCOUNT_PARTS: readonly AccountPart[] = ['profile', 'security', 'sessions', 'tokens'];
+export type AdminPart = 'users' | 'invitations' | 'groups' | 'audit' | 'keys';
+export const ADMIN_PARTS: readonly AdminPart[] = ['users', 'invitations', 'groups', 'audit', 'keys'];
+
+/** Screens for whoever is not signed in. */
+export type DoorPart = 'register' | 'verify' | 'forgot' | 'reset';
+const DOOR_PARTS: readonly string[] = ['register', 'verify', 'forgot', 'reset'] satisfies DoorPart[];
+
+const among = <T extends string>(parts: readonly T[], part: string): part is T =>
+  (parts as readonly string[]).includes(part);
 
 const ID = /^[0-9a-f]{24}$/;
 
@@ -30,6 +45,7 @@ export function parseRoute(pathname: string, search: string): Route {
   if (parts.length === 0) return { at: 'files', folder: 'root', view: seen };
   if (parts[0] !== 'app') return { at: 'unknown' };
   const [, place, id, ...more] = parts;
+  if (place === 'admin') return adminRoute(id, more, search);
   if (place === 'queue') return more.length > 0 ? { at: 'unknown' } : queueRoute(id, search);
   if (place === 's' && id) return publicRoute(id, more, seen);
   if (more.length > 0) return { at: 'unknown' };
@@ -41,7 +57,11 @@ export function parseRoute(pathname: string, search: string): Route {
   if (place === 'files' && id && (id === 'root' || ID.test(id))) return { at: 'files', folder: id, view: seen };
   if (place === 'trash' && id === undefined) return { at: 'trash', view: seen };
   if (place === 'jobs' && id === undefined) return { at: 'jobs' };
-  if (place === 'register' && id === undefined) return { at: 'register' };
+  if (place === 'account') {
+    const part = id ?? 'profile';
+    return among(ACCOUNT_PARTS, part) ? { at: 'account', part } : { at: 'unknown' };
+  }
+  if (DOOR_PARTS.includes(place) && id === undefined) return { at: place as DoorPart };
   return { at: 'unknown' };
 }
 
@@ -56,6 +76,13 @@ function queueRoute(part: string | undefined, search: string): Route {
   return ID.test(part) ? { at: 'queue', part: 'job', id: part } : { at: 'unknown' };
 }
 
+function adminRoute(part: string | undefined, [id, ...more]: string[], search: string): Route {
+  if (part === undefined) return { at: 'admin', part: 'users', search };
+  if (!among(ADMIN_PARTS, part) || more.length > 0) return { at: 'unknown' };
+  if (id === undefined) return { at: 'admin', part, search };
+  return part === 'users' && ID.test(id) ? { at: 'admin', part: 'user', id } : { at: 'unknown' };
+}
+
 export const hrefs = {
   folder: (id: string) => `${BASE}/app/files${id === 'root' ? '' : `/${id}`}`,
   trash: () => `${BASE}/app/trash`,
@@ -65,7 +92,11 @@ export const hrefs = {
   queue: (part: QueuePart = 'overview', query = '') =>
     `${BASE}/app/queue${part === 'overview' ? '' : `/${part}`}${query ? `?${query}` : ''}`,
   job: (id: string) => `${BASE}/app/queue/${id}`,
-  register: () => `${BASE}/app/register`,
+  account: (part: AccountPart = 'profile') => `${BASE}/app/account${part === 'profile' ? '' : `/${part}`}`,
+  admin: (part: AdminPart = 'users', query = '') =>
+    `${BASE}/app/admin${part === 'users' ? '' : `/${part}`}${query ? `?${query}` : ''}`,
+  user: (id: string) => `${BASE}/app/admin/users/${id}`,
+  door: (part: DoorPart) => `${BASE}/app/${part}`,
 };
 
 /** The file that the viewer shows there. */

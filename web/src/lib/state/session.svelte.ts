@@ -17,6 +17,8 @@ class Session {
   /** Grows when somebody signs in: what was read for another user is read again. */
   epoch = $state(0);
   #lastUser: string | null = null;
+  /** Tabs share the cookie: who signs in or out in one of them does so in all. */
+  #others = new BroadcastChannel('fm-session');
   #entered = new Set<(sameUser: boolean) => void>();
 
   constructor() {
@@ -26,6 +28,10 @@ class Session {
       },
       reached: (answered) => connection.note(answered),
     });
+    this.#others.onmessage = ({ data }: MessageEvent<string | null>) => {
+      const here = this.user?.id ?? null;
+      if (this.state === 'signedIn' ? data !== here : this.state === 'expired' && data !== null) this.start();
+    };
     connection.ping = async () => {
       try {
         const answer = await fetch(`${BASE}/health/live`, { cache: 'no-store' });
@@ -54,6 +60,7 @@ class Session {
   }
 
   async #findDoor(): Promise<void> {
+    this.user = null;
     try {
       this.setup = await account.getSetup();
       this.state = this.setup.needed ? 'setup' : 'anonymous';
@@ -75,6 +82,34 @@ class Session {
     this.epoch += 1;
     this.state = 'signedIn';
     for (const call of this.#entered) call(same);
+    this.#others.postMessage(user.id);
+  }
+
+  /** Asks whether the session still counts; a refusal is heard by the watcher of requests. */
+  async check(): Promise<void> {
+    await account.getMe().then(
+      (user) => this.update(user),
+      () => {},
+    );
+  }
+
+  /** Whoever was here goes another way than back in. */
+  leaveExpired(): void {
+    if (this.state !== 'expired') return;
+    this.user = null;
+    this.state = 'anonymous';
+    this.needSetup().catch(() => {});
+  }
+
+  /** The same user, changed. */
+  update(user: User): void {
+    if (this.user?.id === user.id) this.user = user;
+  }
+
+  /** Whether, and how, accounts can be made; for screens that are shown before that is known. */
+  async needSetup(): Promise<Setup> {
+    this.setup ??= await account.getSetup();
+    return this.setup;
   }
 
   async signOut(): Promise<void> {
@@ -84,6 +119,7 @@ class Session {
     this.user = null;
     this.#lastUser = null;
     forgetSteps();
+    this.#others.postMessage(null);
     this.state = 'anonymous';
     if (!this.setup) await this.#findDoor();
   }

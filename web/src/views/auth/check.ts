@@ -17,5 +17,19 @@ export function checkPassword(password: string): string {
 
 /** What the server said about one member of the request. */
 export function fieldError(error: ApiError | null, pointer: string): string {
-  return error?.fields.find((field) => field.pointer === pointer)?.detail ?? '';
+  const fault = error?.fields.find((field) => field.pointer === pointer);
+  if (!fault) return '';
+  switch (fault.code) {
+    case 'too_short':
+      // How many are wanted is a setting, which only the sentence tells.
+      return t('password.shortest', { count: Number(fault.detail.match(/\d+/)?.[0] ?? 8) });
+    case 'common':
+      return t('password.common');
+    case 'is_address':
+      return t('password.isAddress');
+    case 'taken':
+      return t('error.addressTaken');
+    default:
+      return pointer === '/email' || pointer === '/new' ? t('email.invalid') : fault.detail;
+  }
 }

@@ -9,6 +9,7 @@ import { asApiError } from '$lib/api/problem';
 import { cancelJob, getJob, promoteJob, removeJob, retryJob, setPriority } from '$lib/api/queue';
 import type { Job, JobState } from '$lib/api/types';
 import { t } from '$lib/i18n';
+import { copyText } from '$lib/state/copy';
 import { dialogs } from '$lib/state/dialogs.svelte';
 import { type MenuEntry, menu } from '$lib/state/menu.svelte';
 import { hrefs, router } from '$lib/state/router.svelte';
@@ -117,15 +118,7 @@ export async function prioritise(job: Job, priority: number): Promise<void> {
   });
 }
 
-export async function copyText(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-    toasts.show(t('copied'));
-  } catch {
-    // Only secure origins have a clipboard; what is to be copied can be read and marked.
-    toasts.show(text);
-  }
-}
+export { copyText };
 
 export function openPriorityMenu(job: Job, at: Element): void {
   menu.open(at, t('queue.act.priority'), priorityEntries(job));

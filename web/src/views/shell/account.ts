@@ -3,6 +3,7 @@ import Keyboard from '@lucide/svelte/icons/keyboard';
 import LogOut from '@lucide/svelte/icons/log-out';
 import Monitor from '@lucide/svelte/icons/monitor';
 import Moon from '@lucide/svelte/icons/moon';
+import Settings from '@lucide/svelte/icons/settings';
 import Sun from '@lucide/svelte/icons/sun';
 import { explain } from '$lib/api/explain';
 import { asApiError } from '$lib/api/problem';
@@ -10,7 +11,9 @@ import { t } from '$lib/i18n';
 import { LANGUAGES, type Language, language } from '$lib/i18n/language.svelte';
 import { dialogs } from '$lib/state/dialogs.svelte';
 import { menu } from '$lib/state/menu.svelte';
+import { hrefs, router } from '$lib/state/router.svelte';
 import { session } from '$lib/state/session.svelte';
+import { setLanguage, setTheme } from '$lib/state/synced';
 import { theme } from '$lib/state/theme.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import { uploads } from '$lib/upload/uploads.svelte';
@@ -18,11 +21,12 @@ import { uploads } from '$lib/upload/uploads.svelte';
 export function openAccountMenu(at: Element): void {
   menu.open(at, t('account'), [
     { heading: session.user?.email ?? '' },
+    { label: t('account.open'), icon: Settings, run: () => router.go(hrefs.account()) },
     'line',
     { heading: t('theme') },
-    { label: t('theme.system'), icon: Monitor, checked: theme.choice === 'system', run: () => theme.set('system') },
-    { label: t('theme.light'), icon: Sun, checked: theme.choice === 'light', run: () => theme.set('light') },
-    { label: t('theme.dark'), icon: Moon, checked: theme.choice === 'dark', run: () => theme.set('dark') },
+    { label: t('theme.system'), icon: Monitor, checked: theme.choice === 'system', run: () => setTheme('system') },
+    { label: t('theme.light'), icon: Sun, checked: theme.choice === 'light', run: () => setTheme('light') },
+    { label: t('theme.dark'), icon: Moon, checked: theme.choice === 'dark', run: () => setTheme('dark') },
     'line',
     { heading: t('language') },
     { label: t('language.auto'), icon: Globe, checked: language.choice === 'auto', run: () => speak('auto') },
@@ -39,9 +43,9 @@ export function openAccountMenu(at: Element): void {
   ]);
 }
 
-async function speak(choice: Language | 'auto'): Promise<void> {
+export async function speak(choice: Language | 'auto'): Promise<void> {
   try {
-    await language.choose(choice);
+    await setLanguage(choice);
   } catch {
     toasts.error(t('language.failed'));
   }

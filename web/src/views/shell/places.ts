@@ -3,6 +3,7 @@ import Gauge from '@lucide/svelte/icons/gauge';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import ListTodo from '@lucide/svelte/icons/list-todo';
 import Share2 from '@lucide/svelte/icons/share-2';
+import Shield from '@lucide/svelte/icons/shield';
 import Trash from '@lucide/svelte/icons/trash-2';
 import Users from '@lucide/svelte/icons/users';
 import type { Component } from 'svelte';
@@ -37,7 +38,11 @@ const everybodys: readonly Place[] = [
   { at: 'jobs', href: hrefs.jobs(), name: 'place.jobs', icon: ListTodo },
 ];
 
-const administrators: readonly Place[] = [{ at: 'queue', href: hrefs.queue(), name: 'place.queue', icon: Gauge }];
+const administrators: readonly Place[] = [
+  { at: 'admin', href: hrefs.admin(), name: 'place.admin', icon: Shield },
+  // A phone has no room for it in its bar: it is a step away from administration.
+  { at: 'queue', href: hrefs.queue(), name: 'place.queue', icon: Gauge, brief: null },
+];
 
 /** The places that somebody may go to. */
 export const placesOf = (user: User | null): readonly Place[] =>

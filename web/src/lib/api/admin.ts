@@ -1,0 +1,103 @@
+import { answerOf, client } from './client';
+import type {
+  Account,
+  AccountDetails,
+  AccountList,
+  AccountPatch,
+  AuditLog,
+  Group,
+  GroupList,
+  InvitationList,
+  InvitationRequest,
+  NewInvitation,
+  Role,
+} from './types';
+
+/** Calls of administration, for administrators. */
+
+export interface AccountsQuery {
+  q?: string;
+  role?: Role;
+  state?: 'active' | 'disabled';
+  cursor?: string;
+  limit?: number;
+}
+
+export interface AuditQuery {
+  actor?: string;
+  action?: string;
+  from?: string;
+  to?: string;
+  cursor?: string;
+  limit?: number;
+}
+
+const at = (id: string) => ({ path: { id } });
+
+export function listAccounts(query: AccountsQuery, signal?: AbortSignal): Promise<AccountList> {
+  return answerOf(client.GET('/api/v1/admin/users', { params: { query }, signal }));
+}
+
+export function getAccount(id: string, signal?: AbortSignal): Promise<AccountDetails> {
+  return answerOf<AccountDetails>(client.GET('/api/v1/admin/users/{id}', { params: at(id), signal }));
+}
+
+export function createAccount(email: string, password: string, role: Role): Promise<Account> {
+  return answerOf(client.POST('/api/v1/admin/users', { body: { email, password, role } }));
+}
+
+export function changeAccount(id: string, patch: AccountPatch): Promise<AccountDetails> {
+  return answerOf<AccountDetails>(client.PATCH('/api/v1/admin/users/{id}', { params: at(id), body: patch as never }));
+}
+
+export function removeAccount(id: string): Promise<unknown> {
+  return answerOf(client.DELETE('/api/v1/admin/users/{id}', { params: at(id) }));
+}
+
+export function listInvitations(query: { cursor?: string; limit?: number }, signal?: AbortSignal) {
+  return answerOf<InvitationList>(client.GET('/api/v1/admin/invitations', { params: { query }, signal }));
+}
+
+export function createInvitation(request: InvitationRequest): Promise<NewInvitation> {
+  return answerOf<NewInvitation>(client.POST('/api/v1/admin/invitations', { body: request }));
+}
+
+export function withdrawInvitation(id: string): Promise<unknown> {
+  return answerOf(client.DELETE('/api/v1/admin/invitations/{id}', { params: at(id) }));
+}
+
+export function listGroups(query: { cursor?: string; limit?: number }, signal?: AbortSignal): Promise<GroupList> {
+  return answerOf(client.GET('/api/v1/groups', { params: { query }, signal }));
+}
+
+export function createGroup(name: string, members: string[]): Promise<Group> {
+  return answerOf(client.POST('/api/v1/groups', { body: { name, members } }));
+}
+
+export function changeGroup(id: string, change: { name?: string; members?: string[] }): Promise<Group> {
+  return answerOf(client.PATCH('/api/v1/groups/{id}', { params: at(id), body: change }));
+}
+
+export function removeGroup(id: string): Promise<unknown> {
+  return answerOf(client.DELETE('/api/v1/groups/{id}', { params: at(id) }));
+}
+
+export function listAudit(query: AuditQuery, signal?: AbortSignal): Promise<AuditLog> {
+  return answerOf<AuditLog>(client.GET('/api/v1/admin/audit', { params: { query }, signal }) as never);
+}
+
+/** The whole log that a filter lets in, one JSON object a line. */
+export function exportAudit(query: AuditQuery): Promise<Blob> {
+  return answerOf<Blob>(
+    client.GET('/api/v1/admin/audit', {
+      params: { query },
+      headers: { Accept: 'application/x-ndjson' },
+      parseAs: 'blob',
+    }) as never,
+  );
+}
+
+/** Gives the id of the new key. */
+export async function rotateKeys(compromised: boolean): Promise<string> {
+  return (await answerOf(client.POST('/api/v1/admin/keys/rotate', { body: { compromised } }))).keyId;
+}

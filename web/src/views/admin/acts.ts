@@ -1,0 +1,129 @@
+import { forgotPassword } from '$lib/api/account';
+import { changeAccount, removeAccount } from '$lib/api/admin';
+import { explain } from '$lib/api/explain';
+import { asApiError } from '$lib/api/problem';
+import type { Account, AccountDetails, AccountPatch, Role } from '$lib/api/types';
+import { t } from '$lib/i18n';
+import { dialogs } from '$lib/state/dialogs.svelte';
+import { toasts } from '$lib/state/toasts.svelte';
+import { doneWithUndo } from '$lib/state/undo';
+import { names } from './accounts.svelte';
+
+/** What administrators do with an account. Each gives the account as it is then; null if nothing was done. */
+
+export function explainFailure(thrown: unknown): void {
+  toasts.error(t('admin.failed', { reason: explain(asApiError(thrown)) }));
+}
+
+type Changed = (account: AccountDetails) => void;
+
+async function change(account: Account, patch: AccountPatch): Promise<AccountDetails | null> {
+  try {
+    return await changeAccount(account.id, patch);
+  } catch (thrown) {
+    explainFailure(thrown);
+    return null;
+  }
+}
+
+/** Changes back by the undo, which tells `changed` too. */
+async function undoably(account: Account, patch: AccountPatch, back: AccountPatch, said: string, changed: Changed) {
+  const done = await change(account, patch);
+  if (!done) return;
+  changed(done);
+  doneWithUndo(said, async () => changed(await changeAccount(account.id, back)));
+}
+
+export async function setDisabled(account: Account, disabled: boolean, changed: Changed): Promise<void> {
+  const { email } = account;
+  if (disabled) {
+    const yes = await dialogs.confirm({
+      title: t('admin.disable.title', { email }),
+      text: t('admin.disable.text'),
+      act: t('admin.disable'),
+    });
+    if (!yes) return;
+  }
+  const said = disabled ? t('admin.disabled.done', { email }) : t('admin.enabled.done', { email });
+  await undoably(account, { disabled }, { disabled: !disabled }, said, changed);
+}
+
+export async function setRole(account: Account, role: Role, changed: Changed): Promise<void> {
+  const { email } = account;
+  const up = role === 'admin';
+  const yes = await dialogs.confirm({
+    title: up ? t('admin.promote.title', { email }) : t('admin.demote.title', { email }),
+    text: up ? t('admin.promote.text') : t('admin.demote.text'),
+    act: up ? t('admin.promote') : t('admin.demote'),
+    tone: 'plain',
+  });
+  if (!yes) return;
+  const said = up ? t('admin.promoted', { email }) : t('admin.demoted', { email });
+  await undoably(account, { role }, { role: account.role }, said, changed);
+}
+
+export async function setQuota(account: AccountDetails, quotaBytes: number | null, changed: Changed): Promise<void> {
+  const before = account.usage?.quotaBytes ?? null;
+  const back: AccountPatch = { quotaBytes: before };
+  await undoably(account, { quotaBytes }, back, t('admin.quota.done', { email: account.email }), changed);
+}
+
+export async function signOutEverywhere(account: Account): Promise<void> {
+  const { email } = account;
+  const yes = await dialogs.confirm({
+    title: t('admin.signOut.title', { email }),
+    text: t('admin.signOut.text'),
+    act: t('admin.signOut'),
+  });
+  if (yes && (await change(account, { signOut: true }))) toasts.show(t('admin.signedOut', { email }));
+}
+
+/** Whoever runs the installation learns no password: its owner sets it, by a code that goes by mail. */
+export async function mailNewPassword(account: Account): Promise<void> {
+  const { email } = account;
+  const yes = await dialogs.confirm({
+    title: t('admin.password.title', { email }),
+    text: t('admin.password.text'),
+    act: t('admin.password'),
+    tone: 'plain',
+  });
+  if (!yes) return;
+  try {
+    await forgotPassword(email);
+    toasts.show(t('admin.password.done', { email }));
+  } catch (thrown) {
+    explainFailure(thrown);
+  }
+}
+
+export async function resetSecondFactor(account: Account): Promise<void> {
+  const { email } = account;
+  const yes = await dialogs.confirm({
+    title: t('admin.factor.title', { email }),
+    text: t('admin.factor.text'),
+    act: t('admin.factor'),
+  });
+  if (yes && (await change(account, { resetSecondFactor: true }))) toasts.show(t('admin.factor.done', { email }));
+}
+
+/** Asks, and deletes. Whether it is gone. */
+export async function remove(account: Account): Promise<boolean> {
+  const { email } = account;
+  const yes = await dialogs.confirm({
+    title: t('admin.delete.title', { email }),
+    text: t('admin.delete.text'),
+    act: t('admin.delete'),
+  });
+  if (!yes) return false;
+  try {
+    await removeAccount(account.id);
+  } catch (thrown) {
+    if (asApiError(thrown).status !== 404) {
+      explainFailure(thrown);
+      return false;
+    }
+  }
+  names.gone(account.id);
+  toasts.show(t('admin.deleted', { email }));
+  return true;
+}
