@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use common::files::internal::{
     MaintenanceStep, PurgeRequest, QuotaChange, StepDone, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload,
-    ThumbnailWork, UsageQuestion,
+    ThumbnailWork, UsageQuestion, UserEnd,
 };
 use common::files::{BlobRange, ByteStream, MediaFacts, UserSpaces, UserUsage};
 use common::{BlobKey, PortError, PortResult, UserId};
@@ -107,6 +107,14 @@ impl FilesClient {
     /// As above.
     pub async fn purge(&self, question: &PurgeRequest) -> PortResult<StepDone> {
         self.0.post_json("/internal/files/purge", question).await
+    }
+
+    /// Removes some of what is left of an account that is gone.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn end_user(&self, question: &UserEnd) -> PortResult<StepDone> {
+        self.0.post_json("/internal/users/end", question).await
     }
 
     /// Takes one step of a task of upkeep. Its name consists of letters, digits and `-`. A step may take longer than other calls: nobody waits for it.

@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod blobs;
 mod budget;
 pub(crate) mod content;
+pub(crate) mod ended;
 pub(crate) mod folders;
 pub(crate) mod listing;
 pub(crate) mod maintenance;
