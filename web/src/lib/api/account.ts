@@ -15,8 +15,10 @@ export async function register(email: string, password: string): Promise<User> {
   return (await answerOf(client.POST('/api/v1/auth/register', { body: { email, password, ...cookie } }))).user;
 }
 
-export async function login(email: string, password: string): Promise<User> {
-  return (await answerOf(client.POST('/api/v1/auth/login', { body: { email, password, ...cookie } }))).user;
+/** With `keeps`, an account that waits to be deleted stays. */
+export async function login(email: string, password: string, keeps = false): Promise<User> {
+  const body = { email, password, cancelDeletion: keeps, ...cookie };
+  return (await answerOf(client.POST('/api/v1/auth/login', { body }))).user;
 }
 
 export function logout(): Promise<unknown> {

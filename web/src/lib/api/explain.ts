@@ -24,6 +24,8 @@ function byCode(error: ApiError): string | null {
       return t('error.unauthorized');
     case 'invalid_credentials':
       return t('error.credentials');
+    case 'deletion_scheduled':
+      return t('error.deletionScheduled');
     case 'registration_closed':
       return t('error.registrationClosed');
     case 'address_taken':
