@@ -7,6 +7,7 @@ pub mod bad_input;
 pub mod classic;
 pub mod contents;
 pub mod credentials;
+pub mod endings;
 pub mod files;
 pub mod jobs;
 pub mod matrix;
@@ -65,6 +66,9 @@ macro_rules! all_cases {
                 every_call_asks_for_its_scope
                 a_token_with_a_folder_sees_nothing_else
                 a_token_gives_no_more_than_it_has
+            }
+            endings {
+                an_account_ends_for_everybody_at_once
             }
             files {
                 a_tree_is_built_and_rearranged

@@ -34,6 +34,7 @@ pub const MATRIX: &[(&str, Who)] = &[
     ("POST /api/v1/auth/password/forgot", Who::Open),
     ("POST /api/v1/auth/password/reset", Who::Open),
     ("PATCH /api/v1/users/me", Who::With("account")),
+    ("DELETE /api/v1/users/me", Who::SignedIn),
     ("POST /api/v1/users/me/email", Who::SignedIn),
     ("POST /api/v1/users/me/email/confirm", Who::SignedIn),
     ("POST /api/v1/users/me/password", Who::SignedIn),

@@ -50,7 +50,7 @@ impl RedisCache {
         self.link.key("cred:keys", "since")
     }
 
-    async fn put_if_absent(&self, entries: [(String, Vec<u8>); 2]) -> PortResult<()> {
+    async fn put_if_absent(&self, entries: impl IntoIterator<Item = (String, Vec<u8>)>) -> PortResult<()> {
         let mut both = redis::pipe();
         for (key, value) in entries {
             // whatever is there stays, a tombstone above all
@@ -144,6 +144,21 @@ impl CredentialCache for RedisCache {
             (self.user_key(states.0.user), encode(Some(states.1))?),
         ])
         .await
+    }
+
+    async fn get_user(&self, user: UserId) -> PortResult<Cached<UserState>> {
+        let key = self.user_key(user);
+        let found = self
+            .link
+            .run(async |connection| {
+                redis::cmd("GET").arg(&key).query_async::<Option<Vec<u8>>>(connection).await
+            })
+            .await?;
+        Ok(decode(found))
+    }
+
+    async fn put_user(&self, user: UserId, state: &UserState) -> PortResult<()> {
+        self.put_if_absent([(self.user_key(user), encode(Some(state))?)]).await
     }
 
     async fn forget_token(&self, hash: &TokenHash) -> PortResult<()> {

@@ -4,8 +4,8 @@ use common::auth::internal::{
     ResolvedToken,
 };
 use common::auth::{
-    Address, CredentialSource, GroupName, People, Person, PublicKey, SessionState, TokenHash, TokenState,
-    UserCount, UserState,
+    Address, CredentialSource, GroupName, People, Person, PublicKey, Role, SessionState, TokenHash,
+    TokenState, UserCount, UserState,
 };
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
 use common::{GroupId, PortResult, SessionId, Sha256, UserId};
@@ -54,6 +54,12 @@ impl CredentialSource for AuthClient {
         let answer: Option<ResolvedToken> =
             self.0.post_json("/internal/credentials/resolve", &question).await?;
         Ok(answer.map(|states| (states.token, states.user)))
+    }
+
+    async fn resolve_user(&self, user: UserId) -> PortResult<Option<UserState>> {
+        let open = self.find_user(user).await?.filter(|found| !found.disabled);
+        // what no role is told of may do least
+        Ok(open.map(|found| UserState { role: found.role.unwrap_or(Role::User) }))
     }
 }
 

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use common::files::internal::{
     CopyRequest, MaintenanceStep, PurgeRequest, QuotaChange, StepDone, ThumbnailBegin, ThumbnailFailure,
-    ThumbnailUpload, ThumbnailWork, UsageQuestion,
+    ThumbnailUpload, ThumbnailWork, UsageQuestion, UserEnd,
 };
 use common::files::{BlobRange, ByteStream, MediaFacts, UserSpaces, UserUsage};
 use common::{BlobKey, PortError, PortResult, UserId};
@@ -115,6 +115,14 @@ impl FilesClient {
     /// As above.
     pub async fn copy(&self, question: &CopyRequest) -> PortResult<StepDone> {
         self.0.post_json("/internal/files/copy", question).await
+    }
+
+    /// Removes some of what is left of an account that is gone.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn end_user(&self, question: &UserEnd) -> PortResult<StepDone> {
+        self.0.post_json("/internal/users/end", question).await
     }
 
     /// Takes one step of a task of upkeep. Its name consists of letters, digits and `-`. A step may take longer than other calls: nobody waits for it.

@@ -60,6 +60,7 @@ pub const CALLS: &[Call] = &[
     call("POST", "/api/v1/auth/password/forgot", Need::Nothing),
     call("POST", "/api/v1/auth/password/reset", Need::Nothing),
     call("PATCH", "/api/v1/users/me", ACCOUNT),
+    call("DELETE", "/api/v1/users/me", Need::Session),
     call("POST", "/api/v1/users/me/email", Need::Session),
     call("POST", "/api/v1/users/me/email/confirm", Need::Session),
     call("POST", "/api/v1/users/me/password", Need::Session),

@@ -126,6 +126,7 @@ codes! {
     InvalidSetupCode "invalid_setup_code" 403 "The set-up code is wrong",
     InvalidCode "invalid_code" 403 "The code is wrong, was used before, or has expired",
     NotVerified "not_verified" 403 "The address is not verified yet",
+    DeletionScheduled "deletion_scheduled" 403 "The account waits to be deleted",
     InvitationRequired "invitation_required" 403 "An invitation is needed to register",
     WrongPassword "wrong_password" 403 "The password is wrong",
     InvalidInvitation "invalid_invitation" 403 "The invitation is not good",

@@ -139,6 +139,9 @@ pub trait NotificationStore: Send + Sync {
     /// Marks some of a user as read; how many are unread still. Safe to repeat: what is read stays read since then.
     async fn mark_read(&self, user: UserId, which: &ReadMark, now: Timestamp) -> PortResult<u64>;
 
+    /// Forgets up to `limit` of a user; how many.
+    async fn forget_notifications_of(&self, user: UserId, limit: u32) -> PortResult<u32>;
+
     /// Forgets up to `limit` that the store got before `before`; how many.
     async fn forget_notifications(&self, before: Timestamp, limit: u32) -> PortResult<u32>;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bus_amqp::{AmqpBus, AmqpSettings};
 use cache_redis::{RedisCache, RedisLimiter, RedisLink, RedisSettings};
 use clients::InternalClient;
-use common::auth::{Authenticator, CredentialCache, CredentialSource, RateLimiter};
+use common::auth::{CredentialCache, CredentialSource, RateLimiter};
 use common::jobs::{JobBus, KnownJobs, Outbox};
 use common::routes::Service;
 use common::{Causes, Clock, IdGen, PortResult};
@@ -138,7 +138,7 @@ impl Platform {
     }
 
     /// Checks users' tokens against this source.
-    pub fn authenticator(&self, source: Arc<dyn CredentialSource>) -> Arc<dyn Authenticator> {
+    pub fn authenticator(&self, source: Arc<dyn CredentialSource>) -> Arc<CachedAuthenticator> {
         let (cache, clock) = (Arc::clone(&self.cache), Arc::clone(&self.clock));
         Arc::new(CachedAuthenticator::new(source, cache, clock, self.token_policy()))
     }

@@ -77,6 +77,24 @@ impl MasterKey {
         Some(plain)
     }
 
+    /// Whether a key before this one is at hand, since what it sealed may still be there.
+    pub fn has_previous(&self) -> bool {
+        self.previous.is_some()
+    }
+
+    /// Whether this key sealed that, and not the one before (or another one).
+    pub fn is_current(&self, sealed: &[u8]) -> bool {
+        sealed.starts_with(&self.current.id)
+    }
+
+    /// Seals anew what the previous key sealed for this use; none if it was this one, or if it cannot be opened.
+    pub fn reseal(&self, label: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        if self.is_current(sealed) {
+            return None;
+        }
+        Some(self.seal(label, &self.open(label, sealed)?))
+    }
+
     /// The key for the use that `label` names, from the current master key.
     pub fn derive(&self, label: &str) -> [u8; KEY_BYTES] {
         self.current.derive(label)
@@ -141,6 +159,13 @@ mod tests {
             Some(&b"secret"[..])
         );
         assert_eq!(MasterKey::parse(&old, None).unwrap().open("totp", &again), None);
+        assert!(rotated.has_previous() && !rotated.is_current(&sealed) && rotated.is_current(&again));
+        let resealed = rotated.reseal("totp", &sealed).unwrap();
+        let alone = MasterKey::parse(&new, None).unwrap();
+        assert_eq!(alone.open("totp", &resealed).as_deref(), Some(&b"secret"[..]));
+        assert_eq!(rotated.reseal("totp", &again), None, "it is sealed by this one");
+        assert_eq!(rotated.reseal("webhook", &sealed), None, "it was sealed for another use");
+        assert_eq!(alone.reseal("totp", &sealed), None, "the key before is not at hand");
     }
 
     #[test]

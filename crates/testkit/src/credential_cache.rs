@@ -85,6 +85,24 @@ pub async fn a_token_is_known_with_its_account(subject: &CacheSubject) {
     assert_eq!(subject.cache.get_token(&hash).await.unwrap(), known);
 }
 
+/// What is asked of an account alone is what its sessions ask for.
+pub async fn an_account_is_known_by_itself(subject: &CacheSubject) {
+    let (session, user) = subject.pair();
+    let (state, other) = (UserState { role: Role::Admin }, UserState { role: Role::User });
+    assert_eq!(subject.cache.get_user(user).await.unwrap(), Cached::Absent);
+    subject.cache.put_user(user, &state).await.unwrap();
+    subject.cache.put_user(user, &other).await.unwrap();
+    assert_eq!(subject.cache.get_user(user).await.unwrap(), Cached::Known(state.clone()), "set once");
+    assert_eq!(subject.get(session, user).await, (Cached::Absent, Cached::Known(state.clone())));
+    subject.cache.forget_user(user).await.unwrap();
+    subject.cache.put_user(user, &state).await.unwrap();
+    assert_eq!(subject.cache.get_user(user).await.unwrap(), Cached::Tombstone, "a put lifts none");
+    (subject.pass)(Duration::from_secs(122));
+    subject.cache.put_user(user, &state).await.unwrap();
+    (subject.pass)(Duration::from_secs(62));
+    assert_eq!(subject.cache.get_user(user).await.unwrap(), Cached::Absent);
+}
+
 /// A token that was ended is asked for anew each time for two minutes, whatever is put meanwhile.
 pub async fn a_tombstone_hides_a_token(subject: &CacheSubject) {
     let hash: TokenHash = [3; 32];
@@ -274,6 +292,7 @@ macro_rules! credential_cache_suite {
                 a_tombstone_expires_later,
                 a_token_is_known_with_its_account,
                 a_tombstone_hides_a_token,
+                an_account_is_known_by_itself,
             ]
         );
     };

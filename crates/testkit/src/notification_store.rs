@@ -163,6 +163,18 @@ pub async fn old_notifications_are_forgotten_in_steps(subject: &NotificationsSub
     assert_eq!(subject.page(user).await.items, [unread(new, subject.now())]);
 }
 
+pub async fn all_notifications_of_a_user_are_forgotten_in_steps(subject: &NotificationsSubject) {
+    let (ann, bob): (UserId, UserId) = (subject.ids.next(), subject.ids.next());
+    let hers: Vec<_> = (0..5).map(|_| subject.news(ann)).collect();
+    let his = subject.news(bob);
+    subject.store.notify(&hers, subject.now()).await.unwrap();
+    subject.store.notify(std::slice::from_ref(&his), subject.now()).await.unwrap();
+    let forget = async |limit| subject.store.forget_notifications_of(ann, limit).await.unwrap();
+    assert_eq!([forget(0).await, forget(3).await, forget(3).await, forget(3).await], [0, 3, 2, 0]);
+    assert_eq!(subject.page(ann).await.items, []);
+    assert_eq!(subject.page(bob).await.items, [unread(his, subject.now())]);
+}
+
 /// Makes a test of each check, for the adapter that `$make` opens: an async function that returns a [`NotificationsSubject`].
 #[macro_export]
 macro_rules! notification_store_suite {
@@ -177,6 +189,7 @@ macro_rules! notification_store_suite {
                 what_was_read_is_no_longer_unread,
                 a_user_has_only_so_many,
                 old_notifications_are_forgotten_in_steps,
+                all_notifications_of_a_user_are_forgotten_in_steps,
             ]
         );
     };

@@ -297,6 +297,36 @@ pub async fn what_was_told_stays_told(subject: &WebhooksSubject) {
     }
 }
 
+pub async fn secrets_are_sealed_anew(subject: &WebhooksSubject) {
+    let (store, user) = (&subject.store, subject.ids.next());
+    let previous = Some(PreviousSecret { sealed: b"old".to_vec(), until: subject.now() });
+    let mut all = Vec::new();
+    for secret in [b"old".to_vec(), b"now".to_vec(), b"now".to_vec()] {
+        let webhook = Webhook { secret, ..subject.webhook(user) };
+        store.create_webhook(&webhook).await.unwrap();
+        all.push(webhook);
+    }
+    let other = subject.created(subject.ids.next()).await;
+    all.push(other);
+    all.sort_unstable_by_key(|webhook| webhook.id);
+    assert_eq!(store.page_webhooks(None, 3).await.unwrap(), all[..3]);
+    assert_eq!(store.page_webhooks(Some(all[2].id), 3).await.unwrap(), all[3..]);
+    let changed = Webhook { previous_secret: previous, ..subject.get(all[0].id).await };
+    store.update_webhook(&changed).await.unwrap();
+    let before = subject.get(all[0].id).await;
+    assert!(!store.reseal_webhook(before.id, b"other", b"new").await.unwrap());
+    assert!(!store.reseal_webhook(subject.ids.next(), b"old", b"new").await.unwrap());
+    assert!(store.reseal_webhook(before.id, b"old", b"new").await.unwrap());
+    assert!(!store.reseal_webhook(before.id, b"old", b"new").await.unwrap());
+    let sealed = |sealed: &[u8]| if sealed == b"old" { b"new".to_vec() } else { sealed.to_vec() };
+    let previous_secret = before
+        .previous_secret
+        .clone()
+        .map(|previous| PreviousSecret { sealed: sealed(&previous.sealed), ..previous });
+    let expected = Webhook { secret: sealed(&before.secret), previous_secret, ..before };
+    assert_eq!(subject.get(expected.id).await, expected, "nothing else of it has changed");
+}
+
 /// Makes a test of each check, for the adapter that `$make` opens: an async function that returns a [`WebhooksSubject`].
 #[macro_export]
 macro_rules! webhook_store_suite {
@@ -314,6 +344,7 @@ macro_rules! webhook_store_suite {
                 deliveries_are_listed_newest_first_and_go_with_their_webhook,
                 old_deliveries_are_forgotten_in_steps,
                 what_was_told_stays_told,
+                secrets_are_sealed_anew,
             ]
         );
     };

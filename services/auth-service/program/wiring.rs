@@ -9,7 +9,7 @@ use auth_service::{
 };
 use clap::{FromArgMatches as _, Subcommand as _};
 use clients::{FilesClient, WorkerClient};
-use common::auth::AuthStore as _;
+use common::auth::{AuthStore as _, Authenticator};
 use common::routes::Service;
 use common::{Clock, PortError};
 use distributed::{
@@ -103,7 +103,8 @@ impl ServiceProgram for AuthProgram {
             parts.push((name, platform.until_stopping(upkeep)));
         }
 
-        let authenticator = web::Data::from(platform.authenticator(service.credential_source()));
+        let authenticator =
+            web::Data::from(platform.authenticator(service.credential_source()) as Arc<dyn Authenticator>);
         let (cookies, gate) = (web::Data::new(platform.cookies()), web::Data::new(platform.gate()));
         let (public, internal) = (Arc::clone(&service), service);
         Ok(Assembled {

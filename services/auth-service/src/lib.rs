@@ -199,6 +199,8 @@ impl AuthService {
         vec![
             ("session-sweeper", Box::pin(app::upkeep::keep_sweeping(Arc::clone(self)))),
             ("session-uses", Box::pin(app::upkeep::keep_writing_uses(Arc::clone(self)))),
+            ("account-deletions", Box::pin(app::upkeep::keep_ending_accounts(Arc::clone(self)))),
+            ("resealing", Box::pin(app::upkeep::keep_resealing(Arc::clone(self)))),
             ("signing-keys", Box::pin(app::upkeep::keep_keys(Arc::clone(self)))),
             ("token-uses", Box::pin(app::upkeep::keep_token_uses(Arc::clone(self)))),
         ]
@@ -226,6 +228,24 @@ impl AuthService {
     /// `Unavailable`.
     pub async fn sweep_audit(&self) -> PortResult<u64> {
         app::upkeep::sweep_audit(self).await
+    }
+
+    /// Deletes accounts whose owners asked for that, and whose time has come; how many. The background does this every minute.
+    ///
+    /// # Errors
+    /// `Unavailable`; those that were deleted stay so.
+    pub async fn end_due_accounts(&self) -> PortResult<u64> {
+        app::deletion::end_due(self).await
+    }
+
+    /// Seals anew what the previous master key sealed, if there is one; how many signing keys and second factors are left. The background does this every ten
+    /// minutes.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn reseal(&self) -> PortResult<u64> {
+        let left = app::reseal::reseal(self).await?;
+        Ok(left.signing_keys + left.second_factors)
     }
 
     /// Writes when API tokens were last used. The background does this every minute.

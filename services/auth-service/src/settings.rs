@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use common::auth::{Password, PasswordRules};
 use http_kit::TrustedProxies;
 use runtime::settings::{Doc, Span};
@@ -92,6 +94,9 @@ pub enum Verify {
     Required,
 }
 
+/// Longest time that an account may wait to be deleted.
+const LONGEST_GRACE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// `accounts`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -100,11 +105,14 @@ pub struct AccountsSection {
     pub min_password: usize,
     /// Whether an address must be verified before its account can be used.
     pub verify: Verify,
+    /// How long an account waits to be deleted after its owner asked for that.
+    pub deletion_grace: Span,
 }
 
 impl Default for AccountsSection {
     fn default() -> Self {
-        Self { min_password: Password::MIN_CHARS, verify: Verify::Off }
+        let deletion_grace = Span::from_millis(14 * 24 * 60 * 60 * 1000);
+        Self { min_password: Password::MIN_CHARS, verify: Verify::Off, deletion_grace }
     }
 }
 
@@ -116,6 +124,9 @@ impl AccountsSection {
     pub fn check(&self) -> Result<(), String> {
         if !(1..=64).contains(&self.min_password) {
             return Err("FM_ACCOUNTS__MIN_PASSWORD: 1 to 64".to_owned());
+        }
+        if self.deletion_grace.duration() > LONGEST_GRACE {
+            return Err("FM_ACCOUNTS__DELETION_GRACE: at most a year".to_owned());
         }
         Ok(())
     }
@@ -143,6 +154,10 @@ pub const AUTH_DOCS: &[Doc] = &[
     Doc {
         key: "accounts.verify",
         text: "Whether people verify their address by a code that goes there before they can sign in: off, or required.",
+    },
+    Doc {
+        key: "accounts.deletion_grace",
+        text: "How long an account waits to be deleted after its owner asked for that, and can be kept by signing in; at most a year.",
     },
 ];
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::web;
 use clients::{AuthClient, WorkerClient};
+use common::auth::Authenticator;
 use common::files::FileStore as _;
 use common::routes::Service;
 use distributed::{Assembled, Common, Platform, ServiceProgram, part, until_available};
@@ -66,6 +67,7 @@ impl ServiceProgram for FileProgram {
                 }
             }),
         ];
+        let authenticator = platform.authenticator(auth.clone());
         let service = web::Data::new(FileService::new(Parts {
             store: store.clone(),
             blobs,
@@ -86,7 +88,8 @@ impl ServiceProgram for FileProgram {
             sharing: Sharing {
                 shares: store.clone(),
                 links: store.clone(),
-                people: auth.clone(),
+                people: auth,
+                accounts: authenticator.clone(),
                 limiter: Arc::clone(&platform.limiter),
                 hasher: hasher(&settings)?,
                 link_key: platform.master_key.derive(LINK_LABEL),
@@ -101,7 +104,7 @@ impl ServiceProgram for FileProgram {
         let document = serde_json::from_str(OPENAPI).map_err(|error| Failure::new(Exit::Failed, &error))?;
         let reference = Reference::new(&document).map_err(|error| Failure::new(Exit::Failed, &error))?;
 
-        let authenticator = web::Data::from(platform.authenticator(auth));
+        let authenticator = web::Data::from(authenticator as Arc<dyn Authenticator>);
         let (cookies, gate) = (web::Data::new(platform.cookies()), web::Data::new(platform.gate()));
         let (public, internal, ending) = (service.clone(), service.clone(), service.into_inner());
         Ok(Assembled {

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::auth::{People, RateLimiter, UserCount};
+use common::auth::{OpenAccounts, People, RateLimiter, UserCount};
 use common::files::{
     BlobLocator, BlobStore, CopyStore, FileStore, LinkStore, MarkStore, PartialBlobs, ShareStore,
     UploadStore, VersionStore,
@@ -138,6 +138,8 @@ pub struct Sharing {
     pub links: Arc<dyn LinkStore>,
     /// Who there is.
     pub people: Arc<dyn People>,
+    /// Which accounts are open: what belongs to one that is closed opens to nobody else.
+    pub accounts: Arc<dyn OpenAccounts>,
     /// Counts guesses at the passwords of links, and look-ups of people.
     pub limiter: Arc<dyn RateLimiter>,
     /// Hashes the passwords of links.
@@ -234,8 +236,8 @@ impl FileService {
             sharing,
             settings,
         } = parts;
-        let Sharing { shares, links, people, limiter, hasher, link_key } = sharing;
-        let gate = Gate::new(&store, &shares, &links, &people, &clock);
+        let Sharing { shares, links, people, accounts, limiter, hasher, link_key } = sharing;
+        let gate = Gate::new(&store, &shares, &links, &people, &accounts, &clock);
         let guesses = Guesses::new(limiter, &clock);
         let classic_room = Arc::new(Semaphore::new(settings.classic_bodies_in_flight_bytes.div_ceil(1024)));
         let background = Background::here();

@@ -176,6 +176,7 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
             shares: files_db.clone(),
             links: files_db.clone(),
             people: files_to_auth,
+            accounts: authenticator.clone(),
             limiter,
             hasher: hasher.clone(),
             link_key: master_key.derive(LINK_LABEL),

@@ -14,11 +14,15 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, ensure};
-use e2e::product::id;
+use common::jobs::Outbox as _;
+use e2e::endings::Belongings;
+use e2e::product::{id, send};
 use e2e::samples::picture;
 use e2e::wait::until;
 use e2e::{Account, Product};
+use reqwest::Method;
 use serde_json::json;
+use store_sqlite::{AuthDb, OpenOptions};
 use support::{Installation, files_below};
 
 /// Small enough to stand in the commit, and too large for that.
@@ -185,6 +189,46 @@ async fn a_copy_goes_on_where_it_was() {
     assert_eq!(names.len(), 450);
     let usage = product.get(&ada, "/api/v1/usage").await.unwrap().expect(200).unwrap().json().unwrap();
     assert_eq!(usage["usedBytes"], 901);
+}
+
+/// An account is gone when its row is; whatever happens between that and the job that removes the rest, the rest goes.
+async fn killed_while_an_account_ends(point: &str) {
+    let installation = Installation::fresh();
+    let running = installation.start();
+    let product = running.product();
+    let admin = product.set_up().await.unwrap();
+    let (ada, bob) = (product.register("ada").await.unwrap(), product.register("bob").await.unwrap());
+    let belongings = Belongings::of(&product, &ada, &bob).await.unwrap();
+    // nothing else is on its way to the job store: what a restart finds there is sent again, and would meet the point
+    let outbox = AuthDb::open(installation.data().join("auth.db"), &OpenOptions::default()).unwrap();
+    until("the outbox to be empty", || async { Ok((outbox.depth().await? == 0).then_some(())) })
+        .await
+        .unwrap();
+    outbox.close();
+    running.stop();
+
+    let mut doomed = installation.start_with(&[("FM_TEST_CRASH_AT", point)]);
+    let product = doomed.product();
+    let path = format!("/api/v1/admin/users/{}", ada.id);
+    // the process may end before this is answered
+    let _unheard = send(product.as_user(&admin, Method::DELETE, &path)).await;
+    assert_eq!(doomed.wait().signal(), Some(9), "it did not pass {point}");
+
+    let running = installation.start();
+    let product = running.product();
+    if let Err(error) = belongings.until_gone(&product, &admin, &bob).await {
+        panic!("after {point}: {error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_goes_with_everything_between_its_row_and_its_job() {
+    killed_while_an_account_ends("auth-service/relay.before-publish").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_goes_with_everything_before_its_job_is_done() {
+    killed_while_an_account_ends("account-ended/job.before-complete").await;
 }
 
 /// Kills at moments that nobody chose, again and again, while uploads go on: all that was acknowledged is there.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix_web::web;
 use clients::{AuthClient, FilesClient};
+use common::auth::Authenticator;
 use common::jobs::JobStore as _;
 use common::routes::Service;
 use distributed::{Assembled, Common, Platform, ServiceProgram, part};
@@ -116,7 +117,7 @@ impl ServiceProgram for WorkerProgram {
             let (service, stop) = (Arc::clone(&service), platform.shutdown().stopping_token());
             async move { service.run(stop).await }
         };
-        let authenticator = web::Data::from(platform.authenticator(Arc::new(auth)));
+        let authenticator = web::Data::from(platform.authenticator(Arc::new(auth)) as Arc<dyn Authenticator>);
         let (cookies, gate) = (web::Data::new(platform.cookies()), web::Data::new(platform.gate()));
         let service: web::Data<WorkerService> = web::Data::from(service);
         let internal = service.clone();

@@ -17,13 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bookkeeping::Bookkeeper;
 use crate::follow::Hub;
+use crate::handlers::AccountEndedHandler;
 use crate::intake::Intake;
 use crate::maintenance;
 use crate::reconcile::Reconciler;
 use crate::schedule::Scheduler;
 use crate::seats::Seats;
 use crate::settings::WorkerSettings;
-use crate::webhooks::{DeliverHandler, Secrets, Teller};
+use crate::webhooks::{DeliverHandler, Resealer, Secrets, Teller};
 use crate::work::{Bells, GivenUp, Registry, Workers};
 
 /// What the service is made of.
@@ -99,6 +100,7 @@ impl WorkerService {
     /// Puts the service together. Nothing runs before [`WorkerService::run`].
     pub fn new(mut parts: Parts) -> Self {
         parts.registry = maintenance::with_handlers(parts.registry.clone(), &parts);
+        parts.registry = parts.registry.clone().with(Arc::new(AccountEndedHandler::new(&parts)));
         let secrets = Secrets::new(Arc::clone(&parts.master_key));
         let bells = Bells::new(&parts.registry, Arc::clone(&parts.bus));
         // it rings, and is rung for
@@ -178,6 +180,7 @@ impl WorkerService {
             Bookkeeper::new(&self.parts).run(stop.clone()),
             maintenance::Planner::new(&self.parts).run(stop.clone()),
             Teller::new(&self.parts, self.bells.clone()).run(stop.clone()),
+            Resealer::new(&self.parts, self.secrets.clone()).run(stop.clone()),
         );
     }
 }

@@ -25,6 +25,9 @@ pub struct WorkerSettings {
     pub maintenance: Vec<MaintenanceTask>,
     /// How messages to webhooks are delivered.
     pub webhooks: WebhookSettings,
+    /// How long after the start, and how often, what the previous master key sealed is sealed anew: so long may replicas run that have the old key alone.
+    /// Default 10 minutes.
+    pub reseal_every: Duration,
     /// Where the product is reached, for links in mails.
     pub public_url: Option<String>,
 }
@@ -105,6 +108,7 @@ impl Default for WorkerSettings {
             listeners: Listeners::default(),
             maintenance: MaintenanceTask::defaults(),
             webhooks: WebhookSettings::default(),
+            reseal_every: Duration::from_secs(600),
             public_url: None,
         }
     }

@@ -47,6 +47,23 @@ journey('an address that is taken is said so', async ({ page, account }) => {
   await page.getByText('There is an account with this e-mail address already').waitFor();
 });
 
+journey('an account that waits to be deleted is kept by a sign-in', async ({ page, account }) => {
+  await makeFolder(account, 'root', 'Kept');
+  const asked = await fetch(`${address}/api/v1/users/me`, {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${account.token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ password: account.password }),
+  });
+  assert.equal(asked.status, 202);
+  await page.goto(address);
+  await page.getByLabel('E-mail').fill(account.email);
+  await page.getByLabel('Password', { exact: true }).fill(account.password);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByText('This account waits to be deleted').waitFor();
+  await page.getByRole('button', { name: 'Keep the account and sign in' }).click();
+  await entry(page, 'Kept').waitFor();
+});
+
 journey('a session that ends leads back to the same place', async ({ page, account }) => {
   const folder = await makeFolder(account, 'root', 'Deep');
   await makeFolder(account, folder.id, 'Deeper');

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 
 use serde_json::{Map, Value};
 
-use super::{Address, AddressKey, CodeKind, CreateUserError, MailedCode, Session, User};
+use super::{
+    Address, AddressKey, AuditEntry, ChangeUserError, CodeKind, CreateUserError, MailedCode, Session, User,
+};
 use crate::error::{PortError, PortResult};
 use crate::jobs::NewJob;
 use crate::{SessionId, Timestamp, UserId};
@@ -106,6 +108,8 @@ pub struct PasswordChange {
     pub password_hash: String,
     /// The session that asks, and goes on.
     pub keep: Option<SessionId>,
+    /// By which hashes the device that asks goes, which stays known.
+    pub keep_devices: Vec<[u8; 32]>,
     /// When.
     pub at: Timestamp,
 }
@@ -133,7 +137,8 @@ pub trait AccountStore: Send + Sync {
     /// unknown sessions are passed over.
     async fn note_session_uses(&self, uses: &[(SessionId, Timestamp)], apart: Duration) -> PortResult<()>;
 
-    /// Keeps a code and puts `jobs` into the outbox, in one commit.
+    /// Keeps a code and puts `jobs` into the outbox, in one commit. One of [`CodeKind::Email`] takes the place of those that its account has: who asks for
+    /// another address has thought better of the one before.
     async fn add_code(&self, code: &MailedCode, jobs: &[NewJob]) -> PortResult<()>;
 
     /// The code with this hash, if it is of this kind, is somebody's, and has not expired at `now`.
@@ -147,8 +152,9 @@ pub trait AccountStore: Send + Sync {
     /// Removes up to `limit` codes that expired before `before`; how many went. Safe to repeat.
     async fn remove_expired_codes(&self, before: Timestamp, limit: u32) -> PortResult<u32>;
 
-    /// Sets a password, ends the account's sessions but one, removes all its codes and known devices and puts `jobs` into the outbox, in one commit. False, and
-    /// no effect, if the proof is none any more. Of any number of simultaneous calls with one proof exactly one succeeds.
+    /// Sets a password, ends the account's sessions but one, removes all its codes, forgets its devices but the one that asks and puts `jobs` into the outbox,
+    /// in one commit. That devices were known is not forgotten: the next sign-in from another one is from a new device. False, and no effect, if the proof
+    /// is none any more. Of any number of simultaneous calls with one proof exactly one succeeds.
     async fn change_password(&self, change: &PasswordChange, jobs: &[NewJob]) -> PortResult<bool>;
 
     /// The account with this id, whole.
@@ -235,19 +241,38 @@ pub trait AccountStore: Send + Sync {
     ) -> PortResult<bool>;
 
     /// Has an account that is not disabled wait to be deleted: ends all its sessions, removes its codes and puts `jobs` into the outbox, in one commit.
-    /// False if it is disabled, or waits already.
+    /// False if it is disabled, waits already, or is gone.
+    ///
+    /// # Errors
+    /// `LastAdministrator`: whatever happens at the same time, an administrator is left who is neither disabled nor waits.
     async fn schedule_deletion(
         &self,
         user: UserId,
         deletes_at: Timestamp,
         at: Timestamp,
         jobs: &[NewJob],
-    ) -> PortResult<bool>;
+    ) -> Result<bool, ChangeUserError>;
 
     /// Takes [`AccountStore::schedule_deletion`] back and puts `jobs` into the outbox. False if the account does not wait.
     async fn cancel_deletion(&self, user: UserId, jobs: &[NewJob]) -> PortResult<bool>;
 
-    /// Removes an account, and everything that is kept here of it, if it waits to be deleted at just this time; its address is free then. False if it does
-    /// not, or is gone. Safe to repeat.
-    async fn delete_user(&self, user: UserId, deletes_at: Timestamp) -> PortResult<bool>;
+    /// Up to `limit` accounts whose deletion is due at `now`, those due first first, each with its time.
+    async fn list_due_deletions(&self, now: Timestamp, limit: u32) -> PortResult<Vec<(UserId, Timestamp)>>;
+
+    /// Removes an account, and everything that is kept here of it, if it waits to be deleted at just this time, and puts `jobs` into the outbox, in one
+    /// commit with its line of the audit log; its address is free then. False if it does not wait so, or is gone. Safe to repeat.
+    async fn delete_user(
+        &self,
+        user: UserId,
+        deletes_at: Timestamp,
+        jobs: &[NewJob],
+        audit: &AuditEntry,
+    ) -> PortResult<bool>;
+
+    /// Up to `limit` second factors, confirmed or not, by ascending accounts after `after`: whose, and the sealed secret.
+    async fn list_sealed_totp(&self, after: Option<UserId>, limit: u32)
+    -> PortResult<Vec<(UserId, Vec<u8>)>>;
+
+    /// Replaces a sealed secret, if it still is `old`, by another sealing of the same secret; false if it is not. Safe to repeat.
+    async fn reseal_totp(&self, user: UserId, old: &[u8], new: &[u8]) -> PortResult<bool>;
 }

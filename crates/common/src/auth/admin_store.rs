@@ -73,7 +73,7 @@ pub trait UserAdmin: Send + Sync {
     async fn add_user(&self, user: &User, jobs: &[NewJob], audit: &AuditEntry)
     -> Result<(), CreateUserError>;
 
-    /// Changes role and state; the account as it is now. Safe to repeat.
+    /// Changes role and state; the account as it is now. Safe to repeat. One that waits to be deleted goes on waiting, and is disabled as long.
     ///
     /// # Errors
     /// `NotFound`, `LastAdministrator`.
@@ -84,7 +84,8 @@ pub trait UserAdmin: Send + Sync {
         audit: &AuditEntry,
     ) -> Result<User, ChangeUserError>;
 
-    /// Replaces the password and ends all sessions.
+    /// Replaces the password, ends all sessions, removes the codes that went by mail and forgets the devices, as a change by its owner does. A second factor
+    /// with its recovery codes stays.
     ///
     /// # Errors
     /// `NotFound`.
@@ -99,7 +100,8 @@ pub trait UserAdmin: Send + Sync {
     /// Ends all live sessions of an account; how many. Safe to repeat.
     async fn end_sessions(&self, user: UserId, at: Timestamp, audit: &AuditEntry) -> PortResult<u64>;
 
-    /// Removes an account with its sessions, tokens and memberships, frees its address, and puts `jobs` into the outbox.
+    /// Removes an account with everything that is kept here of it (sessions, tokens, memberships, codes, devices), frees its address, and puts `jobs` into
+    /// the outbox.
     ///
     /// # Errors
     /// `NotFound`, `LastAdministrator`.

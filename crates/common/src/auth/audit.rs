@@ -55,7 +55,7 @@ actions! {
     UserMade "user.made",
     /// An administrator changed an account: its state, role or quota.
     UserChanged "user.changed",
-    /// An administrator deleted an account.
+    /// An account was deleted: by an administrator, or because its owner asked for it and its time had come.
     UserDeleted "user.deleted",
     /// An administrator ended all sessions of an account.
     UserSignedOut "user.signed_out",
@@ -63,6 +63,10 @@ actions! {
     OwnPassword "account.password",
     /// Somebody changed their own address.
     OwnAddress "account.email",
+    /// Somebody asked for the end of their own account.
+    DeletionAsked "account.deletion_asked",
+    /// Somebody took that back.
+    DeletionCancelled "account.deletion_cancelled",
     /// A second factor is asked for from now on.
     SecondFactorOn "account.second_factor_on",
     /// Its owner took the second factor away.

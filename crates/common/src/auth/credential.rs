@@ -161,6 +161,22 @@ pub trait CredentialSource: Send + Sync {
     /// # Errors
     /// [`crate::PortError::Unavailable`].
     async fn resolve_token(&self, hash: &TokenHash) -> PortResult<Option<(TokenState, UserState)>>;
+
+    /// The state of an account that is open: neither disabled, nor waiting to be deleted, nor gone.
+    ///
+    /// # Errors
+    /// [`crate::PortError::Unavailable`].
+    async fn resolve_user(&self, user: UserId) -> PortResult<Option<UserState>>;
+}
+
+/// Whether what somebody opened to others is open: what file-service asks before anybody but the owner gets in.
+#[async_trait]
+pub trait OpenAccounts: Send + Sync {
+    /// False for an account that is disabled, waits to be deleted, or is gone. A change that was answered counts at once.
+    ///
+    /// # Errors
+    /// [`crate::PortError::Unavailable`] when neither the cache nor the source can say: then nothing may be opened.
+    async fn is_open(&self, user: UserId) -> PortResult<bool>;
 }
 
 /// Remembers resolved credentials for a short time. Losing all of it costs speed only.
@@ -197,6 +213,18 @@ pub trait CredentialCache: Send + Sync {
     /// # Errors
     /// As [`CredentialCache::put`].
     async fn put_token(&self, hash: &TokenHash, states: (&TokenState, &UserState)) -> PortResult<()>;
+
+    /// What is remembered of this account.
+    ///
+    /// # Errors
+    /// As [`CredentialCache::get`].
+    async fn get_user(&self, user: UserId) -> PortResult<Cached<UserState>>;
+
+    /// Remembers it for 60 s, if nothing (and no tombstone) is there.
+    ///
+    /// # Errors
+    /// As [`CredentialCache::put`].
+    async fn put_user(&self, user: UserId, state: &UserState) -> PortResult<()>;
 
     /// Puts a tombstone on an API token for 120 s.
     ///

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{AddressKey, AuditEntry, User};
+use super::{AddressKey, AuditEntry, GroupName, User};
 use crate::error::{PortError, PortResult};
 use crate::files::Page;
 use crate::{GroupId, Timestamp, UserId};
@@ -78,6 +78,9 @@ pub trait GroupStore: Send + Sync {
     /// The group with this id.
     async fn find_group(&self, id: GroupId) -> PortResult<Option<Group>>;
 
+    /// Those of these groups that there are, in any order. One question.
+    async fn find_group_names(&self, ids: &[GroupId]) -> PortResult<Vec<GroupName>>;
+
     /// Changes name and members; the group as it is now. Safe to repeat.
     ///
     /// # Errors
@@ -92,7 +95,7 @@ pub trait GroupStore: Send + Sync {
     /// Deletes a group. False if it is unknown.
     async fn delete_group(&self, id: GroupId, audit: &AuditEntry) -> PortResult<bool>;
 
-    /// Active accounts whose folded address begins with `prefix`, by address, at most `limit`; only those that share a group with `of`, if it is given,
+    /// Accounts that are neither disabled nor wait to be deleted, whose folded address begins with `prefix`, by address, at most `limit`; only those that share a group with `of`, if it is given,
     /// who is left out.
     async fn find_people(&self, prefix: &AddressKey, of: Option<UserId>, limit: u32)
     -> PortResult<Vec<User>>;

@@ -88,4 +88,11 @@ pub enum AccountEvent {
     RecoveryCodeUsed,
     /// Somebody signed in from where nobody did before.
     NewDevice,
+    /// Its owner asked that it be deleted.
+    DeletionAsked {
+        /// When it will be.
+        deletes_at: Timestamp,
+    },
+    /// It is not deleted after all.
+    DeletionCancelled,
 }

@@ -31,8 +31,8 @@ pub use api_token::{ApiToken, CreateTokenError, TokenHash, TokenStore, TokenText
 pub use audit::{AuditAction, AuditCredential, AuditEntry, AuditFilter, AuditStore};
 pub use code::{CodeKind, MailedCode};
 pub use credential::{
-    Authenticator, Cached, CachedSession, CredentialCache, CredentialId, CredentialSource, Presented,
-    PresentedBy, Principal, PublicKey, SessionState, TokenState, UserCount, UserState,
+    Authenticator, Cached, CachedSession, CredentialCache, CredentialId, CredentialSource, OpenAccounts,
+    Presented, PresentedBy, Principal, PublicKey, SessionState, TokenState, UserCount, UserState,
 };
 pub use group::{Group, GroupChange, GroupError, GroupStore};
 pub use limits::{RateDecision, RateLimiter, RateRule};

@@ -14,6 +14,9 @@ pub struct Person {
     pub id: UserId,
     /// Its address, as typed. Never logged.
     pub address: String,
+    /// It is closed: it may be named where it was spoken of before, but is nobody to be found.
+    #[serde(default)]
+    pub disabled: bool,
 }
 
 impl fmt::Debug for Person {

@@ -109,6 +109,9 @@ pub trait AuthStore: Send + Sync {
     /// The account with this id.
     async fn find_user(&self, id: UserId) -> PortResult<Option<User>>;
 
+    /// Those of these accounts that there are, in any order. One question.
+    async fn find_users(&self, ids: &[UserId]) -> PortResult<Vec<User>>;
+
     /// The account with this address.
     async fn find_user_by_address(&self, key: &AddressKey) -> PortResult<Option<User>>;
 
@@ -151,6 +154,9 @@ pub trait AuthStore: Send + Sync {
 
     /// All signing keys that have not retired at `now`, newest first.
     async fn list_signing_keys(&self, now: Timestamp) -> PortResult<Vec<SealedKey>>;
+
+    /// Replaces the sealed part of a signing key, if it still is `old`, by another sealing of the same; false if it is not. Safe to repeat.
+    async fn reseal_signing_key(&self, id: SigningKeyId, old: &[u8], new: &[u8]) -> PortResult<bool>;
 
     /// Answers if the store can read and write.
     async fn ping(&self) -> PortResult<()>;

@@ -159,3 +159,10 @@ pub struct QuotaChange {
     /// Most bytes that it may hold; none is no limit.
     pub quota_bytes: Option<u64>,
 }
+
+/// `POST /internal/users/end`: removes some of what is left of an account that is gone. Answer: [`StepDone`]. Whoever asks has made sure of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserEnd {
+    /// The account.
+    pub user: UserId,
+}

@@ -111,6 +111,11 @@ pub trait FileStore: Send + Sync {
     /// Sets or lifts the limit of a space. Does not touch what is stored.
     async fn set_quota(&self, space: SpaceId, quota_bytes: Option<u64>) -> PortResult<()>;
 
+    /// Puts a tombstone on the root of a space, for an account that is gone: nothing that is in it is there for any call from now on, and nothing enters it any
+    /// more. [`FileStore::purge`] of the root removes what is below; when that removes the root itself, the space goes with it, and what was set aside in
+    /// it. Safe to repeat; without effect where there is no such space.
+    async fn end_space(&self, space: SpaceId, at: Timestamp) -> PortResult<()>;
+
     /// A node with its ancestors, trashed or not; none if it, or anything above it, is deleted. One query.
     async fn find_path(&self, id: FileId) -> PortResult<Option<NodePath>>;
 

@@ -19,6 +19,8 @@ pub const ACCOUNT_MAIL: &str = "account-mail";
 pub const PURGE: &str = "purge";
 /// Goes on with the copy of a folder.
 pub const COPY: &str = "copy";
+/// Removes what is left of an account that is gone.
+pub const ACCOUNT_ENDED: &str = "account-ended";
 
 /// Finds out how long a sound or film is, and the like.
 pub const MEDIA_FACTS: &str = "media-facts";
@@ -50,6 +52,7 @@ pub const BUILT_IN: &[&str] = &[
     ACCOUNT_MAIL,
     PURGE,
     COPY,
+    ACCOUNT_ENDED,
     MEDIA_FACTS,
     WEBHOOK_DELIVER,
     EXPIRE_TRASH,
@@ -107,6 +110,14 @@ pub struct PurgeData {
 pub struct CopyData {
     /// The copy.
     pub operation: OperationId,
+}
+
+/// Data of [`ACCOUNT_ENDED`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountEndedData {
+    /// Who is gone.
+    pub user_id: UserId,
 }
 
 /// Data of [`MEDIA_FACTS`].
@@ -199,6 +210,19 @@ pub fn copy(id: JobId, operation: OperationId, user: UserId, begins: Timestamp, 
     }
 }
 
+/// The job that removes what is left of `user`: the same, with the same id, whoever makes it. It is nobody's, since what is theirs goes, and is tried for
+/// weeks: whatever it needs may be away, and nothing else would do it.
+pub fn account_ended(user: UserId, at: Timestamp) -> NewJob {
+    let digest = Sha256::of(format!("account-ended {user}").as_bytes());
+    let mut bytes = [0; 12];
+    bytes.copy_from_slice(&digest.0[..12]);
+    NewJob {
+        max_attempts: NewJob::MAX_ATTEMPTS,
+        backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 3600 * SECOND },
+        ..built_in(JobId::from_bytes(bytes), ACCOUNT_ENDED, &AccountEndedData { user_id: user }, None, at)
+    }
+}
+
 /// Which period of this length a time is in, counted from 1970.
 pub fn upkeep_period(every: Duration, at: Timestamp) -> i64 {
     at.millis().div_euclid(period_ms(every))
@@ -257,6 +281,18 @@ mod tests {
         ] {
             assert_ne!(other.id, job.id);
         }
+    }
+
+    #[test]
+    fn the_end_of_an_account_is_one_job_that_is_tried_for_weeks() {
+        let (ann, bob) = (UserId::from_bytes([1; 12]), UserId::from_bytes([2; 12]));
+        let job = account_ended(ann, Timestamp::from_millis(1));
+        job.check().unwrap();
+        assert_eq!(job.id, account_ended(ann, Timestamp::from_millis(2)).id);
+        assert_ne!(job.id, account_ended(bob, Timestamp::from_millis(1)).id);
+        assert_eq!(job.user, None, "it must not remove itself");
+        let pauses: Duration = (1..job.max_attempts).map(|made| job.backoff.delay(made, 1.0)).sum();
+        assert!(pauses > Duration::from_secs(28 * 86_400), "{pauses:?}");
     }
 
     #[test]

@@ -39,6 +39,13 @@ pub trait WebhookStore: Send + Sync {
     /// The one with this id.
     async fn find_webhook(&self, id: WebhookId) -> PortResult<Option<Webhook>>;
 
+    /// Up to `limit` of all, by ascending ids after `after`.
+    async fn page_webhooks(&self, after: Option<WebhookId>, limit: u32) -> PortResult<Vec<Webhook>>;
+
+    /// Replaces a sealed secret of one, the present or the previous one, if either still is `old`, by another sealing of the same secret; false if neither is.
+    /// No change of its revision. Safe to repeat.
+    async fn reseal_webhook(&self, id: WebhookId, old: &[u8], new: &[u8]) -> PortResult<bool>;
+
     /// Those that are not off and are of one of these users, or told of all jobs.
     async fn listening_webhooks(&self, users: &[UserId]) -> PortResult<Vec<Webhook>>;
 

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use common::auth::{
-    Authenticator, Cached, CachedSession, CredentialCache, CredentialSource, Presented, PresentedBy,
-    Principal, SessionState, TokenHash, TokenState, TokenText, UserState,
+    Authenticator, Cached, CachedSession, CredentialCache, CredentialSource, OpenAccounts, Presented,
+    PresentedBy, Principal, SessionState, TokenHash, TokenState, TokenText, UserState,
 };
-use common::{Clock, PortResult};
+use common::{Clock, PortResult, UserId};
 
 use super::keys::KeyRing;
 use super::token::{TokenPolicy, Verified, claimed_key, verify};
@@ -144,5 +144,28 @@ impl Authenticator for CachedAuthenticator {
             return Ok(None);
         }
         Ok(Some(Principal::of_session(verified.user, verified.session, user.role)))
+    }
+}
+
+#[async_trait]
+impl OpenAccounts for CachedAuthenticator {
+    /// By the same entries as the account's own requests, so that whatever closes it for its owner closes it for others, too. That it is closed is not
+    /// remembered: it is open again with the next request.
+    async fn is_open(&self, user: UserId) -> PortResult<bool> {
+        let cached = self.cache.get_user(user).await;
+        let reachable = match cached {
+            Ok(Cached::Known(_)) => return Ok(true),
+            Ok(Cached::Absent) => true,
+            Ok(Cached::Tombstone) => false,
+            Err(error) => {
+                tracing::debug!(%error, "credential cache unavailable; asking the source");
+                false
+            }
+        };
+        let Some(state) = self.source.resolve_user(user).await? else { return Ok(false) };
+        if reachable && let Err(error) = self.cache.put_user(user, &state).await {
+            tracing::debug!(%error, "credential cache unavailable; nothing remembered");
+        }
+        Ok(true)
     }
 }

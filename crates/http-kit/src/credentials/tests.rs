@@ -1,3 +1,5 @@
+mod open;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -70,6 +72,12 @@ impl CredentialSource for Source {
         let known = (*hash == api_token().hash()).then(|| self.token.lock().unwrap().clone()).flatten();
         self.answer(known)
     }
+
+    async fn resolve_user(&self, user: UserId) -> PortResult<Option<UserState>> {
+        assert_eq!(user, USER);
+        self.resolved.fetch_add(1, Ordering::SeqCst);
+        self.answer(self.states.lock().unwrap().clone().map(|(_, user)| user))
+    }
 }
 
 /// A cache that cannot be reached.
@@ -90,6 +98,14 @@ impl CredentialCache for NoCache {
     }
 
     async fn put_token(&self, _: &TokenHash, _: (&TokenState, &UserState)) -> PortResult<()> {
+        Err(PortError::unavailable("cache", "down"))
+    }
+
+    async fn get_user(&self, _: UserId) -> PortResult<Cached<UserState>> {
+        Err(PortError::unavailable("cache", "down"))
+    }
+
+    async fn put_user(&self, _: UserId, _: &UserState) -> PortResult<()> {
         Err(PortError::unavailable("cache", "down"))
     }
 

@@ -115,6 +115,15 @@ impl CredentialCache for MemoryCredentialCache {
         Ok(())
     }
 
+    async fn get_user(&self, user: UserId) -> PortResult<Cached<UserState>> {
+        Ok(locked(&self.users).get(&user, self.clock.now()))
+    }
+
+    async fn put_user(&self, user: UserId, state: &UserState) -> PortResult<()> {
+        locked(&self.users).put_if_absent(user, state.clone(), self.clock.now());
+        Ok(())
+    }
+
     async fn forget_token(&self, hash: &TokenHash) -> PortResult<()> {
         locked(&self.tokens).bury(*hash, self.clock.now());
         Ok(())

@@ -13,9 +13,8 @@ use mongodb::ClientSession;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 
-use super::groups::MEMBERS;
+use super::account::{codes, deletion, devices};
 use super::sessions::{REFRESH_TOKENS, SESSIONS};
-use super::tokens::TOKENS;
 use super::users::{self, COUNT, COUNTERS, EMAILS, FIRST_ADMIN, NOTE, Office, USERS, UserDoc};
 use super::{AuthDb, KeyDoc, SIGNING_KEYS, audit};
 use crate::engine::{Abort, Engine, Fault, TxResult};
@@ -101,14 +100,18 @@ impl UserAdmin for AuthDb {
                 if after.role == Role::Admin && before.role != Role::Admin {
                     users::note_admin(engine, tx.session(), id).await?;
                 }
-                let fields = doc! { "role": after.role.word(), "disabled": after.disabled };
+                let mut fields = doc! { "role": after.role.word() };
+                // one that waits to be deleted is disabled without this field
+                if let Some(disabled) = change.disabled {
+                    fields.insert("disabled", disabled);
+                }
                 engine
                     .collection::<Document>(USERS)
                     .update_one(doc! { "_id": id.oid() }, doc! { "$set": fields })
                     .session(tx.session())
                     .await?;
                 audit::insert(engine, tx.session(), std::slice::from_ref(entry)).await?;
-                Ok(after)
+                find(engine, tx.session(), id).await
             })
             .await
     }
@@ -130,6 +133,8 @@ impl UserAdmin for AuthDb {
                     .session(tx.session())
                     .await?;
                 end_sessions(engine, tx.session(), id, at).await?;
+                codes::remove_of(engine, tx.session(), id.oid()).await?;
+                devices::forget(engine, tx.session(), id.oid(), &[], at).await?;
                 audit::insert(engine, tx.session(), std::slice::from_ref(entry)).await?;
                 Ok(())
             })
@@ -174,8 +179,6 @@ impl UserAdmin for AuthDb {
                 for (collection, which) in [
                     (REFRESH_TOKENS, doc! { "session": { "$in": sessions } }),
                     (SESSIONS, doc! { "user": id.oid() }),
-                    (TOKENS, doc! { "user": id.oid() }),
-                    (MEMBERS, doc! { "user": id.oid() }),
                     (EMAILS, doc! { "_id": user.address.key().as_str() }),
                     (USERS, doc! { "_id": id.oid() }),
                 ] {
@@ -185,6 +188,7 @@ impl UserAdmin for AuthDb {
                         .session(tx.session())
                         .await?;
                 }
+                deletion::remove_belongings(engine, tx.session(), id.oid()).await?;
                 if !user.bootstrap {
                     engine
                         .collection::<Document>(COUNTERS)
@@ -243,7 +247,12 @@ fn filter_of(filter: &UserFilter) -> Document {
         document.insert("role", role.word());
     }
     if let Some(disabled) = filter.disabled {
-        document.insert("disabled", disabled);
+        // one that waits to be deleted is disabled as well
+        if disabled {
+            document.insert("$or", [doc! { "disabled": true }, doc! { "deletes_at": { "$ne": null } }]);
+        } else {
+            document.extend(doc! { "disabled": false, "deletes_at": null });
+        }
     }
     document
 }
@@ -265,8 +274,8 @@ fn is_active_admin(user: &User) -> bool {
     user.role == Role::Admin && !user.disabled
 }
 
-/// Refuses to lose `user`, if that is the only administrator who is not disabled. All that lose one change the same note, so they come one after another.
-async fn leave_an_administrator(
+/// Refuses to lose `user`, if that is the only administrator who is neither disabled nor waits to be deleted. All that lose one change the same note, so they come one after another.
+pub(super) async fn leave_an_administrator(
     engine: &Engine,
     session: &mut ClientSession,
     user: &User,
@@ -280,7 +289,9 @@ async fn leave_an_administrator(
         .upsert(true)
         .session(&mut *session)
         .await?;
-    let another = doc! { "role": Role::Admin.word(), "disabled": false, "_id": { "$ne": user.id.oid() } };
+    let another = doc! {
+        "role": Role::Admin.word(), "disabled": false, "deletes_at": null, "_id": { "$ne": user.id.oid() },
+    };
     match engine.collection::<Document>(USERS).find_one(another).session(session).await? {
         Some(_) => Ok(()),
         None => Err(ChangeUserError::LastAdministrator.into()),

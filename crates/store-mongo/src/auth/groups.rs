@@ -1,7 +1,7 @@
 //! Groups.
 
 use async_trait::async_trait;
-use common::auth::{AddressKey, AuditEntry, Group, GroupChange, GroupError, GroupStore, User};
+use common::auth::{AddressKey, AuditEntry, Group, GroupChange, GroupError, GroupName, GroupStore, User};
 use common::files::Page;
 use common::{GroupId, PortError, PortResult, Timestamp, UserId};
 use futures_util::TryStreamExt as _;
@@ -107,6 +107,29 @@ impl GroupStore for AuthDb {
             .await
     }
 
+    async fn find_group_names(&self, ids: &[GroupId]) -> PortResult<Vec<GroupName>> {
+        #[derive(Deserialize)]
+        struct Named {
+            #[serde(rename = "_id")]
+            id: ObjectId,
+            name: String,
+        }
+        self.engine
+            .run(async {
+                let found: Vec<Named> = self
+                    .engine
+                    .collection::<Named>(GROUPS)
+                    .find(doc! { "_id": { "$in": oids(ids) } })
+                    .projection(doc! { "_id": 1, "name": 1 })
+                    .max_time(self.engine.deadline())
+                    .await?
+                    .try_collect()
+                    .await?;
+                Ok(found.into_iter().map(|found| GroupName { id: id(found.id), name: found.name }).collect())
+            })
+            .await
+    }
+
     async fn change_group(
         &self,
         group: GroupId,
@@ -192,7 +215,7 @@ impl GroupStore for AuthDb {
                 while people.len() < limit as usize
                     && let Some(email) = emails.try_next().await?
                 {
-                    let active = doc! { "_id": email.get("user"), "disabled": false };
+                    let active = doc! { "_id": email.get("user"), "disabled": false, "deletes_at": null };
                     if let Some(user) = users.find_one(active).await? {
                         people.push(user.read()?);
                     }

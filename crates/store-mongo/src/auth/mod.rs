@@ -12,7 +12,7 @@ mod users;
 use async_trait::async_trait;
 use common::auth::{AddressKey, AuthStore, CreateUserError, RefreshOutcome, SealedKey, Session, User};
 use common::jobs::NewJob;
-use common::{PortError, PortResult, SessionId, Timestamp, UserId};
+use common::{PortError, PortResult, SessionId, SigningKeyId, Timestamp, UserId};
 use futures_util::TryStreamExt as _;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Binary, doc};
@@ -32,7 +32,7 @@ use users::{COUNTERS, EMAILS, FIRST_ADMIN, Office, USERS};
 const OUTBOX: &str = "auth_outbox";
 const SIGNING_KEYS: &str = "signing_keys";
 
-static SCHEMA: Schema = Schema { name: "auth", migrations: &[FIRST, ACCOUNT, ADMINISTRATION] };
+static SCHEMA: Schema = Schema { name: "auth", migrations: &[FIRST, ACCOUNT, ADMINISTRATION, DELETION] };
 
 const FIRST: Migration = Migration {
     version: Version { major: 1, minor: 0 },
@@ -77,6 +77,12 @@ const ADMINISTRATION: Migration = Migration {
         Step::Index(Index::new(MEMBERS, "user_1", &[("user", 1), ("group", 1)])),
         Step::Index(Index::new(USERS, "role_1", &[("role", 1), ("disabled", 1), ("_id", -1)])),
     ],
+};
+
+/// Accounts that wait to be deleted.
+const DELETION: Migration = Migration {
+    version: Version { major: 1, minor: 3 },
+    steps: &[Step::Index(Index::new(USERS, "deletes_1", &[("deletes_at", 1), ("_id", 1)]))],
 };
 
 /// The store of auth-service: an [`AuthStore`] and its [`common::jobs::Outbox`].
@@ -167,6 +173,10 @@ impl AuthStore for AuthDb {
         self.engine.run(users::find(&self.engine, id.oid())).await
     }
 
+    async fn find_users(&self, ids: &[UserId]) -> PortResult<Vec<User>> {
+        self.engine.run(users::find_all(&self.engine, ids)).await
+    }
+
     async fn find_user_by_address(&self, key: &AddressKey) -> PortResult<Option<User>> {
         self.engine.run(users::find_by_address(&self.engine, key)).await
     }
@@ -228,6 +238,17 @@ impl AuthStore for AuthDb {
                     .await?;
                 let keys = keys.into_iter().map(KeyDoc::read).collect::<Result<_, _>>()?;
                 Ok::<_, Abort<PortError>>(keys)
+            })
+            .await
+    }
+
+    async fn reseal_signing_key(&self, id: SigningKeyId, old: &[u8], new: &[u8]) -> PortResult<bool> {
+        self.engine
+            .call(async {
+                let keys = self.engine.collection::<KeyDoc>(SIGNING_KEYS);
+                let filter = doc! { "_id": id.oid(), "sealed": binary(old) };
+                let resealed = keys.update_one(filter, doc! { "$set": { "sealed": binary(new) } }).await?;
+                Ok::<_, Abort<PortError>>(resealed.matched_count == 1)
             })
             .await
     }

@@ -1,12 +1,13 @@
 use common::auth::{Address, AddressKey, CreateUserError, Role, User};
 use common::{Timestamp, UserId};
+use futures_util::TryStreamExt as _;
 use mongodb::ClientSession;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, Fault, TxResult, is_duplicate};
-use crate::value::{ToOid as _, count as read_count, id};
+use crate::value::{ToOid as _, count as read_count, id, oids};
 
 pub(super) const USERS: &str = "users";
 /// Whose an address is: what must be unique stands as `_id` in a collection of its own, so that `users` can be sharded by its own `_id`.
@@ -141,6 +142,17 @@ pub(super) async fn has_admin(engine: &Engine) -> Result<bool, Fault> {
 pub(super) async fn find(engine: &Engine, id: ObjectId) -> Result<Option<User>, Fault> {
     let found = engine.collection::<UserDoc>(USERS).find_one(doc! { "_id": id }).await?;
     found.map(UserDoc::read).transpose()
+}
+
+pub(super) async fn find_all(engine: &Engine, ids: &[UserId]) -> Result<Vec<User>, Fault> {
+    let found: Vec<UserDoc> = engine
+        .collection::<UserDoc>(USERS)
+        .find(doc! { "_id": { "$in": oids(ids) } })
+        .max_time(engine.deadline())
+        .await?
+        .try_collect()
+        .await?;
+    found.into_iter().map(UserDoc::read).collect()
 }
 
 pub(super) async fn find_by_address(engine: &Engine, key: &AddressKey) -> Result<Option<User>, Fault> {

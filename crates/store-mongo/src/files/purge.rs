@@ -18,6 +18,8 @@ struct Doomed {
     #[serde(rename = "_id")]
     id: ObjectId,
     space: ObjectId,
+    #[serde(default)]
+    parent: Option<ObjectId>,
     kind: i32,
     size: i64,
     in_trash: bool,
@@ -35,7 +37,10 @@ struct DoomedContent {
 
 impl Doomed {
     fn projection() -> Document {
-        doc! { "space": 1, "kind": 1, "size": 1, "in_trash": 1, "deleted": 1, "deleted_at": 1, "content.blob": 1 }
+        doc! {
+            "space": 1, "parent": 1, "kind": 1, "size": 1, "in_trash": 1, "deleted": 1, "deleted_at": 1,
+            "content.blob": 1,
+        }
     }
 
     fn content(&self) -> Result<Option<(BlobKey, u64)>, Fault> {
@@ -68,6 +73,7 @@ pub(super) async fn step(
     let done = rows.len() + usize::from(remove_top) <= limit;
     rows.truncate(limit);
     let (space, top_id) = (id::<SpaceId>(top.space), top.id);
+    let ends_space = done && remove_top && top.parent.is_none();
     let mut emptied = None;
     if done {
         match (remove_top, top.content.is_some()) {
@@ -98,6 +104,9 @@ pub(super) async fn step(
     change.used_bytes = -int(given_up.bytes);
     space::must_apply(db, tx, space, change).await?;
     let removed = delete(db, tx, space, &rows).await?;
+    if ends_space {
+        space::remove(db, tx, space).await?;
+    }
     if emptied.is_some() {
         let empty = doc! { "$unset": { "content": "" }, "$set": { "size": 0_i64, "has_content": false } };
         db.nodes().update_one(doc! { "_id": top_id }, empty).session(tx.session()).await?;

@@ -111,6 +111,30 @@ async fn insert(
     Ok(space)
 }
 
+/// Its root is no child of anything, and counted nowhere: what counts goes with what is below.
+pub(super) async fn end(db: &FilesDb, tx: &mut Tx, id: SpaceId, at: Timestamp) -> Result<(), Fault> {
+    let space = spaces(db).find_one(doc! { "_id": id.oid() }).session(tx.session()).await?;
+    let Some(space) = space else { return Ok(()) };
+    let end = doc! {
+        "$set": { "live": false, "deleted": true, "deleted_at": at.millis() }, "$inc": { "revision": 1_i64 },
+    };
+    let root = doc! { "_id": space.root, "deleted": false };
+    let ended = db.nodes().update_one(root, end).session(tx.session()).await?;
+    if ended.matched_count == 1 {
+        // of what changes this tree at the same time one begins anew, and finds the tombstone
+        must_apply(db, tx, id, Change::default()).await?;
+    }
+    Ok(())
+}
+
+/// Removes a space whose root has gone.
+pub(super) async fn remove(db: &FilesDb, tx: &mut Tx, id: SpaceId) -> Result<(), Fault> {
+    let reservations = db.collection::<Document>(schema::RESERVATIONS);
+    reservations.delete_many(doc! { "space": id.oid() }).session(tx.session()).await?;
+    spaces(db).delete_one(doc! { "_id": id.oid() }).session(tx.session()).await?;
+    Ok(())
+}
+
 pub(super) async fn set_quota(db: &FilesDb, id: SpaceId, quota_bytes: Option<u64>) -> PortResult<()> {
     db.read(async {
         let quota = doc! { "$set": { "quota_bytes": quota_bytes.map(int) } };

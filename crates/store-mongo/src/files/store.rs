@@ -44,6 +44,10 @@ impl FileStore for FilesDb {
         space::set_quota(self, space, quota_bytes).await
     }
 
+    async fn end_space(&self, space: SpaceId, at: Timestamp) -> PortResult<()> {
+        self.write(space.oid(), |mut tx| async move { Ok(space::end(self, &mut tx, space, at).await?) }).await
+    }
+
     async fn find_path(&self, id: FileId) -> PortResult<Option<NodePath>> {
         path::find(self, id).await
     }

@@ -40,6 +40,10 @@ impl NotificationStore for JobsDb {
         self.engine.run(mark_read(&self.engine, user, which, now)).await
     }
 
+    async fn forget_notifications_of(&self, user: UserId, limit: u32) -> PortResult<u32> {
+        self.engine.run(forget_of(&self.engine, user.oid(), limit)).await
+    }
+
     async fn forget_notifications(&self, before: Timestamp, limit: u32) -> PortResult<u32> {
         self.engine.run(forget_old(&self.engine, NOTIFICATIONS, before, limit)).await
     }
@@ -174,4 +178,25 @@ async fn mark_read(engine: &Engine, user: UserId, which: &ReadMark, now: Timesta
     let change = doc! { "$set": { "unread": false, "read_at": now.millis() } };
     engine.collection::<Document>(NOTIFICATIONS).update_many(matching, change).await?;
     count_unread(engine, user).await
+}
+
+async fn forget_of(engine: &Engine, user: ObjectId, limit: u32) -> Result<u32, Fault> {
+    if limit == 0 {
+        return Ok(0);
+    }
+    let notifications = engine.collection::<Document>(NOTIFICATIONS);
+    let some: Vec<Document> = notifications
+        .find(doc! { "user": user })
+        .projection(doc! { "_id": 1 })
+        .limit(i64::from(limit))
+        .max_time(engine.deadline())
+        .await?
+        .try_collect()
+        .await?;
+    let some: Vec<ObjectId> = some.iter().filter_map(|one| one.get_object_id("_id").ok()).collect();
+    if some.is_empty() {
+        return Ok(0);
+    }
+    let removed = notifications.delete_many(doc! { "_id": { "$in": some } }).await?;
+    Ok(u32::try_from(removed.deleted_count).unwrap_or(limit))
 }

@@ -11,6 +11,7 @@ use common::{PortError, PortResult, Timestamp, UserId};
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
+use super::account::{codes, deletion, devices};
 use super::{AuthDb, audit, users};
 use crate::engine::{Abort, Durability, Tx, TxResult};
 use crate::outbox;
@@ -34,7 +35,8 @@ impl UserAdmin for AuthDb {
             values.push(Value::Text(role.word().to_owned()));
         }
         if let Some(disabled) = filter.disabled {
-            conditions.push("disabled = ?");
+            // one that waits to be deleted is disabled as well
+            conditions.push("(disabled OR deletes_at IS NOT NULL) = ?");
             values.push(Value::Integer(i64::from(disabled)));
         }
         let all = conditions.join(" AND ");
@@ -90,13 +92,13 @@ impl UserAdmin for AuthDb {
                 if !is_active_admin(&after) {
                     leave_an_administrator(tx, &before)?;
                 }
-                tx.prepare_cached("UPDATE users SET role = ?2, disabled = ?3 WHERE id = ?1")?.execute((
-                    id.bytes(),
-                    after.role.word(),
-                    after.disabled,
-                ))?;
+                // one that waits to be deleted is disabled without this column
+                tx.prepare_cached(
+                    "UPDATE users SET role = ?2, disabled = coalesce(?3, disabled) WHERE id = ?1",
+                )?
+                .execute((id.bytes(), after.role.word(), change.disabled))?;
                 audit::insert(tx, &entry)?;
-                Ok(after)
+                Ok(users::find(tx, id)?.ok_or(ChangeUserError::NotFound)?)
             })
             .await
     }
@@ -118,6 +120,8 @@ impl UserAdmin for AuthDb {
                     return Err(ChangeUserError::NotFound.into());
                 }
                 end_sessions(tx, id, at)?;
+                codes::remove_of(tx, id)?;
+                devices::forget(tx, id, &[], at)?;
                 Ok(audit::insert(tx, &entry)?)
             })
             .await
@@ -145,19 +149,7 @@ impl UserAdmin for AuthDb {
             .write(Durability::Durable, move |tx| {
                 let user = users::find(tx, id)?.ok_or(ChangeUserError::NotFound)?;
                 leave_an_administrator(tx, &user)?;
-                for statement in [
-                    "DELETE FROM refresh_tokens WHERE session IN (SELECT id FROM sessions WHERE user = ?1)",
-                    "DELETE FROM sessions WHERE user = ?1",
-                    "DELETE FROM api_tokens WHERE user = ?1",
-                    "DELETE FROM group_members WHERE user = ?1",
-                    "DELETE FROM users WHERE id = ?1",
-                ] {
-                    tx.prepare_cached(statement)?.execute([id.bytes()])?;
-                }
-                if !user.bootstrap {
-                    tx.prepare_cached("UPDATE counters SET value = value - 1 WHERE name = 'users'")?
-                        .execute([])?;
-                }
+                deletion::remove(tx, id, user.bootstrap)?;
                 audit::insert(tx, &entry)?;
                 Ok(outbox::push(tx, &jobs)?)
             })
@@ -193,14 +185,15 @@ fn is_active_admin(user: &User) -> bool {
     user.role == Role::Admin && !user.disabled
 }
 
-/// Refuses to lose `user`, if that is the only administrator who is not disabled.
-fn leave_an_administrator(tx: &Tx<'_>, user: &User) -> TxResult<(), ChangeUserError> {
+/// Refuses to lose `user`, if that is the only administrator who is neither disabled nor waits to be deleted.
+pub(super) fn leave_an_administrator(tx: &Tx<'_>, user: &User) -> TxResult<(), ChangeUserError> {
     if !is_active_admin(user) {
         return Ok(());
     }
     let another = tx
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND disabled = 0 AND id <> ?1)",
+            "SELECT EXISTS (SELECT 1 FROM users
+                            WHERE role = 'admin' AND disabled = 0 AND deletes_at IS NULL AND id <> ?1)",
         )?
         .query_row([user.id.bytes()], |row| row.get::<_, bool>(0))?;
     if another { Ok(()) } else { Err(ChangeUserError::LastAdministrator.into()) }

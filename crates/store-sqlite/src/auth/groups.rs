@@ -1,7 +1,7 @@
 //! Groups.
 
 use async_trait::async_trait;
-use common::auth::{AddressKey, AuditEntry, Group, GroupChange, GroupError, GroupStore, User};
+use common::auth::{AddressKey, AuditEntry, Group, GroupChange, GroupError, GroupName, GroupStore, User};
 use common::files::Page;
 use common::{GroupId, PortError, PortResult, UserId};
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
@@ -69,6 +69,21 @@ impl GroupStore for AuthDb {
         self.engine.read(move |connection| Ok(find(connection, id)?)).await
     }
 
+    async fn find_group_names(&self, ids: &[GroupId]) -> PortResult<Vec<GroupName>> {
+        let ids = ids.to_vec();
+        self.engine
+            .read(move |connection| {
+                let places = vec!["?"; ids.len()].join(", ");
+                let mut select =
+                    connection.prepare(&format!("SELECT id, name FROM groups WHERE id IN ({places})"))?;
+                let ids = rusqlite::params_from_iter(ids.iter().map(GroupId::bytes));
+                let names =
+                    select.query_map(ids, |row| Ok(GroupName { id: row.id(0)?, name: row.get(1)? }))?;
+                Ok(names.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
     async fn change_group(
         &self,
         id: GroupId,
@@ -128,7 +143,8 @@ impl GroupStore for AuthDb {
         self.engine
             .read(move |connection| {
                 let mut select = connection.prepare_cached(&format!(
-                    "SELECT {} FROM users WHERE address_key >= ?1 AND address_key < ?2 AND disabled = 0
+                    "SELECT {} FROM users WHERE address_key >= ?1 AND address_key < ?2
+                     AND disabled = 0 AND deletes_at IS NULL
                      AND (?3 IS NULL OR id <> ?3 AND EXISTS (
                          SELECT 1 FROM group_members mine JOIN group_members theirs ON theirs.\"group\" = mine.\"group\"
                          WHERE mine.user = ?3 AND theirs.user = users.id))

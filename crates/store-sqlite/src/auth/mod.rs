@@ -14,7 +14,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use common::auth::{AddressKey, AuthStore, CreateUserError, RefreshOutcome, SealedKey, Session, User};
 use common::jobs::NewJob;
-use common::{PortError, PortResult, SessionId, Timestamp, UserId};
+use common::{PortError, PortResult, SessionId, SigningKeyId, Timestamp, UserId};
 
 use crate::engine::{Abort, Durability, Engine, OpenOptions, Schema, Tx};
 use crate::outbox;
@@ -28,6 +28,7 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/auth/002.sql"),
         include_str!("../../migrations/auth/003.sql"),
         include_str!("../../migrations/auth/004.sql"),
+        include_str!("../../migrations/auth/005.sql"),
     ],
 };
 
@@ -98,6 +99,11 @@ impl AuthStore for AuthDb {
 
     async fn find_user(&self, id: UserId) -> PortResult<Option<User>> {
         self.engine.read(move |connection| Ok(users::find(connection, id)?)).await
+    }
+
+    async fn find_users(&self, ids: &[UserId]) -> PortResult<Vec<User>> {
+        let ids = ids.to_vec();
+        self.engine.read(move |connection| Ok(users::find_all(connection, &ids)?)).await
     }
 
     async fn find_user_by_address(&self, key: &AddressKey) -> PortResult<Option<User>> {
@@ -183,6 +189,18 @@ impl AuthStore for AuthDb {
                     })
                 })?;
                 Ok(keys.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
+    async fn reseal_signing_key(&self, id: SigningKeyId, old: &[u8], new: &[u8]) -> PortResult<bool> {
+        let (old, new) = (old.to_vec(), new.to_vec());
+        self.engine
+            .write(Durability::Durable, move |tx| {
+                let resealed = tx
+                    .prepare_cached("UPDATE signing_keys SET sealed = ?3 WHERE id = ?1 AND sealed = ?2")?
+                    .execute((id.bytes(), old, new))?;
+                Ok::<_, Abort<PortError>>(resealed == 1)
             })
             .await
     }

@@ -1,6 +1,6 @@
 use common::UserId;
 use common::auth::{Address, AddressKey, CreateUserError, Role, User};
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
 use crate::engine::{Tx, TxResult, damaged};
 use crate::row::RowExt as _;
@@ -46,6 +46,14 @@ pub(super) fn find(connection: &Connection, id: UserId) -> rusqlite::Result<Opti
         .prepare_cached(&format!("SELECT {COLUMNS} FROM users WHERE id = ?1"))?
         .query_row([id.bytes()], user)
         .optional()
+}
+
+pub(super) fn find_all(connection: &Connection, ids: &[UserId]) -> rusqlite::Result<Vec<User>> {
+    let places = vec!["?"; ids.len()].join(", ");
+    connection
+        .prepare(&format!("SELECT {COLUMNS} FROM users WHERE id IN ({places})"))?
+        .query_map(params_from_iter(ids.iter().map(UserId::bytes)), user)?
+        .collect()
 }
 
 pub(super) fn find_by_address(connection: &Connection, key: &AddressKey) -> rusqlite::Result<Option<User>> {

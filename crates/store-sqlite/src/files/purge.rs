@@ -53,19 +53,27 @@ pub(super) fn step(
     tombstone_until: Timestamp,
 ) -> rusqlite::Result<PurgeStep> {
     let found = tx
-        .prepare_cached("SELECT space, deleted_at FROM nodes WHERE id = ?1 AND deleted_at IS NOT NULL")?
-        .query_row([tombstone.bytes()], |row| Ok((row.id::<SpaceId>(0)?, row.time(1)?)))
+        .prepare_cached(
+            "SELECT space, deleted_at, parent IS NULL FROM nodes WHERE id = ?1 AND deleted_at IS NOT NULL",
+        )?
+        .query_row([tombstone.bytes()], |row| {
+            Ok((row.id::<SpaceId>(0)?, row.time(1)?, row.get::<_, bool>(2)?))
+        })
         .optional()?;
-    let Some((space, deleted_at)) = found else {
+    let Some((space, deleted_at, is_root)) = found else {
         return Ok(PurgeStep { done: true, removed: 0, freed_bytes: 0 });
     };
     let mut purge =
         Purge { tx, at, left: limit.max(1), removed: 0, freed_bytes: 0, change: Change::default() };
     let done = purge.walk(tombstone)?;
+    let goes = done && deleted_at < tombstone_until;
     if done {
-        purge.finish(tombstone, deleted_at < tombstone_until)?;
+        purge.finish(tombstone, goes)?;
     }
     space::apply(tx, space, Change { used_bytes: -int(purge.freed_bytes), ..purge.change })?;
+    if goes && is_root {
+        space::remove(tx, space)?;
+    }
     Ok(PurgeStep { done, removed: purge.removed, freed_bytes: purge.freed_bytes })
 }
 

@@ -58,6 +58,24 @@ pub(super) fn ensure(
     Ok(space)
 }
 
+/// Its root is no child of anything, and counted nowhere: what counts goes with what is below.
+pub(super) fn end(tx: &Tx<'_>, id: SpaceId, at: Timestamp) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "UPDATE nodes SET live = 0, deleted_at = ?2, revision = revision + 1
+         WHERE id = (SELECT root FROM spaces WHERE id = ?1) AND deleted_at IS NULL",
+    )?
+    .execute((id.bytes(), at.millis()))
+    .map(drop)
+}
+
+/// Removes a space whose root has gone.
+pub(super) fn remove(tx: &Tx<'_>, id: SpaceId) -> rusqlite::Result<()> {
+    for statement in ["DELETE FROM reservations WHERE space = ?1", "DELETE FROM spaces WHERE id = ?1"] {
+        tx.prepare_cached(statement)?.execute([id.bytes()])?;
+    }
+    Ok(())
+}
+
 /// What a commit changes in a space's row.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Change {

@@ -89,6 +89,10 @@ impl FileStore for FilesDb {
         .await
     }
 
+    async fn end_space(&self, space: SpaceId, at: Timestamp) -> PortResult<()> {
+        self.write(move |tx| space::end(tx, space, at)).await
+    }
+
     async fn find_path(&self, id: FileId) -> PortResult<Option<NodePath>> {
         self.read(move |connection| path::find(connection, id)).await
     }

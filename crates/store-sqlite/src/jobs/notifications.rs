@@ -39,6 +39,18 @@ impl NotificationStore for JobsDb {
         self.write(Durability::Durable, move |tx| mark_read(tx, user, &which, now)).await
     }
 
+    async fn forget_notifications_of(&self, user: UserId, limit: u32) -> PortResult<u32> {
+        self.write(Durability::Durable, move |tx| {
+            let removed = tx
+                .prepare_cached(
+                    "DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE user = ?1 LIMIT ?2)",
+                )?
+                .execute((user.bytes(), limit))?;
+            Ok(u32::try_from(removed).unwrap_or(limit))
+        })
+        .await
+    }
+
     async fn forget_notifications(&self, before: Timestamp, limit: u32) -> PortResult<u32> {
         self.write(Durability::Relaxed, move |tx| forget(tx, before, limit)).await
     }

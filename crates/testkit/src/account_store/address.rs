@@ -113,3 +113,22 @@ pub async fn an_address_goes_to_one_account(subject: &AccountSubject) {
     let won = usize::from(first.is_ok()) + usize::from(second.is_ok()) + usize::from(third.is_ok());
     assert_eq!(won, 1, "{first:?} {second:?} {third:?}");
 }
+
+pub async fn a_newer_change_of_address_takes_the_place_of_older_ones(subject: &AccountSubject) {
+    let (bob, eve) =
+        (subject.registered("bob@example.org").await, subject.registered("eve@example.org").await);
+    let now = subject.now();
+    subject.accounts.add_code(&email(1, &bob, "first@example.org", subject), &[]).await.unwrap();
+    subject.accounts.add_code(&email(2, &eve, "hers@example.org", subject), &[]).await.unwrap();
+    subject.accounts.add_code(&code(9, CodeKind::Reset, Some(bob.id), now), &[]).await.unwrap();
+    subject.accounts.add_code(&email(3, &bob, "second@example.org", subject), &[]).await.unwrap();
+    let found =
+        async |byte: u8, kind| subject.accounts.find_code(&[byte; 32], kind, now).await.unwrap().is_some();
+    assert!(!found(1, CodeKind::Email).await, "it was thought better of");
+    assert!(
+        found(2, CodeKind::Email).await && found(3, CodeKind::Email).await && found(9, CodeKind::Reset).await
+    );
+    let old = AddressChange { user: bob.id, hash: [1; 32], other_hash: Some([101; 32]), at: now };
+    let refused = subject.accounts.change_address(&old, &[]).await;
+    assert!(matches!(refused, Err(ChangeAddressError::WrongCode)), "{refused:?}");
+}

@@ -12,11 +12,14 @@ mod totp;
 use std::any::Any;
 use std::sync::Arc;
 
-use common::auth::{AccountStore, AuthStore, Session, User};
+use common::auth::{
+    AccountStore, AuditAction, AuditEntry, AuthStore, GroupStore, Session, TokenStore, User, UserAdmin,
+};
 use common::jobs::Outbox;
 use common::{Clock as _, Timestamp, UserId};
 
 use crate::auth_store::{session, user};
+use crate::outbox::job;
 use crate::{TestClock, TestIds};
 
 pub use address::*;
@@ -34,6 +37,12 @@ pub struct AccountSubject {
     pub accounts: Arc<dyn AccountStore>,
     /// The same, as sign-ins use it.
     pub store: Arc<dyn AuthStore>,
+    /// The same, as administrators use it.
+    pub users: Arc<dyn UserAdmin>,
+    /// The same, as the store of API tokens.
+    pub tokens: Arc<dyn TokenStore>,
+    /// The same, as the store of groups.
+    pub groups: Arc<dyn GroupStore>,
     /// Its outbox.
     pub outbox: Arc<dyn Outbox>,
     /// Ids.
@@ -45,18 +54,41 @@ pub struct AccountSubject {
 
 impl AccountSubject {
     /// A subject over an empty store; `keep` lives as long as it does, such as a folder.
-    pub fn new<S: AccountStore + AuthStore + Outbox + 'static>(
-        store: Arc<S>,
-        keep: impl Any + Send + Sync,
-    ) -> Self {
+    pub fn new<S>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self
+    where
+        S: AccountStore + AuthStore + UserAdmin + TokenStore + GroupStore + Outbox + 'static,
+    {
         Self {
             accounts: Arc::<S>::clone(&store),
             store: Arc::<S>::clone(&store),
+            users: Arc::<S>::clone(&store),
+            tokens: Arc::<S>::clone(&store),
+            groups: Arc::<S>::clone(&store),
             outbox: store,
             ids: TestIds::new(),
             clock: TestClock::default(),
             _keep: Box::new(keep),
         }
+    }
+
+    /// A line of the audit log, whatever it says.
+    fn line(&self) -> AuditEntry {
+        AuditEntry {
+            id: self.ids.next(),
+            at: self.now(),
+            actor: None,
+            credential: None,
+            action: AuditAction::UserChanged,
+            target: None,
+            address: None,
+            details: serde_json::Map::new(),
+        }
+    }
+
+    /// Deletes an account with one job.
+    async fn delete(&self, user: UserId, deletes_at: Timestamp) -> bool {
+        let jobs = [job(&self.ids, "account-ended", self.now())];
+        self.accounts.delete_user(user, deletes_at, &jobs, &self.line()).await.expect("the store answers")
     }
 
     fn now(&self) -> Timestamp {
@@ -104,6 +136,15 @@ macro_rules! account_store_suite {
                 the_devices_seen_last_are_kept,
                 an_account_waits_to_be_deleted,
                 a_deleted_account_leaves_nothing,
+                the_last_administrator_cannot_ask_to_be_deleted,
+                deletions_are_listed_when_they_are_due,
+                people_are_found_by_one_question_and_who_waits_by_none,
+                an_account_that_an_administrator_removes_leaves_nothing,
+                a_password_that_an_administrator_sets_ends_codes_and_devices,
+                a_newer_change_of_address_takes_the_place_of_older_ones,
+                after_a_new_password_another_device_is_new,
+                second_factors_are_sealed_anew,
+                signing_keys_are_sealed_anew,
             ]
         );
     };

@@ -17,6 +17,7 @@ pub async fn a_new_password_ends_the_other_sessions(subject: &AccountSubject) {
         proof: PasswordProof::Hash(bob.password_hash.clone()),
         password_hash: "new".to_owned(),
         keep: Some(mine.id),
+        keep_devices: Vec::new(),
         at: now,
     };
     let notice = job(&subject.ids, "account-mail", now);
@@ -50,6 +51,7 @@ pub async fn a_reset_code_works_once(subject: &AccountSubject) {
             proof: PasswordProof::Code([byte; 32]),
             password_hash: hash.to_owned(),
             keep: None,
+            keep_devices: Vec::new(),
             at,
         };
         async move { subject.accounts.change_password(&change, &[]).await.unwrap() }

@@ -1,4 +1,4 @@
-use common::auth::Totp;
+use common::auth::{SealedKey, Totp};
 
 use super::AccountSubject;
 use crate::outbox::job;
@@ -64,4 +64,51 @@ pub async fn a_recovery_code_works_once(subject: &AccountSubject) {
     assert!(accounts.begin_totp(bob.id, b"new").await.unwrap());
     assert!(accounts.confirm_totp(bob.id, b"new", 2, &[[4; 32]], now, &[]).await.unwrap());
     assert_eq!(accounts.use_recovery_code(bob.id, &[4; 32], &[]).await.unwrap(), Some(0));
+}
+
+pub async fn second_factors_are_sealed_anew(subject: &AccountSubject) {
+    let accounts = &subject.accounts;
+    let mut users = Vec::new();
+    for (name, sealed) in [("ann", b"a"), ("bob", b"b"), ("eve", b"e")] {
+        let user = subject.registered(&format!("{name}@example.org")).await;
+        accounts.begin_totp(user.id, sealed).await.unwrap();
+        users.push((user.id, sealed.to_vec()));
+    }
+    subject.registered("without@example.org").await;
+    users.sort_unstable();
+    let list = async |after, limit| accounts.list_sealed_totp(after, limit).await.unwrap();
+    assert_eq!(list(None, 2).await, users[..2]);
+    assert_eq!(list(Some(users[1].0), 2).await, users[2..]);
+    let (user, old) = users[0].clone();
+    accounts.confirm_totp(user, &old, 5, &[[1; 32]], subject.now(), &[]).await.unwrap();
+    assert!(!accounts.reseal_totp(user, b"other", b"new").await.unwrap(), "it was begun anew meanwhile");
+    assert!(accounts.reseal_totp(user, &old, b"new").await.unwrap());
+    assert!(!accounts.reseal_totp(user, &old, b"newer").await.unwrap());
+    let totp = accounts.find_account(user).await.unwrap().unwrap().totp.unwrap();
+    assert_eq!((totp.sealed.as_slice(), totp.last_step), (b"new".as_slice(), 5), "it is the same one");
+    assert_eq!(totp.confirmed_at, Some(subject.now()));
+    assert_eq!(accounts.use_recovery_code(user, &[1; 32], &[]).await.unwrap(), Some(0));
+}
+
+pub async fn signing_keys_are_sealed_anew(subject: &AccountSubject) {
+    let now = subject.now();
+    let key = SealedKey {
+        id: subject.ids.next(),
+        public: [1; 32],
+        sealed: b"old".to_vec(),
+        created_at: now,
+        retires_at: None,
+    };
+    let other = SealedKey { id: subject.ids.next(), ..key.clone() };
+    for key in [&key, &other] {
+        subject.store.add_signing_key(key).await.unwrap();
+    }
+    assert!(!subject.store.reseal_signing_key(key.id, b"other", b"new").await.unwrap());
+    assert!(subject.store.reseal_signing_key(key.id, b"old", b"new").await.unwrap());
+    assert!(!subject.store.reseal_signing_key(key.id, b"old", b"new").await.unwrap());
+    let mut expected = vec![SealedKey { sealed: b"new".to_vec(), ..key }, other];
+    let mut listed = subject.store.list_signing_keys(now).await.unwrap();
+    expected.sort_unstable_by_key(|key| key.id);
+    listed.sort_unstable_by_key(|key| key.id);
+    assert!(listed == expected, "nothing else of it has changed");
 }

@@ -237,6 +237,7 @@ macro_rules! file_store_suite {
                 a_user_has_one_space_with_a_root,
                 of_simultaneous_first_uses_all_get_one_space,
                 the_store_keeps_its_id_and_answers_a_ping,
+                a_space_ends_with_all_that_is_in_it,
                 a_folder_is_found_as_it_was_made,
                 a_path_leads_from_the_root_to_the_node,
                 a_live_name_is_unique_in_its_folder,

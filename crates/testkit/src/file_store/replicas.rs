@@ -53,6 +53,7 @@ forward! { FileStore:
     async fn find_space(&self, id: SpaceId) -> PortResult<Option<Space>>;
     async fn usage(&self, space: SpaceId) -> PortResult<Usage>;
     async fn set_quota(&self, space: SpaceId, quota: Option<u64>) -> PortResult<()>;
+    async fn end_space(&self, space: SpaceId, at: Timestamp) -> PortResult<()>;
     async fn find_path(&self, id: FileId) -> PortResult<Option<NodePath>>;
     async fn find_child(&self, parent: FileId, name: &NodeName) -> PortResult<Option<Node>>;
     async fn list_children(&self, parent: FileId, query: &ListQuery) -> PortResult<Page<Node>>;

@@ -8,7 +8,7 @@ use common::auth::{
 };
 use common::files::{UserSpaces, UserUsage};
 use common::jobs::NewJob;
-use common::jobs::types::welcome_mail;
+use common::jobs::types::{account_ended, welcome_mail};
 use common::{JobId, PortError, UserId};
 use serde_json::{Map, Value, json};
 
@@ -177,10 +177,12 @@ impl Administration {
         Ok(removed)
     }
 
-    /// Removes an account, for the next request everywhere.
+    /// Removes an account, for the next request everywhere, with all that it opened to others. What other services have of it goes by a job that is in the
+    /// outbox with the commit.
     pub(crate) async fn remove(&self, by: &Author, id: UserId) -> Result<(), AdminError> {
         let entry = self.entry(by, AuditAction::UserDeleted, id, Value::Null);
-        self.stores.users.remove_user(id, &[], &entry).await?;
+        let job = account_ended(id, entry.at);
+        self.stores.users.remove_user(id, &[job], &entry).await?;
         self.cache.forget_user(id).await?;
         tracing::info!(user = %id, "account removed by an administrator");
         Ok(())

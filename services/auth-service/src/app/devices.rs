@@ -39,6 +39,12 @@ fn program_hash(client: &Client) -> [u8; 32] {
     Sha256::of(format!("program {} {name}", customer_key(client.ip)).as_bytes()).0
 }
 
+/// What is kept of a client.
+pub(crate) fn hashes(client: &Client) -> Vec<[u8; 32]> {
+    let cookie = client.device_cookie.as_deref().map(cookie_hash);
+    [program_hash(client)].into_iter().chain(cookie).collect()
+}
+
 /// Notes from where somebody signs in, and tells them by mail if that is new. Where they signed in first is not.
 pub(crate) async fn note(
     service: &AuthService,
@@ -46,8 +52,8 @@ pub(crate) async fn note(
     user: &User,
     new_cookie: Option<&str>,
 ) -> PortResult<()> {
-    let mut hashes = vec![program_hash(client)];
-    hashes.extend([client.device_cookie.as_deref(), new_cookie].into_iter().flatten().map(cookie_hash));
+    let mut hashes = hashes(client);
+    hashes.extend(new_cookie.map(cookie_hash));
     let notice = mails::notice(service, client, user, AccountEvent::NewDevice);
     let at = service.accounts.clock.now();
     if service.account_store.note_device(user.id, &hashes, at, &notice).await? {

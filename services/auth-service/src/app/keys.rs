@@ -20,7 +20,7 @@ const PUBLISHED_BEFORE: Duration = Duration::from_secs(2 * 60);
 const SLACK: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The sealed bytes are bound to this purpose.
-const SEAL_LABEL: &str = "signing-key";
+pub(crate) const SEAL_LABEL: &str = "signing-key";
 
 /// Why there is no key to sign with.
 #[derive(Debug, thiserror::Error)]

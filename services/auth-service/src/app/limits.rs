@@ -41,6 +41,8 @@ pub struct LimitRules {
     pub mail_address: RateRule,
     /// Wrong codes from one address.
     pub code: RateRule,
+    /// Whole addresses that one account looks up.
+    pub people: RateRule,
 }
 
 impl Default for LimitRules {
@@ -61,6 +63,8 @@ impl Default for LimitRules {
             mail_account: rule("mail_account", 5, 600),
             mail_address: rule("mail_address", 20, 60),
             code: rule("code", 10, 60),
+            // somebody types on while the page looks up
+            people: rule("people", 120, 1),
         }
     }
 }
@@ -190,6 +194,11 @@ impl Limits {
     pub(crate) async fn count_mail(&self, account: &AddressKey, ip: Option<IpAddr>) -> Result<(), Refused> {
         self.count(self.rules.mail_address, &customer_key(ip)).await?;
         self.count(self.rules.mail_account, &account_key(account)).await
+    }
+
+    /// Counts a look-up of a whole address, which tells whether there is an account with it.
+    pub(crate) async fn count_look_up(&self, user: UserId) -> Result<(), Refused> {
+        self.count(self.rules.people, &user.to_string()).await
     }
 
     /// Refuses a code unread when too many were wrong.

@@ -37,6 +37,9 @@ pub(crate) enum AccountError {
     HasSecondFactor,
     #[error("there is no second factor")]
     NoSecondFactor,
+    /// No administrator would be left.
+    #[error("this is the last administrator")]
+    LastAdministrator,
     #[error(transparent)]
     BadAddress(#[from] AddressFault),
     #[error(transparent)]

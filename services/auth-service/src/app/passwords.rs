@@ -3,13 +3,13 @@
 use common::PortResult;
 use common::auth::mail::{AccountEvent, MailContent};
 use common::auth::{
-    Address, AuditAction, CodeKind, Password, PasswordChange, PasswordProof, Principal, User,
+    Account, Address, AuditAction, CodeKind, Password, PasswordChange, PasswordProof, Principal, User,
 };
 
 use super::audit::Author;
 use super::own_account::{self, AccountError};
 use super::setup::AddressFault;
-use super::{Client, codes, mails, my_sessions};
+use super::{Client, codes, devices, mails, my_sessions};
 use crate::AuthService;
 
 /// Sets a new password for a caller who knows the old one, and ends their other sessions.
@@ -27,6 +27,7 @@ pub(crate) async fn change(
         proof: PasswordProof::Hash(user.password_hash.clone()),
         password_hash: service.accounts.hasher.hash(&new).await?,
         keep: caller.session(),
+        keep_devices: devices::hashes(client),
         at: service.accounts.clock.now(),
     };
     let notice = mails::notice(service, client, &user, AccountEvent::PasswordChanged);
@@ -47,7 +48,7 @@ pub(crate) async fn forgot(
     let address = mailbox(address)?;
     let key = address.key();
     service.limits.count_mail(&key, client.ip).await?;
-    let user = service.accounts.store.find_user_by_address(&key).await?.filter(|user| !user.disabled);
+    let user = service.account_store.find_account_by_address(&key).await?.and_then(reachable);
     let code = codes::new_code()?;
     let kept = codes::mailed(
         &code,
@@ -73,7 +74,7 @@ pub(crate) async fn reset(
     let (hash, now) = (codes::hash_code(code), service.accounts.clock.now());
     let found = service.account_store.find_code(&hash, CodeKind::Reset, now).await?;
     let user = match found.and_then(|code| code.user) {
-        Some(user) => service.accounts.store.find_user(user).await?.filter(|user| !user.disabled),
+        Some(user) => service.account_store.find_account(user).await?.and_then(reachable),
         None => None,
     };
     let Some(user) = user else {
@@ -86,6 +87,7 @@ pub(crate) async fn reset(
         proof: PasswordProof::Code(hash),
         password_hash: service.accounts.hasher.hash(&new).await?,
         keep: None,
+        keep_devices: Vec::new(),
         at: now,
     };
     let notice = mails::notice(service, client, &user, AccountEvent::PasswordReset);
@@ -95,6 +97,11 @@ pub(crate) async fn reset(
     service.tell_own(&Author::unknown(client), AuditAction::OwnPassword, user.id).await;
     done(service, &user, "reset").await?;
     Ok(())
+}
+
+/// The account, unless an administrator disabled it. One that waits to be deleted can be kept by its owner, whoever else knew the password.
+fn reachable(account: Account) -> Option<User> {
+    (!account.blocked).then_some(account.user)
 }
 
 fn chosen(

@@ -156,7 +156,7 @@ pub(crate) async fn check(
 }
 
 /// The sealed bytes are bound to their use and their account.
-fn label(user: UserId) -> String {
+pub(crate) fn label(user: UserId) -> String {
     format!("totp {user}")
 }
 

@@ -1,12 +1,12 @@
-use common::PortError;
 use common::auth::{Account, Address, Password, User};
+use common::{PortError, Timestamp};
 
 use runtime::passwords::HashError;
 
 use super::limits::{Limited, Refused};
 use super::own_account::AccountError;
 use super::second_factor::SecondFactor;
-use super::{Client, devices, second_factor};
+use super::{Client, deletion, devices, second_factor};
 use crate::{AuthService, Verify};
 
 /// Why there was no sign-in.
@@ -18,6 +18,9 @@ pub(crate) enum SignInError {
     /// The password is right; the address has to be verified first.
     #[error("the address is not verified")]
     NotVerified,
+    /// The password is right; the account is deleted at this time, unless its owner takes that back.
+    #[error("the account waits to be deleted")]
+    Waits(Timestamp),
     #[error(transparent)]
     Limited(#[from] Limited),
     #[error(transparent)]
@@ -47,6 +50,8 @@ pub(crate) struct SignIn<'a> {
     pub(crate) password: &'a str,
     /// Wanted where the account has one.
     pub(crate) second_factor: SecondFactor<'a>,
+    /// An account that waits to be deleted is kept.
+    pub(crate) cancel_deletion: bool,
 }
 
 /// Finds the account with this address and password, and whatever else it wants. Unknown accounts cost the same work as known ones.
@@ -60,6 +65,7 @@ pub(crate) async fn sign_in(
         Ok(_) => "good",
         Err(SignInError::Invalid) => "wrong",
         Err(SignInError::NotVerified) => "not_verified",
+        Err(SignInError::Waits(_)) => "waits_for_deletion",
         Err(SignInError::Account(AccountError::SecondFactorRequired | AccountError::WrongSecondFactor)) => {
             "second_factor"
         }
@@ -71,7 +77,13 @@ pub(crate) async fn sign_in(
 }
 
 async fn try_sign_in(service: &AuthService, client: &Client, asked: SignIn<'_>) -> Result<User, SignInError> {
-    let account = verify_password(service, client, asked.address, asked.password).await?;
+    let mut account = verify_password(service, client, asked.address, asked.password).await?;
+    // before a code of the second factor is used up, which is wanted for the answer
+    if let Some(deletes_at) = account.deletes_at
+        && !asked.cancel_deletion
+    {
+        return Err(SignInError::Waits(deletes_at));
+    }
     if let Err(error) = second_factor::check(service, client, &account, asked.second_factor).await {
         if matches!(error, AccountError::WrongSecondFactor) {
             service.tell_sign_in_failed(Some(&account.user), client).await;
@@ -82,6 +94,11 @@ async fn try_sign_in(service: &AuthService, client: &Client, asked: SignIn<'_>) 
     // the set-up code proves as much as a mail
     if must_verify && account.verified_at.is_none() && !account.user.bootstrap {
         return Err(SignInError::NotVerified);
+    }
+    if account.deletes_at.is_some() {
+        // it may have been deleted just now, or kept by another sign-in
+        deletion::cancel(service, client, &account).await?;
+        account.user.disabled = false;
     }
     Ok(account.user)
 }
@@ -109,7 +126,7 @@ async fn verify_password(
     let hash = account.as_ref().map(|account| account.user.password_hash.as_str());
     let matches = accounts.hasher.verify(&password, hash).await?;
     let known = account.as_ref().map(|account| account.user.clone());
-    let Some(mut account) = account.filter(|account| matches && !account.user.disabled) else {
+    let Some(mut account) = account.filter(|account| matches && !account.blocked) else {
         attempt.failed().await?;
         service.tell_sign_in_failed(known.as_ref(), client).await;
         return Err(SignInError::Invalid);

@@ -65,4 +65,9 @@ impl CredentialSource for StoreSource {
         };
         Ok(Some((token, UserState { role: user.role })))
     }
+
+    async fn resolve_user(&self, user: UserId) -> PortResult<Option<UserState>> {
+        let user = self.store.find_user(user).await?.filter(|user| !user.disabled);
+        Ok(user.map(|user| UserState { role: user.role }))
+    }
 }

@@ -19,6 +19,10 @@ const SWEEP_BATCH: u32 = 500;
 const USES_EVERY: Duration = Duration::from_secs(60);
 /// How often uses of API tokens are written.
 const TOKENS_EVERY: Duration = Duration::from_secs(60);
+/// How often accounts are looked for whose deletion is due.
+const DELETIONS_EVERY: Duration = Duration::from_secs(60);
+/// How long after the start, and how often, what the previous master key sealed is sealed anew: so long may replicas run that have the old key alone.
+const RESEAL_EVERY: Duration = Duration::from_secs(10 * 60);
 /// How often the signing keys are read again.
 const KEYS_EVERY: Duration = Duration::from_secs(60);
 
@@ -90,6 +94,30 @@ pub(crate) async fn keep_writing_uses(service: Arc<AuthService>) {
     every(USES_EVERY, || async {
         if let Err(error) = super::my_sessions::write_uses(&service).await {
             tracing::warn!(%error, "uses of sessions not written");
+        }
+    })
+    .await;
+}
+
+/// Deletes accounts whose time has come until it is dropped.
+pub(crate) async fn keep_ending_accounts(service: Arc<AuthService>) {
+    every(DELETIONS_EVERY, || async {
+        if let Err(error) = super::deletion::end_due(&service).await {
+            tracing::warn!(%error, "accounts whose deletion is due not deleted; trying again later");
+        }
+    })
+    .await;
+}
+
+/// Seals anew what the previous master key sealed until it is dropped.
+pub(crate) async fn keep_resealing(service: Arc<AuthService>) {
+    if let Err(error) = super::reseal::tell_at_start(&service).await {
+        tracing::warn!(%error, "cannot say how much the previous master key seals");
+    }
+    tokio::time::sleep(RESEAL_EVERY).await;
+    every(RESEAL_EVERY, || async {
+        if let Err(error) = super::reseal::reseal(&service).await {
+            tracing::warn!(%error, "not all is sealed anew by the present master key; trying again later");
         }
     })
     .await;

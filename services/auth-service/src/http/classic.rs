@@ -125,7 +125,11 @@ async fn connect(request: HttpRequest, service: web::Data<AuthService>) -> Class
         Ok(user) => user,
         Err(error @ SignInError::Limited(_)) => return Ok(limited(super::problem(error))),
         // no place here for a second factor, or for a question: it is not a way around them
-        Err(SignInError::NotVerified | SignInError::Account(AccountError::SecondFactorRequired)) => {
+        Err(
+            SignInError::NotVerified
+            | SignInError::Waits(_)
+            | SignInError::Account(AccountError::SecondFactorRequired),
+        ) => {
             return Err(ClassicError::unauthorized());
         }
         Err(error) => return Err(classic_error(error)),

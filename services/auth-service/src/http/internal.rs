@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use common::auth::internal::{
     FindPeople, FoundPeople, MAX_PEOPLE, PublicKeys, ResolveQuestion, ResolvedCredential, ResolvedToken,
 };
-use common::auth::{Address, GroupName, Person, User};
+use common::auth::{Address, Person, User};
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
 use common::{Code, GroupId, PortResult, UserId};
 use http_kit::service_token::ServiceCaller;
@@ -88,10 +88,8 @@ async fn find_people(
         }
     }
     let store = &service.accounts.store;
-    let mut people = Vec::with_capacity(asked.ids.len());
-    for id in asked.ids {
-        people.extend(store.find_user(id).await?.map(person));
-    }
+    let people = if asked.ids.is_empty() { Vec::new() } else { store.find_users(&asked.ids).await? };
+    let people = people.into_iter().map(person).collect();
     // what cannot be an address is nobody's
     let person = match asked.address.as_deref().map(Address::parse) {
         Some(Ok(address)) => {
@@ -99,11 +97,10 @@ async fn find_people(
         }
         Some(Err(_)) | None => None,
     };
-    let mut groups = Vec::with_capacity(asked.groups.len());
-    for id in asked.groups {
-        let found = service.admin.groups.find_group(id).await?;
-        groups.extend(found.map(|group| GroupName { id, name: group.name }));
-    }
+    let groups = match asked.groups.as_slice() {
+        [] => Vec::new(),
+        ids => service.admin.groups.find_group_names(ids).await?,
+    };
     let memberships = match asked.groups_of {
         Some(user) => groups_of(&service, user).await?,
         None => Vec::new(),
@@ -124,5 +121,5 @@ async fn groups_of(service: &AuthService, user: UserId) -> PortResult<Vec<GroupI
 }
 
 fn person(user: User) -> Person {
-    Person { id: user.id, address: user.address.as_str().to_owned() }
+    Person { id: user.id, address: user.address.as_str().to_owned(), disabled: user.disabled }
 }

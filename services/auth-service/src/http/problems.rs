@@ -34,6 +34,11 @@ impl From<SignInError> for Failure {
         match error {
             SignInError::Invalid => Self(Code::InvalidCredentials.into()),
             SignInError::NotVerified => Self(Code::NotVerified.into()),
+            SignInError::Waits(deletes_at) => Self(
+                Problem::new(Code::DeletionScheduled)
+                    .detail("The account waits to be deleted. Sign in with cancelDeletion to keep it.")
+                    .member("deletesAt", deletes_at.to_string()),
+            ),
             SignInError::Account(error) => error.into(),
             SignInError::Limited(limited) => limited.into(),
             SignInError::Hash(error) => error.into(),
@@ -174,6 +179,7 @@ impl From<AccountError> for Failure {
             AccountError::WrongSecondFactor => Self(Code::InvalidSecondFactor.into()),
             AccountError::HasSecondFactor => Self(Code::HasSecondFactor.into()),
             AccountError::NoSecondFactor => Self(Code::NoSecondFactor.into()),
+            AccountError::LastAdministrator => Self(Code::LastAdministrator.into()),
             AccountError::BadAddress(fault) => {
                 Self(bad_field("/email", address_code(&fault), &fault.to_string()))
             }

@@ -92,3 +92,25 @@ async fn a_cookie_of_one_account_is_none_of_another() {
     }
     browse(&server, "6.6.6.6", Some(&cookie), "wrong").await.expect_problem(429, "rate_limited");
 }
+
+#[actix_web::test]
+async fn after_a_change_of_the_password_a_sign_in_from_elsewhere_is_told_of() {
+    let server = Server::with(Options::behind_gateway()).await;
+    server.sign_up("bob@example.org", PASSWORD).await.expect(StatusCode::CREATED);
+    let first = browse(&server, "1.1.1.1", None, PASSWORD).await;
+    first.expect(StatusCode::OK);
+    let device = device_cookie(&first).unwrap();
+    let set = first.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+    let session = set.into_iter().find(|value| value.starts_with("fm_session=")).unwrap();
+    let session = session.split(';').next().unwrap();
+    let change =
+        server.post("/api/v1/users/me/password", json!({"current": PASSWORD, "new": "another horse"}));
+    let change =
+        change.header("cookie", format!("{session}; {device}")).header("sec-fetch-site", "same-origin");
+    answer(change).await.expect(StatusCode::NO_CONTENT);
+    // the browser that changed it is known still
+    browse(&server, "4.4.4.4", Some(&device), "another horse").await.expect(StatusCode::OK);
+    assert_eq!(notices(&server).await, 0);
+    browse(&server, "5.5.5.5", None, "another horse").await.expect(StatusCode::OK);
+    assert_eq!(notices(&server).await, 1);
+}

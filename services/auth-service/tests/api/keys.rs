@@ -9,7 +9,8 @@ use common::auth::AuthStore as _;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::support::{Options, Server, answer, keys};
+use crate::second_factor::{STEP, app, enrolled};
+use crate::support::{Options, PASSWORD, Server, answer, keys};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -51,6 +52,38 @@ async fn keys_survive_a_restart_and_are_sealed() {
 
     let foreign = Options { dir: Some(dir.clone()), master: 2, ..Options::default() };
     assert!(matches!(Server::try_with(foreign).await, Err(KeysError::WrongMasterKey(_))));
+}
+
+#[actix_web::test]
+async fn a_new_master_key_takes_over_all_that_the_old_one_sealed() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let ids = Arc::new(testkit::TestIds::new());
+    let clock = Arc::new(testkit::TestClock::default());
+    let start = |master, previous_master| {
+        let (dir, ids, clock) = (Some(dir.clone()), ids.clone(), clock.clone());
+        Server::with(Options { master, previous_master, dir, ids, clock, ..Options::default() })
+    };
+    let server = start(1, None).await;
+    let (token, secret, _) = enrolled(&server).await;
+    assert_eq!(server.service.reseal().await.unwrap(), 0, "there is nothing to do");
+    server.stop().await;
+
+    let server = start(2, Some(1)).await;
+    let keys = server.store.list_signing_keys(server.now()).await.unwrap();
+    assert!(keys.iter().all(|key| !server.master.is_current(&key.sealed)));
+    assert_eq!(server.service.reseal().await.unwrap(), 0, "nothing is left");
+    let keys = server.store.list_signing_keys(server.now()).await.unwrap();
+    assert!(keys.iter().all(|key| server.master.is_current(&key.sealed)));
+    server.stop().await;
+
+    // the old one can go
+    let server = start(2, None).await;
+    assert_eq!(server.me(&token).await, StatusCode::OK);
+    clock.advance(STEP);
+    let sign_in = serde_json::json!({
+        "email": "bob@example.org", "password": PASSWORD, "totp": app(&server, &secret),
+    });
+    answer(server.post("/api/v1/auth/login", sign_in)).await.expect(StatusCode::OK);
 }
 
 #[actix_web::test]
@@ -122,7 +155,10 @@ async fn the_background_replaces_keys_and_removes_sessions() {
     server.clock.advance(91 * DAY);
     let parts = server.service.background();
     let names: Vec<_> = parts.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["session-sweeper", "session-uses", "signing-keys", "token-uses"]);
+    assert_eq!(
+        names,
+        ["session-sweeper", "session-uses", "account-deletions", "resealing", "signing-keys", "token-uses"]
+    );
     let running: Vec<_> = parts.into_iter().map(|(_, work)| actix_web::rt::spawn(work)).collect();
     let done = async {
         while key_set(&server).await[0]["kid"] == old

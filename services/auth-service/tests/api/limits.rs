@@ -155,3 +155,18 @@ async fn without_the_shared_counters_each_process_counts_by_itself() {
     server.outage(false);
     answer(server.connect("bob", PASSWORD)).await.expect(StatusCode::OK);
 }
+
+#[actix_web::test]
+async fn whole_addresses_are_looked_up_so_often() {
+    let server = Server::start().await;
+    let token = server.classic_token("bob@example.org").await;
+    let look = async |q: &str| answer(server.get(&format!("/api/v1/people?q={q}")).bearer_auth(&token)).await;
+    for _ in 0..120 {
+        look("eve@example.org").await.expect(StatusCode::OK);
+    }
+    look("eve@example.org").await.expect_problem(429, "rate_limited");
+    // what is no whole address tells nothing that the settings do not
+    look("eve").await.expect(StatusCode::OK);
+    server.clock.advance(Duration::from_secs(2));
+    look("eve@example.org").await.expect(StatusCode::OK);
+}

@@ -12,6 +12,7 @@ mod classic;
 mod classic_sign_up;
 mod commands;
 mod cookies;
+mod deletion;
 mod devices;
 mod internal;
 mod keys;

@@ -132,10 +132,13 @@ async fn a_lost_password_is_replaced_by_a_code() {
     for code in [&first, &second] {
         reset(&server, code, "another one").await.expect_problem(403, "invalid_code");
     }
-    let MailContent::Notice { event, .. } = server.mails().await.pop().unwrap().content else {
-        panic!("a notice")
+    // its owner is told of both: of the new password, and of the first sign-in with it, whoever that was
+    let event = |mail: common::auth::mail::AccountMail| match mail.content {
+        MailContent::Notice { event, .. } => Some(event),
+        _ => None,
     };
-    assert_eq!(event, AccountEvent::PasswordReset);
+    let events: Vec<_> = server.mails().await.into_iter().filter_map(event).collect();
+    assert_eq!(events, [AccountEvent::PasswordReset, AccountEvent::NewDevice]);
 }
 
 #[actix_web::test]

@@ -29,6 +29,7 @@ fn every_public_path_is_documented_and_ours() {
             "delete /api/v1/admin/invitations/{id}",
             "delete /api/v1/admin/users/{id}",
             "delete /api/v1/groups/{id}",
+            "delete /api/v1/users/me",
             "delete /api/v1/users/me/sessions",
             "delete /api/v1/users/me/sessions/{id}",
             "delete /api/v1/users/me/tokens/{id}",

@@ -11,10 +11,10 @@ use crate::support::{Answer, PASSWORD, Server, answer};
 
 const TOTP: &str = "/api/v1/users/me/totp";
 const EMAIL: &str = "bob@example.org";
-const STEP: Duration = Duration::from_secs(30);
+pub(crate) const STEP: Duration = Duration::from_secs(30);
 
 /// What an app shows at the server's time, written from RFC 6238 anew.
-fn app(server: &Server, secret: &str) -> String {
+pub(crate) fn app(server: &Server, secret: &str) -> String {
     let bits = secret.bytes().fold(Vec::new(), |mut bits, digit| {
         let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|one| *one == digit).unwrap();
         bits.extend((0..5).rev().map(|place| value >> place & 1));
@@ -44,7 +44,7 @@ async fn remove(server: &Server, token: &str, body: Value) -> Answer {
 }
 
 /// An account with a second factor: its token, its secret and its recovery codes.
-async fn enrolled(server: &Server) -> (String, String, Vec<String>) {
+pub(crate) async fn enrolled(server: &Server) -> (String, String, Vec<String>) {
     let token = server.classic_token(EMAIL).await;
     let begun = post(server, &token, "", json!({"password": PASSWORD})).await.expect(StatusCode::OK);
     let secret = begun["secret"].as_str().unwrap().to_owned();

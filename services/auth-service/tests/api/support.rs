@@ -40,6 +40,7 @@ pub(crate) struct Options {
     pub(crate) settings: Settings,
     pub(crate) hashing: HashingSettings,
     pub(crate) master: u8,
+    pub(crate) previous_master: Option<u8>,
     pub(crate) dir: Option<Arc<TempDir>>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) ids: Arc<TestIds>,
@@ -58,6 +59,7 @@ impl Default for Options {
             settings,
             hashing: HashingSettings { cost: 4, threads: 2, queue: 64 },
             master: 1,
+            previous_master: None,
             dir: None,
             clock: Arc::default(),
             ids: Arc::new(TestIds::new()),
@@ -75,7 +77,8 @@ impl Options {
     }
 
     pub(crate) fn master_key(&self) -> Arc<MasterKey> {
-        Arc::new(MasterKey::parse(&hex::encode([self.master; 32]), None).unwrap())
+        let previous = self.previous_master.map(|byte| hex::encode([byte; 32]));
+        Arc::new(MasterKey::parse(&hex::encode([self.master; 32]), previous.as_deref()).unwrap())
     }
 }
 
@@ -359,6 +362,14 @@ impl<P: CredentialCache> CredentialCache for Breakable<P> {
 
     async fn put_token(&self, hash: &TokenHash, states: (&TokenState, &UserState)) -> PortResult<()> {
         self.reach()?.put_token(hash, states).await
+    }
+
+    async fn get_user(&self, user: UserId) -> PortResult<Cached<UserState>> {
+        self.reach()?.get_user(user).await
+    }
+
+    async fn put_user(&self, user: UserId, state: &UserState) -> PortResult<()> {
+        self.reach()?.put_user(user, state).await
     }
 
     async fn forget_token(&self, hash: &TokenHash) -> PortResult<()> {

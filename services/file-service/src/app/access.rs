@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::auth::People;
+use common::auth::{OpenAccounts, People};
 use common::files::{
     Action, Actor, Decision, FileStore, Grant, Grantee, Kind, Link, LinkStore, Node, NodePath, ShareRole,
     ShareStore, Standing, decide,
@@ -146,6 +146,7 @@ pub(crate) struct Gate {
     shares: Arc<dyn ShareStore>,
     links: Arc<dyn LinkStore>,
     people: Arc<dyn People>,
+    accounts: Arc<dyn OpenAccounts>,
     clock: Arc<dyn Clock>,
 }
 
@@ -155,6 +156,7 @@ impl Gate {
         shares: &Arc<dyn ShareStore>,
         links: &Arc<dyn LinkStore>,
         people: &Arc<dyn People>,
+        accounts: &Arc<dyn OpenAccounts>,
         clock: &Arc<dyn Clock>,
     ) -> Self {
         Self {
@@ -162,12 +164,14 @@ impl Gate {
             shares: Arc::clone(shares),
             links: Arc::clone(links),
             people: Arc::clone(people),
+            accounts: Arc::clone(accounts),
             clock: Arc::clone(clock),
         }
     }
 
     /// Decides whether `actor` may do `action` to this node: one query for an owner and a link, one more for anybody else; where
-    /// groups were given rights, auth-service is asked who is in them.
+    /// groups were given rights, auth-service is asked who is in them. What belongs to an account that is closed opens to nobody else, whatever opened it;
+    /// its state is mostly in the cache of credentials.
     ///
     /// # Errors
     /// As [`authorize`].
@@ -179,7 +183,11 @@ impl Gate {
     ) -> Result<Authorized, AppError> {
         let path = self.store.find_path(id).await?.ok_or_else(|| AppError::refused(Code::NotFound))?;
         let (grants, groups) = self.grants(actor, &path).await?;
-        match decide(actor, &groups, action, &path, &grants) {
+        let decision = decide(actor, &groups, action, &path, &grants);
+        if decision != Decision::NotFound && !is_own(actor, &path.node) {
+            self.require_open(path.node.owner).await?;
+        }
+        match decision {
             Decision::Allowed => {
                 let (role, hidden) = look(actor, &groups, &path, &grants);
                 Ok(Authorized { path, actor, action, role, hidden })
@@ -204,8 +212,14 @@ impl Gate {
         Ok((grants, groups))
     }
 
-    /// Whether a link opens anything: its time has not come, and whoever made it may still share what it opens. One that its node's owner made
-    /// needs no query.
+    /// # Errors
+    /// `not_found` if this account is disabled, waits to be deleted, or is gone.
+    async fn require_open(&self, owner: UserId) -> Result<(), AppError> {
+        if self.accounts.is_open(owner).await? { Ok(()) } else { Err(AppError::refused(Code::NotFound)) }
+    }
+
+    /// Whether a link opens anything: its time has not come, the accounts of the node's owner and of whoever made it are open, and that one may still
+    /// share what it opens. One that its node's owner made needs no query.
     ///
     /// # Errors
     /// `not_found` if it does not.
@@ -213,7 +227,9 @@ impl Gate {
         if !link.is_live(self.clock.now()) {
             return Err(AppError::refused(Code::NotFound));
         }
+        self.require_open(link.owner).await?;
         if link.by != link.owner {
+            self.require_open(link.by).await?;
             self.decide(Actor::User(link.by), Action::Share, link.node)
                 .await
                 .map_err(|error| hide(error, Code::NotFound))?;
@@ -234,6 +250,15 @@ impl Gate {
             other => other,
         };
         self.decide(actor, action, id).await.map(drop)
+    }
+}
+
+/// Whether the node is the actor's own, or closed accounts were looked at before: [`Gate::open`] makes what has a link.
+fn is_own(actor: Actor, node: &Node) -> bool {
+    match actor {
+        Actor::User(user) | Actor::UserWithin { user, .. } => user == node.owner,
+        Actor::Service | Actor::Link(_) => true,
+        Actor::Anonymous => false,
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod blobs;
 mod budget;
 pub(crate) mod content;
 pub(crate) mod copying;
+pub(crate) mod ended;
 pub(crate) mod folders;
 pub(crate) mod listing;
 pub(crate) mod maintenance;

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use common::files::internal::{
     CopyRequest, MaintenanceStep, PurgeRequest, QuotaChange, ThumbnailBegin, ThumbnailFailure,
-    ThumbnailUpload, UsageQuestion,
+    ThumbnailUpload, UsageQuestion, UserEnd,
 };
 use common::files::{BlobRange, MediaFacts, UserSpaces as _};
 use common::{BlobKey, Code};
@@ -15,7 +15,7 @@ use http_kit::{ApiResult, BodyLimits, BodyStream, Problem, input};
 use serde::Deserialize;
 
 use crate::app::spaces::StoredSpaces;
-use crate::app::{blobs, copying, maintenance, thumbnails};
+use crate::app::{blobs, copying, ended, maintenance, thumbnails};
 use crate::state::FileService;
 
 /// Largest JSON question.
@@ -34,6 +34,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/internal/blobs/{blob}/thumbnails/failed", web::post().to(fail_thumbnails))
         .route("/internal/files/purge", web::post().to(purge))
         .route("/internal/files/copy", web::post().to(copy))
+        .route("/internal/users/end", web::post().to(end_user))
         .route("/internal/users/usage", web::post().to(usage_of))
         .route("/internal/users/quota", web::post().to(set_quota_of))
         .route("/internal/maintenance/{task}", web::post().to(maintain));
@@ -161,6 +162,16 @@ async fn purge(
 ) -> ApiResult<HttpResponse> {
     let question: PurgeRequest = input::json(&request, payload, BODY_BYTES).await?;
     Ok(HttpResponse::Ok().json(maintenance::purge(&service, &question).await?))
+}
+
+async fn end_user(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let question: UserEnd = input::json(&request, payload, BODY_BYTES).await?;
+    Ok(HttpResponse::Ok().json(ended::step(&service.into_inner(), question.user).await?))
 }
 
 async fn usage_of(

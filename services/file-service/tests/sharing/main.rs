@@ -5,6 +5,8 @@
 mod support;
 
 mod access;
+mod closed;
+mod ended;
 mod links;
 mod matrix;
 mod public;

@@ -135,9 +135,15 @@ async fn addresses_cannot_be_tried_without_end() {
     let server = Server::start().await;
     let owner = server.user("a");
     let file = owner.file("a.txt", "root", "a").await;
-    for _ in 0..60 {
+    let by_id = async |name: &str| {
+        let body = json!({ "userId": user_id(name), "role": "viewer" });
+        owner.post(&format!("/api/v1/files/{file}/shares"), body).await
+    };
+    for _ in 0..30 {
         share(&owner, &file, "nobody", "viewer").await.expect_problem(422, "unknown_person");
+        by_id("nobody").await.expect_problem(422, "unknown_person");
     }
+    by_id("nobody").await.expect_problem(429, "rate_limited");
     let refused = share(&owner, &file, "nobody", "viewer").await;
     refused.expect_problem(429, "rate_limited");
     assert!(refused.header("retry-after").is_some());
@@ -311,4 +317,13 @@ async fn lists_of_rights_come_in_pages() {
             .expect_problem(400, "invalid_cursor");
         who.get(&format!("/api/v1/shares/{list}?limit=0")).await.expect_problem(400, "invalid_request");
     }
+}
+
+#[actix_web::test]
+async fn nothing_is_given_to_an_account_that_is_disabled() {
+    let server = Server::start().await;
+    let owner = server.user("a");
+    let file = owner.file("a.txt", "root", "a").await;
+    let body = json!({ "userId": user_id("disabled"), "role": "viewer" });
+    owner.post(&format!("/api/v1/files/{file}/shares"), body).await.expect_problem(422, "unknown_person");
 }

@@ -1,15 +1,15 @@
 //! A running service over the embedded store, and how tests speak to it.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+mod accounts;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use actix_web::web;
 use async_trait::async_trait;
 use blob::{DiskBlobs, DiskOptions};
-use common::auth::{
-    Address, Authenticator, GroupName, People, Person, Presented, Principal, Role, UserCount,
-};
+use common::auth::{Address, Authenticator, GroupName, People, Person, Presented, Principal, Role};
 use common::files::{BlobStore, CopyStore, FileStore, LinkStore, MarkStore, ShareStore, VersionStore};
 use common::routes::Service;
 use common::{Clock, GroupId, IdGen, PortError, PortResult, SessionId, Sha256, UserId};
@@ -27,6 +27,8 @@ use store_sqlite::{FilesDb, OpenOptions};
 use tempfile::TempDir;
 use testkit::{TestClock, TestIds};
 use utoipa_actix_web::service_config::ServiceConfig;
+
+use accounts::{Accounts, ClosedAccounts};
 
 /// Tokens of this form are good: a user each.
 const TOKEN: &str = "token-of-";
@@ -60,7 +62,8 @@ pub(crate) fn user_id(name: &str) -> UserId {
 }
 
 /// The people who can be found: each has an address.
-pub(crate) const PEOPLE: [&str; 8] = ["a", "b", "c", "owner", "viewer", "editor", "manager", "stranger"];
+pub(crate) const PEOPLE: [&str; 9] =
+    ["a", "b", "c", "owner", "viewer", "editor", "manager", "stranger", "disabled"];
 
 /// Somebody's address.
 pub(crate) fn address(name: &str) -> String {
@@ -82,7 +85,11 @@ impl Directory {
         if self.outage.load(Ordering::SeqCst) {
             return Err(PortError::unavailable("auth", "cut off by the test"));
         }
-        Ok(PEOPLE.into_iter().map(|name| Person { id: user_id(name), address: address(name) }))
+        Ok(PEOPLE.into_iter().map(|name| Person {
+            id: user_id(name),
+            address: address(name),
+            disabled: name == "disabled",
+        }))
     }
 }
 
@@ -114,22 +121,6 @@ impl People for Directory {
     }
 }
 
-/// A number of accounts that tests set.
-struct Accounts {
-    count: Arc<AtomicU64>,
-    outage: Arc<AtomicBool>,
-}
-
-#[async_trait]
-impl UserCount for Accounts {
-    async fn count_users(&self) -> PortResult<u64> {
-        if self.outage.load(Ordering::SeqCst) {
-            return Err(PortError::unavailable("auth", "cut off by the test"));
-        }
-        Ok(self.count.load(Ordering::SeqCst))
-    }
-}
-
 /// What a service stands on.
 struct World {
     clock: Arc<TestClock>,
@@ -141,6 +132,7 @@ struct World {
     group: SharedGroup,
     cache_outage: Arc<AtomicBool>,
     accounts: Arc<AtomicU64>,
+    closed: ClosedAccounts,
     tokens: ServiceTokens,
 }
 
@@ -148,8 +140,13 @@ impl World {
     fn serve(&self, blobs: Arc<dyn BlobStore>, settings: FileSettings) -> (Arc<FileService>, String, Drain) {
         let ping = Arc::clone(&self.store);
         let cache_cut = Arc::clone(&self.cache_outage);
+        let accounts = Arc::new(Accounts {
+            count: self.accounts.clone(),
+            outage: self.auth_outage.clone(),
+            closed: self.closed.clone(),
+        });
         let overview = Overview {
-            users: Arc::new(Accounts { count: self.accounts.clone(), outage: self.auth_outage.clone() }),
+            users: accounts.clone(),
             cache: vec![check("cache", move || {
                 let cut = cache_cut.load(Ordering::SeqCst);
                 async move {
@@ -181,6 +178,7 @@ impl World {
                     outage: self.directory_outage.clone(),
                     group: self.group.clone(),
                 }),
+                accounts,
                 limiter: Arc::new(MemoryRateLimiter::new(self.clock.clone())),
                 hasher: PasswordHasher::new(HashingSettings { cost: 4, threads: 2, queue: 64 }).unwrap(),
                 link_key: [6; 32],
@@ -236,6 +234,8 @@ pub(crate) struct Server {
     pub(crate) cache_outage: Arc<AtomicBool>,
     /// How many accounts there are.
     pub(crate) accounts: Arc<AtomicU64>,
+    /// Those that are disabled, wait to be deleted, or are gone.
+    pub(crate) closed: ClosedAccounts,
     client: reqwest::Client,
     drain: Drain,
 }
@@ -289,6 +289,7 @@ impl Server {
             group: SharedGroup::default(),
             cache_outage: Arc::default(),
             accounts: Arc::default(),
+            closed: ClosedAccounts::default(),
             tokens: ServiceTokens::new(SECRET, None).unwrap(),
         };
         let wrapped = wrap(blobs.clone() as Arc<dyn BlobStore>);
@@ -305,6 +306,7 @@ impl Server {
             group,
             cache_outage,
             accounts,
+            closed,
             tokens,
         } = world;
         Self {
@@ -321,6 +323,7 @@ impl Server {
             group,
             cache_outage,
             accounts,
+            closed,
             client,
             drain,
         }
@@ -338,6 +341,7 @@ impl Server {
             group: self.group.clone(),
             cache_outage: self.cache_outage.clone(),
             accounts: self.accounts.clone(),
+            closed: self.closed.clone(),
             tokens: self.tokens.clone(),
         };
         let (_, base, drain) = world.serve(self.blobs.clone() as Arc<dyn BlobStore>, settings);

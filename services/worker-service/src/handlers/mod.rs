@@ -1,5 +1,6 @@
 //! What the built-in types of jobs do.
 
+mod account_ended;
 mod account_mail;
 mod copy;
 mod media;
@@ -8,6 +9,7 @@ mod thumbnails;
 mod upkeep;
 mod welcome;
 
+pub(crate) use account_ended::AccountEndedHandler;
 pub use account_mail::AccountMailHandler;
 pub use copy::CopyHandler;
 pub use media::MediaFactsHandler;

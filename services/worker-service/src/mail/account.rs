@@ -160,6 +160,20 @@ fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
             "Someone signed in to your account from a device that was not seen before.".to_owned(),
             RESET,
         ),
+        AccountEvent::DeletionAsked { deletes_at } => (
+            "Your account will be deleted",
+            format!(
+                "Someone who knows your password asked that your account be deleted. It is closed now, and will be deleted with all its \
+                 files on {deletes_at}."
+            ),
+            "To keep it, sign in before that. If it was not you who asked, set a new password first: \"Forgot your password?\" on the sign-in page sends a \
+             code to this address.",
+        ),
+        AccountEvent::DeletionCancelled => (
+            "Your account will not be deleted",
+            "Someone signed in to your account to keep it. It is open again, as it was.".to_owned(),
+            RESET,
+        ),
     }
 }
 
@@ -208,6 +222,19 @@ mod tests {
             let html = format!("href=\"https://files.example.org/a&amp;b/app/{place}=ABCDE-12345\"");
             assert!(mail.text.contains(&plain) && mail.html.contains(&html), "{}\n{}", mail.text, mail.html);
         }
+    }
+
+    #[test]
+    fn an_account_that_will_be_deleted_is_told_when_and_how_it_can_be_kept() {
+        let deletes_at = Timestamp::from_millis(0);
+        let mail = mail(&MailContent::Notice {
+            event: AccountEvent::DeletionAsked { deletes_at },
+            at: Timestamp::from_millis(0),
+            device: None,
+            address: None,
+        });
+        assert!(mail.text.contains("1970-01-01T00:00:00.000Z"), "{}", mail.text);
+        assert!(mail.text.contains("sign in before that"), "{}", mail.text);
     }
 
     #[test]

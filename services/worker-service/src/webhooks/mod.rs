@@ -3,6 +3,7 @@
 mod deliver;
 mod message;
 mod off;
+mod reseal;
 mod secret;
 mod section;
 mod tell;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub(crate) use deliver::DeliverHandler;
 pub(crate) use message::{delivery_job, ping};
+pub(crate) use reseal::Resealer;
 pub(crate) use secret::Secrets;
 pub use section::{WEBHOOKS_DOCS, WebhooksSection};
 pub(crate) use tell::Teller;

@@ -44,6 +44,22 @@ impl Secrets {
         }
     }
 
+    /// Whether a master key before the present one is at hand.
+    pub(crate) fn has_previous_key(&self) -> bool {
+        self.0.has_previous()
+    }
+
+    /// The secrets of a webhook that the present master key did not seal, each with another sealing of it; none where it cannot be opened.
+    pub(crate) fn of_previous_key<'w>(
+        &self,
+        webhook: &'w Webhook,
+    ) -> impl Iterator<Item = (&'w [u8], Option<Vec<u8>>)> {
+        let previous = webhook.previous_secret.iter().map(|previous| &previous.sealed);
+        let others =
+            [&webhook.secret].into_iter().chain(previous).filter(|sealed| !self.0.is_current(sealed));
+        others.map(|sealed| (sealed.as_slice(), self.0.reseal(&label(webhook.id), sealed)))
+    }
+
     /// The signatures of a message: of the secret, and of the one before while that is still good.
     ///
     /// # Errors

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use clients::{AuthClient, FilesClient, InternalClient, WorkerClient};
 use common::auth::Role;
 use common::files::internal::{
-    MaintenanceStep, PurgeRequest, StepDone, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload, ThumbnailWork,
+    MaintenanceStep, PurgeRequest, StepDone, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload,
+    ThumbnailWork, UserEnd,
 };
 use common::jobs::internal::{FindUser, FoundUser};
 use common::routes::Service;
@@ -138,6 +139,16 @@ async fn purge(_: ServiceCaller, state: State, _: web::Json<PurgeRequest>) -> Ht
     HttpResponse::Ok().json(StepDone { done: left == 0, changed: 10, ..StepDone::default() })
 }
 
+/// As many steps as a purge.
+async fn end(_: ServiceCaller, state: State, _: web::Json<UserEnd>) -> HttpResponse {
+    if state.fails() {
+        return unavailable();
+    }
+    let left = state.purge_steps.load(Ordering::SeqCst).saturating_sub(1);
+    state.purge_steps.store(left, Ordering::SeqCst);
+    HttpResponse::Ok().json(StepDone { done: left == 0, changed: 10, ..StepDone::default() })
+}
+
 /// Three steps, joined by cursors.
 async fn maintain(
     _: ServiceCaller,
@@ -184,6 +195,7 @@ impl FilesServer {
                 .route("/internal/blobs/{blob}/thumbnails", web::put().to(keep))
                 .route("/internal/blobs/{blob}/thumbnails/failed", web::post().to(fail))
                 .route("/internal/files/purge", web::post().to(purge))
+                .route("/internal/users/end", web::post().to(end))
                 .route("/internal/maintenance/{task}", web::post().to(maintain));
         });
         Self { state, server }

@@ -7,6 +7,7 @@ mod books;
 #[cfg(feature = "servers")]
 mod broker;
 mod crashes;
+mod ended;
 mod errands;
 mod files_double;
 mod http;

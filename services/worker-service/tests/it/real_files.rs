@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::web;
 use async_trait::async_trait;
 use blob::MemoryBlobs;
-use common::auth::{Address, Authenticator, GroupName, People, Person, UserCount};
+use common::auth::{Address, Authenticator, GroupName, OpenAccounts, People, Person, UserCount};
 use common::files::internal::MaintenanceStep;
 use common::files::{BlobStore as _, FileStore as _};
 use common::jobs::{JobAdmin as _, JobFilter, JobOrder, JobState, Outbox as _};
@@ -40,6 +40,13 @@ struct NoUsers;
 impl UserCount for NoUsers {
     async fn count_users(&self) -> PortResult<u64> {
         Ok(0)
+    }
+}
+
+#[async_trait]
+impl OpenAccounts for NoUsers {
+    async fn is_open(&self, _: UserId) -> PortResult<bool> {
+        Ok(true)
     }
 }
 
@@ -157,6 +164,7 @@ fn serve_files(db: &Arc<FilesDb>, blobs: &Arc<MemoryBlobs>, settings: FileSettin
             shares: db.clone(),
             links: db.clone(),
             people: Arc::new(NoUsers),
+            accounts: Arc::new(NoUsers),
             limiter: Arc::new(MemoryRateLimiter::new(Arc::new(SystemClock) as Arc<dyn Clock>)),
             hasher: PasswordHasher::new(HashingSettings { cost: 4, threads: 1, queue: 1 }).unwrap(),
             link_key: [7; 32],

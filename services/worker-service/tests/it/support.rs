@@ -181,6 +181,7 @@ pub(crate) fn settings() -> WorkerSettings {
         drain: PATIENCE,
         retention: Retention { every: Duration::from_millis(20), ..Retention::default() },
         maintenance: Vec::new(),
+        reseal_every: Duration::from_millis(20),
         ..WorkerSettings::default()
     }
 }

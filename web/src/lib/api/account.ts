@@ -37,8 +37,9 @@ export async function register(
   return { user, signedIn: (await request).response.status === 201 };
 }
 
-export async function login(email: string, password: string, factor?: SecondFactor): Promise<User> {
-  const body = { email, password, ...factor, ...cookie };
+/** With `keeps`, an account that waits to be deleted stays. */
+export async function login(email: string, password: string, keeps: boolean, factor?: SecondFactor): Promise<User> {
+  const body = { email, password, ...factor, ...(keeps ? { cancelDeletion: true } : {}), ...cookie };
   return (await answerOf(client.POST('/api/v1/auth/login', { body }))).user;
 }
 

@@ -45,6 +45,8 @@ function byCode(error: ApiError): string | null {
       return t('error.changed');
     case 'too_many':
       return t('error.tooMany');
+    case 'deletion_scheduled':
+      return t('error.deletionScheduled');
     case 'registration_closed':
       return t('error.registrationClosed');
     case 'address_taken':

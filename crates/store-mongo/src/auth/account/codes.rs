@@ -52,6 +52,10 @@ pub(super) async fn insert(
     session: &mut ClientSession,
     code: &MailedCode,
 ) -> Result<(), mongodb::error::Error> {
+    if let (CodeKind::Email, Some(user)) = (code.kind, code.user) {
+        let before = doc! { "user": user.oid(), "kind": CodeKind::Email.word() };
+        engine.collection::<Document>(CODES).delete_many(before).session(&mut *session).await?;
+    }
     engine.collection(CODES).insert_one(CodeDoc::of(code)).session(session).await.map(drop)
 }
 
@@ -95,7 +99,7 @@ pub(super) async fn remove_expired(engine: &Engine, before: Timestamp, limit: u3
 }
 
 /// All that an account has.
-pub(super) async fn remove_of(
+pub(in crate::auth) async fn remove_of(
     engine: &Engine,
     session: &mut ClientSession,
     user: ObjectId,

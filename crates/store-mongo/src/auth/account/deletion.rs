@@ -1,13 +1,19 @@
-use common::{PortError, Timestamp};
+use common::auth::ChangeUserError;
+use common::{PortError, Timestamp, UserId};
 use futures_util::TryStreamExt as _;
 use mongodb::ClientSession;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
+use serde::Deserialize;
 
 use super::{codes, devices, sessions};
+use crate::auth::admin;
+use crate::auth::groups::MEMBERS;
 use crate::auth::sessions::{REFRESH_TOKENS, SESSIONS};
-use crate::auth::users::{COUNT, COUNTERS, EMAILS, USERS};
+use crate::auth::tokens::TOKENS;
+use crate::auth::users::{COUNT, COUNTERS, EMAILS, USERS, UserDoc};
 use crate::engine::{Engine, Fault, TxResult};
+use crate::value::{ToOid as _, id};
 
 /// Sessions removed at once.
 const BATCH: i64 = 500;
@@ -15,24 +21,20 @@ const BATCH: i64 = 500;
 pub(super) async fn schedule(
     engine: &Engine,
     session: &mut ClientSession,
-    user: ObjectId,
+    user: UserId,
     deletes_at: Timestamp,
     at: Timestamp,
-) -> TxResult<bool, PortError> {
-    let scheduled = engine
-        .collection::<Document>(USERS)
-        .update_one(
-            doc! { "_id": user, "disabled": false, "deletes_at": null },
-            doc! { "$set": { "deletes_at": deletes_at.millis() } },
-        )
-        .session(&mut *session)
-        .await?;
-    if scheduled.matched_count == 0 {
-        return Ok(false);
-    }
-    let (live, end) = sessions::revocation(user, None, at);
+) -> TxResult<bool, ChangeUserError> {
+    let users = engine.collection::<UserDoc>(USERS);
+    let found = users.find_one(doc! { "_id": user.oid() }).session(&mut *session).await?;
+    let found = found.map(UserDoc::read).transpose()?;
+    let Some(found) = found.filter(|found| !found.disabled) else { return Ok(false) };
+    admin::leave_an_administrator(engine, session, &found).await?;
+    let wait = doc! { "$set": { "deletes_at": deletes_at.millis() } };
+    users.update_one(doc! { "_id": user.oid() }, wait).session(&mut *session).await?;
+    let (live, end) = sessions::revocation(user.oid(), None, at);
     engine.collection::<Document>(SESSIONS).update_many(live, end).session(&mut *session).await?;
-    codes::remove_of(engine, session, user).await?;
+    codes::remove_of(engine, session, user.oid()).await?;
     Ok(true)
 }
 
@@ -73,9 +75,49 @@ pub(super) async fn delete(
             .session(&mut *session)
             .await?;
     }
-    codes::remove_of(engine, session, user).await?;
-    devices::forget(engine, session, user).await?;
+    remove_belongings(engine, session, user).await?;
     Ok(true)
+}
+
+/// What is kept of an account, but for its sessions.
+pub(in crate::auth) async fn remove_belongings(
+    engine: &Engine,
+    session: &mut ClientSession,
+    user: ObjectId,
+) -> Result<(), Fault> {
+    for collection in [TOKENS, MEMBERS] {
+        let collection = engine.collection::<Document>(collection);
+        collection.delete_many(doc! { "user": user }).session(&mut *session).await?;
+    }
+    codes::remove_of(engine, session, user).await?;
+    Ok(devices::remove_of(engine, session, user).await?)
+}
+
+pub(super) async fn due(
+    engine: &Engine,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<(UserId, Timestamp)>, Fault> {
+    #[derive(Deserialize)]
+    struct Due {
+        #[serde(rename = "_id")]
+        id: ObjectId,
+        deletes_at: i64,
+    }
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let found: Vec<Due> = engine
+        .collection::<Due>(USERS)
+        .find(doc! { "deletes_at": { "$gt": i64::MIN, "$lte": now.millis() } })
+        .projection(doc! { "_id": 1, "deletes_at": 1 })
+        .sort(doc! { "deletes_at": 1, "_id": 1 })
+        .limit(i64::from(limit))
+        .max_time(engine.deadline())
+        .await?
+        .try_collect()
+        .await?;
+    Ok(found.into_iter().map(|due| (id(due.id), Timestamp::from_millis(due.deletes_at))).collect())
 }
 
 /// All sessions of an account that has gone. They are good for nothing since then; what is left of them here would be swept when it has expired.

@@ -14,6 +14,8 @@ use crate::value::binary;
 pub(super) const DEVICES: &str = "devices";
 /// Devices that are kept of an account.
 const KEPT: usize = 64;
+/// Stands for devices that were forgotten. No device has this hash.
+const SOME: [u8; 32] = [0; 32];
 
 #[derive(Serialize, Deserialize)]
 struct DevicesDoc {
@@ -65,7 +67,27 @@ pub(super) async fn note(
     Ok(any && !known && !hashes.is_empty())
 }
 
-pub(super) async fn forget(
+/// Forgets all but those that go by these hashes. [`SOME`] stands for those that were known, so that the next other one is new.
+pub(in crate::auth) async fn forget(
+    engine: &Engine,
+    session: &mut ClientSession,
+    user: ObjectId,
+    keep: &[[u8; 32]],
+    at: Timestamp,
+) -> Result<(), Error> {
+    let collection = engine.collection::<DevicesDoc>(DEVICES);
+    let found = collection.find_one(doc! { "_id": user }).session(&mut *session).await?;
+    let mut devices = found.map(|found| found.devices).unwrap_or_default();
+    if devices.is_empty() {
+        return Ok(());
+    }
+    devices.retain(|device| keep.iter().any(|hash| device.hash == binary(hash)));
+    devices.push(DeviceDoc { hash: binary(&SOME), seen_at: at.millis() });
+    let doc = DevicesDoc { user, devices };
+    collection.replace_one(doc! { "_id": user }, doc).session(session).await.map(drop)
+}
+
+pub(super) async fn remove_of(
     engine: &Engine,
     session: &mut ClientSession,
     user: ObjectId,

@@ -1,9 +1,9 @@
 //! What people do with their own account.
 
 mod address;
-mod codes;
-mod deletion;
-mod devices;
+pub(super) mod codes;
+pub(super) mod deletion;
+pub(super) mod devices;
 mod password;
 mod profile;
 mod sessions;
@@ -13,16 +13,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use common::auth::{
-    Account, AccountStore, Address, AddressChange, AddressKey, ChangeAddressError, CodeKind, CreateUserError,
-    ListedSession, MailedCode, PasswordChange, User,
+    Account, AccountStore, Address, AddressChange, AddressKey, AuditEntry, ChangeAddressError,
+    ChangeUserError, CodeKind, CreateUserError, ListedSession, MailedCode, PasswordChange, User,
 };
 use common::jobs::NewJob;
 use common::{PortError, PortResult, SessionId, Timestamp, UserId};
 use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
-use super::AuthDb;
 use super::users::{self, Office};
+use super::{AuthDb, audit};
 use crate::engine::{Abort, Index, Step, Tx, TxResult};
 use crate::value::ToOid as _;
 
@@ -245,14 +245,16 @@ impl AccountStore for AuthDb {
         deletes_at: Timestamp,
         at: Timestamp,
         jobs: &[NewJob],
-    ) -> PortResult<bool> {
+    ) -> Result<bool, ChangeUserError> {
         let _ring = self.outbox.ring_for(jobs);
-        let (engine, user) = (&self.engine, user.oid());
+        let engine = &self.engine;
         engine
-            .transact(&[user], |mut tx| async move {
+            .transact(&[user.oid()], |mut tx| async move {
                 let done = deletion::schedule(engine, tx.session(), user, deletes_at, at).await?;
-                self.push_if(&mut tx, done, jobs).await?;
-                Ok::<_, Abort<PortError>>(done)
+                if done {
+                    self.outbox.push(engine, tx.session(), jobs).await?;
+                }
+                Ok(done)
             })
             .await
     }
@@ -269,19 +271,47 @@ impl AccountStore for AuthDb {
             .await
     }
 
-    async fn delete_user(&self, user: UserId, deletes_at: Timestamp) -> PortResult<bool> {
+    async fn list_due_deletions(&self, now: Timestamp, limit: u32) -> PortResult<Vec<(UserId, Timestamp)>> {
+        self.engine.run(deletion::due(&self.engine, now, limit)).await
+    }
+
+    async fn delete_user(
+        &self,
+        user: UserId,
+        deletes_at: Timestamp,
+        jobs: &[NewJob],
+        entry: &AuditEntry,
+    ) -> PortResult<bool> {
+        let _ring = self.outbox.ring_for(jobs);
         let (engine, user) = (&self.engine, user.oid());
         // it changes the count, as every sign-up does
         let keys = [ObjectId::from_bytes([0; 12]), user];
         let deleted = engine
             .transact(&keys, |mut tx| async move {
-                deletion::delete(engine, tx.session(), user, deletes_at).await
+                let done = deletion::delete(engine, tx.session(), user, deletes_at).await?;
+                if done {
+                    audit::insert(engine, tx.session(), std::slice::from_ref(entry)).await?;
+                }
+                self.push_if(&mut tx, done, jobs).await?;
+                Ok::<_, Abort<PortError>>(done)
             })
             .await?;
         if deleted {
             engine.run(deletion::remove_sessions(engine, user)).await?;
         }
         Ok(deleted)
+    }
+
+    async fn list_sealed_totp(
+        &self,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> PortResult<Vec<(UserId, Vec<u8>)>> {
+        self.engine.run(totp::list_sealed(&self.engine, after, limit)).await
+    }
+
+    async fn reseal_totp(&self, user: UserId, old: &[u8], new: &[u8]) -> PortResult<bool> {
+        self.engine.run(totp::reseal(&self.engine, user.oid(), old, new)).await
     }
 }
 

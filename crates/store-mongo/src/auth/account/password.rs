@@ -16,7 +16,7 @@ pub(super) async fn change(
     session: &mut ClientSession,
     change: &PasswordChange,
 ) -> TxResult<bool, PortError> {
-    let PasswordChange { user, proof, password_hash, keep, at } = change;
+    let PasswordChange { user, proof, password_hash, keep, keep_devices, at } = change;
     let user = user.oid();
     let mut filter = doc! { "_id": user };
     match proof {
@@ -47,6 +47,6 @@ pub(super) async fn change(
     let (live, end) = sessions::revocation(user, *keep, *at);
     engine.collection::<Document>(SESSIONS).update_many(live, end).session(&mut *session).await?;
     codes::remove_of(engine, session, user).await?;
-    devices::forget(engine, session, user).await?;
+    devices::forget(engine, session, user, keep_devices, *at).await?;
     Ok(true)
 }

@@ -1,13 +1,15 @@
-use common::Timestamp;
+use common::{Timestamp, UserId};
+use futures_util::TryStreamExt as _;
 use mongodb::ClientSession;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Array, Bson, Document, doc};
+use mongodb::bson::{Array, Binary, Bson, Document, doc};
 use mongodb::error::Error;
 use mongodb::options::ReturnDocument;
+use serde::Deserialize;
 
 use crate::auth::users::USERS;
 use crate::engine::{Engine, Fault};
-use crate::value::{binary, int};
+use crate::value::{ToOid as _, binary, id, int};
 
 pub(super) async fn begin(engine: &Engine, user: ObjectId, sealed: &[u8]) -> Result<bool, Fault> {
     let begun = engine
@@ -86,4 +88,43 @@ pub(super) async fn remove(
         .session(session)
         .await?;
     Ok(removed.matched_count == 1)
+}
+
+pub(super) async fn list_sealed(
+    engine: &Engine,
+    after: Option<UserId>,
+    limit: u32,
+) -> Result<Vec<(UserId, Vec<u8>)>, Fault> {
+    #[derive(Deserialize)]
+    struct Sealed {
+        #[serde(rename = "_id")]
+        id: ObjectId,
+        totp: Binary,
+    }
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let mut filter = doc! { "totp": { "$ne": null } };
+    if let Some(after) = after {
+        filter.insert("_id", doc! { "$gt": after.oid() });
+    }
+    let found: Vec<Sealed> = engine
+        .collection::<Sealed>(USERS)
+        .find(filter)
+        .projection(doc! { "_id": 1, "totp": 1 })
+        .sort(doc! { "_id": 1 })
+        .limit(i64::from(limit))
+        .max_time(engine.deadline())
+        .await?
+        .try_collect()
+        .await?;
+    Ok(found.into_iter().map(|sealed| (id(sealed.id), sealed.totp.bytes)).collect())
+}
+
+pub(super) async fn reseal(engine: &Engine, user: ObjectId, old: &[u8], new: &[u8]) -> Result<bool, Fault> {
+    let resealed = engine
+        .collection::<Document>(USERS)
+        .update_one(doc! { "_id": user, "totp": binary(old) }, doc! { "$set": { "totp": binary(new) } })
+        .await?;
+    Ok(resealed.matched_count == 1)
 }

@@ -112,6 +112,44 @@ pub(super) async fn list(engine: &Engine, user: UserId) -> Result<Vec<Webhook>, 
     some(engine, doc! { "user": user.oid() }).await
 }
 
+pub(super) async fn page(
+    engine: &Engine,
+    after: Option<WebhookId>,
+    limit: u32,
+) -> Result<Vec<Webhook>, Fault> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let after = after.map_or_else(Document::new, |after| doc! { "_id": { "$gt": after.oid() } });
+    let found: Vec<WebhookDoc> = engine
+        .collection::<WebhookDoc>(WEBHOOKS)
+        .find(after)
+        .sort(doc! { "_id": 1 })
+        .limit(i64::from(limit))
+        .max_time(engine.deadline())
+        .await?
+        .try_collect()
+        .await?;
+    found.into_iter().map(WebhookDoc::read).collect()
+}
+
+/// Each of both by itself: who sees only one of them sealed anew sees two secrets all the same.
+pub(super) async fn reseal(
+    engine: &Engine,
+    webhook: WebhookId,
+    old: &[u8],
+    new: &[u8],
+) -> Result<bool, Fault> {
+    let webhooks = engine.collection::<Document>(WEBHOOKS);
+    let mut resealed = false;
+    for field in ["secret", "previous_secret"] {
+        let change = doc! { "$set": { field: binary(new) } };
+        let done = webhooks.update_one(doc! { "_id": webhook.oid(), field: binary(old) }, change).await?;
+        resealed |= done.matched_count == 1;
+    }
+    Ok(resealed)
+}
+
 pub(super) async fn find(engine: &Engine, webhook: WebhookId) -> Result<Option<Webhook>, Fault> {
     Ok(some(engine, doc! { "_id": webhook.oid() }).await?.pop())
 }

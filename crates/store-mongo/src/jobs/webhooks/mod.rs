@@ -28,6 +28,14 @@ impl WebhookStore for JobsDb {
         self.engine.run(hooks::find(&self.engine, id)).await
     }
 
+    async fn page_webhooks(&self, after: Option<WebhookId>, limit: u32) -> PortResult<Vec<Webhook>> {
+        self.engine.run(hooks::page(&self.engine, after, limit)).await
+    }
+
+    async fn reseal_webhook(&self, id: WebhookId, old: &[u8], new: &[u8]) -> PortResult<bool> {
+        self.engine.run(hooks::reseal(&self.engine, id, old, new)).await
+    }
+
     async fn listening_webhooks(&self, users: &[UserId]) -> PortResult<Vec<Webhook>> {
         self.engine.run(hooks::listening(&self.engine, users)).await
     }

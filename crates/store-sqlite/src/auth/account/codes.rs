@@ -8,6 +8,10 @@ use crate::row::RowExt as _;
 const COLUMNS: &str = "hash, kind, user, address, other_hash, expires_at";
 
 pub(super) fn insert(tx: &Tx<'_>, code: &MailedCode) -> rusqlite::Result<()> {
+    if let (CodeKind::Email, Some(user)) = (code.kind, code.user) {
+        tx.prepare_cached("DELETE FROM mailed_codes WHERE user = ?1 AND kind = ?2")?
+            .execute((user.bytes(), CodeKind::Email.word()))?;
+    }
     tx.prepare_cached(&format!("INSERT INTO mailed_codes ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"))?
         .execute((
             code.hash,
@@ -47,7 +51,7 @@ pub(super) fn remove_expired(tx: &Tx<'_>, before: Timestamp, limit: u32) -> rusq
 }
 
 /// All that an account has.
-pub(super) fn remove_of(tx: &Tx<'_>, user: UserId) -> rusqlite::Result<()> {
+pub(in crate::auth) fn remove_of(tx: &Tx<'_>, user: UserId) -> rusqlite::Result<()> {
     tx.prepare_cached("DELETE FROM mailed_codes WHERE user = ?1")?.execute([user.bytes()]).map(drop)
 }
 

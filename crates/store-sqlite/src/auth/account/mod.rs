@@ -1,9 +1,9 @@
 //! What people do with their own account.
 
 mod address;
-mod codes;
-mod deletion;
-mod devices;
+pub(super) mod codes;
+pub(super) mod deletion;
+pub(super) mod devices;
 mod password;
 mod profile;
 mod sessions;
@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use common::auth::{
-    Account, AccountStore, Address, AddressChange, AddressKey, ChangeAddressError, CodeKind, CreateUserError,
-    ListedSession, MailedCode, PasswordChange, User,
+    Account, AccountStore, Address, AddressChange, AddressKey, AuditEntry, ChangeAddressError,
+    ChangeUserError, CodeKind, CreateUserError, ListedSession, MailedCode, PasswordChange, User,
 };
 use common::jobs::NewJob;
 use common::{PortError, PortResult, SessionId, Timestamp, UserId};
 use serde_json::{Map, Value};
 
-use super::{AuthDb, users};
+use super::{AuthDb, audit, users};
 use crate::engine::Durability::{Durable, Relaxed};
 use crate::engine::{Abort, Tx};
 use crate::outbox;
@@ -196,16 +196,56 @@ impl AccountStore for AuthDb {
         deletes_at: Timestamp,
         at: Timestamp,
         jobs: &[NewJob],
-    ) -> PortResult<bool> {
-        self.with_jobs(jobs, move |tx| deletion::schedule(tx, user, deletes_at, at), |done| *done).await
+    ) -> Result<bool, ChangeUserError> {
+        let jobs = jobs.to_vec();
+        self.engine
+            .write(Durable, move |tx| {
+                let done = deletion::schedule(tx, user, deletes_at, at)?;
+                if done {
+                    outbox::push(tx, &jobs)?;
+                }
+                Ok(done)
+            })
+            .await
     }
 
     async fn cancel_deletion(&self, user: UserId, jobs: &[NewJob]) -> PortResult<bool> {
         self.with_jobs(jobs, move |tx| deletion::cancel(tx, user), |done| *done).await
     }
 
-    async fn delete_user(&self, user: UserId, deletes_at: Timestamp) -> PortResult<bool> {
-        self.engine.write(Durable, move |tx| Ok(deletion::delete(tx, user, deletes_at)?)).await
+    async fn list_due_deletions(&self, now: Timestamp, limit: u32) -> PortResult<Vec<(UserId, Timestamp)>> {
+        self.engine.read(move |connection| Ok(deletion::due(connection, now, limit)?)).await
+    }
+
+    async fn delete_user(
+        &self,
+        user: UserId,
+        deletes_at: Timestamp,
+        jobs: &[NewJob],
+        entry: &AuditEntry,
+    ) -> PortResult<bool> {
+        let entry = entry.clone();
+        let work = move |tx: &Tx<'_>| {
+            let done = deletion::delete(tx, user, deletes_at)?;
+            if done {
+                audit::insert(tx, &entry)?;
+            }
+            Ok(done)
+        };
+        self.with_jobs(jobs, work, |done| *done).await
+    }
+
+    async fn list_sealed_totp(
+        &self,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> PortResult<Vec<(UserId, Vec<u8>)>> {
+        self.engine.read(move |connection| Ok(totp::list_sealed(connection, after, limit)?)).await
+    }
+
+    async fn reseal_totp(&self, user: UserId, old: &[u8], new: &[u8]) -> PortResult<bool> {
+        let (old, new) = (old.to_vec(), new.to_vec());
+        self.engine.write(Durable, move |tx| Ok(totp::reseal(tx, user, &old, &new)?)).await
     }
 }
 

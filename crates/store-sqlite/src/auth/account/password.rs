@@ -6,7 +6,7 @@ use crate::engine::Tx;
 
 /// False, and nothing done, if the proof is none any more.
 pub(super) fn change(tx: &Tx<'_>, change: &PasswordChange) -> rusqlite::Result<bool> {
-    let PasswordChange { user, proof, password_hash, keep, at } = change;
+    let PasswordChange { user, proof, password_hash, keep, keep_devices, at } = change;
     let changed = match proof {
         PasswordProof::Hash(before) => tx
             .prepare_cached("UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2")?
@@ -25,7 +25,7 @@ pub(super) fn change(tx: &Tx<'_>, change: &PasswordChange) -> rusqlite::Result<b
     }
     sessions::revoke_all(tx, *user, *keep, *at)?;
     codes::remove_of(tx, *user)?;
-    devices::forget(tx, *user)?;
+    devices::forget(tx, *user, keep_devices, *at)?;
     Ok(true)
 }
 

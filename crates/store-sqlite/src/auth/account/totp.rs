@@ -1,4 +1,5 @@
 use common::{Timestamp, UserId};
+use rusqlite::Connection;
 
 use crate::engine::Tx;
 use crate::row::{RowExt as _, int};
@@ -71,4 +72,26 @@ pub(super) fn remove(tx: &Tx<'_>, user: UserId) -> rusqlite::Result<bool> {
 
 pub(super) fn remove_codes(tx: &Tx<'_>, user: UserId) -> rusqlite::Result<()> {
     tx.prepare_cached("DELETE FROM recovery_codes WHERE user = ?1")?.execute([user.bytes()]).map(drop)
+}
+
+pub(super) fn list_sealed(
+    connection: &Connection,
+    after: Option<UserId>,
+    limit: u32,
+) -> rusqlite::Result<Vec<(UserId, Vec<u8>)>> {
+    // no id is empty, so this stands below all of them
+    let after = after.map_or_else(Vec::new, |id| id.bytes().to_vec());
+    connection
+        .prepare_cached("SELECT id, totp FROM users WHERE totp IS NOT NULL AND id > ?1 ORDER BY id LIMIT ?2")?
+        .query_map((after, limit), |row| Ok((row.id(0)?, row.get(1)?)))?
+        .collect()
+}
+
+pub(super) fn reseal(tx: &Tx<'_>, user: UserId, old: &[u8], new: &[u8]) -> rusqlite::Result<bool> {
+    let resealed = tx.prepare_cached("UPDATE users SET totp = ?3 WHERE id = ?1 AND totp = ?2")?.execute((
+        user.bytes(),
+        old,
+        new,
+    ))?;
+    Ok(resealed == 1)
 }

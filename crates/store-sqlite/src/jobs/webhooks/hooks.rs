@@ -70,6 +70,30 @@ pub(super) fn list(connection: &Connection, user: UserId) -> rusqlite::Result<Ve
         .collect()
 }
 
+pub(super) fn page(
+    connection: &Connection,
+    after: Option<WebhookId>,
+    limit: u32,
+) -> rusqlite::Result<Vec<Webhook>> {
+    // no id is empty, so this stands below all of them
+    let after = after.map_or_else(Vec::new, |id| id.bytes().to_vec());
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM webhooks WHERE id > ?1 ORDER BY id LIMIT ?2"))?
+        .query_map((after, limit), read)?
+        .collect()
+}
+
+pub(super) fn reseal(tx: &Tx<'_>, id: WebhookId, old: &[u8], new: &[u8]) -> rusqlite::Result<bool> {
+    let resealed = tx
+        .prepare_cached(
+            "UPDATE webhooks SET secret = iif(secret = ?2, ?3, secret),
+                                 previous_secret = iif(previous_secret = ?2, ?3, previous_secret)
+             WHERE id = ?1 AND (secret = ?2 OR previous_secret = ?2)",
+        )?
+        .execute((id.bytes(), old, new))?;
+    Ok(resealed == 1)
+}
+
 pub(super) fn find(connection: &Connection, id: WebhookId) -> rusqlite::Result<Option<Webhook>> {
     connection
         .prepare_cached(&format!("SELECT {COLUMNS} FROM webhooks WHERE id = ?1"))?

@@ -28,6 +28,15 @@ impl WebhookStore for JobsDb {
         self.read(move |connection| hooks::find(connection, id)).await
     }
 
+    async fn page_webhooks(&self, after: Option<WebhookId>, limit: u32) -> PortResult<Vec<Webhook>> {
+        self.read(move |connection| hooks::page(connection, after, limit)).await
+    }
+
+    async fn reseal_webhook(&self, id: WebhookId, old: &[u8], new: &[u8]) -> PortResult<bool> {
+        let (old, new) = (old.to_vec(), new.to_vec());
+        self.write(Durability::Durable, move |tx| hooks::reseal(tx, id, &old, &new)).await
+    }
+
     async fn listening_webhooks(&self, users: &[UserId]) -> PortResult<Vec<Webhook>> {
         let users = users.to_vec();
         self.read(move |connection| hooks::listening(connection, &users)).await

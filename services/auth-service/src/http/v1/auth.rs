@@ -50,6 +50,9 @@ pub(super) struct SignIn {
     /// One of the recovery codes, in its place.
     #[serde(default)]
     recovery_code: Option<String>,
+    /// Keeps an account that waits to be deleted, which cannot be signed in to otherwise.
+    #[serde(default)]
+    cancel_deletion: bool,
     /// What carries the session.
     #[serde(default)]
     session: SessionChoice,
@@ -108,7 +111,8 @@ pub(super) async fn register(
 
 /// Signs in by address and password
 ///
-/// Where the account has a second factor, the same call is made once more with its code.
+/// Where the account has a second factor, the same call is made once more with its code. Where its owner asked that it be deleted, `deletion_scheduled` says
+/// in `deletesAt` when that is; the same call with `cancelDeletion` keeps it.
 #[utoipa::path(
     tag = "accounts",
     operation_id = "login",
@@ -117,7 +121,7 @@ pub(super) async fn register(
         (status = 200, description = "Signed in", body = Login),
         (status = 400, description = "`invalid_json`, `invalid_request`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 401, description = "`invalid_credentials`; `second_factor_required`, `invalid_second_factor`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "`not_verified`, `cross_origin`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "`not_verified`, `deletion_scheduled`, `cross_origin`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
@@ -137,6 +141,7 @@ pub(super) async fn login(
             totp: body.totp.as_deref(),
             recovery_code: body.recovery_code.as_deref(),
         },
+        cancel_deletion: body.cancel_deletion,
     };
     let user = sign_in::sign_in(&service, &from, asked).await.map_err(problem)?;
     signed_in(&service, &request, user, body.session, HttpResponse::Ok()).await

@@ -3,6 +3,7 @@
 mod admin_users;
 mod audit;
 mod auth;
+mod deletion;
 mod groups;
 mod invitations;
 mod keys;
@@ -45,6 +46,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(auth::logout)
         .service(users::me)
         .service(users::change)
+        .service(deletion::ask)
         .service(users::change_email)
         .service(users::confirm_email)
         .service(second_factor::begin)

@@ -61,6 +61,31 @@ async fn end_all_closed(service: &Arc<FileService>, user: UserId, space: SpaceId
     }
 }
 
+/// Ends up to `limit` uploads of somebody who is gone; how many, and whether any may be left. Whoever still sends to one is told to leave it.
+///
+/// # Errors
+/// `unavailable`.
+pub(crate) async fn end_all(
+    service: &Arc<FileService>,
+    user: UserId,
+    limit: u32,
+) -> Result<(u64, bool), AppError> {
+    let page = service.uploads.store.list_uploads(user, None, limit).await?;
+    let mut ended = 0;
+    for upload in &page {
+        match Hold::try_take(service, upload.id).await {
+            Ok(Some(hold)) => {
+                hold.remove().await?;
+                ended += 1;
+            }
+            Ok(None) => service.uploads.stop(upload.id),
+            Err(error) if error.code() == Code::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((ended, ended < page.len() as u64 || page.len() >= limit as usize))
+}
+
 async fn end_if_closed(service: &Arc<FileService>, upload: &Upload) -> Result<(), AppError> {
     if is_open(service, upload).await? {
         return Ok(());

@@ -30,7 +30,7 @@ use crate::state::FileService;
 
 pub(crate) use append::{Appended, Ends, Go, append};
 pub(crate) use checksum::Checksum;
-pub(crate) use closed::{end_closed, goes_on};
+pub(crate) use closed::{end_all, end_closed, goes_on};
 pub(crate) use concat::concatenate;
 pub(crate) use expire::{expire, sweep_partial};
 pub(crate) use hold::Hold;

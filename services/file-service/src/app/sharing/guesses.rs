@@ -24,7 +24,7 @@ const GUARDED: RateRule = rule("link_password_guarded", 3, 300);
 const LINK: RateRule = rule("link_password_total", 50, 60);
 /// Wrong guesses from one address at any link.
 const ADDRESS: RateRule = rule("link_password_address", 60, 2);
-/// Addresses that one person looks up in order to share with them.
+/// People whom one person looks up in order to share with them.
 const PEOPLE: RateRule = rule("share_people", 60, 2);
 
 /// Too many guesses.
@@ -90,7 +90,7 @@ impl Guesses {
         Ok(())
     }
 
-    /// Counts that somebody looks up an address.
+    /// Counts that somebody looks up a person.
     pub(crate) async fn look_up(&self, user: UserId) -> Judged {
         self.hit(PEOPLE, &user.to_string()).await
     }

@@ -86,7 +86,7 @@ async fn people_names(
         return HashMap::new();
     }
     match service.people.find_people(&ids).await {
-        Ok(people) => people.into_iter().map(|Person { id, address }| (id, address)).collect(),
+        Ok(people) => people.into_iter().map(|Person { id, address, .. }| (id, address)).collect(),
         Err(error) => {
             tracing::warn!(cause = %common::Causes(&error), "people are not named: nobody can say who they are");
             HashMap::new()

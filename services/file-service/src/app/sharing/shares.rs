@@ -26,7 +26,7 @@ pub(crate) enum Receiver {
 /// Gives `role` on a node (action: share); true if they had none of it before. One that they had gets the role instead.
 ///
 /// # Errors
-/// `unknown_person`; `rate_limited` where too many addresses were looked up; `unprocessable` for the owner, and for a root; `not_found` if the
+/// `unknown_person`, for one who is disabled, too; `rate_limited` where too many people were looked up; `unprocessable` for the owner, and for a root; `not_found` if the
 /// node went away.
 pub(crate) async fn give(
     service: &Arc<FileService>,
@@ -40,13 +40,13 @@ pub(crate) async fn give(
     }
     let grantee = match to {
         Receiver::User(id) => {
+            look_up(service, node.by()).await?;
             let found = service.people.find_people(&[*id]).await?;
-            Grantee::User(found.first().ok_or_else(|| AppError::refused(Code::UnknownPerson))?.id)
+            let active = found.first().filter(|person| !person.disabled);
+            Grantee::User(active.ok_or_else(|| AppError::refused(Code::UnknownPerson))?.id)
         }
         Receiver::Address(address) => {
-            if let Err(too_many) = service.guesses.look_up(node.by()).await? {
-                return Err(AppError::RateLimited { retry_after: too_many.retry_after });
-            }
+            look_up(service, node.by()).await?;
             let found = service.people.find_person(address).await?;
             Grantee::User(found.ok_or_else(|| AppError::refused(Code::UnknownPerson))?.id)
         }
@@ -77,6 +77,14 @@ pub(crate) async fn give(
         resumable::end_closed(service, &share);
     }
     Ok((share, made))
+}
+
+/// Counts that somebody looks up who there is.
+async fn look_up(service: &FileService, by: UserId) -> Result<(), AppError> {
+    match service.guesses.look_up(by).await? {
+        Ok(()) => Ok(()),
+        Err(too_many) => Err(AppError::RateLimited { retry_after: too_many.retry_after }),
+    }
 }
 
 /// A share that `user` may change: whoever may share the node may. Whose own right it is may end it, but not change it.

@@ -6,6 +6,7 @@ mod guide;
 mod managing;
 mod notified;
 mod receiver;
+mod resealed;
 mod unreachable;
 
 use common::Clock as _;
