@@ -21,7 +21,8 @@ mod webhooks;
 mod work;
 
 pub use handlers::{
-    AccountMailHandler, MediaFactsHandler, PurgeHandler, ThumbnailsHandler, UpkeepHandler, WelcomeHandler,
+    AccountMailHandler, CopyHandler, MediaFactsHandler, PurgeHandler, ThumbnailsHandler, UpkeepHandler,
+    WelcomeHandler,
 };
 pub use http::{internal_routes, openapi, public_routes};
 pub use sections::{

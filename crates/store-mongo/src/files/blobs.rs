@@ -13,7 +13,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Binary, Bson, Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::node::Facts;
+use super::content::Facts;
 use super::{FilesDb, all, any, schema, thumbnails};
 use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{binary, count, fixed, int, key, read_key};

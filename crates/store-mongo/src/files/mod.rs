@@ -6,6 +6,7 @@
 
 mod blobs;
 mod children;
+mod content;
 mod copying;
 mod links;
 mod marks;

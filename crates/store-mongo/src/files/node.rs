@@ -1,18 +1,16 @@
 //! The documents of nodes.
 
-use common::files::{
-    ClassicType, Content, Kind, MediaFacts, NewContent, NewNode, Node, NodeName, Public, Tag, ThumbnailState,
-    Trashed, Version, sort_key,
-};
-use common::{BlobKey, Crc32, FileId, Sha256, SpaceId, Timestamp, UserId};
+use common::files::{ClassicType, Kind, NewNode, Node, NodeName, Public, Tag, Trashed, sort_key};
+use common::{FileId, SpaceId, Timestamp, UserId};
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Binary, Document, doc};
+use mongodb::bson::{Document, doc};
 use mongodb::options::ReturnDocument;
 use serde::{Deserialize, Serialize};
 
 use super::FilesDb;
+use super::content::{ContentDoc, Facts};
 use crate::engine::{Fault, Tx};
-use crate::value::{ToOid as _, binary, count, fixed, id, int, key, read_key};
+use crate::value::{ToOid as _, count, id, int};
 
 /// A file or a folder. `live`, `in_trash` and `deleted` exclude one another: partial indexes filter by them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,8 +30,8 @@ pub(super) struct NodeDoc {
     /// A tombstone: nothing below exists any more.
     deleted: bool,
     created_at: i64,
-    modified_at: i64,
-    revision: i64,
+    pub(super) modified_at: i64,
+    pub(super) revision: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trashed_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,11 +60,11 @@ pub(super) struct NodeDoc {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tags: Vec<TagDoc>,
     /// 0 and empty for a folder, so that all sort by them.
-    size: i64,
-    mime: String,
+    pub(super) size: i64,
+    pub(super) mime: String,
     has_content: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    content: Option<ContentDoc>,
+    pub(super) content: Option<ContentDoc>,
 }
 
 /// A tag as it was given, and what it is compared by.
@@ -83,117 +81,6 @@ impl TagDoc {
 
     pub(super) fn parse(text: &str) -> Result<Tag, Fault> {
         Tag::parse(text).map_err(|_| Fault::Damaged("a tag that is none"))
-    }
-}
-
-/// A file's current content. What is known of its blob is repeated here, so that a list is one query.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct ContentDoc {
-    version: u32,
-    blob: Binary,
-    sha256: Binary,
-    crc32: i64,
-    modified_at: i64,
-    at: i64,
-    by: ObjectId,
-    thumbnails: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    thumbnails_reason: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    width: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    height: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    taken_at: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    camera: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    duration_ms: Option<i64>,
-}
-
-/// What is known of a blob, as its document has it and those of nodes repeat it.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Facts {
-    thumbnails: String,
-    #[serde(default)]
-    thumbnails_reason: Option<String>,
-    #[serde(default)]
-    width: Option<u32>,
-    #[serde(default)]
-    height: Option<u32>,
-    #[serde(default)]
-    taken_at: Option<String>,
-    #[serde(default)]
-    camera: Option<String>,
-    #[serde(default)]
-    duration_ms: Option<i64>,
-}
-
-impl Facts {
-    pub(super) fn projection() -> Document {
-        doc! {
-            "thumbnails": 1, "thumbnails_reason": 1, "width": 1, "height": 1, "taken_at": 1, "camera": 1, "duration_ms": 1,
-        }
-    }
-
-    /// Of a blob that comes with this commit.
-    fn fresh(thumbnails: ThumbnailState) -> Self {
-        Self {
-            thumbnails: thumbnails.word().to_owned(),
-            thumbnails_reason: None,
-            width: None,
-            height: None,
-            taken_at: None,
-            camera: None,
-            duration_ms: None,
-        }
-    }
-}
-
-/// A content that a file had before the one in its node.
-#[derive(Serialize, Deserialize)]
-pub(super) struct VersionDoc {
-    node: ObjectId,
-    version: u32,
-    blob: Binary,
-    size: i64,
-    mime: String,
-    modified_at: i64,
-    at: i64,
-    by: ObjectId,
-    /// Since when it is no longer the content; older programs do not write this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    replaced_at: Option<i64>,
-}
-
-impl VersionDoc {
-    pub(super) fn node(&self) -> FileId {
-        id(self.node)
-    }
-
-    /// Whether it was replaced before this time.
-    pub(super) fn was_replaced_before(&self, time: Timestamp) -> bool {
-        self.replaced_at.is_some_and(|at| at < time.millis())
-    }
-
-    /// The version that it is, with what is known of its blob.
-    pub(super) fn read(self, (sha256, crc32): (&Binary, i64), facts: Facts) -> Result<Version, Fault> {
-        let Self { version, blob, size, mime, modified_at, at, by, .. } = self;
-        let content = ContentDoc { sha256: sha256.clone(), crc32, ..ContentDoc::of(version, blob, facts) };
-        let content = ContentDoc { modified_at, at, by, ..content };
-        Ok(Version { at: Timestamp::from_millis(at), by: id(by), content: content.content(size, mime)? })
-    }
-
-    pub(super) fn version(&self) -> u32 {
-        self.version
-    }
-
-    pub(super) fn blob(&self) -> Result<BlobKey, Fault> {
-        read_key(&self.blob)
-    }
-
-    pub(super) fn size(&self) -> Result<u64, Fault> {
-        count(self.size)
     }
 }
 
@@ -269,66 +156,6 @@ impl NodeDoc {
     }
 }
 
-impl ContentDoc {
-    fn content(self, size: i64, mime: String) -> Result<Content, Fault> {
-        let media = MediaFacts {
-            width: self.width,
-            height: self.height,
-            taken_at: self.taken_at,
-            camera: self.camera,
-            duration_ms: self.duration_ms.map(count).transpose()?,
-        };
-        Ok(Content {
-            version: self.version,
-            blob: read_key(&self.blob)?,
-            size: count(size)?,
-            sha256: Sha256(fixed(&self.sha256)?),
-            crc32: Crc32(u32::try_from(self.crc32).map_err(|_| Fault::Damaged("a CRC-32 that is none"))?),
-            mime,
-            modified_at: Timestamp::from_millis(self.modified_at),
-            media: (!media.is_empty()).then_some(media),
-            thumbnails: ThumbnailState::parse(&self.thumbnails)
-                .ok_or(Fault::Damaged("an unknown state of thumbnails"))?,
-            thumbnails_reason: self.thumbnails_reason,
-        })
-    }
-
-    /// With a blob that comes in the same commit, or with what is known of one that it shares.
-    fn new(content: &NewContent, facts: Option<&Facts>, version: u32, (by, at): (UserId, Timestamp)) -> Self {
-        let blob = &content.blob;
-        let facts = facts.cloned().unwrap_or_else(|| Facts::fresh(content.thumbnails));
-        Self {
-            sha256: binary(&blob.sha256.0),
-            crc32: i64::from(blob.crc32.0),
-            modified_at: content.modified_at.millis(),
-            at: at.millis(),
-            by: by.oid(),
-            ..Self::of(version, key(blob.key), facts)
-        }
-    }
-
-    /// With a blob of which this is known; the rest is for the caller to fill in.
-    fn of(version: u32, blob: Binary, facts: Facts) -> Self {
-        let Facts { thumbnails, thumbnails_reason, width, height, taken_at, camera, duration_ms } = facts;
-        Self {
-            version,
-            blob,
-            sha256: binary(&[]),
-            crc32: 0,
-            modified_at: 0,
-            at: 0,
-            by: ObjectId::from_bytes([0; 12]),
-            thumbnails,
-            thumbnails_reason,
-            width,
-            height,
-            taken_at,
-            camera,
-            duration_ms,
-        }
-    }
-}
-
 /// Inserts a live node; with what is known of its content, if that is shared.
 pub(super) async fn insert(
     db: &FilesDb,
@@ -388,52 +215,6 @@ pub(super) async fn update(db: &FilesDb, tx: &mut Tx, id: FileId, change: Docume
         .node()
 }
 
-/// Gives a file that this transaction has read its next content; the file after that, and the content that it had before.
-pub(super) async fn set_content(
-    db: &FilesDb,
-    tx: &mut Tx,
-    id: FileId,
-    (content, facts, version): (&NewContent, Option<&Facts>, u32),
-    by: UserId,
-    at: Timestamp,
-) -> Result<(Node, VersionDoc), Fault> {
-    const NO_FILE: Fault = Fault::Damaged("a file that was just read is none");
-    let new = ContentDoc::new(content, facts, version, (by, at));
-    let fields = mongodb::bson::serialize_to_document(&new)
-        .map_err(|_| Fault::Damaged("a content does not become a document"))?;
-    let change = doc! {
-        "$set": {
-            "content": fields,
-            "size": int(content.blob.size),
-            "mime": &content.mime,
-            "modified_at": at.millis(),
-        },
-        "$inc": { "revision": 1_i64 },
-    };
-    let mut file = db
-        .nodes()
-        .find_one_and_update(doc! { "_id": id.oid() }, change)
-        .return_document(ReturnDocument::Before)
-        .session(tx.session())
-        .await?
-        .ok_or(NO_FILE)?;
-    let old = file.content.replace(new).ok_or(NO_FILE)?;
-    let old = VersionDoc {
-        node: id.oid(),
-        version: old.version,
-        blob: old.blob,
-        size: std::mem::replace(&mut file.size, int(content.blob.size)),
-        mime: std::mem::replace(&mut file.mime, content.mime.clone()),
-        modified_at: old.modified_at,
-        at: old.at,
-        by: old.by,
-        replaced_at: Some(at.millis()),
-    };
-    file.modified_at = at.millis();
-    file.revision += 1;
-    Ok((file.node()?, old))
-}
-
 /// Counts a live child of this kind more (or less) in its folder.
 pub(super) async fn count_child(
     db: &FilesDb,
@@ -452,11 +233,4 @@ pub(super) async fn count_child(
         .session(tx.session())
         .await?;
     if counted.matched_count == 1 { Ok(()) } else { Err(Fault::Damaged("a node without its folder")) }
-}
-
-/// The content that a file has, as a version; none for a folder.
-pub(super) fn current_version(doc: NodeDoc) -> Result<Option<Version>, Fault> {
-    let Some(content) = doc.content else { return Ok(None) };
-    let (at, by) = (Timestamp::from_millis(content.at), id(content.by));
-    Ok(Some(Version { content: content.content(doc.size, doc.mime)?, at, by }))
 }

@@ -5,7 +5,8 @@ use common::{BlobKey, FileId, SpaceId};
 use mongodb::Collection;
 use mongodb::bson::doc;
 
-use super::node::{self, VersionDoc};
+use super::content::{self, VersionDoc};
+use super::node;
 use super::space::{self, Change};
 use super::{FilesDb, all, blobs, names, path, reservations, schema};
 use crate::engine::{Fault, Tx, TxResult};
@@ -94,7 +95,7 @@ async fn replace(
     // before anything is given up, which may be what is to be shared
     let facts = blobs::bring(db, tx, &commit.content).await?;
     let next = (&commit.content, facts.as_ref(), old.version + 1);
-    let (file, version) = node::set_content(db, tx, id, next, commit.by, commit.at).await?;
+    let (file, version) = content::set_content(db, tx, id, next, commit.by, commit.at).await?;
     if keep_versions > 0 {
         versions(db).insert_one(&version).session(tx.session()).await?;
     }

@@ -10,7 +10,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Binary, Document, doc};
 use serde::Deserialize;
 
-use super::node::{self, Facts, VersionDoc};
+use super::content::{self, Facts, VersionDoc};
 use super::space::{self, Change};
 use super::upload::{GivenUp, versions};
 use super::{FilesDb, all, blobs, path, schema};
@@ -60,7 +60,7 @@ async fn list(
     limit: u32,
 ) -> TxResult<Vec<Version>, PortError> {
     let Some(doc) = path::find_doc(db, file).await? else { return Ok(Vec::new()) };
-    let Some(current) = node::current_version(doc)? else { return Ok(Vec::new()) };
+    let Some(current) = content::current_version(doc)? else { return Ok(Vec::new()) };
     let before = before.unwrap_or(u32::MAX);
     // what became an old version since the file was read is the content that was read
     let below = before.min(current.content.version);

@@ -107,5 +107,5 @@ async fn a_thousand_are_made_and_more_are_refused() {
     let answered = user.post("/api/v1/files/batch", json!({ "operations": many })).await;
     answered.expect_problem(400, "invalid_request");
     assert_eq!(batch(&user, json!([])).await, [Value::Null; 0]);
-    user.post("/api/v1/files/batch", json!({})).await.expect_problem(400, "invalid_json");
+    user.post("/api/v1/files/batch", json!({})).await.expect_problem(400, "invalid_request");
 }

@@ -60,6 +60,8 @@ async fn a_file_has_every_documented_member() {
             "shared",
             "size",
             "spaceId",
+            "starred",
+            "tags",
             "thumbnails",
             "trashedAt",
             "type",

@@ -87,7 +87,8 @@ async fn what_cannot_be_is_refused() {
         (json!({"name": ""}), 400, "invalid_name"),
         (json!({"name": "a/b"}), 400, "invalid_name"),
         (json!({"name": 1}), 400, "invalid_request"),
-        (json!({"starred": true}), 400, "invalid_request"),
+        (json!({"starred": 1}), 400, "invalid_request"),
+        (json!({"stared": true}), 400, "invalid_request"),
     ] {
         let problem = user.patch(&path, body.clone()).await.expect_problem(status, code);
         if code == "name_taken" {
