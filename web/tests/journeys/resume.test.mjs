@@ -135,6 +135,43 @@ journey('a large upload goes on after a reload, with the file chosen again', asy
   }
 });
 
+journey('a file that was dropped is known again by the browser', async ({ page, account }) => {
+  const net = await line();
+  const file = large('dropped.bin');
+  page.on('dialog', (dialog) => dialog.accept());
+  try {
+    await signInBy(page, account, net.address);
+    const stopped = net.stopAfter(12 * MiB);
+    const browser = await page.context().newCDPSession(page);
+    const data = { items: [], files: [file.path], dragOperationsMask: 1 };
+    for (const type of ['dragEnter', 'dragOver', 'drop'])
+      await browser.send('Input.dispatchDragEvent', { type, x: 600, y: 400, data });
+    await stopped;
+    await page.waitForFunction(
+      () =>
+        new Promise((resolve) => {
+          const request = indexedDB.open('fm-uploads');
+          request.onsuccess = () => {
+            const database = request.result;
+            const known = database.objectStoreNames.contains('handles')
+              ? database.transaction('handles').objectStore('handles').count()
+              : null;
+            database.close();
+            if (!known) resolve(false);
+            else known.onsuccess = () => resolve(known.result === 1);
+          };
+        }),
+    );
+    await comeBack(page, net);
+    // Whether it may be read is then the reader's own answer to the browser.
+    await tray(page)
+      .getByRole('button', { name: `Go on: ${file.name}` })
+      .waitFor();
+  } finally {
+    net.end();
+  }
+});
+
 journey('an upload is paused and gone on with, and one that is unfinished can be ended', async ({ page, account }) => {
   const net = await line();
   const file = large('music.bin');
