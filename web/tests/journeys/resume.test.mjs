@@ -49,6 +49,23 @@ async function comeBack(page, net) {
   await page.goto(here);
 }
 
+/** How many files the browser knows by their handles. */
+async function handlesKept() {
+  const known = await indexedDB.databases();
+  if (!known.some((one) => one.name === 'fm-uploads')) return 0;
+  return new Promise((resolve) => {
+    const request = indexedDB.open('fm-uploads');
+    request.onsuccess = () => {
+      const database = request.result;
+      const count = database.transaction('handles').objectStore('handles').count();
+      count.onsuccess = () => {
+        database.close();
+        resolve(count.result);
+      };
+    };
+  });
+}
+
 /** The offsets at which bytes were appended. */
 function offsetsOf(page) {
   const offsets = [];
@@ -147,21 +164,7 @@ journey('a file that was dropped is known again by the browser', async ({ page, 
     for (const type of ['dragEnter', 'dragOver', 'drop'])
       await browser.send('Input.dispatchDragEvent', { type, x: 600, y: 400, data });
     await stopped;
-    await page.waitForFunction(
-      () =>
-        new Promise((resolve) => {
-          const request = indexedDB.open('fm-uploads');
-          request.onsuccess = () => {
-            const database = request.result;
-            const known = database.objectStoreNames.contains('handles')
-              ? database.transaction('handles').objectStore('handles').count()
-              : null;
-            database.close();
-            if (!known) resolve(false);
-            else known.onsuccess = () => resolve(known.result === 1);
-          };
-        }),
-    );
+    await until('the browser keeps where it is', () => page.evaluate(handlesKept));
     await comeBack(page, net);
     // Whether it may be read is then the reader's own answer to the browser.
     await tray(page)
