@@ -49,6 +49,23 @@ async function comeBack(page, net) {
   await page.goto(here);
 }
 
+/** How many files the browser knows by their handles. */
+async function handlesKept() {
+  const known = await indexedDB.databases();
+  if (!known.some((one) => one.name === 'fm-uploads')) return 0;
+  return new Promise((resolve) => {
+    const request = indexedDB.open('fm-uploads');
+    request.onsuccess = () => {
+      const database = request.result;
+      const count = database.transaction('handles').objectStore('handles').count();
+      count.onsuccess = () => {
+        database.close();
+        resolve(count.result);
+      };
+    };
+  });
+}
+
 /** The offsets at which bytes were appended. */
 function offsetsOf(page) {
   const offsets = [];
@@ -130,6 +147,29 @@ journey('a large upload goes on after a reload, with the file chosen again', asy
     await entry(page, file.name).waitFor();
     assert.ok(offsets.at(-1) >= kept.offset && offsets.at(-1) > 0, offsets.join());
     await arrivedWhole(account, file);
+  } finally {
+    net.end();
+  }
+});
+
+journey('a file that was dropped is known again by the browser', async ({ page, account }) => {
+  const net = await line();
+  const file = large('dropped.bin');
+  page.on('dialog', (dialog) => dialog.accept());
+  try {
+    await signInBy(page, account, net.address);
+    const stopped = net.stopAfter(12 * MiB);
+    const browser = await page.context().newCDPSession(page);
+    const data = { items: [], files: [file.path], dragOperationsMask: 1 };
+    for (const type of ['dragEnter', 'dragOver', 'drop'])
+      await browser.send('Input.dispatchDragEvent', { type, x: 600, y: 400, data });
+    await stopped;
+    await until('the browser keeps where it is', () => page.evaluate(handlesKept));
+    await comeBack(page, net);
+    // Whether it may be read is then the reader's own answer to the browser.
+    await tray(page)
+      .getByRole('button', { name: `Go on: ${file.name}` })
+      .waitFor();
   } finally {
     net.end();
   }

@@ -185,7 +185,7 @@ journey('what was shared with me stands in its place, and a role shows what it a
   await page.getByRole('button', { name: 'Leave Joint work' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Leave' }).click();
   await page.getByText('Nobody has shared anything with you yet').waitFor();
-  assert.deepEqual(await sharesOf(owner, box.id), []);
+  await until('the right has ended', async () => (await sharesOf(owner, box.id)).length === 0);
 });
 
 journey('all that opens my files stands in one list, and is ended there', async ({ page, account }) => {
@@ -214,7 +214,7 @@ journey('all that opens my files stands in one list, and is ended there', async 
   await table.getByText('For all').waitFor({ state: 'detached' });
   await table.getByRole('button', { name: `Revoke the access of ${other.email} to Open box` }).click();
   await page.getByText('Nothing opens your files to others').waitFor();
-  assert.equal((await ok('GET', '/access', { token: account.token })).total, 0);
+  await until('all has ended', async () => (await ok('GET', '/access', { token: account.token })).total === 0);
 });
 
 journey('two people work in one shared folder at once', async ({ page, account, newPage }) => {

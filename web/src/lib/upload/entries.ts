@@ -1,8 +1,12 @@
+import type { FileHandle } from './handles';
+
 /** A file that was dropped, picked or pasted, with the folders it lay in. */
 export interface Found {
   file: globalThis.File;
   /** Folders above it as `a/b`, `''` if there are none. */
   path: string;
+  /** By which the browser finds it again after a reload, where it can. */
+  handle?: Promise<FileHandle | null>;
 }
 
 export interface Harvest {
@@ -26,30 +30,41 @@ export function fromInput(files: Iterable<globalThis.File>): Harvest {
  * before anything is awaited.
  */
 export async function fromTransfer(transfer: DataTransfer): Promise<Harvest> {
-  const entries: FileSystemEntry[] = [];
+  const entries: { entry: FileSystemEntry; handle: Promise<FileHandle | null> | undefined }[] = [];
   const plain: globalThis.File[] = [];
   for (const item of transfer.items) {
     if (item.kind !== 'file') continue;
     const entry = item.webkitGetAsEntry?.();
     if (entry) {
-      entries.push(entry);
+      entries.push({ entry, handle: entry.isFile ? handleOf(item) : undefined });
     } else {
       const file = item.getAsFile();
       if (file) plain.push(file);
     }
   }
   const harvest: Harvest = { files: plain.map((file) => ({ file, path: '' })), emptyFolders: [], unreadable: [] };
-  for (const entry of entries) await walk(entry, '', harvest);
+  for (const { entry, handle } of entries) await walk(entry, '', harvest, handle);
   return harvest;
 }
 
-async function walk(entry: FileSystemEntry, path: string, harvest: Harvest): Promise<void> {
+/** Not every browser gives handles, and none gives them of what a page made itself. */
+function handleOf(item: DataTransferItem): Promise<FileHandle | null> | undefined {
+  const { getAsFileSystemHandle } = item as { getAsFileSystemHandle?: () => Promise<FileHandle | null> };
+  return getAsFileSystemHandle?.call(item).catch(() => null);
+}
+
+async function walk(
+  entry: FileSystemEntry,
+  path: string,
+  harvest: Harvest,
+  handle?: Promise<FileHandle | null>,
+): Promise<void> {
   try {
     if (entry.isFile) {
       const file = await new Promise<globalThis.File>((resolve, reject) =>
         (entry as FileSystemFileEntry).file(resolve, reject),
       );
-      harvest.files.push({ file, path });
+      harvest.files.push({ file, path, ...(handle ? { handle } : {}) });
       return;
     }
     const inside = join(path, entry.name);

@@ -2,6 +2,7 @@ import { getFile } from '$lib/api/files';
 import type { Upload } from '$lib/api/types';
 import { t } from '$lib/i18n';
 import { load, save } from '$lib/state/local';
+import { type FileHandle, forgetOthers, keepHandle, keptHandle } from './handles';
 import { listUploads } from './resumable';
 
 /** Uploads of one's own that nobody goes on with: what was left when a page was closed, reloaded or lost. */
@@ -18,6 +19,8 @@ export interface Unfinished {
   sent: number;
   /** Which version of the file was begun, if this browser did; in milliseconds. */
   lastModified: number | undefined;
+  /** By which the browser finds the file again. */
+  handle: FileHandle | undefined;
 }
 
 type Word = { ask: true } | { mine: string[] };
@@ -35,7 +38,7 @@ export async function recall(userId: string, mine: () => string[]): Promise<Unfi
   };
   channel.postMessage({ ask: true } satisfies Word);
   const [uploads] = await Promise.all([listUploads(), new Promise((resume) => setTimeout(resume, ANSWERS_MS))]);
-  keepOnly(new Set(uploads.map((one) => one.id)));
+  await keepOnly(new Set(uploads.map((one) => one.id)));
   const known = new Set(mine());
   return placed(uploads.filter((one) => !elsewhere.has(one.id) && !known.has(one.id) && one.length !== null));
 }
@@ -46,7 +49,8 @@ async function placed(uploads: Upload[]): Promise<Unfinished[]> {
   const folders = await Promise.allSettled(ids.map((id) => getFile(id)));
   const found = new Map(folders.flatMap((one) => (one.status === 'fulfilled' ? [[one.value.id, one.value]] : [])));
   const remembered = load<Record<string, number>>('uploads', {});
-  return uploads.map((one) => {
+  const handles = await Promise.all(uploads.map((one) => keptHandle(one.id).catch(() => undefined)));
+  return uploads.map((one, at) => {
     const folder = found.get(one.folderId);
     // One's own root folder goes by its name everywhere in the page.
     const root = folder?.name === '';
@@ -58,16 +62,21 @@ async function placed(uploads: Upload[]): Promise<Unfinished[]> {
       size: one.length ?? 0,
       sent: one.offset,
       lastModified: remembered[one.id],
+      handle: handles[at],
     };
   });
 }
 
 /** Remembers of an upload which version of its file was begun, so that the same one is known again. */
-export function remember(id: string, lastModified: number): void {
+export async function remember(id: string, lastModified: number, handle?: Promise<FileHandle | null>): Promise<void> {
   save('uploads', { ...load<Record<string, number>>('uploads', {}), [id]: lastModified });
+  const found = await handle;
+  // A browser that refuses to keep it asks for the file again.
+  if (found) await keepHandle(id, found).catch(() => {});
 }
 
-function keepOnly(ids: ReadonlySet<string>): void {
+async function keepOnly(ids: ReadonlySet<string>): Promise<void> {
   const all = load<Record<string, number>>('uploads', {});
   save('uploads', Object.fromEntries(Object.entries(all).filter(([id]) => ids.has(id))));
+  await forgetOthers(ids).catch(() => {});
 }

@@ -1,3 +1,4 @@
+import { SvelteMap } from 'svelte/reactivity';
 import { reportOutcome } from '$lib/api/client';
 import { explain } from '$lib/api/explain';
 import { type ApiError, asApiError } from '$lib/api/problem';
@@ -13,6 +14,7 @@ import { usage } from '$lib/state/usage.svelte';
 import { refusals } from './early';
 import type { Harvest } from './entries';
 import { Folders } from './folders';
+import type { FileHandle } from './handles';
 import { Meter } from './meter.svelte';
 import { backoffSeconds, type Event, type Item, isFinished, isOpen, step, totalsOf } from './queue';
 import { type Sending, send } from './send';
@@ -72,6 +74,9 @@ class Uploads {
   #bodies = new Map<number, globalThis.File>();
   /** Of which version of its file an unfinished upload was begun, where this browser did. */
   #modified = new Map<number, number>();
+  /** By which the browser finds a file again, where it can. */
+  #handles = new SvelteMap<number, FileHandle>();
+  #dropped = new Map<number, Promise<FileHandle | null>>();
   #waiting: number[] = [];
   #sendings = new Map<number, Sending<{ id: string }> | null>();
   #folders = new Folders();
@@ -105,8 +110,9 @@ class Uploads {
     // A new batch begins where the last one has ended: its finished rows make room.
     if (this.#openCount === 0) this.#keep((item) => !isFinished(item));
     const fresh = files.filter(({ file, path }) => !this.#adopt(file, path, target));
-    const added = fresh.map(({ file, path }): Item => {
+    const added = fresh.map(({ file, path, handle }): Item => {
       const id = this.#nextId++;
+      if (handle && file.size >= LARGE) this.#dropped.set(id, handle);
       this.#bodies.set(id, file);
       const { name, size } = file;
       return { ...blank, id, name, path, folderId: target.id, folderName: target.name, size };
@@ -158,6 +164,23 @@ class Uploads {
 
   releaseAll(): void {
     for (const item of this.#list) if (item.state === 'held') this.release(item.id);
+  }
+
+  /** Whether the browser knows where the file of an unfinished upload is. */
+  findsAgain(id: number): boolean {
+    return this.#handles.has(id);
+  }
+
+  /** Goes on with an unfinished upload whose file the browser finds again; with `ask` it may ask the reader first. */
+  async findAgain(id: number, ask: boolean): Promise<void> {
+    const handle = this.#handles.get(id);
+    if (!handle) return;
+    const { fileOf } = await import('./handles');
+    const file = await fileOf(handle, ask);
+    // What cannot be found this way is asked for the next time.
+    if (ask) this.#handles.delete(id);
+    if (file) this.giveFile(id, file);
+    else if (ask) toasts.error(t('tray.againFailed'));
   }
 
   /** Goes on with an upload that has lost its file; gives false if this cannot be it. */
@@ -291,7 +314,8 @@ class Uploads {
           // Cancelled while it was being begun: nobody would ever go on with it.
           if (begun && this.#get(id)?.state === 'cancelled') this.#discard(begun);
           else this.#event(id, { type: 'begun', uploadId: begun });
-          if (begun && body) unfinished().then(({ remember }) => remember(begun, body.lastModified));
+          if (begun && body)
+            unfinished().then(({ remember }) => remember(begun, body.lastModified, this.#dropped.get(id)));
         },
       },
     );
@@ -323,12 +347,14 @@ class Uploads {
       const mine = () => this.#list.flatMap((item) => (item.uploadId ? [item.uploadId] : []));
       const found = await recall(user, mine);
       if (session.user?.id !== user || found.length === 0) return;
-      const items = found.map(({ lastModified, ...one }): Item => {
+      const items = found.map(({ lastModified, handle, ...one }): Item => {
         const id = this.#nextId++;
+        if (handle) this.#handles.set(id, handle);
         if (lastModified !== undefined) this.#modified.set(id, lastModified);
         return { ...blank, ...one, id, state: 'unfinished' };
       });
       this.#place([...this.#list, ...items]);
+      for (const { id } of items) if (this.findsAgain(id)) await this.findAgain(id, false);
     } catch {
       // Not shown then; they are there when the page comes the next time.
     }
