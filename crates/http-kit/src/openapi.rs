@@ -11,30 +11,49 @@ use utoipa::{PartialSchema as _, ToSchema as _};
 
 use crate::problem::{FieldError, ProblemDocument};
 
-/// A path in a service's part that the table of [`common::routes`] gives to another service.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{service:?} documents {path}, which belongs to {owner:?}")]
-pub struct Misplaced {
-    /// Whose part it was in.
-    pub service: Service,
-    /// The path.
-    pub path: String,
-    /// Whose it is.
-    pub owner: Option<Service>,
+/// Why parts make no whole.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// A part has a path that the table of routes gives to another service.
+    #[error("{} documents {path}, which belongs to {owner:?}", .service.name())]
+    Path {
+        /// Whose part it is.
+        service: Service,
+        /// The path.
+        path: String,
+        /// Whose it is.
+        owner: Option<Service>,
+    },
+    /// Two services give one name to different schemas.
+    #[error("{} documents another schema as {name}", .service.name())]
+    Schema {
+        /// Whose part came later.
+        service: Service,
+        /// The name.
+        name: String,
+    },
 }
 
 /// Merges the parts of services into the document of the product, and adds what they share: problems and the ways to authenticate.
 ///
 /// # Errors
-/// [`Misplaced`] if a part has a path of another service.
-pub fn merge(parts: impl IntoIterator<Item = (Service, OpenApi)>) -> Result<OpenApi, Misplaced> {
+/// [`MergeError`].
+pub fn merge(parts: impl IntoIterator<Item = (Service, OpenApi)>) -> Result<OpenApi, MergeError> {
     let mut info = Info::new("Files Manager", env!("CARGO_PKG_VERSION"));
     info.description =
         Some("A self-hosted platform for files. Errors are problems (RFC 9457) with a stable `code`.".into());
     let mut merged = OpenApi::new(info, utoipa::openapi::Paths::new());
     for (service, part) in parts {
         if let Some(path) = part.paths.paths.keys().find(|path| routes::owner(path) != Some(service)) {
-            return Err(Misplaced { service, path: path.clone(), owner: routes::owner(path) });
+            return Err(MergeError::Path { service, path: path.clone(), owner: routes::owner(path) });
+        }
+        let known = merged.components.as_ref().map(|components| &components.schemas);
+        let schemas = part.components.as_ref().map(|components| &components.schemas);
+        let differs = |(name, schema): &(&String, &RefOr<Schema>)| {
+            known.and_then(|known| known.get(*name)).is_some_and(|other| other != *schema)
+        };
+        if let Some((name, _)) = schemas.into_iter().flatten().find(differs) {
+            return Err(MergeError::Schema { service, name: name.clone() });
         }
         merged.merge(part);
     }
@@ -185,7 +204,22 @@ mod tests {
             components.schemas.contains_key("Problem") && components.security_schemes.contains_key("bearer")
         );
         let Err(error) = merge([(Service::Files, auth)]) else { panic!("the path is another service's") };
-        assert_eq!((error.path.as_str(), error.owner), ("/api/v1/users/me", Some(Service::Auth)));
+        assert_eq!(error.to_string(), "file-service documents /api/v1/users/me, which belongs to Some(Auth)");
+    }
+
+    #[test]
+    fn a_name_stands_for_one_schema() {
+        let part = |schema: RefOr<Schema>| {
+            let mut part = document(&[]);
+            part.components.get_or_insert_with(Components::new).schemas.insert("Person".to_owned(), schema);
+            part
+        };
+        let (one, other) = (part(FieldError::schema()), part(ProblemDocument::schema()));
+        assert!(merge([(Service::Auth, one.clone()), (Service::Files, one.clone())]).is_ok());
+        let Err(error) = merge([(Service::Auth, one), (Service::Files, other)]) else {
+            panic!("they differ")
+        };
+        assert_eq!(error.to_string(), "file-service documents another schema as Person");
     }
 
     #[test]

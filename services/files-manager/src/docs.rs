@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use common::routes::Service;
-use http_kit::openapi::Misplaced;
+use http_kit::openapi::MergeError;
 use runtime::lifecycle::Exit;
 use utoipa::openapi::OpenApi;
 
@@ -29,7 +29,7 @@ pub(crate) fn print(what: Docs) -> Exit {
 ///
 /// # Errors
 /// A service documents a path that the route table gives to another.
-pub(crate) fn openapi() -> Result<OpenApi, Misplaced> {
+pub(crate) fn openapi() -> Result<OpenApi, MergeError> {
     http_kit::openapi::merge([
         (Service::Auth, auth_service::openapi()),
         (Service::Files, file_service::openapi()),

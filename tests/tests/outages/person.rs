@@ -170,7 +170,9 @@ impl Person {
         let Some(last) = last else { return Ok(true) };
         let name = self.new_name("renamed");
         // whatever becomes of the answer
-        self.changes(&last, |file| drop(file.names.insert(name.clone())));
+        self.changes(&last, |file| {
+            file.names.insert(name.clone());
+        });
         let path = format!("/api/v1/files/{last}");
         let rename = product.as_user(&self.account, Method::PATCH, &path);
         let rename = rename.json(&serde_json::json!({"name": name}));

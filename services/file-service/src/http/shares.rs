@@ -66,7 +66,7 @@ pub(super) struct GranteeView {
 /// An account as others see it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Person)]
+#[schema(as = Giver)]
 pub(super) struct PersonView {
     /// Its id.
     #[schema(value_type = String)]

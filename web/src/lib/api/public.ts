@@ -46,6 +46,8 @@ export function asFile(file: PublicFile): File {
     role: 'viewer',
     shared: false,
     linked: false,
+    starred: false,
+    tags: [],
   };
 }
 

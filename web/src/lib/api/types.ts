@@ -61,18 +61,18 @@ export type ScheduleRequest = Partial<Free<Schemas['ScheduleRequest'], 'data'>> 
 };
 export type SchedulePatch = Free<Schemas['SchedulePatch'], 'data'> | Omit<Schemas['SchedulePatch'], 'data'>;
 
-export type Share = Omit<Schemas['Share'], 'givenBy'> & { givenBy: Giver };
+export type Share = Schemas['Share'];
 export type ShareRole = Schemas['ShareRole'];
 export type SharedFile = { share: Share; file: File };
 export type Grantee = Schemas['Grantee'];
 export type Person = Schemas['Person'];
-/** Who gave a right or made a link; without an address if the account is gone. */
-export type Giver = { id: string; address: string | null };
-export type Link = Omit<Schemas['Link'], 'madeBy'> & { madeBy: Giver };
+export type Link = Schemas['Link'];
 export type LinkRole = Schemas['LinkRole'];
 export type CreateLink = Schemas['CreateLink'];
 export type UpdateLink = Schemas['UpdateLink'];
-export type Access = Omit<Schemas['Access'], 'madeBy'> & { madeBy: Giver };
+/** Who gave a right or made a link; without an address if the account is gone. */
+export type Giver = Schemas['Giver'];
+export type Access = Schemas['Access'];
 export type PublicLink = Schemas['PublicLink'];
 export type PublicFile = Schemas['PublicFile'];
 export type Receipt = Schemas['Receipt'];
