@@ -330,3 +330,27 @@ journey('whoever signs in next sees nothing of the one before', async ({ page, a
   await stranger.goto(`${address}/app/account`);
   await stranger.getByRole('heading', { name: 'Sign in', exact: true }).waitFor();
 });
+
+journey('an account is closed with a plain question, and kept by signing in again', async ({ page, account }) => {
+  await upload(account, 'root', 'kept.txt', text('mine'));
+  await signIn(page, account, '/app/account');
+  await button(page, 'Delete account…').click();
+  const dialog = page.getByRole('dialog', { name: 'Delete your account?' });
+  await dialog.getByLabel('Your password', { exact: true }).fill('not this one');
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await dialog
+    .getByText(/password/i)
+    .first()
+    .waitFor();
+  await dialog.getByLabel('Your password', { exact: true }).fill(account.password);
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await page.getByRole('heading', { name: 'Sign in', exact: true }).waitFor();
+  await toast(page, /will be deleted/).waitFor();
+
+  await enter(page, account.email, account.password);
+  await page.getByText(/waits to be deleted/).waitFor();
+  await button(page, 'Keep the account and sign in').click();
+  await page.getByRole('heading', { name: 'Your account' }).or(grid(page)).first().waitFor();
+  const again = { ...account, token: await signInByApi(account) };
+  assert.equal((await children(again, 'root'))[0].name, 'kept.txt');
+});

@@ -4,6 +4,7 @@
 
 mod group;
 mod mongo;
+mod ports;
 mod proxy;
 mod rabbitmq;
 mod redis;
@@ -11,7 +12,6 @@ mod redis;
 pub mod s3;
 
 use std::future::Future;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{Command, Stdio};
@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep};
 
 pub use group::Group;
 pub use mongo::Mongo;
+pub use ports::free_port;
 pub use proxy::{Fault, FaultProxy};
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
@@ -148,19 +149,4 @@ fn find(program: &str, folders: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = folders.iter().map(PathBuf::from).chain(std::env::split_paths(&path));
     folders.map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
-}
-
-/// A port that nobody listens on, below the range of which systems give ports to outgoing connections (Linux: from 32768). In that range, a
-/// client that goes on trying to reach a dead server may be given the server's own port, and then talks to itself.
-///
-/// # Errors
-/// If none is found.
-pub fn free_port() -> Result<u16> {
-    for _ in 0..100 {
-        let port = rand::random_range(15_000..32_000);
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    bail!("no port is free")
 }

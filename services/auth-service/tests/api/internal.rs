@@ -135,7 +135,7 @@ async fn people_are_found_by_id_and_by_address_whatever_its_case() {
     let find = |question: Value| answer(as_files(&server, server.post("/internal/people/find", question)));
     let unknown = UserId::from_bytes([9; 12]);
     let found = find(json!({"ids": [bob, unknown], "address": " BOB "})).await.expect(StatusCode::OK);
-    let person = json!({"id": bob, "address": "Bob"});
+    let person = json!({"id": bob, "address": "Bob", "disabled": false});
     assert_eq!((&found["people"], &found["person"]), (&json!([person]), &person));
     for address in ["bo", "", "a\nb"] {
         let found = find(json!({ "address": address })).await.expect(StatusCode::OK);

@@ -2,6 +2,7 @@ import { answerOf, client } from './client';
 import type {
   ApiToken,
   ApiTokenRequest,
+  DeletionScheduled,
   Job,
   JobList,
   JobState,
@@ -96,6 +97,11 @@ export async function confirmTotp(code: string): Promise<string[]> {
 
 export function removeTotp(password: string, factor: SecondFactor): Promise<unknown> {
   return answerOf(client.DELETE('/api/v1/users/me/totp', { body: { password, ...factor } }));
+}
+
+/** Closes the account at once, to be deleted after some days. */
+export function deleteMe(password: string, factor?: SecondFactor): Promise<DeletionScheduled> {
+  return answerOf(client.DELETE('/api/v1/users/me', { body: { password, ...factor } }));
 }
 
 export function listSessions(cursor: string | null, signal?: AbortSignal): Promise<SessionList> {

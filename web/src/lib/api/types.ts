@@ -18,6 +18,7 @@ export type NewApiToken = Schemas['NewApiToken'];
 export type ApiTokenRequest = Schemas['CreateApiToken'];
 export type TotpEnrolment = Schemas['TotpEnrolment'];
 /** What proves the second factor. */
+export type DeletionScheduled = Schemas['DeletionScheduled'];
 export type SecondFactor = { totp: string } | { recoveryCode: string };
 export type Account = Schemas['Account'];
 export type AccountList = Schemas['AccountList'];

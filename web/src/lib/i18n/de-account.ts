@@ -42,6 +42,16 @@ const deAccount: Translated<typeof enAccount> = {
   'account.storage.files': 'Dateien und Ordner',
   'account.storage.trash': 'Im Papierkorb',
 
+  'account.leave': 'Konto löschen',
+  'account.leave.text': 'Mit allen deinen Dateien und allem, was du anderen geöffnet hast.',
+  'account.leave.dots': 'Konto löschen …',
+  'account.leave.title': 'Dein Konto löschen?',
+  'account.leave.ask':
+    'Es wird sofort geschlossen: Du wirst überall abgemeldet, und nichts, was du geteilt hast, öffnet sich noch. Einige Tage lang kannst du es behalten, indem du dich anmeldest; danach sind es und alle deine Dateien endgültig weg.',
+  'account.leave.act': 'Konto löschen',
+  'account.leave.done':
+    'Dein Konto ist geschlossen und wird gelöscht: {when}. Bis dahin kannst du dich anmelden, um es zu behalten.',
+
   'account.password.text': 'Ein neues beendet alle deine anderen Anmeldungen.',
   'account.password.now': 'Bisheriges Passwort',
   'account.password.new': 'Neues Passwort',

@@ -40,6 +40,15 @@ const enAccount = {
   'account.storage.files': 'Files and folders',
   'account.storage.trash': 'In the trash',
 
+  'account.leave': 'Delete your account',
+  'account.leave.text': 'With all your files, and all that you opened to others.',
+  'account.leave.dots': 'Delete account…',
+  'account.leave.title': 'Delete your account?',
+  'account.leave.ask':
+    'It is closed at once: you are signed out everywhere, and nothing that you shared opens any more. For some days you can keep it by signing in; after that, it and all your files are gone for good.',
+  'account.leave.act': 'Delete account',
+  'account.leave.done': 'Your account is closed, and will be deleted: {when}. Until then you can sign in to keep it.',
+
   'account.password.text': 'A new one ends all your other sign-ins.',
   'account.password.now': 'Password so far',
   'account.password.new': 'New password',

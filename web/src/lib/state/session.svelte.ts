@@ -116,6 +116,11 @@ class Session {
     await account.logout().catch((thrown) => {
       if (asApiError(thrown).status !== 401) throw thrown;
     });
+    await this.ended();
+  }
+
+  /** There is no session any more. */
+  async ended(): Promise<void> {
     this.user = null;
     this.#lastUser = null;
     forgetSteps();
