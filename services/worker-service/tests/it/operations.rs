@@ -53,6 +53,7 @@ fn made(kind: &str, every: Option<Duration>) -> NewJob {
         (types::ACCOUNT_MAIL, _) => types::account_mail(ids.next(), Vec::new(), at),
         (types::COPY, _) => types::copy(ids.next(), ids.next(), user, at, at),
         (types::PURGE, _) => types::purge(ids.next(), file, user, at),
+        (types::ACCOUNT_ENDED, _) => types::account_ended(user, at),
         (types::WEBHOOK_DELIVER, _) => {
             let delivery = Delivery {
                 id: ids.next(),
@@ -87,6 +88,8 @@ fn the_guide_lists_all_built_in_jobs_as_they_are() {
             types::MEDIA_FACTS => concurrency.media_facts.to_string(),
             types::WELCOME_MAIL | types::ACCOUNT_MAIL => concurrency.mail.to_string(),
             types::PURGE => concurrency.purge.to_string(),
+            // they walk through all that somebody had
+            types::ACCOUNT_ENDED => 1.to_string(),
             types::COPY => concurrency.copy.to_string(),
             types::WEBHOOK_DELIVER => WebhooksSection::default().concurrency.to_string(),
             _ => {
