@@ -153,7 +153,7 @@ journey('a file is downloaded whole, under its name', async ({ page, account }) 
 });
 
 journey('folders and several files are downloaded as one archive', async ({ page, account }) => {
-  const trip = await makeFolder(account, 'root', 'Trip');
+  const { id: trip } = await makeFolder(account, 'root', 'Trip');
   await upload(account, trip, 'inside.txt', text('deep'));
   await upload(account, 'root', 'a.txt', text('one'));
   await signIn(page, account);

@@ -40,7 +40,7 @@ const enAccount = {
   'account.storage.files': 'Files and folders',
   'account.storage.trash': 'In the trash',
 
-  'account.leave': 'Delete your account',
+  'account.leave': 'Delete this account',
   'account.leave.text': 'With all your files, and all that you opened to others.',
   'account.leave.dots': 'Delete account…',
   'account.leave.title': 'Delete your account?',
