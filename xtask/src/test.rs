@@ -31,6 +31,7 @@ const LEFT_TO_LONG: &[&str] = &[
     "servers that are slow or restarted, and kills at every other point, under load",
     "each service a commit older than the others",
     "random work on the job stores by fifty seeds that were never tried",
+    "the longest queues and lists of the contracts",
 ];
 
 /// Features that turn on the tests which need servers.
