@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use archive::{Entry, Format, Layout, LayoutError, Stored};
@@ -52,6 +52,7 @@ pub(crate) async fn plan(
         contents: Vec::new(),
         hasher: Hasher::default(),
         taken: HashSet::new(),
+        numbers: HashMap::new(),
     };
     walk.hasher.update(if format == Format::Zip { b"zip1" } else { b"tar1" });
     let mut roots: Vec<(usize, Authorized)> = Vec::with_capacity(targets.len());
@@ -95,6 +96,8 @@ struct Walk<'a> {
     hasher: Hasher,
     /// Names at the top.
     taken: HashSet<NodeName>,
+    /// The last number that was given to each name that was wanted again: thousands may want the same.
+    numbers: HashMap<NodeName, u64>,
 }
 
 impl Walk<'_> {
@@ -158,13 +161,17 @@ impl Walk<'_> {
     }
 
     fn free_name(&mut self, wanted: &NodeName) -> NodeName {
-        let mut name = wanted.clone();
-        let mut number = 1;
-        while !self.taken.insert(name.clone()) {
-            number += 1;
-            name = wanted.numbered(number);
+        if self.taken.insert(wanted.clone()) {
+            return wanted.clone();
         }
-        name
+        let number = self.numbers.entry(wanted.clone()).or_insert(1);
+        loop {
+            *number += 1;
+            let name = wanted.numbered(*number);
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
+        }
     }
 
     fn push(&mut self, parent: Option<u32>, name: &NodeName, node: &Node) -> u32 {
