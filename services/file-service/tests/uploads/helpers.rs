@@ -98,7 +98,8 @@ pub(crate) fn file_id(answer: &Answer) -> String {
     answer.header("file-id").unwrap_or_else(|| panic!("no file: {answer:?}")).to_owned()
 }
 
-/// Sends the head of a PATCH that announces `announced` bytes, and these of them. The connection stays open.
+/// Sends the head of a PATCH that announces `announced` bytes, and these of them, and waits until the server has written some: before that,
+/// whoever asks for the offset ends the request with nothing. The connection stays open.
 pub(crate) async fn half_sent(
     server: &Server,
     client: &Client<'_>,
@@ -114,5 +115,11 @@ pub(crate) async fn half_sent(
     let mut stream = server.send_raw(head.as_bytes()).await;
     stream.write_all(bytes).await.unwrap();
     stream.flush().await.unwrap();
+    let folder = server.dir.path().join("blobs/partial");
+    until("bytes are written", async || {
+        let mut files = folder.read_dir().unwrap();
+        files.any(|entry| entry.unwrap().metadata().is_ok_and(|facts| facts.len() > 0))
+    })
+    .await;
     stream
 }
