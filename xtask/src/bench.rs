@@ -83,7 +83,7 @@ fn services(word: &str, needs: &[String], rest: &[String]) -> Result<()> {
         build.args(["--package", package]);
     }
     run(&mut build)?;
-    let mongo = Mongo::start(&python)?;
+    let mongo = Mongo::start(&python, "mongo")?;
     let mut bench =
         cargo(&["run", "--release", "--locked", "--package", "bench", "--features", "distributed", "--"]);
     bench.arg(word).arg("--programs").arg(programs()).args(needs);

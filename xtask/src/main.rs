@@ -11,6 +11,7 @@ mod rules;
 mod servers;
 mod shell;
 mod stages;
+mod suites;
 mod test;
 mod up;
 

@@ -33,13 +33,13 @@ pub(crate) struct Mongo {
 }
 
 impl Mongo {
-    /// The one that `FM_TEST_MONGODB_URI` names, a replica set, else the stand-in from this Python; says which.
-    pub(crate) fn start(python: &Path) -> Result<Self> {
+    /// The one that `FM_TEST_MONGODB_URI` names, a replica set, else the stand-in from this Python, with this name; says which.
+    pub(crate) fn start(python: &Path, name: &str) -> Result<Self> {
         if let Ok(uri) = std::env::var("FM_TEST_MONGODB_URI") {
             say("MongoDB: the one that FM_TEST_MONGODB_URI names");
             return Ok(Self { uri, child: None });
         }
-        let folder = root().join("target/servers/mongo");
+        let folder = root().join("target/servers").join(name);
         if folder.exists() {
             std::fs::remove_dir_all(&folder)?;
         }
@@ -92,12 +92,12 @@ fn wait_for(child: &mut Child, port: u16) -> Result<()> {
     let begun = Instant::now();
     while TcpStream::connect(address).is_err() {
         if let Some(status) = child.try_wait()? {
-            bail!("the stand-in for MongoDB ended with {status}: see target/servers/mongo.stderr");
+            bail!("the stand-in for MongoDB ended with {status}: see target/servers/*.stderr");
         }
         if begun.elapsed() > START_DEADLINE {
             // it is ended before the error is told
             child.kill()?;
-            bail!("the stand-in for MongoDB does not listen: see target/servers/mongo.stderr");
+            bail!("the stand-in for MongoDB does not listen: see target/servers/*.stderr");
         }
         std::thread::sleep(Duration::from_millis(50));
     }

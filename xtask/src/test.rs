@@ -7,9 +7,10 @@ use clap::Args;
 
 use crate::install;
 use crate::openapi;
-use crate::servers;
+use crate::servers::{self, Mongo};
 use crate::shell::{cargo, program, root, run, say};
 use crate::stages::Stages;
+use crate::suites;
 use crate::up;
 
 /// What to run.
@@ -66,19 +67,27 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
         let long = if options.long { ",files-manager/long,testkit/long,e2e/long" } else { "" };
         let features = format!("{SERVERS}{long}");
         let python = install::python(servers::PYTHON)?;
-        let mongo = servers::Mongo::start(&python)?;
-        // all of them, so that one run shows all that is wrong
-        let arguments = ["test", "--workspace", "--locked", "--no-fail-fast", "--features", &features];
-        let mut tests = cargo(&arguments);
-        tests.env("FM_TEST_SMTP_PYTHON", &python).env("FM_TEST_MONGODB_URI", &mongo.uri);
-        // for tests that kill a server of their own
-        tests.env("FM_TEST_SECANTUS_PYTHON", &python);
-        // cargo builds the services' programs for their own tests
-        tests.env("FM_TEST_PROGRAMS", up::programs());
+        let (contracts, mongo) = (Mongo::start(&python, "contracts")?, Mongo::start(&python, "mongo")?);
+        let python = python.to_string_lossy().into_owned();
+        let mut environment = vec![
+            ("FM_TEST_SMTP_PYTHON", python.clone()),
+            // for tests that kill a server of their own
+            ("FM_TEST_SECANTUS_PYTHON", python),
+            // cargo builds the services' programs for their own tests
+            ("FM_TEST_PROGRAMS", up::programs().to_string_lossy().into_owned()),
+        ];
         if options.long {
-            tests.env("FM_TEST_PREVIOUS_PROGRAMS", crate::previous::programs()?);
+            let previous = crate::previous::programs()?.to_string_lossy().into_owned();
+            environment.push(("FM_TEST_PREVIOUS_PROGRAMS", previous));
         }
-        run(&mut tests)
+        let with = |mongo: &Mongo| {
+            let mut environment = environment.clone();
+            environment.push(("FM_TEST_MONGODB_URI", mongo.uri.clone()));
+            environment
+        };
+        suites::run(&suites::build(&features)?, &with(&contracts), &with(&mongo))?;
+        // the programs are run by us, examples in documentation by cargo alone
+        run(&mut cargo(&["test", "--workspace", "--locked", "--doc", "--quiet", "--features", &features]))
     })?;
     stages.stage("page: journeys in the browser; other people's clients", || {
         // the same features, so that nothing is built again but the tests

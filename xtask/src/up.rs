@@ -28,7 +28,7 @@ pub(crate) fn run_up(options: &Options) -> Result<()> {
     run(&mut cargo(&["build", "--package", "files-manager", "--locked"]))?;
     let programs = build_programs()?;
     let stoppable = Stoppable::new()?;
-    let mongo = Mongo::start(&python)?;
+    let mongo = Mongo::start(&python, "mongo")?;
     let mut up = cargo(&[
         "run",
         "--quiet",

@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use tokio::io::AsyncReadExt as _;
 
 use crate::helpers::{Tus as _, content, file_id, half_sent};
-use crate::support::{Server, answer, until};
+use crate::support::{Server, answer};
 
 #[actix_web::test]
 async fn a_frozen_request_leaves_for_a_new_one() {
