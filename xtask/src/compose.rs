@@ -6,7 +6,12 @@ use crate::install;
 use crate::shell::{program, run};
 
 /// Files that are used together.
-const FORMS: &[&[&str]] = &[&["docker-compose.yml"], &["docker-compose.yml", "deploy/docker/s3.yml"]];
+const FORMS: &[&[&str]] = &[
+    &["docker-compose.yml"],
+    &["docker-compose.yml", "deploy/docker/s3.yml"],
+    &["docker-compose.yml", "deploy/docker/rotate.yml"],
+    &["docker-compose.yml", "deploy/docker/s3.yml", "deploy/docker/rotate.yml"],
+];
 
 /// Lets docker-compose read the files, in the version that the system has. Needs no daemon.
 pub(crate) fn check() -> Result<()> {
@@ -99,7 +104,7 @@ mod tests {
     #[test]
     fn what_compose_sets_is_known() {
         let mut seen = 0;
-        for path in ["docker-compose.yml", "deploy/docker/s3.yml"] {
+        for path in ["docker-compose.yml", "deploy/docker/s3.yml", "deploy/docker/rotate.yml"] {
             let text = kept(path);
             for (service, block) in blocks(&text, "services") {
                 let names = variables(&text, &block);

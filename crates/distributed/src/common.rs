@@ -92,7 +92,7 @@ const DOCS: &[Doc] = &[
     Doc { key: "public_url", text: "How people reach the product, such as https://files.example.org." },
     Doc {
         key: "trusted_proxies",
-        text: "Addresses or networks of the gateways, whose X-Forwarded-For counts, with commas between. auth-service limits attempts and shows sessions by it; the others do not look at it.",
+        text: "Addresses or networks of the gateways, whose X-Forwarded-For counts, with commas between. Attempts at passwords, of accounts and of links, are limited by it, and sessions are shown with it: without it all people have one address.",
     },
     Doc { key: "mongodb_uri", text: "The store; a replica set, since changes are transactions." },
     Doc { key: "mongodb_database", text: "The database in it." },

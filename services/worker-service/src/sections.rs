@@ -113,7 +113,7 @@ pub const MAIL_DOCS: &[Doc] = &[
     Doc { key: "mail.smtp_port", text: "Its port; unset: 587, or 465 for tls, or 25 for none." },
     Doc { key: "mail.smtp_tls", text: "starttls, tls or none." },
     Doc { key: "mail.smtp_user", text: "User at the mail server, if it wants one." },
-    Doc { key: "mail.smtp_password", text: "Password at the mail server." },
+    Doc { key: "mail.smtp_password", text: "Password at the mail server; empty: none." },
 ];
 
 impl MailSection {
@@ -126,7 +126,9 @@ impl MailSection {
         let Some(host) = self.smtp_host.clone() else {
             return Ok(Arc::new(FileMailer::new(self.folder.clone().unwrap_or(folder), sender)));
         };
-        let login = match (&self.smtp_user, &self.smtp_password) {
+        // an empty file is no password: a container's secret is always a file
+        let password = self.smtp_password.as_ref().filter(|password| !password.is_empty());
+        let login = match (&self.smtp_user, password) {
             (None, None) => None,
             (Some(user), Some(password)) => Some((user.clone(), SecretString::from(password.clone()))),
             (Some(_), None) => return Err("FM_MAIL__SMTP_PASSWORD: a user needs a password".to_owned()),

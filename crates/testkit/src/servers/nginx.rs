@@ -41,6 +41,8 @@ pub struct Behind {
     pub proxies: Vec<String>,
     /// Most requests of one address at once; unset: 60,000.
     pub connections: Option<u32>,
+    /// The least errors that it tells; unset: `warn`, by which tests find what rested on the disk. The product's own is `alert`.
+    pub errors: Option<&'static str>,
 }
 
 /// A running gateway. It ends when this is dropped.
@@ -164,6 +166,7 @@ fn values(behind: &Behind, port: u16, folder: &Path) -> BTreeMap<&'static str, S
         ("GATEWAY_PAGE", shown(&behind.page)),
         ("GATEWAY_BLOBS", shown(&behind.blobs)),
         ("GATEWAY_ACCESS_LOG", "access.log".to_owned()),
+        ("GATEWAY_ERROR_LEVEL", behind.errors.unwrap_or("warn").to_owned()),
         ("GATEWAY_CONNECTIONS", behind.connections.unwrap_or(60_000).to_string()),
     ])
 }

@@ -49,6 +49,22 @@ async fn a_service_that_is_not_there_is_unavailable() {
     }
 }
 
+/// A token in a log opens what it opens for whoever reads the log.
+#[actix_web::test]
+async fn what_the_gateway_logs_of_failures_holds_no_token() {
+    let said = async |errors: Option<&'static str>| {
+        let nginx = start(Behind { files: vec![nobody()], errors, ..Behind::default() }).await;
+        for path in ["/api/v1/public/the-token/content", "/api/v1/public/the-token/events"] {
+            expect_own_problem(&ask(Method::GET, &nginx.address(), path, &[]).await, 503, "unavailable");
+        }
+        assert_eq!(nginx.requests().unwrap().len(), 2);
+        nginx.errors().unwrap()
+    };
+    assert!(!said(Some("alert")).await.contains("the-token"));
+    // it would be there
+    assert!(said(None).await.contains("the-token"));
+}
+
 #[actix_web::test]
 async fn what_a_service_says_itself_is_left_alone() {
     let double = Double::start(|asked| {
