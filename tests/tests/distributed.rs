@@ -29,6 +29,22 @@ async fn a_trace_goes_through_all_services() {
     e2e::trace::a_picture_is_followed(&stack.product(), files, worker).await.unwrap();
 }
 
+/// By it containers, units and balancers know who is well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_healthcheck_tells_who_is_ready() {
+    let mut stack = start(&Options { replicas: 1, ..Options::of_tests().unwrap() }).await;
+    let programs = stack.programs().to_owned();
+    tokio::task::block_in_place(|| {
+        for replica in stack.replicas() {
+            assert!(replica.healthcheck(&programs).unwrap().success(), "{}", replica.program());
+        }
+        for replica in stack.replicas() {
+            replica.stop().unwrap();
+            assert!(!replica.healthcheck(&programs).unwrap().success(), "{}", replica.program());
+        }
+    });
+}
+
 /// The cases that reach contents, over contents in a bucket.
 mod in_s3 {
     use testkit::servers::s3::S3Server;

@@ -80,18 +80,33 @@ impl Replica {
         Ok(std::fs::read_to_string(&self.log)?)
     }
 
-    /// Starts it, of the programs in this folder. Does not wait.
+    /// How its command `healthcheck` ends with the same environment, as containers and balancers run it. Blocks.
     ///
     /// # Errors
     /// When there is no such program.
-    pub fn begin(&mut self, programs: &Path) -> Result<()> {
-        ensure!(self.running.is_none(), "{} runs already", self.program);
+    pub fn healthcheck(&self, programs: &Path) -> Result<ExitStatus> {
+        let mut command = self.command(programs);
+        command.arg("healthcheck").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(command.status()?)
+    }
+
+    fn command(&self, programs: &Path) -> Command {
         let mut command = Command::new(programs.join(self.program));
         clean(&mut command)
             .current_dir(&self.folder)
             .envs(&self.environment)
             .env("FM_LISTEN", self.public.to_string())
             .env("FM_INTERNAL_LISTEN", self.internal.to_string());
+        command
+    }
+
+    /// Starts it, of the programs in this folder. Does not wait.
+    ///
+    /// # Errors
+    /// When there is no such program.
+    pub fn begin(&mut self, programs: &Path) -> Result<()> {
+        ensure!(self.running.is_none(), "{} runs already", self.program);
+        let mut command = self.command(programs);
         let log = std::fs::File::options().create(true).append(true).open(&self.log)?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut group = Group::spawn(command)?;
