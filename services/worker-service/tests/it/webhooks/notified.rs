@@ -35,6 +35,7 @@ async fn a_user_is_told_of_their_jobs_that_failed() {
     let mut said = async |unread: u64| {
         while stream.until("notifications").await.pop().unwrap().data != json!({ "unread": unread }) {}
     };
+    until_unread(&scene, "eve", 1).await;
     let read = json!({ "ids": [news["id"]] });
     assert_eq!(
         scene.send("eve", Method::POST, "/notifications/read", &read).await,
