@@ -219,20 +219,96 @@ async fn a_changed_disk_takes_and_loses_nothing() {
     blobs.claim("one").await.unwrap();
     write(&blobs, key(1), &bytes(1, 10), 10).await.unwrap();
     let mark = folder.path().join("store-id");
-    for mark_of_disk in [None, Some("two")] {
-        match mark_of_disk {
-            None => fs::remove_file(&mark).unwrap(),
-            Some(text) => fs::write(&mark, text).unwrap(),
-        }
-        assert!(matches!(blobs.ping().await, Err(PortError::Broken { .. })));
-        assert!(matches!(blobs.delete(key(1)).await, Err(PortError::Broken { .. })));
-        assert!(matches!(blobs.list(None, 10).await, Err(PortError::Broken { .. })));
-        assert!(matches!(blobs.create(key(2), None).await.map(drop), Err(PortError::Broken { .. })));
-        assert!(matches!(blobs.sweep_temporary(Timestamp::MAX).await, Err(PortError::Broken { .. })));
-    }
+    fs::write(&mark, "two").unwrap();
+    let broken = |error: Option<PortError>| matches!(error, Some(PortError::Broken { .. }));
+    assert!(refusals(&blobs).await.into_iter().all(broken));
+    assert!(matches!(
+        blobs.read(key(9), BlobRange { start: 0, len: 1 }).await,
+        Err(PortError::Broken { .. })
+    ));
     fs::write(&mark, "one").unwrap();
     blobs.ping().await.unwrap();
     assert!(blobs.delete(key(1)).await.unwrap());
+}
+
+/// What the calls say that look at the mark.
+async fn refusals(blobs: &DiskBlobs) -> [Option<PortError>; 6] {
+    [
+        blobs.ping().await.err(),
+        blobs.delete(key(1)).await.err(),
+        blobs.list(None, 10).await.err(),
+        blobs.create(key(2), None).await.err(),
+        blobs.sweep_temporary(Timestamp::MAX).await.err(),
+        blobs.free_bytes().await.err(),
+    ]
+}
+
+fn unavailable(error: Option<PortError>) -> bool {
+    matches!(error, Some(PortError::Unavailable { part: "blobs", .. }))
+}
+
+#[tokio::test]
+async fn a_share_that_went_away_is_unavailable_until_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, elsewhere) = (folder.path().join("share"), folder.path().join("elsewhere"));
+    let blobs = open(&root);
+    blobs.claim("one").await.unwrap();
+    write(&blobs, key(1), &bytes(1, 10), 10).await.unwrap();
+    let whole = BlobRange { start: 0, len: 10 };
+    // what is left of it is the folder on which it was mounted, or not even that
+    for mount_point in [true, false] {
+        fs::rename(&root, &elsewhere).unwrap();
+        if mount_point {
+            fs::create_dir(&root).unwrap();
+        }
+        assert!(refusals(&blobs).await.into_iter().all(unavailable));
+        assert!(unavailable(blobs.read(key(1), whole).await.err()), "a blob is not gone because its disk is");
+        assert!(unavailable(blobs.stream(key(1), whole).await.err()));
+        assert!(unavailable(blobs.size(key(1)).await.err()));
+        assert!(unavailable(blobs.locate(key(1), 10).await.err()));
+        if mount_point {
+            fs::remove_dir(&root).unwrap();
+        }
+        fs::rename(&elsewhere, &root).unwrap();
+        assert_eq!(blobs.read(key(1), whole).await.unwrap().unwrap(), bytes(1, 10));
+    }
+    assert_eq!(blobs.read(key(2), whole).await.unwrap(), None);
+}
+
+/// As a share whose server is away, and that was mounted to wait for it: whoever opens a file waits.
+#[tokio::test]
+async fn a_disk_that_hangs_is_unavailable_in_time_and_keeps_a_bounded_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = DiskOptions { answer_within: Duration::from_millis(100), ..DiskOptions::default() };
+    let blobs = DiskBlobs::open(folder.path(), options).unwrap();
+    blobs.claim("one").await.unwrap();
+    let (mark, hangs) = (folder.path().join("store-id"), folder.path().join("hangs"));
+    let whole = fs::read(&mark).unwrap();
+    // opening a pipe that nobody writes to waits for the one who will
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &hangs, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    fs::rename(&hangs, &mark).unwrap();
+    let range = BlobRange { start: 0, len: 1 };
+    assert!(unavailable(blobs.ping().await.err()));
+    assert!(unavailable(blobs.create(key(1), Some(1)).await.err()));
+    assert!(unavailable(blobs.read(key(1), range).await.err()));
+    for refused in futures_util::future::join_all((0..200).map(|_| blobs.ping())).await {
+        assert!(unavailable(refused.err()));
+    }
+    let at_once = blobs.ping().now_or_never().expect("no more threads are sent after those that wait");
+    assert!(unavailable(at_once.err()));
+
+    // it answers again: those that wait go on, and so does everybody else
+    fs::rename(&mark, &hangs).unwrap();
+    fs::write(&mark, whole).unwrap();
+    drop(fs::OpenOptions::new().write(true).open(&hangs).unwrap());
+    let back = async {
+        while let Err(error) = blobs.ping().await {
+            assert!(unavailable(Some(error)));
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), back).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use metrics::gauge;
+use metrics::{Gauge, gauge};
 use tokio::time::Instant;
 
 /// Failures in a row that open it. A single lost connection, or a replica that restarts, is no outage.
@@ -102,9 +102,21 @@ impl Circuit {
             ("open", matches!(state, State::Open { .. })),
             ("half_open", matches!(state, State::HalfOpen { .. })),
         ] {
-            let address = Arc::clone(&self.address);
-            gauge!("fm_client_circuit_state", "target" => self.target, "address" => address, "state" => name)
-                .set(f64::from(u8::from(is)));
+            self.gauge(name).set(f64::from(u8::from(is)));
+        }
+    }
+
+    fn gauge(&self, state: &'static str) -> Gauge {
+        let address = Arc::clone(&self.address);
+        gauge!("fm_client_circuit_state", "target" => self.target, "address" => address, "state" => state)
+    }
+}
+
+impl Drop for Circuit {
+    /// The address is none any more: no series says anything of it.
+    fn drop(&mut self) {
+        for state in ["closed", "open", "half_open"] {
+            self.gauge(state).set(0.0);
         }
     }
 }

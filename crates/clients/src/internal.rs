@@ -9,20 +9,19 @@ use common::routes::Service;
 use common::{Clock, PortError, PortResult};
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use http_kit::health::STARTING;
 use http_kit::service_token::ServiceTokens;
 use http_kit::trace::{self, Step};
 use http_kit::{allowance, request_id};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::peers::{NoReply, Patience, Peers, Reply};
-
-/// Longest wait for a connection.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
+use crate::names::{Address, Addresses, Names, SystemNames, client_builder, shown};
+use crate::peers::{NoReply, Patience, Reply};
 
 /// Longest wait for a whole answer in JSON, or for the head of a stream. More than the other service gives its store (3.5 s by default), so that its
 /// answer says what is missing. Whoever asks for a person mostly has less, as that has waited before, and the other service is told how much.
@@ -49,9 +48,6 @@ const UPLOAD: Patience = Patience { deadline: UPLOAD_DEADLINE, elsewhere_after: 
 /// For steps of upkeep: one that takes long works, and asked elsewhere the work would be done twice.
 const LONG: Patience = Patience { deadline: LONG_DEADLINE, elsewhere_after: None };
 
-/// How long an unused connection is kept: less than the 75 s of the servers, so that the client closes first.
-const POOL_IDLE: Duration = Duration::from_secs(30);
-
 /// Largest answer in JSON. The largest in use, known jobs, is some 30 KiB.
 const MAX_JSON_BYTES: usize = 4 * 1024 * 1024;
 
@@ -74,17 +70,18 @@ pub enum CannotBuild {
 pub struct InternalClient(Arc<Inner>);
 
 struct Inner {
-    http: Client,
     caller: Service,
     target: Service,
     tokens: ServiceTokens,
     clock: Arc<dyn Clock>,
-    peers: Peers,
+    addresses: Addresses,
+    /// The addresses for logs.
+    shown: String,
 }
 
 impl fmt::Debug for InternalClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "InternalClient({} at {})", self.0.target.name(), self.0.peers.shown())
+        write!(f, "InternalClient({} at {})", self.0.target.name(), self.0.shown)
     }
 }
 
@@ -99,8 +96,8 @@ impl InternalClient {
     /// Longest wait for an answer. What the other service waits for itself must be shorter, for its answer to say what is missing.
     pub const CALL_DEADLINE: Duration = CALL_DEADLINE;
 
-    /// A client of the service at `bases`, such as `http://files:8081`: its replicas, or one name for all of them. Calls take turns over them; one
-    /// that cannot be reached is left out for a while.
+    /// A client of the service at `bases`, such as `http://files:8081`: its replicas, or one name for all of them, of which each address is one replica.
+    /// Calls take turns over them; one that cannot be reached is left out for a while. Names are looked up again every ten seconds.
     ///
     /// # Errors
     /// [`CannotBuild`].
@@ -111,6 +108,21 @@ impl InternalClient {
         tokens: ServiceTokens,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CannotBuild> {
+        Self::tcp_by_names(bases, caller, target, tokens, clock, Arc::new(SystemNames))
+    }
+
+    /// As [`InternalClient::tcp`], by these names.
+    ///
+    /// # Errors
+    /// [`CannotBuild`].
+    pub fn tcp_by_names(
+        bases: &[Url],
+        caller: Service,
+        target: Service,
+        tokens: ServiceTokens,
+        clock: Arc<dyn Clock>,
+        names: Arc<dyn Names>,
+    ) -> Result<Self, CannotBuild> {
         if bases.is_empty() {
             return Err(CannotBuild::NoAddress);
         }
@@ -119,10 +131,9 @@ impl InternalClient {
         {
             return Err(CannotBuild::Address(wrong.clone()));
         }
-        let http = builder().build()?;
-        let peers = bases.iter().map(|base| (base.as_str().trim_end_matches('/').to_owned(), shown(base)));
-        let peers = Peers::new(part(target), peers);
-        Ok(Self(Arc::new(Inner { http, caller, target, tokens, clock, peers })))
+        let shown = bases.iter().map(shown).collect::<Vec<_>>().join(",");
+        let addresses = Addresses::new(part(target), bases, client_builder().build()?, names);
+        Ok(Self(Arc::new(Inner { caller, target, tokens, clock, addresses, shown })))
     }
 
     /// A client of the service behind a Unix socket.
@@ -137,9 +148,10 @@ impl InternalClient {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CannotBuild> {
         // no TLS here, so the system's certificates need not be read
-        let http = builder().unix_socket(socket).tls_certs_only([]).build()?;
-        let peers = Peers::new(part(target), [("http://internal".to_owned(), "socket".into())]);
-        Ok(Self(Arc::new(Inner { http, caller, target, tokens, clock, peers })))
+        let http = client_builder().unix_socket(socket).tls_certs_only([]).build()?;
+        let addresses = Addresses::fixed(part(target), "http://internal", "socket", http);
+        let shown = "socket".to_owned();
+        Ok(Self(Arc::new(Inner { caller, target, tokens, clock, addresses, shown })))
     }
 
     /// The name of the target in errors and metrics.
@@ -220,11 +232,10 @@ impl InternalClient {
         let begun = Instant::now();
         let wait = QUICK.begin();
         let until = wait.until;
-        let answered = self
-            .0
-            .peers
-            .call(wait, |base| {
-                let sent = self.send(base, &Method::GET, path, &Body::None, until);
+        let peers = self.0.addresses.current(until).await;
+        let answered = peers
+            .call(wait, |at| {
+                let sent = self.send(at, &Method::GET, path, &Body::None, until);
                 async move {
                     let response = sent.await?;
                     Ok(Reply { status: response.status(), content: response })
@@ -262,11 +273,10 @@ impl InternalClient {
         let begun = Instant::now();
         let wait = patience.begin();
         let until = wait.until;
-        let answered = self
-            .0
-            .peers
-            .call(wait, |base| {
-                let sent = self.send(base, &method, path, &body, until);
+        let peers = self.0.addresses.current(until).await;
+        let answered = peers
+            .call(wait, |at| {
+                let sent = self.send(at, &method, path, &body, until);
                 async move {
                     let response = sent.await?;
                     Ok(Reply { status: response.status(), content: read(response, part).await? })
@@ -279,6 +289,9 @@ impl InternalClient {
 
     fn count<T>(&self, begun: Instant, answered: &PortResult<Reply<T>>) {
         let part = self.part();
+        if matches!(answered, Err(PortError::Unavailable { .. })) {
+            self.0.addresses.doubt();
+        }
         let outcome = match answered {
             Ok(answer) if answer.status.is_success() => "ok",
             Ok(answer) if answer.status.is_client_error() => "refused",
@@ -291,13 +304,14 @@ impl InternalClient {
     /// Sends a request to one address, whose answer is waited for until then; waits for its head. All internal calls may be repeated.
     fn send(
         &self,
-        base: &str,
+        at: &Address,
         method: &Method,
         path: &str,
         body: &Body<'_>,
         until: Instant,
     ) -> impl Future<Output = Result<Response, NoReply>> + use<> {
-        let Inner { http, caller, target, tokens, clock, .. } = &*self.0;
+        let Inner { caller, target, tokens, clock, .. } = &*self.0;
+        let Address { base, http, .. } = at;
         let now = clock.now();
         let token = tokens.mint(*caller, *target, now);
         let previous = tokens.mint_previous(*caller, *target, now);
@@ -329,6 +343,9 @@ impl InternalClient {
                 && response.status() == StatusCode::UNAUTHORIZED
             {
                 response = again.send().await.map_err(NoReply::Connection)?;
+            }
+            if response.headers().contains_key(STARTING.as_str()) {
+                return Err(NoReply::Starting);
             }
             let status = response.status().as_u16();
             // the span of the call stands in the logs of both sides
@@ -377,12 +394,6 @@ fn part(service: Service) -> &'static str {
     }
 }
 
-/// An address as metrics show it: its host and port, and nothing that may be secret.
-fn shown(base: &Url) -> Arc<str> {
-    let host = base.host_str().unwrap_or_default();
-    base.port_or_known_default().map_or_else(|| host.into(), |port| format!("{host}:{port}").into())
-}
-
 struct Answer {
     status: StatusCode,
     bytes: Bytes,
@@ -399,14 +410,4 @@ async fn read(mut response: Response, part: &'static str) -> Result<Bytes, NoRep
         all.extend_from_slice(&bytes);
     }
     Ok(all.freeze())
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is where clients are made")]
-fn builder() -> reqwest::ClientBuilder {
-    Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_DEADLINE)
-        .pool_idle_timeout(POOL_IDLE)
-        .tcp_nodelay(true)
 }

@@ -2,11 +2,12 @@
 //!
 //! A failure of an address is a connection that fails, or an answer that does not come in time; also 502 and 504, by which a proxy before the service says the
 //! same. A 503 is none: the service is there and says what it misses, mostly its store, which its replicas miss as well. Leaving them all alone would turn
-//! that answer into a worse one, and keep callers away for some seconds after the store is back.
+//! that answer into a worse one, and keep callers away for some seconds after the store is back. A replica that is starting says so, and is one of the first
+//! kind: others have what it does not have yet.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use common::allowance::Waiting;
@@ -59,23 +60,24 @@ pub(crate) struct Wait {
 
 impl Wait {
     /// The end of a call whose time is over. Those that were asked and did not answer have failed.
-    fn give_up(&self, mut visits: Vec<Visit<'_>>) {
+    fn give_up<A>(&self, mut visits: Vec<Visit<'_, A>>) {
         if self.proves {
             visits.iter_mut().for_each(Visit::failed);
         }
     }
 }
 
-/// All addresses of a service. Calls take turns over those that work.
-pub(crate) struct Peers {
+/// All addresses of a service. Calls take turns over those that work. `A` is what a call needs to know of one.
+pub(crate) struct Peers<A> {
     target: &'static str,
-    all: Vec<Peer>,
+    all: RwLock<All<A>>,
     turn: AtomicUsize,
 }
 
-struct Peer {
-    /// Without a slash at its end.
-    base: String,
+type All<A> = Arc<[Arc<Peer<A>>]>;
+
+struct Peer<A> {
+    at: A,
     circuit: Circuit,
 }
 
@@ -89,18 +91,20 @@ pub(crate) struct Reply<T> {
 pub(crate) enum NoReply {
     /// The connection failed, before the answer or in it.
     Connection(reqwest::Error),
+    /// The service there has not all it needs yet.
+    Starting,
     /// There is one that cannot be used.
     Unusable(PortError),
 }
 
 /// What a call has to do with one address.
-struct Visit<'a> {
-    peer: &'a Peer,
+struct Visit<'a, A> {
+    peer: &'a Peer<A>,
     passage: Option<Passage<'a>>,
     may_go: bool,
 }
 
-impl Visit<'_> {
+impl<A> Visit<'_, A> {
     /// Whether the address may be asked, again or for the first time.
     fn enter(&mut self) -> bool {
         if self.may_go && self.passage.is_none() {
@@ -135,7 +139,7 @@ impl Visit<'_> {
     }
 
     /// How long to wait for it, which is short while another address can be asked: for a probe any that may be, else one that does not itself keep failing.
-    fn share(&self, others: &[&Visit<'_>], wait: &Wait) -> Option<Duration> {
+    fn share(&self, others: &[&Self], wait: &Wait) -> Option<Duration> {
         if self.is_probe() {
             others.iter().any(|other| other.may_go).then_some(PROBE_DEADLINE)
         } else {
@@ -145,22 +149,47 @@ impl Visit<'_> {
     }
 }
 
-impl Peers {
-    /// These bases, each with the name that metrics show.
-    pub(crate) fn new(target: &'static str, bases: impl IntoIterator<Item = (String, Arc<str>)>) -> Self {
-        let peer = |(base, shown)| Peer { base, circuit: Circuit::new(target, shown) };
-        Self { target, all: bases.into_iter().map(peer).collect(), turn: AtomicUsize::new(0) }
+impl<A> Peers<A> {
+    /// These addresses, each with the name that metrics show.
+    pub(crate) fn new(target: &'static str, addresses: impl IntoIterator<Item = (A, Arc<str>)>) -> Self {
+        let mut peers = Self { target, all: RwLock::new(Arc::new([])), turn: AtomicUsize::new(0) };
+        let all = addresses.into_iter().map(|address| peers.peer(address)).collect();
+        peers.all = RwLock::new(all);
+        peers
     }
 
-    /// The bases, with commas between.
-    pub(crate) fn shown(&self) -> String {
-        let bases: Vec<_> = self.all.iter().map(|peer| peer.base.as_str()).collect();
-        bases.join(",")
+    fn peer(&self, (at, shown): (A, Arc<str>)) -> Arc<Peer<A>> {
+        Arc::new(Peer { at, circuit: Circuit::new(self.target, shown) })
+    }
+
+    /// From now on it has the addresses that are wanted. What is known of one that was there before stays known; `make` is asked for those that are new,
+    /// each with the name that metrics show.
+    ///
+    /// # Errors
+    /// Those of `make`; then nothing has changed.
+    pub(crate) fn replace<W, E>(
+        &self,
+        wanted: &[W],
+        is: impl Fn(&A, &W) -> bool,
+        make: impl Fn(&W) -> Result<(A, Arc<str>), E>,
+    ) -> Result<(), E> {
+        let before = self.all();
+        let peer = |wanted: &W| match before.iter().find(|peer| is(&peer.at, wanted)) {
+            Some(known) => Ok(Arc::clone(known)),
+            None => make(wanted).map(|address| self.peer(address)),
+        };
+        let all = wanted.iter().map(peer).collect::<Result<_, E>>()?;
+        *self.all.write().unwrap_or_else(PoisonError::into_inner) = all;
+        Ok(())
+    }
+
+    fn all(&self) -> All<A> {
+        Arc::clone(&self.all.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Those that can be called now. Each call begins with another one.
-    fn in_turn(&self) -> Vec<Visit<'_>> {
-        let passable = self.all.iter().filter(|peer| peer.circuit.is_passable());
+    fn in_turn<'a>(&self, all: &'a [Arc<Peer<A>>]) -> Vec<Visit<'a, A>> {
+        let passable = all.iter().filter(|peer| peer.circuit.is_passable());
         let mut visits: Vec<_> = passable.map(|peer| Visit { peer, passage: None, may_go: true }).collect();
         if !visits.is_empty() {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed) % visits.len();
@@ -169,16 +198,17 @@ impl Peers {
         visits
     }
 
-    /// Gets an answer from one of them, in time. `attempt` sends the request to a base; where the connection fails it is sent to another one,
+    /// Gets an answer from one of them, in time. `attempt` sends the request to an address; where the connection fails it is sent to another one,
     /// or again, and where none comes soon to another one if the patience says so: it must be one that may be repeated.
     ///
     /// # Errors
     /// `Unavailable` if none answers in time, at once if all have kept failing; the error of an answer that cannot be used.
-    pub(crate) async fn call<T, F>(&self, wait: Wait, attempt: impl Fn(&str) -> F) -> PortResult<Reply<T>>
+    pub(crate) async fn call<T, F>(&self, wait: Wait, attempt: impl Fn(&A) -> F) -> PortResult<Reply<T>>
     where
         F: Future<Output = Result<Reply<T>, NoReply>>,
     {
-        let mut visits = self.in_turn();
+        let all = self.all();
+        let mut visits = self.in_turn(&all);
         let mut failure = None;
         for pause in ROUNDS {
             if failure.is_some() && !pause.is_zero() && visits.iter().any(|visit| visit.may_go) {
@@ -193,7 +223,7 @@ impl Peers {
                 let others: Vec<_> = before.iter().chain(&*after).collect();
                 let share = visit.share(&others, &wait);
                 let patience = share.map_or(wait.until, |share| wait.until.min(Instant::now() + share));
-                let tried = timeout_at(patience, attempt(&visit.peer.base)).await;
+                let tried = timeout_at(patience, attempt(&visit.peer.at)).await;
                 match tried {
                     Ok(Ok(reply)) => {
                         visit.answered(reply.status);
@@ -210,6 +240,10 @@ impl Peers {
                         // an address that does not even take connections will not do so at once
                         visit.may_go = !visit.is_probe() && !error.is_timeout();
                         failure = Some(PortError::unavailable(self.target, error.without_url()));
+                    }
+                    Ok(Err(NoReply::Starting)) => {
+                        visit.may_go = false;
+                        failure = Some(PortError::unavailable(self.target, "it is starting"));
                     }
                     Err(_) => {
                         visit.may_go = false;
@@ -232,193 +266,11 @@ impl Peers {
 }
 
 /// Those that were asked and did not answer have failed.
-fn give_up(visits: Vec<Visit<'_>>) {
+fn give_up<A>(visits: Vec<Visit<'_, A>>) {
     for mut visit in visits {
         visit.failed();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::RefCell;
-    use std::collections::BTreeMap;
-    use std::future::{Ready, ready};
-
-    use common::allowance::{Allowance, UNNOTICED, scope};
-
-    use super::*;
-    use crate::circuit::{FAILURES, OPEN};
-
-    fn peers(names: &[&str]) -> Peers {
-        Peers::new("files", names.iter().map(|name| ((*name).to_owned(), (*name).into())))
-    }
-
-    type Tried = Result<Reply<()>, NoReply>;
-
-    async fn reply(status: StatusCode) -> Tried {
-        Ok(Reply { status, content: () })
-    }
-
-    async fn hang() -> Tried {
-        std::future::pending().await
-    }
-
-    const SHARE: Duration = Duration::from_secs(1);
-
-    /// Five seconds, of which one address has one if there is another.
-    fn later() -> Wait {
-        Patience { deadline: Duration::from_secs(5), elsewhere_after: Some(SHARE) }.begin()
-    }
-
-    /// One address has all the time.
-    fn patient() -> Wait {
-        Wait { elsewhere_after: None, ..later() }
-    }
-
-    /// Opens the circuit to `a`.
-    async fn fail_at_a(peers: &Peers) {
-        let mut failed = 0;
-        while failed < FAILURES {
-            let answer = peers.call(later(), |base| {
-                reply(if base == "a" { StatusCode::BAD_GATEWAY } else { StatusCode::OK })
-            });
-            failed += u32::from(answer.await.unwrap().status == StatusCode::BAD_GATEWAY);
-        }
-    }
-
-    async fn asked(peers: &Peers, calls: u32) -> BTreeMap<String, u32> {
-        let asked = RefCell::new(BTreeMap::new());
-        for _ in 0..calls {
-            let count = |base: &str| {
-                *asked.borrow_mut().entry(base.to_owned()).or_default() += 1;
-                reply(StatusCode::OK)
-            };
-            peers.call(later(), count).await.unwrap();
-        }
-        asked.into_inner()
-    }
-
-    fn times(expected: &[(&str, u32)]) -> BTreeMap<String, u32> {
-        expected.iter().map(|(name, times)| ((*name).to_owned(), *times)).collect()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn calls_take_turns_over_those_that_work() {
-        let peers = peers(&["a", "b", "c"]);
-        assert_eq!(asked(&peers, 30).await, times(&[("a", 10), ("b", 10), ("c", 10)]));
-        fail_at_a(&peers).await;
-        assert_eq!(asked(&peers, 30).await, times(&[("b", 15), ("c", 15)]));
-        tokio::time::advance(OPEN.0).await;
-        assert_eq!(asked(&peers, 30).await, times(&[("a", 10), ("b", 10), ("c", 10)]), "the probe worked");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_probe_that_hangs_fails_no_call() {
-        let peers = peers(&["a", "b"]);
-        fail_at_a(&peers).await;
-        let hangs_at_a = |base: &str| {
-            let is_a = base == "a";
-            async move { if is_a { hang().await } else { reply(StatusCode::OK).await } }
-        };
-        for _ in 0..20 {
-            tokio::time::advance(OPEN.1).await;
-            let begun = Instant::now();
-            peers.call(later(), hangs_at_a).await.unwrap();
-            assert!(begun.elapsed() <= PROBE_DEADLINE);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_that_hangs_alone_is_waited_for_and_then_left_alone() {
-        let peers = peers(&["a"]);
-        for _ in 0..FAILURES {
-            let begun = Instant::now();
-            assert!(peers.call(later(), |_| hang()).await.is_err());
-            assert_eq!(begun.elapsed(), Duration::from_secs(5));
-        }
-        let refused = peers.call(later(), |_| -> Ready<Tried> { panic!("it was asked") });
-        assert!(refused.await.is_err());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_that_hangs_does_not_cost_calls_their_whole_time_while_another_works() {
-        let peers = peers(&["hangs", "works"]);
-        let attempt = |base: &str| {
-            let hangs = base == "hangs";
-            async move { if hangs { hang().await } else { reply(StatusCode::OK).await } }
-        };
-        let mut slow = 0;
-        for _ in 0..4 * FAILURES {
-            let begun = Instant::now();
-            assert_eq!(peers.call(later(), attempt).await.unwrap().status, StatusCode::OK);
-            assert!(begun.elapsed() <= SHARE);
-            slow += u32::from(begun.elapsed() == SHARE);
-        }
-        assert!((FAILURES..2 * FAILURES).contains(&slow), "it is left alone after that: {slow}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_had_better_not_be_made_twice_is_not_asked_for_elsewhere() {
-        let peers = peers(&["a", "b"]);
-        let times = RefCell::new(0);
-        let slow = |_: &str| {
-            *times.borrow_mut() += 1;
-            async {
-                sleep(3 * SHARE).await;
-                reply(StatusCode::OK).await
-            }
-        };
-        peers.call(patient(), slow).await.unwrap();
-        assert_eq!(times.take(), 1);
-        // nor is one cut short for another that keeps failing
-        fail_at_a(&peers).await;
-        tokio::time::advance(OPEN.1).await;
-        for _ in 0..2 {
-            peers
-                .call(later(), |base| {
-                    let is_a = base == "a";
-                    let answer = slow(base);
-                    async move { if is_a { hang().await } else { answer.await } }
-                })
-                .await
-                .unwrap();
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_request_that_has_waited_before_waits_for_what_is_left_and_blames_nobody_for_little() {
-        let peers = peers(&["a"]);
-        let allowance = Allowance::new(Duration::from_secs(4));
-        let begun = Instant::now();
-        let calls = async {
-            for _ in 0..4 * FAILURES {
-                assert!(peers.call(later(), |_| hang()).await.is_err());
-            }
-        };
-        scope(Some(allowance), calls).await;
-        assert_eq!(begun.elapsed(), Duration::from_secs(4) + 4 * FAILURES * UNNOTICED);
-        assert_eq!(asked(&peers, 1).await, times(&[("a", 1)]), "only the first call says that it hangs");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_service_that_says_what_it_misses_is_not_left_alone() {
-        let peers = peers(&["a", "b"]);
-        for _ in 0..4 * FAILURES {
-            let answer = peers.call(later(), |_| reply(StatusCode::SERVICE_UNAVAILABLE)).await;
-            assert_eq!(answer.unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
-        }
-        assert_eq!(asked(&peers, 10).await, times(&[("a", 5), ("b", 5)]));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_that_cannot_be_used_is_not_asked_for_again() {
-        let peers = peers(&["a", "b"]);
-        let times = RefCell::new(0);
-        let answer = peers.call(later(), |_| {
-            *times.borrow_mut() += 1;
-            ready(Tried::Err(NoReply::Unusable(PortError::broken("files", "too large"))))
-        });
-        assert!(matches!(answer.await, Err(PortError::Broken { .. })));
-        assert_eq!(times.into_inner(), 1);
-    }
-}
+mod tests;

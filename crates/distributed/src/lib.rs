@@ -7,6 +7,7 @@ mod common;
 mod platform;
 mod secrets;
 mod serve;
+mod starting;
 
 pub use common::{Common, with_common_docs};
 pub use platform::{Platform, open_cache, open_database, open_files_client, part};

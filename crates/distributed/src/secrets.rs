@@ -10,6 +10,8 @@ use url::Url;
 
 use program::Failure;
 
+use crate::starting::waits_for;
+
 /// The tokens with which the services know one another, from `FM_INTERNAL_SECRET` and `FM_INTERNAL_SECRET_PREVIOUS`.
 ///
 /// # Errors
@@ -80,7 +82,7 @@ pub(crate) fn required<'a>(setting: &str, value: Option<&'a str>) -> Result<&'a 
     })
 }
 
-/// Tries until the dependency answers; each failure is logged. What does not go away by waiting ends it.
+/// Tries until the dependency answers; each failure is logged, and readiness shows it. What does not go away by waiting ends it.
 ///
 /// # Errors
 /// `Full` and `Broken`.
@@ -90,8 +92,12 @@ pub async fn until_available<T, F: Future<Output = PortResult<T>>>(
     let mut delay = RetryDelay::default();
     loop {
         match attempt().await {
-            Ok(value) => return Ok(value),
-            Err(error @ PortError::Unavailable { .. }) => {
+            Ok(value) => {
+                waits_for(None);
+                return Ok(value);
+            }
+            Err(error @ PortError::Unavailable { part, .. }) => {
+                waits_for(Some(part));
                 tracing::warn!(cause = %Causes(&error), "waiting for a dependency");
                 tokio::time::sleep(delay.next_delay()).await;
             }

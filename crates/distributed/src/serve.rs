@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::command_line::{self, What};
 use crate::common::Common;
 use crate::platform::Platform;
+use crate::starting::Early;
 
 /// Longest wait of a health check, which has longer probes than those inside of it.
 const HEALTH_DEADLINE: Duration = Duration::from_secs(4);
@@ -156,7 +157,12 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     let mut signals = Signals::listen().map_err(|error| Failure::new(Exit::Failed, &error))?;
     let mut supervisor = Supervisor::default();
     let shutdown = supervisor.shutdown();
-    let assemble = async {
+    // probes see a service that waits for its database, and that it is not ready
+    let internal = bind("FM_INTERNAL_LISTEN", internal_listen)?;
+    let clone = internal.try_clone().map_err(|error| Failure::new(Exit::Failed, &error))?;
+    let (early, early_serving) = Early::new(clone, metrics.clone());
+    let mut early_serving = std::pin::pin!(early_serving);
+    let assemble = early.shows(async {
         let platform = Platform::connect(P::SERVICE, P::common(&settings), shutdown.clone()).await?;
         let mut dispensable = platform.dispensable_checks();
         let clock = platform.clock_part();
@@ -164,14 +170,16 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
         // what one service cannot do without, another can
         dispensable.retain(|check| assembled.checks.iter().all(|needed| needed.name() != check.name()));
         Ok::<_, Failure>((assembled, dispensable, clock))
-    };
+    });
     let (assembled, dispensable, clock) = tokio::select! {
         assembled = assemble => assembled?,
+        ended = &mut early_serving => return Err(ended_early(ended)),
         _ = signals.next() => return Ok(Exit::Stopped),
     };
-    // not before: a connection that waits in the system's queue looks like a service that hangs
+    // not before: to the gateway a connection that waits in the system's queue looks like a service that hangs
     let public = bind("FM_LISTEN", listen)?;
-    let internal = bind("FM_INTERNAL_LISTEN", internal_listen)?;
+    early.end();
+    early_serving.await.map_err(|error| ended_early(Err(error)))?;
     let addresses = (public.local_addr().unwrap_or(listen), internal.local_addr().unwrap_or(internal_listen));
 
     let health = Health::new(assembled.checks, shutdown.draining_token()).with_dispensable(dispensable);
@@ -229,6 +237,11 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     let exit = supervisor.run(signals, stop.pace()).await;
     tracing::info!("stopped");
     Ok(exit)
+}
+
+fn ended_early(ended: std::io::Result<()>) -> Failure {
+    let cause = ended.map_or_else(|error| error.to_string(), |()| "it ended by itself".to_owned());
+    Failure::other(Exit::Failed, format!("the internal listener: {cause}"))
 }
 
 fn bind(setting: &str, address: SocketAddr) -> Result<Listener, Failure> {

@@ -1,21 +1,27 @@
 //! Whether the process lives, whether it can serve, and its metrics.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, web};
 use async_trait::async_trait;
-use common::{Causes, PortError, PortResult};
+use common::{Causes, Code, PortError, PortResult};
 use futures_util::future::join_all;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::problem::Problem;
+
 /// Longest wait for one check: below the two seconds after which common probes give up.
 pub const CHECK_DEADLINE: Duration = Duration::from_millis(1500);
+
+/// Stands in the answer of a process that has not all it needs yet: whoever asked had better ask another one.
+pub const STARTING: HeaderName = HeaderName::from_static("fm-starting");
 
 /// For so long an answer is given again, so that probes, which want no credential, cost next to nothing.
 const ANSWER_LIFETIME: Duration = Duration::from_millis(500);
@@ -125,6 +131,39 @@ impl Health {
     }
 }
 
+/// What a process waits for while it gets ready. Clones are the same one.
+#[derive(Debug, Clone, Default)]
+pub struct Starting(Arc<Mutex<Option<&'static str>>>);
+
+impl Starting {
+    /// It waits for this part, as errors name it, or for none.
+    pub fn waits_for(&self, part: Option<&'static str>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = part;
+    }
+
+    fn parts(&self) -> Map<String, Value> {
+        let part = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        part.map(|part| (part.to_owned(), json!("unavailable"))).into_iter().collect()
+    }
+}
+
+/// Serves what a process can answer before it has all it needs: `/health/live`, `/health/ready`, which says `starting` and names the part that is waited
+/// for, and `/metrics`. Everything else is 503 with [`STARTING`].
+pub fn configure_starting(config: &mut web::ServiceConfig, starting: Starting, handle: PrometheusHandle) {
+    let not_ready = move || {
+        let parts = starting.parts();
+        async move { answer(StatusCode::SERVICE_UNAVAILABLE, "starting", parts) }
+    };
+    config.route("/health/live", web::get().to(live)).route("/health/ready", web::get().to(not_ready));
+    configure_metrics(config, handle);
+    config.service(web::resource("/{anything:.*}").to(not_yet));
+}
+
+async fn not_yet() -> Result<HttpResponse, Problem> {
+    let problem = Problem::new(Code::Unavailable).retry_after(PortError::RETRY_AFTER);
+    Err(problem.header(STARTING, HeaderValue::from_static("?1")))
+}
+
 /// Serves `/health/live` and `/health/ready`, on the public and on the internal listener.
 pub fn configure(config: &mut web::ServiceConfig, health: web::Data<Health>) {
     config
@@ -148,9 +187,13 @@ async fn ready(health: web::Data<Health>) -> HttpResponse {
         (false, true) => (StatusCode::OK, "ready"),
         (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
     };
+    answer(status, word, report.parts)
+}
+
+fn answer(status: StatusCode, word: &str, parts: Map<String, Value>) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(json!({ "status": word, "parts": report.parts }))
+        .json(json!({ "status": word, "parts": parts }))
 }
 
 async fn metrics(handle: web::Data<PrometheusHandle>) -> HttpResponse {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use common::jobs::{NewJob, OutboxRow};
+use common::jobs::{NewJob, OutboxRow, UNREADABLE_RESTS};
 use common::{JobId, PortError, PortResult, Timestamp};
 use futures_util::TryStreamExt as _;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, deserialize_from_document, doc};
 use mongodb::{ClientSession, Collection};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::sync::{Mutex, Notify};
 
 use crate::engine::{Abort, Engine, Fault, Index};
@@ -22,19 +22,22 @@ pub(crate) struct Outbox {
     leasing: Mutex<()>,
 }
 
-/// A document of the outbox.
-#[derive(Serialize, Deserialize)]
+/// What a relay needs of a document. Beside it there are `seq`, which ascends within a process, and by seconds among processes (rows come about in the
+/// order of their commits, which is enough), `waits`, `sent_at`, `leased_until` and `lease`.
+#[derive(Deserialize)]
 struct Row {
-    #[serde(rename = "_id")]
-    id: ObjectId,
-    /// Ascends within a process, and by seconds among processes: rows come about in the order of their commits, which is all that a relay needs.
-    seq: ObjectId,
     job: String,
     sent: u32,
-    waits: bool,
-    sent_at: i64,
-    leased_until: i64,
-    lease: ObjectId,
+}
+
+impl Row {
+    /// Why a document is none that this program knows, in words that show nothing of it.
+    fn read(document: Document) -> Result<OutboxRow, String> {
+        let row: Self =
+            deserialize_from_document(document).map_err(|_| "its form is another one".to_owned())?;
+        let job = serde_json::from_str(&row.job).map_err(|error| error.to_string())?;
+        Ok(OutboxRow { job, sent: row.sent })
+    }
 }
 
 /// What [`Outbox::lease_unsent`] looks for.
@@ -73,7 +76,7 @@ impl Outbox {
         Self { name, bell, leasing: Mutex::new(()) }
     }
 
-    fn rows(&self, engine: &Engine) -> Collection<Row> {
+    fn rows(&self, engine: &Engine) -> Collection<Document> {
         engine.collection(self.name)
     }
 
@@ -89,7 +92,7 @@ impl Outbox {
         session: &mut ClientSession,
         jobs: &[NewJob],
     ) -> Result<(), Fault> {
-        let rows = engine.collection::<Document>(self.name);
+        let rows = self.rows(engine);
         for job in jobs {
             let text =
                 serde_json::to_string(job).map_err(|_| Fault::Damaged("a job does not become JSON"))?;
@@ -155,15 +158,24 @@ impl Outbox {
         rows.update_many(free, doc! { "$set": { "leased_until": until.millis(), "lease": lease } }).await?;
         let taken =
             rows.find(doc! { "_id": { "$in": candidates }, "lease": lease }).sort(doc! { "seq": 1 }).await?;
-        let taken: Vec<Row> = taken.try_collect().await?;
-        taken
-            .into_iter()
-            .map(|row| {
-                let job = serde_json::from_str(&row.job)
-                    .map_err(|_| Fault::Damaged("a job in the outbox cannot be read"))?;
-                Ok(OutboxRow { job, sent: row.sent })
-            })
-            .collect()
+        let taken: Vec<Document> = taken.try_collect().await?;
+        let (mut readable, mut unreadable) = (Vec::with_capacity(taken.len()), Vec::new());
+        for document in taken {
+            let id = document.get_object_id("_id").map_err(|_| Fault::Damaged("a row without an id"))?;
+            match Row::read(document) {
+                Ok(row) => readable.push(row),
+                Err(cause) => {
+                    metrics::counter!("fm_outbox_unreadable_total").increment(1);
+                    tracing::error!(outbox = self.name, job = %id, %cause, "a job in the outbox cannot be read and is set aside");
+                    unreadable.push(id);
+                }
+            }
+        }
+        if !unreadable.is_empty() {
+            let rests = doc! { "$set": { "leased_until": (now + UNREADABLE_RESTS).millis() } };
+            rows.update_many(doc! { "_id": { "$in": unreadable }, "lease": lease }, rests).await?;
+        }
+        Ok(readable)
     }
 
     pub(crate) async fn mark_sent(&self, engine: &Engine, ids: &[JobId], at: Timestamp) -> PortResult<()> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::jobs::{NewJob, OutboxRow};
+use common::jobs::{NewJob, OutboxRow, UNREADABLE_RESTS};
 use common::{JobId, PortError, PortResult, Timestamp};
 
 use crate::engine::{Abort, Durability, Engine, Tx};
@@ -37,18 +37,25 @@ pub(crate) async fn lease_unsent(
                  WHERE seq IN (SELECT seq FROM outbox WHERE sent_at IS NULL AND leased_until <= ?2 ORDER BY seq LIMIT ?3)
                  RETURNING seq, job, sent",
             )?;
-            let mut rows = lease_rows
-                .query_map(((now + lease).millis(), now.millis(), limit), |row| {
-                    let job = serde_json::from_str::<NewJob>(row.get_ref(1)?.as_str()?);
-                    Ok((row.get::<_, i64>(0)?, job, row.get(2)?))
-                })?
-                .collect::<Result<Vec<_>, _>>()?;
-            rows.sort_unstable_by_key(|(seq, ..)| *seq);
-            let mut readable = Vec::with_capacity(rows.len());
-            for (seq, job, sent) in rows {
-                match job {
-                    Ok(job) => readable.push(OutboxRow { job, sent }),
-                    Err(error) => set_aside(tx, seq, &error)?,
+            let mut readable = Vec::new();
+            loop {
+                let wanted = limit as usize - readable.len();
+                let mut rows = lease_rows
+                    .query_map(((now + lease).millis(), now.millis(), wanted as i64), |row| {
+                        let bytes = row.get_ref(1)?.as_bytes().unwrap_or_default();
+                        Ok((row.get::<_, i64>(0)?, serde_json::from_slice::<NewJob>(bytes), row.get(2)?))
+                    })?
+                    .collect::<Result<Vec<_>, _>>()?;
+                let are_all = rows.len() < wanted;
+                rows.sort_unstable_by_key(|(seq, ..)| *seq);
+                for (seq, job, sent) in rows {
+                    match job {
+                        Ok(job) => readable.push(OutboxRow { job, sent }),
+                        Err(error) => set_aside(tx, seq, now + UNREADABLE_RESTS, &error)?,
+                    }
+                }
+                if are_all || readable.len() == limit as usize {
+                    break;
                 }
             }
             Ok::<_, Abort<PortError>>(readable)
@@ -57,10 +64,11 @@ pub(crate) async fn lease_unsent(
 }
 
 /// One job that cannot be read must not hold up the others. It stays, for a program that can read it or a person.
-fn set_aside(tx: &Tx<'_>, seq: i64, error: &serde_json::Error) -> rusqlite::Result<()> {
+fn set_aside(tx: &Tx<'_>, seq: i64, until: Timestamp, error: &serde_json::Error) -> rusqlite::Result<()> {
+    metrics::counter!("fm_outbox_unreadable_total").increment(1);
     tracing::error!(seq, cause = %error, "a job in the outbox cannot be read and is set aside");
     tx.prepare_cached("UPDATE outbox SET leased_until = ?2 WHERE seq = ?1")?
-        .execute((seq, i64::MAX))
+        .execute((seq, until.millis()))
         .map(drop)
 }
 

@@ -19,9 +19,13 @@ pub(super) fn port_error(error: io::Error) -> PortError {
             | Errno::TIMEDOUT
             | Errno::HOSTDOWN
             | Errno::HOSTUNREACH
-            | Errno::STALE,
+            | Errno::STALE
+            | Errno::NOTCONN
+            | Errno::NODEV
+            | Errno::NXIO,
         ) => PortError::unavailable(PART, error),
         _ if error.kind() == io::ErrorKind::StorageFull => PortError::full(PART, error),
+        _ if error.kind() == io::ErrorKind::NotConnected => PortError::unavailable(PART, error),
         _ => PortError::broken(PART, error),
     }
 }
@@ -29,6 +33,11 @@ pub(super) fn port_error(error: io::Error) -> PortError {
 /// There is less room than was asked for.
 pub(super) fn no_room(wanted: u64, free: u64) -> io::Error {
     io::Error::new(io::ErrorKind::StorageFull, format!("{wanted} bytes wanted, {free} free"))
+}
+
+/// The disk is not there now.
+pub(super) fn away(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, what)
 }
 
 /// Something that is not as it must be.

@@ -3,9 +3,9 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use common::files::StoredBlob;
 use common::{BlobKey, Timestamp};
@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use tokio::sync::Semaphore;
 
 use super::DiskOptions;
-use super::error::{damaged, no_room};
+use super::error::{away, damaged, no_room};
 
 /// Name of the file that says whose blobs these are.
 const MARK: &str = "store-id";
@@ -38,6 +38,8 @@ pub(super) struct Layout {
     promised: AtomicU64,
     /// Who may sync and rename now.
     pub(super) finishing: Arc<Semaphore>,
+    /// Threads that the disk keeps, and nobody waits for.
+    pub(super) overdue: AtomicUsize,
 }
 
 impl Layout {
@@ -62,7 +64,13 @@ impl Layout {
             folders: [const { AtomicBool::new(false) }; 256],
             promised: AtomicU64::new(0),
             finishing,
+            overdue: AtomicUsize::new(0),
         })
+    }
+
+    /// Longest wait for what takes milliseconds.
+    pub(super) fn answer_within(&self) -> Duration {
+        self.options.answer_within
     }
 
     fn folder(&self, index: u8) -> PathBuf {
@@ -145,7 +153,7 @@ impl Layout {
         Ok(Some(text.trim_end().to_owned()))
     }
 
-    /// Fails if the disk was claimed by this process and is not the same disk any more.
+    /// Fails if the disk was claimed by this process and is not the same disk any more: `NotConnected` if it is not there.
     pub(super) fn check_mark(&self) -> io::Result<()> {
         let Some(claimed) = self.claimed.get() else {
             return Ok(());
@@ -153,7 +161,8 @@ impl Layout {
         match self.read_mark()? {
             Some(mark) if mark == *claimed => Ok(()),
             Some(_) => Err(damaged("the blobs belong to another store")),
-            None => Err(damaged("the mark of the blobs is gone: the disk was changed or is not mounted")),
+            // it may be mounted again
+            None => Err(away("the mark of the blobs is gone: the disk was changed or is not mounted")),
         }
     }
 

@@ -6,12 +6,14 @@
 mod error;
 mod layout;
 mod partial;
+mod patience;
 mod read;
 mod stream;
 mod write;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,7 +23,8 @@ use common::{BlobKey, PortError, PortResult, Timestamp};
 use metrics::counter;
 
 use self::error::{absent_as_none, damaged, port_error};
-use self::layout::Layout;
+use self::layout::{Layout, Promise};
+use self::patience::{soon, soon_if_there};
 use self::stream::{Buffers, FileStream};
 use self::write::Writer;
 use crate::hashing::joined;
@@ -34,11 +37,18 @@ pub struct DiskOptions {
     pub keep_free_bytes: u64,
     /// How many blobs are synced and renamed at once. Beyond about 8 the journal gains nothing more, and each waits longer. Default 8.
     pub finishing_at_once: usize,
+    /// Longest wait for the disk to open a file, look at it or read a piece of it; then it is unavailable. Syncs, lists and the bodies of uploads and
+    /// downloads have no such end. Default 4 s, so that a request is answered within five.
+    pub answer_within: Duration,
 }
 
 impl Default for DiskOptions {
     fn default() -> Self {
-        Self { keep_free_bytes: 64 * 1024 * 1024, finishing_at_once: 8 }
+        Self {
+            keep_free_bytes: 64 * 1024 * 1024,
+            finishing_at_once: 8,
+            answer_within: Duration::from_secs(4),
+        }
     }
 }
 
@@ -71,6 +81,16 @@ impl DiskBlobs {
     }
 }
 
+/// Notes that so many bytes will come, on the disk that was claimed.
+async fn promise(layout: &Arc<Layout>, bytes: u64) -> PortResult<Promise> {
+    let shared = Arc::clone(layout);
+    soon(layout, move |layout| {
+        layout.check_mark()?;
+        shared.promise(bytes)
+    })
+    .await
+}
+
 /// Runs `work` on a blocking thread of this runtime.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
@@ -81,12 +101,7 @@ async fn blocking<T: Send + 'static>(
 #[async_trait]
 impl BlobStore for DiskBlobs {
     async fn create(&self, key: BlobKey, size_hint: Option<u64>) -> PortResult<Box<dyn BlobWriter>> {
-        let layout = Arc::clone(&self.layout);
-        let promise = blocking(move || {
-            layout.check_mark()?;
-            layout.promise(size_hint.unwrap_or(0))
-        })
-        .await?;
+        let promise = promise(&self.layout, size_hint.unwrap_or(0)).await?;
         Ok(Box::new(Writer::new(Arc::clone(&self.layout), key, promise)))
     }
 
@@ -98,7 +113,7 @@ impl BlobStore for DiskBlobs {
         let path = self.layout.path(key);
         let bytes = match read::cached(&path, range.start, len) {
             Some(bytes) => Some(bytes),
-            None => absent_as_none(blocking(move || read::whole(&path, range.start, len)).await)?,
+            None => soon_if_there(&self.layout, move |_| read::whole(&path, range.start, len)).await?,
         };
         counter!("fm_blobs_read_bytes_total").increment(range.len);
         Ok(bytes.map(Bytes::from))
@@ -109,18 +124,18 @@ impl BlobStore for DiskBlobs {
         let buffers = self.buffers.clone();
         let opened = match FileStream::open_cached(&path, range, buffers.clone()) {
             Some(stream) => Some(stream),
-            None => absent_as_none(blocking(move || FileStream::open(&path, range, buffers)).await)?,
+            None => soon_if_there(&self.layout, move |_| FileStream::open(&path, range, buffers)).await?,
         };
         Ok(opened.map(|stream| Box::pin(stream) as ByteStream))
     }
 
     async fn size(&self, key: BlobKey) -> PortResult<Option<u64>> {
-        absent_as_none(self.blocking(move |layout| Ok(layout.path(key).metadata()?.len())).await)
+        soon_if_there(&self.layout, move |layout| Ok(layout.path(key).metadata()?.len())).await
     }
 
     async fn delete(&self, key: BlobKey) -> PortResult<bool> {
         // not synced: what a power cut brings back is a stray, and goes with the others
-        let gone = self.blocking(move |layout| {
+        let gone = soon(&self.layout, move |layout| {
             layout.check_mark()?;
             std::fs::remove_file(layout.path(key))
         });
@@ -144,20 +159,24 @@ impl BlobStore for DiskBlobs {
     }
 
     async fn free_bytes(&self) -> PortResult<Option<u64>> {
-        self.blocking(|layout| layout.free_bytes()).await.map(Some)
+        let free = soon(&self.layout, |layout| {
+            layout.check_mark()?;
+            layout.free_bytes()
+        });
+        free.await.map(Some)
     }
 
     async fn owner(&self) -> PortResult<Option<String>> {
-        self.blocking(|layout| layout.read_mark()).await
+        soon(&self.layout, Layout::read_mark).await
     }
 
     async fn claim(&self, store_id: &str) -> PortResult<()> {
         let store_id = store_id.to_owned();
-        self.blocking(move |layout| layout.claim(store_id)).await
+        soon(&self.layout, move |layout| layout.claim(store_id)).await
     }
 
     async fn ping(&self) -> PortResult<()> {
-        self.blocking(|layout| {
+        soon(&self.layout, |layout| {
             layout.check_mark()?;
             layout.probe()
         })
@@ -171,7 +190,7 @@ impl BlobLocator for DiskBlobs {
         let path = self.layout.path(key);
         let there = match read::open_cached(&path).and_then(|file| file.metadata().ok()) {
             Some(metadata) => Some(metadata.len()),
-            None => absent_as_none(blocking(move || Ok(path.metadata()?.len())).await)?,
+            None => soon_if_there(&self.layout, move |_| Ok(path.metadata()?.len())).await?,
         };
         match there {
             None => Ok(None),

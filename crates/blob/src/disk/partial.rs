@@ -21,8 +21,9 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::error::{absent_as_none, damaged, port_error};
 use super::layout::{Layout, Promise, sync_folder, timestamp};
+use super::patience::soon;
 use super::write::{MAX_UNSYNCED_BYTES, SYNC_EVERY_BYTES, check_room, write_all};
-use super::{DiskBlobs, blocking};
+use super::{DiskBlobs, blocking, promise};
 use crate::PART;
 use crate::hashing::{BATCH_BYTES, Batch, Hashing, joined};
 
@@ -119,13 +120,8 @@ impl PartialBlobs for DiskBlobs {
         length: Option<u64>,
         _unsaved: u64,
     ) -> Result<Box<dyn PartialWriter>, PartialError> {
-        let layout = Arc::clone(&self.layout);
         let coming = length.map_or(0, |length| length.saturating_sub(from.size));
-        let promise = blocking(move || {
-            layout.check_mark()?;
-            layout.promise(coming)
-        })
-        .await?;
+        let promise = promise(&self.layout, coming).await?;
         let (file, hasher) = opened(&self.layout, from).await?;
         Ok(Box::new(Writer {
             layout: Arc::clone(&self.layout),
@@ -160,7 +156,7 @@ impl PartialBlobs for DiskBlobs {
 
     async fn discard(&self, partial: &PartialBlob) -> PortResult<()> {
         let key = partial.key;
-        let gone = self.blocking(move |layout| {
+        let gone = soon(&self.layout, move |layout| {
             layout.check_mark()?;
             fs::remove_file(layout.partial(key))
         });
@@ -176,7 +172,7 @@ impl PartialBlobs for DiskBlobs {
     }
 
     async fn discard_stray(&self, key: BlobKey, before: Timestamp) -> PortResult<bool> {
-        let gone = self.blocking(move |layout| {
+        let gone = soon(&self.layout, move |layout| {
             layout.check_mark()?;
             let path = layout.partial(key);
             let young = timestamp(fs::metadata(&path)?.modified()?) >= before;

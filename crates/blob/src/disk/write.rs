@@ -18,6 +18,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::blocking;
 use super::error::{no_room, port_error};
 use super::layout::{Layout, Promise};
+use super::patience::soon;
 use crate::PART;
 use crate::hashing::{BATCH_BYTES, Batch, Hashing, hash_all, joined};
 
@@ -115,8 +116,8 @@ impl Writer {
         let temporary = match &self.temporary {
             Some(temporary) => Arc::clone(temporary),
             None => {
-                let (layout, key) = (Arc::clone(&self.layout), self.key);
-                let temporary = blocking(move || Temporary::create(&layout, key)).await?;
+                let key = self.key;
+                let temporary = soon(&self.layout, move |layout| Temporary::create(layout, key)).await?;
                 Arc::clone(self.temporary.insert(Arc::new(temporary)))
             }
         };

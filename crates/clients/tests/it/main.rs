@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod names;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

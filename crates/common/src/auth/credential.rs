@@ -182,7 +182,8 @@ pub trait OpenAccounts: Send + Sync {
 /// Remembers resolved credentials for a short time. Losing all of it costs speed only.
 ///
 /// A revocation writes the store first, then puts a tombstone here, then answers. [`CredentialCache::put`] sets only what is absent, so a
-/// resolution that was under way cannot overwrite the tombstone with what it read before.
+/// resolution that was under way cannot overwrite the tombstone with what it read before. Where the same call could not be made again after the store has
+/// changed, the tombstone comes first: without one nothing changes. It stands for 120 s, and so also hides what was resolved while the store was changing.
 #[async_trait]
 pub trait CredentialCache: Send + Sync {
     /// What is remembered of this session and this user, each by itself, and whether signing keys were withdrawn.

@@ -18,7 +18,7 @@ pub use manage::{
     ChangeJobError, JobAdmin, JobChange, JobCounts, JobFilter, JobMinute, JobOrder, JobPage, JobType,
     JobTypes, RetriedDead, TypeLimit,
 };
-pub use outbox::{KnownJobs, MAX_KNOWN_IDS, Outbox, OutboxRow};
+pub use outbox::{KnownJobs, MAX_KNOWN_IDS, Outbox, OutboxRow, UNREADABLE_RESTS};
 pub use schedule::{CatchUp, ChangeScheduleError, MAX_SCHEDULES, Schedule, ScheduleSpec, ScheduleStore};
 pub use store::{
     ClaimRequest, Claimed, Claims, FailOutcome, Failure, InsertOutcome, JobStore, LeaseHolder, LostLease,

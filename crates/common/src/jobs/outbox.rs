@@ -18,6 +18,9 @@ pub struct OutboxRow {
 /// Jobs that were committed together with what caused them. Rows enter by the commits of the store that this belongs to.
 ///
 /// A row goes only when the job store says that it has the job: the broker may lose everything. Any number of relays may run at once.
+///
+/// A row that this program cannot read, as one of a newer version may be after a step back to an older one, holds up no other: it is passed over, logged,
+/// counted in `fm_outbox_unreadable_total`, and looked at again after [`UNREADABLE_RESTS`], perhaps by a program that can read it.
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Takes up to `limit` rows, oldest first, that were never published (or whose relay died), leased to this relay for `lease`.
@@ -42,6 +45,9 @@ pub trait Outbox: Send + Sync {
     /// Returns when a commit may have brought rows in since the last call returned; may return for nothing, must not miss one of this process.
     async fn wait(&self);
 }
+
+/// How long a row of an outbox rests that could not be read.
+pub const UNREADABLE_RESTS: Duration = Duration::from_secs(60 * 60);
 
 /// Answers which jobs the job store has: worker-service, in process or over its internal API. What relays ask before they let a row go.
 #[async_trait]

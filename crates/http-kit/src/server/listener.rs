@@ -48,6 +48,17 @@ impl Listener {
         Ok(Self::Unix(listener))
     }
 
+    /// The same socket once more. Connections that come while nobody accepts from either wait in the system's queue.
+    ///
+    /// # Errors
+    /// The process has too many descriptors.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(tcp) => tcp.try_clone().map(Self::Tcp),
+            Self::Unix(unix) => unix.try_clone().map(Self::Unix),
+        }
+    }
+
     /// The address of a TCP listener.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         match self {

@@ -77,11 +77,12 @@ pub(super) const WRITE_CONFLICT: i32 = 112;
 const OUT_OF_DISK_SPACE: i32 = 14031;
 
 /// Codes of a server that cannot now and may be able to later, from the server's `error_codes.yml`: not primary, recovering, shutting down
-/// or unreachable; time limits; conflicts that somebody else won.
+/// or unreachable; time limits; conflicts that somebody else won; a list whose rest it has forgotten, as after a restart in the middle of it.
 const UNAVAILABLE: &[i32] = &[
     6,   // HostUnreachable
     7,   // HostNotFound
     24,  // LockTimeout
+    43,  // CursorNotFound
     46,  // LockBusy
     50,  // MaxTimeMSExpired
     64,  // WriteConcernTimeout
@@ -91,8 +92,10 @@ const UNAVAILABLE: &[i32] = &[
     WRITE_CONFLICT,
     133,   // FailedToSatisfyReadPreference
     134,   // ReadConcernMajorityNotAvailableYet
+    175,   // QueryPlanKilled
     189,   // PrimarySteppedDown
     202,   // NetworkInterfaceExceededTimeLimit
+    237,   // CursorKilled
     246,   // SnapshotUnavailable
     251,   // NoSuchTransaction
     262,   // ExceededTimeLimit
@@ -243,3 +246,19 @@ rules!(
     common::webhooks::ChangeWebhookError,
     common::jobs::LostLease
 );
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::{deserialize_from_document, doc};
+
+    use super::*;
+
+    #[test]
+    fn a_cursor_that_a_restart_has_ended_is_unavailable() {
+        for code in [43, 175, 237] {
+            let said = doc! { "code": code, "codeName": "", "errmsg": "it is gone" };
+            let error = Error::from(ErrorKind::Command(deserialize_from_document(said).unwrap()));
+            assert!(matches!(PortError::from(Fault::from(error)), PortError::Unavailable { .. }), "{code}");
+        }
+    }
+}

@@ -176,6 +176,18 @@ async fn a_duplicate_key_is_seen_in_every_shape() {
     assert!(matches!(seen, Err(common::jobs::LostLease::Lost)), "{seen:?}");
 }
 
+/// As after a restart of the server between two pages: whoever asks again gets all of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_whose_rest_the_server_has_forgotten_is_unavailable() {
+    let (mongo, _scratch) = support::mongo().await;
+    let engine = &Engine::new(&mongo, &FIRST);
+    engine.migrate().await.unwrap();
+    let forgotten = doc! { "getMore": 4_711_i64, "collection": "things" };
+    let cut = engine.run(async { Ok(engine.mongo().database().run_command(forgotten).await?) });
+    let cut = cut.await;
+    assert!(matches!(cut, Err(PortError::Unavailable { .. })), "{cut:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_ends_with_its_deadline() {
     let (mongo, _scratch) = support::mongo().await;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use common::auth::AuthStore;
 use common::files::{Commit, FileStore};
-use common::jobs::{Backoff, NewJob, Outbox, Priority};
+use common::jobs::{Backoff, NewJob, Outbox, Priority, UNREADABLE_RESTS};
 use common::{Clock as _, JobId, Timestamp};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::auth_store::user;
 use crate::file_store::FilesSubject;
@@ -197,6 +197,24 @@ pub async fn settling_an_unsent_row_removes_it_too(subject: &OutboxSubject) {
     assert!(subject.lease(10).await.is_empty());
 }
 
+pub async fn a_row_that_cannot_be_read_holds_up_no_other(subject: &OutboxSubject) {
+    let before = subject.committed(1).await;
+    // deeper than what is read may be
+    let deep = (0..500).fold(json!(1), |inside, _| Value::Array(vec![inside]));
+    let strange = NewJob { data: deep, ..job(&subject.ids, "test", subject.now()) };
+    (subject.commit)(vec![strange]).await;
+    let after = subject.committed(1).await;
+    let readable = ids_of(&[before, after].concat());
+    assert_eq!(subject.lease(10).await, readable);
+    subject.outbox.settle(&readable).await.unwrap();
+    subject.clock.advance(2 * LEASE);
+    assert!(subject.lease(10).await.is_empty(), "not each time");
+    subject.clock.advance(UNREADABLE_RESTS);
+    let later = subject.committed(1).await;
+    assert_eq!(subject.lease(1).await, ids_of(&later), "nor does it take the place of another");
+    assert_eq!(subject.outbox.depth().await.unwrap(), 2, "it stays");
+}
+
 /// A wait that has begun and not returned: calls may return for nothing, but not for ever.
 async fn waiting(subject: &OutboxSubject) -> BoxFuture<'_, ()> {
     for _ in 0..100 {
@@ -256,6 +274,7 @@ macro_rules! outbox_suite {
                 a_sent_row_waits_until_it_is_settled,
                 an_unknown_row_is_sent_again,
                 settling_an_unsent_row_removes_it_too,
+                a_row_that_cannot_be_read_holds_up_no_other,
                 a_commit_wakes_the_one_who_waits_and_the_one_who_comes_later,
                 a_relay_that_waits_only_when_nothing_is_there_gets_all,
             ]

@@ -112,7 +112,7 @@ impl Administration {
     }
 
     /// Changes an account, for the next request everywhere. What is refused changes nothing; what fails half-way may be repeated. A disabled account is signed
-    /// out; its API tokens come back with it.
+    /// out; its API tokens come back with it. All is done even if the cache cannot be told, but then it is not answered as done.
     pub(crate) async fn change(
         &self,
         by: &Author,
@@ -136,13 +136,15 @@ impl Administration {
             let entry = self.entry(by, AuditAction::UserSignedOut, id, Value::Null);
             self.stores.users.end_sessions(id, entry.at, &entry).await?;
         }
+        let of_credentials = change.role.is_some() || change.disabled.is_some() || change.sign_out;
         // hides all that is remembered of its sessions and tokens for longer than it would be remembered
-        self.cache.forget_user(id).await?;
+        let told = if of_credentials { self.cache.forget_user(id).await } else { Ok(()) };
         if let Some(quota) = change.quota_bytes {
             self.spaces.set_quota_of(id, quota).await?;
             let entry = self.entry(by, AuditAction::UserChanged, id, json!({ "quotaBytes": quota }));
             self.stores.audit.write_audit(&[entry]).await?;
         }
+        told?;
         tracing::info!(user = %id, "account changed by an administrator");
         Ok(user)
     }
@@ -178,12 +180,15 @@ impl Administration {
     }
 
     /// Removes an account, for the next request everywhere, with all that it opened to others. What other services have of it goes by a job that is in the
-    /// outbox with the commit.
+    /// outbox with the commit. Without the cache nothing is removed: a repetition would find nobody whose sessions it could have forgotten.
     pub(crate) async fn remove(&self, by: &Author, id: UserId) -> Result<(), AdminError> {
+        if self.accounts.store.find_user(id).await?.is_none() {
+            return Err(AdminError::NotFound);
+        }
+        self.cache.forget_user(id).await?;
         let entry = self.entry(by, AuditAction::UserDeleted, id, Value::Null);
         let job = account_ended(id, entry.at);
         self.stores.users.remove_user(id, &[job], &entry).await?;
-        self.cache.forget_user(id).await?;
         tracing::info!(user = %id, "account removed by an administrator");
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! New passwords: by whoever knows the old one, or by a code that goes by mail.
 
-use common::PortResult;
 use common::auth::mail::{AccountEvent, MailContent};
 use common::auth::{
     Account, Address, AuditAction, CodeKind, Password, PasswordChange, PasswordProof, Principal, User,
@@ -12,7 +11,8 @@ use super::setup::AddressFault;
 use super::{Client, codes, devices, mails, my_sessions};
 use crate::AuthService;
 
-/// Sets a new password for a caller who knows the old one, and ends their other sessions.
+/// Sets a new password for a caller who knows the old one, and ends their other sessions. Without the cache nothing changes: a repetition would bring a
+/// password that is the old one no more.
 pub(crate) async fn change(
     service: &AuthService,
     client: &Client,
@@ -31,11 +31,12 @@ pub(crate) async fn change(
         at: service.accounts.clock.now(),
     };
     let notice = mails::notice(service, client, &user, AccountEvent::PasswordChanged);
+    my_sessions::forget(service, user.id).await?;
     if !service.account_store.change_password(&change, &notice).await? {
         return Err(AccountError::Conflict);
     }
     service.tell_own(&Author::of(caller, client), AuditAction::OwnPassword, user.id).await;
-    done(service, &user, "changed").await?;
+    done(&user, "changed");
     Ok(())
 }
 
@@ -63,7 +64,7 @@ pub(crate) async fn forgot(
     Ok(())
 }
 
-/// Sets a new password by a code, and ends all sessions of the account.
+/// Sets a new password by a code, and ends all sessions of the account. Without the cache nothing changes, and the code stays good.
 pub(crate) async fn reset(
     service: &AuthService,
     client: &Client,
@@ -91,11 +92,12 @@ pub(crate) async fn reset(
         at: now,
     };
     let notice = mails::notice(service, client, &user, AccountEvent::PasswordReset);
+    my_sessions::forget(service, user.id).await?;
     if !service.account_store.change_password(&change, &notice).await? {
         return Err(AccountError::WrongCode);
     }
     service.tell_own(&Author::unknown(client), AuditAction::OwnPassword, user.id).await;
-    done(service, &user, "reset").await?;
+    done(&user, "reset");
     Ok(())
 }
 
@@ -120,8 +122,7 @@ pub(crate) fn mailbox(text: &str) -> Result<Address, AddressFault> {
     if address.is_mailbox() { Ok(address) } else { Err(AddressFault::NoMailbox) }
 }
 
-async fn done(service: &AuthService, user: &User, how: &'static str) -> PortResult<()> {
+fn done(user: &User, how: &'static str) {
     metrics::counter!("fm_auth_passwords_set_total", "how" => how).increment(1);
     tracing::info!(user = %user.id, how, "password set");
-    my_sessions::forget(service, user.id).await
 }

@@ -200,3 +200,39 @@ async fn what_the_cache_cannot_be_told_is_not_done() {
     admin.server.outage(false);
     admin.change(&bob, json!({"disabled": true})).await.expect(StatusCode::OK);
 }
+
+#[actix_web::test]
+async fn a_quota_needs_no_cache() {
+    let admin = Admin::start().await;
+    let bob = admin.made("bob@b", "user").await;
+    let quota = async || {
+        let shown = admin.get(&format!("{USERS}/{bob}")).await.expect(StatusCode::OK);
+        shown["usage"]["quotaBytes"].clone()
+    };
+    admin.server.outage(true);
+    admin.change(&bob, json!({"quotaBytes": 7})).await.expect(StatusCode::OK);
+    assert_eq!(quota().await, json!(7));
+    // what could not be told to the cache keeps nothing else back
+    let both = json!({"role": "admin", "quotaBytes": 8});
+    admin.change(&bob, both.clone()).await.expect_problem(503, "unavailable");
+    assert_eq!(quota().await, json!(8));
+    admin.server.outage(false);
+    admin.change(&bob, both).await.expect(StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_removal_that_the_cache_missed_can_be_repeated() {
+    let admin = Admin::start().await;
+    let bob = admin.made("bob@b", "user").await;
+    let session = admin.server.token_of_v1("bob@b").await;
+    assert_eq!(admin.server.me(&session).await, StatusCode::OK);
+    let path = format!("{USERS}/{bob}");
+    admin.server.outage(true);
+    for _ in 0..2 {
+        admin.send(Method::DELETE, &path, json!({})).await.expect_problem(503, "unavailable");
+    }
+    // the cache comes back with what it held
+    admin.server.outage(false);
+    admin.send(Method::DELETE, &path, json!({})).await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(admin.server.me(&session).await, StatusCode::UNAUTHORIZED);
+}

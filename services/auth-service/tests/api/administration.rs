@@ -315,3 +315,24 @@ async fn keys_that_others_know_stop_verifying_and_refresh_tokens_go_on() {
     let renewed = renewed.expect(StatusCode::OK);
     get(&server, renewed["accessToken"].as_str().unwrap(), "/api/v1/users/me").await.expect(StatusCode::OK);
 }
+
+#[actix_web::test]
+async fn a_rotation_that_the_cache_missed_leaves_sign_ins_that_can_repeat_it() {
+    let server = Server::start().await;
+    server.administrator().await;
+    let (old, ..) = signed_in(&server).await;
+    get(&server, &old, "/api/v1/users/me").await.expect(StatusCode::OK);
+    let body = json!({"compromised": true});
+    server.outage(true);
+    send(&server, &old, Method::POST, ROTATE, body.clone()).await.expect_problem(503, "unavailable");
+    // the key that is gone signs no more: whoever signs in holds a token that is good
+    let (access, ..) = signed_in(&server).await;
+    server.clock.advance(Duration::from_secs(5));
+    get(&server, &access, "/api/v1/users/me").await.expect(StatusCode::OK);
+    server.outage(false);
+    let rotated = send(&server, &access, Method::POST, ROTATE, body).await.expect(StatusCode::CREATED);
+    assert_eq!(key_ids(&server).await, [rotated["keyId"].as_str().unwrap()]);
+    for token in [&old, &access] {
+        get(&server, token, "/api/v1/users/me").await.expect_problem(401, "unauthorized");
+    }
+}

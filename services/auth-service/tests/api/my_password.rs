@@ -230,3 +230,39 @@ async fn no_code_stands_anywhere_in_clear() {
         assert!(!kept.windows(secret.len()).any(|window| window == secret.as_bytes()));
     }
 }
+
+#[actix_web::test]
+async fn a_new_password_that_the_cache_missed_can_be_set_by_the_same_proof() {
+    let server = Server::start().await;
+    let (mine, other) =
+        (server.classic_token("bob@example.org").await, server.token_of("bob@example.org").await);
+    assert_eq!(server.me(&other).await, StatusCode::OK);
+    server.outage(true);
+    // more often than anybody may guess
+    for _ in 0..11 {
+        change(&server, &mine, PASSWORD, NEW).await.expect_problem(503, "unavailable");
+    }
+    server.login("bob@example.org", PASSWORD).await.expect(StatusCode::OK);
+    // the cache comes back with what it held
+    server.outage(false);
+    change(&server, &mine, PASSWORD, NEW).await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(server.me(&other).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(server.me(&mine).await, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_code_for_a_new_password_is_not_used_up_by_a_reset_that_the_cache_missed() {
+    let server = Server::start().await;
+    let token = server.classic_token("bob@example.org").await;
+    assert_eq!(server.me(&token).await, StatusCode::OK);
+    forgot(&server, "bob@example.org").await.expect(StatusCode::ACCEPTED);
+    let code = code(&server).await;
+    server.outage(true);
+    for _ in 0..11 {
+        reset(&server, &code, NEW).await.expect_problem(503, "unavailable");
+    }
+    server.outage(false);
+    reset(&server, &code, NEW).await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(server.me(&token).await, StatusCode::UNAUTHORIZED);
+    server.login("bob@example.org", NEW).await.expect(StatusCode::OK);
+}

@@ -102,10 +102,10 @@ pub(super) async fn rotate(
     };
     let rotated = service.keys.rotate(&*service.admin.keys, body.compromised, line).await;
     let key = rotated.map_err(problem)?;
-    if body.compromised {
-        // first of all: whatever fails after it, no service goes on with the old ones
-        service.cache.forget_keys(key).await?;
-    }
+    // first of all: whatever fails after it, no service goes on with the old ones
+    let told = if body.compromised { service.cache.forget_keys(key).await } else { Ok(()) };
+    // also if that failed: what the old key signs from now on is good for nothing, a sign-in to repeat this among it
     service.keys.refresh().await.map_err(problem)?;
+    told?;
     Ok(HttpResponse::Created().json(RotatedView { key_id: key.to_string() }))
 }
