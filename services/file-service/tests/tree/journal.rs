@@ -66,8 +66,8 @@ async fn a_change_of_everything_is_one_operation_that_is_undone_and_done_again()
         "state",
         "type",
         "undoable",
-        "undone",
         "undoes",
+        "undone",
     ];
     assert_eq!(keys(&shown), members);
     assert_eq!(
@@ -172,9 +172,8 @@ async fn a_batch_is_undone_as_far_as_nothing_has_changed_since() {
     assert_eq!(succeeded, 38);
     let of = |id: &str| {
         let all = both.iter().flat_map(|undone| undone["results"].as_array().unwrap());
-        let codes: Vec<_> =
-            all.filter(|result| result["fileId"] == json!(id)).map(|result| result["code"].clone());
-        codes.collect::<Vec<Value>>()
+        let mine = all.filter(|result| result["fileId"] == json!(id));
+        mine.map(|result| result["code"].clone()).collect::<Vec<Value>>()
     };
     assert_eq!(of(&ids[3]), ["changed_since", "changed_since"]);
     assert!(of(&ids[5]).contains(&json!("name_taken")), "{:?}", of(&ids[5]));
