@@ -156,6 +156,8 @@ codes! {
     LastAdministrator "last_administrator" 409 "The installation needs an administrator",
     TooMany "too_many" 409 "There are as many as there may be",
     Conflict "conflict" 409 "Something else changed it at the same time",
+    ChangedSince "changed_since" 409 "It has changed since, or this was undone already",
+    NotUndoable "not_undoable" 409 "This cannot be undone",
     LinkExhausted "link_exhausted" 410 "The link has been used as often as it may be",
     LengthRequired "length_required" 411 "The length must be given",
     PreconditionFailed "precondition_failed" 412 "It has changed since",

@@ -33,6 +33,12 @@ pub enum AppError {
         /// Which one.
         existing: FileId,
     },
+    /// What was to be undone has changed since, or was undone already.
+    #[error("refused: changed_since")]
+    ChangedSince {
+        /// The file or folder.
+        node: FileId,
+    },
     /// Too many attempts.
     #[error("refused: rate_limited")]
     RateLimited {
@@ -71,6 +77,7 @@ impl AppError {
         match self {
             Self::Refused { code, .. } => *code,
             Self::NameTaken { .. } => Code::NameTaken,
+            Self::ChangedSince { .. } => Code::ChangedSince,
             Self::RateLimited { .. } => Code::RateLimited,
             Self::UploadOffset { .. } => Code::UploadOffset,
             Self::Body(error) => error.code(),
@@ -134,6 +141,9 @@ impl From<AppError> for Problem {
             }
             AppError::NameTaken { existing } => {
                 Self::new(Code::NameTaken).member("existingId", existing.to_string())
+            }
+            AppError::ChangedSince { node } => {
+                Self::new(Code::ChangedSince).member("fileId", node.to_string())
             }
             AppError::RateLimited { retry_after } => Self::new(Code::RateLimited).retry_after(retry_after),
             AppError::UploadOffset { expected, provided } => Self::new(Code::UploadOffset)

@@ -28,6 +28,8 @@ pub struct FilesSection {
     pub keep_trash: Span,
     /// How long an unfinished upload is kept.
     pub keep_uploads: Span,
+    /// How long it is known what somebody did.
+    pub keep_operations: Span,
     /// Room that uploads leave on a disk.
     pub keep_free: ByteSize,
 }
@@ -42,6 +44,7 @@ impl Default for FilesSection {
             keep_versions_for: None,
             keep_trash: Span::from_secs(30 * 24 * 3600),
             keep_uploads: Span::from_secs(7 * 24 * 3600),
+            keep_operations: Span::from_secs(30 * 24 * 3600),
             keep_free: ByteSize::from_mib(64),
         }
     }
@@ -69,6 +72,10 @@ pub const FILES_DOCS: &[Doc] = &[
         text: "How long an unfinished resumable upload is kept after the last bytes of it came; at least 60s.",
     },
     Doc {
+        key: "files.keep_operations",
+        text: "How long renames, moves, tags, stars and what went to the trash can be undone, and it is known how a copy ended; at least 60s.",
+    },
+    Doc {
         key: "files.keep_free",
         text: "Room that uploads leave on the disk, so that deleting still works when it is full.",
     },
@@ -85,6 +92,7 @@ impl FilesSection {
             at_least("FM_FILES__KEEP_VERSIONS_FOR", span, Duration::from_secs(60))?;
         }
         at_least("FM_FILES__KEEP_UPLOADS", self.keep_uploads, Duration::from_secs(60))?;
+        at_least("FM_FILES__KEEP_OPERATIONS", self.keep_operations, Duration::from_secs(60))?;
         if self.inline.bytes() > MAX_INLINE_BYTES {
             return Err("FM_FILES__INLINE: at most 1MiB".to_owned());
         }
@@ -101,6 +109,7 @@ impl FilesSection {
             keep_versions_for: self.keep_versions_for.map(|span| span.duration()),
             trash_retention: self.keep_trash.duration(),
             keep_uploads: self.keep_uploads.duration(),
+            keep_operations: self.keep_operations.duration(),
             ..FileSettings::default()
         }
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use common::auth::{OpenAccounts, People, RateLimiter, UserCount};
 use common::files::{
-    BlobLocator, BlobStore, CopyStore, FileStore, LinkStore, MarkStore, PartialBlobs, ShareStore,
-    UploadStore, VersionStore,
+    BlobLocator, BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore, PartialBlobs,
+    ShareStore, UploadStore, VersionStore,
 };
 use common::{Clock, IdGen};
 use http_kit::cursor::CursorKey;
@@ -79,7 +79,7 @@ pub struct FileSettings {
     pub delivery: Delivery,
     /// How long a request waits for the copy of a folder that it began; then a job goes on with it.
     pub copy_patience: Duration,
-    /// How long it is known how a copy ended.
+    /// How long it is known what somebody did and how a copy ended, and so how long it can be undone.
     pub keep_operations: Duration,
     /// How often it is looked whether somebody who reads what is not theirs still may.
     pub recheck_every: Duration,
@@ -109,7 +109,7 @@ impl Default for FileSettings {
             keep_uploads: 7 * DAY,
             delivery: Delivery::default(),
             copy_patience: Duration::from_secs(3),
-            keep_operations: 7 * DAY,
+            keep_operations: 30 * DAY,
             recheck_every: Duration::from_secs(3),
             trusted_proxies: TrustedProxies::default(),
         }
@@ -174,6 +174,8 @@ pub struct Parts {
     pub versions: Arc<dyn VersionStore>,
     /// Copies of folders.
     pub copies: Arc<dyn CopyStore>,
+    /// What people did, to be undone.
+    pub journal: Arc<dyn JournalStore>,
     /// What sharing needs.
     pub sharing: Sharing,
     /// What can be set.
@@ -198,6 +200,7 @@ pub struct FileService {
     pub(crate) marks: Arc<dyn MarkStore>,
     pub(crate) versions: Arc<dyn VersionStore>,
     pub(crate) copies: Arc<dyn CopyStore>,
+    pub(crate) journal: Arc<dyn JournalStore>,
     pub(crate) people: Arc<dyn People>,
     pub(crate) hasher: PasswordHasher,
     pub(crate) guesses: Guesses,
@@ -233,6 +236,7 @@ impl FileService {
             marks,
             versions,
             copies,
+            journal,
             sharing,
             settings,
         } = parts;
@@ -258,6 +262,7 @@ impl FileService {
             marks,
             versions,
             copies,
+            journal,
             people,
             hasher,
             guesses,

@@ -162,6 +162,15 @@ pub trait CopyStore: Send + Sync {
     /// Notes how a running copy has ended, and forgets what was left of it. False if it is not running. Safe to repeat.
     async fn end_copy(&self, id: OperationId, state: CopyState, at: Timestamp) -> PortResult<bool>;
 
+    /// Copies that `user` began, by descending ids, at most `limit` before `before`; if `within` is given, only those by a credential for that folder.
+    async fn list_copies(
+        &self,
+        user: UserId,
+        within: Option<FileId>,
+        before: Option<OperationId>,
+        limit: u32,
+    ) -> PortResult<Vec<CopyOperation>>;
+
     /// Forgets copies that ended before `before`, at most `limit`; how many.
     async fn sweep_copies(&self, before: Timestamp, limit: u32) -> PortResult<u32>;
 }

@@ -3,6 +3,7 @@
 mod blob_store;
 mod copying;
 pub mod internal;
+mod journal;
 mod link;
 mod list;
 mod marks;
@@ -23,6 +24,7 @@ mod versions;
 
 pub use blob_store::{BlobLocator, BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob, WrittenBlob};
 pub use copying::{CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, NewCopy};
+pub use journal::{Act, Acted, Change, ChangeKind, JournalStore, Note, Operation, Part};
 pub use link::{
     AccessOf, Link, LinkAccess, LinkChange, LinkPlace, LinkRole, LinkStore, LinkToken, NewLink, TakeDownload,
 };

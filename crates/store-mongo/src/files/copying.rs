@@ -7,7 +7,7 @@ use common::files::{
     CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, Kind, NewContent, NewCopy, NewFolder, NewNode,
     Node, NodeError, NodeName,
 };
-use common::{BlobKey, FileId, OperationId, PortResult, SpaceId, Timestamp};
+use common::{BlobKey, FileId, OperationId, PortResult, SpaceId, Timestamp, UserId};
 use futures_util::TryStreamExt as _;
 use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::node::{self, NodeDoc, TagDoc};
 use super::space::{self, Change};
-use super::{FilesDb, all, blobs, names, path, schema, tree};
+use super::{FilesDb, all, blobs, journal, names, path, schema, tree};
 use crate::engine::{Fault, Tx, TxResult};
 use crate::outbox::Ring;
 use crate::value::{ToOid as _, count, id, int};
@@ -309,6 +309,27 @@ impl CopyStore for FilesDb {
             let ended = self.copies().update_one(running, ended).session(tx.session()).await?;
             self.copy_fronts().delete_many(doc! { "copy": id.oid() }).session(tx.session()).await?;
             Ok(ended.matched_count == 1)
+        })
+        .await
+    }
+
+    async fn list_copies(
+        &self,
+        user: UserId,
+        within: Option<FileId>,
+        before: Option<OperationId>,
+        limit: u32,
+    ) -> PortResult<Vec<CopyOperation>> {
+        self.read(async {
+            let found = self
+                .copies()
+                .find(journal::listed(user, within, before))
+                .sort(doc! { "_id": -1 })
+                .limit(i64::from(limit))
+                .max_time(self.engine.deadline())
+                .await?;
+            let found: Vec<CopyDoc> = found.try_collect().await?;
+            Ok(found.into_iter().map(CopyDoc::read).collect::<Result<_, _>>()?)
         })
         .await
     }

@@ -55,7 +55,7 @@ fn behind(after: Option<Dated>, [time, node]: [&str; 2]) -> Document {
     doc! { "$or": [{ time: { "$lt": at.millis() } }, ties] }
 }
 
-async fn set_tags(
+pub(super) async fn set_tags(
     db: &FilesDb,
     tx: &mut Tx,
     id: FileId,
@@ -80,7 +80,18 @@ impl FilesDb {
     }
 }
 
-async fn set_star(
+/// Since when `user` has a star on a node.
+pub(super) async fn star_of(
+    db: &FilesDb,
+    tx: &mut Tx,
+    user: UserId,
+    id: FileId,
+) -> Result<Option<Timestamp>, Fault> {
+    let star = db.stars().find_one(key_of(user, id)).session(tx.session()).await?;
+    Ok(star.map(|star| Timestamp::from_millis(star.at)))
+}
+
+pub(super) async fn set_star(
     db: &FilesDb,
     tx: &mut Tx,
     id: FileId,

@@ -8,6 +8,7 @@ mod blobs;
 mod children;
 mod content;
 mod copying;
+mod journal;
 mod links;
 mod marks;
 mod memory;
@@ -45,7 +46,8 @@ use crate::value::{ToOid as _, id};
 use memory::Recent;
 
 /// The store of file-service: a [`common::files::FileStore`] with its [`common::files::ShareStore`], [`common::files::LinkStore`],
-/// [`common::files::MarkStore`], [`common::files::VersionStore`] and [`common::files::CopyStore`], and its [`common::jobs::Outbox`].
+/// [`common::files::MarkStore`], [`common::files::VersionStore`], [`common::files::CopyStore`] and
+/// [`common::files::JournalStore`], and its [`common::jobs::Outbox`].
 pub struct FilesDb {
     engine: Engine,
     outbox: Outbox,

@@ -215,6 +215,16 @@ pub(super) async fn update(db: &FilesDb, tx: &mut Tx, id: FileId, change: Docume
         .node()
 }
 
+/// A node that this transaction has read or written.
+pub(super) async fn get(db: &FilesDb, tx: &mut Tx, id: FileId) -> Result<Node, Fault> {
+    db.nodes()
+        .find_one(doc! { "_id": id.oid() })
+        .session(tx.session())
+        .await?
+        .ok_or(Fault::Damaged("a node that was just read is gone"))?
+        .node()
+}
+
 /// Counts a live child of this kind more (or less) in its folder.
 pub(super) async fn count_child(
     db: &FilesDb,

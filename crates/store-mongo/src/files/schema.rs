@@ -15,6 +15,8 @@ pub(super) const LINKS: &str = "links";
 pub(super) const STARS: &str = "stars";
 pub(super) const COPIES: &str = "copies";
 pub(super) const COPY_FRONTS: &str = "copy_fronts";
+pub(super) const OPERATIONS: &str = "operations";
+pub(super) const OPERATION_PARTS: &str = "operation_parts";
 pub(super) const UPLOADS: &str = "uploads";
 pub(super) const OUTBOX: &str = "files_outbox";
 
@@ -172,5 +174,19 @@ pub(super) static SCHEMA: Schema = Schema {
                 ),
             ],
         },
+        OPERATIONS_1_5,
+    ],
+};
+
+/// What people did, so that it can be undone.
+const OPERATIONS_1_5: Migration = Migration {
+    version: Version { major: 1, minor: 5 },
+    steps: &[
+        Step::Collection(OPERATIONS),
+        Step::Index(Index::new(OPERATIONS, "user_1", &[("user", 1), ("_id", -1)])),
+        Step::Index(Index::new(OPERATIONS, "age_1", &[("at", 1)])),
+        Step::Collection(OPERATION_PARTS),
+        Step::Index(Index::new(OPERATION_PARTS, "part_1", &[("operation", 1), ("number", 1)]).unique()),
+        Step::Index(Index::new(COPIES, "user_1", &[("user", 1), ("_id", -1)])),
     ],
 };

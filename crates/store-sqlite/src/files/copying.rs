@@ -5,7 +5,7 @@ use common::files::{
     CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, Kind, NewContent, NewCopy, NewFolder, NewNode,
     Node, NodeError, Tag,
 };
-use common::{FileId, OperationId, PortResult, Timestamp};
+use common::{FileId, OperationId, PortResult, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::space::{self, Change};
@@ -31,11 +31,11 @@ fn operation(row: &Row<'_>) -> rusqlite::Result<CopyOperation> {
     })
 }
 
+const COLUMNS: &str = "id, user, within, source, root, state, reason, nodes, bytes, at, ended_at";
+
 fn find(connection: &Connection, id: OperationId) -> rusqlite::Result<Option<CopyOperation>> {
     connection
-        .prepare_cached(
-            "SELECT id, user, within, source, root, state, reason, nodes, bytes, at, ended_at FROM copies WHERE id = ?1",
-        )?
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM copies WHERE id = ?1"))?
         .query_row([id.bytes()], operation)
         .optional()
 }
@@ -212,6 +212,29 @@ impl CopyStore for FilesDb {
 
     async fn end_copy(&self, id: OperationId, state: CopyState, at: Timestamp) -> PortResult<bool> {
         self.write(move |tx| end(tx, id, state, at)).await
+    }
+
+    async fn list_copies(
+        &self,
+        user: UserId,
+        within: Option<FileId>,
+        before: Option<OperationId>,
+        limit: u32,
+    ) -> PortResult<Vec<CopyOperation>> {
+        let before = before.unwrap_or(OperationId::from_bytes([0xff; 12]));
+        self.read(move |connection| {
+            connection
+                .prepare_cached(&format!(
+                    "SELECT {COLUMNS} FROM copies INDEXED BY copies_user
+                     WHERE user = ?1 AND id < ?2 AND (?3 IS NULL OR within = ?3) ORDER BY id DESC LIMIT ?4"
+                ))?
+                .query_map(
+                    (user.bytes(), before.bytes(), within.as_ref().map(FileId::bytes), limit),
+                    operation,
+                )?
+                .collect()
+        })
+        .await
     }
 
     async fn sweep_copies(&self, before: Timestamp, limit: u32) -> PortResult<u32> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use common::files::{Dated, MarkStore, Node, NodeError, Tag, TagCount};
 use common::{FileId, PortResult, SpaceId, Timestamp, UserId};
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
 use super::{FilesDb, node, path};
 use crate::engine::{Durability, Tx, TxResult, damaged};
@@ -21,7 +21,12 @@ pub(super) fn index_tags(tx: &Tx<'_>, space: SpaceId, id: FileId, tags: &[Tag]) 
     Ok(())
 }
 
-fn set_tags(tx: &Tx<'_>, id: FileId, revision: Option<u64>, tags: &[Tag]) -> TxResult<Node, NodeError> {
+pub(super) fn set_tags(
+    tx: &Tx<'_>,
+    id: FileId,
+    revision: Option<u64>,
+    tags: &[Tag],
+) -> TxResult<Node, NodeError> {
     let present = path::live(tx, id)?.node;
     present.check_revision(revision)?;
     if present.tags == tags {
@@ -34,7 +39,12 @@ fn set_tags(tx: &Tx<'_>, id: FileId, revision: Option<u64>, tags: &[Tag]) -> TxR
     Ok(node::get(tx, id)?)
 }
 
-fn set_star(tx: &Tx<'_>, id: FileId, user: UserId, starred_at: Option<Timestamp>) -> TxResult<(), NodeError> {
+pub(super) fn set_star(
+    tx: &Tx<'_>,
+    id: FileId,
+    user: UserId,
+    starred_at: Option<Timestamp>,
+) -> TxResult<(), NodeError> {
     let Some(at) = starred_at else {
         tx.prepare_cached("DELETE FROM stars WHERE user = ?1 AND node = ?2")?
             .execute((user.bytes(), id.bytes()))?;
@@ -44,6 +54,13 @@ fn set_star(tx: &Tx<'_>, id: FileId, user: UserId, starred_at: Option<Timestamp>
     tx.prepare_cached("INSERT INTO stars (user, node, at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
         .execute((user.bytes(), id.bytes(), at.millis()))?;
     Ok(())
+}
+
+/// Since when `user` has a star on a node.
+pub(super) fn star_of(tx: &Tx<'_>, user: UserId, id: FileId) -> rusqlite::Result<Option<Timestamp>> {
+    tx.prepare_cached("SELECT at FROM stars WHERE user = ?1 AND node = ?2")?
+        .query_row((user.bytes(), id.bytes()), |row| row.time(0))
+        .optional()
 }
 
 fn starred_of(connection: &Connection, user: UserId, nodes: &[FileId]) -> rusqlite::Result<Vec<FileId>> {

@@ -2,6 +2,7 @@
 
 mod blobs;
 mod copying;
+mod journal;
 mod links;
 mod list;
 mod marks;
@@ -35,11 +36,13 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/files/003.sql"),
         include_str!("../../migrations/files/004.sql"),
         include_str!("../../migrations/files/005.sql"),
+        include_str!("../../migrations/files/006.sql"),
     ],
 };
 
 /// The database of file-service: a [`common::files::FileStore`] with its [`common::files::ShareStore`],
-/// [`common::files::LinkStore`], [`common::files::MarkStore`], [`common::files::VersionStore`] and [`common::files::CopyStore`], and its [`common::jobs::Outbox`].
+/// [`common::files::LinkStore`], [`common::files::MarkStore`], [`common::files::VersionStore`], [`common::files::CopyStore`] and
+/// [`common::files::JournalStore`], and its [`common::jobs::Outbox`].
 pub struct FilesDb {
     engine: Engine,
 }

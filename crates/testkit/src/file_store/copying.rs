@@ -20,7 +20,7 @@ impl AccessSubject {
         }
     }
 
-    async fn begin(&self, source: FileId, parent: FileId, name: &str) -> (OperationId, Node) {
+    pub(super) async fn begin(&self, source: FileId, parent: FileId, name: &str) -> (OperationId, Node) {
         let copy = self.new_copy(source, parent, name);
         // what is made from now on is no longer copied
         self.files.clock.advance(Duration::from_millis(1));

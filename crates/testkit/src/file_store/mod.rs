@@ -2,6 +2,7 @@
 
 mod blobs;
 mod copying;
+mod journal;
 mod links;
 mod lists;
 mod marks;
@@ -33,6 +34,7 @@ use crate::{TestClock, TestIds};
 
 pub use blobs::*;
 pub use copying::*;
+pub use journal::*;
 pub use links::*;
 pub use lists::*;
 pub use marks::*;
@@ -306,7 +308,7 @@ macro_rules! file_store_suite {
     };
 }
 
-/// Makes a test of each check of shares, links, marks, versions and copies, for the adapter that `$make` opens: an async function that returns an [`AccessSubject`].
+/// Makes a test of each check of shares, links, marks, versions, copies and the journal, for the adapter that `$make` opens: an async function that returns an [`AccessSubject`].
 #[macro_export]
 macro_rules! access_suite {
     ($make:expr) => {
@@ -344,6 +346,11 @@ macro_rules! access_suite {
                 a_copy_stops_at_the_quota_and_at_the_depth,
                 several_who_work_at_one_copy_do_each_part_once,
                 copies_that_ended_are_forgotten_in_time,
+                each_change_is_noted_with_what_brings_it_back,
+                what_changes_nothing_or_fails_is_not_noted,
+                a_part_is_undone_once_and_undoing_is_an_operation,
+                of_two_undos_at_once_one_succeeds,
+                operations_are_listed_by_who_did_them_and_forgotten,
             ]
         );
     };

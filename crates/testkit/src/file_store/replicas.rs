@@ -5,12 +5,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use common::files::{
-    AccessOf, BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content, CopyFront,
-    CopyItem, CopyOperation, CopyState, CopyStore, Dated, FileStore, Grant, KeepVersions, Link, LinkChange,
-    LinkStore, LinkToken, ListQuery, MarkStore, MediaFacts, NewCopy, NewFolder, NewLink, NewShare,
-    NewThumbnail, Node, NodeError, NodeName, NodePath, Page, PruneStep, PurgeStep, RecountPlace, RecountStep,
-    Share, ShareRole, ShareStore, SharesOf, Space, Tag, TagCount, TakeDownload, ThumbnailInfo, ThumbnailSize,
-    Usage, Version, VersionStore,
+    AccessOf, Act, Acted, BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content,
+    CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, Dated, FileStore, Grant, JournalStore,
+    KeepVersions, Link, LinkChange, LinkStore, LinkToken, ListQuery, MarkStore, MediaFacts, NewCopy,
+    NewFolder, NewLink, NewShare, NewThumbnail, Node, NodeError, NodeName, NodePath, Note, Operation, Page,
+    Part, PruneStep, PurgeStep, RecountPlace, RecountStep, Share, ShareRole, ShareStore, SharesOf, Space,
+    Tag, TagCount, TakeDownload, ThumbnailInfo, ThumbnailSize, Usage, Version, VersionStore,
 };
 use common::jobs::{NewJob, Outbox, OutboxRow};
 use common::{
@@ -142,7 +142,17 @@ forward! { CopyStore:
     async fn list_to_copy(&self, front: &CopyFront, since: Timestamp, limit: u32) -> PortResult<Vec<Node>>;
     async fn copy_page(&self, id: OperationId, front: &CopyFront, items: &[CopyItem], more: bool, at: Timestamp) -> Result<bool, NodeError>;
     async fn end_copy(&self, id: OperationId, state: CopyState, at: Timestamp) -> PortResult<bool>;
+    async fn list_copies(&self, user: UserId, within: Option<FileId>, before: Option<OperationId>, limit: u32) -> PortResult<Vec<CopyOperation>>;
     async fn sweep_copies(&self, before: Timestamp, limit: u32) -> PortResult<u32>;
+}
+
+forward! { JournalStore:
+    async fn act(&self, node: FileId, revision: Option<u64>, act: &Act, note: &Note) -> Result<Acted, NodeError>;
+    async fn find_operation(&self, id: OperationId) -> PortResult<Option<Operation>>;
+    async fn list_parts(&self, id: OperationId) -> PortResult<Vec<Part>>;
+    async fn list_operations(&self, user: UserId, within: Option<FileId>, before: Option<OperationId>, limit: u32) -> PortResult<Vec<Operation>>;
+    async fn sweep_operations(&self, before: Timestamp, limit: u32) -> PortResult<u32>;
+    async fn forget_operations(&self, user: UserId, limit: u32) -> PortResult<u32>;
 }
 
 #[async_trait]

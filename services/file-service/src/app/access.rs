@@ -197,12 +197,13 @@ impl Gate {
         }
     }
 
-    /// What a decision about somebody who is not the owner needs: rights, and their groups. What is in the trash is closed to them whatever they were given.
+    /// What a decision about somebody who is not the owner needs: rights, and their groups. What is in the trash is closed to them whatever they were given,
+    /// unless they put it there.
     async fn grants(&self, actor: Actor, path: &NodePath) -> Result<(Vec<Grant>, Vec<GroupId>), AppError> {
         let (Actor::User(user) | Actor::UserWithin { user, .. }) = actor else {
             return Ok(Default::default());
         };
-        if user == path.node.owner || path.in_trash() {
+        if user == path.node.owner || (path.in_trash() && !path.is_in_trash_by(user)) {
             return Ok(Default::default());
         }
         let way: Vec<_> = path.ancestors.iter().map(|crumb| crumb.id).chain([path.node.id]).collect();

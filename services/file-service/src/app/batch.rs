@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::files::{Action, Actor, CopyOperation, Node, NodeName, OnConflict};
-use common::{Code, FileId};
+use common::{Code, FileId, OperationId};
 use futures_util::{StreamExt as _, stream};
 
 use super::access::{Sight, Target, authorize, authorize_parent, sight_of};
 use super::copying::{self, Outcome};
+use super::journal::{Recorder, Recording};
 use super::marks::{self, TagChange};
 use super::relocate::{Relocation, relocate};
 use super::trash;
@@ -68,43 +69,54 @@ pub(crate) enum Done {
 }
 
 /// Makes changes, and answers for each in the order in which they were given. Those of one kind that follow one another are made at the same time, and
-/// whatever follows them after them.
+/// whatever follows them after them. What can be undone of it is one operation, whose parts have the numbers of the changes.
+///
+/// # Errors
+/// `forbidden` for whoever has no account.
 pub(crate) async fn run(
     service: &Arc<FileService>,
     actor: Actor,
     changes: Vec<Result<Change, AppError>>,
-) -> Vec<Result<Done, AppError>> {
+) -> Result<(Vec<Result<Done, AppError>>, Option<OperationId>), AppError> {
+    let recorder = Recorder::begin(service, actor)?;
     let mut results = Vec::with_capacity(changes.len());
-    let mut changes = changes.into_iter().peekable();
+    let mut changes = (0..).zip(changes).map(|(number, change)| Ok((number, change?))).peekable();
     while let Some(first) = changes.next() {
         let Ok(first) = first else {
             results.push(first.and_then(|_| Err(AppError::refused(Code::Internal))));
             continue;
         };
-        let mut seen = HashSet::from([first.id]);
+        let mut seen = HashSet::from([first.1.id]);
         // copies of one original do not get in each other's way
-        let may_repeat = matches!(first.act, Act::Copy { .. });
-        let kind = std::mem::discriminant(&first.act);
+        let may_repeat = matches!(first.1.act, Act::Copy { .. });
+        let kind = std::mem::discriminant(&first.1.act);
         let mut alike = vec![first];
         while let Some(Ok(next)) = changes.next_if(|next| {
-            next.as_ref().is_ok_and(|next| {
+            next.as_ref().is_ok_and(|(_, next)| {
                 std::mem::discriminant(&next.act) == kind && (seen.insert(next.id) || may_repeat)
             })
         }) {
             alike.push(next);
         }
-        let made = stream::iter(alike).map(|change| make(service, actor, change)).buffered(AT_ONCE);
+        let made = stream::iter(alike)
+            .map(|(number, change)| make(service, actor, change, recorder.part(number)))
+            .buffered(AT_ONCE);
         results.extend(made.collect::<Vec<_>>().await);
     }
-    results
+    Ok((results, recorder.operation()))
 }
 
-async fn make(service: &Arc<FileService>, actor: Actor, change: Change) -> Result<Done, AppError> {
+async fn make(
+    service: &Arc<FileService>,
+    actor: Actor,
+    change: Change,
+    recording: Recording<'_>,
+) -> Result<Done, AppError> {
     let Change { id, act } = change;
     let node = match act {
         Act::Move(relocation) => {
             let node = authorize(service, actor, Action::Relocate, id).await?;
-            relocate(service, node, None, &relocation).await?
+            relocate(service, node, None, &relocation, recording).await?
         }
         Act::Copy { parent, name, on_conflict } => {
             let source = authorize(service, actor, Action::ReadContent, id).await?.live()?;
@@ -122,12 +134,12 @@ async fn make(service: &Arc<FileService>, actor: Actor, change: Change) -> Resul
             };
         }
         Act::Trash => {
-            trash::trash(service, actor, id, |_| Ok(None)).await?;
+            trash::trash(service, actor, id, recording, |_| Ok(None)).await?;
             return Ok(Done::Gone);
         }
         Act::Restore => {
             let node = authorize(service, actor, Action::Restore, id).await?;
-            trash::restore(service, &node).await?
+            trash::restore(service, &node, recording).await?
         }
         Act::Delete => {
             let node = authorize(service, actor, Action::Delete, id).await?;
@@ -136,12 +148,11 @@ async fn make(service: &Arc<FileService>, actor: Actor, change: Change) -> Resul
         }
         Act::Star(on) => {
             let node = authorize(service, actor, Action::ReadMetadata, id).await?.live()?;
-            marks::star(service, &node, on).await?;
-            Node { starred: on || node.node().starred, ..node.node().clone() }
+            marks::star(service, &node, on, recording).await?
         }
         Act::Tag(change) => {
             let node = authorize(service, actor, Action::Change, id).await?;
-            marks::tag(service, node, None, &change).await?
+            marks::tag(service, node, None, &change, recording).await?
         }
     };
     let sight = sight_of(service, actor, &node).await?;

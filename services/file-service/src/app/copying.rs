@@ -178,24 +178,6 @@ async fn outcome(service: &FileService, id: OperationId, made: Node) -> Result<O
     }
 }
 
-/// The operation with this id, for who began it, by a credential that reaches as far.
-///
-/// # Errors
-/// `not_found`.
-pub(crate) async fn find(
-    service: &FileService,
-    actor: Actor,
-    id: OperationId,
-) -> Result<CopyOperation, AppError> {
-    let operation = service.copies.find_copy(id).await?;
-    let operation = operation.filter(|operation| match actor {
-        Actor::User(user) => operation.user == user,
-        Actor::UserWithin { user, folder } => operation.user == user && operation.within == Some(folder),
-        Actor::Anonymous | Actor::Link(_) | Actor::Service => false,
-    });
-    operation.ok_or_else(|| AppError::refused(Code::NotFound))
-}
-
 /// Goes on with a copy: one commit. Done also when it has failed, or is unknown. Safe to repeat, and to run twice at once. What is copied, and where it goes
 /// to, must be open to who began it as it was then.
 ///

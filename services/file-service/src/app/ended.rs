@@ -13,6 +13,8 @@ use crate::state::FileService;
 
 /// Rows in one commit: few enough that uploads need not wait long for theirs.
 const ROWS: u32 = 200;
+/// Operations forgotten in one commit: each has up to a thousand parts.
+const OPERATIONS: u32 = 5;
 /// Shares, links and uploads looked at in one step.
 const PAGE: u32 = 50;
 
@@ -49,6 +51,8 @@ pub(crate) async fn step(service: &Arc<FileService>, user: UserId) -> Result<Ste
             return Ok(StepDone { changed, ..StepDone::default() });
         }
     }
+    let forgotten = service.journal.forget_operations(user, OPERATIONS).await?;
+    (changed, left) = (changed + u64::from(forgotten), left | (forgotten == OPERATIONS));
     let (ended, more) = resumable::end_all(service, user, PAGE).await?;
     (changed, left) = (changed + ended, left | more);
 

@@ -17,6 +17,8 @@ use crate::state::FileService;
 
 /// Rows in one commit: few enough that uploads need not wait long for theirs.
 const ROWS: u32 = 200;
+/// Operations forgotten in one commit: each has up to a thousand parts.
+const OPERATIONS: u32 = 5;
 /// Blobs looked at in one step.
 const BLOBS: u32 = 500;
 
@@ -119,7 +121,9 @@ async fn expire_versions(service: &FileService, cursor: Option<&str>) -> Result<
     };
     let step = service.versions.prune_versions(after, keep, ROWS, now).await?;
     if step.next.is_none() {
-        while service.copies.sweep_copies(now - settings.keep_operations, ROWS).await? >= ROWS {}
+        let before = now - settings.keep_operations;
+        while service.copies.sweep_copies(before, ROWS).await? >= ROWS {}
+        while service.journal.sweep_operations(before, OPERATIONS).await? >= OPERATIONS {}
     }
     Ok(StepDone {
         done: step.next.is_none(),

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use common::files::{Action, Actor, Dated, Node, NodeError, Tag, TagCount};
+use common::files::{Act, Action, Actor, Dated, Node, NodeError, Tag, TagCount};
 use common::{Code, FileId, SpaceId, UserId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::access::{Authorized, Sight, authorize};
+use super::journal::Recording;
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -55,10 +56,15 @@ pub(crate) async fn stars(
 ///
 /// # Errors
 /// `not_found`, also for what is in the trash.
-pub(crate) async fn star(service: &FileService, node: &Authorized, on: bool) -> Result<(), AppError> {
+pub(crate) async fn star(
+    service: &FileService,
+    node: &Authorized,
+    on: bool,
+    recording: Recording<'_>,
+) -> Result<Node, AppError> {
     debug_assert_eq!(node.action(), Action::ReadMetadata);
     let starred_at = on.then(|| service.clock.now());
-    Ok(service.marks.set_star(node.id(), node.by(), starred_at).await?)
+    Ok(recording.act(service, node.id(), None, &Act::Star(starred_at)).await?)
 }
 
 /// How the tags of a node shall change.
@@ -106,6 +112,7 @@ pub(crate) async fn tag(
     mut node: Authorized,
     revision: Option<u64>,
     change: &TagChange,
+    recording: Recording<'_>,
 ) -> Result<Node, AppError> {
     debug_assert_eq!(node.action(), Action::Change);
     for _ in 0..TRIES {
@@ -114,7 +121,7 @@ pub(crate) async fn tag(
             TagChange::Set(_) => revision,
             TagChange::Edit { .. } => revision.or(Some(node.node().revision)),
         };
-        match service.marks.set_tags(node.id(), seen, &tags).await {
+        match recording.act(service, node.id(), seen, &Act::Tag(tags)).await {
             Ok(node) => return Ok(node),
             Err(NodeError::Changed) if revision.is_none() => {
                 node = authorize(service, node.actor(), node.action(), node.id()).await?;

@@ -9,6 +9,7 @@ pub(crate) mod content;
 pub(crate) mod copying;
 pub(crate) mod ended;
 pub(crate) mod folders;
+pub(crate) mod journal;
 pub(crate) mod listing;
 pub(crate) mod maintenance;
 pub(crate) mod marks;

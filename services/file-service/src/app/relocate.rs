@@ -1,9 +1,10 @@
 //! Renaming and moving.
 
 use common::Code;
-use common::files::{Node, NodeError, NodeName};
+use common::files::{Act, Node, NodeError, NodeName};
 
 use super::access::{Authorized, Target, authorize, authorize_parent};
+use super::journal::Recording;
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -33,6 +34,7 @@ pub(crate) async fn relocate(
     node: Authorized,
     revision: Option<u64>,
     change: &Relocation,
+    recording: Recording<'_>,
 ) -> Result<Node, AppError> {
     if node.node().is_root() {
         return Err(AppError::refused(Code::RootIsFixed));
@@ -62,7 +64,8 @@ pub(crate) async fn relocate(
             };
         }
         let seen = revision.unwrap_or(present.revision);
-        match service.store.relocate(node.id(), Some(seen), name, parent, service.clock.now()).await {
+        let act = Act::Relocate { name: name.clone(), parent };
+        match recording.act(service, node.id(), Some(seen), &act).await {
             Ok(node) => return Ok(node),
             Err(NodeError::Changed) if revision.is_none() => {
                 node = authorize(service, node.actor(), node.action(), node.id()).await?;

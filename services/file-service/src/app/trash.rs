@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::files::{Action, Actor, Node, NodeError, Page};
+use common::files::{Act, Action, Actor, Node, NodeError, Page};
 use common::jobs::{Cause, NewJob, types};
 use common::{Code, FileId, JobId, PortError, Timestamp, UserId, allowance};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http_kit::cause;
 
 use super::access::{Authorized, authorize};
+use super::journal::Recording;
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -32,6 +33,7 @@ pub(crate) async fn trash(
     service: &FileService,
     actor: Actor,
     id: FileId,
+    recording: Recording<'_>,
     check: impl FnOnce(&Node) -> Result<Option<u64>, AppError>,
 ) -> Result<(), AppError> {
     let node = match authorize(service, actor, Action::Trash, id).await {
@@ -45,7 +47,7 @@ pub(crate) async fn trash(
         Err(error) => return Err(error),
     };
     let revision = check(node.node())?;
-    match service.store.trash(id, revision, node.by(), service.clock.now()).await {
+    match recording.act(service, id, revision, &Act::Trash).await {
         Ok(_) => Ok(()),
         // someone else did it in between, or deleted it: either way it is no longer where it was
         Err(NodeError::NotFound) => Ok(()),
@@ -71,8 +73,12 @@ pub(crate) async fn delete(
 ///
 /// # Errors
 /// `not_in_trash` if it is not there by itself; `not_found`, `too_deep`.
-pub(crate) async fn restore(service: &FileService, node: &Authorized) -> Result<Node, AppError> {
-    Ok(service.store.restore(node.id(), service.clock.now()).await?)
+pub(crate) async fn restore(
+    service: &FileService,
+    node: &Authorized,
+    recording: Recording<'_>,
+) -> Result<Node, AppError> {
+    Ok(recording.act(service, node.id(), None, &Act::Restore).await?)
 }
 
 /// A page of what was put into the trash of the space of `root` (action: list), newest first.

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use common::files::{NodeName, Tag};
+use common::files::{Node, NodeName, Tag};
 use common::{Code, FileId};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, Problem, input};
@@ -11,10 +11,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::content::OnConflictWord;
-use super::copying::OperationView;
+use super::operations::{self, OperationView};
 use super::params;
 use super::view::{self, FileView};
-use crate::app::access::Target;
+use crate::app::access::{Sight, Target};
 use crate::app::batch::{self, Act, Change, Done, MAX_CHANGES};
 use crate::app::marks::TagChange;
 use crate::app::relocate::Relocation;
@@ -66,7 +66,11 @@ pub(super) struct BatchView {
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = BatchResult)]
-struct ResultView {
+pub(super) struct ResultView {
+    /// When something is undone: which file or folder this is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    file_id: Option<FileId>,
     /// The status that the call for this one change would have had.
     status: u16,
     /// The error code; null if it was made.
@@ -97,11 +101,21 @@ impl ResultView {
                 Self { file: Some(FileView::of(node, *sight)), ..status(made) }
             }
             Ok(Done::Running(operation)) => {
-                Self { operation: Some(OperationView::of(&operation)), ..status(StatusCode::ACCEPTED) }
+                Self { operation: Some(OperationView::of_copy(&operation)), ..status(StatusCode::ACCEPTED) }
             }
             Ok(Done::Gone) => status(StatusCode::NO_CONTENT),
             Err(error) => Self::refused(&error),
         }
+    }
+
+    /// What came of undoing a change.
+    pub(super) fn of_undone(id: FileId, result: Result<Option<Box<(Node, Sight)>>, AppError>) -> Self {
+        let result = match result {
+            Ok(Some(seen)) => Self::of(Ok(Done::Node(seen, false))),
+            Ok(None) => Self { status: StatusCode::OK.as_u16(), ..Self::default() },
+            Err(error) => Self::refused(&error),
+        };
+        Self { file_id: Some(id), ..result }
     }
 
     fn refused(error: &AppError) -> Self {
@@ -125,13 +139,14 @@ impl ResultView {
 }
 
 /// Makes up to 1,000 changes: moves, copies, trashings, restores, deletions, stars and tags. Each succeeds or fails by itself. Changes of one kind that
-/// follow one another are made at the same time; those of another kind, and another one of the same file, after them.
+/// follow one another are made at the same time; those of another kind, and another one of the same file, after them. What can be undone of all this is one
+/// operation, which `Operation-Id` names.
 #[utoipa::path(
     operation_id = "changeFiles",
     tag = "organising",
     request_body = BatchBody,
     responses(
-        (status = 200, description = "A result for each, also if some or all of them failed", body = BatchView),
+        (status = 200, description = "A result for each, also if some or all of them failed", body = BatchView, headers(("Operation-Id" = String))),
         (status = 400, description = "`invalid_request`, `invalid_json`", body = ProblemDocument),
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
@@ -150,9 +165,10 @@ pub(super) async fn change(
         return Err(problem.field("/operations", "too_many", detail));
     }
     let changes = body.operations.into_iter().map(read).collect();
-    let results = batch::run(&service.into_inner(), params::actor(&caller), changes).await;
+    let (results, operation) = batch::run(&service.into_inner(), params::actor(&caller), changes).await?;
     let results = results.into_iter().map(ResultView::of).collect();
-    Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(BatchView { results }))
+    let answer = HttpResponse::Ok().insert_header(view::PRIVATE).json(BatchView { results });
+    Ok(operations::told(answer, operation))
 }
 
 fn read(item: Value) -> Result<Change, AppError> {

@@ -1,15 +1,15 @@
-//! `/api/v1/files/{id}/copy` and `/api/v1/operations/{id}`.
+//! `/api/v1/files/{id}/copy`.
 
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use common::files::{Action, CopyOperation};
-use common::{FileId, OperationId, Timestamp};
+use actix_web::{HttpRequest, HttpResponse, post, web};
+use common::files::Action;
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, input};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::content::OnConflictWord;
+use super::operations::OperationView;
 use super::view::{self, FileView};
 use super::{files, params};
 use crate::app::access::{authorize, authorize_parent};
@@ -35,75 +35,6 @@ pub(super) struct CopyBody {
     /// What to do if the name is taken: `fail` (the default), `rename` to the next free one, or `replace` the content of the file that has it. A folder
     /// is never replaced.
     on_conflict: Option<OnConflictWord>,
-}
-
-/// How an operation stands that goes on after its request was answered.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Operation)]
-pub(super) struct OperationView {
-    /// Its id.
-    #[schema(value_type = String)]
-    id: OperationId,
-    /// What it does.
-    #[serde(rename = "type")]
-    #[schema(value_type = OperationTypeName)]
-    kind: &'static str,
-    /// How it stands.
-    #[schema(value_type = OperationStateName)]
-    state: &'static str,
-    /// Why it failed: an error code; null unless it did.
-    #[schema(required = true)]
-    code: Option<&'static str>,
-    /// What is copied.
-    #[schema(value_type = String)]
-    source_id: FileId,
-    /// The copy, which grows while the operation runs. If that fails, it is in the trash.
-    #[schema(value_type = String)]
-    file_id: FileId,
-    /// Files and folders that were copied.
-    copied: u64,
-    /// Bytes of those files.
-    copied_bytes: u64,
-    /// When it began. What was put into the original after that is not copied.
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    /// When it ended; null while it runs.
-    #[schema(required = true, value_type = Option<String>, format = DateTime)]
-    ended_at: Option<Timestamp>,
-}
-
-#[derive(ToSchema)]
-#[schema(as = OperationType, rename_all = "lowercase")]
-#[allow(dead_code, reason = "stands for a word in the document alone")]
-enum OperationTypeName {
-    Copy,
-}
-
-#[derive(ToSchema)]
-#[schema(as = OperationState, rename_all = "lowercase")]
-#[allow(dead_code, reason = "stands for common's type in the document alone")]
-enum OperationStateName {
-    Running,
-    Done,
-    Failed,
-}
-
-impl OperationView {
-    pub(super) fn of(operation: &CopyOperation) -> Self {
-        Self {
-            id: operation.id,
-            kind: "copy",
-            state: operation.state.word(),
-            code: operation.state.reason(),
-            source_id: operation.source,
-            file_id: operation.root,
-            copied: operation.nodes,
-            copied_bytes: operation.bytes,
-            created_at: operation.at,
-            ended_at: operation.ended_at,
-        }
-    }
 }
 
 /// Copies a file or folder. The copy shares the contents of the original, so no bytes move; it has the tags of the original, its own id and times, and
@@ -157,28 +88,6 @@ pub(super) async fn copy(
             .insert_header(view::PRIVATE)
             .insert_header((header::LOCATION, format!("../../operations/{}", operation.id)))
             .insert_header((header::RETRY_AFTER, LOOK_AGAIN_SECONDS))
-            .json(OperationView::of(&operation))),
+            .json(OperationView::of_copy(&operation))),
     }
-}
-
-/// Shows how an operation stands, to who began it, for a week after its end.
-#[utoipa::path(
-    operation_id = "getOperation",
-    tag = "organising",
-    params(("id" = String, Path, description = "Its id")),
-    responses(
-        (status = 200, description = "The operation", body = OperationView),
-        (status = 404, description = "`not_found`", body = ProblemDocument),
-    ),
-    security(("bearer" = []), ("token" = []), ("cookie" = []))
-)]
-#[get("/api/v1/operations/{id}")]
-pub(super) async fn show(
-    caller: Authenticated,
-    request: HttpRequest,
-    service: web::Data<FileService>,
-) -> ApiResult<HttpResponse> {
-    let id = input::path_id(&request, "id")?;
-    let operation = copying::find(&service, params::actor(&caller), id).await?;
-    Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(OperationView::of(&operation)))
 }

@@ -3,7 +3,7 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put, web};
 use common::Code;
-use common::files::{Action, InvalidName, NodeName};
+use common::files::{Action, InvalidName, Node, NodeName};
 use http_kit::conditions::Verdict;
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, Problem, input};
@@ -12,8 +12,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::marks::tags_at;
 use super::view::{self, FileView};
-use super::{params, preconditions};
+use super::{operations, params, preconditions};
 use crate::app::access::{Target, authorize, authorize_parent, sight_of};
+use crate::app::journal::Recorder;
 use crate::app::marks::{self, TagChange};
 use crate::app::relocate::{Relocation, relocate};
 use crate::app::{folders, public, trash};
@@ -72,7 +73,7 @@ pub(super) struct ChangeBody {
 }
 
 /// Renames, moves, tags and stars a file or folder. What is not given stays. A new name and a new folder are one change; tags and star, each a change of
-/// its own, follow it.
+/// its own, follow it. `Operation-Id` names what undoes all of it.
 #[utoipa::path(
     operation_id = "updateFile",
     tag = "files",
@@ -82,7 +83,7 @@ pub(super) struct ChangeBody {
     ),
     request_body = ChangeBody,
     responses(
-        (status = 200, description = "The file or folder as it is now", body = FileView, headers(("ETag" = String))),
+        (status = 200, description = "The file or folder as it is now", body = FileView, headers(("ETag" = String), ("Operation-Id" = String))),
         (status = 400, description = "`invalid_name`, `invalid_request`, `invalid_json`", body = ProblemDocument),
         (status = 403, description = "`forbidden`: the folder that it is in, or goes into, is not open to such a change", body = ProblemDocument),
         (status = 404, description = "`not_found`, `parent_not_found`", body = ProblemDocument),
@@ -121,20 +122,20 @@ pub(super) async fn change(
         None
     };
     let mut changed = node.node().clone();
+    let recorder = Recorder::begin(&service, actor)?;
     if let Some(node) = to_relocate {
-        changed = relocate(&service, node, revision, &change).await?;
+        changed = relocate(&service, node, revision, &change, recorder.part(0)).await?;
         revision = revision.map(|_| changed.revision);
     }
     if let (Some(node), Some(tags)) = (to_tag, tags) {
-        changed = marks::tag(&service, node, revision, &tags).await?;
+        changed = marks::tag(&service, node, revision, &tags, recorder.part(1)).await?;
     }
     if let Some(starred) = body.starred {
-        marks::star(&service, &node, starred).await?;
-        changed.starred |= starred;
+        changed = marks::star(&service, &node, starred, recorder.part(2)).await?;
     }
     let sight = sight_of(&service, actor, &changed).await?;
     let sight = marks::seen(&service, actor, &changed, sight).await?;
-    Ok(view::file(StatusCode::OK, &changed, sight))
+    Ok(operations::told(view::file(StatusCode::OK, &changed, sight), recorder.operation()))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -156,7 +157,7 @@ pub(super) struct RemoveQuery {
         ("If-Match" = Option<String>, Header, description = "Only if its tag is still this one"),
     ),
     responses(
-        (status = 204, description = "It is in the trash, or gone: at once for every caller, while its space is given back by a job"),
+        (status = 204, description = "It is in the trash, or gone: at once for every caller, while its space is given back by a job", headers(("Operation-Id" = String))),
         (status = 403, description = "`forbidden`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 409, description = "`root_is_fixed`", body = ProblemDocument),
@@ -176,14 +177,18 @@ pub(super) async fn remove(
     let Target::Node(id) = target else {
         return Err(Problem::new(Code::RootIsFixed));
     };
+    let mut operation = None;
     if query.permanent {
         let node = authorize(&service, actor, Action::Delete, id).await?;
         let revision = preconditions::of_change(&request, node.node())?;
         trash::delete(&service, &node, revision).await?;
     } else {
-        trash::trash(&service, actor, id, |node| preconditions::of_change(&request, node)).await?;
+        let recorder = Recorder::begin(&service, actor)?;
+        let check = |node: &Node| preconditions::of_change(&request, node);
+        trash::trash(&service, actor, id, recorder.part(0), check).await?;
+        operation = recorder.operation();
     }
-    Ok(HttpResponse::NoContent().finish())
+    Ok(operations::told(HttpResponse::NoContent().finish(), operation))
 }
 
 /// The folder that shall be there: either by its name, or by a path of which all that is missing is made.
@@ -258,7 +263,7 @@ pub(super) async fn create(
     tag = "trash",
     params(("id" = String, Path, description = "Its id")),
     responses(
-        (status = 200, description = "The file or folder where it is now", body = FileView, headers(("ETag" = String))),
+        (status = 200, description = "The file or folder where it is now", body = FileView, headers(("ETag" = String), ("Operation-Id" = String))),
         (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 409, description = "`not_in_trash`: it is not, or only because of a folder above it", body = ProblemDocument),
     ),
@@ -272,9 +277,10 @@ pub(super) async fn restore(
 ) -> ApiResult<HttpResponse> {
     let target = params::target(&request, "id")?;
     let node = authorize(&service, params::actor(&caller), Action::Restore, target).await?;
-    let restored = trash::restore(&service, &node).await?;
+    let recorder = Recorder::begin(&service, node.actor())?;
+    let restored = trash::restore(&service, &node, recorder.part(0)).await?;
     let sight = marks::seen(&service, node.actor(), &restored, node.sight()).await?;
-    Ok(view::file(StatusCode::OK, &restored, sight))
+    Ok(operations::told(view::file(StatusCode::OK, &restored, sight), recorder.operation()))
 }
 
 /// Opens the content of a file to everybody (the classic publish). A public folder does not open what is in it.

@@ -13,6 +13,7 @@ mod files;
 mod internal;
 mod links;
 mod marks;
+mod operations;
 mod params;
 mod path;
 mod preconditions;
@@ -44,7 +45,9 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(children::list)
         .service(batch::change)
         .service(copying::copy)
-        .service(copying::show)
+        .service(operations::list)
+        .service(operations::show)
+        .service(operations::undo)
         .service(versions::list)
         .service(versions::show)
         .service(versions::describe)

@@ -10,7 +10,9 @@ use actix_web::web;
 use async_trait::async_trait;
 use blob::{DiskBlobs, DiskOptions};
 use common::auth::{Address, Authenticator, GroupName, People, Person, Presented, Principal, Role};
-use common::files::{BlobStore, CopyStore, FileStore, LinkStore, MarkStore, ShareStore, VersionStore};
+use common::files::{
+    BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore, ShareStore, VersionStore,
+};
 use common::routes::Service;
 use common::{Clock, GroupId, IdGen, PortError, PortResult, SessionId, Sha256, UserId};
 use file_service::{FileService, FileSettings, Overview, Parts, Sharing};
@@ -171,6 +173,7 @@ impl World {
             marks: self.store.clone() as Arc<dyn MarkStore>,
             versions: self.store.clone() as Arc<dyn VersionStore>,
             copies: self.store.clone() as Arc<dyn CopyStore>,
+            journal: self.store.clone() as Arc<dyn JournalStore>,
             sharing: Sharing {
                 shares: self.store.clone() as Arc<dyn ShareStore>,
                 links: self.store.clone() as Arc<dyn LinkStore>,

@@ -13,6 +13,7 @@ mod cursors;
 mod document;
 mod files;
 mod folders;
+mod journal;
 mod marks;
 mod names;
 mod numbers;

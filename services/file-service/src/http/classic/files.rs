@@ -9,6 +9,7 @@ use url::form_urlencoded;
 use super::object::{self, FileObject};
 use super::{Failure, node};
 use crate::app::access::{Target, authorize};
+use crate::app::journal::Recorder;
 use crate::app::{listing, public, trash};
 use crate::http::{params, view};
 use crate::state::FileService;
@@ -193,7 +194,10 @@ pub(super) async fn remove(
 ) -> ClassicResult<HttpResponse> {
     let actor = params::actor(&caller);
     let node = node(&service, actor, Action::Trash, &request).await?;
-    trash::trash(&service, actor, node.id(), |_| Ok(None)).await.map_err(ClassicError::from)?;
+    let recorder = Recorder::begin(&service, actor).map_err(ClassicError::from)?;
+    trash::trash(&service, actor, node.id(), recorder.part(0), |_| Ok(None))
+        .await
+        .map_err(ClassicError::from)?;
     Ok(HttpResponse::NoContent().finish())
 }
 

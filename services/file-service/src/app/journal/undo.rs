@@ -1,0 +1,162 @@
+//! Undoing what was done: the inverse acts, with the rights of today.
+
+use std::collections::{HashMap, HashSet};
+
+use common::files::{Act, Action, Actor, Node, NodeError, Part};
+use common::{Code, FileId, OperationId};
+use futures_util::{StreamExt as _, stream};
+
+use super::{Entry, Recorder, Recording, find};
+use crate::app::access::{Sight, authorize, authorize_parent, sight_of};
+use crate::app::marks;
+use crate::error::AppError;
+use crate::state::FileService;
+
+/// How many parts of one kind are undone at once: enough that the store commits them in groups.
+const AT_ONCE: usize = 16;
+
+/// What came of undoing an operation.
+pub(crate) struct Undone {
+    /// The operation that undoing was, if anything was undone.
+    pub(crate) operation: Option<OperationId>,
+    /// What came of each part, the last one first: what its node looks like now, unless it is in the trash.
+    pub(crate) results: Vec<(FileId, Result<Option<Box<(Node, Sight)>>, AppError>)>,
+}
+
+/// Undoes each part of an operation that nothing else has changed since, the last one first. Undoing is an operation itself, so that it can be undone. An
+/// operation of one part is undone or fails.
+///
+/// # Errors
+/// `not_found` if it is not the caller's; `not_undoable` for a copy; `changed_since` if all of it was undone already. Of an operation of one part what
+/// stopped it: `changed_since`, `not_found`, `forbidden`, and what the inverse act may end with.
+pub(crate) async fn undo(service: &FileService, actor: Actor, id: OperationId) -> Result<Undone, AppError> {
+    let Entry::Changes(operation) = find(service, actor, id).await? else {
+        return Err(AppError::because(Code::NotUndoable, "A copy is not undone: put it into the trash"));
+    };
+    if operation.undone >= operation.parts {
+        return Err(AppError::ChangedSince { node: operation.node });
+    }
+    let recorder = Recorder { undoes: Some(id), ..Recorder::begin(service, actor)? };
+    let mut parts = service.journal.list_parts(id).await?.into_iter().rev().peekable();
+    let mut results = Vec::new();
+    let mut revisions = Revisions::default();
+    while let Some(first) = parts.next() {
+        let kind = std::mem::discriminant(&first.change.undo);
+        let mut seen = HashSet::from([first.node]);
+        let mut alike = vec![first];
+        while let Some(next) =
+            parts.next_if(|next| std::mem::discriminant(&next.change.undo) == kind && seen.insert(next.node))
+        {
+            alike.push(next);
+        }
+        let undone = alike.into_iter().map(|part| {
+            let revision = revisions.of(&part);
+            let recording = recorder.part(part.number);
+            async move {
+                let node = undo_part(service, actor, &part, revision, recording).await;
+                (part, node)
+            }
+        });
+        let undone: Vec<_> = stream::iter(undone).buffered(AT_ONCE).collect().await;
+        for (part, node) in undone {
+            let seen = match node {
+                Ok(node) => {
+                    revisions.undone(&part, &node);
+                    look(service, actor, node).await
+                }
+                Err(error) => Err(error),
+            };
+            results.push((part.node, seen));
+        }
+    }
+    if let [(_, Err(_))] = &results[..] {
+        let only = results.pop().map(|(_, result)| result);
+        if let Some(Err(error)) = only {
+            return Err(error);
+        }
+    }
+    Ok(Undone { operation: recorder.operation(), results })
+}
+
+/// The revisions that nodes have after the parts that were undone until now.
+#[derive(Default)]
+struct Revisions {
+    /// Of each node: the one from before the part that was undone last, and what it is since.
+    now: HashMap<FileId, (u64, u64)>,
+}
+
+impl Revisions {
+    /// The revision that the node of a part has if nothing but this operation has changed it.
+    fn of(&self, part: &Part) -> u64 {
+        match self.now.get(&part.node) {
+            Some((before, now)) if *before == part.change.after => *now,
+            _ => part.change.after,
+        }
+    }
+
+    fn undone(&mut self, part: &Part, node: &Node) {
+        // a star is no part of the node
+        if part.change.before != part.change.after {
+            self.now.insert(part.node, (part.change.before, node.revision));
+        }
+    }
+}
+
+async fn undo_part(
+    service: &FileService,
+    actor: Actor,
+    part: &Part,
+    revision: u64,
+    recording: Recording<'_>,
+) -> Result<Node, AppError> {
+    let changed = || AppError::ChangedSince { node: part.node };
+    let undo = &part.change.undo;
+    let (action, revision) = match undo {
+        Act::Relocate { .. } => (Action::Relocate, Some(revision)),
+        Act::Tag(_) => (Action::Change, Some(revision)),
+        Act::Star(_) => (Action::ReadMetadata, None),
+        Act::Trash => (Action::Trash, Some(revision)),
+        Act::Restore => (Action::Restore, Some(revision)),
+    };
+    let node = match authorize(service, actor, action, part.node).await {
+        // whoever may bring it back from the trash may hear that it is there
+        Err(error) if error.code() == Code::NotFound && action != Action::Restore => {
+            match authorize(service, actor, Action::Restore, part.node).await {
+                Ok(node) if node.in_trash() => return Err(changed()),
+                _ => return Err(error),
+            }
+        }
+        node => node?,
+    };
+    if part.undone_by.is_some()
+        || revision.is_some_and(|revision| revision != node.node().revision)
+        || (action != Action::Restore && node.in_trash())
+    {
+        return Err(changed());
+    }
+    if let Act::Relocate { parent, .. } = undo {
+        authorize_parent(service, actor, *parent).await?;
+    }
+    let undone = recording.act(service, node.id(), revision, undo).await;
+    undone.map_err(|error| match error {
+        NodeError::Changed | NodeError::NotTrashed => changed(),
+        error => error.into(),
+    })
+}
+
+/// What a node looks like to the caller. What is in the trash is not shown, nor what the undoing has taken out of their sight.
+async fn look(
+    service: &FileService,
+    actor: Actor,
+    node: Node,
+) -> Result<Option<Box<(Node, Sight)>>, AppError> {
+    if node.trashed.is_some() {
+        return Ok(None);
+    }
+    let sight = match sight_of(service, actor, &node).await {
+        Ok(sight) => marks::seen(service, actor, &node, sight).await?,
+        Err(error) if error.code() == Code::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(Some(Box::new((node, sight))))
+}
