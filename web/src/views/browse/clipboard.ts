@@ -3,7 +3,7 @@ import { moveFiles } from '$lib/files/actions';
 import { clipboard, namesOf } from '$lib/files/clipboard.svelte';
 import { t } from '$lib/i18n';
 import { announcer } from '$lib/state/announce.svelte';
-import type { Target } from '$lib/upload/uploads.svelte';
+import type { Target } from '$lib/upload/target';
 import { current } from '$views/shell/current.svelte';
 
 /**

@@ -1,8 +1,9 @@
 import type { Attachment } from 'svelte/attachments';
 import type { File } from '$lib/api/types';
 import { carriesFiles, drag } from '$lib/files/drag.svelte';
+import { upload } from '$lib/upload/add.svelte';
 import { fromTransfer } from '$lib/upload/entries';
-import { type Target, uploads } from '$lib/upload/uploads.svelte';
+import type { Target } from '$lib/upload/target';
 
 /** Makes an element take what is dropped on it into a folder: files from outside are uploaded, those of the page moved. */
 export function dropInto(target: Target | null, move?: (files: File[], to: Target) => void): Attachment<HTMLElement> {
@@ -19,14 +20,14 @@ export function dropInto(target: Target | null, move?: (files: File[], to: Targe
       const inside = event.relatedTarget instanceof Node && element.contains(event.relatedTarget);
       if (!inside && drag.over === target.id) drag.over = null;
     };
-    const drop = async (event: DragEvent) => {
+    const drop = (event: DragEvent) => {
       if (!takes(event)) return;
       event.preventDefault();
       event.stopPropagation();
       const files = drag.files;
       const harvest = drag.inside || !event.dataTransfer ? null : fromTransfer(event.dataTransfer);
       drag.end();
-      if (harvest) uploads.add(await harvest, target);
+      if (harvest) upload(harvest, target);
       else move?.(files, target);
     };
     element.addEventListener('dragover', over);

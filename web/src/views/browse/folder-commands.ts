@@ -18,7 +18,7 @@ import { dialogs } from '$lib/state/dialogs.svelte';
 import { type MenuEntry, menu } from '$lib/state/menu.svelte';
 import { choices } from '$lib/state/prefs.svelte';
 import { hrefs, router } from '$lib/state/router.svelte';
-import type { Target } from '$lib/upload/uploads.svelte';
+import type { Target } from '$lib/upload/target';
 import { newEntries, newFolder, pick } from '$views/shell/new';
 import { cutFiles, pasteFiles } from './clipboard';
 import type { Commands } from './types';

@@ -1,6 +1,6 @@
 import type { SortKey, SortOrder } from '$lib/api/files';
 import type { File } from '$lib/api/types';
-import type { Target } from '$lib/upload/uploads.svelte';
+import type { Target } from '$lib/upload/target';
 
 /** What can be done with the entries of a list; the place decides. */
 export interface Commands {

@@ -1,6 +1,6 @@
 import type { File } from '$lib/api/types';
 import type { Listing } from '$lib/listing/listing.svelte';
-import type { Target } from '$lib/upload/uploads.svelte';
+import type { Target } from '$lib/upload/target';
 
 /** The place that is shown, for what stands outside it: where uploads go, through what the viewer turns pages. */
 class Current {

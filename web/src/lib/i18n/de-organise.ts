@@ -1,0 +1,62 @@
+import type enOrganise from './en-organise';
+import type { Translated } from './index';
+
+/** Die Texte dessen, was man mit Dateien tut, außer sie anzusehen: Details, Orte, Dialoge; auf Deutsch. */
+const deOrganise: Translated<typeof enOrganise> = {
+  'column.trashed': 'Weggeworfen',
+  'move.one': '„{name}“ verschieben',
+  'move.many': '{count} Einträge verschieben',
+  'move.here': 'Hierher verschieben',
+  'move.here.already': 'Schon hier',
+  'move.up': 'Zum Ordner darüber',
+  'move.noFolders': 'Hier sind keine Ordner.',
+  restore: 'Wiederherstellen',
+  'trash.note': {
+    one: '{count} Eintrag, der Speicher belegt, bis er endgültig gelöscht wird',
+    other: '{count} Einträge, die Speicher belegen, bis sie endgültig gelöscht werden',
+  },
+  'trash.none.title': 'Der Papierkorb ist leer',
+  'trash.none.text': 'Was du wegwirfst, wartet hier und lässt sich dorthin zurückholen, wo es war.',
+  'trash.openFolder': 'Stelle den Ordner wieder her, um zu sehen, was darin ist',
+  'trash.empty': 'Papierkorb leeren',
+  'trash.empty.title': 'Den Papierkorb leeren?',
+  'trash.empty.text': {
+    one: '{count} Eintrag wird mit allem, was darin ist, endgültig gelöscht. Das lässt sich nicht rückgängig machen.',
+    other:
+      '{count} Einträge werden mit allem, was darin ist, endgültig gelöscht. Das lässt sich nicht rückgängig machen.',
+  },
+  'trash.emptied': 'Der Papierkorb ist leer',
+  'details.close': 'Details schließen',
+  'details.none': 'Wähle etwas aus, um zu sehen, was darüber bekannt ist.',
+  'details.holds': 'Enthält',
+  'details.pixels': 'Pixel',
+  'details.taken': 'Aufgenommen',
+  'details.camera': 'Kamera',
+  'details.duration': 'Dauer',
+  'details.created': 'Erstellt',
+  'details.version': 'Fassung',
+  'details.access': 'Zugang',
+  'details.preview': 'Vorschau',
+  'details.hash': 'SHA-256',
+  'details.copyHash': 'SHA-256 kopieren',
+  'viewer.zoom': 'Zoom',
+  'help.move': 'Bewegen',
+  'help.arrows': 'Zwischen Einträgen',
+  'help.ends': 'Erster, letzter',
+  'help.open': 'Öffnen',
+  'help.up': 'Ordner darüber',
+  'help.select': 'Auswählen',
+  'help.toggle': 'Hinzunehmen oder wegnehmen',
+  'help.range': 'Ein Bereich',
+  'help.all': 'Alles',
+  'help.clear': 'Nichts',
+  'help.act': 'Handeln',
+  'help.restore': 'Wiederherstellen (im Papierkorb)',
+  'help.paste': 'Ausgeschnittenes oder Dateien einfügen',
+  'help.slides': 'Diaschau',
+  'help.viewer': 'Beim Betrachten',
+  'help.neighbours': 'Vorige, nächste',
+  'help.single': 'Kürzel aus einem einzigen Buchstaben',
+};
+
+export default deOrganise;
