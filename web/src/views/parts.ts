@@ -19,8 +19,11 @@ export const parts = {
   secondStep: () => import('./auth/SecondStep.svelte'),
   account: withTexts(['account', 'auth', 'organise'], () => import('./account/AccountPage.svelte')),
   admin: withTexts(['admin', 'auth'], () => import('./admin/AdminPage.svelte')),
+  folderBar: () => import('./browse/FolderBar.svelte'),
   details: withTexts('organise', () => import('./browse/Details.svelte')),
   trash: withTexts('organise', () => import('./browse/TrashPage.svelte')),
+  gathered: withTexts('organise', () => import('./gathered/GatheredPage.svelte')),
+  tags: withTexts('organise', () => import('./gathered/TagsPage.svelte')),
   jobs: withTexts('jobs', () => import('./jobs/JobsPage.svelte')),
   queue: withTexts(['queue', 'jobs'], () => import('./queue/QueuePage.svelte')),
   viewer: withTexts(['viewer', 'organise'], () => import('./viewer/Viewer.svelte')),
@@ -29,6 +32,8 @@ export const parts = {
   visit: withTexts('public', () => import('./public/PublicPage.svelte')),
   uploads: withTexts('tray', () => import('./upload/UploadPanel.svelte')),
   move: withTexts('organise', () => import('./dialogs/MoveDialog.svelte')),
+  tagging: withTexts('organise', () => import('./dialogs/TagsDialog.svelte')),
+  failed: withTexts('organise', () => import('./dialogs/FailedDialog.svelte')),
   help: withTexts('organise', () => import('./dialogs/HelpSheet.svelte')),
 };
 
