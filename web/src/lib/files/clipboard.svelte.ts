@@ -1,4 +1,6 @@
 import type { File } from '$lib/api/types';
+import { t } from '$lib/i18n';
+import { announcer } from '$lib/state/announce.svelte';
 
 /**
  * Files that were cut or copied, to be moved or copied to where they are pasted. The system's clipboard gets their names
@@ -15,6 +17,7 @@ class Clipboard {
     this.files = files;
     this.copying = copying;
     this.#words = words;
+    announcer.say(t(copying ? 'copied.done' : 'cut.done', { count: files.length, name: files[0]?.name ?? '' }));
   }
 
   isCut(id: string): boolean {

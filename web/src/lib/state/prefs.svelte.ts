@@ -39,6 +39,8 @@ class Choices {
   details = $state(load('details', false));
   /** Whether the details show the versions of a file. */
   versions = $state(load('versions', false));
+  /** They were asked for by name, and are to be brought into sight. */
+  versionsAsked = $state(false);
   singleKeys = $state(load('singleKeys', true));
 
   toggleDetails(open: boolean = !this.details): void {

@@ -2,8 +2,6 @@ import type { File } from '$lib/api/types';
 import { moveFiles } from '$lib/files/actions';
 import { clipboard, namesOf, type Taken } from '$lib/files/clipboard.svelte';
 import { copyFiles } from '$lib/files/copy';
-import { t } from '$lib/i18n';
-import { announcer } from '$lib/state/announce.svelte';
 import type { Target } from '$lib/upload/target';
 import { current } from '$views/shell/current.svelte';
 
@@ -15,7 +13,6 @@ export async function keepFiles(files: File[], copying: boolean, words?: string)
   if (files.length === 0) return;
   const taken = words ?? (await offer(namesOf(files)));
   clipboard.put(files, copying, taken);
-  announcer.say(t(copying ? 'copied.done' : 'cut.done', { count: files.length, name: files[0]?.name ?? '' }));
 }
 
 /** Writes into the system's clipboard, which a browser allows on secure origins only; null if it did not. */

@@ -1,10 +1,10 @@
+import ClipboardCopy from '@lucide/svelte/icons/clipboard-copy';
 import ClipboardPaste from '@lucide/svelte/icons/clipboard-paste';
 import Copy from '@lucide/svelte/icons/copy';
 import Download from '@lucide/svelte/icons/download';
 import Eye from '@lucide/svelte/icons/eye';
 import FolderInput from '@lucide/svelte/icons/folder-input';
 import FolderOpen from '@lucide/svelte/icons/folder-open';
-import FolderSymlink from '@lucide/svelte/icons/folder-symlink';
 import History from '@lucide/svelte/icons/history';
 import Info from '@lucide/svelte/icons/info';
 import ListChecks from '@lucide/svelte/icons/list-checks';
@@ -45,7 +45,7 @@ export function folderActs({ listing, selection, startRename, may }: Place): Act
           { label: t('move'), icon: FolderInput, run: () => openDialog(selection, 'move') },
         ]
       : []),
-    { label: t('copyTo'), icon: FolderSymlink, run: () => openDialog(selection, 'copy') },
+    { label: t('copyTo'), icon: Copy, run: () => openDialog(selection, 'copy') },
     ...(may.change
       ? [
           ...(single ? [{ label: t('rename'), icon: Pencil, run: () => startRename(single) }] : []),
@@ -106,10 +106,10 @@ export function openMenu(place: Whole, at: Element | { x: number; y: number }): 
   ];
 
   const copies = (single: File | undefined): MenuEntry[] => [
-    { label: t('copyTo.dots'), icon: FolderSymlink, keys: 'C', run: () => openDialog(selection, 'copy') },
+    { label: t('copyTo.dots'), icon: Copy, keys: 'C', run: () => openDialog(selection, 'copy') },
     {
       label: t('copy'),
-      icon: Copy,
+      icon: ClipboardCopy,
       keys: 'Ctrl C',
       run: () => withSelected(selection, (files) => keepFiles(files, true)),
     },
@@ -138,6 +138,7 @@ export function openMenu(place: Whole, at: Element | { x: number; y: number }): 
 
   const showVersions = () => {
     choices.toggleVersions(true);
+    choices.versionsAsked = true;
     choices.toggleDetails(true);
   };
 

@@ -87,17 +87,24 @@ export function folderCommands(place: Whole): Commands {
     return (name === 'rename' ? selection.single : !selection.empty) ? name : null;
   }
 
+  /** At once, where all that is selected is loaded: it may be pasted in the next moment. */
+  function keep(copying: boolean, words: string): void {
+    const { files, count } = selection;
+    if (files.length === count) clipboard.put(files, copying, words);
+    else later((acts) => acts.keepSelected(selection, copying, words));
+  }
+
   return {
     open: openFile,
     menu: (at) => later((acts) => acts.openMenu(place, at)),
-    copy: (words: string) => later((acts) => acts.keepSelected(selection, true, words)),
+    copy: (words: string) => keep(true, words),
     star: (file: File) => later((acts) => acts.starFiles([file], !file.starred)),
     ...(may.change || !target
       ? {
           rename: async (file: File, name: string) => (await doing()).renameFile(listing, file, name),
           put: (files: File[], to: Target, copying: boolean) =>
             later((acts) => acts.putInto(place, files, to, copying)),
-          cut: (words: string) => later((acts) => acts.keepSelected(selection, false, words)),
+          cut: (words: string) => keep(false, words),
         }
       : {}),
     key(event) {
