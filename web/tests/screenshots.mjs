@@ -619,6 +619,65 @@ const screens = [
     path: () => '/app/s/AAAAAAAAAAAAAAAAAAAAAA',
     act: (page) => page.getByText('This link opens nothing').waitFor(),
   },
+  { name: 'recents', path: () => '/app/recents', act: shown },
+  { name: 'starred', path: () => '/app/starred', act: shown },
+  { name: 'tags', path: () => '/app/tags', act: (page) => page.getByRole('link', { name: /garden/ }).waitFor() },
+  { name: 'tagged', path: () => '/app/tags?tag=garden', act: shown },
+  {
+    name: 'tagged-none',
+    path: () => '/app/tags?tag=nobody',
+    act: (page) => page.getByText('Nothing has this tag').waitFor(),
+  },
+  {
+    name: 'tagging',
+    path: () => '/app/starred',
+    act: async (page) => {
+      await shown(page);
+      await grid(page).focus();
+      await page.keyboard.press('Control+a');
+      await page.keyboard.press('t');
+      await page.getByRole('dialog').getByRole('combobox').fill('g');
+      await page.getByRole('option', { name: 'garden' }).waitFor();
+    },
+  },
+  {
+    name: 'copying',
+    act: async (page) => {
+      await shown(page);
+      await entry(page, 'Recipes')
+        .getByRole('button', { name: /Actions/ })
+        .dispatchEvent('click');
+      await choose(page, /Copy to/);
+      await page.getByRole('dialog').getByText('Invoices').waitFor();
+    },
+  },
+  {
+    name: 'versions',
+    path: () => '/app/recents',
+    act: async (page) => {
+      await shown(page);
+      await entry(page, 'Notes from the workshop.md')
+        .getByRole('button', { name: /Actions/ })
+        .dispatchEvent('click');
+      await choose(page, 'Versions');
+      await page.getByRole('button', { name: 'Actions for version 1' }).click();
+      await choose(page, 'Compare with now');
+      await page.getByText('less than now').waitFor();
+    },
+  },
+  {
+    name: 'failed',
+    act: async (page) => {
+      await shown(page);
+      const results = Array.from({ length: 2 }, () => ({ status: 409, code: 'name_taken', detail: 'taken' }));
+      await page.route('**/files/batch', (route) => route.fulfill({ json: { results } }));
+      await entry(page, 'Two parrots.jpg').click({ modifiers: ['Control'] });
+      await entry(page, 'Hats on a rail.jpg').click({ modifiers: ['Control'] });
+      await page.keyboard.press('Delete');
+      await press(page, 'Show why');
+      await page.getByRole('dialog').getByText('Choose another one').nth(1).waitFor();
+    },
+  },
   {
     name: 'viewer',
     path: (scene) => `/app/files?view=${scene.firstPhoto}`,

@@ -71,6 +71,7 @@ journeys! {
     account_page "account-page"
     accessible "accessible"
     admin "admin"
+    arrange "arrange"
     browse "browse"
     jobs "jobs"
     language "language"

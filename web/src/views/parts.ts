@@ -2,34 +2,39 @@ import { language, type Part } from '$lib/i18n/language.svelte';
 
 /** A part of the page together with the texts that it shows, which come before it is drawn. */
 const withTexts =
-  <T>(texts: Part, load: () => Promise<T>) =>
+  <T>(texts: Part | Part[], load: () => Promise<T>) =>
   async (): Promise<T> => {
-    const [part] = await Promise.all([load(), language.need(texts)]);
+    const [part] = await Promise.all([load(), ...[texts].flat().map((one) => language.need(one))]);
     return part;
   };
 
 /** Parts of the page that are not wanted at first sight, each loaded when it is. */
 export const parts = {
+  gate: withTexts('auth', () => import('./auth/Gate.svelte')),
   setup: () => import('./auth/Setup.svelte'),
-  register: withTexts('auth', () => import('./auth/Register.svelte')),
-  verify: withTexts('auth', () => import('./auth/Verify.svelte')),
-  forgot: withTexts('auth', () => import('./auth/Forgot.svelte')),
-  reset: withTexts('auth', () => import('./auth/Reset.svelte')),
-  secondStep: withTexts('auth', () => import('./auth/SecondStep.svelte')),
-  account: withTexts('account', () => import('./account/AccountPage.svelte')),
-  admin: withTexts('admin', () => import('./admin/AdminPage.svelte')),
-  details: () => import('./browse/Details.svelte'),
-  trash: () => import('./browse/TrashPage.svelte'),
-  jobs: () => import('./jobs/JobsPage.svelte'),
-  queue: withTexts('queue', () => import('./queue/QueuePage.svelte')),
-  viewer: withTexts('viewer', () => import('./viewer/Viewer.svelte')),
+  register: () => import('./auth/Register.svelte'),
+  verify: () => import('./auth/Verify.svelte'),
+  forgot: () => import('./auth/Forgot.svelte'),
+  reset: () => import('./auth/Reset.svelte'),
+  secondStep: () => import('./auth/SecondStep.svelte'),
+  account: withTexts(['account', 'auth', 'organise'], () => import('./account/AccountPage.svelte')),
+  admin: withTexts(['admin', 'auth'], () => import('./admin/AdminPage.svelte')),
+  folderBar: () => import('./browse/FolderBar.svelte'),
+  details: withTexts('organise', () => import('./browse/Details.svelte')),
+  trash: withTexts('organise', () => import('./browse/TrashPage.svelte')),
+  gathered: withTexts('organise', () => import('./gathered/GatheredPage.svelte')),
+  tags: withTexts('organise', () => import('./gathered/TagsPage.svelte')),
+  jobs: withTexts('jobs', () => import('./jobs/JobsPage.svelte')),
+  queue: withTexts(['queue', 'jobs'], () => import('./queue/QueuePage.svelte')),
+  viewer: withTexts(['viewer', 'organise'], () => import('./viewer/Viewer.svelte')),
   share: withTexts('sharing', () => import('./sharing/ShareDialog.svelte')),
   shared: withTexts('sharing', () => import('./sharing/SharedPage.svelte')),
   visit: withTexts('public', () => import('./public/PublicPage.svelte')),
-  tray: withTexts('tray', () => import('./upload/Tray.svelte')),
-  conflict: withTexts('tray', () => import('./upload/ConflictDialog.svelte')),
-  move: () => import('./dialogs/MoveDialog.svelte'),
-  help: () => import('./dialogs/HelpSheet.svelte'),
+  uploads: withTexts('tray', () => import('./upload/UploadPanel.svelte')),
+  move: withTexts('organise', () => import('./dialogs/MoveDialog.svelte')),
+  tagging: withTexts('organise', () => import('./dialogs/TagsDialog.svelte')),
+  failed: withTexts('organise', () => import('./dialogs/FailedDialog.svelte')),
+  help: withTexts('organise', () => import('./dialogs/HelpSheet.svelte')),
 };
 
 /** What the viewer shows files with; those that bring a library with them come when the first such file is opened. */

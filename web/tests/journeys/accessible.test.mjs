@@ -65,6 +65,31 @@ for (const scheme of ['light', 'dark']) {
         await page.goto(`${address}/app/files?view=${scene.firstPhoto}`);
         await page.getByRole('dialog').locator('img').first().waitFor();
         await check(page, 'viewer');
+        await page.goto(`${address}/app/starred`);
+        await entry(page, 'Photos').waitFor();
+        await check(page, 'starred');
+        await grid(page).focus();
+        await page.keyboard.press('Control+a');
+        await page.keyboard.press('t');
+        await page.getByRole('dialog').getByRole('combobox').fill('g');
+        await page.getByRole('option', { name: 'garden' }).waitFor();
+        await check(page, 'tagging');
+        await page.goto(`${address}/app/tags`);
+        await page.getByRole('link', { name: /garden/ }).waitFor();
+        await check(page, 'tags');
+        await page.goto(`${address}/app/tags?tag=nobody`);
+        await page.getByText('Nothing has this tag').waitFor();
+        await check(page, 'a tag that nothing has');
+        await page.goto(`${address}/app/recents`);
+        await entry(page, 'Notes from the workshop.md')
+          .getByRole('button', { name: /Actions/ })
+          .dispatchEvent('click');
+        await choose(page, 'Versions');
+        await page.getByRole('button', { name: 'Actions for version 1' }).click();
+        await choose(page, 'Compare with now');
+        await page.getByText('less than now').waitFor();
+        await check(page, 'recents and versions');
+        await page.getByRole('button', { name: 'Close details' }).click();
         await page.goto(`${address}/app/trash`);
         await grid(page).waitFor();
         await check(page, 'trash');

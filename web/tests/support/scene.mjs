@@ -1,6 +1,6 @@
 // Files and folders as somebody might have them, for pictures of every screen.
 import { pdf, taggedTone } from './documents.mjs';
-import { makeFolder, ok, thumbnailsReady, trashIt, upload } from './product.mjs';
+import { children, makeFolder, ok, thumbnailsReady, trashIt, upload } from './product.mjs';
 import { picture, sample, text } from './samples.mjs';
 
 const PHOTOS = [
@@ -63,10 +63,32 @@ export async function furnish(account) {
       : await makeFolder(account, 'root', name);
     await trashIt(account, gone.id);
   }
+  await arrange(account);
   for (const id of ids) await thumbnailsReady(account, id);
   return {
     photosFolder: holiday.id,
     firstPhoto: ids[0],
     root: (await ok('GET', '/files/root', { token: account.token })).id,
   };
+}
+
+/** Stars, tags, and a file that has had other contents. */
+async function arrange(account) {
+  const here = await children(account, 'root');
+  const of = (name) => here.find((file) => file.name === name)?.id;
+  const tags = {
+    'Dog in the garden.jpg': ['garden', 'family'],
+    'Two parrots.jpg': ['garden'],
+    'Lease agreement.pdf': ['to sign', 'house', 'paper'],
+    'Holiday 2025': ['family'],
+  };
+  const starred = ['Lease agreement.pdf', 'Photos', 'Dog in the garden.jpg'];
+  const operations = [
+    ...Object.entries(tags).map(([name, add]) => ({ op: 'tag', id: of(name), add })),
+    ...starred.map((name) => ({ op: 'star', id: of(name), starred: true })),
+  ];
+  await ok('POST', '/files/batch', { body: { operations }, token: account.token });
+  const notes =
+    '# Notes\n\n- seeds arrive on Monday\n- the pump needs a new seal\n- ask Grace about the beds\n\n```sh\ncargo run\n```\n';
+  await upload(account, 'root', 'Notes from the workshop.md', text(notes), '?onConflict=replace');
 }

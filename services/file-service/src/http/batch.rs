@@ -39,9 +39,22 @@ pub(super) struct BatchBody {
 #[serde(tag = "op", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 enum BatchItem {
     /// Renames, moves, or both.
-    Move { id: String, name: Option<String>, parent_id: Option<String> },
+    Move {
+        id: String,
+        name: Option<String>,
+        // named here too: the document knows nothing of `rename_all_fields`
+        #[serde(rename = "parentId")]
+        parent_id: Option<String>,
+    },
     /// Copies; a folder by an operation that goes on after the answer.
-    Copy { id: String, parent_id: Option<String>, name: Option<String>, on_conflict: Option<OnConflictWord> },
+    Copy {
+        id: String,
+        #[serde(rename = "parentId")]
+        parent_id: Option<String>,
+        name: Option<String>,
+        #[serde(rename = "onConflict")]
+        on_conflict: Option<OnConflictWord>,
+    },
     /// Puts into the trash.
     Trash { id: String },
     /// Brings back from the trash.

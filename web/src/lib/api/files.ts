@@ -1,5 +1,5 @@
 import { answerOf, client } from './client';
-import type { File, FileList, Limits, PathItem, Usage } from './types';
+import type { Change, ChangeResult, File, FileList, Limits, Operation, PathItem, Tag, Usage } from './types';
 import { visit } from './urls';
 
 export type SortKey = 'name' | 'size' | 'modifiedAt' | 'type';
@@ -45,20 +45,38 @@ export function renameFile(id: string, name: string): Promise<File> {
   return answerOf(client.PATCH('/api/v1/files/{id}', { params: node(id), body: { name } }));
 }
 
-export function moveFile(id: string, parentId: string): Promise<File> {
-  return answerOf(client.PATCH('/api/v1/files/{id}', { params: node(id), body: { parentId } }));
-}
-
 export function trashFile(id: string): Promise<unknown> {
   return answerOf(client.DELETE('/api/v1/files/{id}', { params: node(id) }));
 }
 
-export function deleteFile(id: string): Promise<unknown> {
-  return answerOf(client.DELETE('/api/v1/files/{id}', { params: { ...node(id), query: { permanent: true } } }));
+/** Makes many changes; each succeeds or fails by itself, and the results stand in the order of the changes. */
+export async function changeFiles(operations: Change[]): Promise<ChangeResult[]> {
+  return (await answerOf(client.POST('/api/v1/files/batch', { body: { operations } }))).results;
 }
 
-export function restoreFile(id: string): Promise<File> {
-  return answerOf(client.POST('/api/v1/files/{id}/restore', { params: node(id) }));
+/** How a copy of a folder stands that goes on after its request was answered. */
+export function getOperation(id: string): Promise<Operation> {
+  return answerOf(client.GET('/api/v1/operations/{id}', { params: node(id) }));
+}
+
+type Page = { cursor?: string; limit?: number };
+
+export function listStarred(query: Page, signal?: AbortSignal): Promise<FileList> {
+  return answerOf(client.GET('/api/v1/starred', { params: { query }, signal }));
+}
+
+/** Nobody counts how many there are. */
+export function listRecents(query: Page, signal?: AbortSignal): Promise<Omit<FileList, 'total'>> {
+  return answerOf(client.GET('/api/v1/recents', { params: { query }, signal }));
+}
+
+export function listTagged(tag: string, query: Page, signal?: AbortSignal): Promise<FileList> {
+  return answerOf(client.GET('/api/v1/tagged', { params: { query: { tag, ...query } }, signal }));
+}
+
+/** All tags among one's own files, in the order of the alphabet. */
+export async function listTags(signal?: AbortSignal): Promise<Tag[]> {
+  return (await answerOf(client.GET('/api/v1/tags', { signal }))).items;
 }
 
 export function emptyTrash(): Promise<unknown> {

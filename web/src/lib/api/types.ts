@@ -78,3 +78,12 @@ export type PublicLink = Schemas['PublicLink'];
 export type PublicFile = Schemas['PublicFile'];
 export type Receipt = Schemas['Receipt'];
 export type Upload = Schemas['Upload'];
+
+export type Version = Schemas['Version'];
+export type VersionList = Schemas['VersionList'];
+export type Tag = Schemas['Tag'];
+/** Something that goes on after its request was answered. */
+export type Operation = Schemas['Operation'];
+/** One change among many, and what came of it. */
+export type Change = Schemas['BatchItem'];
+export type ChangeResult = Schemas['BatchResult'];

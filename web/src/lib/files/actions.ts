@@ -1,91 +1,79 @@
 import { explain } from '$lib/api/explain';
 import * as api from '$lib/api/files';
 import { asApiError } from '$lib/api/problem';
-import type { File } from '$lib/api/types';
+import type { Change, File } from '$lib/api/types';
 import { downloadUrl, MOST_IN_ARCHIVE, visit } from '$lib/api/urls';
 import { t } from '$lib/i18n';
-import { folderChanged, type Listing, trashChanged } from '$lib/listing/listing.svelte';
+import { filesChanged, folderChanged, gatheredChanged, type Listing, trashChanged } from '$lib/listing/listing.svelte';
 import type { SelectionState } from '$lib/listing/selected.svelte';
+import { announcer } from '$lib/state/announce.svelte';
 import { dialogs } from '$lib/state/dialogs.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
-import { doneWithUndo, undoable } from '$lib/state/undo';
+import { doneQuietly, doneWithUndo, undoable } from '$lib/state/undo';
 import { usage } from '$lib/state/usage.svelte';
-import { forEachOf, type Outcome } from './batch';
+import { changeAll, type Outcome } from './batch';
+import { named, orThrow, tell, tellFailed } from './tell';
 
-const named = (files: File[]) => ({ count: files.length, name: files[0]?.name ?? '' });
 const without = (gone: Set<string>) => (items: (File | undefined)[]) =>
   items.filter((file) => !file || !gone.has(file.id));
 const idsOf = (files: File[]) => new Set(files.map((file) => file.id));
+const parentsOf = (files: File[]) => [...new Set(files.map((file) => file.parentId)), 'root'];
 
-function tell(outcome: Outcome, text: (files: File[]) => string, undo?: () => Promise<void>): void {
-  if (outcome.done.length > 0) {
-    if (undo) doneWithUndo(text(outcome.done), undo);
-    else toasts.show(text(outcome.done));
-  }
-  const first = outcome.failed[0];
-  if (first)
-    toasts.error(
-      t('act.failed', { count: outcome.failed.length, name: first.file.name, reason: explain(first.error) }),
-    );
-}
-
-/** Takes files out of a list at once, and acts on them meanwhile. */
+/** Takes files out of a list at once, and changes them meanwhile. */
 async function takeOut(
   listing: Listing,
   files: File[],
   label: string,
-  act: (file: File) => Promise<unknown>,
+  change: (file: File) => Change,
 ): Promise<Outcome> {
-  return listing.change(without(idsOf(files)), () => forEachOf(files, label, act));
+  return listing.change(without(idsOf(files)), () => changeAll(files, label, change));
+}
+
+const trashing = ({ id }: File): Change => ({ op: 'trash', id });
+const restoring = ({ id }: File): Change => ({ op: 'restore', id });
+
+/** Brings files back from the trash. */
+async function putBack(files: File[]): Promise<void> {
+  const outcome = await changeAll(files, t('act.restoring', { count: files.length }), restoring);
+  // A list of the root folder may be known by its name instead of its id.
+  folderChanged(...parentsOf([...files, ...outcome.now]));
+  trashChanged();
+  usage.changed();
+  orThrow(outcome);
+}
+
+/** Puts files into the trash without saying so, as the way back from something that made them. */
+export async function throwAway(files: File[]): Promise<void> {
+  const outcome = await changeAll(files, t('act.trashing', { count: files.length }), trashing);
+  folderChanged(...parentsOf(files));
+  trashChanged();
+  usage.changed();
+  orThrow(outcome);
 }
 
 export const trashFiles = undoable(async (listing: Listing, files: File[]): Promise<void> => {
   if (files.length === 0) return;
-  const outcome = await takeOut(listing, files, t('act.trashing', { count: files.length }), (file) =>
-    api.trashFile(file.id),
-  );
+  const outcome = await takeOut(listing, files, t('act.trashing', { count: files.length }), trashing);
   trashChanged();
+  if (listing.source.gathered) folderChanged(...parentsOf(files));
+  else gatheredChanged();
   usage.changed();
   tell(
     outcome,
     (done) => t('act.trashed', named(done)),
-    async () => {
-      await restoreAll(outcome.done);
-    },
+    () => putBack(outcome.done),
   );
 });
 
-async function restoreAll(files: File[]): Promise<Outcome> {
-  const parents = new Set<string | null>();
-  const outcome = await forEachOf(files, t('act.restoring', { count: files.length }), async (file) => {
-    parents.add((await api.restoreFile(file.id)).parentId);
-  });
-  // A list of the root folder may be known by its name instead of its id.
-  folderChanged(...parents, 'root');
-  trashChanged();
-  usage.changed();
-  if (outcome.failed[0]) throw outcome.failed[0].error;
-  return outcome;
-}
-
 export const restoreFiles = undoable(async (listing: Listing, files: File[]): Promise<void> => {
   if (files.length === 0) return;
-  const outcome = await takeOut(listing, files, t('act.restoring', { count: files.length }), (file) =>
-    api.restoreFile(file.id),
-  );
-  folderChanged(...outcome.done.map((file) => file.parentId), 'root');
+  const outcome = await takeOut(listing, files, t('act.restoring', { count: files.length }), restoring);
+  folderChanged(...parentsOf(outcome.done));
   usage.changed();
   tell(
     outcome,
     (done) => t('act.restored', named(done)),
-    async () => {
-      const again = await forEachOf(outcome.done, t('act.trashing', { count: outcome.done.length }), (file) =>
-        api.trashFile(file.id),
-      );
-      folderChanged(...outcome.done.map((file) => file.parentId), 'root');
-      trashChanged();
-      if (again.failed[0]) throw again.failed[0].error;
-    },
+    () => throwAway(outcome.done),
   );
 });
 
@@ -98,9 +86,10 @@ export async function deleteForGood(listing: Listing, files: File[]): Promise<bo
     act: t('delete.act'),
   });
   if (!yes) return false;
-  const outcome = await takeOut(listing, files, t('act.deleting', { count: files.length }), (file) =>
-    api.deleteFile(file.id),
-  );
+  const outcome = await takeOut(listing, files, t('act.deleting', { count: files.length }), ({ id }) => ({
+    op: 'delete',
+    id,
+  }));
   usage.changed();
   tell(outcome, (done) => t('act.deleted', named(done)));
   return true;
@@ -127,10 +116,10 @@ export async function emptyTrash(listing: Listing): Promise<void> {
 
 /** Throws what the server refused, so that the field can say it beside what was typed. */
 export const renameFile = undoable(async (listing: Listing, file: File, name: string): Promise<void> => {
-  listing.patch(await api.renameFile(file.id, name));
+  filesChanged([await api.renameFile(file.id, name)]);
   listing.refreshSoon();
   doneWithUndo(t('act.renamed', { name }), async () => {
-    await api.renameFile(file.id, file.name);
+    filesChanged([await api.renameFile(file.id, file.name)]);
     folderChanged(file.parentId, 'root');
   });
 });
@@ -139,23 +128,52 @@ export const moveFiles = undoable(
   async (listing: Listing | null, files: File[], to: { id: string; name: string }): Promise<void> => {
     if (files.length === 0) return;
     const label = t('act.moving', { count: files.length });
-    const act = (file: File) => api.moveFile(file.id, to.id);
-    const outcome = await (listing ? takeOut(listing, files, label, act) : forEachOf(files, label, act));
-    const folders = [...files.map((file) => file.parentId), to.id, 'root'];
+    const moving = ({ id }: File): Change => ({ op: 'move', id, parentId: to.id });
+    // What is gathered from many folders stays where it is listed.
+    const leaves = listing && !listing.source.gathered;
+    const outcome = await (leaves ? takeOut(listing, files, label, moving) : changeAll(files, label, moving));
+    const folders = [...parentsOf(files), to.id];
+    filesChanged(outcome.now);
     folderChanged(...folders);
     tell(
       outcome,
       (done) => t('act.moved', { ...named(done), folder: to.name }),
       async () => {
-        const back = await forEachOf(outcome.done, t('act.moving', { count: outcome.done.length }), (file) =>
-          api.moveFile(file.id, file.parentId ?? 'root'),
-        );
+        const { done } = outcome;
+        const back = await changeAll(done, t('act.moving', { count: done.length }), ({ id, parentId }) => ({
+          op: 'move',
+          id,
+          parentId: parentId ?? 'root',
+        }));
         folderChanged(...folders);
-        if (back.failed[0]) throw back.failed[0].error;
+        orThrow(back);
       },
     );
   },
 );
+
+async function putStars(files: File[], on: (file: File) => boolean): Promise<Outcome> {
+  filesChanged(files.map((file) => ({ ...file, starred: on(file) })));
+  const outcome = await changeAll(files, t('star'), (file) => ({ op: 'star', id: file.id, starred: on(file) }));
+  filesChanged(outcome.failed.map(({ file }) => file));
+  gatheredChanged();
+  return outcome;
+}
+
+/** Sets the reader's own star on files, or takes it off; shown at once. */
+export const starFiles = undoable(async (files: File[], on: boolean): Promise<void> => {
+  const other = files.filter((file) => file.starred !== on);
+  if (other.length === 0) return;
+  const outcome = await putStars(other, () => on);
+  const text = (done: File[]) => t(on ? 'act.starred' : 'act.unstarred', named(done));
+  const undo = async () => orThrow(await putStars(outcome.done, () => !on));
+  // A single star shows itself where it stands.
+  if (on && outcome.done.length === 1) {
+    announcer.say(text(outcome.done));
+    doneQuietly(undo);
+    tellFailed(outcome.failed);
+  } else tell(outcome, text, undo);
+});
 
 /** Asks the browser to save one file as it is, and folders and several files as one archive. */
 export function downloadFiles(files: File[]): void {

@@ -1,43 +1,61 @@
-import { type ApiError, asApiError } from '$lib/api/problem';
-import type { File } from '$lib/api/types';
+import { changeFiles } from '$lib/api/files';
+import { ApiError, asApiError } from '$lib/api/problem';
+import type { Change, ChangeResult, File, Operation } from '$lib/api/types';
 import { t } from '$lib/i18n';
 import { toasts } from '$lib/state/toasts.svelte';
 
-export interface Outcome {
-  done: File[];
-  failed: { file: File; error: ApiError }[];
+export interface Failure {
+  file: File;
+  error: ApiError;
 }
 
-const PARALLEL = 4;
-/** From here on it is worth saying how far one is. */
-const SHOW_PROGRESS = 25;
+export interface Outcome {
+  /** Those with which it was done, as they were before. */
+  done: File[];
+  /** Files and folders as they are now, as far as the answers say. */
+  now: File[];
+  failed: Failure[];
+  /** What goes on after the answer: copies of folders. */
+  operations: Operation[];
+}
 
-/** Does something with each file, a few at a time; shows how far it is, and can be stopped, if they are many. */
-export async function forEachOf(files: File[], label: string, act: (file: File) => Promise<unknown>): Promise<Outcome> {
-  const outcome: Outcome = { done: [], failed: [] };
-  let next = 0;
+/** Changes that go in one request: few enough that one sees how far it is, and can stop. */
+const AT_ONCE = 100;
+
+/** Makes one change of each file; shows how far it is, and can be stopped, if they are many. */
+export async function changeAll(files: File[], label: string, change: (file: File) => Change): Promise<Outcome> {
+  const outcome: Outcome = { done: [], now: [], failed: [], operations: [] };
   let stopped = false;
-  const many = files.length >= SHOW_PROGRESS;
   const stop = { label: t('stop'), run: () => (stopped = true) };
-  const toast = many ? toasts.show(label, { tone: 'busy', action: stop }) : null;
+  const toast = files.length > AT_ONCE ? toasts.show(label, { tone: 'busy', action: stop }) : null;
 
-  const worker = async () => {
-    for (let file = files[next++]; file && !stopped; file = files[next++]) {
-      try {
-        await act(file);
-        outcome.done.push(file);
-      } catch (thrown) {
-        outcome.failed.push({ file, error: asApiError(thrown) });
-        // Nothing answers any more, or the session is over: the rest would fail in the same way.
-        if (outcome.failed.at(-1)?.error.status === 401 || outcome.failed.at(-1)?.error.cause === 'offline')
-          stopped = true;
-      }
-      if (toast !== null && (outcome.done.length + outcome.failed.length) % 10 === 0) {
-        toasts.update(toast, { text: t('act.progress', { label, done: outcome.done.length, total: files.length }) });
-      }
+  for (let at = 0; at < files.length && !stopped; at += AT_ONCE) {
+    const some = files.slice(at, at + AT_ONCE);
+    try {
+      const results = await changeFiles(some.map(change));
+      some.forEach((file, index) => {
+        note(outcome, file, results[index]);
+      });
+    } catch (thrown) {
+      const error = asApiError(thrown);
+      // Nothing answers any more, or nothing is allowed any more: the rest would fail in the same way.
+      for (const file of files.slice(at)) outcome.failed.push({ file, error });
+      stopped = true;
     }
-  };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, files.length) }, worker));
+    const done = Math.min(at + AT_ONCE, files.length);
+    if (toast !== null) toasts.update(toast, { text: t('act.progress', { label, done, total: files.length }) });
+  }
   if (toast !== null) toasts.dismiss(toast);
   return outcome;
+}
+
+function note(outcome: Outcome, file: File, result: ChangeResult | undefined): void {
+  if (!result || result.status >= 400) {
+    const { status = 0, code, detail } = result ?? {};
+    outcome.failed.push({ file, error: new ApiError('product', status, code ?? '', detail ?? '') });
+    return;
+  }
+  outcome.done.push(file);
+  if (result.file) outcome.now.push(result.file);
+  if (result.operation) outcome.operations.push(result.operation);
 }

@@ -16,7 +16,7 @@ class DragState {
   begin(event: DragEvent, files: File[]): void {
     this.files = files;
     event.dataTransfer?.setData('text/plain', files.map((file) => file.name).join('\n'));
-    if (event.dataTransfer) event.dataTransfer.effectAllowed = 'move';
+    if (event.dataTransfer) event.dataTransfer.effectAllowed = 'copyMove';
   }
 
   /** Called at every `dragover`: when these stop coming the drag is over, whatever event was lost. */
@@ -32,12 +32,17 @@ class DragState {
     this.over = null;
   }
 
-  /** True if what is dragged may be dropped into this folder. */
-  accepts(folder: string): boolean {
-    return !this.files.some((file) => file.id === folder || file.parentId === folder);
+  /** True if what is dragged may be moved, or copied, into this folder. */
+  accepts(folder: string, copying: boolean): boolean {
+    return !this.files.some((file) => file.id === folder || (!copying && file.parentId === folder));
   }
 }
 
 export const drag = new DragState();
+
+const MAC = /Mac|iPhone|iPad/.test(globalThis.navigator?.userAgent ?? '');
+
+/** Held while dragging, it leaves what is dragged where it is and drops a copy. */
+export const wantsCopy = (event: DragEvent): boolean => (MAC ? event.altKey : event.ctrlKey);
 
 export const carriesFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes('Files') ?? false;

@@ -3,6 +3,8 @@ import de from './de';
 import deAccount from './de-account';
 import deAdmin from './de-admin';
 import deAuth from './de-auth';
+import deJobs from './de-jobs';
+import deOrganise from './de-organise';
 import dePublic from './de-public';
 import deQueue from './de-queue';
 import deSharing from './de-sharing';
@@ -12,6 +14,8 @@ import en from './en';
 import enAccount from './en-account';
 import enAdmin from './en-admin';
 import enAuth from './en-auth';
+import enJobs from './en-jobs';
+import enOrganise from './en-organise';
 import enPublic from './en-public';
 import enQueue from './en-queue';
 import enSharing from './en-sharing';
@@ -24,6 +28,8 @@ const parts: [string, Record<string, Message>, Record<string, Message>][] = [
   ['the way in', enAuth, deAuth],
   ['the account', enAccount, deAccount],
   ['administration', enAdmin, deAdmin],
+  ['the jobs', enJobs, deJobs],
+  ['organising', enOrganise, deOrganise],
   ['the dashboard', enQueue, deQueue],
   ['the viewer', enViewer, deViewer],
   ['sharing', enSharing, deSharing],

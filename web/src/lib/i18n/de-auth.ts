@@ -1,8 +1,33 @@
 import type enAuth from './en-auth';
 import type { Translated } from './index';
 
-/** Die Texte der Wege ins Konto neben der einfachen Anmeldung, auf Deutsch. */
+/** Die Texte der Wege ins Konto, auf Deutsch. */
 const deAuth: Translated<typeof enAuth> = {
+  'email.invalid': 'Bitte gib eine E-Mail-Adresse ein, etwa name@example.org.',
+  'password.short': 'Bitte nimm mindestens 8 Zeichen.',
+  'password.shortest': 'Bitte nimm mindestens {count} Zeichen.',
+  'password.common': 'Das ist eines der häufigsten Passwörter. Bitte denk dir ein anderes aus.',
+  'password.isAddress': 'Bitte nimm nicht deine Adresse als Passwort.',
+  'password.long': 'Das ist länger als die 72 Bytes, die ein Passwort haben kann.',
+  'password.rule': 'Mindestens 8 Zeichen',
+  'signIn.go': 'Zur Anmeldung',
+  'signIn.ask': 'Du hast ein Konto?',
+  'setup.title': 'Willkommen',
+  'setup.text': 'Diese Installation ist neu. Lege das erste Verwaltungskonto an, und es kann losgehen.',
+  'setup.code': 'Einrichtungscode',
+  'setup.code.hint': 'Steht im Terminal oder Protokoll, vom Start des Servers.',
+  'setup.code.missing': 'Bitte gib den Code ein, den der Server beim Start ausgegeben hat.',
+  'setup.email.hint': 'Damit meldest du dich an.',
+  'setup.act': 'Einrichtung abschließen',
+  'signIn.title': 'Anmelden',
+  'signIn.again': 'Noch einmal anmelden',
+  'signIn.expired': 'Deine Sitzung ist zu Ende. Du kommst dahin zurück, wo du warst.',
+  'signIn.act': 'Anmelden',
+  'signIn.keep': 'Konto behalten und anmelden',
+  'signIn.forgot': 'Passwort vergessen?',
+  'register.act': 'Konto anlegen',
+  'register.ask': 'Neu hier?',
+  'start.failed': 'Files Manager antwortet nicht',
   'register.title': 'Konto anlegen',
   'register.text': 'Ein Platz für deine Dateien, auf diesem Server.',
   'register.invitation': 'Einladung',

@@ -1,7 +1,32 @@
 import type { Message } from './index';
 
-/** The texts of the ways in beside the plain sign-in, in English; they come with these. */
+/** The texts of the ways in, in English; they come with these. */
 const enAuth = {
+  'email.invalid': 'Please enter an e-mail address, such as name@example.org.',
+  'password.short': 'Please use 8 characters or more.',
+  'password.shortest': 'Please use {count} characters or more.',
+  'password.common': 'This is one of the most common passwords. Please think of another one.',
+  'password.isAddress': 'Please do not take your address as the password.',
+  'password.long': 'This is longer than the 72 bytes that a password can have.',
+  'password.rule': '8 characters or more',
+  'signIn.go': 'Go to sign-in',
+  'signIn.ask': 'You have an account?',
+  'setup.title': 'Welcome',
+  'setup.text': 'This installation is new. Make its first administrator, and you are ready.',
+  'setup.code': 'Set-up code',
+  'setup.code.hint': 'Printed in the terminal or log when the server started.',
+  'setup.code.missing': 'Please enter the code that the server printed when it started.',
+  'setup.email.hint': 'You sign in with it.',
+  'setup.act': 'Finish set-up',
+  'signIn.title': 'Sign in',
+  'signIn.again': 'Sign in again',
+  'signIn.expired': 'Your session has ended. You come back to where you were.',
+  'signIn.act': 'Sign in',
+  'signIn.keep': 'Keep the account and sign in',
+  'signIn.forgot': 'Forgot your password?',
+  'register.act': 'Create account',
+  'register.ask': 'New here?',
+  'start.failed': 'Files Manager does not answer',
   'register.title': 'Create your account',
   'register.text': 'A place for your files, on this server.',
   'register.invitation': 'Invitation',

@@ -2,6 +2,8 @@ import en from './en';
 import type enAccount from './en-account';
 import type enAdmin from './en-admin';
 import type enAuth from './en-auth';
+import type enJobs from './en-jobs';
+import type enOrganise from './en-organise';
 import type enPublic from './en-public';
 import type enQueue from './en-queue';
 import type enSharing from './en-sharing';
@@ -16,6 +18,8 @@ type Texts = typeof en &
   typeof enAuth &
   typeof enAccount &
   typeof enAdmin &
+  typeof enJobs &
+  typeof enOrganise &
   typeof enQueue &
   typeof enViewer &
   typeof enSharing &

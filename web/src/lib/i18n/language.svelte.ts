@@ -7,7 +7,18 @@ import { addTexts, type Catalogue, speak } from './index';
 export const LANGUAGES = { en: 'English', de: 'Deutsch' } as const;
 export type Language = keyof typeof LANGUAGES;
 /** Texts that come together: those of the first sight, and those of parts that are loaded later. */
-export type Part = 'base' | 'auth' | 'account' | 'admin' | 'queue' | 'viewer' | 'sharing' | 'public' | 'tray';
+export type Part =
+  | 'base'
+  | 'auth'
+  | 'account'
+  | 'admin'
+  | 'jobs'
+  | 'organise'
+  | 'queue'
+  | 'viewer'
+  | 'sharing'
+  | 'public'
+  | 'tray';
 type Source = () => Promise<{ default: Partial<Catalogue> }>;
 
 const sources: Record<Language, Record<Part, Source>> = {
@@ -16,6 +27,8 @@ const sources: Record<Language, Record<Part, Source>> = {
     auth: () => import('./en-auth'),
     account: () => import('./en-account'),
     admin: () => import('./en-admin'),
+    jobs: () => import('./en-jobs'),
+    organise: () => import('./en-organise'),
     queue: () => import('./en-queue'),
     viewer: () => import('./en-viewer'),
     sharing: () => import('./en-sharing'),
@@ -27,6 +40,8 @@ const sources: Record<Language, Record<Part, Source>> = {
     auth: () => import('./de-auth'),
     account: () => import('./de-account'),
     admin: () => import('./de-admin'),
+    jobs: () => import('./de-jobs'),
+    organise: () => import('./de-organise'),
     queue: () => import('./de-queue'),
     viewer: () => import('./de-viewer'),
     sharing: () => import('./de-sharing'),

@@ -81,7 +81,7 @@ export class Listing {
       const list = await this.source.page({ offset, cursor: null, limit: PAGE_SIZE }, flight.signal);
       if (flight.signal.aborted) return;
       if (this.total !== null && this.total !== list.total) this.#fresh.clear();
-      this.#lay(list.items, offset, list.total);
+      this.#lay(list.items, offset, list.total ?? offset + list.items.length);
       this.#fresh.add(page);
       this.error = null;
     } catch (thrown) {
@@ -106,11 +106,14 @@ export class Listing {
       const limit = far ? LARGEST_PAGE : PAGE_SIZE;
       const list = await this.source.page({ offset: 0, cursor: this.#cursor, limit }, flight.signal);
       if (flight.signal.aborted) return;
-      this.#lay(list.items, this.#reached, list.total);
-      this.#reached += list.items.length;
+      // Some lists count what they leave out, and some do not count at all: the last page tells how long they are.
+      const known = this.#reached + list.items.length;
+      const more = list.nextCursor === null ? 0 : 1;
+      this.#lay(list.items, this.#reached, more ? Math.max(list.total ?? 0, known + more) : known);
+      this.#reached = known;
       this.#cursor = list.nextCursor;
       this.error = null;
-      if (list.items.length === 0 || list.nextCursor === null) {
+      if (list.nextCursor === null) {
         this.#cursor = null;
         this.#reached = Math.max(this.#reached, 1);
       }
@@ -163,11 +166,11 @@ export class Listing {
     return this.items.find((file) => file?.id === id);
   }
 
-  /** Shows a file as it is now, where it stands. */
-  patch(file: File): void {
-    const at = this.indexOf(file.id);
-    if (at < 0) return;
-    this.items = this.items.with(at, file);
+  /** Shows files as they are now, where they stand. */
+  patch(...files: File[]): void {
+    const now = new Map(files.map((file) => [file.id, file]));
+    if (this.items.some((file) => file && now.has(file.id)))
+      this.items = this.items.map((file) => (file && now.get(file.id)) ?? file);
   }
 
   /**
@@ -236,11 +239,22 @@ export function forgetListings(): void {
   kept.clear();
 }
 
-/** Something in a folder changed from elsewhere (an upload, a move): lists of it are read again when they are shown. */
+/** Something in a folder changed from elsewhere (an upload, a move): lists that may show it are read again. */
 export function folderChanged(...folders: (string | null)[]): void {
   for (const listing of kept.values()) {
-    if (folders.some((folder) => folder && listing.source.key.startsWith(`children ${folder} `))) listing.refreshSoon();
+    const { key, gathered } = listing.source;
+    if (gathered || folders.some((folder) => folder && key.startsWith(`children ${folder} `))) listing.refreshSoon();
   }
+}
+
+/** Files as they are now, in every list that shows them. */
+export function filesChanged(files: File[]): void {
+  for (const listing of kept.values()) listing.patch(...files);
+}
+
+/** Stars or tags changed: what is listed by them is read again. */
+export function gatheredChanged(): void {
+  for (const listing of kept.values()) if (listing.source.gathered) listing.refreshSoon();
 }
 
 export function trashChanged(): void {

@@ -1,4 +1,4 @@
-import { type ChildrenQuery, listChildren, listTrash } from '$lib/api/files';
+import { type ChildrenQuery, listChildren, listRecents, listStarred, listTagged, listTrash } from '$lib/api/files';
 import type { FileList } from '$lib/api/types';
 
 /** Where a list comes from: any stretch of it at once (`offset`), or one page after another (`cursor`). */
@@ -8,8 +8,15 @@ export interface Source {
   paged: 'offset' | 'cursor';
   /** How many of its entries are folders, where these come first. */
   folders?(): Promise<number>;
-  page(at: { offset: number; cursor: string | null; limit: number }, signal: AbortSignal): Promise<FileList>;
+  page(at: { offset: number; cursor: string | null; limit: number }, signal: AbortSignal): Promise<Page>;
+  /** It shows files of many folders. */
+  gathered?: boolean;
 }
+
+/** `total` is missing where nobody counts. */
+type Page = Pick<FileList, 'items' | 'nextCursor'> & { total?: number };
+
+const from = (cursor: string | null, limit: number) => ({ ...(cursor ? { cursor } : {}), limit });
 
 export function childrenOf(folder: string, query: Pick<ChildrenQuery, 'sort' | 'order' | 'type'>): Source {
   return {
@@ -23,5 +30,26 @@ export function childrenOf(folder: string, query: Pick<ChildrenQuery, 'sort' | '
 export const trash: Source = {
   key: 'trash',
   paged: 'cursor',
-  page: ({ cursor, limit }, signal) => listTrash({ ...(cursor ? { cursor } : {}), limit }, signal),
+  page: ({ cursor, limit }, signal) => listTrash(from(cursor, limit), signal),
 };
+
+export const starred: Source = {
+  key: 'starred',
+  paged: 'cursor',
+  gathered: true,
+  page: ({ cursor, limit }, signal) => listStarred(from(cursor, limit), signal),
+};
+
+export const recents: Source = {
+  key: 'recents',
+  paged: 'cursor',
+  gathered: true,
+  page: ({ cursor, limit }, signal) => listRecents(from(cursor, limit), signal),
+};
+
+export const tagged = (tag: string): Source => ({
+  key: `tagged ${tag}`,
+  paged: 'cursor',
+  gathered: true,
+  page: ({ cursor, limit }, signal) => listTagged(tag, from(cursor, limit), signal),
+});

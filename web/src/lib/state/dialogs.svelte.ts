@@ -1,4 +1,5 @@
 import type { File } from '$lib/api/types';
+import type { Failure } from '$lib/files/batch';
 
 export type DialogRequest =
   | {
@@ -10,7 +11,9 @@ export type DialogRequest =
       answer: (yes: boolean) => void;
     }
   | { kind: 'newFolder'; parentId: string; parentName: string }
-  | { kind: 'move'; files: File[] }
+  | { kind: 'move' | 'copy'; files: File[] }
+  | { kind: 'tags'; files: File[] }
+  | { kind: 'failed'; failed: Failure[] }
   | { kind: 'share'; file: Pick<File, 'id' | 'name' | 'type'> }
   | { kind: 'help' };
 

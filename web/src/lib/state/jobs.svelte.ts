@@ -2,7 +2,7 @@ import { getJobsSummary } from '$lib/api/account';
 import type { JobSummary } from '$lib/api/types';
 import { API } from '$lib/api/urls';
 import { paced } from '$lib/live/paced';
-import { type JobEvent, SharedStream } from '$lib/live/shared';
+import type { JobEvent, SharedStream } from '$lib/live/shared';
 import { session } from './session.svelte';
 
 /** How often to look while events come: once for many of them. */
@@ -17,35 +17,47 @@ class JobsState {
   active = $derived(this.summary ? this.summary.active + this.summary.inactive + this.summary.delayed : 0);
   /** Whether what happens is told as it happens. */
   live = $state(false);
-  #stream = new SharedStream(`${API}/users/me/jobs/events`);
+  #stream: SharedStream | null = null;
+  #listeners = new Set<(events: JobEvent[]) => void>();
   #timer: ReturnType<typeof setTimeout> | null = null;
   #running = false;
   #look = paced(() => this.#read(), PACE_MS);
 
-  constructor() {
-    this.#stream.onLive((live) => {
+  start(): void {
+    this.#running = true;
+    document.addEventListener('visibilitychange', this.#onVisible);
+    this.#follow().catch(() => {});
+    this.#look();
+  }
+
+  /** What follows events comes after the first sight; without it one looks now and then. */
+  async #follow(): Promise<void> {
+    if (!this.#stream) {
+      const { SharedStream } = await import('$lib/live/shared');
+      this.#stream ??= this.#listen(new SharedStream(`${API}/users/me/jobs/events`));
+    }
+    if (this.#running) this.#stream.start(`fm-jobs-${session.user?.id ?? ''}`);
+  }
+
+  #listen(stream: SharedStream): SharedStream {
+    stream.onLive((live) => {
       this.live = live;
       // What happened while nobody told it.
       if (live) this.#look();
       else this.#schedule();
     });
-    this.#stream.onEvents((events) => {
+    stream.onEvents((events) => {
       // Progress moves no job from one state to another.
       if (events.some(({ event }) => event !== 'progress')) this.#look();
+      for (const call of this.#listeners) call(events);
     });
-  }
-
-  start(): void {
-    this.#running = true;
-    document.addEventListener('visibilitychange', this.#onVisible);
-    this.#stream.start(`fm-jobs-${session.user?.id ?? ''}`);
-    this.#look();
+    return stream;
   }
 
   stop(): void {
     this.#running = false;
     document.removeEventListener('visibilitychange', this.#onVisible);
-    this.#stream.stop();
+    this.#stream?.stop();
     this.#look.cancel();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.summary = null;
@@ -58,7 +70,8 @@ class JobsState {
 
   /** Calls with what happens to one's own jobs. Gives back how to end it. */
   onEvents(call: (events: JobEvent[]) => void): () => void {
-    return this.#stream.onEvents(call);
+    this.#listeners.add(call);
+    return () => this.#listeners.delete(call);
   }
 
   #onVisible = (): void => {

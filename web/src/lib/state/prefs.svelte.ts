@@ -37,11 +37,20 @@ export const folderViews = new FolderViews();
 /** Small choices that hold everywhere. */
 class Choices {
   details = $state(load('details', false));
+  /** Whether the details show the versions of a file. */
+  versions = $state(load('versions', false));
+  /** They were asked for by name, and are to be brought into sight. */
+  versionsAsked = $state(false);
   singleKeys = $state(load('singleKeys', true));
 
   toggleDetails(open: boolean = !this.details): void {
     this.details = open;
     save('details', open);
+  }
+
+  toggleVersions(open: boolean = !this.versions): void {
+    this.versions = open;
+    save('versions', open);
   }
 
   setSingleKeys(on: boolean): void {

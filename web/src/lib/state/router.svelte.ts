@@ -4,6 +4,9 @@ import { BASE } from '$lib/base';
 export type Route =
   | { at: 'files'; folder: string; view: string | null }
   | { at: 'trash'; view: string | null }
+  | { at: 'recents'; view: string | null }
+  | { at: 'starred'; view: string | null }
+  | { at: 'tags'; tag: string | null; view: string | null }
   | { at: 'shared'; part: SharedPart; view: string | null }
   | { at: 'public'; token: string; folder: string | null; view: string | null }
   | { at: 'jobs' }
@@ -40,7 +43,8 @@ const ID = /^[0-9a-f]{24}$/;
 export function parseRoute(pathname: string, search: string): Route {
   if (!pathname.startsWith(`${BASE}/`) && pathname !== BASE) return { at: 'unknown' };
   const parts = pathname.slice(BASE.length).split('/').filter(Boolean);
-  const view = new URLSearchParams(search).get('view');
+  const query = new URLSearchParams(search);
+  const view = query.get('view');
   const seen = view && ID.test(view) ? view : null;
   if (parts.length === 0) return { at: 'files', folder: 'root', view: seen };
   if (parts[0] !== 'app') return { at: 'unknown' };
@@ -55,7 +59,9 @@ export function parseRoute(pathname: string, search: string): Route {
   if (place === undefined || (place === 'files' && id === undefined))
     return { at: 'files', folder: 'root', view: seen };
   if (place === 'files' && id && (id === 'root' || ID.test(id))) return { at: 'files', folder: id, view: seen };
-  if (place === 'trash' && id === undefined) return { at: 'trash', view: seen };
+  if ((place === 'trash' || place === 'recents' || place === 'starred') && id === undefined)
+    return { at: place, view: seen };
+  if (place === 'tags' && id === undefined) return { at: 'tags', tag: query.get('tag') || null, view: seen };
   if (place === 'jobs' && id === undefined) return { at: 'jobs' };
   if (place === 'account') {
     const part = id ?? 'profile';
@@ -86,6 +92,10 @@ function adminRoute(part: string | undefined, [id, ...more]: string[], search: s
 export const hrefs = {
   folder: (id: string) => `${BASE}/app/files${id === 'root' ? '' : `/${id}`}`,
   trash: () => `${BASE}/app/trash`,
+  recents: () => `${BASE}/app/recents`,
+  starred: () => `${BASE}/app/starred`,
+  /** All tags, or what has one of them. A tag can be any text, also one that no path could hold. */
+  tags: (tag?: string) => `${BASE}/app/tags${tag ? `?tag=${encodeURIComponent(tag)}` : ''}`,
   shared: (part: SharedPart = 'with-me') => `${BASE}/app/shared${part === 'with-me' ? '' : `/${part}`}`,
   visit: (token: string, folder: string | null) => `${BASE}/app/s/${token}${folder ? `/${folder}` : ''}`,
   jobs: () => `${BASE}/app/jobs`,

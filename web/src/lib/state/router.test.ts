@@ -20,6 +20,10 @@ describe('parseRoute', () => {
     ['/app/files/', { at: 'files', folder: 'root', view: null }],
     [`/app/files/${id}`, { at: 'files', folder: id, view: null }],
     ['/app/trash', { at: 'trash', view: null }],
+    ['/app/recents', { at: 'recents', view: null }],
+    ['/app/starred', { at: 'starred', view: null }],
+    ['/app/tags', { at: 'tags', tag: null, view: null }],
+    ['/app/tags/holiday', { at: 'unknown' }],
     ['/app/jobs', { at: 'jobs' }],
     ['/app/shared', { at: 'shared', part: 'with-me', view: null }],
     ['/app/shared/access', { at: 'shared', part: 'access', view: null }],
@@ -53,6 +57,10 @@ describe('parseRoute', () => {
 
   it('keeps what is asked of the dashboard', () => {
     expect(parseRoute('/app/queue/list', '?state=failed')).toMatchObject({ part: 'list', search: '?state=failed' });
+  });
+
+  it('takes a tag from the query, whatever it is', () => {
+    expect(parseRoute('/app/tags', '?tag=a%2F..%26b')).toEqual({ at: 'tags', tag: 'a/..&b', view: null });
   });
 
   it('takes the file in the viewer from the query, if it can be one', () => {

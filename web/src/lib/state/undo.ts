@@ -4,7 +4,8 @@ import { t } from '$lib/i18n';
 import { toasts } from './toasts.svelte';
 
 interface Step {
-  toast: number;
+  /** The message that offers it; null if there is none. */
+  toast: number | null;
   undo: () => Promise<void>;
 }
 
@@ -16,8 +17,17 @@ const running = new Set<Promise<unknown>>();
 
 /** Says what was done, and offers to take it back. */
 export function doneWithUndo(text: string, undo: () => Promise<void>): void {
-  const step: Step = { toast: 0, undo };
+  const step: Step = { toast: null, undo };
   step.toast = toasts.show(text, { action: { label: t('undo'), run: () => takeBack(step) } });
+  keep(step);
+}
+
+/** Remembers what can be taken back by Ctrl-Z, where what was done can be seen and no message is needed. */
+export function doneQuietly(undo: () => Promise<void>): void {
+  keep({ toast: null, undo });
+}
+
+function keep(step: Step): void {
   steps.push(step);
   if (steps.length > DEPTH) steps.shift();
 }
@@ -45,7 +55,7 @@ async function takeBack(step: Step): Promise<void> {
   const at = steps.indexOf(step);
   if (at < 0) return;
   steps.splice(at, 1);
-  toasts.dismiss(step.toast);
+  if (step.toast !== null) toasts.dismiss(step.toast);
   try {
     await step.undo();
     toasts.show(t('undo.done'));

@@ -1,4 +1,3 @@
-import { SvelteMap } from 'svelte/reactivity';
 import { reportOutcome } from '$lib/api/client';
 import { explain } from '$lib/api/explain';
 import { type ApiError, asApiError } from '$lib/api/problem';
@@ -11,13 +10,14 @@ import { jobs } from '$lib/state/jobs.svelte';
 import { session } from '$lib/state/session.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import { usage } from '$lib/state/usage.svelte';
+import { Again, readable } from './again.svelte';
 import { refusals } from './early';
 import type { Harvest } from './entries';
 import { Folders } from './folders';
-import type { FileHandle } from './handles';
 import { Meter } from './meter.svelte';
 import { backoffSeconds, type Event, type Item, isFinished, isOpen, step, totalsOf } from './queue';
 import { type Sending, send } from './send';
+import type { Target } from './target';
 
 /** Files on their way at the same time: enough to fill a line, few enough to leave the page its connections. */
 const PARALLEL = 3;
@@ -29,19 +29,9 @@ const SHOW_MS = 80;
 const LARGE = 8 * 1024 * 1024;
 
 const resumable = () => import('./resumable');
-const unfinished = () => import('./unfinished');
 
 /** Whether a file can be stopped and gone on with. */
 export const goesOn = (item: Item): boolean => item.size >= LARGE;
-
-export interface Target {
-  id: string;
-  name: string;
-  /** It is somebody else's, whose room is taken. */
-  foreign?: boolean;
-  /** Nothing may be put into it. */
-  closed?: boolean;
-}
 
 /** What every file begins with. */
 const blank = {
@@ -72,11 +62,7 @@ class Uploads {
   #list: Item[] = [];
   #at = new Map<number, number>();
   #bodies = new Map<number, globalThis.File>();
-  /** Of which version of its file an unfinished upload was begun, where this browser did. */
-  #modified = new Map<number, number>();
-  /** By which the browser finds a file again, where it can. */
-  #handles = new SvelteMap<number, FileHandle>();
-  #dropped = new Map<number, Promise<FileHandle | null>>();
+  #again = new Again();
   #waiting: number[] = [];
   #sendings = new Map<number, Sending<{ id: string }> | null>();
   #folders = new Folders();
@@ -95,6 +81,8 @@ class Uploads {
       else this.clearAll();
       this.#recall();
     });
+    // All of this comes after the first sight: whoever is here was here before it.
+    if (session.state === 'signedIn') this.#recall();
   }
 
   add(harvest: Harvest, target: Target): void {
@@ -112,7 +100,7 @@ class Uploads {
     const fresh = files.filter(({ file, path }) => !this.#adopt(file, path, target));
     const added = fresh.map(({ file, path, handle }): Item => {
       const id = this.#nextId++;
-      if (handle && file.size >= LARGE) this.#dropped.set(id, handle);
+      if (handle && file.size >= LARGE) this.#again.dropped(id, handle);
       this.#bodies.set(id, file);
       const { name, size } = file;
       return { ...blank, id, name, path, folderId: target.id, folderName: target.name, size };
@@ -168,17 +156,13 @@ class Uploads {
 
   /** Whether the browser knows where the file of an unfinished upload is. */
   findsAgain(id: number): boolean {
-    return this.#handles.has(id);
+    return this.#again.knows(id);
   }
 
   /** Goes on with an unfinished upload whose file the browser finds again; with `ask` it may ask the reader first. */
   async findAgain(id: number, ask: boolean): Promise<void> {
-    const handle = this.#handles.get(id);
-    if (!handle) return;
-    const { fileOf } = await import('./handles');
-    const file = await fileOf(handle, ask);
-    // What cannot be found this way is asked for the next time.
-    if (ask) this.#handles.delete(id);
+    if (!this.#again.knows(id)) return;
+    const file = await this.#again.find(id, ask);
     if (file) this.giveFile(id, file);
     else if (ask) toasts.error(t('tray.againFailed'));
   }
@@ -314,8 +298,7 @@ class Uploads {
           // Cancelled while it was being begun: nobody would ever go on with it.
           if (begun && this.#get(id)?.state === 'cancelled') this.#discard(begun);
           else this.#event(id, { type: 'begun', uploadId: begun });
-          if (begun && body)
-            unfinished().then(({ remember }) => remember(begun, body.lastModified, this.#dropped.get(id)));
+          if (begun && body) this.#again.remember(id, begun, body);
         },
       },
     );
@@ -330,7 +313,7 @@ class Uploads {
         item.name === file.name &&
         item.size === file.size &&
         item.folderId === target.id &&
-        this.#modified.get(item.id) === file.lastModified,
+        this.#again.isOf(item.id, file),
     );
     if (!known) return false;
     this.#bodies.set(known.id, file);
@@ -343,14 +326,12 @@ class Uploads {
     const user = session.user?.id;
     if (!user) return;
     try {
-      const { recall } = await unfinished();
       const mine = () => this.#list.flatMap((item) => (item.uploadId ? [item.uploadId] : []));
-      const found = await recall(user, mine);
+      const found = await this.#again.recall(user, mine);
       if (session.user?.id !== user || found.length === 0) return;
       const items = found.map(({ lastModified, handle, ...one }): Item => {
         const id = this.#nextId++;
-        if (handle) this.#handles.set(id, handle);
-        if (lastModified !== undefined) this.#modified.set(id, lastModified);
+        this.#again.note(id, handle, lastModified);
         return { ...blank, ...one, id, state: 'unfinished' };
       });
       this.#place([...this.#list, ...items]);
@@ -430,15 +411,6 @@ class Uploads {
     for (const item of this.#list) if (!which(item)) this.#bodies.delete(item.id);
     this.#place(this.#list.filter(which));
     this.#openCount = this.#list.filter(isOpen).length;
-  }
-}
-
-async function readable(body: Blob | undefined): Promise<boolean> {
-  try {
-    await body?.slice(0, 1).arrayBuffer();
-    return true;
-  } catch {
-    return false;
   }
 }
 

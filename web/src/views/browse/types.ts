@@ -1,6 +1,6 @@
 import type { SortKey, SortOrder } from '$lib/api/files';
 import type { File } from '$lib/api/types';
-import type { Target } from '$lib/upload/uploads.svelte';
+import type { Put } from './drop';
 
 /** What can be done with the entries of a list; the place decides. */
 export interface Commands {
@@ -11,9 +11,13 @@ export interface Commands {
   key(event: KeyboardEvent): boolean;
   /** Present where what is selected can be cut, to be moved elsewhere; the words stand for it in the system's clipboard. */
   cut?(words: string): void;
+  /** The same for a copy of it. */
+  copy?(words: string): void;
   rename?(file: File, name: string): Promise<void>;
-  /** Present where entries can be moved by dragging. */
-  move?(files: File[], to: Target): void;
+  /** Present where entries can be moved and copied by dragging. */
+  put?: Put;
+  /** Present where one can set a star. */
+  star?(file: File): void;
 }
 
 export interface Sorting {

@@ -16,7 +16,6 @@ import { session } from '$lib/state/session.svelte';
 import { setLanguage, setTheme } from '$lib/state/synced';
 import { theme } from '$lib/state/theme.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
-import { uploads } from '$lib/upload/uploads.svelte';
 
 export function openAccountMenu(at: Element): void {
   menu.open(at, t('account'), [
@@ -52,7 +51,12 @@ export async function speak(choice: Language | 'auto'): Promise<void> {
 }
 
 async function signOut(): Promise<void> {
-  if (uploads.active) {
+  // What could not be loaded has nothing on its way.
+  const uploads = await import('$lib/upload/uploads.svelte').then(
+    (engine) => engine.uploads,
+    () => null,
+  );
+  if (uploads?.active) {
     const yes = await dialogs.confirm({
       title: t('signOut.uploads.title'),
       text: t('signOut.uploads.text'),
@@ -62,7 +66,7 @@ async function signOut(): Promise<void> {
   }
   try {
     await session.signOut();
-    uploads.clearAll();
+    uploads?.clearAll();
   } catch (thrown) {
     toasts.error(t('signOut.failed', { reason: explain(asApiError(thrown)) }));
   }

@@ -1,6 +1,6 @@
 import type { File } from '$lib/api/types';
 import type { Listing } from '$lib/listing/listing.svelte';
-import type { Target } from '$lib/upload/uploads.svelte';
+import type { Target } from '$lib/upload/target';
 
 /** The place that is shown, for what stands outside it: where uploads go, through what the viewer turns pages. */
 class Current {
@@ -12,15 +12,19 @@ class Current {
   foreign = $derived(this.target.foreign === true);
   /** Moves files of this place to the trash; null where that cannot be. */
   trash = $state.raw<((files: File[]) => void) | null>(null);
+  /** It is a folder into which what was cut or copied can be pasted. */
+  takes = $state(false);
 
   /** Says what the place is, until the returned function is called. */
-  enter(place: { target: Target; listing: Listing; trash?: (files: File[]) => void }): () => void {
+  enter(place: { target: Target; listing: Listing; trash?: (files: File[]) => void; takes?: boolean }): () => void {
     this.target = place.target;
     this.listing = place.listing;
     this.trash = place.trash ?? null;
+    this.takes = place.takes ?? false;
     return () => {
       this.listing = null;
       this.trash = null;
+      this.takes = false;
     };
   }
 }

@@ -4,8 +4,9 @@ import Upload from '@lucide/svelte/icons/upload';
 import { t } from '$lib/i18n';
 import { dialogs } from '$lib/state/dialogs.svelte';
 import { type MenuEntry, menu } from '$lib/state/menu.svelte';
+import { upload } from '$lib/upload/add.svelte';
 import { fromInput } from '$lib/upload/entries';
-import { type Target, uploads } from '$lib/upload/uploads.svelte';
+import type { Target } from '$lib/upload/target';
 
 export function openNewMenu(at: Element, target: Target): void {
   menu.open(at, t('new'), newEntries(target));
@@ -31,6 +32,6 @@ export function pick(target: Target, folder: boolean): void {
   input.type = 'file';
   input.multiple = true;
   input.webkitdirectory = folder;
-  input.addEventListener('change', () => uploads.add(fromInput(input.files ?? []), target));
+  input.addEventListener('change', () => upload(fromInput(input.files ?? []), target));
   input.click();
 }

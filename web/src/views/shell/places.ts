@@ -1,9 +1,12 @@
+import Clock from '@lucide/svelte/icons/clock';
 import Folder from '@lucide/svelte/icons/folder';
 import Gauge from '@lucide/svelte/icons/gauge';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import ListTodo from '@lucide/svelte/icons/list-todo';
 import Share2 from '@lucide/svelte/icons/share-2';
 import Shield from '@lucide/svelte/icons/shield';
+import Star from '@lucide/svelte/icons/star';
+import Tags from '@lucide/svelte/icons/tags';
 import Trash from '@lucide/svelte/icons/trash-2';
 import Users from '@lucide/svelte/icons/users';
 import type { Component } from 'svelte';
@@ -17,13 +20,16 @@ export interface Place {
   href: string;
   name: PlainKey;
   icon: Component<{ size?: number | string }>;
-  /** Its name in the bar of a phone; null where it stands in another place there. */
-  brief?: PlainKey | null;
+  /** Its name in the bar of a phone, which has room for a few; the others are in a menu at its end. */
+  brief?: PlainKey;
 }
 
 /** The places of the rail, in their order. */
 const everybodys: readonly Place[] = [
-  { at: 'files', href: hrefs.folder('root'), name: 'place.files', icon: Folder },
+  { at: 'files', href: hrefs.folder('root'), name: 'place.files', icon: Folder, brief: 'place.files' },
+  { at: 'recents', href: hrefs.recents(), name: 'place.recents', icon: Clock, brief: 'place.recents' },
+  { at: 'starred', href: hrefs.starred(), name: 'place.starred', icon: Star, brief: 'place.starred' },
+  { at: 'tags', href: hrefs.tags(), name: 'place.tags', icon: Tags },
   {
     at: 'shared',
     part: 'with-me',
@@ -32,16 +38,15 @@ const everybodys: readonly Place[] = [
     icon: Users,
     brief: 'place.shared',
   },
-  { at: 'shared', part: 'by-me', href: hrefs.shared('by-me'), name: 'place.byMe', icon: Share2, brief: null },
-  { at: 'shared', part: 'access', href: hrefs.shared('access'), name: 'place.access', icon: KeyRound, brief: null },
+  { at: 'shared', part: 'by-me', href: hrefs.shared('by-me'), name: 'place.byMe', icon: Share2 },
+  { at: 'shared', part: 'access', href: hrefs.shared('access'), name: 'place.access', icon: KeyRound },
   { at: 'trash', href: hrefs.trash(), name: 'place.trash', icon: Trash },
   { at: 'jobs', href: hrefs.jobs(), name: 'place.jobs', icon: ListTodo },
 ];
 
 const administrators: readonly Place[] = [
   { at: 'admin', href: hrefs.admin(), name: 'place.admin', icon: Shield },
-  // A phone has no room for it in its bar: it is a step away from administration.
-  { at: 'queue', href: hrefs.queue(), name: 'place.queue', icon: Gauge, brief: null },
+  { at: 'queue', href: hrefs.queue(), name: 'place.queue', icon: Gauge },
 ];
 
 /** The places that somebody may go to. */
