@@ -152,7 +152,7 @@ impl<A> Visit<'_, A> {
 impl<A> Peers<A> {
     /// These addresses, each with the name that metrics show.
     pub(crate) fn new(target: &'static str, addresses: impl IntoIterator<Item = (A, Arc<str>)>) -> Self {
-        let mut peers = Self { target, all: RwLock::new(Arc::new([])), turn: AtomicUsize::new(0) };
+        let mut peers = Self { target, all: RwLock::new(Arc::default()), turn: AtomicUsize::new(0) };
         let all = addresses.into_iter().map(|address| peers.peer(address)).collect();
         peers.all = RwLock::new(all);
         peers

@@ -96,12 +96,12 @@ pub async fn until_available<T, F: Future<Output = PortResult<T>>>(
                 waits_for(None);
                 return Ok(value);
             }
-            Err(error @ PortError::Unavailable { part, .. }) => {
+            Err(error) => {
+                let PortError::Unavailable { part, .. } = &error else { return Err(Failure::store(&error)) };
                 waits_for(Some(part));
                 tracing::warn!(cause = %Causes(&error), "waiting for a dependency");
                 tokio::time::sleep(delay.next_delay()).await;
             }
-            Err(error) => return Err(Failure::store(&error)),
         }
     }
 }
