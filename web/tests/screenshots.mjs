@@ -856,7 +856,8 @@ if ((await setupState()).needed && setupCode && asked('setup')) {
   }
 }
 await ensureSetUp();
-const account = await newAccount('ada');
+// A name as people have them, if nobody took pictures of this installation before.
+const account = await newAccount('ada', 'ada@example.org').catch(() => newAccount('ada'));
 const scene = await furnish(account);
 const admin = await administrator();
 const wants = (...parts) => screens.some(({ name }) => parts.some((part) => name.startsWith(part)) && asked(name));

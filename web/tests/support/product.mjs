@@ -31,11 +31,11 @@ export async function ensureSetUp() {
 }
 
 /** An account of its own for one journey, so that journeys do not see one another's files. */
-export async function newAccount(name = 'someone') {
+export async function newAccount(name = 'someone', email = '') {
   await ensureSetUp();
   counter += 1;
   const account = {
-    email: `${name}-${process.pid}-${Date.now().toString(36)}-${counter}@example.org`,
+    email: email || `${name}-${process.pid}-${Date.now().toString(36)}-${counter}@example.org`,
     password: 'a password of my own',
   };
   const login = await ok('POST', '/auth/register', { body: { ...account, session: 'token' } });

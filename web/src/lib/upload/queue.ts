@@ -42,6 +42,19 @@ export interface Item {
   readonly existingId: string | null;
 }
 
+/** What every file begins with. */
+export const blank = {
+  path: '',
+  state: 'waiting',
+  sent: 0,
+  onConflict: 'fail',
+  reason: '',
+  fileId: null,
+  attempts: 0,
+  uploadId: null,
+  existingId: null,
+} as const;
+
 export type Event =
   | { type: 'start' }
   | { type: 'progress'; sent: number }

@@ -15,7 +15,7 @@ import { refusals } from './early';
 import type { Harvest } from './entries';
 import { Folders } from './folders';
 import { Meter } from './meter.svelte';
-import { backoffSeconds, type Event, type Item, isFinished, isOpen, step, totalsOf } from './queue';
+import { backoffSeconds, blank, type Event, type Item, isFinished, isOpen, step, totalsOf } from './queue';
 import { type Sending, send } from './send';
 import type { Target } from './target';
 
@@ -33,20 +33,10 @@ const resumable = () => import('./resumable');
 /** Whether a file can be stopped and gone on with. */
 export const goesOn = (item: Item): boolean => item.size >= LARGE;
 
-/** What every file begins with. */
-const blank = {
-  path: '',
-  state: 'waiting',
-  sent: 0,
-  onConflict: 'fail',
-  reason: '',
-  fileId: null,
-  attempts: 0,
-  uploadId: null,
-  existingId: null,
-} as const;
-
 type Answer = 'rename' | 'replace' | 'skip';
+
+/** On its way, or waiting for the reader. */
+const isWanted = (item: Item): boolean => isOpen(item) || item.state === 'conflict' || item.state === 'held';
 
 /** Everything that is on its way up. What is shown (`items`) follows what is so (`#list`) a moment later. */
 class Uploads {
@@ -73,8 +63,7 @@ class Uploads {
 
   constructor() {
     addEventListener('beforeunload', (event) => {
-      if (this.#openCount > 0 || this.#list.some(({ state }) => state === 'conflict' || state === 'held'))
-        event.preventDefault();
+      if (this.#list.some(isWanted)) event.preventDefault();
     });
     session.onEnter((sameUser) => {
       if (sameUser) this.#resumeAll();
@@ -183,8 +172,7 @@ class Uploads {
   }
 
   cancelAll(): void {
-    for (const item of this.#list)
-      if (isOpen(item) || item.state === 'conflict' || item.state === 'held') this.cancel(item.id);
+    for (const item of this.#list) if (isWanted(item)) this.cancel(item.id);
   }
 
   /** Answers a conflict; with `forAll` also those that stand now and come later in this batch. */
@@ -207,7 +195,7 @@ class Uploads {
 
   /** Takes every row away that is not on its way. */
   dismiss(): void {
-    this.#keep((item) => isOpen(item) || item.state === 'conflict' || item.state === 'held');
+    this.#keep(isWanted);
   }
 
   clearAll(): void {
