@@ -1,14 +1,14 @@
 use async_trait::async_trait;
 use common::auth::internal::{
-    FindPeople, FoundPeople, MAX_PEOPLE, PublicKeys, ResolveCredential, ResolveToken, ResolvedCredential,
-    ResolvedToken,
+    CredentialEnded, CredentialsOf, EndCredential, FindPeople, FoundPeople, MAX_PEOPLE, OwnedCredentials,
+    PublicKeys, ResolveCredential, ResolveToken, ResolvedCredential, ResolvedToken,
 };
 use common::auth::{
-    Address, CredentialSource, GroupName, People, Person, PublicKey, Role, SessionState, TokenHash,
-    TokenState, UserCount, UserState,
+    Address, CredentialSource, GroupName, OwnCredential, OwnCredentialKind, OwnCredentials, People, Person,
+    PublicKey, Role, SessionState, TokenHash, TokenState, UserCount, UserState,
 };
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
-use common::{GroupId, PortResult, SessionId, Sha256, UserId};
+use common::{GroupId, ObjectId, PortResult, SessionId, Sha256, UserId};
 
 use crate::InternalClient;
 
@@ -60,6 +60,21 @@ impl CredentialSource for AuthClient {
         let open = self.find_user(user).await?.filter(|found| !found.disabled);
         // what no role is told of may do least
         Ok(open.map(|found| UserState { role: found.role.unwrap_or(Role::User) }))
+    }
+}
+
+#[async_trait]
+impl OwnCredentials for AuthClient {
+    async fn list_credentials(&self, user: UserId) -> PortResult<Vec<OwnCredential>> {
+        let answer: OwnedCredentials =
+            self.0.post_json("/internal/credentials/list", &CredentialsOf { user }).await?;
+        Ok(answer.items)
+    }
+
+    async fn end_credential(&self, user: UserId, kind: OwnCredentialKind, id: ObjectId) -> PortResult<bool> {
+        let question = EndCredential { user, kind, id };
+        let answer: CredentialEnded = self.0.post_json("/internal/credentials/end", &question).await?;
+        Ok(answer.ended)
     }
 }
 

@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use common::files::internal::{
-    CopyRequest, MaintenanceStep, PurgeRequest, QuotaChange, StepDone, ThumbnailBegin, ThumbnailFailure,
-    ThumbnailUpload, ThumbnailWork, UsageQuestion, UserEnd,
+    CopyRequest, LinkNoticeOf, LinkNoticeTold, MaintenanceStep, PurgeRequest, QuotaChange, StepDone,
+    ThumbnailBegin, ThumbnailFailure, ThumbnailUpload, ThumbnailWork, UsageQuestion, UserEnd,
 };
 use common::files::{BlobRange, ByteStream, MediaFacts, UserSpaces, UserUsage};
 use common::{BlobKey, PortError, PortResult, UserId};
@@ -115,6 +115,22 @@ impl FilesClient {
     /// As above.
     pub async fn copy(&self, question: &CopyRequest) -> PortResult<StepDone> {
         self.0.post_json("/internal/files/copy", question).await
+    }
+
+    /// What the notice of a link tells.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn open_link_notice(&self, question: &LinkNoticeOf) -> PortResult<LinkNoticeTold> {
+        self.0.post_json("/internal/links/notice", question).await
+    }
+
+    /// Says that the notice of a link was given.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn close_link_notice(&self, question: &LinkNoticeOf) -> PortResult<bool> {
+        self.0.post_to("/internal/links/noticed", question).await
     }
 
     /// Removes some of what is left of an account that is gone.

@@ -12,6 +12,10 @@ pub const JOB_FAILED: &str = "job.failed";
 /// A webhook of theirs was switched off; data: `{webhookId, reason}`.
 pub const WEBHOOK_OFF: &str = "webhook.switched-off";
 
+/// Something was downloaded or dropped by a link of theirs, or to files of theirs; data: `{linkId, label, fileId, downloads, drops}`, and `lastFileId` for
+/// the file of the last use.
+pub const LINK_USED: &str = "link.used";
+
 /// A notification as whoever knows the news makes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

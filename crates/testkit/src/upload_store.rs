@@ -248,6 +248,7 @@ pub async fn users_see_their_own_unfinished_uploads(subject: &Subject) {
         }
     }
     assert_eq!(found, own);
+    assert_eq!(subject.store.count_uploads(subject.user).await.unwrap(), own.len() as u64);
 }
 
 /// Whatever their state, the oldest first.

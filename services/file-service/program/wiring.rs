@@ -89,7 +89,8 @@ impl ServiceProgram for FileProgram {
             sharing: Sharing {
                 shares: store.clone(),
                 links: store.clone(),
-                people: auth,
+                people: auth.clone(),
+                credentials: auth,
                 accounts: authenticator.clone(),
                 limiter: Arc::clone(&platform.limiter),
                 hasher: hasher(&settings)?,

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::auth::{OpenAccounts, People, RateLimiter, UserCount};
+use common::auth::{OpenAccounts, OwnCredentials, People, RateLimiter, UserCount};
 use common::files::{
     BlobLocator, BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore, PartialBlobs,
     ShareStore, UploadStore, VersionStore,
@@ -140,6 +140,8 @@ pub struct Sharing {
     pub people: Arc<dyn People>,
     /// Which accounts are open: what belongs to one that is closed opens to nobody else.
     pub accounts: Arc<dyn OpenAccounts>,
+    /// What accounts can be used by.
+    pub credentials: Arc<dyn OwnCredentials>,
     /// Counts guesses at the passwords of links, and look-ups of people.
     pub limiter: Arc<dyn RateLimiter>,
     /// Hashes the passwords of links.
@@ -202,6 +204,7 @@ pub struct FileService {
     pub(crate) copies: Arc<dyn CopyStore>,
     pub(crate) journal: Arc<dyn JournalStore>,
     pub(crate) people: Arc<dyn People>,
+    pub(crate) credentials: Arc<dyn OwnCredentials>,
     pub(crate) hasher: PasswordHasher,
     pub(crate) guesses: Guesses,
     pub(crate) link_key: CursorKey,
@@ -240,7 +243,7 @@ impl FileService {
             sharing,
             settings,
         } = parts;
-        let Sharing { shares, links, people, accounts, limiter, hasher, link_key } = sharing;
+        let Sharing { shares, links, people, accounts, credentials, limiter, hasher, link_key } = sharing;
         let gate = Gate::new(&store, &shares, &links, &people, &accounts, &clock);
         let guesses = Guesses::new(limiter, &clock);
         let classic_room = Arc::new(Semaphore::new(settings.classic_bodies_in_flight_bytes.div_ceil(1024)));
@@ -264,6 +267,7 @@ impl FileService {
             copies,
             journal,
             people,
+            credentials,
             hasher,
             guesses,
             link_key: CursorKey::new(&link_key),

@@ -176,7 +176,8 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
         sharing: Sharing {
             shares: files_db.clone(),
             links: files_db.clone(),
-            people: files_to_auth,
+            people: files_to_auth.clone(),
+            credentials: files_to_auth,
             accounts: authenticator.clone(),
             limiter,
             hasher: hasher.clone(),

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{GroupName, Person, PublicKey, SessionState, TokenState, UserState};
-use crate::{GroupId, SessionId, Sha256, UserId};
+use super::{
+    GroupName, OwnCredential, OwnCredentialKind, Person, PublicKey, SessionState, TokenState, UserState,
+};
+use crate::{GroupId, ObjectId, SessionId, Sha256, UserId};
 
 /// `GET /internal/keys`: the keys that verify tokens now, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +56,41 @@ pub struct ResolvedCredential {
     pub session: SessionState,
     /// The account's state.
     pub user: UserState,
+}
+
+/// Most sessions in one [`OwnedCredentials`].
+pub const MAX_SESSIONS: u32 = 1000;
+
+/// `POST /internal/credentials/list`: what can an account be used by? Answer: [`OwnedCredentials`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialsOf {
+    /// The account.
+    pub user: UserId,
+}
+
+/// Tokens, then at most [`MAX_SESSIONS`] sessions, each newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnedCredentials {
+    /// They.
+    pub items: Vec<OwnCredential>,
+}
+
+/// `POST /internal/credentials/end`: ends a credential of an account. Answer: [`CredentialEnded`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndCredential {
+    /// The account.
+    pub user: UserId,
+    /// Token or session.
+    pub kind: OwnCredentialKind,
+    /// Its id.
+    pub id: ObjectId,
+}
+
+/// Whether the account has, or had, such a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialEnded {
+    /// It has ended.
+    pub ended: bool,
 }
 
 /// Most accounts in one [`FindPeople`].

@@ -11,6 +11,7 @@ mod group;
 pub mod internal;
 mod limits;
 pub mod mail;
+mod own_credentials;
 mod password;
 mod password_rules;
 mod people;
@@ -36,6 +37,7 @@ pub use credential::{
 };
 pub use group::{Group, GroupChange, GroupError, GroupStore};
 pub use limits::{RateDecision, RateLimiter, RateRule};
+pub use own_credentials::{OwnCredential, OwnCredentialKind, OwnCredentials};
 pub use password::{InvalidPassword, Password};
 pub use password_rules::PasswordRules;
 pub use people::{GroupName, People, Person};

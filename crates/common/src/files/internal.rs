@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{MediaFacts, Miscount};
-use crate::{BlobKey, FileId, OperationId, UserId};
+use crate::{BlobKey, FileId, JobId, LinkId, OperationId, UserId};
 
 /// `POST /internal/thumbnails/begin`: may thumbnails still be made of this blob? Answer: [`ThumbnailWork`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +84,46 @@ pub struct PurgeRequest {
 pub struct CopyRequest {
     /// The copy.
     pub operation: OperationId,
+}
+
+/// `POST /internal/links/notice`: what shall the notice of a link tell? Answer: [`LinkNoticeTold`]. And `POST /internal/links/noticed`: it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkNoticeOf {
+    /// The link.
+    pub link: LinkId,
+    /// The job that tells.
+    pub job: JobId,
+}
+
+/// What is told of a link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkNoticeTold {
+    /// None if the link has ended, or somebody has told of it.
+    pub notice: Option<LinkNews>,
+}
+
+/// What happened by a link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkNews {
+    /// Who is told.
+    pub users: Vec<UserId>,
+    /// What its maker calls it.
+    pub label: String,
+    /// What it leads to.
+    pub file: FileId,
+    /// The name of that; none if it is gone.
+    pub name: Option<String>,
+    /// The file of the last use.
+    pub last_file: FileId,
+    /// Its name; none if it is gone.
+    pub last_name: Option<String>,
+    /// Downloads since the notice before.
+    pub downloads: u64,
+    /// Drops since the notice before.
+    pub drops: u64,
 }
 
 /// `POST /internal/maintenance/{task}`: one step of `expire-trash`, `expire-versions`, `purge-tombstones`, `collect-blobs`, `sweep-strays`, `sweep-reservations`, `expire-uploads`,

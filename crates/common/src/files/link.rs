@@ -5,10 +5,11 @@ use std::fmt;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Node, NodeError};
+use super::{LinkNotice, LinkUse, Node, NodeError};
 use crate::error::PortResult;
 use crate::id::InvalidId;
-use crate::{FileId, LinkId, SpaceId, Timestamp, UserId};
+use crate::jobs::NewJob;
+use crate::{FileId, JobId, LinkId, SpaceId, Timestamp, UserId};
 
 /// The secret of a link: 128 random bits, 32 hexadecimal digits. Kept in clear, so that the owner can copy it again. Its `Debug` shows nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -120,6 +121,8 @@ pub struct Link {
     pub expires_at: Option<Timestamp>,
     /// How often contents may be read by it, all in all.
     pub max_downloads: Option<u64>,
+    /// Its maker and the owner of its node are told when something is read or dropped by it.
+    pub notify: bool,
     /// How often contents were read by it.
     pub downloads: u64,
     /// How often it was opened.
@@ -173,6 +176,8 @@ pub struct NewLink {
     pub expires_at: Option<Timestamp>,
     /// How often contents may be read by it.
     pub max_downloads: Option<u64>,
+    /// See [`Link::notify`].
+    pub notify: bool,
     /// By whom.
     pub by: UserId,
     /// When.
@@ -192,6 +197,8 @@ pub struct LinkChange {
     pub expires_at: Option<Option<Timestamp>>,
     /// How often contents may be read by it all in all, those times counted that lie behind; or without a limit.
     pub max_downloads: Option<Option<u64>>,
+    /// See [`Link::notify`].
+    pub notify: Option<bool>,
 }
 
 /// Which links a list has.
@@ -252,11 +259,21 @@ pub trait LinkStore: Send + Sync {
     /// Counts that a link was opened. What is gone is not counted.
     async fn count_open(&self, id: LinkId, at: Timestamp) -> PortResult<()>;
 
-    /// Notes that a link was used, without counting.
-    async fn note_use(&self, id: LinkId, at: Timestamp) -> PortResult<()>;
+    /// Notes that something was dropped by a link. Where it notifies, the drop is counted for the next notice, whose job goes into the outbox in the same
+    /// commit, to run when that is due ([`LinkNotice::due`]), unless one is awaited already. What is gone is not noted.
+    async fn note_drop(&self, id: LinkId, at: Timestamp, used: &LinkUse) -> PortResult<()>;
 
-    /// Counts one download, if its limit allows one more: of any number of simultaneous calls only so many are `Taken` as the limit has left.
-    async fn take_download(&self, id: LinkId, at: Timestamp) -> PortResult<TakeDownload>;
+    /// Counts one download, if its limit allows one more: of any number of simultaneous calls only so many are `Taken` as the limit has left. What is taken is
+    /// told of as by [`LinkStore::note_drop`].
+    async fn take_download(&self, id: LinkId, at: Timestamp, used: &LinkUse) -> PortResult<TakeDownload>;
+
+    /// What the notice of this job tells; the same until [`LinkStore::close_notice`], whatever happens meanwhile. None if there is none, or it is another
+    /// job's.
+    async fn open_notice(&self, id: LinkId, job: JobId) -> PortResult<Option<LinkNotice>>;
+
+    /// Notes that the notice of this job was given. If something happened since it was opened, `next` goes into the outbox, to run when the next notice is due.
+    /// Without effect if the notice is another job's. Safe to repeat.
+    async fn close_notice(&self, id: LinkId, job: JobId, next: &NewJob, at: Timestamp) -> PortResult<()>;
 
     /// At most `limit` links, newest first by id, after the one with the id `after`. Whether their nodes are in the trash is not looked at.
     async fn list_links(&self, of: &AccessOf, after: Option<LinkId>, limit: u32) -> PortResult<Vec<Link>>;

@@ -5,6 +5,7 @@ mod copying;
 pub mod internal;
 mod journal;
 mod link;
+mod link_notice;
 mod list;
 mod marks;
 mod name;
@@ -28,6 +29,7 @@ pub use journal::{Act, Acted, Change, ChangeKind, JournalStore, Note, Operation,
 pub use link::{
     AccessOf, Link, LinkAccess, LinkChange, LinkPlace, LinkRole, LinkStore, LinkToken, NewLink, TakeDownload,
 };
+pub use link_notice::{LinkNotice, LinkUse};
 pub use list::{ListQuery, Order, Page, Position, Sort, SortValue};
 pub use marks::{Dated, MarkStore, TagCount};
 pub use name::{InvalidName, NodeName};

@@ -149,6 +149,9 @@ pub trait UploadStore: Send + Sync {
         limit: u32,
     ) -> PortResult<Vec<Upload>>;
 
+    /// How many there are in that list.
+    async fn count_uploads(&self, owner: UserId) -> PortResult<u64>;
+
     /// Takes an upload if nobody holds it, or if the holder's lease ended before `now`: its generation is counted up and the lease is `until`. Otherwise
     /// notes that it is wanted. Of simultaneous calls one gets it.
     async fn take_upload(&self, id: UploadId, now: Timestamp, until: Timestamp) -> PortResult<Taken>;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Backoff, NewJob, Priority};
 use crate::webhooks::{Delivery, WebhookEvent};
-use crate::{BlobKey, FileId, JobId, OperationId, Sha256, Timestamp, UserId, WebhookId};
+use crate::{BlobKey, FileId, JobId, LinkId, OperationId, Sha256, Timestamp, UserId, WebhookId};
 
 /// Makes the thumbnails of one picture.
 pub const THUMBNAILS: &str = "thumbnails";
@@ -22,6 +22,8 @@ pub const COPY: &str = "copy";
 /// Removes what is left of an account that is gone.
 pub const ACCOUNT_ENDED: &str = "account-ended";
 
+/// Tells of uses of a link.
+pub const LINK_NOTICE: &str = "link-notice";
 /// Finds out how long a sound or film is, and the like.
 pub const MEDIA_FACTS: &str = "media-facts";
 /// Hands one message over to a webhook.
@@ -53,6 +55,7 @@ pub const BUILT_IN: &[&str] = &[
     PURGE,
     COPY,
     ACCOUNT_ENDED,
+    LINK_NOTICE,
     MEDIA_FACTS,
     WEBHOOK_DELIVER,
     EXPIRE_TRASH,
@@ -118,6 +121,14 @@ pub struct CopyData {
 pub struct AccountEndedData {
     /// Who is gone.
     pub user_id: UserId,
+}
+
+/// Data of [`LINK_NOTICE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkNoticeData {
+    /// The link.
+    pub link_id: LinkId,
 }
 
 /// Data of [`MEDIA_FACTS`].
@@ -220,6 +231,17 @@ pub fn account_ended(user: UserId, at: Timestamp) -> NewJob {
         max_attempts: NewJob::MAX_ATTEMPTS,
         backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 3600 * SECOND },
         ..built_in(JobId::from_bytes(bytes), ACCOUNT_ENDED, &AccountEndedData { user_id: user }, None, at)
+    }
+}
+
+/// A job that tells of uses of `link`, for the owner of what that opens. It is tried for a day.
+pub fn link_notice(id: JobId, link: LinkId, user: UserId, at: Timestamp) -> NewJob {
+    NewJob {
+        priority: Priority::LOW,
+        max_attempts: 34,
+        backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 3600 * SECOND },
+        remove_on_complete: true,
+        ..built_in(id, LINK_NOTICE, &LinkNoticeData { link_id: link }, Some(user), at)
     }
 }
 

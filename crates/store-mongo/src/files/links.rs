@@ -2,9 +2,11 @@
 
 use async_trait::async_trait;
 use common::files::{
-    AccessOf, Link, LinkChange, LinkRole, LinkStore, LinkToken, NewLink, Node, NodeError, TakeDownload,
+    AccessOf, Link, LinkChange, LinkNotice, LinkRole, LinkStore, LinkToken, LinkUse, NewLink, Node,
+    NodeError, TakeDownload,
 };
-use common::{FileId, LinkId, PortResult, SpaceId, Timestamp};
+use common::jobs::NewJob;
+use common::{FileId, JobId, LinkId, PortResult, SpaceId, Timestamp};
 use futures_util::TryStreamExt as _;
 use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
@@ -12,10 +14,11 @@ use mongodb::bson::{Binary, Document, doc};
 use mongodb::options::ReturnDocument;
 use serde::{Deserialize, Serialize};
 
+use super::link_notices::NoticeDoc;
 use super::node::NodeDoc;
 use super::shares::count_on;
 use super::space::{self, Change};
-use super::{FilesDb, path, schema};
+use super::{FilesDb, link_notices, path, schema};
 use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{ToOid as _, binary, count, fixed, id, int};
 
@@ -23,7 +26,7 @@ use crate::value::{ToOid as _, binary, count, fixed, id, int};
 const NO_LIMIT: i64 = i64::MAX;
 
 #[derive(Serialize, Deserialize)]
-struct LinkDoc {
+pub(super) struct LinkDoc {
     #[serde(rename = "_id")]
     token: Binary,
     id: ObjectId,
@@ -43,6 +46,11 @@ struct LinkDoc {
     last_used_at: Option<i64>,
     by: ObjectId,
     at: i64,
+    /// Older programs do not write these.
+    #[serde(default)]
+    notify: bool,
+    #[serde(flatten)]
+    pub(super) notice: NoticeDoc,
 }
 
 impl LinkDoc {
@@ -63,10 +71,12 @@ impl LinkDoc {
             last_used_at: None,
             by: new.by.oid(),
             at: new.at.millis(),
+            notify: new.notify,
+            notice: NoticeDoc::default(),
         }
     }
 
-    fn read(self) -> Result<Link, Fault> {
+    pub(super) fn read(self) -> Result<Link, Fault> {
         Ok(Link {
             id: id(self.id),
             token: LinkToken::from_bytes(fixed(&self.token)?),
@@ -87,6 +97,7 @@ impl LinkDoc {
             last_used_at: self.last_used_at.map(Timestamp::from_millis),
             by: id(self.by),
             at: Timestamp::from_millis(self.at),
+            notify: self.notify,
         })
     }
 }
@@ -121,6 +132,9 @@ fn update(change: &LinkChange) -> Document {
     if let Some(most) = change.max_downloads {
         set.insert("max_downloads", most.map_or(NO_LIMIT, int));
     }
+    if let Some(notify) = change.notify {
+        set.insert("notify", notify);
+    }
     // an update without operators would replace the document
     let parts = [("$set", set), ("$unset", unset)];
     parts
@@ -131,17 +145,17 @@ fn update(change: &LinkChange) -> Document {
 }
 
 impl FilesDb {
-    fn links(&self) -> Collection<LinkDoc> {
+    pub(super) fn links(&self) -> Collection<LinkDoc> {
         self.collection(schema::LINKS)
     }
 
-    async fn find_one_link(&self, filter: Document) -> PortResult<Option<Link>> {
+    pub(super) async fn find_one_link(&self, filter: Document) -> PortResult<Option<Link>> {
         let found = self.read(async { Ok(self.links().find_one(filter).await?) }).await?;
         Ok(found.map(LinkDoc::read).transpose()?)
     }
 
     /// Changes a link's document, if there is one that the filter finds.
-    async fn update_link(&self, filter: Document, update: Document) -> PortResult<bool> {
+    pub(super) async fn update_link(&self, filter: Document, update: Document) -> PortResult<bool> {
         let changed = self.read(async { Ok(self.links().update_one(filter, update).await?) }).await?;
         Ok(changed.matched_count == 1)
     }
@@ -208,22 +222,29 @@ impl LinkStore for FilesDb {
         self.update_link(doc! { "id": id.oid() }, opened).await.map(drop)
     }
 
-    async fn note_use(&self, id: LinkId, at: Timestamp) -> PortResult<()> {
-        let used = doc! { "$set": { "last_used_at": at.millis() } };
-        self.update_link(doc! { "id": id.oid() }, used).await.map(drop)
+    async fn note_drop(&self, id: LinkId, at: Timestamp, used: &LinkUse) -> PortResult<()> {
+        link_notices::count(self, id, (doc! {}, doc! { "new_drops": 1_i64 }), at, used).await.map(drop)
     }
 
-    async fn take_download(&self, id: LinkId, at: Timestamp) -> PortResult<TakeDownload> {
+    async fn take_download(&self, id: LinkId, at: Timestamp, used: &LinkUse) -> PortResult<TakeDownload> {
         // one document, so that of simultaneous ones each sees what the others counted
-        let left = doc! { "id": id.oid(), "$expr": { "$lt": ["$downloads", "$max_downloads"] } };
-        let taken = doc! { "$inc": { "downloads": 1_i64 }, "$set": { "last_used_at": at.millis() } };
-        if self.update_link(left, taken).await? {
+        let left = doc! { "$expr": { "$lt": ["$downloads", "$max_downloads"] } };
+        let counters = doc! { "downloads": 1_i64, "new_downloads": 1_i64 };
+        if link_notices::count(self, id, (left, counters), at, used).await? {
             return Ok(TakeDownload::Taken);
         }
         Ok(match self.find_link(id).await? {
             Some(_) => TakeDownload::Exhausted,
             None => TakeDownload::Gone,
         })
+    }
+
+    async fn open_notice(&self, id: LinkId, job: JobId) -> PortResult<Option<LinkNotice>> {
+        link_notices::open(self, id, job).await
+    }
+
+    async fn close_notice(&self, id: LinkId, job: JobId, next: &NewJob, at: Timestamp) -> PortResult<()> {
+        link_notices::close(self, id, job, next, at).await
     }
 
     async fn list_links(&self, of: &AccessOf, after: Option<LinkId>, limit: u32) -> PortResult<Vec<Link>> {

@@ -9,6 +9,7 @@ mod children;
 mod content;
 mod copying;
 mod journal;
+mod link_notices;
 mod links;
 mod marks;
 mod memory;

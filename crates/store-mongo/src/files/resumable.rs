@@ -219,6 +219,11 @@ impl UploadStore for FilesDb {
         list(self, filter, doc! { "_id": -1 }, limit).await
     }
 
+    async fn count_uploads(&self, owner: UserId) -> PortResult<u64> {
+        let filter = doc! { "owner": owner.oid(), "unfinished": true };
+        self.read(async { Ok(uploads(self).count_documents(filter).await?) }).await
+    }
+
     async fn take_upload(&self, id: UploadId, now: Timestamp, until: Timestamp) -> PortResult<Taken> {
         self.read(async {
             // one that nobody holds has the lease 0, which ended long ago

@@ -2,18 +2,20 @@
 
 use async_trait::async_trait;
 use common::files::{
-    AccessOf, Link, LinkChange, LinkRole, LinkStore, LinkToken, NewLink, Node, NodeError, TakeDownload,
+    AccessOf, Link, LinkChange, LinkNotice, LinkRole, LinkStore, LinkToken, LinkUse, NewLink, Node,
+    NodeError, TakeDownload,
 };
-use common::{FileId, LinkId, PortResult, SpaceId, Timestamp};
+use common::jobs::NewJob;
+use common::{FileId, JobId, LinkId, PortResult, SpaceId, Timestamp};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
-use super::{FilesDb, node, path};
+use super::{FilesDb, link_notices, node, path};
 use crate::engine::{Durability, Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
 
 const COLUMNS: &str = "id, token, node, space, role, label, password_hash, expires_at, max_downloads, downloads, opens, \
-     last_used_at, made_by, at, owner";
+     last_used_at, made_by, at, owner, notify";
 
 fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
     let token = row.get_ref(1)?.as_blob()?.try_into().map_err(|_| damaged("a token of another length"))?;
@@ -36,10 +38,11 @@ fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
         by: row.id(12)?,
         at: row.time(13)?,
         owner: row.id(14)?,
+        notify: row.get(15)?,
     })
 }
 
-fn find(connection: &Connection, column: &str, key: &[u8]) -> rusqlite::Result<Option<Link>> {
+pub(super) fn find(connection: &Connection, column: &str, key: &[u8]) -> rusqlite::Result<Option<Link>> {
     connection
         .prepare_cached(&format!("SELECT {COLUMNS} FROM links WHERE {column} = ?1"))?
         .query_row([key], link)
@@ -49,8 +52,8 @@ fn find(connection: &Connection, column: &str, key: &[u8]) -> rusqlite::Result<O
 fn create(tx: &Tx<'_>, new: &NewLink) -> TxResult<Link, NodeError> {
     let node = path::live(tx, new.node)?.node;
     tx.prepare_cached(
-        "INSERT INTO links (id, token, node, space, role, label, password_hash, expires_at, max_downloads, made_by, at, owner)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO links (id, token, node, space, role, label, password_hash, expires_at, max_downloads, made_by, at, owner, notify)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute((
         new.id.bytes(),
@@ -65,6 +68,7 @@ fn create(tx: &Tx<'_>, new: &NewLink) -> TxResult<Link, NodeError> {
         new.by.bytes(),
         new.at.millis(),
         node.owner.bytes(),
+        new.notify,
     ))?;
     let made = find(tx, "id", new.id.bytes())?;
     Ok(made.ok_or_else(|| damaged("a link that was just made is gone"))?)
@@ -75,7 +79,8 @@ fn change(tx: &Tx<'_>, id: LinkId, change: &LinkChange) -> rusqlite::Result<Opti
         "UPDATE links SET role = coalesce(?2, role), label = coalesce(?3, label),
                           password_hash = iif(?4, ?5, password_hash),
                           expires_at = iif(?6, ?7, expires_at),
-                          max_downloads = iif(?8, ?9, max_downloads)
+                          max_downloads = iif(?8, ?9, max_downloads),
+                          notify = coalesce(?10, notify)
          WHERE id = ?1",
     )?
     .execute((
@@ -88,17 +93,21 @@ fn change(tx: &Tx<'_>, id: LinkId, change: &LinkChange) -> rusqlite::Result<Opti
         change.expires_at.flatten().map(Timestamp::millis),
         change.max_downloads.is_some(),
         change.max_downloads.flatten().map(int),
+        change.notify,
     ))?;
     find(tx, "id", id.bytes())
 }
 
-fn take_download(tx: &Tx<'_>, id: LinkId, at: Timestamp) -> rusqlite::Result<TakeDownload> {
+fn take_download(tx: &Tx<'_>, id: LinkId, at: Timestamp, used: &LinkUse) -> rusqlite::Result<TakeDownload> {
     let taken = tx
         .prepare_cached(
             "UPDATE links SET downloads = downloads + 1, last_used_at = ?2
              WHERE id = ?1 AND (max_downloads IS NULL OR downloads < max_downloads)",
         )?
         .execute((id.bytes(), at.millis()))?;
+    if taken == 1 {
+        link_notices::count(tx, id, [1, 0], at, used)?;
+    }
     Ok(match taken {
         1 => TakeDownload::Taken,
         _ if find(tx, "id", id.bytes())?.is_some() => TakeDownload::Exhausted,
@@ -193,18 +202,31 @@ impl LinkStore for FilesDb {
             .await
     }
 
-    async fn note_use(&self, id: LinkId, at: Timestamp) -> PortResult<()> {
+    async fn note_drop(&self, id: LinkId, at: Timestamp, used: &LinkUse) -> PortResult<()> {
+        let used = used.clone();
         self.engine
-            .write(Durability::Relaxed, move |tx| {
+            .write(Durability::Durable, move |tx| {
                 tx.prepare_cached("UPDATE links SET last_used_at = ?2 WHERE id = ?1")?
                     .execute((id.bytes(), at.millis()))?;
-                Ok(())
+                Ok(link_notices::count(tx, id, [0, 1], at, &used)?)
             })
             .await
     }
 
-    async fn take_download(&self, id: LinkId, at: Timestamp) -> PortResult<TakeDownload> {
-        self.engine.write(Durability::Durable, move |tx| Ok(take_download(tx, id, at)?)).await
+    async fn take_download(&self, id: LinkId, at: Timestamp, used: &LinkUse) -> PortResult<TakeDownload> {
+        let used = used.clone();
+        self.engine.write(Durability::Durable, move |tx| Ok(take_download(tx, id, at, &used)?)).await
+    }
+
+    async fn open_notice(&self, id: LinkId, job: JobId) -> PortResult<Option<LinkNotice>> {
+        self.engine.write(Durability::Durable, move |tx| Ok(link_notices::open(tx, id, job)?)).await
+    }
+
+    async fn close_notice(&self, id: LinkId, job: JobId, next: &NewJob, at: Timestamp) -> PortResult<()> {
+        let next = next.clone();
+        self.engine
+            .write(Durability::Durable, move |tx| Ok(link_notices::close(tx, id, job, &next, at)?))
+            .await
     }
 
     async fn list_links(&self, of: &AccessOf, after: Option<LinkId>, limit: u32) -> PortResult<Vec<Link>> {

@@ -3,6 +3,7 @@
 mod blobs;
 mod copying;
 mod journal;
+mod link_notices;
 mod links;
 mod list;
 mod marks;
@@ -37,6 +38,7 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/files/004.sql"),
         include_str!("../../migrations/files/005.sql"),
         include_str!("../../migrations/files/006.sql"),
+        include_str!("../../migrations/files/007.sql"),
     ],
 };
 

@@ -240,6 +240,15 @@ impl UploadStore for FilesDb {
         .await
     }
 
+    async fn count_uploads(&self, owner: UserId) -> PortResult<u64> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached("SELECT count(*) FROM uploads WHERE owner = ?1 AND state != 'done'")?
+                .query_row([owner.bytes()], |row| row.count(0))
+        })
+        .await
+    }
+
     async fn take_upload(&self, id: UploadId, now: Timestamp, until: Timestamp) -> PortResult<Taken> {
         self.write(move |tx| take(tx, id, now, until)).await
     }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use common::files::{AccessOf, Link, LinkChange, LinkRole, LinkToken, NewLink, NodeError, TakeDownload};
+use common::files::{
+    AccessOf, Link, LinkChange, LinkNotice, LinkRole, LinkToken, LinkUse, NewLink, NodeError, TakeDownload,
+};
+use common::jobs::types;
 use common::{FileId, IdGen as _, LinkId, UserId};
 use futures_util::future::join_all;
 
@@ -19,6 +22,7 @@ impl AccessSubject {
             password_hash: None,
             expires_at: None,
             max_downloads: None,
+            notify: false,
             by: self.files.user,
             at: self.files.now(),
         }
@@ -26,6 +30,11 @@ impl AccessSubject {
 
     async fn link(&self, node: FileId, role: LinkRole) -> Link {
         self.links.create_link(&self.new_link(node, role)).await.unwrap()
+    }
+
+    fn used(&self, link: LinkId, file: FileId) -> LinkUse {
+        let job = types::link_notice(self.files.ids.next(), link, self.files.user, self.files.now());
+        LinkUse { file, job }
     }
 
     async fn linked(&self, of: AccessOf) -> Vec<LinkId> {
@@ -60,6 +69,7 @@ pub async fn a_link_is_found_as_it_was_made(subject: &AccessSubject) {
         password_hash: new.password_hash.clone(),
         expires_at: new.expires_at,
         max_downloads: Some(3),
+        notify: false,
         downloads: 0,
         opens: 0,
         last_used_at: None,
@@ -97,6 +107,7 @@ pub async fn a_link_changes_as_asked_and_ends(subject: &AccessSubject) {
         password_hash: Some(Some("hash".to_owned())),
         expires_at: Some(Some(end)),
         max_downloads: Some(Some(5)),
+        notify: Some(true),
     };
     let changed = Link {
         role: LinkRole::Editor,
@@ -104,6 +115,7 @@ pub async fn a_link_changes_as_asked_and_ends(subject: &AccessSubject) {
         password_hash: Some("hash".to_owned()),
         expires_at: Some(end),
         max_downloads: Some(5),
+        notify: true,
         ..link.clone()
     };
     assert_eq!(change(full).await, Some(changed.clone()));
@@ -113,6 +125,7 @@ pub async fn a_link_changes_as_asked_and_ends(subject: &AccessSubject) {
         password_hash: Some(None),
         expires_at: Some(None),
         max_downloads: Some(None),
+        notify: Some(false),
         ..LinkChange::default()
     };
     let opened = Link { role: LinkRole::Editor, label: "again".to_owned(), ..link.clone() };
@@ -133,17 +146,23 @@ pub async fn uses_of_a_link_are_counted(subject: &AccessSubject) {
         subject.links.count_open(link.id, at).await.unwrap();
     }
     let at = subject.files.now() + Duration::from_secs(4);
-    assert_eq!(subject.links.take_download(link.id, at).await.unwrap(), TakeDownload::Taken);
+    assert_eq!(
+        subject.links.take_download(link.id, at, &subject.used(link.id, file.id)).await.unwrap(),
+        TakeDownload::Taken
+    );
     let counted = Link { opens: 3, downloads: 1, last_used_at: Some(at), ..link.clone() };
     assert_eq!(subject.links.find_link(link.id).await.unwrap(), Some(counted.clone()));
     let at = subject.files.now() + Duration::from_secs(5);
-    subject.links.note_use(link.id, at).await.unwrap();
+    subject.links.note_drop(link.id, at, &subject.used(link.id, file.id)).await.unwrap();
     let noted = Link { last_used_at: Some(at), ..counted };
     assert_eq!(subject.links.find_link(link.id).await.unwrap(), Some(noted));
     let gone = LinkId(subject.files.ids.object_id());
     subject.links.count_open(gone, at).await.unwrap();
-    subject.links.note_use(gone, at).await.unwrap();
-    assert_eq!(subject.links.take_download(gone, at).await.unwrap(), TakeDownload::Gone);
+    subject.links.note_drop(gone, at, &subject.used(gone, file.id)).await.unwrap();
+    assert_eq!(
+        subject.links.take_download(gone, at, &subject.used(gone, file.id)).await.unwrap(),
+        TakeDownload::Gone
+    );
     assert_eq!(subject.links.find_link(gone).await.unwrap(), None);
 }
 
@@ -152,7 +171,8 @@ pub async fn of_fifty_downloads_ten_pass(subject: &AccessSubject) {
     let new = NewLink { max_downloads: Some(10), ..subject.new_link(file.id, LinkRole::Viewer) };
     let link = subject.links.create_link(&new).await.unwrap();
     let take = async || {
-        let takes = (0..50).map(|_| subject.links.take_download(link.id, subject.files.now()));
+        let used = subject.used(link.id, file.id);
+        let takes = (0..50).map(|_| subject.links.take_download(link.id, subject.files.now(), &used));
         let taken = join_all(takes).await.into_iter().map(Result::unwrap);
         taken.filter(|taken| *taken == TakeDownload::Taken).count()
     };
@@ -166,6 +186,85 @@ pub async fn of_fifty_downloads_ten_pass(subject: &AccessSubject) {
     assert_eq!(take().await, 0);
     subject.links.change_link(link.id, &more(None)).await.unwrap();
     assert_eq!(take().await, 50);
+}
+
+pub async fn a_notice_tells_at_once_and_then_of_all_since_once_an_hour(subject: &AccessSubject) {
+    let files = &subject.files;
+    let folder = files.folder(files.root(), "f").await;
+    let file = files.file(folder.id, "a", 3).await;
+    let (links, begin) = (&subject.links, files.now());
+    let minute = |n: u64| begin + Duration::from_secs(60 * n);
+    let take = async |link: &Link, at| {
+        let used = subject.used(link.id, file.id);
+        assert_eq!(links.take_download(link.id, at, &used).await.unwrap(), TakeDownload::Taken);
+        used.job
+    };
+    let silent = subject.link(folder.id, LinkRole::Editor).await;
+    take(&silent, begin).await;
+    links.note_drop(silent.id, begin, &subject.used(silent.id, file.id)).await.unwrap();
+    assert!(files.outbox_jobs().await.is_empty());
+
+    let new = NewLink { notify: true, ..subject.new_link(folder.id, LinkRole::Editor) };
+    let link = links.create_link(&new).await.unwrap();
+    assert!(link.notify);
+    let first = take(&link, begin).await;
+    let jobs = files.outbox_jobs().await;
+    assert_eq!((jobs.len(), jobs[0].id, jobs[0].run_at), (1, first.id, Some(begin)));
+    let other = take(&link, minute(1)).await;
+    assert_eq!(links.open_notice(link.id, other.id).await.unwrap(), None, "another job tells");
+    let notice = links.open_notice(link.id, first.id).await.unwrap().unwrap();
+    assert_eq!((notice.downloads, notice.drops, notice.file), (2, 0, file.id));
+    assert_eq!((notice.link.id, notice.link.downloads), (link.id, 2));
+    // what happens while it is told is told next
+    let dropped = files.file(folder.id, "b", 3).await;
+    links.note_drop(link.id, minute(2), &subject.used(link.id, dropped.id)).await.unwrap();
+    let again = links.open_notice(link.id, first.id).await.unwrap().unwrap();
+    assert_eq!((again.downloads, again.drops), (2, 0));
+    let next = subject.used(link.id, file.id).job;
+    for _ in 0..2 {
+        links.close_notice(link.id, first.id, &next, minute(3)).await.unwrap();
+    }
+    assert_eq!(links.open_notice(link.id, first.id).await.unwrap(), None);
+    let jobs = files.outbox_jobs().await;
+    assert_eq!((jobs.len(), jobs[0].id, jobs[0].run_at), (1, next.id, Some(minute(63))));
+    for n in 4..60 {
+        take(&link, minute(n)).await;
+    }
+    assert!(files.outbox_jobs().await.is_empty(), "one is awaited");
+    let notice = links.open_notice(link.id, next.id).await.unwrap().unwrap();
+    assert_eq!((notice.downloads, notice.drops), (56, 1));
+    links.close_notice(link.id, next.id, &subject.used(link.id, file.id).job, minute(64)).await.unwrap();
+    assert!(files.outbox_jobs().await.is_empty(), "nothing happened since");
+    // an hour after the last one
+    let soon = take(&link, minute(65)).await;
+    let jobs = files.outbox_jobs().await;
+    assert_eq!((jobs.len(), jobs[0].id, jobs[0].run_at), (1, soon.id, Some(minute(124))));
+    // one that never comes is not waited for
+    let lost = minute(124) + LinkNotice::LOST_AFTER + Duration::from_millis(1);
+    let later = take(&link, lost).await;
+    let jobs = files.outbox_jobs().await;
+    assert_eq!((jobs.len(), jobs[0].id, jobs[0].run_at), (1, later.id, Some(lost)));
+    assert_eq!(links.open_notice(link.id, soon.id).await.unwrap(), None);
+    assert_eq!(links.open_notice(link.id, later.id).await.unwrap().unwrap().downloads, 2);
+    links.remove_link(link.id).await.unwrap();
+    assert_eq!(links.open_notice(link.id, later.id).await.unwrap(), None);
+    links.close_notice(link.id, later.id, &next, lost).await.unwrap();
+}
+
+pub async fn of_simultaneous_uses_one_makes_the_notice(subject: &AccessSubject) {
+    let files = &subject.files;
+    let file = files.file(files.root(), "a", 3).await;
+    let new = NewLink { notify: true, max_downloads: Some(9), ..subject.new_link(file.id, LinkRole::Viewer) };
+    let link = subject.links.create_link(&new).await.unwrap();
+    let uses: Vec<LinkUse> = (0..12).map(|_| subject.used(link.id, file.id)).collect();
+    let takes = uses.iter().map(|used| subject.links.take_download(link.id, files.now(), used));
+    let taken =
+        join_all(takes).await.into_iter().filter(|taken| *taken.as_ref().unwrap() == TakeDownload::Taken);
+    assert_eq!(taken.count(), 9);
+    let jobs = files.outbox_jobs().await;
+    assert_eq!(jobs.len(), 1);
+    let notice = subject.links.open_notice(link.id, jobs[0].id).await.unwrap().unwrap();
+    assert_eq!(notice.downloads, 9);
 }
 
 pub async fn links_are_listed_by_who_asks(subject: &AccessSubject) {

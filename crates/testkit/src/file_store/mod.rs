@@ -328,6 +328,8 @@ macro_rules! access_suite {
                 a_link_changes_as_asked_and_ends,
                 uses_of_a_link_are_counted,
                 of_fifty_downloads_ten_pass,
+                a_notice_tells_at_once_and_then_of_all_since_once_an_hour,
+                of_simultaneous_uses_one_makes_the_notice,
                 links_are_listed_by_who_asks,
                 links_go_with_their_node,
                 what_is_public_is_listed,

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use common::files::{
     AccessOf, Act, Acted, BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content,
     CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, Dated, FileStore, Grant, JournalStore,
-    KeepVersions, Link, LinkChange, LinkStore, LinkToken, ListQuery, MarkStore, MediaFacts, NewCopy,
-    NewFolder, NewLink, NewShare, NewThumbnail, Node, NodeError, NodeName, NodePath, Note, Operation, Page,
-    Part, PruneStep, PurgeStep, RecountPlace, RecountStep, Share, ShareRole, ShareStore, SharesOf, Space,
-    Tag, TagCount, TakeDownload, ThumbnailInfo, ThumbnailSize, Usage, Version, VersionStore,
+    KeepVersions, Link, LinkChange, LinkNotice, LinkStore, LinkToken, LinkUse, ListQuery, MarkStore,
+    MediaFacts, NewCopy, NewFolder, NewLink, NewShare, NewThumbnail, Node, NodeError, NodeName, NodePath,
+    Note, Operation, Page, Part, PruneStep, PurgeStep, RecountPlace, RecountStep, Share, ShareRole,
+    ShareStore, SharesOf, Space, Tag, TagCount, TakeDownload, ThumbnailInfo, ThumbnailSize, Usage, Version,
+    VersionStore,
 };
 use common::jobs::{NewJob, Outbox, OutboxRow};
 use common::{
@@ -108,8 +109,10 @@ forward! { LinkStore:
     async fn change_link(&self, id: LinkId, change: &LinkChange) -> PortResult<Option<Link>>;
     async fn remove_link(&self, id: LinkId) -> PortResult<bool>;
     async fn count_open(&self, id: LinkId, at: Timestamp) -> PortResult<()>;
-    async fn note_use(&self, id: LinkId, at: Timestamp) -> PortResult<()>;
-    async fn take_download(&self, id: LinkId, at: Timestamp) -> PortResult<TakeDownload>;
+    async fn note_drop(&self, id: LinkId, at: Timestamp, used: &LinkUse) -> PortResult<()>;
+    async fn take_download(&self, id: LinkId, at: Timestamp, used: &LinkUse) -> PortResult<TakeDownload>;
+    async fn open_notice(&self, id: LinkId, job: JobId) -> PortResult<Option<LinkNotice>>;
+    async fn close_notice(&self, id: LinkId, job: JobId, next: &NewJob, at: Timestamp) -> PortResult<()>;
     async fn list_links(&self, of: &AccessOf, after: Option<LinkId>, limit: u32) -> PortResult<Vec<Link>>;
     async fn count_links(&self, of: &AccessOf) -> PortResult<u64>;
     async fn list_public(&self, space: SpaceId, after: Option<FileId>, limit: u32) -> PortResult<Vec<Node>>;

@@ -13,6 +13,7 @@ pub(crate) mod limits;
 pub(crate) mod mails;
 pub(crate) mod my_sessions;
 pub(crate) mod own_account;
+pub(crate) mod own_credentials;
 pub(crate) mod passwords;
 pub(crate) mod profiles;
 pub(crate) mod reseal;

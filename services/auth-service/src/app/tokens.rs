@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_lc_rs::rand;
 use common::auth::{ApiToken, AuditAction, CreateTokenError, Principal, Scopes, TokenStore, TokenText};
-use common::{FileId, PortError, PortResult, Timestamp, TokenId};
+use common::{FileId, PortError, PortResult, Timestamp, TokenId, UserId};
 use serde_json::json;
 
 use super::audit::Author;
@@ -88,18 +88,18 @@ pub(crate) async fn create(
     Ok((token, text))
 }
 
-/// Ends a token of the caller's, for the next request everywhere. False if there is none. Safe to repeat, also after a 503.
+/// Ends a token of an account, for the next request everywhere. False if there is none. Safe to repeat, also after a 503.
 pub(crate) async fn revoke(
     service: &AuthService,
-    caller: &Principal,
+    user: UserId,
     by: &Author,
     id: TokenId,
 ) -> PortResult<bool> {
     let entry = service.audit_entry(by, AuditAction::TokenRevoked, Some(id.to_string()), json!({}));
-    let revoked = service.admin.tokens.revoke_token(caller.user, id, entry.at, &entry).await?;
+    let revoked = service.admin.tokens.revoke_token(user, id, entry.at, &entry).await?;
     let Some(hash) = revoked else { return Ok(false) };
     service.cache.forget_token(&hash).await?;
-    tracing::info!(user = %caller.user, token = %id, "API token ended");
+    tracing::info!(%user, token = %id, "API token ended");
     Ok(true)
 }
 

@@ -2,7 +2,8 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::auth::internal::{
-    FindPeople, FoundPeople, MAX_PEOPLE, PublicKeys, ResolveQuestion, ResolvedCredential, ResolvedToken,
+    CredentialEnded, CredentialsOf, EndCredential, FindPeople, FoundPeople, MAX_PEOPLE, OwnedCredentials,
+    PublicKeys, ResolveQuestion, ResolvedCredential, ResolvedToken,
 };
 use common::auth::{Address, Person, User};
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
@@ -12,6 +13,7 @@ use http_kit::{ApiResult, Problem, input};
 
 use super::BODY_BYTES;
 use crate::AuthService;
+use crate::app::own_credentials;
 
 /// Groups of an account that are read at a time.
 const GROUPS_AT_ONCE: u32 = 200;
@@ -20,6 +22,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/internal/keys", web::get().to(keys))
         .route("/internal/credentials/resolve", web::post().to(resolve))
+        .route("/internal/credentials/list", web::post().to(list_credentials))
+        .route("/internal/credentials/end", web::post().to(end_credential))
         .route("/internal/stats", web::get().to(stats))
         .route("/internal/users/find", web::post().to(find_user))
         .route("/internal/people/find", web::post().to(find_people));
@@ -48,6 +52,28 @@ async fn resolve(
             Ok(HttpResponse::Ok().json(answer))
         }
     }
+}
+
+async fn list_credentials(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<AuthService>,
+) -> ApiResult<HttpResponse> {
+    let CredentialsOf { user } = input::json(&request, payload, BODY_BYTES).await?;
+    let items = own_credentials::list(&service, user).await?;
+    Ok(HttpResponse::Ok().json(OwnedCredentials { items }))
+}
+
+async fn end_credential(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<AuthService>,
+) -> ApiResult<HttpResponse> {
+    let EndCredential { user, kind, id } = input::json(&request, payload, BODY_BYTES).await?;
+    let ended = own_credentials::end(&service, user, kind, id).await?;
+    Ok(HttpResponse::Ok().json(CredentialEnded { ended }))
 }
 
 async fn stats(_: ServiceCaller, service: web::Data<AuthService>) -> ApiResult<HttpResponse> {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use common::auth::SessionKind;
-use common::auth::internal::{PublicKeys, ResolveCredential, ResolvedCredential};
+use common::auth::internal::{OwnedCredentials, PublicKeys, ResolveCredential, ResolvedCredential};
+use common::auth::{OwnCredentialKind, SessionKind};
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
 use common::routes::Service;
 use common::{SessionId, UserId};
@@ -39,6 +39,8 @@ async fn nobody_comes_in_without_a_service_token() {
     for (method, path) in [
         (Method::GET, "/internal/keys"),
         (Method::POST, "/internal/credentials/resolve"),
+        (Method::POST, "/internal/credentials/list"),
+        (Method::POST, "/internal/credentials/end"),
         (Method::GET, "/internal/stats"),
         (Method::POST, "/internal/users/find"),
         (Method::POST, "/internal/people/find"),
@@ -99,6 +101,45 @@ async fn accounts_are_counted_and_found() {
     let found: Option<FoundUser> = serde_json::from_value(find(id).await.expect(StatusCode::OK)).unwrap();
     assert_eq!(found.map(|user| (user.id, user.address)), Some((id, "Bob".to_owned())));
     assert_eq!(find(UserId::from_bytes([9; 12])).await.expect(StatusCode::OK), Value::Null);
+}
+
+#[actix_web::test]
+async fn credentials_of_an_account_are_listed_and_ended() {
+    let server = Server::start().await;
+    let access = server.classic_token("bob").await;
+    let (bob, session) = ids(&access);
+    let (id, text) = server.api_token(&access, json!({"name": "backup", "scopes": ["files:read"]})).await;
+    let (eve, _) = ids(&server.classic_token("eve").await);
+    let list = async |user: UserId| {
+        let request = server.post("/internal/credentials/list", json!({ "user": user }));
+        let found: OwnedCredentials =
+            serde_json::from_value(answer(as_files(&server, request)).await.expect(StatusCode::OK)).unwrap();
+        found.items
+    };
+    let end = async |user: UserId, kind: &str, id: String| {
+        let body = json!({ "user": user, "kind": kind, "id": id });
+        let request = as_files(&server, server.post("/internal/credentials/end", body));
+        answer(request).await.expect(StatusCode::OK)["ended"].clone()
+    };
+    let found = list(bob).await;
+    let kinds: Vec<_> = found.iter().map(|one| (one.kind, one.id.to_string())).collect();
+    let expected =
+        [(OwnCredentialKind::Token, id.clone()), (OwnCredentialKind::Session, session.to_string())];
+    assert_eq!(kinds, expected);
+    assert_eq!(found[0].label.as_deref(), Some("backup"));
+    assert_eq!(
+        (found[0].scopes.map(|scopes| scopes.to_string()), found[1].scopes),
+        (Some("files:read".into()), None)
+    );
+    // of somebody else's nothing ends
+    assert_eq!(end(eve, "token", id.clone()).await, false);
+    assert_eq!(end(eve, "session", session.to_string()).await, false);
+    assert_eq!(list(bob).await.len(), 2);
+    assert_eq!(end(bob, "token", id).await, true);
+    answer(server.get("/api/v1/users/me").bearer_auth(&text)).await.expect_problem(401, "unauthorized");
+    assert_eq!(end(bob, "session", session.to_string()).await, true);
+    answer(server.get("/api/v1/users/me").bearer_auth(&access)).await.expect_problem(401, "unauthorized");
+    assert!(list(bob).await.is_empty());
 }
 
 #[actix_web::test]

@@ -1,7 +1,8 @@
-//! `/api/v1/access`: everything that opens the caller's files to others, in one place.
+//! `/api/v1/access`: everything that opens the caller's files, in one place.
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, web};
-use common::files::{Kind, NodePath};
+use common::auth::{OwnCredential, Scope, Scopes};
+use common::files::{Kind, NodePath, ShareRole};
 use common::{Code, FileId, ObjectId, Timestamp, UserId};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, Problem, cursor, input};
@@ -12,10 +13,10 @@ use super::shares::{GranteeView, PageQuery, PersonView};
 use super::view::FileType;
 use super::{params, view};
 use crate::app::sharing::overview::{self, Asked, Opening, OpeningKind, Place};
-use crate::app::sharing::{Names, names, paths};
+use crate::app::sharing::{Names, names, own_root, paths};
 use crate::state::FileService;
 
-/// One thing that opens a file or folder to others.
+/// One thing that opens a file or folder: to others, or to the caller's own programs and devices.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Access)]
@@ -25,7 +26,7 @@ struct AccessView {
     kind: &'static str,
     /// Its id among its kind.
     id: String,
-    /// What it opens.
+    /// What it opens: for a session, and a token without a folder, the root; for an upload, the folder that the file will be in.
     file: OpenedView,
     /// What it lets do.
     #[schema(example = "viewer")]
@@ -33,7 +34,8 @@ struct AccessView {
     /// Whom a share is for; null for other kinds.
     #[schema(required = true)]
     grantee: Option<GranteeView>,
-    /// What a link is called; null for other kinds.
+    /// What a link or a token is called; the name that an upload will have; what the browser or program of a session says that it is. Null for others, and
+    /// where there is none.
     #[schema(required = true)]
     label: Option<String>,
     /// A link wants a password.
@@ -41,7 +43,7 @@ struct AccessView {
     /// When it ends by itself; null for never.
     #[schema(required = true, value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
-    /// When a link was last used; null for never, and for other kinds.
+    /// When it was last used: of tokens and sessions to within some minutes. Null for never, and for shares, uploads and what is public.
     #[schema(required = true, value_type = Option<String>, format = DateTime)]
     last_used_at: Option<Timestamp>,
     /// Who made it.
@@ -76,6 +78,9 @@ enum AccessKindName {
     Share,
     Link,
     Public,
+    Token,
+    Session,
+    Upload,
 }
 
 /// A page of the list.
@@ -83,7 +88,7 @@ enum AccessKindName {
 #[serde(rename_all = "camelCase")]
 #[schema(as = AccessList)]
 struct AccessListView {
-    /// Shares, then links, then what is open to everybody; each newest first.
+    /// Shares, then links, then what is open to everybody, then API tokens, sessions and unfinished uploads; each newest first.
     items: Vec<AccessView>,
     /// What to send as `cursor` for the next page; null on the last one.
     #[schema(required = true)]
@@ -92,16 +97,17 @@ struct AccessListView {
     total: u64,
 }
 
-fn opener(item: &Opening) -> Option<UserId> {
+fn opener(item: &Opening, user: UserId) -> Option<UserId> {
     match item {
         Opening::Link(link) => Some(link.by),
         Opening::Public(node) => node.public.map(|public| public.by),
         Opening::Share(_) => None,
+        Opening::Credential(_) | Opening::Upload(_) => Some(user),
     }
 }
 
 impl AccessView {
-    fn of(item: &Opening, path: &NodePath, names: &Names) -> Option<Self> {
+    fn of(item: &Opening, user: UserId, path: &NodePath, names: &Names) -> Option<Self> {
         let file = OpenedView {
             id: path.node.id,
             name: path.node.name.as_str().to_owned(),
@@ -140,11 +146,37 @@ impl AccessView {
                 let public = node.public?;
                 Self { id: node.id.to_string(), ..blank(public.by, public.since, "viewer") }
             }
+            Opening::Credential(one) => Self {
+                id: one.id.to_string(),
+                label: one.label.clone(),
+                expires_at: one.expires_at,
+                last_used_at: one.last_used_at,
+                ..blank(user, one.created_at, role_of(one).word())
+            },
+            Opening::Upload(upload) => Self {
+                id: upload.id.to_string(),
+                label: upload.name.as_ref().map(|name| name.as_str().to_owned()),
+                expires_at: Some(upload.expires_at),
+                ..blank(user, upload.created_at, ShareRole::Editor.word())
+            },
         })
     }
 }
 
-/// Lists everything that opens the caller's files to others: shares, links, and what is open to everybody.
+/// What a credential may do with files, as a role.
+fn role_of(credential: &OwnCredential) -> ShareRole {
+    let may = |scope| credential.scopes.is_none_or(|scopes: Scopes| scopes.contains(scope));
+    if may(Scope::Shares) {
+        ShareRole::Manager
+    } else if may(Scope::FilesWrite) {
+        ShareRole::Editor
+    } else {
+        ShareRole::Viewer
+    }
+}
+
+/// Lists everything that opens the caller's files: shares, links, what is open to everybody; and, as far as the credential is good for them, API tokens and
+/// sessions (`account`) and unfinished uploads (`files:write`).
 #[utoipa::path(
     operation_id = "listAccess",
     tag = "sharing",
@@ -152,6 +184,7 @@ impl AccessView {
     responses(
         (status = 200, description = "A page of the list", body = AccessListView),
         (status = 400, description = "`invalid_request`, `invalid_cursor`", body = ProblemDocument),
+        (status = 503, description = "`unavailable`: nobody can say now which tokens and sessions there are", body = ProblemDocument),
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
@@ -166,18 +199,19 @@ pub(super) async fn list(
     let bound_to = format!("access {}", caller.user);
     let after: Option<Place> =
         query.cursor.map(|text| cursor::decode(&service.cursor_key, &bound_to, &text)).transpose()?;
-    let page =
-        Asked::everything(&service, params::whole(&caller)?).await?.page(&service, after, limit).await?;
+    let user = params::whole(&caller)?;
+    let page = Asked::everything(&service, &caller, user).await?.page(&service, after, limit).await?;
     let next = page.items.last().filter(|_| page.more).map(Opening::place);
     let next_cursor = next.map(|place| cursor::encode(&service.cursor_key, &bound_to, &place));
-    let nodes = paths(&service, page.items.iter().map(Opening::node)).await?;
+    let root = own_root(&service, user).await?;
+    let nodes = paths(&service, page.items.iter().map(|item| item.node(root))).await?;
     let shares = page.items.iter().filter_map(|item| match item {
         Opening::Share(share) => Some(share),
         _ => None,
     });
-    let names = names(&service, shares, page.items.iter().filter_map(opener)).await;
+    let names = names(&service, shares, page.items.iter().filter_map(|item| opener(item, user))).await;
     let opened = page.items.iter().zip(nodes);
-    let items = opened.filter_map(|(item, path)| AccessView::of(item, &path?, &names)).collect();
+    let items = opened.filter_map(|(item, path)| AccessView::of(item, user, &path?, &names)).collect();
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(AccessListView {
         items,
         next_cursor,
@@ -185,17 +219,20 @@ pub(super) async fn list(
     }))
 }
 
-/// Ends one of these, at once.
+/// Ends one of these, at once: tokens and sessions with the scope `account`, uploads with `files:write`.
 #[utoipa::path(
     operation_id = "deleteAccess",
     tag = "sharing",
     params(
-        ("kind" = String, Path, description = "Its kind: `share`, `link` or `public`"),
+        ("kind" = String, Path, description = "Its kind: `share`, `link`, `public`, `token`, `session` or `upload`"),
         ("id" = String, Path, description = "Its id"),
     ),
     responses(
         (status = 204, description = "It has ended"),
+        (status = 403, description = "`insufficient_scope`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
+        (status = 423, description = "`locked`: another request is at the upload", body = ProblemDocument),
+        (status = 503, description = "`unavailable`: it may have ended; ask again", body = ProblemDocument),
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
@@ -207,6 +244,9 @@ pub(super) async fn remove(
 ) -> ApiResult<HttpResponse> {
     let kind = request.match_info().get("kind").and_then(OpeningKind::parse);
     let kind = kind.ok_or_else(|| Problem::new(Code::NotFound))?;
+    if !caller.scopes.contains(kind.scope()) {
+        return Err(Code::InsufficientScope.into());
+    }
     let id: ObjectId = input::path_id(&request, "id")?;
     overview::end(&service, params::whole(&caller)?, kind, id).await?;
     Ok(HttpResponse::NoContent().finish())

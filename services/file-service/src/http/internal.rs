@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use common::files::internal::{
-    CopyRequest, MaintenanceStep, PurgeRequest, QuotaChange, ThumbnailBegin, ThumbnailFailure,
+    CopyRequest, LinkNoticeOf, MaintenanceStep, PurgeRequest, QuotaChange, ThumbnailBegin, ThumbnailFailure,
     ThumbnailUpload, UsageQuestion, UserEnd,
 };
 use common::files::{BlobRange, MediaFacts, UserSpaces as _};
@@ -14,6 +14,7 @@ use http_kit::service_token::ServiceCaller;
 use http_kit::{ApiResult, BodyLimits, BodyStream, Problem, input};
 use serde::Deserialize;
 
+use crate::app::sharing::notices;
 use crate::app::spaces::StoredSpaces;
 use crate::app::{blobs, copying, ended, maintenance, thumbnails};
 use crate::state::FileService;
@@ -34,6 +35,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/internal/blobs/{blob}/thumbnails/failed", web::post().to(fail_thumbnails))
         .route("/internal/files/purge", web::post().to(purge))
         .route("/internal/files/copy", web::post().to(copy))
+        .route("/internal/links/notice", web::post().to(open_notice))
+        .route("/internal/links/noticed", web::post().to(close_notice))
         .route("/internal/users/end", web::post().to(end_user))
         .route("/internal/users/usage", web::post().to(usage_of))
         .route("/internal/users/quota", web::post().to(set_quota_of))
@@ -162,6 +165,27 @@ async fn purge(
 ) -> ApiResult<HttpResponse> {
     let question: PurgeRequest = input::json(&request, payload, BODY_BYTES).await?;
     Ok(HttpResponse::Ok().json(maintenance::purge(&service, &question).await?))
+}
+
+async fn open_notice(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let asked: LinkNoticeOf = input::json(&request, payload, BODY_BYTES).await?;
+    Ok(HttpResponse::Ok().json(notices::open(&service, asked).await?))
+}
+
+async fn close_notice(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let told: LinkNoticeOf = input::json(&request, payload, BODY_BYTES).await?;
+    notices::close(&service, told).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 async fn end_user(

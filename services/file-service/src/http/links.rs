@@ -55,6 +55,9 @@ pub(super) struct LinkView {
     /// How often contents may be read by it all in all; null for no limit.
     #[schema(required = true)]
     max_downloads: Option<u64>,
+    /// Its maker and the owner of the file are notified (`link.used`) when something is read or dropped by it: at once, and then of all that happened since
+    /// once an hour at most.
+    notify: bool,
     /// How often contents were read by it; null for the kind `public`, of which that is not counted.
     #[schema(required = true)]
     downloads: Option<u64>,
@@ -101,6 +104,7 @@ impl LinkView {
             has_password: link.password_hash.is_some(),
             expires_at: link.expires_at,
             max_downloads: link.max_downloads,
+            notify: link.notify,
             downloads: Some(link.downloads),
             opens: Some(link.opens),
             last_used_at: link.last_used_at,
@@ -126,6 +130,7 @@ impl LinkView {
             has_password: false,
             expires_at: None,
             max_downloads: None,
+            notify: false,
             downloads: None,
             opens: None,
             last_used_at: None,
@@ -190,6 +195,9 @@ pub(super) struct MakeBody {
     /// How often contents may be read by it all in all.
     #[schema(minimum = 1)]
     max_downloads: Option<u64>,
+    /// You and the owner of the file are notified when something is read or dropped by it.
+    #[serde(default)]
+    notify: bool,
 }
 
 /// Makes a link to a file or folder and all that is inside.
@@ -223,6 +231,7 @@ pub(super) async fn make(
         password: body.password.as_deref().map(password).transpose()?,
         expires_at: body.expires_at.map(|end| expiry(&service, end)).transpose()?,
         max_downloads: body.max_downloads.map(limit).transpose()?,
+        notify: body.notify,
     };
     may_give(&caller, wanted.role)?;
     let link = links::make(&service, &node, wanted).await?;
@@ -265,6 +274,8 @@ pub(super) struct ChangeBody {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u64>, minimum = 1)]
     max_downloads: Option<Option<u64>>,
+    /// Whether its maker and the owner of the file are notified.
+    notify: Option<bool>,
 }
 
 /// Changes a link, at once for whoever has it.
@@ -300,6 +311,7 @@ pub(super) async fn change(
             .map(|end| end.map(|end| expiry(&service, end)).transpose())
             .transpose()?,
         max_downloads: body.max_downloads.map(|most| most.map(limit).transpose()).transpose()?,
+        notify: body.notify,
     };
     let held = service.links.find_link(id).await.map_err(AppError::from)?.ok_or(Code::NotFound)?;
     may_give(&caller, changes.role.unwrap_or(held.role))?;
@@ -372,13 +384,13 @@ pub(super) async fn list(
     let makers = page.items.iter().filter_map(|item| match item {
         Opening::Link(link) => Some(link.by),
         Opening::Public(node) => node.public.map(|public| public.by),
-        Opening::Share(_) => None,
+        Opening::Share(_) | Opening::Credential(_) | Opening::Upload(_) => None,
     });
     let names = names(&service, [], makers).await;
     let items = page.items.iter().filter_map(|item| match item {
         Opening::Link(link) => Some(LinkView::of(link, &names).seen_by(&caller)),
         Opening::Public(node) => LinkView::of_public(node, &names),
-        Opening::Share(_) => None,
+        Opening::Share(_) | Opening::Credential(_) | Opening::Upload(_) => None,
     });
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(LinkListView {
         items: items.collect(),

@@ -9,6 +9,7 @@ use common::{Code, FileId, Sha256, Timestamp};
 use http_kit::{CookiePolicy, cursor};
 
 use super::public;
+use crate::app::sharing::notices;
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -21,6 +22,8 @@ pub(crate) const DOWNLOAD_TICKET: HeaderName = HeaderName::from_static("x-downlo
 /// One download by a link.
 pub(crate) struct Toll<'a> {
     link: &'a Link,
+    /// The file that is read; of an archive what the link leads to.
+    file: FileId,
     /// What is read, of which a ticket is good for one version.
     subject: String,
     cookie: String,
@@ -37,13 +40,13 @@ impl<'a> Toll<'a> {
         cookies: &'a CookiePolicy,
     ) -> Self {
         let subject = format!("download/{}/{file}/{}", link.id, content.blob);
-        Self { link, subject, cookie: format!("fm_download_{file}"), cookies }
+        Self { link, file, subject, cookie: format!("fm_download_{file}"), cookies }
     }
 
     /// For an archive that is made of exactly this.
     pub(crate) fn of_archive(link: &'a Link, digest: Sha256, cookies: &'a CookiePolicy) -> Self {
         let subject = format!("archive/{}/{digest}", link.id);
-        Self { link, subject, cookie: "fm_archive".to_owned(), cookies }
+        Self { link, file: link.node, subject, cookie: "fm_archive".to_owned(), cookies }
     }
 
     /// Counts this download, unless a ticket says that it was counted. Where the link has a limit each part that comes without a ticket counts, and
@@ -62,7 +65,8 @@ impl<'a> Toll<'a> {
         if limited && self.has_ticket(service, request, now) || !limited && !from_start {
             return Ok(Vec::new());
         }
-        match service.links.take_download(self.link.id, now).await? {
+        let used = notices::used(service, self.link, self.file);
+        match service.links.take_download(self.link.id, now, &used).await? {
             TakeDownload::Taken if limited => Ok(self.ticket(service, now)),
             TakeDownload::Taken => Ok(Vec::new()),
             TakeDownload::Exhausted => Err(AppError::refused(Code::LinkExhausted)),

@@ -1,7 +1,8 @@
-use reqwest::StatusCode;
+use common::jobs::Outbox as _;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Server, id_of, keys};
+use crate::support::{Server, answer, id_of, keys};
 
 #[actix_web::test]
 async fn a_link_is_made_listed_changed_and_ended() {
@@ -28,6 +29,7 @@ async fn a_link_is_made_listed_changed_and_ended() {
             "lastUsedAt",
             "madeBy",
             "maxDownloads",
+            "notify",
             "opens",
             "role",
             "token",
@@ -37,7 +39,7 @@ async fn a_link_is_made_listed_changed_and_ended() {
     let expected = json!({
         "id": made["id"], "kind": "link", "fileId": folder, "token": made["token"], "role": "preview-only",
         "label": "for ann", "hasPassword": true, "expiresAt": "2026-02-01T00:00:00.000Z", "maxDownloads": 3,
-        "downloads": 0, "opens": 0, "lastUsedAt": null, "createdAt": "2026-01-01T00:00:00.000Z",
+        "notify": false, "downloads": 0, "opens": 0, "lastUsedAt": null, "createdAt": "2026-01-01T00:00:00.000Z",
         "madeBy": {"id": owner.id, "address": "a@example.org"},
     });
     assert_eq!(made, expected);
@@ -48,7 +50,9 @@ async fn a_link_is_made_listed_changed_and_ended() {
     let link = format!("/api/v1/links/{}", id_of(&made));
     let same = owner.patch(&link, json!({})).await.expect(StatusCode::OK);
     assert_eq!(same, expected);
-    let changed = owner.patch(&link, json!({"role": "viewer", "label": "x"})).await.expect(StatusCode::OK);
+    let body = json!({"role": "viewer", "label": "x", "notify": true});
+    let changed = owner.patch(&link, body).await.expect(StatusCode::OK);
+    assert_eq!(changed["notify"], true);
     assert_eq!(
         (&changed["role"], &changed["label"], &changed["hasPassword"]),
         (&json!("viewer"), &json!("x"), &json!(true))
@@ -178,4 +182,70 @@ async fn a_link_ends_with_the_right_of_who_made_it() {
     assert_eq!(visit().await.text(), "text");
     owner.delete(&share).await.expect(StatusCode::NO_CONTENT);
     visit().await.expect_problem(404, "not_found");
+}
+
+#[actix_web::test]
+async fn uses_of_a_link_that_notifies_are_told_in_bundles() {
+    let server = Server::start().await;
+    let owner = server.user("a");
+    let folder = owner.folder("Photos", "root").await;
+    let file = owner.file("a.txt", &folder, "a").await;
+    let body = json!({"role": "editor", "label": "Ann", "notify": true});
+    let made = owner.post(&format!("/api/v1/files/{folder}/links"), body).await.expect(StatusCode::CREATED);
+    assert_eq!(made["notify"], true);
+    let (link, token) = (id_of(&made), made["token"].as_str().unwrap().to_owned());
+    let jobs = async || {
+        let leased =
+            server.store.lease_unsent(1000, std::time::Duration::from_secs(1), server.now()).await.unwrap();
+        leased.into_iter().map(|row| row.job).filter(|job| job.kind == "link-notice").collect::<Vec<_>>()
+    };
+    let read = async || {
+        let content = server.request(Method::GET, &format!("/api/v1/public/{token}/content?id={file}"));
+        assert_eq!(answer(content).await.status, StatusCode::OK);
+    };
+    for _ in 0..20 {
+        read().await;
+    }
+    let told = jobs().await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((&told[0].data, told[0].run_at), (&json!({"linkId": link}), Some(server.now())));
+    let asked = json!({"link": link, "job": told[0].id});
+    let open = async |asked: &Value| {
+        let request = server.internal(Method::POST, "/internal/links/notice").json(asked);
+        answer(request).await.expect(StatusCode::OK)["notice"].clone()
+    };
+    let close = async |asked: &Value| {
+        let request = server.internal(Method::POST, "/internal/links/noticed").json(asked);
+        answer(request).await.expect(StatusCode::NO_CONTENT);
+    };
+    let notice = json!({
+        "users": [owner.id], "label": "Ann", "file": folder, "name": "Photos", "lastFile": file,
+        "lastName": "a.txt", "downloads": 20, "drops": 0,
+    });
+    assert_eq!(open(&asked).await, notice);
+    // while it is told
+    let put =
+        server.request(Method::PUT, &format!("/api/v1/public/{token}/children/new.txt/content")).body("x");
+    answer(put).await.expect(StatusCode::CREATED);
+    assert_eq!(open(&asked).await["drops"], 0);
+    close(&asked).await;
+    close(&asked).await;
+    assert_eq!(open(&asked).await, Value::Null);
+    let next = jobs().await;
+    assert_eq!(next.len(), 1);
+    assert_eq!(next[0].run_at, Some(server.now() + std::time::Duration::from_secs(3600)));
+    let asked = json!({"link": link, "job": next[0].id});
+    let told = open(&asked).await;
+    assert_eq!(
+        (&told["downloads"], &told["drops"], &told["lastName"]),
+        (&json!(0), &json!(1), &json!("new.txt"))
+    );
+    // who wants to hear no more hears no more
+    close(&asked).await;
+    owner.patch(&format!("/api/v1/links/{link}"), json!({"notify": false})).await.expect(StatusCode::OK);
+    read().await;
+    assert!(jobs().await.is_empty());
+    owner.delete(&format!("/api/v1/links/{link}")).await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(open(&asked).await, Value::Null);
+    close(&asked).await;
 }

@@ -1,13 +1,16 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use common::auth::{OpenAccounts, UserCount};
-use common::{PortError, PortResult, UserId};
+use common::auth::{OpenAccounts, OwnCredential, OwnCredentialKind, OwnCredentials, UserCount};
+use common::{ObjectId, PortError, PortResult, UserId};
 
 /// Accounts that tests closed.
 pub(crate) type ClosedAccounts = Arc<Mutex<HashSet<UserId>>>;
+
+/// What tests say that accounts can be used by: tokens, then sessions.
+pub(crate) type SharedCredentials = Arc<Mutex<Vec<(UserId, OwnCredential)>>>;
 
 /// What auth-service says of accounts.
 pub(super) struct Accounts {
@@ -17,9 +20,20 @@ pub(super) struct Accounts {
     pub(super) outage: Arc<AtomicBool>,
     /// Disabled, waiting to be deleted, or gone.
     pub(super) closed: ClosedAccounts,
+    /// Tokens and sessions.
+    pub(super) credentials: SharedCredentials,
+    /// Nobody knows of those while this is set.
+    pub(super) directory_outage: Arc<AtomicBool>,
 }
 
 impl Accounts {
+    fn known(&self) -> PortResult<MutexGuard<'_, Vec<(UserId, OwnCredential)>>> {
+        if self.directory_outage.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("auth", "cut off by the test"));
+        }
+        Ok(self.credentials.lock().unwrap())
+    }
+
     fn answer<T>(&self, value: T) -> PortResult<T> {
         if self.outage.load(Ordering::SeqCst) {
             return Err(PortError::unavailable("auth", "cut off by the test"));
@@ -39,5 +53,20 @@ impl UserCount for Accounts {
 impl OpenAccounts for Accounts {
     async fn is_open(&self, user: UserId) -> PortResult<bool> {
         self.answer(!self.closed.lock().unwrap().contains(&user))
+    }
+}
+
+#[async_trait]
+impl OwnCredentials for Accounts {
+    async fn list_credentials(&self, user: UserId) -> PortResult<Vec<OwnCredential>> {
+        let all = self.known()?;
+        self.answer(all.iter().filter(|(owner, _)| *owner == user).map(|(_, one)| one.clone()).collect())
+    }
+
+    async fn end_credential(&self, user: UserId, kind: OwnCredentialKind, id: ObjectId) -> PortResult<bool> {
+        let mut all = self.known()?;
+        let before = all.len();
+        all.retain(|(owner, one)| !(*owner == user && one.kind == kind && one.id == id));
+        Ok(all.len() < before)
     }
 }

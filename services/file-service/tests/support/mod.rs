@@ -30,7 +30,7 @@ use tempfile::TempDir;
 use testkit::{TestClock, TestIds};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use accounts::{Accounts, ClosedAccounts};
+use accounts::{Accounts, ClosedAccounts, SharedCredentials};
 
 /// Tokens of this form are good: a user each.
 const TOKEN: &str = "token-of-";
@@ -135,6 +135,7 @@ struct World {
     cache_outage: Arc<AtomicBool>,
     accounts: Arc<AtomicU64>,
     closed: ClosedAccounts,
+    credentials: SharedCredentials,
     tokens: ServiceTokens,
 }
 
@@ -146,6 +147,8 @@ impl World {
             count: self.accounts.clone(),
             outage: self.auth_outage.clone(),
             closed: self.closed.clone(),
+            credentials: self.credentials.clone(),
+            directory_outage: self.directory_outage.clone(),
         });
         let overview = Overview {
             users: accounts.clone(),
@@ -181,7 +184,8 @@ impl World {
                     outage: self.directory_outage.clone(),
                     group: self.group.clone(),
                 }),
-                accounts,
+                accounts: accounts.clone(),
+                credentials: accounts,
                 limiter: Arc::new(MemoryRateLimiter::new(self.clock.clone())),
                 hasher: PasswordHasher::new(HashingSettings { cost: 4, threads: 2, queue: 64 }).unwrap(),
                 link_key: [6; 32],
@@ -239,6 +243,8 @@ pub(crate) struct Server {
     pub(crate) accounts: Arc<AtomicU64>,
     /// Those that are disabled, wait to be deleted, or are gone.
     pub(crate) closed: ClosedAccounts,
+    /// Tokens and sessions of accounts.
+    pub(crate) credentials: SharedCredentials,
     client: reqwest::Client,
     drain: Drain,
 }
@@ -293,6 +299,7 @@ impl Server {
             cache_outage: Arc::default(),
             accounts: Arc::default(),
             closed: ClosedAccounts::default(),
+            credentials: SharedCredentials::default(),
             tokens: ServiceTokens::new(SECRET, None).unwrap(),
         };
         let wrapped = wrap(blobs.clone() as Arc<dyn BlobStore>);
@@ -310,6 +317,7 @@ impl Server {
             cache_outage,
             accounts,
             closed,
+            credentials,
             tokens,
         } = world;
         Self {
@@ -327,6 +335,7 @@ impl Server {
             cache_outage,
             accounts,
             closed,
+            credentials,
             client,
             drain,
         }
@@ -345,6 +354,7 @@ impl Server {
             cache_outage: self.cache_outage.clone(),
             accounts: self.accounts.clone(),
             closed: self.closed.clone(),
+            credentials: self.credentials.clone(),
             tokens: self.tokens.clone(),
         };
         let (_, base, drain) = world.serve(self.blobs.clone() as Arc<dyn BlobStore>, settings);

@@ -3,6 +3,7 @@
 mod account_ended;
 mod account_mail;
 mod copy;
+mod link_notice;
 mod media;
 mod purge;
 mod thumbnails;
@@ -12,6 +13,7 @@ mod welcome;
 pub(crate) use account_ended::AccountEndedHandler;
 pub use account_mail::AccountMailHandler;
 pub use copy::CopyHandler;
+pub(crate) use link_notice::LinkNoticeHandler;
 pub use media::MediaFactsHandler;
 pub use purge::PurgeHandler;
 pub use thumbnails::ThumbnailsHandler;

@@ -49,7 +49,7 @@ impl Default for WebhookSettings {
 }
 
 /// The beginning of a text, of whole characters.
-fn cut(text: &str, bytes: usize) -> &str {
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {
         end -= 1;

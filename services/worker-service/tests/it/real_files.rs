@@ -6,12 +6,16 @@ use std::time::Duration;
 use actix_web::web;
 use async_trait::async_trait;
 use blob::MemoryBlobs;
-use common::auth::{Address, Authenticator, GroupName, OpenAccounts, People, Person, UserCount};
+use common::auth::{
+    Address, Authenticator, GroupName, OpenAccounts, OwnCredential, OwnCredentialKind, OwnCredentials,
+    People, Person, UserCount,
+};
 use common::files::internal::MaintenanceStep;
 use common::files::{BlobStore as _, FileStore as _};
 use common::jobs::{JobAdmin as _, JobFilter, JobOrder, JobState, Outbox as _};
+use common::notifications::NotificationStore as _;
 use common::routes::Service;
-use common::{Clock, GroupId, PortResult, UserId};
+use common::{Clock, GroupId, ObjectId, PortResult, UserId};
 use file_service::{FileService, FileSettings, Overview, Sharing};
 use futures_util::future::join_all;
 use http_kit::CookiePolicy;
@@ -25,10 +29,12 @@ use store_sqlite::{FilesDb, OpenOptions};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use utoipa_actix_web::service_config::ServiceConfig;
-use worker_service::{MaintenanceTask, MediaFactsHandler, PurgeHandler, Registry, ThumbnailsHandler};
+use worker_service::{
+    MaintenanceTask, MediaFactsHandler, PurgeHandler, Registry, ThumbnailsHandler, WorkerService,
+};
 
 use crate::files_double::files_client;
-use crate::http::{SECRET, Server, Tokens, http_client};
+use crate::http::{SECRET, Server, Tokens, bob, http_client};
 use crate::pictures::{child, jpeg, pool};
 use crate::relay::quick;
 use crate::support::{Running, World, until};
@@ -47,6 +53,17 @@ impl UserCount for NoUsers {
 impl OpenAccounts for NoUsers {
     async fn is_open(&self, _: UserId) -> PortResult<bool> {
         Ok(true)
+    }
+}
+
+#[async_trait]
+impl OwnCredentials for NoUsers {
+    async fn list_credentials(&self, _: UserId) -> PortResult<Vec<OwnCredential>> {
+        Ok(Vec::new())
+    }
+
+    async fn end_credential(&self, _: UserId, _: OwnCredentialKind, _: ObjectId) -> PortResult<bool> {
+        Ok(false)
     }
 }
 
@@ -91,8 +108,8 @@ impl Product {
         let registry = Registry::default()
             .with(Arc::new(ThumbnailsHandler::new(files.clone(), pool(child()), world.folder.path(), 3)))
             .with(Arc::new(MediaFactsHandler::new(files.clone(), 2)))
-            .with(Arc::new(PurgeHandler::new(files, 2)));
-        let service = world.service(registry);
+            .with(Arc::new(PurgeHandler::new(files.clone(), 2)));
+        let service = WorkerService::new(worker_service::Parts { files, ..world.parts(registry) });
         let (stop, mut relay) = (CancellationToken::new(), JoinSet::new());
         relay.spawn(quick(db.clone(), world.bus.clone(), service.known_jobs()).run(stop.clone()));
         let worker = Running::start(service);
@@ -165,6 +182,7 @@ fn serve_files(db: &Arc<FilesDb>, blobs: &Arc<MemoryBlobs>, settings: FileSettin
             shares: db.clone(),
             links: db.clone(),
             people: Arc::new(NoUsers),
+            credentials: Arc::new(NoUsers),
             accounts: Arc::new(NoUsers),
             limiter: Arc::new(MemoryRateLimiter::new(Arc::new(SystemClock) as Arc<dyn Clock>)),
             hasher: PasswordHasher::new(HashingSettings { cost: 4, threads: 1, queue: 1 }).unwrap(),
@@ -317,5 +335,31 @@ async fn file_service_knows_every_task_of_maintenance() {
         }
         assert_eq!(place.cursor, None, "{}", task.name);
     }
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_of_a_link_is_told_of_its_use() {
+    let product = Product::start(FileSettings::default());
+    let id = product.upload("a.txt", b"a".to_vec()).await;
+    let url = format!("{}/api/v1/files/{id}/links", product.server.base);
+    let body = json!({ "label": "Ann", "notify": true });
+    let made = product.http.post(url).bearer_auth("bob").json(&body).send().await.unwrap();
+    assert_eq!(made.status(), StatusCode::CREATED);
+    let token = made.json::<Value>().await.unwrap()["token"].as_str().unwrap().to_owned();
+    let read = async || {
+        let url = format!("{}/api/v1/public/{token}/content", product.server.base);
+        assert_eq!(product.http.get(url).send().await.unwrap().status(), StatusCode::OK);
+    };
+    read().await;
+    let told = until("the notice", || async {
+        let page = product.world.store.db.list_notifications(bob(), false, None, 10).await.unwrap();
+        (!page.items.is_empty()).then_some(page.items)
+    })
+    .await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].news.kind, "link.used");
+    assert_eq!(told[0].news.text, "“a.txt” was downloaded by the link “Ann” to “a.txt”");
+    assert_eq!((&told[0].news.data["downloads"], &told[0].news.data["fileId"]), (&json!(1), &json!(id)));
     product.stop().await;
 }

@@ -187,7 +187,7 @@ pub(super) async fn revoke(
 ) -> ApiResult<HttpResponse> {
     let id: TokenId = input::path_id(&request, "id")?;
     let by = author(&caller, &request, &service);
-    if tokens::revoke(&service, &caller, &by, id).await? {
+    if tokens::revoke(&service, caller.user, &by, id).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Code::NotFound.into())

@@ -18,6 +18,7 @@ pub(crate) struct Wanted {
     pub(crate) password: Option<Password>,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) max_downloads: Option<u64>,
+    pub(crate) notify: bool,
 }
 
 /// What of a link shall be different.
@@ -28,6 +29,7 @@ pub(crate) struct Changes {
     pub(crate) password: Option<Option<Password>>,
     pub(crate) expires_at: Option<Option<Timestamp>>,
     pub(crate) max_downloads: Option<Option<u64>>,
+    pub(crate) notify: Option<bool>,
 }
 
 /// Makes a link to a node (action: share).
@@ -54,6 +56,7 @@ pub(crate) async fn make(service: &FileService, node: &Authorized, wanted: Wante
         password_hash,
         expires_at: wanted.expires_at,
         max_downloads: wanted.max_downloads,
+        notify: wanted.notify,
         by: node.by(),
         at: service.clock.now(),
     };
@@ -107,6 +110,7 @@ pub(crate) async fn change(
         password_hash,
         expires_at: changes.expires_at,
         max_downloads: changes.max_downloads,
+        notify: changes.notify,
     };
     service.links.change_link(link.id, &change).await?.ok_or_else(gone)
 }

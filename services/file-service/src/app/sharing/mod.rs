@@ -1,7 +1,8 @@
-//! What opens files to others: shares, links, and being open to everybody.
+//! What opens files: shares, links, being open to everybody; and the list of all that does.
 
 pub(crate) mod guesses;
 pub(crate) mod links;
+pub(crate) mod notices;
 pub(crate) mod overview;
 pub(crate) mod shares;
 pub(crate) mod visit;
@@ -9,10 +10,11 @@ pub(crate) mod visit;
 use std::collections::HashMap;
 
 use common::auth::{GroupName, Person};
-use common::files::{Grantee, NodePath, Share};
-use common::{FileId, GroupId, PortResult, UserId};
+use common::files::{Action, Actor, Grantee, NodePath, Share};
+use common::{FileId, GroupId, PortResult, SpaceId, UserId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
+use super::access::{Authorized, Target, authorize};
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -95,8 +97,18 @@ async fn people_names(
 }
 
 /// The space of somebody, which is made on its first use.
-async fn own_space(service: &FileService, user: UserId) -> Result<common::SpaceId, AppError> {
-    use super::access::{Target, authorize};
-    use common::files::{Action, Actor};
-    Ok(authorize(service, Actor::User(user), Action::ReadMetadata, Target::Root).await?.space())
+async fn own_space(service: &FileService, user: UserId) -> Result<SpaceId, AppError> {
+    Ok(root(service, user).await?.space())
+}
+
+/// The root folder of somebody, which is made on its first use.
+///
+/// # Errors
+/// Those of the store alone.
+pub(crate) async fn own_root(service: &FileService, user: UserId) -> Result<FileId, AppError> {
+    Ok(root(service, user).await?.id())
+}
+
+async fn root(service: &FileService, user: UserId) -> Result<Authorized, AppError> {
+    authorize(service, Actor::User(user), Action::ReadMetadata, Target::Root).await
 }

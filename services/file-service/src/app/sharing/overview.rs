@@ -1,9 +1,10 @@
-//! Everything that opens somebody's files to others, in one place.
+//! Everything that opens somebody's files, to others and to themselves, in one place.
 
 use std::sync::Arc;
 
-use common::files::{AccessOf, Link, Node, Share, SharesOf};
-use common::{Code, FileId, LinkId, ObjectId, ShareId, SpaceId, UserId};
+use common::auth::{OwnCredential, OwnCredentialKind, Principal, Scope};
+use common::files::{AccessOf, Link, Node, Share, SharesOf, Upload};
+use common::{Code, FileId, LinkId, ObjectId, ShareId, SpaceId, UploadId, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{links, own_space};
@@ -19,6 +20,10 @@ pub(crate) enum Opening {
     Link(Link),
     /// It is open to everybody.
     Public(Box<Node>),
+    /// An API token, or a sign-in.
+    Credential(OwnCredential),
+    /// An upload that is no file yet.
+    Upload(Box<Upload>),
 }
 
 /// What kind of thing it is.
@@ -27,23 +32,40 @@ pub(crate) enum OpeningKind {
     Share,
     Link,
     Public,
+    Token,
+    Session,
+    Upload,
 }
 
 impl OpeningKind {
+    const ALL: [Self; 6] = [Self::Share, Self::Link, Self::Public, Self::Token, Self::Session, Self::Upload];
+
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Share => "share",
             Self::Link => "link",
             Self::Public => "public",
+            Self::Token => "token",
+            Self::Session => "session",
+            Self::Upload => "upload",
         }
     }
 
     pub(crate) fn parse(word: &str) -> Option<Self> {
-        [Self::Share, Self::Link, Self::Public].into_iter().find(|kind| kind.word() == word)
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
+    /// What a credential must be good for to see and end what is of this kind.
+    pub(crate) const fn scope(self) -> Scope {
+        match self {
+            Self::Share | Self::Link | Self::Public => Scope::Shares,
+            Self::Token | Self::Session => Scope::Account,
+            Self::Upload => Scope::FilesWrite,
+        }
     }
 }
 
-/// Where a page of the list ended. The kinds follow one another; each is newest first.
+/// Where a page of the list ended. The kinds follow one another in this order; each is newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Place {
     #[serde(rename = "s")]
@@ -52,6 +74,25 @@ pub(crate) enum Place {
     Link(LinkId),
     #[serde(rename = "p")]
     Public(FileId),
+    #[serde(rename = "t")]
+    Token(ObjectId),
+    #[serde(rename = "n")]
+    Session(ObjectId),
+    #[serde(rename = "u")]
+    Upload(UploadId),
+}
+
+impl Place {
+    fn order(self) -> usize {
+        match self {
+            Self::Share(_) => 0,
+            Self::Link(_) => 1,
+            Self::Public(_) => 2,
+            Self::Token(_) => 3,
+            Self::Session(_) => 4,
+            Self::Upload(_) => 5,
+        }
+    }
 }
 
 impl Opening {
@@ -60,6 +101,11 @@ impl Opening {
             Self::Share(_) => OpeningKind::Share,
             Self::Link(_) => OpeningKind::Link,
             Self::Public(_) => OpeningKind::Public,
+            Self::Credential(credential) => match credential.kind {
+                OwnCredentialKind::Token => OpeningKind::Token,
+                OwnCredentialKind::Session => OpeningKind::Session,
+            },
+            Self::Upload(_) => OpeningKind::Upload,
         }
     }
 
@@ -68,14 +114,22 @@ impl Opening {
             Self::Share(share) => Place::Share(share.id),
             Self::Link(link) => Place::Link(link.id),
             Self::Public(node) => Place::Public(node.id),
+            Self::Credential(credential) => match credential.kind {
+                OwnCredentialKind::Token => Place::Token(credential.id),
+                OwnCredentialKind::Session => Place::Session(credential.id),
+            },
+            Self::Upload(upload) => Place::Upload(upload.id),
         }
     }
 
-    pub(crate) fn node(&self) -> FileId {
+    /// What it opens: for a credential without a folder everything, which is the root.
+    pub(crate) fn node(&self, root: FileId) -> FileId {
         match self {
             Self::Share(share) => share.node,
             Self::Link(link) => link.node,
             Self::Public(node) => node.id,
+            Self::Credential(credential) => credential.folder.unwrap_or(root),
+            Self::Upload(upload) => upload.parent,
         }
     }
 }
@@ -91,21 +145,41 @@ pub(crate) struct Page {
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     /// These shares, or none.
-    pub(crate) shares: Option<SharesOf>,
+    shares: Option<SharesOf>,
     /// These links.
-    pub(crate) links: AccessOf,
+    links: AccessOf,
     /// What is open to everybody in this space, or nothing.
-    pub(crate) public: Option<SpaceId>,
+    public: Option<SpaceId>,
+    /// Tokens and sessions.
+    credentials: Vec<OwnCredential>,
+    /// The uploads of this person, or none.
+    uploads: Option<UserId>,
 }
 
 impl Asked {
-    /// Everything that opens the files of `user`.
+    /// Everything that opens the files of `user`, as far as the caller's credential is good for it.
     ///
     /// # Errors
-    /// Those of the store alone.
-    pub(crate) async fn everything(service: &FileService, user: UserId) -> Result<Self, AppError> {
+    /// Those of the store; `unavailable` where auth-service does not answer.
+    pub(crate) async fn everything(
+        service: &FileService,
+        caller: &Principal,
+        user: UserId,
+    ) -> Result<Self, AppError> {
         let space = own_space(service, user).await?;
-        Ok(Self { shares: Some(SharesOf::Space(space)), links: AccessOf::Space(space), public: Some(space) })
+        let may_see = |kind: OpeningKind| caller.scopes.contains(kind.scope());
+        let credentials = if may_see(OpeningKind::Token) {
+            service.credentials.list_credentials(user).await?
+        } else {
+            Vec::new()
+        };
+        Ok(Self {
+            shares: Some(SharesOf::Space(space)),
+            links: AccessOf::Space(space),
+            public: Some(space),
+            credentials,
+            uploads: may_see(OpeningKind::Upload).then_some(user),
+        })
     }
 
     /// The links that `user` made or that lead to their files, and what of these is open to everybody.
@@ -114,7 +188,8 @@ impl Asked {
     /// Those of the store alone.
     pub(crate) async fn links(service: &FileService, user: UserId) -> Result<Self, AppError> {
         let space = own_space(service, user).await?;
-        Ok(Self { shares: None, links: links::of(service, user).await?, public: Some(space) })
+        let links = links::of(service, user).await?;
+        Ok(Self { shares: None, links, public: Some(space), credentials: Vec::new(), uploads: None })
     }
 
     /// At most `limit` of them after `after`.
@@ -128,42 +203,51 @@ impl Asked {
         limit: u32,
     ) -> Result<Page, AppError> {
         let wanted = limit as usize + 1;
+        // an id after which a kind goes on; none if the list is beyond it
+        let from = after.map_or(0, Place::order);
         let left = |items: &Vec<Opening>| u32::try_from(wanted - items.len()).unwrap_or(u32::MAX);
         let mut items = Vec::new();
         let mut total = 0;
         if let Some(of) = &self.shares {
             total += service.shares.count_shares(of).await?;
-            let place = match after {
-                None => Some(None),
-                Some(Place::Share(id)) => Some(Some(id)),
-                Some(Place::Link(_) | Place::Public(_)) => None,
-            };
-            if let Some(place) = place {
-                let found = service.shares.list_shares(of, place, left(&items)).await?;
+            if from == 0 {
+                let after = if let Some(Place::Share(id)) = after { Some(id) } else { None };
+                let found = service.shares.list_shares(of, after, left(&items)).await?;
                 items.extend(found.into_iter().map(Opening::Share));
             }
         }
         total += service.links.count_links(&self.links).await?;
-        let place = match after {
-            None | Some(Place::Share(_)) => Some(None),
-            Some(Place::Link(id)) => Some(Some(id)),
-            Some(Place::Public(_)) => None,
-        };
-        if let Some(place) = place
-            && items.len() < wanted
-        {
-            let found = service.links.list_links(&self.links, place, left(&items)).await?;
+        if from <= 1 && items.len() < wanted {
+            let after = if let Some(Place::Link(id)) = after { Some(id) } else { None };
+            let found = service.links.list_links(&self.links, after, left(&items)).await?;
             items.extend(found.into_iter().map(Opening::Link));
         }
         if let Some(space) = self.public {
             total += service.links.count_public(space).await?;
-            if items.len() < wanted {
-                let place = match after {
-                    Some(Place::Public(id)) => Some(id),
-                    _ => None,
-                };
-                let found = service.links.list_public(space, place, left(&items)).await?;
+            if from <= 2 && items.len() < wanted {
+                let after = if let Some(Place::Public(id)) = after { Some(id) } else { None };
+                let found = service.links.list_public(space, after, left(&items)).await?;
                 items.extend(found.into_iter().map(|node| Opening::Public(Box::new(node))));
+            }
+        }
+        total += self.credentials.len() as u64;
+        if from <= 4 {
+            // ids descend within a kind, so that a place is one whether or not what was there has ended
+            let is_behind = |one: &Opening| match (one.place(), after) {
+                (Place::Token(id), Some(Place::Token(last)))
+                | (Place::Session(id), Some(Place::Session(last))) => id < last,
+                (place, Some(after)) => place.order() > after.order(),
+                (_, None) => true,
+            };
+            let credentials = self.credentials.iter().cloned().map(Opening::Credential).filter(is_behind);
+            items.extend(credentials.take(wanted - items.len()));
+        }
+        if let Some(user) = self.uploads {
+            total += service.uploads.store.count_uploads(user).await?;
+            if items.len() < wanted {
+                let after = if let Some(Place::Upload(id)) = after { Some(id) } else { None };
+                let found = service.uploads.store.list_uploads(user, after, left(&items)).await?;
+                items.extend(found.into_iter().map(|upload| Opening::Upload(Box::new(upload))));
             }
         }
         let more = items.len() == wanted;
@@ -175,7 +259,7 @@ impl Asked {
 /// Ends one of the things that open the files of `user`.
 ///
 /// # Errors
-/// `not_found`.
+/// `not_found`; `unavailable` where auth-service does not answer; `locked` for an upload that somebody does not leave.
 pub(crate) async fn end(
     service: &Arc<FileService>,
     user: UserId,
@@ -197,6 +281,16 @@ pub(crate) async fn end(
             service.links.remove_link(link.id).await?;
         }
         OpeningKind::Public => links::close(service, user, FileId(id)).await?,
+        OpeningKind::Token | OpeningKind::Session => {
+            let kind = match kind {
+                OpeningKind::Token => OwnCredentialKind::Token,
+                _ => OwnCredentialKind::Session,
+            };
+            if !service.credentials.end_credential(user, kind, id).await? {
+                return Err(gone());
+            }
+        }
+        OpeningKind::Upload => resumable::end(service, user, UploadId(id)).await?,
     }
     Ok(())
 }

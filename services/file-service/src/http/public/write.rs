@@ -14,6 +14,7 @@ use super::read::node_id;
 use super::view::ReceiptView;
 use super::{UNLOCK_COOKIE, UNLOCK_TICKET, cookies, enter, place};
 use crate::app::access::authorize_parent;
+use crate::app::sharing::notices;
 use crate::app::sharing::visit::{self, UNLOCKED_FOR};
 use crate::app::upload::{self, OnConflict};
 use crate::http::content::{OnConflictWord, announced, name};
@@ -138,7 +139,8 @@ pub(super) async fn put_child(
     };
     let committed = upload::put_child(&service, &parent, &name, on_conflict, announced, body).await?;
     let now = service.clock.now();
-    service.links.note_use(visit.link.id, now).await?;
+    let used = notices::used(&service, &visit.link, committed.node.id);
+    service.links.note_drop(visit.link.id, now, &used).await?;
     let receipt = ReceiptView::of(&visit, name.as_str(), &committed.node, now);
     let receipt = receipt.ok_or_else(|| Problem::new(Code::Internal))?;
     let status = if committed.created { StatusCode::CREATED } else { StatusCode::OK };
