@@ -8,6 +8,8 @@ mod install;
 mod openapi;
 mod previous;
 mod rules;
+#[cfg(test)]
+mod security;
 mod servers;
 mod shell;
 mod stages;

@@ -79,7 +79,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["common", "http-kit", "runtime", "program", "clients", "store-mongo", "cache-redis", "bus-amqp"],
     ),
     ("testkit", &["common"]),
-    ("auth-service", &["common", "http-kit", "runtime"]),
+    ("auth-service", &["common", "http-kit", "runtime", "egress"]),
     ("file-service", &["common", "http-kit", "runtime", "thumbnails", "media-facts", "archive"]),
     ("worker-service", &["common", "http-kit", "runtime", "thumbnails", "media-facts", "clients", "egress"]),
     ("e2e", &["common", "testkit"]),

@@ -198,6 +198,8 @@ typed_ids! {
     AuditId;
     /// An invitation to make an account.
     InvitationId;
+    /// Who somebody is to an identity provider.
+    IdentityId;
 }
 
 /// The random name of a blob: 16 bytes, 32 hexadecimal digits. Never reused, never derived from content or file name.

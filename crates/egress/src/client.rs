@@ -52,12 +52,15 @@ pub enum NoAnswer {
     /// It did not speak HTTP, or broke off.
     #[error("the receiver's answer could not be read")]
     Answer,
+    /// It was longer than it may be.
+    #[error("the receiver's answer is too long")]
+    Size,
 }
 
 /// A client that cannot be made.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot make the client of webhooks")]
-pub struct CannotBuild(#[source] reqwest::Error);
+#[error("cannot make the client of places outside")]
+pub struct CannotBuild(#[source] pub(crate) reqwest::Error);
 
 /// Sends requests to places that users name. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -161,7 +164,7 @@ impl Resolve for Guard {
     }
 }
 
-fn reason(error: &reqwest::Error) -> NoAnswer {
+pub(crate) fn reason(error: &reqwest::Error) -> NoAnswer {
     let mut cause: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(error) = cause {
         match error.downcast_ref::<Refused>() {

@@ -77,6 +77,26 @@ impl CookiePolicy {
         }
     }
 
+    /// A cookie for another use, under a name that begins like the session's and ends in `_{what}`, so that no neighbouring site can plant it either.
+    pub fn issue_for(&self, what: &str, value: impl Into<String>, lifetime: Duration) -> Cookie<'static> {
+        let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
+        let mut cookie = self.cookie(value.into(), CookieDuration::seconds(seconds));
+        cookie.set_name(self.name_for(what));
+        cookie
+    }
+
+    /// What a request holds of [`CookiePolicy::issue_for`]; none of several, since somebody planted one.
+    pub fn find_for<'a>(&self, request: &'a HttpRequest, what: &str) -> Option<&'a str> {
+        match find(request, &self.name_for(what)) {
+            Held::One(value) => Some(value),
+            Held::Nothing | Held::Several => None,
+        }
+    }
+
+    fn name_for(&self, what: &str) -> String {
+        format!("{}_{what}", self.name.trim_end_matches("_session"))
+    }
+
     fn device_name(&self) -> &'static str {
         match self.name {
             "__Host-fm_session" => "__Host-fm_device",
@@ -192,6 +212,20 @@ mod tests {
             below(policy("https://example/files/")),
             "n=v; HttpOnly; SameSite=Lax; Secure; Path=/files/api/x; Max-Age=1"
         );
+    }
+
+    #[test]
+    fn cookies_for_other_uses_are_as_safe_as_the_session_s() {
+        let issued =
+            policy("https://files.example").issue_for("oidc", "x", Duration::from_secs(9)).to_string();
+        assert_eq!(issued, "__Host-fm_oidc=x; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=9");
+        let plain = CookiePolicy::new(None, false);
+        let held = |cookie: &str| {
+            let request = TestRequest::default().insert_header((header::COOKIE, cookie)).to_http_request();
+            plain.find_for(&request, "oidc").map(str::to_owned)
+        };
+        assert_eq!(held("fm_session=t; fm_oidc=x").as_deref(), Some("x"));
+        assert_eq!(held("fm_oidc=x; fm_oidc=y"), None);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Everything that can be set.
 
-use auth_service::{ADMINISTRATION_DOCS, AUTH_DOCS, AccountsSection, AdministrationSection, Registration};
+use auth_service::{
+    ADMINISTRATION_DOCS, AUTH_DOCS, AccountsSection, AdministrationSection, OIDC_DOCS, OidcSection,
+    Registration,
+};
 use distributed::{Common, with_common_docs};
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
@@ -14,6 +17,7 @@ pub(crate) struct Settings {
     pub(crate) bcrypt_cost: u32,
     pub(crate) accounts: AccountsSection,
     pub(crate) administration: AdministrationSection,
+    pub(crate) oidc: OidcSection,
 }
 
 impl Default for Settings {
@@ -24,13 +28,14 @@ impl Default for Settings {
             bcrypt_cost: 12,
             accounts: AccountsSection::default(),
             administration: AdministrationSection::default(),
+            oidc: OidcSection::new(),
         }
     }
 }
 
 /// What each key means.
 pub(crate) fn docs() -> Vec<Doc> {
-    with_common_docs(&[AUTH_DOCS, ADMINISTRATION_DOCS])
+    with_common_docs(&[AUTH_DOCS, OIDC_DOCS, ADMINISTRATION_DOCS])
 }
 
 #[cfg(test)]
@@ -50,6 +55,8 @@ mod tests {
             ("FM_REGISTRATION", "open"),
             ("FM_JOBS_URL", "http://jobs:1"),
             ("FM_STOP__DEADLINE", "7s"),
+            ("FM_OIDC__COMPANY__ISSUER", "https://id.example.org"),
+            ("FM_OIDC__COMPANY__SIGN_UP", "true"),
         ];
         let environment: BTreeMap<_, _> =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -57,6 +64,8 @@ mod tests {
             runtime::settings::load(&docs(), &Sources { file: None, environment }).unwrap();
         assert_eq!(settings.common.listen.port(), 80);
         assert_eq!((settings.bcrypt_cost, settings.registration), (4, Registration::Open));
+        let company = &settings.oidc["company"];
+        assert_eq!((company.issuer.as_str(), company.sign_up), ("https://id.example.org", true));
         assert_eq!(settings.common.jobs_url, "http://jobs:1");
         assert_eq!(settings.common.stop.deadline.duration().as_secs(), 7);
     }

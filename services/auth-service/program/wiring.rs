@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::web;
 use auth_service::{
     Accounts, AdminCommand, AdminCommandError, AdminStores, Administration, AuthService, HashingSettings,
-    KeysError, PasswordHasher, Ports, trusted_proxies,
+    KeysError, PasswordHasher, Ports, providers, trusted_proxies,
 };
 use clap::{FromArgMatches as _, Subcommand as _};
 use clients::{FilesClient, WorkerClient};
@@ -151,6 +151,9 @@ fn auth_settings(settings: &Settings) -> Result<auth_service::Settings, Failure>
         registration: settings.registration,
         loopback_only: settings.common.listen.ip().is_loopback(),
         has_public_url: settings.common.public_url.is_some(),
+        public_url: settings.common.public_url.clone(),
+        providers: providers(&settings.oidc, settings.common.public_url.as_deref())
+            .map_err(Failure::setting)?,
         administration: settings.administration.clone(),
         trusted_proxies: trusted_proxies(&settings.common.trusted_proxies).map_err(Failure::setting)?,
         accounts: settings.accounts.clone(),

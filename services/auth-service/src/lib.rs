@@ -7,6 +7,7 @@
 mod app;
 mod command;
 mod http;
+mod oidc;
 mod settings;
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::sync::atomic::AtomicBool;
 use actix_web::{App, web};
 use common::auth::{AccountStore, AuthStore, CredentialCache, CredentialSource, RateLimiter};
 use common::files::UserSpaces;
-use common::{Clock, IdGen, PortResult};
+use common::{Clock, IdGen, PortError, PortResult};
 use futures_util::future::BoxFuture;
 use http_kit::credentials::TokenPolicy;
 use http_kit::cursor::CursorKey;
@@ -29,6 +30,7 @@ use app::limits::Limits;
 use app::my_sessions::SessionUses;
 use app::source::StoreSource;
 use app::tokens::TokenUses;
+use oidc::Providers;
 
 pub use app::accounts::{Accounts, CreateAccountError};
 pub use app::admin::{AdminError, Administration};
@@ -37,6 +39,7 @@ pub use app::limits::LimitRules;
 pub use app::setup::{AddressFault, InvalidNewCredentials, NewCredentials, SetupCode, ShortSetupCode};
 pub use app::stores::AdminStores;
 pub use command::{AdminCommand, AdminCommandError, Limit, RoleWord, UsersCommand};
+pub use oidc::{OIDC_DOCS, OidcSection, ProviderSection, ProviderSettings, providers};
 pub use runtime::passwords::{HashError, HasherError, HashingSettings, PasswordHasher};
 pub use settings::{
     ADMINISTRATION_DOCS, AUTH_DOCS, AccountsSection, AdministrationSection, People, Registration, Settings,
@@ -92,6 +95,7 @@ pub struct AuthService {
     source: Arc<dyn CredentialSource>,
     policy: TokenPolicy,
     setup_code: SetupCode,
+    providers: Providers,
     uses: Arc<SessionUses>,
     settings: Settings,
     /// That is said once.
@@ -131,6 +135,9 @@ impl AuthService {
             Arc::clone(&ids),
         )
         .await?;
+        let public_url = settings.public_url.as_deref().unwrap_or_default();
+        let providers = Providers::new(&settings.providers, public_url, &clock)
+            .map_err(|error| PortError::broken("oidc", error))?;
         let token_uses = Arc::<TokenUses>::default();
         let source = StoreSource {
             store: Arc::clone(&store),
@@ -160,6 +167,7 @@ impl AuthService {
             source: Arc::new(source),
             policy,
             setup_code,
+            providers,
             accounts,
             account_store,
             uses,

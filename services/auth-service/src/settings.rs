@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::limits::LimitRules;
 use crate::app::setup::SetupCode;
+use crate::oidc::ProviderSettings;
 
 /// Who may register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -71,6 +72,10 @@ pub struct Settings {
     pub loopback_only: bool,
     /// A public address is configured, so a gateway stands in front.
     pub has_public_url: bool,
+    /// That address; identity providers send people back to it.
+    pub public_url: Option<String>,
+    /// Identity providers.
+    pub providers: Vec<ProviderSettings>,
     /// The gateways whose word on the client's address counts.
     pub trusted_proxies: TrustedProxies,
     /// The set-up code, if it is not to be made from the master key.

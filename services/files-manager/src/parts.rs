@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use auth_service::{AuthService, HashingSettings, PasswordHasher, trusted_proxies};
+use auth_service::{AuthService, HashingSettings, PasswordHasher, providers, trusted_proxies};
 use blob::{DiskBlobs, DiskOptions};
 use clients::{AuthClient, FilesClient, InternalClient};
 use common::auth::{AuthStore, CredentialCache, RateLimiter};
@@ -230,6 +230,8 @@ fn auth_settings(settings: &Settings) -> Result<auth_service::Settings, Failure>
         registration: settings.registration,
         loopback_only: settings.listen.ip().is_loopback(),
         has_public_url: settings.public_url.is_some(),
+        public_url: settings.public_url.clone(),
+        providers: providers(&settings.oidc, settings.public_url.as_deref()).map_err(Failure::setting)?,
         administration: settings.administration.clone(),
         trusted_proxies: trusted_proxies(&settings.trusted_proxies).map_err(Failure::setting)?,
         accounts: settings.accounts.clone(),

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use auth_service::{ADMINISTRATION_DOCS, AUTH_DOCS, AccountsSection, AdministrationSection, Registration};
+use auth_service::{
+    ADMINISTRATION_DOCS, AUTH_DOCS, AccountsSection, AdministrationSection, OIDC_DOCS, OidcSection,
+    Registration,
+};
 use file_service::{FILES_DOCS, FilesSection};
 use program::{Failure, LOG_DOCS, Log, STOP_DOCS, Stop};
 use runtime::settings::Doc;
@@ -36,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) maintenance: MaintenanceSection,
     pub(crate) webhooks: WebhooksSection,
     pub(crate) administration: AdministrationSection,
+    pub(crate) oidc: OidcSection,
     pub(crate) stop: Stop,
 }
 
@@ -61,6 +65,7 @@ impl Default for Settings {
             maintenance: MaintenanceSection::default(),
             webhooks: WebhooksSection::default(),
             administration: AdministrationSection::default(),
+            oidc: OidcSection::new(),
             stop: Stop::default(),
         }
     }
@@ -94,6 +99,7 @@ pub(crate) fn docs() -> Vec<Doc> {
         MAINTENANCE_DOCS,
         WEBHOOKS_DOCS,
         ADMINISTRATION_DOCS,
+        OIDC_DOCS,
         STOP_DOCS,
     ]
     .concat()

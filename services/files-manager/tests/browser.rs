@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use support::Installation;
+use testkit::servers::{IdentityProvider, free_port};
 
 /// What some files want their installation to be like.
 fn installation(file: &str) -> Installation {
@@ -15,7 +16,27 @@ fn installation(file: &str) -> Installation {
     if file == "sign-in" {
         return fresh.with("FM_REGISTRATION", "closed").with("FM_ACCOUNTS__VERIFY", "required");
     }
+    if file == "provider" {
+        // both know one another's address before either is there
+        let (own, provider) = (free_port().unwrap(), free_port().unwrap());
+        let issuer = format!("http://127.0.0.1:{provider}");
+        return fresh
+            .with("FM_LISTEN", &format!("127.0.0.1:{own}"))
+            .with("FM_PUBLIC_URL", &format!("http://127.0.0.1:{own}"))
+            .with("FM_REGISTRATION", "open")
+            .with("FM_OIDC__COMPANY__TITLE", "The company")
+            .with("FM_OIDC__COMPANY__ISSUER", &issuer)
+            .with("FM_OIDC__COMPANY__CLIENT_ID", "files")
+            .with("FM_OIDC__COMPANY__CLIENT_SECRET", &IdentityProvider::secret("files"))
+            .with("FM_OIDC__COMPANY__SIGN_UP", "true");
+    }
     fresh
+}
+
+/// Where a journey that has an identity provider starts it.
+fn provider_port(installation: &Installation) -> String {
+    let issuer = installation.setting("FM_OIDC__COMPANY__ISSUER").unwrap_or_default();
+    issuer.rsplit(':').next().unwrap_or_default().to_owned()
 }
 
 /// Runs the journeys of one file, and shows what they said if one fails.
@@ -30,6 +51,7 @@ fn journey(file: &str) {
         .current_dir(tests)
         .env("FM_E2E_ADDRESS", &product.address)
         .env("FM_E2E_SETUP_CODE", &product.setup_code)
+        .env("FM_E2E_PROVIDER_PORT", provider_port(&installation))
         // without a mail server each mail is a file there
         .env("FM_E2E_MAIL", installation.data().join("mail"))
         .output()
@@ -79,6 +101,7 @@ journeys! {
     many "many"
     organise "organise"
     phone "phone"
+    provider "provider"
     public_link "public-link"
     queue "queue"
     queue_accessible "queue-accessible"

@@ -67,6 +67,10 @@ actions! {
     DeletionAsked "account.deletion_asked",
     /// Somebody took that back.
     DeletionCancelled "account.deletion_cancelled",
+    /// An identity of a provider opens the account from now on.
+    IdentityLinked "account.identity_linked",
+    /// It does no more.
+    IdentityRemoved "account.identity_removed",
     /// A second factor is asked for from now on.
     SecondFactorOn "account.second_factor_on",
     /// Its owner took the second factor away.

@@ -86,6 +86,10 @@ pub enum AccountEvent {
     SecondFactorOff,
     /// A recovery code stood in for the second factor.
     RecoveryCodeUsed,
+    /// A sign-in by an identity provider opens it from now on.
+    IdentityLinked,
+    /// One does no more.
+    IdentityRemoved,
     /// Somebody signed in from where nobody did before.
     NewDevice,
     /// Its owner asked that it be deleted.

@@ -8,6 +8,7 @@ mod audit;
 mod code;
 mod credential;
 mod group;
+mod identity;
 pub mod internal;
 mod limits;
 pub mod mail;
@@ -36,6 +37,10 @@ pub use credential::{
     Presented, PresentedBy, Principal, PublicKey, SessionState, TokenState, UserCount, UserState,
 };
 pub use group::{Group, GroupChange, GroupError, GroupStore};
+pub use identity::{
+    AddIdentityError, CreateIdentifiedError, Identity, IdentityStore, MAX_IDENTITIES, MAX_SUBJECT_BYTES,
+    RemoveIdentityError,
+};
 pub use limits::{RateDecision, RateLimiter, RateRule};
 pub use own_credentials::{OwnCredential, OwnCredentialKind, OwnCredentials};
 pub use password::{InvalidPassword, Password};

@@ -39,7 +39,7 @@ pub struct User {
     pub id: UserId,
     /// Its address, as typed.
     pub address: Address,
-    /// bcrypt hash in the modular crypt format.
+    /// bcrypt hash in the modular crypt format; empty for an account without a password, which identities open.
     pub password_hash: String,
     /// What it may do.
     pub role: Role,
@@ -49,6 +49,13 @@ pub struct User {
     pub bootstrap: bool,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl User {
+    /// The hash of its password, if it has one.
+    pub fn password(&self) -> Option<&str> {
+        Some(self.password_hash.as_str()).filter(|hash| !hash.is_empty())
+    }
 }
 
 /// What a session was made for; it decides how long it lives and what carries it.

@@ -195,3 +195,17 @@ async fn internal_calls_want_a_token_for_this_service() {
         assert_eq!((answer.status, answer.code().as_str()), (401, "unauthorized"), "{fields:?}");
     }
 }
+
+#[tokio::test]
+async fn no_other_origin_is_allowed_to_read() {
+    let server = server();
+    for (start, fields) in [
+        ("GET /api/v1/me", &["Origin: https://evil.example", "X-Token: good"][..]),
+        ("GET /files/1/data", &["Origin: null"][..]),
+        ("OPTIONS /api/v1/me", &["Origin: https://evil.example", "Access-Control-Request-Method: POST"][..]),
+    ] {
+        let answer = ask(&server, start, fields).await;
+        let head = answer.head.to_ascii_lowercase();
+        assert!(!head.contains("access-control-"), "{start}: {head}");
+    }
+}

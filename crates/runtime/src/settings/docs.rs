@@ -14,6 +14,24 @@ use super::{Doc, source};
 /// Names the keys that are in one and not in the other.
 pub fn check_docs<T: Default + Serialize>(docs: &[Doc]) -> Result<(), String> {
     let in_struct: BTreeSet<_> = defaults::<T>().into_keys().collect();
+    // of a section of which there are several there is none by default; whoever has one checks it with `check_section`
+    let in_table: BTreeSet<_> =
+        docs.iter().filter(|doc| !doc.key.contains('*')).map(|doc| doc.key.to_owned()).collect();
+    let difference: Vec<_> = in_struct.symmetric_difference(&in_table).cloned().collect();
+    if difference.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("in only one of struct and table: {}", difference.join(", ")))
+    }
+}
+
+/// Whether the table has each key of a section of which there are several, each with a name of its own: `section.*.key`.
+///
+/// # Errors
+/// Names the keys that are in one and not in the other.
+pub fn check_section<T: Default + Serialize>(section: &str, docs: &[Doc]) -> Result<(), String> {
+    let in_struct: BTreeSet<_> =
+        defaults::<T>().into_keys().map(|key| format!("{section}.*.{key}")).collect();
     let in_table: BTreeSet<_> = docs.iter().map(|doc| doc.key.to_owned()).collect();
     let difference: Vec<_> = in_struct.symmetric_difference(&in_table).cloned().collect();
     if difference.is_empty() {

@@ -15,13 +15,13 @@ use config::{Config, Environment, File, FileFormat};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use docs::{check_docs, help, markdown};
+pub use docs::{check_docs, check_section, help, markdown};
 pub use types::{ByteSize, Span, at_least};
 
 /// What a key means, in a sentence or two.
 #[derive(Debug, Clone, Copy)]
 pub struct Doc {
-    /// The key with dots, such as `log.format`.
+    /// The key with dots, such as `log.format`. `*` stands for a name that whoever sets it chooses, as in `oidc.*.issuer`.
     pub key: &'static str,
     /// For `--help` and the reference.
     pub text: &'static str,
@@ -147,6 +147,7 @@ mod tests {
         secret: Option<String>,
         count: u32,
         mail: Mail,
+        doors: BTreeMap<String, Mail>,
     }
 
     #[derive(Debug, PartialEq, Serialize, Deserialize, Default)]
@@ -159,7 +160,14 @@ mod tests {
     impl Default for Example {
         fn default() -> Self {
             let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 8080));
-            Self { listen, limit: ByteSize::from_mib(1), secret: None, count: 3, mail: Mail::default() }
+            Self {
+                listen,
+                limit: ByteSize::from_mib(1),
+                secret: None,
+                count: 3,
+                mail: Mail::default(),
+                doors: BTreeMap::new(),
+            }
         }
     }
 
@@ -170,6 +178,8 @@ mod tests {
         Doc { key: "count", text: "How many" },
         Doc { key: "mail.smtp_host", text: "Through whom" },
         Doc { key: "mail.every", text: "How often" },
+        Doc { key: "doors.*.smtp_host", text: "Through whom at that door" },
+        Doc { key: "doors.*.every", text: "How often there" },
     ];
 
     fn loaded(file: &str, environment: &[(&str, &str)]) -> Result<Example, SettingsError> {
@@ -215,6 +225,34 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("FM_SECRET_FILE"), "{error}");
+    }
+
+    #[test]
+    fn a_section_may_have_many_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, "from a file\n").unwrap();
+        let example = loaded(
+            "[doors.front]\nsmtp_host = \"a\"\nevery = \"2s\"\n[doors.back-yard]\nsmtp_host = \"b\"",
+            &[("FM_DOORS__FRONT__EVERY", "3s"), ("FM_DOORS__SIDE_2__SMTP_HOST_FILE", path.to_str().unwrap())],
+        )
+        .unwrap();
+        let names: Vec<_> = example.doors.keys().map(String::as_str).collect();
+        assert_eq!(names, ["back-yard", "front", "side_2"]);
+        assert_eq!(example.doors["front"].every.duration().as_secs(), 3);
+        assert_eq!(example.doors["side_2"].smtp_host.as_deref(), Some("from a file"));
+        check_section::<Mail>("doors", &DOCS[6..]).unwrap();
+        assert!(check_section::<Mail>("doors", &DOCS[7..]).unwrap_err().contains("doors.*.smtp_host"));
+        for wrong in
+            ["FM_DOORS__FRONT__HOST", "FM_DOORS__EVERY", "FM_DOORS__front__EVERY", "FM_DOORS____EVERY"]
+        {
+            let error = loaded("", &[(wrong, "1s")]).unwrap_err().to_string();
+            assert!(error.contains(wrong), "{error}");
+        }
+        let error = loaded("[doors.front]\nhost = \"a\"", &[]).unwrap_err().to_string();
+        assert!(error.contains("doors.front.host"), "{error}");
+        let error = loaded("", &[("FM_DOORS__FRONT__EVERY", "often")]).unwrap_err().to_string();
+        assert!(error.contains("FM_DOORS__FRONT__EVERY"), "{error}");
     }
 
     #[test]

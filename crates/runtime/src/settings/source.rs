@@ -22,16 +22,17 @@ pub(super) fn environment(
 ) -> Result<BTreeMap<String, String>, SettingsError> {
     let known: BTreeMap<_, _> =
         docs.iter().map(|doc| (variable(doc.key), doc.key.replace('.', "__"))).collect();
+    let key_of = |name: &str| known.get(name).cloned().or_else(|| with_names(name, &known));
     let mut found = BTreeMap::new();
     for (name, value) in environment {
         if !name.starts_with(PREFIX) || name.starts_with("FM_TEST_") || name == CONFIG {
             continue;
         }
-        if let Some(key) = known.get(name) {
-            found.insert(key.clone(), value.clone());
+        if let Some(key) = key_of(name) {
+            found.insert(key, value.clone());
             continue;
         }
-        let of_file = name.strip_suffix(FILE).and_then(|bare| Some((bare, known.get(bare)?)));
+        let of_file = name.strip_suffix(FILE).and_then(|bare| Some((bare, key_of(bare)?)));
         let Some((bare, key)) = of_file else {
             return Err(SettingsError::Unknown {
                 name: name.clone(),
@@ -45,9 +46,33 @@ pub(super) fn environment(
         }
         let content = super::read(name, Path::new(value))?;
         // editors and `echo` end a file with a newline that is no part of a secret
-        found.insert(key.clone(), content.trim_end_matches(['\n', '\r']).to_owned());
+        found.insert(key, content.trim_end_matches(['\n', '\r']).to_owned());
     }
     Ok(found)
+}
+
+/// The key of a setting in a section of which there are several, each with a name of its own where the table has `*`.
+fn with_names(name: &str, known: &BTreeMap<String, String>) -> Option<String> {
+    let parts: Vec<_> = name.strip_prefix(PREFIX)?.split("__").collect();
+    known.values().filter(|key| key.contains('*')).find_map(|key| {
+        let wanted: Vec<_> = key.split("__").collect();
+        let fits = |(wanted, part): (&&str, &&str)| match *wanted {
+            "*" => !part.is_empty() && !part.starts_with('_') && **part == part.to_uppercase(),
+            fixed => **part == fixed.to_uppercase(),
+        };
+        let all = wanted.len() == parts.len() && wanted.iter().zip(&parts).all(fits);
+        all.then(|| parts.join("__").to_lowercase())
+    })
+}
+
+/// Whether the table has this key, `*` standing for any name.
+fn has(docs: &[Doc], key: &str) -> bool {
+    let parts: Vec<_> = key.split('.').collect();
+    docs.iter().any(|doc| {
+        let wanted: Vec<_> = doc.key.split('.').collect();
+        wanted.len() == parts.len()
+            && wanted.iter().zip(&parts).all(|(wanted, part)| *wanted == "*" || wanted == part)
+    })
 }
 
 /// Refuses a file that is no TOML or has a key that nobody knows.
@@ -62,7 +87,7 @@ pub(super) fn check_file(docs: &[Doc], path: &Path, text: &str) -> Result<(), Se
         flatten(&key, &value, &mut keys);
     }
     keys.sort();
-    match keys.into_iter().find(|key| docs.iter().all(|doc| doc.key != key)) {
+    match keys.into_iter().find(|key| !has(docs, key)) {
         None => Ok(()),
         Some(name) => {
             let nearest = nearest(&name, docs.iter().map(|doc| doc.key));

@@ -4,6 +4,7 @@ mod account;
 mod admin;
 mod audit;
 mod groups;
+mod identities;
 mod invitations;
 mod sessions;
 mod tokens;
@@ -32,7 +33,8 @@ use users::{COUNTERS, EMAILS, FIRST_ADMIN, Office, USERS};
 const OUTBOX: &str = "auth_outbox";
 const SIGNING_KEYS: &str = "signing_keys";
 
-static SCHEMA: Schema = Schema { name: "auth", migrations: &[FIRST, ACCOUNT, ADMINISTRATION, DELETION] };
+static SCHEMA: Schema =
+    Schema { name: "auth", migrations: &[FIRST, ACCOUNT, ADMINISTRATION, DELETION, IDENTITIES] };
 
 const FIRST: Migration = Migration {
     version: Version { major: 1, minor: 0 },
@@ -84,6 +86,9 @@ const DELETION: Migration = Migration {
     version: Version { major: 1, minor: 3 },
     steps: &[Step::Index(Index::new(USERS, "deletes_1", &[("deletes_at", 1), ("_id", 1)]))],
 };
+
+/// Identities of providers.
+const IDENTITIES: Migration = Migration { version: Version { major: 1, minor: 4 }, steps: identities::STEPS };
 
 /// The store of auth-service: an [`AuthStore`] and its [`common::jobs::Outbox`].
 pub struct AuthDb {

@@ -120,6 +120,8 @@ async fn filled(subject: &AccountSubject, address: &str) -> (User, common::Sessi
         last_used_at: None,
     };
     subject.tokens.create_token(&token, 10, &subject.line()).await.unwrap();
+    let identity = subject.identity(&user, "one");
+    subject.identities.add_identity(&identity, &[], &subject.line()).await.unwrap();
     let group =
         Group { id: subject.ids.next(), name: "g".to_owned(), members: vec![user.id], created_at: now };
     subject.groups.create_group(&group, &subject.line()).await.unwrap();
@@ -136,6 +138,7 @@ async fn assert_nothing_is_left(subject: &AccountSubject, gone: &User, session: 
     assert_eq!(accounts.use_recovery_code(gone.id, &[1; 32], &[]).await.unwrap(), None);
     assert_eq!(accounts.list_sealed_totp(None, 10).await.unwrap(), []);
     assert_eq!(subject.tokens.find_token(&[4; 32]).await.unwrap(), None);
+    assert_eq!(subject.identities.list_identities(gone.id).await.unwrap(), []);
     assert_eq!(subject.groups.list_groups(Some(gone.id), None, 10).await.unwrap().total, 0);
     let again = User { id: gone.id, ..user(gone.id, "again@example.org", now) };
     subject.store.create_user(&again, &[]).await.unwrap();

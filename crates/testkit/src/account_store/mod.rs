@@ -4,6 +4,7 @@ mod address;
 mod codes;
 mod deletion;
 mod devices;
+mod identities;
 mod password;
 mod profile;
 mod sessions;
@@ -13,7 +14,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use common::auth::{
-    AccountStore, AuditAction, AuditEntry, AuthStore, GroupStore, Session, TokenStore, User, UserAdmin,
+    AccountStore, AuditAction, AuditEntry, AuthStore, GroupStore, IdentityStore, Session, TokenStore, User,
+    UserAdmin,
 };
 use common::jobs::Outbox;
 use common::{Clock as _, Timestamp, UserId};
@@ -26,6 +28,7 @@ pub use address::*;
 pub use codes::*;
 pub use deletion::*;
 pub use devices::*;
+pub use identities::*;
 pub use password::*;
 pub use profile::*;
 pub use sessions::*;
@@ -43,6 +46,8 @@ pub struct AccountSubject {
     pub tokens: Arc<dyn TokenStore>,
     /// The same, as the store of groups.
     pub groups: Arc<dyn GroupStore>,
+    /// The same, as the store of identities.
+    pub identities: Arc<dyn IdentityStore>,
     /// Its outbox.
     pub outbox: Arc<dyn Outbox>,
     /// Ids.
@@ -56,7 +61,7 @@ impl AccountSubject {
     /// A subject over an empty store; `keep` lives as long as it does, such as a folder.
     pub fn new<S>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self
     where
-        S: AccountStore + AuthStore + UserAdmin + TokenStore + GroupStore + Outbox + 'static,
+        S: AccountStore + AuthStore + UserAdmin + TokenStore + GroupStore + IdentityStore + Outbox + 'static,
     {
         Self {
             accounts: Arc::<S>::clone(&store),
@@ -64,6 +69,7 @@ impl AccountSubject {
             users: Arc::<S>::clone(&store),
             tokens: Arc::<S>::clone(&store),
             groups: Arc::<S>::clone(&store),
+            identities: Arc::<S>::clone(&store),
             outbox: store,
             ids: TestIds::new(),
             clock: TestClock::default(),
@@ -145,6 +151,10 @@ macro_rules! account_store_suite {
                 after_a_new_password_another_device_is_new,
                 second_factors_are_sealed_anew,
                 signing_keys_are_sealed_anew,
+                an_identity_is_found_by_issuer_and_subject,
+                an_identity_opens_one_account,
+                an_account_comes_with_its_identity,
+                the_last_way_into_an_account_stays,
             ]
         );
     };

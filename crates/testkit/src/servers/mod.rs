@@ -5,6 +5,7 @@
 mod group;
 mod mongo;
 mod ports;
+mod provider;
 mod proxy;
 mod rabbitmq;
 mod redis;
@@ -24,6 +25,7 @@ use tokio::time::{Instant, sleep};
 pub use group::Group;
 pub use mongo::Mongo;
 pub use ports::free_port;
+pub use provider::IdentityProvider;
 pub use proxy::{Fault, FaultProxy};
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;

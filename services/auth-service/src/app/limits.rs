@@ -41,6 +41,8 @@ pub struct LimitRules {
     pub mail_address: RateRule,
     /// Wrong codes from one address.
     pub code: RateRule,
+    /// Ways back from identity providers to one address, each of which costs requests to them.
+    pub provider: RateRule,
     /// Whole addresses that one account looks up.
     pub people: RateRule,
 }
@@ -63,6 +65,7 @@ impl Default for LimitRules {
             mail_account: rule("mail_account", 5, 600),
             mail_address: rule("mail_address", 20, 60),
             code: rule("code", 10, 60),
+            provider: rule("provider", 30, 2),
             // somebody types on while the page looks up
             people: rule("people", 120, 1),
         }
@@ -158,6 +161,11 @@ impl Limits {
     /// Counts a sign-up.
     pub(crate) async fn count_sign_up(&self, ip: Option<IpAddr>) -> Result<(), Refused> {
         self.count(self.rules.sign_up, &customer_key(ip)).await
+    }
+
+    /// Counts a way back from an identity provider.
+    pub(crate) async fn count_provider(&self, ip: Option<IpAddr>) -> Result<(), Refused> {
+        self.count(self.rules.provider, &customer_key(ip)).await
     }
 
     /// Refuses a set-up code unread when too many were wrong.

@@ -69,7 +69,7 @@ pub(crate) async fn prove(service: &AuthService, user: UserId, password: &str) -
     let user = find(service, user).await?;
     service.limits.require_proof(user.id).await?;
     let right = match Password::parse(password) {
-        Ok(password) => service.accounts.hasher.verify(&password, Some(&user.password_hash)).await?,
+        Ok(password) => service.accounts.hasher.verify(&password, user.password()).await?,
         Err(_) => false,
     };
     if !right {

@@ -36,6 +36,14 @@ pub(crate) enum Issued {
     Token { access: String, refresh: String },
 }
 
+/// A new session.
+pub(crate) struct Opened {
+    /// Its id.
+    pub(crate) session: SessionId,
+    /// What carries it.
+    pub(crate) issued: Issued,
+}
+
 /// Why nothing was renewed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RefreshError {
@@ -53,7 +61,7 @@ pub(crate) async fn open(
     user: &User,
     kind: SessionKind,
     client: &Client,
-) -> PortResult<Option<Issued>> {
+) -> PortResult<Option<Opened>> {
     let now = service.accounts.clock.now();
     let refresh = (kind == SessionKind::Token).then(new_refresh_token).transpose()?;
     let lifetime = match kind {
@@ -83,7 +91,7 @@ pub(crate) async fn open(
     metrics::counter!("fm_auth_sessions_opened_total", "kind" => kind.word()).increment(1);
     tracing::info!(user = %user.id, session = %session.id, kind = kind.word(), "session opened");
     service.tell_signed_in(user.id, session.id, kind.word(), client).await;
-    Ok(Some(match (kind, refresh) {
+    let issued = match (kind, refresh) {
         (SessionKind::Classic, _) => {
             Issued::Classic { token: sign(service, &session, now, session.expires_at) }
         }
@@ -93,7 +101,8 @@ pub(crate) async fn open(
         (SessionKind::Cookie | SessionKind::Token, _) => {
             Issued::Cookie { token: sign(service, &session, now, session.expires_at) }
         }
-    }))
+    };
+    Ok(Some(Opened { session: session.id, issued }))
 }
 
 /// Exchanges a refresh token for a new pair. One that was used before, and not just now by a client whose answer was lost, ends its session, since somebody

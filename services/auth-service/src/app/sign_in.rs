@@ -61,7 +61,13 @@ pub(crate) async fn sign_in(
     asked: SignIn<'_>,
 ) -> Result<User, SignInError> {
     let outcome = try_sign_in(service, client, asked).await;
-    let word = match &outcome {
+    count(&outcome);
+    outcome
+}
+
+/// Counts how a sign-in went.
+pub(crate) fn count(outcome: &Result<User, SignInError>) {
+    let word = match outcome {
         Ok(_) => "good",
         Err(SignInError::Invalid) => "wrong",
         Err(SignInError::NotVerified) => "not_verified",
@@ -73,18 +79,28 @@ pub(crate) async fn sign_in(
         Err(SignInError::Hash(_) | SignInError::Port(_) | SignInError::Account(_)) => "failed",
     };
     metrics::counter!("fm_auth_sign_ins_total", "outcome" => word).increment(1);
-    outcome
 }
 
 async fn try_sign_in(service: &AuthService, client: &Client, asked: SignIn<'_>) -> Result<User, SignInError> {
-    let mut account = verify_password(service, client, asked.address, asked.password).await?;
+    let account = verify_password(service, client, asked.address, asked.password).await?;
+    admit(service, client, account, asked.second_factor, asked.cancel_deletion).await
+}
+
+/// Asks whoever has proved to be the owner of an account, which no administrator has disabled, for what it wants besides.
+pub(crate) async fn admit(
+    service: &AuthService,
+    client: &Client,
+    mut account: Account,
+    factor: SecondFactor<'_>,
+    cancel_deletion: bool,
+) -> Result<User, SignInError> {
     // before a code of the second factor is used up, which is wanted for the answer
     if let Some(deletes_at) = account.deletes_at
-        && !asked.cancel_deletion
+        && !cancel_deletion
     {
         return Err(SignInError::Waits(deletes_at));
     }
-    if let Err(error) = second_factor::check(service, client, &account, asked.second_factor).await {
+    if let Err(error) = second_factor::check(service, client, &account, factor).await {
         if matches!(error, AccountError::WrongSecondFactor) {
             service.tell_sign_in_failed(Some(&account.user), client).await;
         }
@@ -123,7 +139,7 @@ async fn verify_password(
     let attempt = service.limits.begin_sign_in(&key, client.ip, device).await?;
     let accounts = &service.accounts;
     let account = service.account_store.find_account_by_address(&key).await?;
-    let hash = account.as_ref().map(|account| account.user.password_hash.as_str());
+    let hash = account.as_ref().and_then(|account| account.user.password());
     let matches = accounts.hasher.verify(&password, hash).await?;
     let known = account.as_ref().map(|account| account.user.clone());
     let Some(mut account) = account.filter(|account| matches && !account.blocked) else {

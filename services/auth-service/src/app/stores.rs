@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use common::auth::{AuditStore, GroupStore, InvitationStore, KeyAdmin, TokenStore, UserAdmin};
+use common::auth::{AuditStore, GroupStore, IdentityStore, InvitationStore, KeyAdmin, TokenStore, UserAdmin};
 
 /// The parts of auth-service's store that belong to tokens and administration. All of them are one store: its changes and their lines of the audit log
 /// are one commit.
@@ -16,6 +16,8 @@ pub struct AdminStores {
     pub keys: Arc<dyn KeyAdmin>,
     /// Invitations.
     pub invitations: Arc<dyn InvitationStore>,
+    /// Identities of providers.
+    pub identities: Arc<dyn IdentityStore>,
     /// Groups.
     pub groups: Arc<dyn GroupStore>,
 }
@@ -24,7 +26,14 @@ impl AdminStores {
     /// All of them in one store.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: TokenStore + AuditStore + UserAdmin + KeyAdmin + InvitationStore + GroupStore + 'static,
+        S: TokenStore
+            + AuditStore
+            + UserAdmin
+            + KeyAdmin
+            + InvitationStore
+            + IdentityStore
+            + GroupStore
+            + 'static,
     {
         Self {
             tokens: Arc::<S>::clone(store),
@@ -32,6 +41,7 @@ impl AdminStores {
             users: Arc::<S>::clone(store),
             keys: Arc::<S>::clone(store),
             invitations: Arc::<S>::clone(store),
+            identities: Arc::<S>::clone(store),
             groups: Arc::<S>::clone(store),
         }
     }

@@ -136,7 +136,7 @@ async fn connect(request: HttpRequest, service: web::Data<AuthService>) -> Class
     };
     devices::note(&service, &from, &user, None).await?;
     let issued = sessions::open(&service, &user, SessionKind::Classic, &from).await?;
-    let issued = issued.ok_or_else(ClassicError::unauthorized)?;
+    let issued = issued.ok_or_else(ClassicError::unauthorized)?.issued;
     let (Issued::Classic { token } | Issued::Cookie { token } | Issued::Token { access: token, .. }) = issued;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(ClassicToken { token }))
 }

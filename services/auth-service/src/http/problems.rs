@@ -6,6 +6,7 @@ use common::auth::{CreateTokenError, GroupError, InvalidAddress, InvalidPassword
 use http_kit::{ClassicError, Problem};
 
 use crate::app::admin::AdminError;
+use crate::app::identities::ProviderError;
 use crate::app::keys::KeysError;
 use crate::app::limits::Limited;
 use crate::app::own_account::AccountError;
@@ -14,6 +15,7 @@ use crate::app::setup::{AddressFault, InvalidNewCredentials, SetupError};
 use crate::app::sign_in::SignInError;
 use crate::app::sign_up::SignUpError;
 use crate::app::tokens::NewTokenError;
+use crate::oidc::OidcError;
 use runtime::passwords::HashError;
 
 /// A failure of a use case in the form of the v1 API.
@@ -186,6 +188,48 @@ impl From<AccountError> for Failure {
             AccountError::Limited(limited) => limited.into(),
             AccountError::Hash(error) => error.into(),
             AccountError::Port(error) => Self(error.into()),
+        }
+    }
+}
+
+impl From<ProviderError> for Failure {
+    fn from(error: ProviderError) -> Self {
+        let code = match error {
+            ProviderError::Oidc(error) => return error.into(),
+            ProviderError::SignIn(error) => return error.into(),
+            ProviderError::Limited(limited) => return limited.into(),
+            ProviderError::Port(error) => return Self(error.into()),
+            ProviderError::NoSignUp => {
+                let detail = "Nobody gets an account by signing in there for the first time";
+                return Self(Problem::new(Code::RegistrationClosed).detail(detail));
+            }
+            ProviderError::Unverified => Code::AddressUnverified,
+            ProviderError::LinkRequired => Code::LinkRequired,
+            ProviderError::Closed => Code::AccountClosed,
+            ProviderError::NotSignedIn => Code::Unauthorized,
+            ProviderError::Taken => Code::IdentityTaken,
+            ProviderError::TooMany => Code::TooMany,
+            ProviderError::LastWayIn => Code::LastWayIn,
+            ProviderError::NotFound => Code::NotFound,
+        };
+        Self(code.into())
+    }
+}
+
+impl From<OidcError> for Failure {
+    /// What a provider said goes to the log: whoever runs the installation can do something about it, the person in front of the page cannot.
+    fn from(error: OidcError) -> Self {
+        match error {
+            OidcError::State => Self(Code::ProviderState.into()),
+            OidcError::Refused(_) => Self(Code::ProviderRefused.into()),
+            OidcError::Answer(_) => {
+                tracing::warn!(%error, "identity provider not trusted");
+                Self(Code::ProviderAnswer.into())
+            }
+            OidcError::Unavailable(_) => {
+                tracing::warn!(%error, "identity provider not reached");
+                Self(Problem::new(Code::ProviderUnavailable).retry_after(common::PortError::RETRY_AFTER))
+            }
         }
     }
 }

@@ -21,6 +21,8 @@ mod my_email;
 mod my_password;
 mod my_profile;
 mod my_sessions;
+#[cfg(feature = "servers")]
+mod oidc;
 mod openapi;
 mod passwords;
 mod registration;

@@ -44,6 +44,8 @@ pub(crate) struct Options {
     pub(crate) dir: Option<Arc<TempDir>>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) ids: Arc<TestIds>,
+    /// Where it listens, for settings that have to know that.
+    pub(crate) listener: Option<Listener>,
 }
 
 impl Default for Options {
@@ -63,6 +65,7 @@ impl Default for Options {
             dir: None,
             clock: Arc::default(),
             ids: Arc::new(TestIds::new()),
+            listener: None,
         }
     }
 }
@@ -119,7 +122,7 @@ impl Server {
 
     pub(crate) async fn try_with(options: Options) -> Result<Self, auth_service::KeysError> {
         let master = options.master_key();
-        let Options { settings, hashing, dir, clock, ids, .. } = options;
+        let Options { settings, hashing, dir, clock, ids, listener, .. } = options;
         let dir = dir.unwrap_or_else(|| Arc::new(tempfile::tempdir().unwrap()));
         let store = Arc::new(AuthDb::open(dir.path().join("auth.db"), &OpenOptions::default()).unwrap());
         let outage = Arc::new(AtomicBool::new(false));
@@ -165,7 +168,7 @@ impl Server {
                 service.internal_routes(config);
             }
         };
-        let listener = Listener::bind_tcp("127.0.0.1:0").unwrap();
+        let listener = listener.unwrap_or_else(|| Listener::bind_tcp("127.0.0.1:0").unwrap());
         let base = format!("http://{}", listener.local_addr().unwrap());
         let drain = Drain::default();
         let server_settings = ServerSettings { workers: 1, ..ServerSettings::new("auth-service") };

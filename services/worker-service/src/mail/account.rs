@@ -155,6 +155,16 @@ fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
             "A recovery code stood in for your authenticator app. It does not work again.".to_owned(),
             RESET,
         ),
+        AccountEvent::IdentityLinked => (
+            "A way to sign in was added",
+            "A sign-in by an identity provider opens your account from now on.".to_owned(),
+            "If that was not you, sign in, remove it under Account, and set a new password.",
+        ),
+        AccountEvent::IdentityRemoved => (
+            "A way to sign in was removed",
+            "A sign-in by an identity provider does not open your account any more.".to_owned(),
+            RESET,
+        ),
         AccountEvent::NewDevice => (
             "New sign-in to your account",
             "Someone signed in to your account from a device that was not seen before.".to_owned(),

@@ -12,6 +12,7 @@ import type {
   SecondFactor,
   SessionList,
   Setup,
+  SignedOut,
   TotpEnrolment,
   User,
 } from './types';
@@ -60,7 +61,7 @@ export function resetPassword(code: string, password: string): Promise<unknown> 
   return answerOf(client.POST('/api/v1/auth/password/reset', { body: { code, password } }));
 }
 
-export function logout(): Promise<unknown> {
+export function logout(): Promise<SignedOut | undefined> {
   return answerOf(client.POST('/api/v1/auth/logout'));
 }
 

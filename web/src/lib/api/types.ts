@@ -12,6 +12,10 @@ export type Setup = Schemas['Setup'];
 /** What of the preferences shall be different; what has a default in the document may be left out. */
 export type PreferencesPatch = Partial<Schemas['Preferences']>;
 export type Session = Schemas['Session'];
+export type Provider = Schemas['ProviderEntry'];
+export type Identity = Schemas['LinkedIdentity'];
+export type IdentityList = Schemas['IdentityList'];
+export type SignedOut = Schemas['SignedOut'];
 export type SessionList = Schemas['SessionList'];
 export type ApiToken = Schemas['ApiToken'];
 export type NewApiToken = Schemas['NewApiToken'];

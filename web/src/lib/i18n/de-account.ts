@@ -84,6 +84,21 @@ const deAccount: Translated<typeof enAccount> = {
   'account.totp.off.ask':
     'Dann meldet dich dein Passwort allein an. Deine Wiederherstellungscodes sind dann nichts mehr wert.',
   'account.totp.done.off': 'Die Anmeldung in zwei Schritten ist aus',
+  'identity.title': 'Andere Wege der Anmeldung',
+  'identity.text': 'Wer sich dort als du anmeldet, kommt ohne Passwort in dieses Konto.',
+  'identity.noAddress': 'keine Adresse',
+  'identity.since': 'verknüpft {time}',
+  'identity.remove': 'Entfernen',
+  'identity.remove.of': '{title} entfernen',
+  'identity.remove.title': '{title} entfernen?',
+  'identity.remove.text': 'Damit meldest du dich dann nicht mehr an. Geräte, die so angemeldet sind, bleiben es.',
+  'identity.removed': 'Damit meldest du dich nicht mehr an',
+  'identity.last': 'Sonst öffnet nichts dein Konto. Setze zuerst ein Passwort.',
+  'identity.noPassword':
+    'Dein Konto hat kein Passwort. Um eines zu setzen, melde dich ab und wähle auf der Anmeldeseite „Passwort vergessen?“.',
+  'identity.link': '{title} verknüpfen',
+  'identity.link.text': 'Zuerst dein Passwort. Dann meldest du dich dort an und kommst hierher zurück.',
+  'identity.link.act': 'Dorthin',
   'account.recovery.title': 'Deine Wiederherstellungscodes',
   'account.recovery.text':
     'Die Anmeldung in zwei Schritten ist an. Bewahre diese Codes dort auf, wo du sie ohne dein Telefon findest: Jeder meldet dich einmal an. Sie werden nicht noch einmal gezeigt.',

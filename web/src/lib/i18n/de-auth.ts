@@ -71,6 +71,25 @@ const deAuth: Translated<typeof enAuth> = {
   'second.recovery.wrong': 'Dieser Wiederherstellungscode stimmt nicht oder wurde schon benutzt. Nimm einen anderen.',
   'second.useRecovery': 'Wiederherstellungscode benutzen',
   'second.useApp': 'App benutzen',
+  'provider.other': 'oder',
+  'provider.by': 'Mit {title} anmelden',
+  'provider.failed': 'Du bist nicht angemeldet',
+  'provider.back': 'Zurück zur Anmeldung',
+  'provider.state':
+    'Diese Anmeldung wurde in einem anderen Browser begonnen, oder vor zu langer Zeit. Bitte versuche es noch einmal.',
+  'provider.refused': 'Der Identitätsanbieter hat dich nicht angemeldet.',
+  'provider.answer':
+    'Der Antwort des Identitätsanbieters ist nicht zu trauen. Wenn das wieder geschieht, sage es denen, die diesen Server betreiben.',
+  'provider.unavailable':
+    'Der Identitätsanbieter antwortet nicht. Bitte versuche es später noch einmal, oder melde dich anders an.',
+  'provider.unverified':
+    'Der Identitätsanbieter sagt nicht, dass deine Adresse bestätigt ist. Bestätige sie zuerst dort.',
+  'provider.noSignUp': 'Du hast hier noch kein Konto. Konten legt eine Administratorin oder ein Administrator an.',
+  'provider.closed': 'Dein Konto ist gesperrt.',
+  'provider.linkRequired':
+    'Mit deiner Adresse gibt es schon ein Konto. Melde dich mit seinem Passwort an; unter Konto, Anmeldung kannst du diesen Weg verknüpfen.',
+  'provider.taken': 'Diese Identität öffnet schon ein anderes Konto.',
+  'provider.other.failure': 'Das ging nicht. Bitte versuche es noch einmal.',
   'second.back': 'Mit einem anderen Konto anmelden',
 };
 

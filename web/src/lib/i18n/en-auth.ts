@@ -70,6 +70,22 @@ const enAuth = {
   'second.useRecovery': 'Use a recovery code',
   'second.useApp': 'Use the app',
   'second.back': 'Sign in with another account',
+  'provider.other': 'or',
+  'provider.by': 'Sign in with {title}',
+  'provider.failed': 'You are not signed in',
+  'provider.back': 'Back to the sign-in',
+  'provider.state': 'This sign-in was begun in another browser, or too long ago. Please try again.',
+  'provider.refused': 'The identity provider did not sign you in.',
+  'provider.answer':
+    'What the identity provider answered cannot be trusted. If this happens again, tell whoever runs this server.',
+  'provider.unavailable': 'The identity provider does not answer. Please try again later, or sign in another way.',
+  'provider.unverified': 'The identity provider does not say that your address is verified. Verify it there first.',
+  'provider.noSignUp': 'You have no account here yet. Accounts are made by an administrator.',
+  'provider.closed': 'Your account is disabled.',
+  'provider.linkRequired':
+    'There is an account with your address already. Sign in to it with its password; under Account, Sign-in you can link this way in.',
+  'provider.taken': 'This identity opens another account already.',
+  'provider.other.failure': 'This did not work. Please try again.',
 } as const satisfies Record<string, Message>;
 
 export default enAuth;

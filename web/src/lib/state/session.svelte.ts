@@ -113,10 +113,12 @@ class Session {
   }
 
   async signOut(): Promise<void> {
-    await account.logout().catch((thrown) => {
+    const left = await account.logout().catch((thrown) => {
       if (asApiError(thrown).status !== 401) throw thrown;
     });
     await this.ended();
+    // the session of the identity provider goes on otherwise
+    if (left) location.assign(left.endSession);
   }
 
   /** There is no session any more. */

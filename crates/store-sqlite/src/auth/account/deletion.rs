@@ -3,7 +3,7 @@ use common::{Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{codes, devices, sessions, totp};
-use crate::auth::{admin, users};
+use crate::auth::{admin, identities, users};
 use crate::engine::{Tx, TxResult};
 use crate::row::RowExt as _;
 
@@ -68,6 +68,7 @@ pub(in crate::auth) fn remove(tx: &Tx<'_>, user: UserId, bootstrap: bool) -> rus
         tx.prepare_cached("UPDATE counters SET value = value - 1 WHERE name = 'users'")?.execute([])?;
     }
     codes::remove_of(tx, user)?;
+    identities::remove_of(tx, user)?;
     totp::remove_codes(tx, user)?;
     devices::remove_of(tx, user)
 }

@@ -4,12 +4,12 @@ use common::Code;
 use common::auth::PresentedBy;
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, input};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Login, Registered, SessionChoice, cookie_policy, login as login_answer, profile, require_own_page,
-    signed_in,
+    Login, Registered, SessionChoice, add_cookie, cookie_policy, login as login_answer, oidc, profile,
+    require_own_page, signed_in,
 };
 use crate::app::second_factor::SecondFactor;
 use crate::app::setup::NewCredentials;
@@ -64,6 +64,14 @@ pub(super) struct SignIn {
 pub(super) struct Refresh {
     /// The refresh token of the last answer.
     refresh_token: String,
+}
+
+/// A session that came from an identity provider has ended.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SignedOut {
+    /// Where the provider's own session ends.
+    end_session: String,
 }
 
 /// Makes an account and signs in
@@ -178,6 +186,7 @@ pub(super) async fn refresh(
     operation_id = "logout",
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
     responses(
+        (status = 200, description = "Ended; the browser can go on to end the session of the identity provider that it came from", body = SignedOut),
         (status = 204, description = "Ended; its tokens fail from now on"),
         (status = 401, description = "`unauthorized`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "`cross_origin`", body = ProblemDocument, content_type = "application/problem+json"),
@@ -194,10 +203,15 @@ pub(super) async fn logout(
     let session = caller.session().ok_or(Code::InsufficientScope)?;
     sessions::end(&service, session).await?;
     service.tell_signed_out(&author(&caller, &request, &service), session).await;
-    let mut answer = HttpResponse::NoContent();
-    answer.insert_header((header::CACHE_CONTROL, "no-store"));
-    if caller.by == PresentedBy::Cookie {
-        answer.cookie(cookie_policy(&request)?.clear());
+    if caller.by != PresentedBy::Cookie {
+        return Ok(HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish());
     }
-    Ok(answer.finish())
+    let mut answer = match oidc::way_out(&request, &service, session).await? {
+        Some(end_session) => HttpResponse::Ok().json(SignedOut { end_session }),
+        None => HttpResponse::NoContent().finish(),
+    };
+    answer.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    add_cookie(&mut answer, &cookie_policy(&request)?.clear())?;
+    oidc::forget_origin(&request, &mut answer)?;
+    Ok(answer)
 }

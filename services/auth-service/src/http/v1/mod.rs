@@ -5,10 +5,12 @@ mod audit;
 mod auth;
 mod deletion;
 mod groups;
+mod identities;
 mod invitations;
 mod keys;
 mod lists;
 mod my_sessions;
+mod oidc;
 mod password;
 mod preferences;
 mod second_factor;
@@ -19,6 +21,7 @@ mod verification;
 
 use std::time::Duration;
 
+use actix_web::cookie::Cookie;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use common::Code;
@@ -29,7 +32,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::AuthService;
-use crate::app::sessions::{self, ACCESS_LIFETIME, COOKIE_LIFETIME, Issued};
+use crate::app::sessions::{self, ACCESS_LIFETIME, COOKIE_LIFETIME, Issued, Opened};
 use crate::app::{Profile, devices};
 use preferences::Preferences;
 
@@ -44,6 +47,13 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(auth::login)
         .service(auth::refresh)
         .service(auth::logout)
+        .service(oidc::providers)
+        .service(oidc::start)
+        .service(oidc::callback)
+        .service(oidc::complete)
+        .service(identities::list)
+        .service(identities::link)
+        .service(identities::remove)
         .service(users::me)
         .service(users::change)
         .service(deletion::ask)
@@ -198,24 +208,38 @@ async fn signed_in(
     choice: SessionChoice,
     answer: HttpResponseBuilder,
 ) -> ApiResult<HttpResponse> {
-    let client = super::client(request, service);
-    // a browser keeps the cookie by which it is known; a program is not given one
-    let cookie = match choice {
-        SessionChoice::Cookie if client.device_cookie.is_none() => Some(devices::new_cookie()?),
-        _ => None,
-    };
-    devices::note(service, &client, &user, cookie.as_deref()).await?;
-    let issued = sessions::open(service, &user, choice.into(), &client).await?;
-    let issued = issued.ok_or(Code::InvalidCredentials)?;
-    let mut answer = login(request, profile(service, &user).await?, issued, answer)?;
-    if let Some(value) = cookie {
-        let cookie = cookie_policy(request)?.issue_device(value, DEVICE_LIFETIME);
-        answer.add_cookie(&cookie).map_err(|error| {
-            tracing::error!(%error, "a cookie of ours is none");
-            Problem::new(Code::Internal)
-        })?;
+    let (opened, device) = open_session(service, request, &user, choice.into()).await?;
+    let mut answer = login(request, profile(service, &user).await?, opened.issued, answer)?;
+    if let Some(device) = device {
+        add_cookie(&mut answer, &device)?;
     }
     Ok(answer)
+}
+
+/// Opens a session. With it comes the cookie by which a browser is known from now on, if that is new.
+async fn open_session(
+    service: &AuthService,
+    request: &HttpRequest,
+    user: &common::auth::User,
+    kind: SessionKind,
+) -> ApiResult<(Opened, Option<Cookie<'static>>)> {
+    let client = super::client(request, service);
+    // a browser keeps the cookie by which it is known; a program is not given one
+    let device = match kind {
+        SessionKind::Cookie if client.device_cookie.is_none() => Some(devices::new_cookie()?),
+        _ => None,
+    };
+    devices::note(service, &client, user, device.as_deref()).await?;
+    let opened = sessions::open(service, user, kind, &client).await?.ok_or(Code::InvalidCredentials)?;
+    let policy = cookie_policy(request)?;
+    Ok((opened, device.map(|value| policy.issue_device(value, DEVICE_LIFETIME))))
+}
+
+fn add_cookie(answer: &mut HttpResponse, cookie: &Cookie<'_>) -> ApiResult<()> {
+    answer.add_cookie(cookie).map_err(|error| {
+        tracing::error!(%error, "a cookie of ours is none");
+        Problem::new(Code::Internal)
+    })
 }
 
 /// An account as its owner sees it.

@@ -1,0 +1,284 @@
+//! Sign-ins by identity providers, and the identities that open an account.
+
+use common::auth::mail::AccountEvent;
+use common::auth::{
+    Account, AddIdentityError, Address, AuditAction, CreateIdentifiedError, Identity, Principal,
+    RemoveIdentityError, Role, User,
+};
+use common::jobs::types::welcome_mail;
+use common::{IdentityId, JobId, PortError, PortResult, UserId};
+use serde_json::json;
+
+use super::audit::Author;
+use super::limits::{Limited, Refused};
+use super::own_account::{self, AccountError};
+use super::second_factor::SecondFactor;
+use super::sign_in::{self, SignInError};
+use super::{Client, mails};
+use crate::AuthService;
+use crate::oidc::flow::{Flow, Pending};
+use crate::oidc::{OidcError, Person, Provider, Returned};
+
+/// Why nobody came in by a provider.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProviderError {
+    #[error(transparent)]
+    Oidc(#[from] OidcError),
+    /// Whoever comes first wants an account, and the provider does not vouch for their address.
+    #[error("the address is not verified")]
+    Unverified,
+    /// An account has the address, and its owner has not linked this identity.
+    #[error("an account has the address")]
+    LinkRequired,
+    /// Whoever comes first gets no account.
+    #[error("nobody gets an account by this provider")]
+    NoSignUp,
+    /// An administrator disabled the account.
+    #[error("the account is disabled")]
+    Closed,
+    /// The identity shall open an account whose owner is not signed in here (any more).
+    #[error("nobody is signed in, or somebody else")]
+    NotSignedIn,
+    /// The identity opens another account.
+    #[error("the identity is linked already")]
+    Taken,
+    #[error("an account has as many identities as it may have")]
+    TooMany,
+    #[error("nothing else opens the account")]
+    LastWayIn,
+    #[error("there is no such identity")]
+    NotFound,
+    /// The account wants more of whoever came.
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
+    #[error(transparent)]
+    Limited(#[from] Limited),
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl From<Refused> for ProviderError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Limited(limited) => Self::Limited(limited),
+            Refused::Port(error) => Self::Port(error),
+        }
+    }
+}
+
+impl From<AccountError> for ProviderError {
+    fn from(error: AccountError) -> Self {
+        Self::SignIn(error.into())
+    }
+}
+
+impl From<AddIdentityError> for ProviderError {
+    fn from(error: AddIdentityError) -> Self {
+        match error {
+            AddIdentityError::Taken => Self::Taken,
+            AddIdentityError::TooMany => Self::TooMany,
+            AddIdentityError::NoUser => Self::NotSignedIn,
+            AddIdentityError::Port(error) => Self::Port(error),
+        }
+    }
+}
+
+/// Who came back from a provider. Each call costs requests to it, so there is a limit to them.
+pub(crate) async fn who(
+    service: &AuthService,
+    client: &Client,
+    provider: &Provider,
+    flow: &Flow,
+    returned: &Returned,
+) -> Result<Person, ProviderError> {
+    service.limits.count_provider(client.ip).await?;
+    let outcome = provider.who(flow, returned).await;
+    let word = match &outcome {
+        Ok(_) => "good",
+        Err(OidcError::Unavailable(_)) => "unavailable",
+        Err(OidcError::State) => "state",
+        Err(OidcError::Refused(_)) => "refused",
+        Err(OidcError::Answer(_)) => "answer",
+    };
+    metrics::counter!("fm_auth_provider_answers_total", "outcome" => word).increment(1);
+    Ok(outcome?)
+}
+
+/// The account of somebody who came from a provider: the one that the identity opens, else one that has their address, if the settings trust the provider
+/// that far, else a new one, if the settings let them have it.
+pub(crate) async fn account_of(
+    service: &AuthService,
+    client: &Client,
+    provider: &Provider,
+    person: &Person,
+) -> Result<Account, ProviderError> {
+    if let Some(identity) = find(service, provider, &person.subject).await? {
+        let at = service.accounts.clock.now();
+        let address = person.address.as_deref();
+        service.admin.identities.note_identity_use(&identity, at, address).await?;
+        return account(service, identity.user).await?.ok_or(ProviderError::NotFound);
+    }
+    let address = person.address.as_deref().and_then(|text| Address::parse(text).ok());
+    let address = address.filter(Address::is_mailbox).ok_or(ProviderError::Unverified)?;
+    match service.account_store.find_account_by_address(&address.key()).await? {
+        Some(account) => {
+            // an address that nobody proved here may have been taken by a stranger who waits for its owner
+            let is_same = person.verified && account.verified_at.is_some();
+            if !provider.settings.trust_addresses || !is_same {
+                return Err(ProviderError::LinkRequired);
+            }
+            let by = Author { user: Some(account.user.id), ..Author::unknown(client) };
+            link(service, client, provider, &account.user, person, &by).await?;
+            Ok(account)
+        }
+        None => sign_up(service, client, provider, person, address).await,
+    }
+}
+
+async fn sign_up(
+    service: &AuthService,
+    client: &Client,
+    provider: &Provider,
+    person: &Person,
+    address: Address,
+) -> Result<Account, ProviderError> {
+    if !provider.settings.sign_up {
+        return Err(ProviderError::NoSignUp);
+    }
+    if !person.verified {
+        return Err(ProviderError::Unverified);
+    }
+    service.limits.count_sign_up(client.ip).await?;
+    let accounts = &service.accounts;
+    let user = User {
+        id: UserId(accounts.ids.object_id()),
+        address,
+        password_hash: String::new(),
+        role: Role::User,
+        disabled: false,
+        bootstrap: false,
+        created_at: accounts.clock.now(),
+    };
+    let identity = identity(service, provider, user.id, person);
+    let welcome = welcome_mail(JobId(accounts.ids.object_id()), user.id, user.created_at);
+    let by = Author { user: Some(user.id), ..Author::unknown(client) };
+    let details = json!({ "provider": provider.settings.name });
+    let line = service.audit_entry(&by, AuditAction::UserMade, Some(user.id.to_string()), details);
+    let jobs = [welcome.caused_by(&client.cause)];
+    match service.admin.identities.create_identified_user(&user, &identity, &jobs, &line).await {
+        Ok(()) => {}
+        // another browser of the same person was quicker, and so would this one be the next time
+        Err(CreateIdentifiedError::AddressTaken) => return Err(ProviderError::LinkRequired),
+        Err(CreateIdentifiedError::IdentityTaken) => return Err(ProviderError::Taken),
+        Err(CreateIdentifiedError::Port(error)) => return Err(error.into()),
+    }
+    metrics::counter!("fm_auth_sign_ups_total", "outcome" => "created").increment(1);
+    tracing::info!(user = %user.id, provider = provider.settings.name, "account made by an identity provider");
+    account(service, user.id).await?.ok_or(ProviderError::NotFound)
+}
+
+/// Lets somebody in who came from a provider, once they have brought whatever else their account wants: a provider stands in for the password, and for nothing
+/// more.
+pub(crate) async fn enter(
+    service: &AuthService,
+    client: &Client,
+    account: Account,
+    factor: SecondFactor<'_>,
+    cancel_deletion: bool,
+) -> Result<User, ProviderError> {
+    if account.blocked {
+        return Err(ProviderError::Closed);
+    }
+    let outcome = sign_in::admit(service, client, account, factor, cancel_deletion).await;
+    sign_in::count(&outcome);
+    Ok(outcome?)
+}
+
+/// The account that a sign-in waits for, if the identity still opens it.
+pub(crate) async fn pending_account(
+    service: &AuthService,
+    pending: &Pending,
+) -> Result<Account, ProviderError> {
+    let identity = service.admin.identities.find_identity(&pending.issuer, &pending.subject).await?;
+    let identity = identity.ok_or(OidcError::State)?;
+    Ok(account(service, identity.user).await?.ok_or(OidcError::State)?)
+}
+
+/// Links the identity of somebody who came back from a provider to the account that they went there for, which they must be signed in to.
+pub(crate) async fn link_to_caller(
+    service: &AuthService,
+    client: &Client,
+    provider: &Provider,
+    person: &Person,
+    wanted: UserId,
+    caller: Option<&Principal>,
+) -> Result<(), ProviderError> {
+    let caller = caller.filter(|caller| caller.user == wanted && caller.session().is_some());
+    let caller = caller.ok_or(ProviderError::NotSignedIn)?;
+    if let Some(found) = find(service, provider, &person.subject).await? {
+        // come back twice, as by the browser's own button
+        return if found.user == wanted { Ok(()) } else { Err(ProviderError::Taken) };
+    }
+    let user = own_account::find(service, wanted).await?;
+    link(service, client, provider, &user, person, &Author::of(caller, client)).await
+}
+
+async fn link(
+    service: &AuthService,
+    client: &Client,
+    provider: &Provider,
+    user: &User,
+    person: &Person,
+    by: &Author,
+) -> Result<(), ProviderError> {
+    let identity = identity(service, provider, user.id, person);
+    let details = json!({ "provider": provider.settings.name });
+    let line = service.audit_entry(by, AuditAction::IdentityLinked, Some(user.id.to_string()), details);
+    let notice = mails::notice(service, client, user, AccountEvent::IdentityLinked);
+    service.admin.identities.add_identity(&identity, &notice, &line).await?;
+    tracing::info!(user = %user.id, provider = provider.settings.name, "identity linked");
+    Ok(())
+}
+
+/// Removes an identity of a caller. Sessions that it opened go on: they are in the caller's list.
+pub(crate) async fn remove(
+    service: &AuthService,
+    client: &Client,
+    caller: &Principal,
+    id: IdentityId,
+) -> Result<(), ProviderError> {
+    let user = own_account::find(service, caller.user).await?;
+    let by = Author::of(caller, client);
+    let details = json!({ "identity": id.to_string() });
+    let line = service.audit_entry(&by, AuditAction::IdentityRemoved, Some(user.id.to_string()), details);
+    let notice = mails::notice(service, client, &user, AccountEvent::IdentityRemoved);
+    match service.admin.identities.remove_identity(user.id, id, &notice, &line).await {
+        Ok(()) => {
+            tracing::info!(user = %user.id, identity = %id, "identity removed");
+            Ok(())
+        }
+        Err(RemoveIdentityError::NotFound) => Err(ProviderError::NotFound),
+        Err(RemoveIdentityError::LastWayIn) => Err(ProviderError::LastWayIn),
+        Err(RemoveIdentityError::Port(error)) => Err(error.into()),
+    }
+}
+
+async fn find(service: &AuthService, provider: &Provider, subject: &str) -> PortResult<Option<Identity>> {
+    service.admin.identities.find_identity(&provider.settings.issuer, subject).await
+}
+
+async fn account(service: &AuthService, user: UserId) -> PortResult<Option<Account>> {
+    service.account_store.find_account(user).await
+}
+
+fn identity(service: &AuthService, provider: &Provider, user: UserId, person: &Person) -> Identity {
+    Identity {
+        id: IdentityId(service.accounts.ids.object_id()),
+        user,
+        issuer: provider.settings.issuer.clone(),
+        subject: person.subject.clone(),
+        address: person.address.clone(),
+        created_at: service.accounts.clock.now(),
+        last_used_at: None,
+    }
+}
