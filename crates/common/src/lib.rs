@@ -23,7 +23,7 @@ pub mod webhooks;
 pub use digest::{Crc32, Sha256};
 pub use error::{Causes, Code, PortError, PortResult};
 pub use id::{
-    AuditId, BlobKey, DeliveryId, FileId, GroupId, IdGen, InvalidId, InvitationId, JobId, LinkId,
+    AuditId, BlobKey, DeliveryId, ExportId, FileId, GroupId, IdGen, InvalidId, InvitationId, JobId, LinkId,
     NotificationId, ObjectId, OperationId, ReservationId, ScheduleId, SessionId, ShareId, SigningKeyId,
     SpaceId, TokenId, UploadId, UserId, WebhookId,
 };

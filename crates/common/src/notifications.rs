@@ -12,6 +12,9 @@ pub const JOB_FAILED: &str = "job.failed";
 /// A webhook of theirs was switched off; data: `{webhookId, reason}`.
 pub const WEBHOOK_OFF: &str = "webhook.switched-off";
 
+/// An export of theirs can be fetched; data: `{exportId, expiresAt}`.
+pub const EXPORT_READY: &str = "export.ready";
+
 /// A notification as whoever knows the news makes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

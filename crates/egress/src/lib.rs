@@ -9,5 +9,5 @@ mod client;
 mod place;
 
 pub use addresses::Allowed;
-pub use client::{Answer, CannotBuild, Egress, Limits, NoAnswer};
+pub use client::{Answer, CannotBuild, Egress, Limits, NoAnswer, RetryAfter};
 pub use place::{InvalidPlace, MAX_PLACE_BYTES, Place};

@@ -85,6 +85,7 @@ impl ServiceProgram for FileProgram {
             marks: store.clone(),
             versions: store.clone(),
             copies: store.clone(),
+            exports: auth.clone(),
             sharing: Sharing {
                 shares: store.clone(),
                 links: store.clone(),

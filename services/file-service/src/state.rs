@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::auth::{OpenAccounts, People, RateLimiter, UserCount};
+use common::auth::{Exports, OpenAccounts, People, RateLimiter, UserCount};
 use common::files::{
     BlobLocator, BlobStore, CopyStore, FileStore, LinkStore, MarkStore, PartialBlobs, ShareStore,
     UploadStore, VersionStore,
@@ -174,6 +174,8 @@ pub struct Parts {
     pub versions: Arc<dyn VersionStore>,
     /// Copies of folders.
     pub copies: Arc<dyn CopyStore>,
+    /// What accounts take with them.
+    pub exports: Arc<dyn Exports>,
     /// What sharing needs.
     pub sharing: Sharing,
     /// What can be set.
@@ -198,6 +200,7 @@ pub struct FileService {
     pub(crate) marks: Arc<dyn MarkStore>,
     pub(crate) versions: Arc<dyn VersionStore>,
     pub(crate) copies: Arc<dyn CopyStore>,
+    pub(crate) exports: Arc<dyn Exports>,
     pub(crate) people: Arc<dyn People>,
     pub(crate) hasher: PasswordHasher,
     pub(crate) guesses: Guesses,
@@ -233,6 +236,7 @@ impl FileService {
             marks,
             versions,
             copies,
+            exports,
             sharing,
             settings,
         } = parts;
@@ -258,6 +262,7 @@ impl FileService {
             marks,
             versions,
             copies,
+            exports,
             people,
             hasher,
             guesses,

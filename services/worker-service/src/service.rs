@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bookkeeping::Bookkeeper;
 use crate::follow::Hub;
-use crate::handlers::AccountEndedHandler;
+use crate::handlers::{AccountEndedHandler, AccountExportHandler};
 use crate::intake::Intake;
 use crate::maintenance;
 use crate::reconcile::Reconciler;
@@ -105,7 +105,8 @@ impl WorkerService {
         let bells = Bells::new(&parts.registry, Arc::clone(&parts.bus));
         // it rings, and is rung for
         let deliver = DeliverHandler::new(&parts, secrets.clone(), bells.clone());
-        parts.registry = parts.registry.clone().with(Arc::new(deliver));
+        let export = AccountExportHandler::new(&parts, bells.clone());
+        parts.registry = parts.registry.clone().with(Arc::new(deliver)).with(Arc::new(export));
         let listeners = parts.settings.listeners;
         Self {
             store: Arc::clone(&parts.store),

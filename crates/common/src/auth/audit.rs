@@ -67,6 +67,8 @@ actions! {
     DeletionAsked "account.deletion_asked",
     /// Somebody took that back.
     DeletionCancelled "account.deletion_cancelled",
+    /// Somebody asked for an export of all that is theirs.
+    ExportAsked "account.export_asked",
     /// A second factor is asked for from now on.
     SecondFactorOn "account.second_factor_on",
     /// Its owner took the second factor away.

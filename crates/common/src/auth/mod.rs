@@ -7,6 +7,7 @@ mod api_token;
 mod audit;
 mod code;
 mod credential;
+mod export;
 mod group;
 pub mod internal;
 mod limits;
@@ -33,6 +34,10 @@ pub use code::{CodeKind, MailedCode};
 pub use credential::{
     Authenticator, Cached, CachedSession, CredentialCache, CredentialId, CredentialSource, OpenAccounts,
     Presented, PresentedBy, Principal, PublicKey, SessionState, TokenState, UserCount, UserState,
+};
+pub use export::{
+    EXPORT_PART_BYTES, Export, ExportEnd, ExportFile, ExportPart, ExportState, ExportStore, Exports,
+    MOST_EXPORT_FILES, NewExport,
 };
 pub use group::{Group, GroupChange, GroupError, GroupStore};
 pub use limits::{RateDecision, RateLimiter, RateRule};

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Backoff, NewJob, Priority};
 use crate::webhooks::{Delivery, WebhookEvent};
-use crate::{BlobKey, FileId, JobId, OperationId, Sha256, Timestamp, UserId, WebhookId};
+use crate::{BlobKey, ExportId, FileId, JobId, OperationId, Sha256, Timestamp, UserId, WebhookId};
 
 /// Makes the thumbnails of one picture.
 pub const THUMBNAILS: &str = "thumbnails";
@@ -21,7 +21,8 @@ pub const PURGE: &str = "purge";
 pub const COPY: &str = "copy";
 /// Removes what is left of an account that is gone.
 pub const ACCOUNT_ENDED: &str = "account-ended";
-
+/// Puts together all that is an account's, for its owner.
+pub const ACCOUNT_EXPORT: &str = "account-export";
 /// Finds out how long a sound or film is, and the like.
 pub const MEDIA_FACTS: &str = "media-facts";
 /// Hands one message over to a webhook.
@@ -53,6 +54,7 @@ pub const BUILT_IN: &[&str] = &[
     PURGE,
     COPY,
     ACCOUNT_ENDED,
+    ACCOUNT_EXPORT,
     MEDIA_FACTS,
     WEBHOOK_DELIVER,
     EXPIRE_TRASH,
@@ -118,6 +120,16 @@ pub struct CopyData {
 pub struct AccountEndedData {
     /// Who is gone.
     pub user_id: UserId,
+}
+
+/// Data of [`ACCOUNT_EXPORT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountExportData {
+    /// Whose data.
+    pub user_id: UserId,
+    /// Into which export.
+    pub export_id: ExportId,
 }
 
 /// Data of [`MEDIA_FACTS`].
@@ -220,6 +232,21 @@ pub fn account_ended(user: UserId, at: Timestamp) -> NewJob {
         max_attempts: NewJob::MAX_ATTEMPTS,
         backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 3600 * SECOND },
         ..built_in(JobId::from_bytes(bytes), ACCOUNT_ENDED, &AccountEndedData { user_id: user }, None, at)
+    }
+}
+
+/// The job that puts an export together. It has the export's id, and is tried for some hours: whoever waits for it may ask again when it was given up.
+pub fn account_export(id: ExportId, user: UserId, at: Timestamp) -> NewJob {
+    NewJob {
+        max_attempts: 20,
+        backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 1200 * SECOND },
+        ..built_in(
+            JobId(id.0),
+            ACCOUNT_EXPORT,
+            &AccountExportData { user_id: user, export_id: id },
+            Some(user),
+            at,
+        )
     }
 }
 

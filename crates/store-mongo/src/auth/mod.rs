@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod audit;
+mod exports;
 mod groups;
 mod invitations;
 mod sessions;
@@ -32,7 +33,8 @@ use users::{COUNTERS, EMAILS, FIRST_ADMIN, Office, USERS};
 const OUTBOX: &str = "auth_outbox";
 const SIGNING_KEYS: &str = "signing_keys";
 
-static SCHEMA: Schema = Schema { name: "auth", migrations: &[FIRST, ACCOUNT, ADMINISTRATION, DELETION] };
+static SCHEMA: Schema =
+    Schema { name: "auth", migrations: &[FIRST, ACCOUNT, ADMINISTRATION, DELETION, exports::MIGRATION] };
 
 const FIRST: Migration = Migration {
     version: Version { major: 1, minor: 0 },

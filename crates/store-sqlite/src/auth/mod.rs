@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod audit;
+mod exports;
 mod groups;
 mod invitations;
 mod sessions;
@@ -29,6 +30,7 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/auth/003.sql"),
         include_str!("../../migrations/auth/004.sql"),
         include_str!("../../migrations/auth/005.sql"),
+        include_str!("../../migrations/auth/006.sql"),
     ],
 };
 

@@ -4,6 +4,7 @@ mod address;
 mod codes;
 mod deletion;
 mod devices;
+mod exports;
 mod password;
 mod profile;
 mod sessions;
@@ -13,7 +14,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use common::auth::{
-    AccountStore, AuditAction, AuditEntry, AuthStore, GroupStore, Session, TokenStore, User, UserAdmin,
+    AccountStore, AuditAction, AuditEntry, AuditStore, AuthStore, ExportStore, GroupStore, Session,
+    TokenStore, User, UserAdmin,
 };
 use common::jobs::Outbox;
 use common::{Clock as _, Timestamp, UserId};
@@ -26,6 +28,7 @@ pub use address::*;
 pub use codes::*;
 pub use deletion::*;
 pub use devices::*;
+pub use exports::*;
 pub use password::*;
 pub use profile::*;
 pub use sessions::*;
@@ -43,6 +46,10 @@ pub struct AccountSubject {
     pub tokens: Arc<dyn TokenStore>,
     /// The same, as the store of groups.
     pub groups: Arc<dyn GroupStore>,
+    /// The same, as the log.
+    pub audit: Arc<dyn AuditStore>,
+    /// The same, as the store of exports.
+    pub exports: Arc<dyn ExportStore>,
     /// Its outbox.
     pub outbox: Arc<dyn Outbox>,
     /// Ids.
@@ -56,7 +63,15 @@ impl AccountSubject {
     /// A subject over an empty store; `keep` lives as long as it does, such as a folder.
     pub fn new<S>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self
     where
-        S: AccountStore + AuthStore + UserAdmin + TokenStore + GroupStore + Outbox + 'static,
+        S: AccountStore
+            + AuthStore
+            + UserAdmin
+            + TokenStore
+            + GroupStore
+            + AuditStore
+            + ExportStore
+            + Outbox
+            + 'static,
     {
         Self {
             accounts: Arc::<S>::clone(&store),
@@ -64,6 +79,8 @@ impl AccountSubject {
             users: Arc::<S>::clone(&store),
             tokens: Arc::<S>::clone(&store),
             groups: Arc::<S>::clone(&store),
+            audit: Arc::<S>::clone(&store),
+            exports: Arc::<S>::clone(&store),
             outbox: store,
             ids: TestIds::new(),
             clock: TestClock::default(),
@@ -145,6 +162,10 @@ macro_rules! account_store_suite {
                 after_a_new_password_another_device_is_new,
                 second_factors_are_sealed_anew,
                 signing_keys_are_sealed_anew,
+                one_export_of_an_account_runs_at_a_time,
+                the_parts_of_an_export_are_those_of_its_newest_run,
+                an_export_ends_once_and_goes_when_its_time_is_over,
+                an_export_goes_with_its_account,
             ]
         );
     };

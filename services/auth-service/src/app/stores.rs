@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use common::auth::{AuditStore, GroupStore, InvitationStore, KeyAdmin, TokenStore, UserAdmin};
+use common::auth::{AuditStore, ExportStore, GroupStore, InvitationStore, KeyAdmin, TokenStore, UserAdmin};
 
 /// The parts of auth-service's store that belong to tokens and administration. All of them are one store: its changes and their lines of the audit log
 /// are one commit.
@@ -18,13 +18,22 @@ pub struct AdminStores {
     pub invitations: Arc<dyn InvitationStore>,
     /// Groups.
     pub groups: Arc<dyn GroupStore>,
+    /// What accounts have asked to take with them.
+    pub exports: Arc<dyn ExportStore>,
 }
 
 impl AdminStores {
     /// All of them in one store.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: TokenStore + AuditStore + UserAdmin + KeyAdmin + InvitationStore + GroupStore + 'static,
+        S: TokenStore
+            + AuditStore
+            + UserAdmin
+            + KeyAdmin
+            + InvitationStore
+            + GroupStore
+            + ExportStore
+            + 'static,
     {
         Self {
             tokens: Arc::<S>::clone(store),
@@ -33,6 +42,7 @@ impl AdminStores {
             keys: Arc::<S>::clone(store),
             invitations: Arc::<S>::clone(store),
             groups: Arc::<S>::clone(store),
+            exports: Arc::<S>::clone(store),
         }
     }
 }

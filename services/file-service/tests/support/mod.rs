@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 mod accounts;
+mod exports;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,6 +30,7 @@ use testkit::{TestClock, TestIds};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use accounts::{Accounts, ClosedAccounts};
+use exports::SharedExport;
 
 /// Tokens of this form are good: a user each.
 const TOKEN: &str = "token-of-";
@@ -133,6 +135,7 @@ struct World {
     cache_outage: Arc<AtomicBool>,
     accounts: Arc<AtomicU64>,
     closed: ClosedAccounts,
+    export: SharedExport,
     tokens: ServiceTokens,
 }
 
@@ -171,6 +174,7 @@ impl World {
             marks: self.store.clone() as Arc<dyn MarkStore>,
             versions: self.store.clone() as Arc<dyn VersionStore>,
             copies: self.store.clone() as Arc<dyn CopyStore>,
+            exports: Arc::new(self.export.clone()),
             sharing: Sharing {
                 shares: self.store.clone() as Arc<dyn ShareStore>,
                 links: self.store.clone() as Arc<dyn LinkStore>,
@@ -236,6 +240,8 @@ pub(crate) struct Server {
     pub(crate) accounts: Arc<AtomicU64>,
     /// Those that are disabled, wait to be deleted, or are gone.
     pub(crate) closed: ClosedAccounts,
+    /// The export that there is.
+    pub(crate) export: SharedExport,
     client: reqwest::Client,
     drain: Drain,
 }
@@ -290,6 +296,7 @@ impl Server {
             cache_outage: Arc::default(),
             accounts: Arc::default(),
             closed: ClosedAccounts::default(),
+            export: SharedExport::default(),
             tokens: ServiceTokens::new(SECRET, None).unwrap(),
         };
         let wrapped = wrap(blobs.clone() as Arc<dyn BlobStore>);
@@ -307,6 +314,7 @@ impl Server {
             cache_outage,
             accounts,
             closed,
+            export,
             tokens,
         } = world;
         Self {
@@ -324,6 +332,7 @@ impl Server {
             cache_outage,
             accounts,
             closed,
+            export,
             client,
             drain,
         }
@@ -342,6 +351,7 @@ impl Server {
             cache_outage: self.cache_outage.clone(),
             accounts: self.accounts.clone(),
             closed: self.closed.clone(),
+            export: self.export.clone(),
             tokens: self.tokens.clone(),
         };
         let (_, base, drain) = world.serve(self.blobs.clone() as Arc<dyn BlobStore>, settings);

@@ -23,12 +23,12 @@ const MOST_BYTES: usize = 64 * 1024;
 pub(super) struct Notification {
     /// Its id.
     id: String,
-    /// What it is about: `job.failed`, `webhook.switched-off`, and others to come.
+    /// What it is about: `job.failed`, `webhook.switched-off`, `export.ready`, and others to come.
     #[schema(example = "job.failed")]
     kind: String,
     /// The news in a sentence, in English.
     text: String,
-    /// What it is about, by its kind: `{jobId, type, error, fileId?}`, `{webhookId, reason}`.
+    /// What it is about, by its kind: `{jobId, type, error, fileId?}`, `{webhookId, reason}`, `{exportId, expiresAt}`.
     #[schema(value_type = Object)]
     data: Value,
     /// When.

@@ -160,6 +160,7 @@ fn serve_files(db: &Arc<FilesDb>, blobs: &Arc<MemoryBlobs>, settings: FileSettin
         marks: db.clone(),
         versions: db.clone(),
         copies: db.clone(),
+        exports: Arc::new(crate::files_double::nobody()),
         sharing: Sharing {
             shares: db.clone(),
             links: db.clone(),

@@ -7,11 +7,11 @@ use mongodb::bson::{Document, doc};
 use serde::Deserialize;
 
 use super::{codes, devices, sessions};
-use crate::auth::admin;
 use crate::auth::groups::MEMBERS;
 use crate::auth::sessions::{REFRESH_TOKENS, SESSIONS};
 use crate::auth::tokens::TOKENS;
 use crate::auth::users::{COUNT, COUNTERS, EMAILS, USERS, UserDoc};
+use crate::auth::{admin, exports};
 use crate::engine::{Engine, Fault, TxResult};
 use crate::value::{ToOid as _, id};
 
@@ -90,6 +90,7 @@ pub(in crate::auth) async fn remove_belongings(
         collection.delete_many(doc! { "user": user }).session(&mut *session).await?;
     }
     codes::remove_of(engine, session, user).await?;
+    exports::remove_of(engine, session, user).await?;
     Ok(devices::remove_of(engine, session, user).await?)
 }
 
