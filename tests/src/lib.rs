@@ -8,6 +8,7 @@ pub mod classic;
 pub mod contents;
 pub mod credentials;
 pub mod endings;
+pub mod exports;
 pub mod files;
 pub mod jobs;
 pub mod matrix;
@@ -69,6 +70,9 @@ macro_rules! all_cases {
             }
             endings {
                 an_account_ends_for_everybody_at_once
+            }
+            exports {
+                an_account_is_taken_along
             }
             files {
                 a_tree_is_built_and_rearranged

@@ -1,14 +1,19 @@
 use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
 use common::auth::internal::{
-    CredentialEnded, CredentialsOf, EndCredential, FindPeople, FoundPeople, MAX_PEOPLE, OwnedCredentials,
-    PublicKeys, ResolveCredential, ResolveToken, ResolvedCredential, ResolvedToken,
+    CredentialEnded, CredentialsOf, EndCredential, EndExport, FindExport, FindPeople, FoundPeople,
+    MAX_PEOPLE, OwnedCredentials, PublicKeys, ResolveCredential, ResolveToken, ResolvedCredential,
+    ResolvedToken,
 };
 use common::auth::{
-    Address, CredentialSource, GroupName, OwnCredential, OwnCredentialKind, OwnCredentials, People, Person,
-    PublicKey, Role, SessionState, TokenHash, TokenState, UserCount, UserState,
+    Address, CredentialSource, EXPORT_PART_BYTES, Export, ExportPart, Exports, GroupName, OwnCredential,
+    OwnCredentialKind, OwnCredentials, People, Person, PublicKey, Role, SessionState, TokenHash, TokenState,
+    UserCount, UserState,
 };
+use common::files::internal::{ExportPage, ExportQuestion};
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
-use common::{GroupId, ObjectId, PortResult, SessionId, Sha256, UserId};
+use common::{GroupId, ObjectId, PortError, PortResult, SessionId, Sha256, UserId};
+use futures_util::StreamExt as _;
 
 use crate::InternalClient;
 
@@ -28,6 +33,56 @@ impl AuthClient {
     /// As [`InternalClient::get_json`].
     pub async fn find_user(&self, id: UserId) -> PortResult<Option<FoundUser>> {
         self.0.post_json("/internal/users/find", &FindUser { id }).await
+    }
+}
+
+impl AuthClient {
+    /// Some of what auth-service knows of an account.
+    ///
+    /// # Errors
+    /// As [`InternalClient::get_json`]; `Broken` for an unknown subject.
+    pub async fn export_page(&self, question: &ExportQuestion) -> PortResult<ExportPage> {
+        self.0.post_json("/internal/users/export", question).await
+    }
+
+    /// Keeps a part of an export. False if it is not this run's to write, or gone.
+    ///
+    /// # Errors
+    /// As [`InternalClient::get_json`].
+    pub async fn put_export_part(&self, part: ExportPart, run: i64, bytes: &Bytes) -> PortResult<bool> {
+        self.0.put_bytes(&format!("{}?run={run}", part_path(part)), bytes).await
+    }
+
+    /// Ends an export. False if it is not this run's to end, or gone.
+    ///
+    /// # Errors
+    /// As [`InternalClient::get_json`].
+    pub async fn end_export(&self, end: &EndExport) -> PortResult<bool> {
+        self.0.post_to("/internal/exports/end", end).await
+    }
+}
+
+fn part_path(part: ExportPart) -> String {
+    let ExportPart { user, export, file, number } = part;
+    format!("/internal/exports/{user}/{export}/{file}/{number}")
+}
+
+#[async_trait]
+impl Exports for AuthClient {
+    async fn export_of(&self, user: UserId) -> PortResult<Option<Export>> {
+        self.0.post_json("/internal/exports/find", &FindExport { user }).await
+    }
+
+    async fn export_part(&self, part: ExportPart) -> PortResult<Option<Bytes>> {
+        let Some(mut pieces) = self.0.get_stream(&part_path(part)).await? else { return Ok(None) };
+        let mut bytes = BytesMut::new();
+        while let Some(piece) = pieces.next().await {
+            bytes.extend_from_slice(&piece?);
+            if bytes.len() > EXPORT_PART_BYTES {
+                return Err(PortError::broken(self.0.part(), "a part that is longer than any"));
+            }
+        }
+        Ok(Some(bytes.freeze()))
     }
 }
 

@@ -1,8 +1,9 @@
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use common::files::internal::{
-    CopyRequest, LinkNoticeOf, LinkNoticeTold, MaintenanceStep, PurgeRequest, QuotaChange, StepDone,
-    ThumbnailBegin, ThumbnailFailure, ThumbnailUpload, ThumbnailWork, UsageQuestion, UserEnd,
+    CopyRequest, ExportLength, ExportMeasure, ExportPage, ExportQuestion, LinkNoticeOf, LinkNoticeTold,
+    MaintenanceStep, PurgeRequest, QuotaChange, StepDone, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload,
+    ThumbnailWork, UsageQuestion, UserEnd,
 };
 use common::files::{BlobRange, ByteStream, MediaFacts, UserSpaces, UserUsage};
 use common::{BlobKey, PortError, PortResult, UserId};
@@ -139,6 +140,22 @@ impl FilesClient {
     /// As above.
     pub async fn end_user(&self, question: &UserEnd) -> PortResult<StepDone> {
         self.0.post_json("/internal/users/end", question).await
+    }
+
+    /// Some of what file-service knows of an account, beside its files themselves.
+    ///
+    /// # Errors
+    /// As above; `Broken` for an unknown subject.
+    pub async fn export_page(&self, question: &ExportQuestion) -> PortResult<ExportPage> {
+        self.0.post_long("/internal/users/export", question).await
+    }
+
+    /// How long the archive of an export would be now. It may take longer than other calls.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn measure_export(&self, question: &ExportMeasure) -> PortResult<ExportLength> {
+        self.0.post_long("/internal/users/export/measure", question).await
     }
 
     /// Takes one step of a task of upkeep. Its name consists of letters, digits and `-`. A step may take longer than other calls: nobody waits for it.

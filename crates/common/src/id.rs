@@ -192,6 +192,8 @@ typed_ids! {
     DeliveryId;
     /// Something that a user is told.
     NotificationId;
+    /// An account's data, put together for its owner.
+    ExportId;
     /// An API token; not its secret.
     TokenId;
     /// A line of the audit log.

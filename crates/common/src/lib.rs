@@ -23,9 +23,9 @@ pub mod webhooks;
 pub use digest::{Crc32, Sha256};
 pub use error::{Causes, Code, PortError, PortResult};
 pub use id::{
-    AuditId, BlobKey, DeliveryId, FileId, GroupId, IdGen, IdentityId, InvalidId, InvitationId, JobId, LinkId,
-    NotificationId, ObjectId, OperationId, ReservationId, ScheduleId, SessionId, ShareId, SigningKeyId,
-    SpaceId, TokenId, UploadId, UserId, WebhookId,
+    AuditId, BlobKey, DeliveryId, ExportId, FileId, GroupId, IdGen, IdentityId, InvalidId, InvitationId,
+    JobId, LinkId, NotificationId, ObjectId, OperationId, ReservationId, ScheduleId, SessionId, ShareId,
+    SigningKeyId, SpaceId, TokenId, UploadId, UserId, WebhookId,
 };
 pub use time::{ANSWER_WITHIN, Clock, TimeSource, Timestamp};
 pub use trace::TraceContext;

@@ -15,6 +15,8 @@ pub const WEBHOOK_OFF: &str = "webhook.switched-off";
 /// Something was downloaded or dropped by a link of theirs, or to files of theirs; data: `{linkId, label, fileId, downloads, drops}`, and `lastFileId` for
 /// the file of the last use.
 pub const LINK_USED: &str = "link.used";
+/// An export of theirs can be fetched; data: `{exportId, expiresAt}`.
+pub const EXPORT_READY: &str = "export.ready";
 
 /// A notification as whoever knows the news makes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

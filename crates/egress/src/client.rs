@@ -1,11 +1,13 @@
 use std::error::Error as StdError;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
+use common::Timestamp;
 use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::RETRY_AFTER;
 use tokio::time::timeout;
 
 use crate::{Allowed, InvalidPlace, Place};
@@ -29,6 +31,40 @@ pub struct Limits {
 pub struct Answer {
     /// Its status. A redirect is an answer like any other.
     pub status: u16,
+    /// When it wants to be asked again, if it says so.
+    pub retry_after: Option<RetryAfter>,
+}
+
+/// What `Retry-After` says (RFC 9110, 10.2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// When so much time has passed.
+    Delay(Duration),
+    /// At this time.
+    At(Timestamp),
+}
+
+impl RetryAfter {
+    /// Reads the field; none for what is neither a number of seconds nor a date.
+    fn parse(field: &str) -> Option<Self> {
+        let field = field.trim();
+        if !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit()) {
+            // more than fits is as good as the longest
+            let seconds = field.parse().unwrap_or(u64::from(u32::MAX));
+            return Some(Self::Delay(Duration::from_secs(seconds)));
+        }
+        let at = httpdate::parse_http_date(field).ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(Self::At(Timestamp::from_millis(i64::try_from(at.as_millis()).ok()?)))
+    }
+
+    /// How long that is from `now`, and at most `most`.
+    pub fn wait(self, now: Timestamp, most: Duration) -> Duration {
+        let wait = match self {
+            Self::Delay(delay) => delay,
+            Self::At(at) => at.since(now),
+        };
+        wait.min(most)
+    }
 }
 
 /// Why there is no answer. The texts are for whoever named the place: they say nothing about networks behind it.
@@ -121,6 +157,8 @@ impl Egress {
             timeout(self.limits.whole, request.body(body).send()).await.map_err(|_| NoAnswer::Time)?;
         let mut answer = answer.map_err(|error| reason(&error))?;
         let status = answer.status().as_u16();
+        let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(RetryAfter::parse);
         // the status is the answer: a receiver is not cut off while it says some words more, and that is all
         let words = async {
             let mut read = 0;
@@ -131,7 +169,7 @@ impl Egress {
             }
         };
         let _ = timeout(LAST_WORDS, words).await;
-        Ok(Answer { status })
+        Ok(Answer { status, retry_after })
     }
 }
 

@@ -12,6 +12,6 @@ mod known;
 mod place;
 
 pub use addresses::Allowed;
-pub use client::{Answer, CannotBuild, Egress, Limits, NoAnswer};
+pub use client::{Answer, CannotBuild, Egress, Limits, NoAnswer, RetryAfter};
 pub use known::{Known, Reply};
 pub use place::{InvalidPlace, MAX_PLACE_BYTES, Place};

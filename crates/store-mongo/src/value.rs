@@ -1,9 +1,9 @@
 //! How domain values are kept in documents: ids as ObjectIds, keys and hashes as binaries, times as milliseconds, counts as 64-bit integers.
 
 use common::{
-    AuditId, BlobKey, DeliveryId, FileId, GroupId, IdentityId, InvitationId, JobId, LinkId, NotificationId,
-    OperationId, ReservationId, ScheduleId, SessionId, ShareId, SigningKeyId, SpaceId, Timestamp, TokenId,
-    UploadId, UserId, WebhookId,
+    AuditId, BlobKey, DeliveryId, ExportId, FileId, GroupId, IdentityId, InvitationId, JobId, LinkId,
+    NotificationId, OperationId, ReservationId, ScheduleId, SessionId, ShareId, SigningKeyId, SpaceId,
+    Timestamp, TokenId, UploadId, UserId, WebhookId,
 };
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
@@ -46,7 +46,7 @@ to_oid!(
     NotificationId,
     common::ObjectId
 );
-to_oid!(TokenId, AuditId, InvitationId, IdentityId);
+to_oid!(TokenId, AuditId, InvitationId, IdentityId, ExportId);
 
 /// The id with these bytes.
 pub(crate) fn id<T: From<common::ObjectId>>(oid: ObjectId) -> T {

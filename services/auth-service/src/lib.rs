@@ -246,6 +246,14 @@ impl AuthService {
         app::deletion::end_due(self).await
     }
 
+    /// Removes exports whose time is over, with all that is kept of them; how many. The background does this every ten minutes.
+    ///
+    /// # Errors
+    /// `Unavailable`; those that were removed stay so.
+    pub async fn sweep_exports(&self) -> PortResult<u64> {
+        app::export::sweep(self).await
+    }
+
     /// Seals anew what the previous master key sealed, if there is one; how many signing keys and second factors are left. The background does this every ten
     /// minutes.
     ///

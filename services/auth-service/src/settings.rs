@@ -102,6 +102,10 @@ pub enum Verify {
 /// Longest time that an account may wait to be deleted.
 const LONGEST_GRACE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
+/// How long an export is kept at least, and at most.
+const KEEP_EXPORTS: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(60 * 60)..=Duration::from_secs(90 * 24 * 60 * 60);
+
 /// `accounts`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -112,12 +116,15 @@ pub struct AccountsSection {
     pub verify: Verify,
     /// How long an account waits to be deleted after its owner asked for that.
     pub deletion_grace: Span,
+    /// How long an export can be fetched.
+    pub keep_exports: Span,
 }
 
 impl Default for AccountsSection {
     fn default() -> Self {
         let deletion_grace = Span::from_millis(14 * 24 * 60 * 60 * 1000);
-        Self { min_password: Password::MIN_CHARS, verify: Verify::Off, deletion_grace }
+        let keep_exports = Span::from_millis(7 * 24 * 60 * 60 * 1000);
+        Self { min_password: Password::MIN_CHARS, verify: Verify::Off, deletion_grace, keep_exports }
     }
 }
 
@@ -132,6 +139,9 @@ impl AccountsSection {
         }
         if self.deletion_grace.duration() > LONGEST_GRACE {
             return Err("FM_ACCOUNTS__DELETION_GRACE: at most a year".to_owned());
+        }
+        if !KEEP_EXPORTS.contains(&self.keep_exports.duration()) {
+            return Err("FM_ACCOUNTS__KEEP_EXPORTS: 1h to 90d".to_owned());
         }
         Ok(())
     }
@@ -163,6 +173,10 @@ pub const AUTH_DOCS: &[Doc] = &[
     Doc {
         key: "accounts.deletion_grace",
         text: "How long an account waits to be deleted after its owner asked for that, and can be kept by signing in; at most a year.",
+    },
+    Doc {
+        key: "accounts.keep_exports",
+        text: "How long the export of an account can be fetched after it was put together; 1h to 90d.",
     },
 ];
 

@@ -86,6 +86,7 @@ impl ServiceProgram for FileProgram {
             versions: store.clone(),
             copies: store.clone(),
             journal: store.clone(),
+            exports: auth.clone(),
             sharing: Sharing {
                 shares: store.clone(),
                 links: store.clone(),

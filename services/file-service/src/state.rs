@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::auth::{OpenAccounts, OwnCredentials, People, RateLimiter, UserCount};
+use common::auth::{Exports, OpenAccounts, OwnCredentials, People, RateLimiter, UserCount};
 use common::files::{
     BlobLocator, BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore, PartialBlobs,
     ShareStore, UploadStore, VersionStore,
@@ -178,6 +178,8 @@ pub struct Parts {
     pub copies: Arc<dyn CopyStore>,
     /// What people did, to be undone.
     pub journal: Arc<dyn JournalStore>,
+    /// What accounts take with them.
+    pub exports: Arc<dyn Exports>,
     /// What sharing needs.
     pub sharing: Sharing,
     /// What can be set.
@@ -203,6 +205,7 @@ pub struct FileService {
     pub(crate) versions: Arc<dyn VersionStore>,
     pub(crate) copies: Arc<dyn CopyStore>,
     pub(crate) journal: Arc<dyn JournalStore>,
+    pub(crate) exports: Arc<dyn Exports>,
     pub(crate) people: Arc<dyn People>,
     pub(crate) credentials: Arc<dyn OwnCredentials>,
     pub(crate) hasher: PasswordHasher,
@@ -240,6 +243,7 @@ impl FileService {
             versions,
             copies,
             journal,
+            exports,
             sharing,
             settings,
         } = parts;
@@ -266,6 +270,7 @@ impl FileService {
             versions,
             copies,
             journal,
+            exports,
             people,
             credentials,
             hasher,

@@ -231,6 +231,25 @@ async fn an_account_goes_with_everything_before_its_job_is_done() {
     killed_while_an_account_ends("account-ended/job.before-complete").await;
 }
 
+/// What was asked for is put together whatever happens meanwhile, once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_goes_on_wherever_its_job_was_killed() {
+    for point in ["account-export/job.in-work", "account-export/job.before-complete"] {
+        let installation = Installation::fresh();
+        let mut doomed = installation.start_with(&[("FM_TEST_CRASH_AT", point)]);
+        let product = doomed.product();
+        let (ada, bob) = (product.register("ada").await.unwrap(), product.register("bob").await.unwrap());
+        let large = e2e::exports::fill(&product, &ada, &bob).await.unwrap();
+        // the process may end before this is answered
+        let _unheard = e2e::exports::ask(&product, &ada).await;
+        assert_eq!(doomed.wait().signal(), Some(9), "it did not pass {point}");
+        let running = installation.start();
+        if let Err(error) = e2e::exports::taken(&running.product(), &ada, &bob, &large).await {
+            panic!("after {point}: {error:?}");
+        }
+    }
+}
+
 /// Kills at moments that nobody chose, again and again, while uploads go on: all that was acknowledged is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_random_moments_nothing_acknowledged_is_lost() {

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bookkeeping::Bookkeeper;
 use crate::follow::Hub;
-use crate::handlers::{AccountEndedHandler, LinkNoticeHandler};
+use crate::handlers::{AccountEndedHandler, AccountExportHandler, LinkNoticeHandler};
 use crate::intake::Intake;
 use crate::maintenance;
 use crate::reconcile::Reconciler;
@@ -106,7 +106,9 @@ impl WorkerService {
         // it rings, and is rung for
         let deliver = DeliverHandler::new(&parts, secrets.clone(), bells.clone());
         let notices = LinkNoticeHandler::new(&parts, bells.clone());
-        parts.registry = parts.registry.clone().with(Arc::new(deliver)).with(Arc::new(notices));
+        let export = AccountExportHandler::new(&parts, bells.clone());
+        let registry = parts.registry.clone().with(Arc::new(deliver));
+        parts.registry = registry.with(Arc::new(notices)).with(Arc::new(export));
         let listeners = parts.settings.listeners;
         Self {
             store: Arc::clone(&parts.store),

@@ -71,6 +71,8 @@ actions! {
     IdentityLinked "account.identity_linked",
     /// It does no more.
     IdentityRemoved "account.identity_removed",
+    /// Somebody asked for an export of all that is theirs.
+    ExportAsked "account.export_asked",
     /// A second factor is asked for from now on.
     SecondFactorOn "account.second_factor_on",
     /// Its owner took the second factor away.

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    GroupName, OwnCredential, OwnCredentialKind, Person, PublicKey, SessionState, TokenState, UserState,
+    ExportEnd, GroupName, OwnCredential, OwnCredentialKind, Person, PublicKey, SessionState, TokenState,
+    UserState,
 };
-use crate::{GroupId, ObjectId, SessionId, Sha256, UserId};
+use crate::{ExportId, GroupId, ObjectId, SessionId, Sha256, UserId};
 
 /// `GET /internal/keys`: the keys that verify tokens now, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,3 +125,24 @@ pub struct FoundPeople {
     #[serde(default)]
     pub memberships: Vec<GroupId>,
 }
+
+/// `POST /internal/exports/find`: the export of an account. Answer: [`super::Export`] or null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindExport {
+    /// The account.
+    pub user: UserId,
+}
+
+/// `POST /internal/exports/end`: ends an export. 404 if it is not the run's to end any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndExport {
+    /// The account.
+    pub user: UserId,
+    /// The export.
+    pub id: ExportId,
+    /// How.
+    pub end: ExportEnd,
+}
+
+/// What auth-service knows of an account: the subjects of `POST /internal/users/export` there, each a file of an export.
+pub const EXPORTED: &[&str] = &["profile", "sessions", "tokens", "groups", "audit"];

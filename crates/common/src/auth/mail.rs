@@ -99,4 +99,9 @@ pub enum AccountEvent {
     },
     /// It is not deleted after all.
     DeletionCancelled,
+    /// The export that its owner asked for can be had.
+    ExportReady {
+        /// Until when.
+        expires_at: Timestamp,
+    },
 }

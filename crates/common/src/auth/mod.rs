@@ -7,6 +7,7 @@ mod api_token;
 mod audit;
 mod code;
 mod credential;
+mod export;
 mod group;
 mod identity;
 pub mod internal;
@@ -35,6 +36,10 @@ pub use code::{CodeKind, MailedCode};
 pub use credential::{
     Authenticator, Cached, CachedSession, CredentialCache, CredentialId, CredentialSource, OpenAccounts,
     Presented, PresentedBy, Principal, PublicKey, SessionState, TokenState, UserCount, UserState,
+};
+pub use export::{
+    EXPORT_PART_BYTES, Export, ExportEnd, ExportFile, ExportPart, ExportState, ExportStore, Exports,
+    MOST_EXPORT_FILES, NewExport,
 };
 pub use group::{Group, GroupChange, GroupError, GroupStore};
 pub use identity::{

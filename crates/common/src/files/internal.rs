@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{MediaFacts, Miscount};
+use crate::auth::ExportFile;
 use crate::{BlobKey, FileId, JobId, LinkId, OperationId, UserId};
 
 /// `POST /internal/thumbnails/begin`: may thumbnails still be made of this blob? Answer: [`ThumbnailWork`].
@@ -205,4 +206,45 @@ pub struct QuotaChange {
 pub struct UserEnd {
     /// The account.
     pub user: UserId,
+}
+
+/// `POST /internal/users/export`: some of what a service knows of an account. Answer: [`ExportPage`]; 404 for an unknown subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportQuestion {
+    /// The account.
+    pub user: UserId,
+    /// Of what: [`EXPORTED`], or [`crate::auth::internal::EXPORTED`].
+    pub what: String,
+    /// What the page before answered.
+    pub cursor: Option<String>,
+}
+
+/// Some of what a service knows of an account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExportPage {
+    /// In JSON, without secrets.
+    pub items: Vec<serde_json::Value>,
+    /// To be sent for more; none after the last page.
+    pub cursor: Option<String>,
+}
+
+/// What file-service knows of an account, beside its files themselves.
+pub const EXPORTED: &[&str] =
+    &["shares-given", "shares-received", "links", "public-files", "stars", "tags", "unfinished-uploads"];
+
+/// `POST /internal/users/export/measure`: how long an archive would be now of these files about an account and the files of its space. Answer:
+/// [`ExportLength`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportMeasure {
+    /// The account.
+    pub user: UserId,
+    /// The files about it.
+    pub files: Vec<ExportFile>,
+}
+
+/// The length of an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportLength {
+    /// In bytes; none for more than an archive can hold.
+    pub bytes: Option<u64>,
 }

@@ -69,6 +69,15 @@ pub struct Failure {
     pub retryable: bool,
     /// 0 to 100, for the backoff; see `Backoff::delay`.
     pub jitter_percent: u8,
+    /// It does not come again before this time, also where its backoff is shorter.
+    pub not_before: Option<Timestamp>,
+}
+
+impl Failure {
+    /// When a job comes again whose backoff ends then.
+    pub fn due(&self, backoff_ends: Timestamp) -> Timestamp {
+        self.not_before.map_or(backoff_ends, |not_before| not_before.max(backoff_ends))
+    }
 }
 
 /// What a failure led to.

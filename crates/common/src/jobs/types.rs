@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Backoff, NewJob, Priority};
 use crate::webhooks::{Delivery, WebhookEvent};
-use crate::{BlobKey, FileId, JobId, LinkId, OperationId, Sha256, Timestamp, UserId, WebhookId};
+use crate::{BlobKey, ExportId, FileId, JobId, LinkId, OperationId, Sha256, Timestamp, UserId, WebhookId};
 
 /// Makes the thumbnails of one picture.
 pub const THUMBNAILS: &str = "thumbnails";
@@ -24,6 +24,8 @@ pub const ACCOUNT_ENDED: &str = "account-ended";
 
 /// Tells of uses of a link.
 pub const LINK_NOTICE: &str = "link-notice";
+/// Puts together all that is an account's, for its owner.
+pub const ACCOUNT_EXPORT: &str = "account-export";
 /// Finds out how long a sound or film is, and the like.
 pub const MEDIA_FACTS: &str = "media-facts";
 /// Hands one message over to a webhook.
@@ -56,6 +58,7 @@ pub const BUILT_IN: &[&str] = &[
     COPY,
     ACCOUNT_ENDED,
     LINK_NOTICE,
+    ACCOUNT_EXPORT,
     MEDIA_FACTS,
     WEBHOOK_DELIVER,
     EXPIRE_TRASH,
@@ -129,6 +132,16 @@ pub struct AccountEndedData {
 pub struct LinkNoticeData {
     /// The link.
     pub link_id: LinkId,
+}
+
+/// Data of [`ACCOUNT_EXPORT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountExportData {
+    /// Whose data.
+    pub user_id: UserId,
+    /// Into which export.
+    pub export_id: ExportId,
 }
 
 /// Data of [`MEDIA_FACTS`].
@@ -242,6 +255,21 @@ pub fn link_notice(id: JobId, link: LinkId, user: UserId, at: Timestamp) -> NewJ
         backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 3600 * SECOND },
         remove_on_complete: true,
         ..built_in(id, LINK_NOTICE, &LinkNoticeData { link_id: link }, Some(user), at)
+    }
+}
+
+/// The job that puts an export together. It has the export's id, and is tried for some hours: whoever waits for it may ask again when it was given up.
+pub fn account_export(id: ExportId, user: UserId, at: Timestamp) -> NewJob {
+    NewJob {
+        max_attempts: 20,
+        backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 1200 * SECOND },
+        ..built_in(
+            JobId(id.0),
+            ACCOUNT_EXPORT,
+            &AccountExportData { user_id: user, export_id: id },
+            Some(user),
+            at,
+        )
     }
 }
 

@@ -49,7 +49,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 #[tokio::test]
 async fn what_is_allowed_is_reached_by_address_and_by_name() {
     let mut listener = listen(OK).await;
-    let answer = Ok(Answer { status: 200 });
+    let answer = Ok(Answer { status: 200, retry_after: None });
     for (networks, host) in [("127.0.0.0/8", "127.0.0.1"), ("127.0.0.0/8, ::1", "localhost")] {
         assert_eq!(post(networks, LIMITS, &format!("http://{host}:{}/a", listener.port)).await, answer);
         let request = listener.connections.recv().await.unwrap();
@@ -82,7 +82,7 @@ async fn a_redirect_is_not_followed() {
     );
     let redirecting = listen(String::leak(answer)).await;
     let answer = post("127.0.0.1", LIMITS, &format!("http://127.0.0.1:{}/", redirecting.port)).await;
-    assert_eq!(answer, Ok(Answer { status: 307 }));
+    assert_eq!(answer, Ok(Answer { status: 307, retry_after: None }));
     assert!(target.connections.try_recv().is_err(), "nobody came");
 }
 
@@ -99,7 +99,7 @@ async fn an_answer_without_an_end_is_not_read_to_it() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n";
     let listener = listen(String::leak(format!("{head}{}", "x".repeat(5000)))).await;
     let answer = post("127.0.0.1", LIMITS, &format!("http://127.0.0.1:{}/", listener.port)).await;
-    assert_eq!(answer, Ok(Answer { status: 200 }));
+    assert_eq!(answer, Ok(Answer { status: 200, retry_after: None }));
 }
 
 #[tokio::test]
@@ -112,4 +112,29 @@ async fn failures_are_told_apart() {
     let rude = listen("hello").await;
     let answer = post("127.0.0.1", LIMITS, &format!("http://127.0.0.1:{}/", rude.port)).await;
     assert_eq!(answer, Err(NoAnswer::Answer));
+}
+
+#[tokio::test]
+async fn an_answer_says_when_it_wants_to_be_asked_again() {
+    let busy =
+        listen("HTTP/1.1 503 Service Unavailable\r\nretry-after: 120\r\ncontent-length: 0\r\n\r\n").await;
+    let answer = post("127.0.0.1", LIMITS, &format!("http://127.0.0.1:{}/", busy.port)).await;
+    let retry_after = Some(RetryAfter::Delay(Duration::from_secs(120)));
+    assert_eq!(answer, Ok(Answer { status: 503, retry_after }));
+}
+
+#[test]
+fn both_forms_of_the_field_are_read_and_bounded() {
+    let (now, most) = (Timestamp::from_millis(784_111_777_000 - 90_500), Duration::from_secs(3600));
+    let wait = |field| RetryAfter::parse(field).map(|after| after.wait(now, most));
+    assert_eq!(wait(" 30 "), Some(Duration::from_secs(30)));
+    assert_eq!(wait("0"), Some(Duration::ZERO));
+    assert_eq!(wait("99999999999999999999999"), Some(most));
+    assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_millis(90_500)));
+    assert_eq!(wait("Sun Nov  6 08:49:37 1994"), Some(Duration::from_millis(90_500)));
+    assert_eq!(wait("Sat, 05 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO), "it has passed");
+    assert_eq!(wait("Wed, 06 Nov 2094 08:49:37 GMT"), Some(most));
+    for wrong in ["", "soon", "-5", "1.5", "+5"] {
+        assert_eq!(wait(wrong), None, "{wrong}");
+    }
 }

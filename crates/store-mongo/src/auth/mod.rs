@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod audit;
+mod exports;
 mod groups;
 mod identities;
 mod invitations;
@@ -33,8 +34,10 @@ use users::{COUNTERS, EMAILS, FIRST_ADMIN, Office, USERS};
 const OUTBOX: &str = "auth_outbox";
 const SIGNING_KEYS: &str = "signing_keys";
 
-static SCHEMA: Schema =
-    Schema { name: "auth", migrations: &[FIRST, ACCOUNT, ADMINISTRATION, DELETION, IDENTITIES] };
+static SCHEMA: Schema = Schema {
+    name: "auth",
+    migrations: &[FIRST, ACCOUNT, ADMINISTRATION, DELETION, IDENTITIES, exports::MIGRATION],
+};
 
 const FIRST: Migration = Migration {
     version: Version { major: 1, minor: 0 },

@@ -129,7 +129,12 @@ async fn a_removed_job_tells_all_before_it_is_buried() {
 }
 
 fn failure() -> common::jobs::Failure {
-    common::jobs::Failure { error: "$error".to_owned(), retryable: false, jitter_percent: 0 }
+    common::jobs::Failure {
+        error: "$error".to_owned(),
+        retryable: false,
+        jitter_percent: 0,
+        not_before: None,
+    }
 }
 
 /// A document has at most 16 MiB, and nobody may be there to order events.

@@ -146,7 +146,7 @@ pub(super) async fn fail(
 fn end_of_attempt(job: &JobDoc, failure: &Failure, now: Timestamp) -> Result<(Document, FailOutcome), Fault> {
     let outcome = if failure.retryable && job.attempts_made < job.max_attempts {
         let jitter = f64::from(failure.jitter_percent) / 100.0;
-        FailOutcome::Retry(now + job.backoff()?.delay(job.attempts_made, jitter))
+        FailOutcome::Retry(failure.due(now + job.backoff()?.delay(job.attempts_made, jitter)))
     } else {
         FailOutcome::Dead
     };
@@ -227,6 +227,7 @@ pub(super) async fn reap(
                 retryable: true,
                 // jobs of a worker that died come back one after another
                 jitter_percent: u8::try_from(job.number % 101).unwrap_or(0),
+                not_before: None,
             };
             let (change, _) = end_of_attempt(&job, &failure, now)?;
             let same = doc! {

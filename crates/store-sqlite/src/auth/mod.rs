@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod audit;
+mod exports;
 mod groups;
 mod identities;
 mod invitations;
@@ -31,6 +32,7 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/auth/004.sql"),
         include_str!("../../migrations/auth/005.sql"),
         include_str!("../../migrations/auth/006.sql"),
+        include_str!("../../migrations/auth/007.sql"),
     ],
 };
 

@@ -47,7 +47,7 @@ async fn costs(db: &JobsDb) -> [u64; 7] {
     write(db, move |tx| {
         let (claimed, claim) = steps(|| work::claim(tx, &request, NOW).unwrap());
         let holder = |n: usize| claimed.jobs[n].holder;
-        let failure = Failure { error: "x".to_owned(), retryable: true, jitter_percent: 0 };
+        let failure = Failure { error: "x".to_owned(), retryable: true, jitter_percent: 0, not_before: None };
         let (_, complete) = steps(|| work::complete(tx, holder(0), None, NOW).unwrap());
         let (_, fail) = steps(|| work::fail(tx, holder(1), &failure, NOW).unwrap());
         let (_, give_back) = steps(|| work::give_back(tx, holder(2), NOW).unwrap());

@@ -201,9 +201,8 @@ fn end_attempt(
 ) -> rusqlite::Result<FailOutcome> {
     job.failures.push(Attempt { number: job.attempts_made, at: now, error: failure.error.clone() });
     let outcome = if failure.retryable && job.attempts_made < job.max_attempts {
-        FailOutcome::Retry(
-            now + job.backoff.delay(job.attempts_made, f64::from(failure.jitter_percent) / 100.0),
-        )
+        let jitter = f64::from(failure.jitter_percent) / 100.0;
+        FailOutcome::Retry(failure.due(now + job.backoff.delay(job.attempts_made, jitter)))
     } else {
         FailOutcome::Dead
     };
@@ -271,6 +270,7 @@ pub(super) fn reap(tx: &Tx<'_>, limit: u32, now: Timestamp) -> rusqlite::Result<
             retryable: true,
             // jobs of a worker that died come back one after another
             jitter_percent: u8::try_from(job.place.number % 101).unwrap_or(0),
+            not_before: None,
         };
         end_attempt(tx, job, &failure, now, &mut moves)?;
     }

@@ -4,6 +4,7 @@ mod address;
 mod codes;
 mod deletion;
 mod devices;
+mod exports;
 mod identities;
 mod password;
 mod profile;
@@ -14,8 +15,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use common::auth::{
-    AccountStore, AuditAction, AuditEntry, AuthStore, GroupStore, IdentityStore, Session, TokenStore, User,
-    UserAdmin,
+    AccountStore, AuditAction, AuditEntry, AuditStore, AuthStore, ExportStore, GroupStore, IdentityStore,
+    Session, TokenStore, User, UserAdmin,
 };
 use common::jobs::Outbox;
 use common::{Clock as _, Timestamp, UserId};
@@ -28,6 +29,7 @@ pub use address::*;
 pub use codes::*;
 pub use deletion::*;
 pub use devices::*;
+pub use exports::*;
 pub use identities::*;
 pub use password::*;
 pub use profile::*;
@@ -48,6 +50,10 @@ pub struct AccountSubject {
     pub groups: Arc<dyn GroupStore>,
     /// The same, as the store of identities.
     pub identities: Arc<dyn IdentityStore>,
+    /// The same, as the log.
+    pub audit: Arc<dyn AuditStore>,
+    /// The same, as the store of exports.
+    pub exports: Arc<dyn ExportStore>,
     /// Its outbox.
     pub outbox: Arc<dyn Outbox>,
     /// Ids.
@@ -61,7 +67,16 @@ impl AccountSubject {
     /// A subject over an empty store; `keep` lives as long as it does, such as a folder.
     pub fn new<S>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self
     where
-        S: AccountStore + AuthStore + UserAdmin + TokenStore + GroupStore + IdentityStore + Outbox + 'static,
+        S: AccountStore
+            + IdentityStore
+            + AuthStore
+            + UserAdmin
+            + TokenStore
+            + GroupStore
+            + AuditStore
+            + ExportStore
+            + Outbox
+            + 'static,
     {
         Self {
             accounts: Arc::<S>::clone(&store),
@@ -70,6 +85,8 @@ impl AccountSubject {
             tokens: Arc::<S>::clone(&store),
             groups: Arc::<S>::clone(&store),
             identities: Arc::<S>::clone(&store),
+            audit: Arc::<S>::clone(&store),
+            exports: Arc::<S>::clone(&store),
             outbox: store,
             ids: TestIds::new(),
             clock: TestClock::default(),
@@ -155,6 +172,10 @@ macro_rules! account_store_suite {
                 an_identity_opens_one_account,
                 an_account_comes_with_its_identity,
                 the_last_way_into_an_account_stays,
+                one_export_of_an_account_runs_at_a_time,
+                the_parts_of_an_export_are_those_of_its_newest_run,
+                an_export_ends_once_and_goes_when_its_time_is_over,
+                an_export_goes_with_its_account,
             ]
         );
     };

@@ -135,7 +135,7 @@ impl JobsSubject {
 }
 
 fn failure(retryable: bool) -> Failure {
-    Failure { error: "it broke".to_owned(), retryable, jitter_percent: 0 }
+    Failure { error: "it broke".to_owned(), retryable, jitter_percent: 0, not_before: None }
 }
 
 /// Makes a test of each check, for the adapter that `$make` opens: an async function that returns a [`JobsSubject`].
@@ -167,6 +167,7 @@ macro_rules! job_store_suite {
                 progress_renews_the_time_to_live,
                 a_completed_job_keeps_its_result,
                 a_failed_attempt_comes_back_after_its_backoff,
+                a_failure_may_put_the_next_attempt_off,
                 the_last_attempt_and_a_permanent_failure_are_final,
                 a_job_given_back_was_never_tried,
                 a_lost_lease_takes_no_result,

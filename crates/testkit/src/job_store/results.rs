@@ -94,7 +94,7 @@ pub async fn a_failed_attempt_comes_back_after_its_backoff(subject: &JobsSubject
         assert_eq!((claimed.job.attempts_made, &claimed.job.failures), (number, &failures));
         assert_eq!(claimed.holder.generation, u64::from(number));
         let error = format!("error {number}");
-        let failure = Failure { error: error.clone(), retryable: true, jitter_percent };
+        let failure = Failure { error: error.clone(), retryable: true, jitter_percent, not_before: None };
         let outcome = subject.store.fail(claimed.holder, &failure, subject.now()).await.unwrap();
         let due = subject.now() + Duration::from_millis(delay);
         assert_eq!(outcome, FailOutcome::Retry(due));
@@ -112,6 +112,28 @@ pub async fn a_failed_attempt_comes_back_after_its_backoff(subject: &JobsSubject
     subject.store.complete(claimed.holder, None, subject.now()).await.unwrap();
     let job = subject.get(new.id).await;
     assert_eq!((job.attempts_made, job.error, job.failures), (4, None, failures), "the history stays");
+}
+
+pub async fn a_failure_may_put_the_next_attempt_off(subject: &JobsSubject) {
+    let backoff = Backoff::Fixed { delay_ms: 10_000 };
+    let new = NewJob { backoff, max_attempts: 4, ..subject.job("test") };
+    subject.insert(std::slice::from_ref(&new)).await;
+    for (put_off_ms, delay_ms) in [(60_000, 60_000), (1_000, 10_000)] {
+        let claimed = subject.claim_one("test").await;
+        let not_before = Some(subject.now() + Duration::from_millis(put_off_ms));
+        let failure = Failure { not_before, ..failure(true) };
+        let outcome = subject.store.fail(claimed.holder, &failure, subject.now()).await.unwrap();
+        let due = subject.now() + Duration::from_millis(delay_ms);
+        assert_eq!(outcome, FailOutcome::Retry(due), "never sooner than the backoff says");
+        assert_eq!(subject.store.next_due().await.unwrap(), Some(due));
+        subject.clock.set(due);
+        assert_eq!(subject.store.promote_due(10, subject.now()).await.unwrap(), ["test"]);
+    }
+    let claimed = subject.claim_one("test").await;
+    let not_before = Some(subject.now() + Duration::from_secs(60));
+    let failure = Failure { not_before, ..failure(false) };
+    let outcome = subject.store.fail(claimed.holder, &failure, subject.now()).await.unwrap();
+    assert_eq!(outcome, FailOutcome::Dead);
 }
 
 pub async fn the_last_attempt_and_a_permanent_failure_are_final(subject: &JobsSubject) {

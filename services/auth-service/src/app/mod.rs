@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod codes;
 pub(crate) mod deletion;
 pub(crate) mod devices;
+pub(crate) mod export;
 pub(crate) mod identities;
 pub(crate) mod invitations;
 pub(crate) mod keys;

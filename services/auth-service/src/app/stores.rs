@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use common::auth::{AuditStore, GroupStore, IdentityStore, InvitationStore, KeyAdmin, TokenStore, UserAdmin};
+use common::auth::{
+    AuditStore, ExportStore, GroupStore, IdentityStore, InvitationStore, KeyAdmin, TokenStore, UserAdmin,
+};
 
 /// The parts of auth-service's store that belong to tokens and administration. All of them are one store: its changes and their lines of the audit log
 /// are one commit.
@@ -20,6 +22,8 @@ pub struct AdminStores {
     pub identities: Arc<dyn IdentityStore>,
     /// Groups.
     pub groups: Arc<dyn GroupStore>,
+    /// What accounts have asked to take with them.
+    pub exports: Arc<dyn ExportStore>,
 }
 
 impl AdminStores {
@@ -33,6 +37,7 @@ impl AdminStores {
             + InvitationStore
             + IdentityStore
             + GroupStore
+            + ExportStore
             + 'static,
     {
         Self {
@@ -43,6 +48,7 @@ impl AdminStores {
             invitations: Arc::<S>::clone(store),
             identities: Arc::<S>::clone(store),
             groups: Arc::<S>::clone(store),
+            exports: Arc::<S>::clone(store),
         }
     }
 }

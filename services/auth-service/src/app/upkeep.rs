@@ -68,6 +68,9 @@ pub(crate) async fn keep_sweeping(service: Arc<AuthService>) {
             Ok(removed) => tracing::info!(removed, "ended sessions removed"),
             Err(error) => tracing::warn!(%error, "ended sessions not removed; trying again later"),
         }
+        if let Err(error) = super::export::sweep(&service).await {
+            tracing::warn!(%error, "exports whose time is over not removed; trying again later");
+        }
         if let Err(error) = sweep_audit(&service).await {
             tracing::warn!(%error, "old lines of the audit log not removed; trying again later");
         }

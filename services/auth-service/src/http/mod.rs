@@ -1,6 +1,7 @@
 //! Parses requests, maps answers.
 
 mod classic;
+mod exports;
 mod internal;
 mod problems;
 mod v1;
@@ -27,6 +28,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
 
 pub(crate) fn internal(config: &mut actix_web::web::ServiceConfig) {
     internal::routes(config);
+    exports::routes(config);
 }
 
 /// Who makes a request.

@@ -14,6 +14,7 @@ mod commands;
 mod cookies;
 mod deletion;
 mod devices;
+mod export;
 mod internal;
 mod keys;
 mod limits;

@@ -73,7 +73,7 @@ pub(super) struct FormatQuery {
     /// `zip` (the default) or `tar`.
     #[serde(default)]
     #[param(value_type = Option<ArchiveFormat>)]
-    format: ArchiveFormat,
+    pub(super) format: ArchiveFormat,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -357,6 +357,9 @@ pub(super) async fn send<'a>(
 
 /// What an archive is called: as the one thing that is in it, or as the folder that everything is in, as far as the caller may know it.
 fn name(plan: &Plan) -> String {
+    if let Some(title) = plan.title {
+        return title.to_owned();
+    }
     let mut roots = plan.roots.iter().map(|(_, root)| root);
     let Some(first) = roots.next() else { return SELECTION.to_owned() };
     let name = if plan.roots.len() == 1 {

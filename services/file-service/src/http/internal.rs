@@ -4,8 +4,8 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use common::files::internal::{
-    CopyRequest, LinkNoticeOf, MaintenanceStep, PurgeRequest, QuotaChange, ThumbnailBegin, ThumbnailFailure,
-    ThumbnailUpload, UsageQuestion, UserEnd,
+    CopyRequest, ExportLength, ExportMeasure, ExportQuestion, LinkNoticeOf, MaintenanceStep, PurgeRequest,
+    QuotaChange, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload, UsageQuestion, UserEnd,
 };
 use common::files::{BlobRange, MediaFacts, UserSpaces as _};
 use common::{BlobKey, Code};
@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::app::sharing::notices;
 use crate::app::spaces::StoredSpaces;
-use crate::app::{blobs, copying, ended, maintenance, thumbnails};
+use crate::app::{archive, blobs, copying, ended, export, maintenance, thumbnails};
 use crate::state::FileService;
 
 /// Largest JSON question.
@@ -38,6 +38,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/internal/links/notice", web::post().to(open_notice))
         .route("/internal/links/noticed", web::post().to(close_notice))
         .route("/internal/users/end", web::post().to(end_user))
+        .route("/internal/users/export", web::post().to(export_page))
+        .route("/internal/users/export/measure", web::post().to(measure_export))
         .route("/internal/users/usage", web::post().to(usage_of))
         .route("/internal/users/quota", web::post().to(set_quota_of))
         .route("/internal/maintenance/{task}", web::post().to(maintain));
@@ -196,6 +198,28 @@ async fn end_user(
 ) -> ApiResult<HttpResponse> {
     let question: UserEnd = input::json(&request, payload, BODY_BYTES).await?;
     Ok(HttpResponse::Ok().json(ended::step(&service.into_inner(), question.user).await?))
+}
+
+async fn export_page(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let asked: ExportQuestion = input::json(&request, payload, BODY_BYTES).await?;
+    let page = export::page(&service, asked.user, &asked.what, asked.cursor.as_deref()).await?;
+    Ok(HttpResponse::Ok().json(page.ok_or_else(|| Problem::new(Code::NotFound))?))
+}
+
+async fn measure_export(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let asked: ExportMeasure = input::json(&request, payload, BODY_BYTES).await?;
+    let bytes = archive::export::measure(&service, asked.user, &asked.files).await?;
+    Ok(HttpResponse::Ok().json(ExportLength { bytes }))
 }
 
 async fn usage_of(

@@ -9,6 +9,7 @@ mod classic;
 mod content;
 mod copying;
 mod delivery;
+mod exports;
 mod files;
 mod internal;
 mod links;
@@ -93,6 +94,8 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(archives::of_selection)
         .service(archives::describe_of_selection)
         .service(archives::make)
+        .service(exports::show)
+        .service(exports::describe)
         .configure(public::routes)
         .configure(classic::routes);
 }

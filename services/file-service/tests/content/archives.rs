@@ -13,7 +13,7 @@ fn archive(node: &str) -> String {
 }
 
 /// Names and contents; a folder's name ends in a slash.
-fn unzipped(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn unzipped(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut read = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
     let count = read.len();
     let entry = |index| {

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 mod accounts;
+mod exports;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,6 +32,7 @@ use testkit::{TestClock, TestIds};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use accounts::{Accounts, ClosedAccounts, SharedCredentials};
+use exports::SharedExport;
 
 /// Tokens of this form are good: a user each.
 const TOKEN: &str = "token-of-";
@@ -136,6 +138,7 @@ struct World {
     accounts: Arc<AtomicU64>,
     closed: ClosedAccounts,
     credentials: SharedCredentials,
+    export: SharedExport,
     tokens: ServiceTokens,
 }
 
@@ -177,6 +180,7 @@ impl World {
             versions: self.store.clone() as Arc<dyn VersionStore>,
             copies: self.store.clone() as Arc<dyn CopyStore>,
             journal: self.store.clone() as Arc<dyn JournalStore>,
+            exports: Arc::new(self.export.clone()),
             sharing: Sharing {
                 shares: self.store.clone() as Arc<dyn ShareStore>,
                 links: self.store.clone() as Arc<dyn LinkStore>,
@@ -245,6 +249,8 @@ pub(crate) struct Server {
     pub(crate) closed: ClosedAccounts,
     /// Tokens and sessions of accounts.
     pub(crate) credentials: SharedCredentials,
+    /// The export that there is.
+    pub(crate) export: SharedExport,
     client: reqwest::Client,
     drain: Drain,
 }
@@ -300,6 +306,7 @@ impl Server {
             accounts: Arc::default(),
             closed: ClosedAccounts::default(),
             credentials: SharedCredentials::default(),
+            export: SharedExport::default(),
             tokens: ServiceTokens::new(SECRET, None).unwrap(),
         };
         let wrapped = wrap(blobs.clone() as Arc<dyn BlobStore>);
@@ -318,6 +325,7 @@ impl Server {
             accounts,
             closed,
             credentials,
+            export,
             tokens,
         } = world;
         Self {
@@ -336,6 +344,7 @@ impl Server {
             accounts,
             closed,
             credentials,
+            export,
             client,
             drain,
         }
@@ -355,6 +364,7 @@ impl Server {
             accounts: self.accounts.clone(),
             closed: self.closed.clone(),
             credentials: self.credentials.clone(),
+            export: self.export.clone(),
             tokens: self.tokens.clone(),
         };
         let (_, base, drain) = world.serve(self.blobs.clone() as Arc<dyn BlobStore>, settings);

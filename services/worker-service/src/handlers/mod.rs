@@ -1,6 +1,7 @@
 //! What the built-in types of jobs do.
 
 mod account_ended;
+mod account_export;
 mod account_mail;
 mod copy;
 mod link_notice;
@@ -11,6 +12,7 @@ mod upkeep;
 mod welcome;
 
 pub(crate) use account_ended::AccountEndedHandler;
+pub(crate) use account_export::AccountExportHandler;
 pub use account_mail::AccountMailHandler;
 pub use copy::CopyHandler;
 pub(crate) use link_notice::LinkNoticeHandler;

@@ -23,13 +23,13 @@ const MOST_BYTES: usize = 64 * 1024;
 pub(super) struct Notification {
     /// Its id.
     id: String,
-    /// What it is about: `job.failed`, `webhook.switched-off`, `link.used`, and others to come.
+    /// What it is about: `job.failed`, `webhook.switched-off`, `link.used`, `export.ready`, and others to come.
     #[schema(example = "job.failed")]
     kind: String,
     /// The news in a sentence, in English.
     text: String,
     /// What it is about, by its kind: `{jobId, type, error, fileId?}`, `{webhookId, reason}`,
-    /// `{linkId, label, fileId, lastFileId, downloads, drops}`.
+    /// `{linkId, label, fileId, lastFileId, downloads, drops}`, `{exportId, expiresAt}`.
     #[schema(value_type = Object)]
     data: Value,
     /// When.

@@ -360,6 +360,7 @@ impl WorkerService {
             error,
             retryable: retryable.unwrap_or(true),
             jitter_percent: rand::random_range(0..=100),
+            not_before: None,
         };
         let outcome = self.store.fail(holder, &failure, self.clock.now()).await?;
         counter!("fm_jobs_failed_by_programs_total").increment(1);

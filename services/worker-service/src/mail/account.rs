@@ -137,6 +137,13 @@ fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
                 .to_owned(),
             RESET,
         ),
+        AccountEvent::ExportReady { expires_at } => (
+            "Your export is ready",
+            format!(
+                "All that is in your account was put together, as it was asked for. It can be fetched until {expires_at}, by nobody but you, where you asked for it."
+            ),
+            RESET,
+        ),
         AccountEvent::AddressChanged => (
             "The address of your account was changed",
             "Your account has another address now. Sign in with the new one.".to_owned(),

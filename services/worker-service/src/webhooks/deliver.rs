@@ -1,6 +1,7 @@
 //! Hands messages over to webhooks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -109,7 +110,14 @@ impl DeliverHandler {
             status: outcome.as_ref().ok().map(|answer| answer.status),
             error: error_of(outcome),
         };
-        Ok(Sent { attempt, is_hopeless: matches!(outcome, Err(NoAnswer::Place(_) | NoAnswer::Address)) })
+        let wait = match outcome {
+            Ok(Answer { status: 429 | 503, retry_after: Some(after) }) => {
+                Some(after.wait(self.clock.now(), self.settings.longest_pause))
+            }
+            _ => None,
+        };
+        let is_hopeless = matches!(outcome, Err(NoAnswer::Place(_) | NoAnswer::Address));
+        Ok(Sent { attempt, is_hopeless, wait })
     }
 
     /// Whether a webhook has failed for so long that it is better off.
@@ -137,16 +145,18 @@ struct Sent {
     attempt: DeliveryAttempt,
     /// The same comes of it every time.
     is_hopeless: bool,
+    /// How long the receiver wants to be left alone.
+    wait: Option<Duration>,
 }
 
 /// Why an outcome is none to be content with.
 fn error_of(outcome: Result<Answer, NoAnswer>) -> Option<String> {
     match outcome {
-        Ok(Answer { status: 200..=299 }) => None,
-        Ok(Answer { status: status @ 300..=399 }) => {
+        Ok(Answer { status: 200..=299, .. }) => None,
+        Ok(Answer { status: status @ 300..=399, .. }) => {
             Some(format!("the receiver answered {status}; redirects are not followed"))
         }
-        Ok(Answer { status }) => Some(format!("the receiver answered {status}")),
+        Ok(Answer { status, .. }) => Some(format!("the receiver answered {status}")),
         Err(error) => Some(error.to_string()),
     }
 }
@@ -174,7 +184,7 @@ impl JobHandler for DeliverHandler {
             self.note(id, None, DeliveryState::Cancelled).await?;
             return Err(HandlerError::Obsolete(obstacle.to_owned()));
         }
-        let Sent { attempt, is_hopeless } = self.send(&webhook, &delivery).await?;
+        let Sent { attempt, is_hopeless, wait } = self.send(&webhook, &delivery).await?;
         let counts = delivery.event != WebhookEvent::Ping;
         let Some(error) = attempt.error.clone() else {
             counter!("fm_webhooks_attempts_total", "outcome" => "delivered").increment(1);
@@ -194,7 +204,11 @@ impl JobHandler for DeliverHandler {
         } else if counts && self.has_failed_for_long(&webhook).await? {
             self.switch.off(&webhook, OffReason::Failing).await?;
         }
-        Err(if is_gone || is_hopeless { HandlerError::Permanent(error) } else { HandlerError::Retry(error) })
+        Err(match wait {
+            _ if is_gone || is_hopeless => HandlerError::Permanent(error),
+            Some(wait) => HandlerError::RetryAfter(error, wait),
+            None => HandlerError::Retry(error),
+        })
     }
 
     async fn given_up(&self, job: &Job, _reason: &str) -> Result<(), HandlerError> {

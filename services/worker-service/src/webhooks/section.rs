@@ -71,7 +71,10 @@ pub const WEBHOOKS_DOCS: &[Doc] = &[
         key: "webhooks.first_pause",
         text: "Pause after the first attempt that failed, and twice as long each time; at least 1s.",
     },
-    Doc { key: "webhooks.longest_pause", text: "Longest pause between two attempts; at least 1s." },
+    Doc {
+        key: "webhooks.longest_pause",
+        text: "Longest pause between two attempts, also where the receiver's Retry-After wants a longer one; at least 1s.",
+    },
     Doc {
         key: "webhooks.off_after",
         text: "How long all attempts of a webhook may fail before it is switched off; at least 60s.",

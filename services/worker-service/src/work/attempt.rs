@@ -150,18 +150,24 @@ impl Bench {
                 attempt.complete(kind, Some(serde_json::json!({ "obsolete": reason }))).await
             }
             Ended::Finished(Ok(Err(HandlerError::Permanent(error)))) => {
-                attempt.fail(&handler, &context, error, false).await
+                attempt.fail(&handler, &context, Failed { error, retryable: false, wait: None }).await
             }
             Ended::Finished(Ok(Err(HandlerError::Retry(error) | HandlerError::Unavailable(error)))) => {
-                attempt.fail(&handler, &context, error, true).await
+                attempt.fail(&handler, &context, Failed::retryable(error)).await
+            }
+            Ended::Finished(Ok(Err(HandlerError::RetryAfter(error, wait)))) => {
+                let failed = Failed { wait: Some(wait), ..Failed::retryable(error) };
+                attempt.fail(&handler, &context, failed).await
             }
             Ended::Finished(Err(error)) => {
                 tracing::error!(cause = %error, "a handler panicked");
-                attempt.fail(&handler, &context, "The handler failed unexpectedly".to_owned(), true).await
+                attempt
+                    .fail(&handler, &context, Failed::retryable("The handler failed unexpectedly".to_owned()))
+                    .await
             }
             Ended::TimeIsUp => {
                 run.abort_all();
-                attempt.fail(&handler, &context, "TTL exceeded".to_owned(), true).await
+                attempt.fail(&handler, &context, Failed::retryable("TTL exceeded".to_owned())).await
             }
             Ended::Interrupted => {
                 run.abort_all();
@@ -177,6 +183,20 @@ impl Bench {
         run.shutdown().await;
         count(kind, conclusion);
         conclusion
+    }
+}
+
+/// How an attempt failed.
+struct Failed {
+    error: String,
+    retryable: bool,
+    /// How long the next one has to wait at least.
+    wait: Option<Duration>,
+}
+
+impl Failed {
+    fn retryable(error: String) -> Self {
+        Self { error, retryable: true, wait: None }
     }
 }
 
@@ -266,17 +286,17 @@ impl Attempt<'_> {
         }
     }
 
-    async fn fail(
-        &self,
-        handler: &Arc<dyn JobHandler>,
-        context: &JobContext,
-        error: String,
-        retryable: bool,
-    ) -> Conclusion {
-        let Bench { bells, given_up, .. } = self.bench;
+    async fn fail(&self, handler: &Arc<dyn JobHandler>, context: &JobContext, failed: Failed) -> Conclusion {
+        let Bench { clock, bells, given_up, .. } = self.bench;
+        let Failed { error, retryable, wait } = failed;
         tracing::warn!(error, retryable, "the attempt failed");
         let reason = error.clone();
-        let failure = Failure { error, retryable, jitter_percent: rand::random_range(0..=100) };
+        let failure = Failure {
+            error,
+            retryable,
+            jitter_percent: rand::random_range(0..=100),
+            not_before: wait.map(|wait| clock.now() + wait),
+        };
         match self.report(&Report::Fail(failure)).await {
             Some(Taken::Failed(FailOutcome::Retry(at))) => {
                 tracing::debug!(%at, "trying again later");

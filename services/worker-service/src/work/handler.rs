@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use common::PortError;
@@ -44,6 +45,9 @@ pub enum HandlerError {
     /// Trying again may help.
     #[error("{0}")]
     Retry(String),
+    /// Trying again may help, but not before so much time has passed, also where the job's backoff is shorter.
+    #[error("{0}")]
+    RetryAfter(String, Duration),
     /// What it needs does not answer, which says nothing about the job: its worker begins again until it does, and all of that is one attempt. An outage
     /// that outlasts the job's time to live is a failure to be retried.
     #[error("{0}")]

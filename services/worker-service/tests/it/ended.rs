@@ -36,7 +36,7 @@ pub(crate) fn webhook_of(world: &World, user: UserId) -> Webhook {
     }
 }
 
-async fn filled(world: &World, user: UserId) {
+pub(crate) async fn filled(world: &World, user: UserId) {
     let now = world.clock.now();
     let webhook = webhook_of(world, user);
     world.store.db.create_webhook(&webhook).await.unwrap();
@@ -87,7 +87,7 @@ async fn left(world: &World, user: UserId) -> (u64, usize, usize, usize) {
     (jobs, schedules, webhooks, notifications)
 }
 
-fn run(world: &World, files: &FilesServer, registry: Registry) -> Running {
+pub(crate) fn run(world: &World, files: &FilesServer, registry: Registry) -> Running {
     Running::start(WorkerService::new(Parts { files: files.client(), ..world.parts(registry) }))
 }
 

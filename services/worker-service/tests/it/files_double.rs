@@ -10,8 +10,8 @@ use bytes::Bytes;
 use clients::{AuthClient, FilesClient, InternalClient, WorkerClient};
 use common::auth::Role;
 use common::files::internal::{
-    MaintenanceStep, PurgeRequest, StepDone, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload,
-    ThumbnailWork, UserEnd,
+    ExportLength, ExportMeasure, ExportPage, ExportQuestion, MaintenanceStep, PurgeRequest, StepDone,
+    ThumbnailBegin, ThumbnailFailure, ThumbnailUpload, ThumbnailWork, UserEnd,
 };
 use common::jobs::internal::{FindUser, FoundUser};
 use common::routes::Service;
@@ -40,6 +40,8 @@ pub(crate) struct Files {
     pub(crate) failing: AtomicU32,
     /// Steps until a purge is done.
     pub(crate) purge_steps: AtomicU32,
+    /// While set, there is more than an archive can hold.
+    pub(crate) too_much: AtomicBool,
     /// While set, no upkeep comes to its end.
     pub(crate) held: AtomicBool,
     pub(crate) maintained: Mutex<Vec<(String, Option<String>)>>,
@@ -91,6 +93,23 @@ impl Files {
 }
 
 type State = web::Data<Files>;
+
+/// Two pages of each subject.
+async fn export_page(_: ServiceCaller, state: State, asked: web::Json<ExportQuestion>) -> HttpResponse {
+    if state.fails() {
+        return unavailable();
+    }
+    let page = asked.cursor.as_deref().unwrap_or("first");
+    let cursor = asked.cursor.is_none().then(|| "second".to_owned());
+    let items = vec![serde_json::json!({ "of": asked.user, "what": asked.what, "page": page })];
+    HttpResponse::Ok().json(ExportPage { items, cursor })
+}
+
+async fn measure_export(_: ServiceCaller, state: State, asked: web::Json<ExportMeasure>) -> HttpResponse {
+    let bytes = asked.files.iter().map(|file| file.size).sum();
+    let is_too_much = state.too_much.load(Ordering::SeqCst);
+    HttpResponse::Ok().json(ExportLength { bytes: (!is_too_much).then_some(bytes) })
+}
 
 fn unavailable() -> HttpResponse {
     HttpResponse::ServiceUnavailable().json(serde_json::json!({ "code": "unavailable" }))
@@ -196,6 +215,8 @@ impl FilesServer {
                 .route("/internal/blobs/{blob}/thumbnails/failed", web::post().to(fail))
                 .route("/internal/files/purge", web::post().to(purge))
                 .route("/internal/users/end", web::post().to(end))
+                .route("/internal/users/export", web::post().to(export_page))
+                .route("/internal/users/export/measure", web::post().to(measure_export))
                 .route("/internal/maintenance/{task}", web::post().to(maintain));
         });
         Self { state, server }
@@ -252,11 +273,11 @@ async fn find(
     }))
 }
 
-fn gate(target: Service) -> ServiceGate {
+pub(crate) fn gate(target: Service) -> ServiceGate {
     ServiceGate::new(ServiceTokens::new(SECRET, None).unwrap(), [target], Arc::new(SystemClock))
 }
 
-fn internal_client(base: &str, target: Service) -> InternalClient {
+pub(crate) fn internal_client(base: &str, target: Service) -> InternalClient {
     let tokens = ServiceTokens::new(SECRET, None).unwrap();
     InternalClient::tcp(&[base.parse().unwrap()], Service::Worker, target, tokens, Arc::new(SystemClock))
         .unwrap()

@@ -9,6 +9,7 @@ mod broker;
 mod crashes;
 mod ended;
 mod errands;
+mod export;
 mod files_double;
 mod http;
 mod leases;

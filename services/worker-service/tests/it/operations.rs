@@ -55,6 +55,7 @@ fn made(kind: &str, every: Option<Duration>) -> NewJob {
         (types::PURGE, _) => types::purge(ids.next(), file, user, at),
         (types::ACCOUNT_ENDED, _) => types::account_ended(user, at),
         (types::LINK_NOTICE, _) => types::link_notice(ids.next(), ids.next(), user, at),
+        (types::ACCOUNT_EXPORT, _) => types::account_export(ids.next(), user, at),
         (types::WEBHOOK_DELIVER, _) => {
             let delivery = Delivery {
                 id: ids.next(),
@@ -90,7 +91,7 @@ fn the_guide_lists_all_built_in_jobs_as_they_are() {
             types::WELCOME_MAIL | types::ACCOUNT_MAIL => concurrency.mail.to_string(),
             types::PURGE => concurrency.purge.to_string(),
             // they walk through all that somebody had
-            types::ACCOUNT_ENDED | types::LINK_NOTICE => 1.to_string(),
+            types::ACCOUNT_ENDED | types::ACCOUNT_EXPORT | types::LINK_NOTICE => 1.to_string(),
             types::COPY => concurrency.copy.to_string(),
             types::WEBHOOK_DELIVER => WebhooksSection::default().concurrency.to_string(),
             _ => {

@@ -164,7 +164,12 @@ async fn a_process_that_hangs_loses_its_jobs_and_cannot_write_any_more() {
     })
     .await;
     let (store, now) = (&world.store, world.clock.now());
-    let failure = common::jobs::Failure { error: "late".to_owned(), retryable: true, jitter_percent: 0 };
+    let failure = common::jobs::Failure {
+        error: "late".to_owned(),
+        retryable: true,
+        jitter_percent: 0,
+        not_before: None,
+    };
     assert!(store.complete(hanging, Some(&serde_json::json!("late")), now).await.is_err());
     assert!(store.fail(hanging, &failure, now).await.is_err());
     assert!(store.progress(hanging, 1, None, now).await.is_err());

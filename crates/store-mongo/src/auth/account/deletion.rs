@@ -11,7 +11,7 @@ use crate::auth::groups::MEMBERS;
 use crate::auth::sessions::{REFRESH_TOKENS, SESSIONS};
 use crate::auth::tokens::TOKENS;
 use crate::auth::users::{COUNT, COUNTERS, EMAILS, USERS, UserDoc};
-use crate::auth::{admin, identities};
+use crate::auth::{admin, exports, identities};
 use crate::engine::{Engine, Fault, TxResult};
 use crate::value::{ToOid as _, id};
 
@@ -91,6 +91,7 @@ pub(in crate::auth) async fn remove_belongings(
     }
     codes::remove_of(engine, session, user).await?;
     identities::remove_of(engine, session, user).await?;
+    exports::remove_of(engine, session, user).await?;
     Ok(devices::remove_of(engine, session, user).await?)
 }
 

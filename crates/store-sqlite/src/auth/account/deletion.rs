@@ -3,7 +3,7 @@ use common::{Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{codes, devices, sessions, totp};
-use crate::auth::{admin, identities, users};
+use crate::auth::{admin, exports, identities, users};
 use crate::engine::{Tx, TxResult};
 use crate::row::RowExt as _;
 
@@ -70,5 +70,6 @@ pub(in crate::auth) fn remove(tx: &Tx<'_>, user: UserId, bootstrap: bool) -> rus
     codes::remove_of(tx, user)?;
     identities::remove_of(tx, user)?;
     totp::remove_codes(tx, user)?;
+    exports::remove_of(tx, user)?;
     devices::remove_of(tx, user)
 }

@@ -4,6 +4,7 @@ mod admin_users;
 mod audit;
 mod auth;
 mod deletion;
+mod export;
 mod groups;
 mod identities;
 mod invitations;
@@ -57,6 +58,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(users::me)
         .service(users::change)
         .service(deletion::ask)
+        .service(export::show)
+        .service(export::ask)
         .service(users::change_email)
         .service(users::confirm_email)
         .service(second_factor::begin)

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use archive::Piece;
 use bytes::Bytes;
 use common::PortResult;
+use common::auth::Exports;
 use common::files::{BlobRange, ByteStream};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
-use super::Plan;
+use super::plan::{Held, Plan};
 use crate::app::content::Reader;
 use crate::app::watch::Watch;
 use crate::state::FileService;
@@ -30,12 +31,13 @@ where
     let Plan { layout, contents, roots, room, .. } = plan;
     let firsts: Vec<usize> = roots.iter().map(|(first, _)| *first).collect();
     let watches: Vec<_> = roots.iter().map(|(_, root)| Watch::over(service, root)).collect();
-    let source = Source { reader: Reader::of(service), contents, sizes: Arc::clone(&layout) };
+    let (reader, exports) = (Reader::of(service), Arc::clone(&service.exports));
+    let source = Source { reader, exports, contents, sizes: Arc::clone(&layout) };
     let pieces = layout.pieces(start, end).map(move |piece| {
         let root = match &piece {
-            // what belongs to several is shown under the first
+            // what belongs to several is shown under the first, as is what stands before it
             Piece::Bytes(_) => None,
-            Piece::Content { entry, .. } => Some(firsts.partition_point(|first| first <= entry) - 1),
+            Piece::Content { entry, .. } => firsts.partition_point(|first| first <= entry).checked_sub(1),
         };
         let source = source.clone();
         async move { PortResult::Ok(source.open(piece).await?.map_ok(move |bytes| (root, bytes))) }
@@ -59,7 +61,8 @@ where
 #[derive(Clone)]
 struct Source {
     reader: Reader,
-    contents: Arc<[Option<common::BlobKey>]>,
+    exports: Arc<dyn Exports>,
+    contents: Arc<[Option<Held>]>,
     sizes: Arc<archive::Layout>,
 }
 
@@ -68,13 +71,18 @@ impl Source {
         match piece {
             Piece::Bytes(bytes) => Ok(Box::pin(stream::once(ready(Ok(Bytes::from(bytes)))))),
             Piece::Content { entry, start, len } => {
-                let key = self.contents.get(entry).copied().flatten();
+                let held = self.contents.get(entry).copied().flatten();
                 let size = self.sizes.entries().get(entry).and_then(|entry| entry.stored);
-                let (Some(key), Some(stored)) = (key, size) else {
-                    return Err(common::PortError::broken("archives", "a folder has no content"));
-                };
-                let part = self.reader.read(key, stored.size, BlobRange { start, len }).await?;
-                Ok(part.into_stream())
+                match (held, size) {
+                    (Some(Held::Blob(key)), Some(stored)) => {
+                        let part = self.reader.read(key, stored.size, BlobRange { start, len }).await?;
+                        Ok(part.into_stream())
+                    }
+                    (Some(Held::Export(file)), Some(stored)) => {
+                        Ok(super::export::read(self.exports, file, stored.size, BlobRange { start, len }))
+                    }
+                    _ => Err(common::PortError::broken("archives", "a folder has no content")),
+                }
             }
         }
     }

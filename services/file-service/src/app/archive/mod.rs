@@ -1,6 +1,7 @@
 //! Archives of files and folders, made while they are sent.
 
 mod body;
+pub(crate) mod export;
 mod plan;
 
 pub(crate) use body::body;

@@ -2,6 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use archive::{Entry, Format, Layout, LayoutError, Stored};
+use common::auth::{ExportFile, ExportPart};
 use common::digest::Hasher;
 use common::files::{Action, Actor, Kind, ListQuery, Node, NodeName, Order, Position, Sort};
 use common::{BlobKey, Code, FileId, PortError, Sha256};
@@ -17,16 +18,27 @@ pub(crate) const MAX_ENTRIES: usize = 250_000;
 /// Children that are read at a time.
 const PAGE: u32 = 1000;
 
+/// Where the bytes of an entry are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// The content of a file.
+    Blob(BlobKey),
+    /// A file about an account, by its position in the account's export.
+    Export(ExportPart),
+}
+
 /// What an archive is made of: everything that was there when it was planned.
 pub(crate) struct Plan {
     /// Which bytes stand where.
     pub(crate) layout: Arc<Layout>,
     /// Where the contents of the entries are; none for folders.
-    pub(crate) contents: Arc<[Option<BlobKey>]>,
+    pub(crate) contents: Arc<[Option<Held>]>,
     /// What was asked for, each with the position of its first entry.
     pub(crate) roots: Vec<(usize, Authorized)>,
     /// Of everything that the archive's bytes depend on.
     pub(crate) digest: Sha256,
+    /// What it is called, whatever is in it.
+    pub(crate) title: Option<&'static str>,
     /// Room for the entries, until the archive was sent.
     pub(crate) room: OwnedSemaphorePermit,
 }
@@ -43,18 +55,7 @@ pub(crate) async fn plan(
     targets: &[Target],
     format: Format,
 ) -> Result<Plan, AppError> {
-    let nothing = Arc::clone(&service.archive_room).try_acquire_many_owned(0);
-    let room = nothing.map_err(|error| PortError::unavailable("archives", error))?;
-    let mut walk = Walk {
-        service,
-        room,
-        entries: Vec::new(),
-        contents: Vec::new(),
-        hasher: Hasher::default(),
-        taken: HashSet::new(),
-        numbers: HashMap::new(),
-    };
-    walk.hasher.update(if format == Format::Zip { b"zip1" } else { b"tar1" });
+    let mut walk = Walk::begin(service, format, MAX_ENTRIES)?;
     let mut roots: Vec<(usize, Authorized)> = Vec::with_capacity(targets.len());
     let mut seen = HashSet::new();
     for target in targets {
@@ -70,12 +71,7 @@ pub(crate) async fn plan(
         walk.take(root.node()).await?;
         roots.push((first, root));
     }
-    let Walk { room, entries, contents, hasher, .. } = walk;
-    // tens of milliseconds for many entries
-    let laid_out = tokio::task::spawn_blocking(move || Layout::new(format, entries)).await;
-    let layout = laid_out.map_err(|error| PortError::broken("archives", error))?.map_err(refused)?;
-    let (_, digest, _) = hasher.finish();
-    Ok(Plan { layout: Arc::new(layout), contents: contents.into(), roots, digest, room })
+    walk.lay_out(format, roots, None).await
 }
 
 fn refused(error: LayoutError) -> AppError {
@@ -88,32 +84,109 @@ fn refused(error: LayoutError) -> AppError {
     }
 }
 
-struct Walk<'a> {
+/// An archive while it is planned.
+pub(super) struct Walk<'a> {
     service: &'a FileService,
+    most: usize,
     room: OwnedSemaphorePermit,
     entries: Vec<Entry>,
-    contents: Vec<Option<BlobKey>>,
+    contents: Vec<Option<Held>>,
     hasher: Hasher,
-    /// Names at the top.
+    /// Names where what was asked for stands.
     taken: HashSet<NodeName>,
     /// The last number that was given to each name that was wanted again: thousands may want the same.
     numbers: HashMap<NodeName, u64>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    /// Nothing yet, and at most so many entries.
+    pub(super) fn begin(service: &'a FileService, format: Format, most: usize) -> Result<Self, AppError> {
+        let nothing = Arc::clone(&service.archive_room).try_acquire_many_owned(0);
+        let room = nothing.map_err(|error| PortError::unavailable("archives", error))?;
+        let mut hasher = Hasher::default();
+        hasher.update(if format == Format::Zip { b"zip1" } else { b"tar1" });
+        Ok(Self {
+            service,
+            most,
+            room,
+            entries: Vec::new(),
+            contents: Vec::new(),
+            hasher,
+            taken: HashSet::new(),
+            numbers: HashMap::new(),
+        })
+    }
+
+    /// The plan of what was taken in.
+    pub(super) async fn lay_out(
+        self,
+        format: Format,
+        roots: Vec<(usize, Authorized)>,
+        title: Option<&'static str>,
+    ) -> Result<Plan, AppError> {
+        let Self { room, entries, contents, hasher, .. } = self;
+        // tens of milliseconds for many entries
+        let laid_out = tokio::task::spawn_blocking(move || Layout::new(format, entries)).await;
+        let layout = laid_out.map_err(|error| PortError::broken("archives", error))?.map_err(refused)?;
+        let (_, digest, _) = hasher.finish();
+        Ok(Plan { layout: Arc::new(layout), contents: contents.into(), roots, digest, title, room })
+    }
+
+    /// Adds a folder that is no node.
+    pub(super) fn add_folder(&mut self, name: &str, modified_at: i64) -> Result<u32, AppError> {
+        self.make_room(1)?;
+        self.hasher.update(name.as_bytes());
+        self.hasher.update(&modified_at.to_be_bytes());
+        Ok(self.add(Entry { parent: None, name: name.into(), modified_at, stored: None }, None))
+    }
+
+    /// Adds a file that is no node.
+    pub(super) fn add_file(
+        &mut self,
+        parent: u32,
+        file: &ExportFile,
+        modified_at: i64,
+        held: ExportPart,
+    ) -> Result<(), AppError> {
+        self.make_room(1)?;
+        self.hasher.update(held.export.bytes());
+        self.hasher.update(file.name.as_bytes());
+        self.hasher.update(&file.size.to_be_bytes());
+        self.hasher.update(&file.crc32.to_be_bytes());
+        let stored = Some(Stored { size: file.size, crc32: file.crc32 });
+        let entry = Entry { parent: Some(parent), name: file.name.as_str().into(), modified_at, stored };
+        self.add(entry, Some(Held::Export(held)));
+        Ok(())
+    }
+
+    /// Takes in a node under this entry, by its name or the next free one there, with all that is in it. Names are of one entry at a time.
+    pub(super) async fn take_under(&mut self, parent: u32, node: &Node) -> Result<(), AppError> {
+        self.make_room(1)?;
+        let name = self.free_name(&node.name);
+        let index = self.push(Some(parent), &name, node);
+        if node.kind == Kind::Folder {
+            self.take_below(node.id, Some(index)).await?;
+        }
+        Ok(())
+    }
+
     /// Takes in what was asked for, with all that is in it.
     async fn take(&mut self, node: &Node) -> Result<(), AppError> {
-        let mut folders = Vec::new();
         if node.is_root() {
-            folders.push((node.id, None));
-        } else {
-            self.make_room(1)?;
-            let name = self.free_name(&node.name);
-            let index = self.push(None, &name, node);
-            if node.kind == Kind::Folder {
-                folders.push((node.id, Some(index)));
-            }
+            return self.take_below(node.id, None).await;
         }
+        self.make_room(1)?;
+        let name = self.free_name(&node.name);
+        let index = self.push(None, &name, node);
+        if node.kind == Kind::Folder {
+            self.take_below(node.id, Some(index)).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in all that is in a folder, under this entry.
+    pub(super) async fn take_below(&mut self, folder: FileId, index: Option<u32>) -> Result<(), AppError> {
+        let mut folders = vec![(folder, index)];
         while let Some((folder, index)) = folders.pop() {
             let below = folders.len();
             self.list(folder, index, &mut folders).await?;
@@ -177,7 +250,6 @@ impl Walk<'_> {
     fn push(&mut self, parent: Option<u32>, name: &NodeName, node: &Node) -> u32 {
         let content = node.content.as_ref();
         let modified_at = content.map_or(node.modified_at, |content| content.modified_at).seconds();
-        let index = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         self.hasher.update(&parent.unwrap_or(u32::MAX).to_be_bytes());
         self.hasher.update(&(name.as_str().len() as u64).to_be_bytes());
         self.hasher.update(name.as_str().as_bytes());
@@ -186,19 +258,21 @@ impl Walk<'_> {
             Some(content) => self.hasher.update(&content.sha256.0),
             None => self.hasher.update(b"folder"),
         }
-        self.entries.push(Entry {
-            parent,
-            name: name.as_str().into(),
-            modified_at,
-            stored: content.map(|content| Stored { size: content.size, crc32: content.crc32.0 }),
-        });
-        self.contents.push(content.map(|content| content.blob));
+        let stored = content.map(|content| Stored { size: content.size, crc32: content.crc32.0 });
+        let entry = Entry { parent, name: name.as_str().into(), modified_at, stored };
+        self.add(entry, content.map(|content| Held::Blob(content.blob)))
+    }
+
+    fn add(&mut self, entry: Entry, held: Option<Held>) -> u32 {
+        let index = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        self.entries.push(entry);
+        self.contents.push(held);
         index
     }
 
     fn make_room(&mut self, more: usize) -> Result<(), AppError> {
-        if self.entries.len() + more > MAX_ENTRIES {
-            let detail = format!("An archive holds up to {MAX_ENTRIES} files and folders: choose less");
+        if self.entries.len() + more > self.most {
+            let detail = format!("An archive holds up to {} files and folders: choose less", self.most);
             return Err(AppError::because(Code::Unprocessable, detail));
         }
         let more = u32::try_from(more).unwrap_or(u32::MAX);

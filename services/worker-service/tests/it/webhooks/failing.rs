@@ -44,6 +44,51 @@ async fn what_failed_is_tried_again_with_the_same_id() {
     receiver.stop().await;
 }
 
+/// Each of these times is beyond what the backoff says (10 s, 20 s and so on), but for the last, which is beyond the longest pause.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_says_when_it_wants_to_be_asked_again() {
+    let scene = Scene::with(|world| world.settings.webhooks.longest_pause = 1000 * SECOND).await;
+    let receiver = Receiver::start();
+    let (webhook, _) = scene.webhook("bob", &receiver.url, Value::Null).await;
+    let date = |seconds: i64| httpdate(scene.world.clock.now().seconds() + seconds);
+    let asked = [
+        (429, "300".to_owned(), 300..=300),
+        // only these two statuses have a say
+        (500, "300".to_owned(), 0..=20),
+        (503, date(1000), 0..=1000),
+        (503, "soon".to_owned(), 0..=80),
+        (429, "86400".to_owned(), 1000..=1000),
+    ];
+    for (status, field, _) in &asked {
+        receiver.put_off(*status, field);
+    }
+    scene.job("good", bob()).await;
+    for ((status, field, seconds), attempt) in asked.into_iter().zip(1..) {
+        let waiting = scene
+            .delivery("bob", &webhook, |newest| {
+                newest["attempts"].as_array().unwrap().len() == attempt && !newest["nextAttemptAt"].is_null()
+            })
+            .await;
+        let next = common::Timestamp::parse(waiting["nextAttemptAt"].as_str().unwrap()).unwrap();
+        let wait = next.since(scene.world.clock.now()).as_secs();
+        assert!(seconds.contains(&wait), "{status} {field}: {wait} s");
+        if attempt == 3 {
+            assert!(wait > 500, "the date counts: {wait} s");
+        }
+        scene.world.clock.set(next);
+    }
+    receiver.until_received(6).await;
+    assert_eq!(scene.ended("bob", &webhook).await["state"], "delivered");
+    scene.stop().await;
+    receiver.stop().await;
+}
+
+/// A time as HTTP writes it.
+fn httpdate(seconds: i64) -> String {
+    let at = std::time::UNIX_EPOCH + Duration::from_secs(seconds.try_into().unwrap());
+    httpdate::fmt_http_date(at)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_is_gone_switches_its_webhook_off() {
     let (scene, receiver) = (Scene::start().await, Receiver::start());

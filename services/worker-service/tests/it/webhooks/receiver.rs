@@ -48,17 +48,20 @@ impl Received {
     }
 }
 
+/// What is answered next: a status, and a field with it.
+type Answers = Arc<Mutex<VecDeque<(u16, Option<(&'static str, String)>)>>>;
+
 /// A server that answers as it is told, and 200 otherwise.
 pub(super) struct Receiver {
     pub(super) url: String,
-    answers: Arc<Mutex<VecDeque<(u16, String)>>>,
+    answers: Answers,
     received: Arc<Mutex<Vec<Received>>>,
     server: Server,
 }
 
 impl Receiver {
     pub(super) fn start() -> Self {
-        let answers = Arc::<Mutex<VecDeque<(u16, String)>>>::default();
+        let answers = Answers::default();
         let received = Arc::<Mutex<Vec<Received>>>::default();
         let (its_answers, its_received) = (Arc::clone(&answers), Arc::clone(&received));
         let server = Server::start(move |config| {
@@ -69,10 +72,10 @@ impl Receiver {
                     .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
                     .collect();
                 received.lock().unwrap().push(Received { fields, body });
-                let (status, location) = answers.lock().unwrap().pop_front().unwrap_or((200, String::new()));
+                let (status, field) = answers.lock().unwrap().pop_front().unwrap_or((200, None));
                 let mut answer = HttpResponse::build(StatusCode::from_u16(status).unwrap());
-                if !location.is_empty() {
-                    answer.insert_header(("location", location));
+                if let Some(field) = field {
+                    answer.insert_header(field);
                 }
                 async move { answer.finish() }
             };
@@ -83,11 +86,15 @@ impl Receiver {
 
     /// Says what is answered next.
     pub(super) fn answer(&self, statuses: &[u16]) {
-        self.answers.lock().unwrap().extend(statuses.iter().map(|status| (*status, String::new())));
+        self.answers.lock().unwrap().extend(statuses.iter().map(|status| (*status, None)));
     }
 
     pub(super) fn redirect_to(&self, place: &str) {
-        self.answers.lock().unwrap().push_back((307, place.to_owned()));
+        self.answers.lock().unwrap().push_back((307, Some(("location", place.to_owned()))));
+    }
+
+    pub(super) fn put_off(&self, status: u16, retry_after: &str) {
+        self.answers.lock().unwrap().push_back((status, Some(("retry-after", retry_after.to_owned()))));
     }
 
     pub(super) fn received(&self) -> Vec<Received> {
