@@ -8,7 +8,7 @@ mod terminal;
 use std::time::Duration;
 
 pub use failure::Failure;
-pub use public_url::public_url;
+pub use public_url::{public_url, public_url_with_path};
 pub use sections::{LOG_DOCS, Log, STOP_DOCS, Stop};
 pub use terminal::{read_password, say, told};
 

@@ -22,10 +22,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; \
      frame-ancestors 'none'";
 
-/// The page stands at `/`; its places are below `/app`, where every path is the same document.
-pub(crate) fn routes(config: &mut web::ServiceConfig) {
+/// The page stands at `/`; its places are below `/app`, where every path is the same document: what [`document`] gave.
+pub(crate) fn routes(config: &mut web::ServiceConfig, document: &'static File) {
+    let show = move |request: HttpRequest| async move { answer(&request, document) };
     for path in ["/", "/app", "/app/{place:.*}"] {
-        config.service(web::resource(path).route(web::get().to(document)).route(web::head().to(document)));
+        config.service(web::resource(path).route(web::get().to(show)).route(web::head().to(show)));
     }
     for file in FILES.iter().filter(|file| file.path != "index.html") {
         let serve = move |request: HttpRequest| async move { answer(&request, file) };
@@ -35,12 +36,29 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
     }
 }
 
-async fn document(request: HttpRequest) -> HttpResponse {
+/// The document of the page for people who reach it below `prefix`: `""` at the root of a host, else a path such as `/files`.
+/// It lives as long as the process, so it is made once.
+///
+/// What it names is found from the addresses in it alone; scripts and styles find one another relatively.
+pub(crate) fn document(prefix: &str) -> &'static File {
     let index = FILES
         .iter()
         .find(|file| file.path == "index.html")
         .expect("the build refuses a page without index.html");
-    answer(&request, index)
+    if prefix.is_empty() { index } else { below(index, prefix) }
+}
+
+fn below(index: &File, prefix: &str) -> &'static File {
+    let attribute = format!("=\"{}/", prefix.replace('&', "&amp;"));
+    let text = String::from_utf8_lossy(index.plain).replace("=\"/", &attribute);
+    Box::leak(Box::new(File {
+        path: index.path,
+        mime: index.mime,
+        // a document kept from another prefix is another one
+        hash: format!("{}{prefix}", index.hash).leak(),
+        plain: text.leak().as_bytes(),
+        gzip: None,
+    }))
 }
 
 fn answer(request: &HttpRequest, file: &'static File) -> HttpResponse {
@@ -111,6 +129,23 @@ mod tests {
 
     fn encoding(response: &HttpResponse) -> Option<&str> {
         response.headers().get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok())
+    }
+
+    #[test]
+    fn below_a_path_the_document_names_what_lies_there() {
+        let index = File {
+            plain: b"<link href=\"/assets/a.css\"><script src=\"/assets/b.js\"></script><a href=\"#top\">",
+            ..FILE
+        };
+        let below = below(&index, "/my&files");
+        assert_eq!(
+            std::str::from_utf8(below.plain).unwrap(),
+            "<link href=\"/my&amp;files/assets/a.css\"><script src=\"/my&amp;files/assets/b.js\"></script><a href=\"#top\">"
+        );
+        let response = answer(&TestRequest::default().to_http_request(), below);
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(response.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+        assert_eq!(response.headers().get(header::ETAG).unwrap(), "\"0123/my&files\"");
     }
 
     #[test]

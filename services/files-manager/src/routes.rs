@@ -25,14 +25,17 @@ pub(crate) struct Routes {
     files: web::Data<file_service::FileService>,
     worker: web::Data<worker_service::WorkerService>,
     reference: Reference,
+    document: &'static page::File,
 }
 
 impl Routes {
+    /// `document` is the page's, for the path at which people reach it.
     pub(crate) fn new(
         parts: Arc<Parts>,
         cookies: CookiePolicy,
         health: Health,
         reference: Reference,
+        document: &'static page::File,
     ) -> Self {
         let authenticator: Arc<dyn Authenticator> = parts.authenticator.clone();
         Self {
@@ -43,6 +46,7 @@ impl Routes {
             files: web::Data::from(parts.files.clone()),
             worker: web::Data::from(parts.worker.clone()),
             reference,
+            document,
             parts,
         }
     }
@@ -60,7 +64,7 @@ impl Routes {
         worker_service::public_routes(&mut documented);
         health::configure(config, self.health.clone());
         self.reference.configure(config);
-        page::routes(config);
+        page::routes(config, self.document);
     }
 
     /// What the services ask one another.

@@ -9,7 +9,7 @@ use http_kit::health::{self, Health};
 use http_kit::openapi::MethodTable;
 use http_kit::reference::Reference;
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
-use program::{Failure, public_url};
+use program::{Failure, public_url_with_path};
 use runtime::data_dir::DataDir;
 use runtime::lifecycle::{Exit, Shutdown, Signals, Supervisor};
 use runtime::socket_path::internal_socket;
@@ -20,7 +20,7 @@ use url::Url;
 use crate::parts::{self, Parts};
 use crate::routes::Routes;
 use crate::settings::Settings;
-use crate::{docs, tls};
+use crate::{docs, page, tls};
 
 /// Serves until a signal.
 ///
@@ -29,7 +29,7 @@ use crate::{docs, tls};
 pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
     telemetry::init_logs(settings.log.format, &settings.log.level).map_err(Failure::setting)?;
     let metrics = telemetry::init_metrics().map_err(|text| Failure::other(Exit::Failed, text))?;
-    let public_url = public_url(settings.public_url.as_deref())?;
+    let public_url = public_url_with_path(settings.public_url.as_deref())?;
     let tls = tls::configuration(&settings).map_err(Failure::setting)?;
     let cookies = CookiePolicy::new(public_url.as_ref(), tls.is_some());
     let scheme = if tls.is_some() { "https" } else { "http" };
@@ -53,7 +53,8 @@ pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
     let mut checks = parts.checks.clone();
     checks.push(parts.worker.bus_check());
     let health = Health::new(checks, shutdown.draining_token());
-    let routes = Routes::new(Arc::clone(&parts), cookies, health, reference);
+    let prefix = public_url.as_ref().map_or("", |url| url.path().trim_end_matches('/'));
+    let routes = Routes::new(Arc::clone(&parts), cookies, health, reference, page::document(prefix));
 
     // requests and jobs that end after the signal still call other services: the internal listener ends when all of them have
     let internal_stop = CancellationToken::new();

@@ -13,6 +13,12 @@ use testkit::servers::{IdentityProvider, free_port};
 /// What some files want their installation to be like.
 fn installation(file: &str) -> Installation {
     let fresh = Installation::fresh();
+    if file == "below-a-path" {
+        // the journey is the proxy there: it listens at this port, and knows nothing outside of the path
+        let port = testkit::servers::free_port().unwrap();
+        let reached = format!("http://127.0.0.1:{port}/my/files");
+        return fresh.with("FM_PUBLIC_URL", &reached).with("FM_REGISTRATION", "open");
+    }
     if file == "sign-in" {
         return fresh.with("FM_REGISTRATION", "closed").with("FM_ACCOUNTS__VERIFY", "required");
     }
@@ -54,6 +60,7 @@ fn journey(file: &str) {
         .env("FM_E2E_PROVIDER_PORT", provider_port(&installation))
         // without a mail server each mail is a file there
         .env("FM_E2E_MAIL", installation.data().join("mail"))
+        .env("FM_E2E_PUBLIC_URL", installation.setting("FM_PUBLIC_URL").unwrap_or_default())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
@@ -94,6 +101,7 @@ journeys! {
     accessible "accessible"
     admin "admin"
     arrange "arrange"
+    below_a_path "below-a-path"
     browse "browse"
     jobs "jobs"
     language "language"
