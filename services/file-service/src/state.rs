@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use common::auth::{OpenAccounts, People, RateLimiter, UserCount};
 use common::files::{
-    BlobLocator, BlobStore, CopyStore, FileStore, LinkStore, MarkStore, PartialBlobs, ShareStore,
-    UploadStore, VersionStore,
+    BlobLocator, BlobStore, CopyStore, FileStore, LinkStore, MarkStore, PartialBlobs, SearchStore,
+    ShareStore, UploadStore, VersionStore,
 };
 use common::{Clock, IdGen};
 use http_kit::cursor::CursorKey;
@@ -170,6 +170,8 @@ pub struct Parts {
     pub overview: Overview,
     /// Stars and tags.
     pub marks: Arc<dyn MarkStore>,
+    /// What files are found by.
+    pub search: Arc<dyn SearchStore>,
     /// Old versions.
     pub versions: Arc<dyn VersionStore>,
     /// Copies of folders.
@@ -196,6 +198,7 @@ pub struct FileService {
     pub(crate) shares: Arc<dyn ShareStore>,
     pub(crate) links: Arc<dyn LinkStore>,
     pub(crate) marks: Arc<dyn MarkStore>,
+    pub(crate) search: Arc<dyn SearchStore>,
     pub(crate) versions: Arc<dyn VersionStore>,
     pub(crate) copies: Arc<dyn CopyStore>,
     pub(crate) people: Arc<dyn People>,
@@ -231,6 +234,7 @@ impl FileService {
             ticket_key,
             overview,
             marks,
+            search,
             versions,
             copies,
             sharing,
@@ -256,6 +260,7 @@ impl FileService {
             shares,
             links,
             marks,
+            search,
             versions,
             copies,
             people,

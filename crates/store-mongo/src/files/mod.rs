@@ -19,7 +19,9 @@ mod recount;
 mod reservations;
 mod resumable;
 mod schema;
+mod schema_search;
 mod scrub;
+mod search;
 mod shares;
 mod space;
 mod store;
@@ -45,7 +47,8 @@ use crate::value::{ToOid as _, id};
 use memory::Recent;
 
 /// The store of file-service: a [`common::files::FileStore`] with its [`common::files::ShareStore`], [`common::files::LinkStore`],
-/// [`common::files::MarkStore`], [`common::files::VersionStore`] and [`common::files::CopyStore`], and its [`common::jobs::Outbox`].
+/// [`common::files::MarkStore`], [`common::files::VersionStore`], [`common::files::CopyStore`] and
+/// [`common::files::SearchStore`], and its [`common::jobs::Outbox`].
 pub struct FilesDb {
     engine: Engine,
     outbox: Outbox,

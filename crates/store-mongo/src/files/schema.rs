@@ -2,6 +2,7 @@
 
 use mongodb::bson::doc;
 
+use super::schema_search;
 use crate::engine::{Index, Migration, Schema, Step, Version};
 
 pub(super) const SPACES: &str = "spaces";
@@ -15,6 +16,7 @@ pub(super) const LINKS: &str = "links";
 pub(super) const STARS: &str = "stars";
 pub(super) const COPIES: &str = "copies";
 pub(super) const COPY_FRONTS: &str = "copy_fronts";
+pub(super) const TEXTS: &str = "texts";
 pub(super) const UPLOADS: &str = "uploads";
 pub(super) const OUTBOX: &str = "files_outbox";
 
@@ -172,5 +174,6 @@ pub(super) static SCHEMA: Schema = Schema {
                 ),
             ],
         },
+        schema_search::MIGRATION,
     ],
 };

@@ -6,7 +6,7 @@ use common::{FileId, PortResult, SpaceId, Timestamp, UserId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
-use super::{FilesDb, node, path};
+use super::{FilesDb, node, path, search};
 use crate::engine::{Durability, Tx, TxResult, damaged};
 use crate::row::RowExt as _;
 
@@ -31,6 +31,7 @@ fn set_tags(tx: &Tx<'_>, id: FileId, revision: Option<u64>, tags: &[Tag]) -> TxR
         .execute((id.bytes(), Tag::join(tags)))?;
     tx.prepare_cached("DELETE FROM node_tags WHERE node = ?1")?.execute([id.bytes()])?;
     index_tags(tx, present.space, id, tags)?;
+    search::index_node(tx, (present.space, id), &present.name, tags)?;
     Ok(node::get(tx, id)?)
 }
 

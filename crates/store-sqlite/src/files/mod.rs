@@ -12,6 +12,7 @@ mod purge;
 mod recount;
 mod resumable;
 mod scrub;
+mod search;
 mod shares;
 mod space;
 mod store;
@@ -35,11 +36,13 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/files/003.sql"),
         include_str!("../../migrations/files/004.sql"),
         include_str!("../../migrations/files/005.sql"),
+        include_str!("../../migrations/files/006.sql"),
     ],
 };
 
 /// The database of file-service: a [`common::files::FileStore`] with its [`common::files::ShareStore`],
-/// [`common::files::LinkStore`], [`common::files::MarkStore`], [`common::files::VersionStore`] and [`common::files::CopyStore`], and its [`common::jobs::Outbox`].
+/// [`common::files::LinkStore`], [`common::files::MarkStore`], [`common::files::VersionStore`], [`common::files::CopyStore`]
+/// and [`common::files::SearchStore`], and its [`common::jobs::Outbox`].
 pub struct FilesDb {
     engine: Engine,
 }

@@ -10,6 +10,7 @@ mod places;
 mod purge;
 mod quota;
 mod replicas;
+mod search;
 mod shares;
 mod spaces;
 mod storm;
@@ -41,6 +42,7 @@ pub use places::*;
 pub use purge::*;
 pub use quota::*;
 pub use replicas::Replicas;
+pub use search::*;
 pub use shares::*;
 pub use spaces::*;
 pub use storm::*;
@@ -306,7 +308,7 @@ macro_rules! file_store_suite {
     };
 }
 
-/// Makes a test of each check of shares, links, marks, versions and copies, for the adapter that `$make` opens: an async function that returns an [`AccessSubject`].
+/// Makes a test of each check of shares, links, marks, versions, copies and search, for the adapter that `$make` opens: an async function that returns an [`AccessSubject`].
 #[macro_export]
 macro_rules! access_suite {
     ($make:expr) => {
@@ -344,6 +346,15 @@ macro_rules! access_suite {
                 a_copy_stops_at_the_quota_and_at_the_depth,
                 several_who_work_at_one_copy_do_each_part_once,
                 copies_that_ended_are_forgotten_in_time,
+                names_go_before_tags_and_texts_and_words_before_beginnings,
+                each_word_may_stand_elsewhere,
+                a_search_speaks_no_language_of_the_store,
+                what_is_found_follows_each_change,
+                filters_leave_out,
+                a_scope_is_a_space_or_what_lies_below,
+                a_text_belongs_to_a_content_in_its_space,
+                a_text_goes_with_its_content,
+                a_walk_finds_what_nobody_has_read,
             ]
         );
     };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use common::files::search::{IndexStep, IndexedText, Ranked, SearchQuery, SearchStore};
 use common::files::{
     AccessOf, BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content, CopyFront,
     CopyItem, CopyOperation, CopyState, CopyStore, Dated, FileStore, Grant, KeepVersions, Link, LinkChange,
@@ -143,6 +144,14 @@ forward! { CopyStore:
     async fn copy_page(&self, id: OperationId, front: &CopyFront, items: &[CopyItem], more: bool, at: Timestamp) -> Result<bool, NodeError>;
     async fn end_copy(&self, id: OperationId, state: CopyState, at: Timestamp) -> PortResult<bool>;
     async fn sweep_copies(&self, before: Timestamp, limit: u32) -> PortResult<u32>;
+}
+
+forward! { SearchStore:
+    async fn search(&self, query: &SearchQuery) -> PortResult<Vec<Ranked>>;
+    async fn keep_text(&self, blob: BlobKey, text: &IndexedText) -> PortResult<bool>;
+    async fn find_text(&self, space: SpaceId, blob: BlobKey) -> PortResult<Option<String>>;
+    async fn index(&self, after: Option<FileId>, limit: u32) -> PortResult<IndexStep>;
+    async fn order_texts(&self, jobs: &[NewJob]) -> PortResult<()>;
 }
 
 #[async_trait]

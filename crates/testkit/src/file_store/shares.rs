@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use common::files::{
     CopyStore, FileStore, Grant, Grantee, LinkStore, MarkStore, NewShare, NodeError, Share, ShareRole,
-    ShareStore, SharesOf, VersionStore,
+    ShareStore, SharesOf, VersionStore, search::SearchStore,
 };
 use common::jobs::Outbox;
 use common::{FileId, GroupId, IdGen as _, ShareId, UserId};
@@ -27,17 +27,27 @@ pub struct AccessSubject {
     pub versions: Arc<dyn VersionStore>,
     /// Copies of folders.
     pub copies: Arc<dyn CopyStore>,
+    /// Search.
+    pub search: Arc<dyn SearchStore>,
 }
 
 impl AccessSubject {
     /// A subject over an empty store; `keep` lives as long as it does.
     pub async fn new<S>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self
     where
-        S: FileStore + Outbox + ShareStore + LinkStore + MarkStore + VersionStore + CopyStore + 'static,
+        S: FileStore
+            + Outbox
+            + ShareStore
+            + LinkStore
+            + MarkStore
+            + VersionStore
+            + CopyStore
+            + SearchStore
+            + 'static,
     {
         let (shares, links, marks) = (store.clone(), store.clone(), store.clone());
-        let (versions, copies) = (store.clone(), store.clone());
-        Self { files: FilesSubject::new(store, keep).await, shares, links, marks, versions, copies }
+        let (versions, copies, search) = (store.clone(), store.clone(), store.clone());
+        Self { files: FilesSubject::new(store, keep).await, shares, links, marks, versions, copies, search }
     }
 
     fn new_share(&self, node: FileId, grantee: Grantee, role: ShareRole) -> NewShare {

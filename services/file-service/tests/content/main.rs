@@ -15,6 +15,7 @@ mod full;
 mod quota;
 mod ranges;
 mod scrub;
+mod text;
 mod thumbnails;
 mod tickets;
 mod uploads;

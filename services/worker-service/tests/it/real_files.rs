@@ -25,7 +25,9 @@ use store_sqlite::{FilesDb, OpenOptions};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use utoipa_actix_web::service_config::ServiceConfig;
-use worker_service::{MaintenanceTask, MediaFactsHandler, PurgeHandler, Registry, ThumbnailsHandler};
+use worker_service::{
+    MaintenanceTask, MediaFactsHandler, PurgeHandler, Registry, TextHandler, ThumbnailsHandler,
+};
 
 use crate::files_double::files_client;
 use crate::http::{SECRET, Server, Tokens, http_client};
@@ -91,6 +93,7 @@ impl Product {
         let registry = Registry::default()
             .with(Arc::new(ThumbnailsHandler::new(files.clone(), pool(child()), world.folder.path(), 3)))
             .with(Arc::new(MediaFactsHandler::new(files.clone(), 2)))
+            .with(Arc::new(TextHandler::new(files.clone(), 2)))
             .with(Arc::new(PurgeHandler::new(files, 2)));
         let service = world.service(registry);
         let (stop, mut relay) = (CancellationToken::new(), JoinSet::new());
@@ -158,6 +161,7 @@ fn serve_files(db: &Arc<FilesDb>, blobs: &Arc<MemoryBlobs>, settings: FileSettin
         ticket_key: [8; 32],
         overview: Overview { users: Arc::new(NoUsers), cache: Vec::new(), stores: Vec::new() },
         marks: db.clone(),
+        search: db.clone(),
         versions: db.clone(),
         copies: db.clone(),
         sharing: Sharing {

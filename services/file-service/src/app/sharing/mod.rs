@@ -95,7 +95,7 @@ async fn people_names(
 }
 
 /// The space of somebody, which is made on its first use.
-async fn own_space(service: &FileService, user: UserId) -> Result<common::SpaceId, AppError> {
+pub(crate) async fn own_space(service: &FileService, user: UserId) -> Result<common::SpaceId, AppError> {
     use super::access::{Target, authorize};
     use common::files::{Action, Actor};
     Ok(authorize(service, Actor::User(user), Action::ReadMetadata, Target::Root).await?.space())
