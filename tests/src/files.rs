@@ -208,3 +208,42 @@ pub async fn one_name_goes_to_one_file(product: &Product) -> Result<()> {
     ensure!(usage["usedBytes"] == made[0]["size"], "nothing is left of those who lost: {usage}");
     Ok(())
 }
+
+/// A file is found by its name at once, and by its text when a job has read it; by others for as long as they may see it.
+pub async fn files_are_found_by_names_and_texts(product: &Product) -> Result<()> {
+    let (ada, bob) = (product.register("ada").await?, product.register("bob").await?);
+    let folder = product.make_folder(&ada, "root", "Reise").await?;
+    let page = "<title>Plan</title><script>var hidden</script><p>Wir fahren nach Z&uuml;rich";
+    let file = id(&product.upload(&ada, &folder, "Route.html", page).await?)?;
+    let found = async |who: &Account, query: &str| -> Result<Vec<String>> {
+        let found = product.get(who, &format!("/api/v1/search?q={query}")).await?.expect(200)?.json()?;
+        let items = found["items"].as_array().cloned().unwrap_or_default();
+        Ok(items.iter().filter_map(|item| item["file"]["name"].as_str()).map(str::to_owned).collect())
+    };
+    ensure!(found(&ada, "ROUT").await? == ["Route.html"]);
+    until("the text is found", || async {
+        Ok((found(&ada, "zurich%20plan").await? == ["Route.html"]).then_some(()))
+    })
+    .await?;
+    ensure!(found(&ada, "hidden").await?.is_empty() && found(&bob, "zurich").await?.is_empty());
+    let result = product.get(&ada, "/api/v1/search?q=zur").await?.expect(200)?.json()?;
+    let item = &result["items"][0];
+    ensure!(item["match"] == "text" && item["path"][1]["name"] == "Reise", "{result}");
+    ensure!(item["excerpt"]["text"].as_str().is_some_and(|text| text.contains("Zürich")), "{result}");
+
+    let body = json!({"address": bob.email, "role": "viewer"});
+    let given = product.post(&ada, &format!("/api/v1/files/{folder}/shares"), &body).await?.expect(201)?;
+    let given = id(&given.json()?)?;
+    ensure!(found(&bob, "zurich").await? == ["Route.html"] && found(&bob, "reise").await? == ["Reise"]);
+    patch(product, &ada, &file, json!({"name": "Weg.html", "tags": ["Schweiz"]})).await?.expect(200)?;
+    ensure!(found(&bob, "route").await?.is_empty() && found(&bob, "schweiz%20weg").await? == ["Weg.html"]);
+    send(product.as_user(&ada, Method::DELETE, &format!("/api/v1/shares/{given}"))).await?.expect(204)?;
+    ensure!(found(&bob, "zurich").await?.is_empty());
+    send(product.as_user(&ada, Method::DELETE, &format!("/api/v1/files/{folder}"))).await?.expect(204)?;
+    ensure!(found(&ada, "zurich").await?.is_empty() && found(&ada, "weg").await?.is_empty());
+
+    let text =
+        product.get(&ada, &format!("/api/v1/files/{file}/text?limit=16")).await?.expect(200)?.json()?;
+    ensure!(text["text"] == page[..16] && text["encoding"] == "utf-8" && text["next"] == 16, "{text}");
+    Ok(())
+}

@@ -80,6 +80,7 @@ macro_rules! all_cases {
                 the_trash_gives_back_and_lets_go
                 strangers_see_nothing
                 one_name_goes_to_one_file
+                files_are_found_by_names_and_texts
             }
             jobs {
                 a_picture_gets_its_thumbnails

@@ -67,6 +67,14 @@ impl FilesClient {
         self.0.post_to(&format!("/internal/blobs/{blob}/media"), facts).await
     }
 
+    /// Gives the text of a blob, of at most 1 MiB and without NUL; empty if it has none. False if the blob is gone.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn put_text(&self, blob: BlobKey, text: String) -> PortResult<bool> {
+        self.0.put_bytes(&format!("/internal/blobs/{blob}/text"), &Bytes::from(text)).await
+    }
+
     /// Gives the thumbnails of a blob; `bytes` are those of `upload.pictures`, in the same order. False if the blob is gone.
     ///
     /// # Errors

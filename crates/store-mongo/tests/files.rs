@@ -128,3 +128,44 @@ mod replicas {
         );
     }
 }
+
+/// What a program of a version before search has written.
+mod before_search {
+    use common::files::SearchStore as _;
+    use common::files::search::{SearchFilter, SearchQuery, SearchScope};
+    use mongodb::bson::{Document, doc};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_is_found_after_the_walk() {
+        let (mongo, scratch) = support::mongo().await;
+        let (db, raw) = (Arc::new(FilesDb::new(&mongo)), scratch.raw().await);
+        let subject = FilesSubject::new(db.clone(), scratch).await;
+        let folder = subject.folder(subject.root(), "first name").await;
+        let other = subject.folder(subject.root(), "other").await;
+        let nodes = raw.collection::<Document>("nodes");
+        // one that was made by it, and one that was renamed by it
+        let made = doc! { "$unset": { "words": "" } };
+        nodes.update_one(doc! { "name": "first name" }, made).await.expect("it can be changed");
+        let renamed = doc! { "$set": { "name": "renamed" } };
+        nodes.update_one(doc! { "name": "other" }, renamed).await.expect("it can be changed");
+        let found = async |word: &str| {
+            let query = SearchQuery {
+                words: vec![word.to_owned()],
+                scopes: vec![SearchScope { space: subject.space.id, below: None }],
+                filter: SearchFilter::default(),
+                after: None,
+                limit: 10,
+            };
+            let found = db.search(&query).await.expect("it can be searched");
+            found.into_iter().map(|found| found.node).collect::<Vec<_>>()
+        };
+        assert!(found("first").await.is_empty());
+        assert_eq!(db.index(None, 10).await.expect("it can be walked").indexed, 2);
+        assert_eq!(found("first").await, [folder.id]);
+        assert_eq!(found("renam").await, [other.id]);
+        assert!(found("other").await.is_empty());
+        assert_eq!(db.index(None, 10).await.expect("it can be walked").indexed, 0);
+    }
+}

@@ -1,4 +1,5 @@
-//! Prints what the embedded store does in a second on this disk: `cargo run --release -p store-sqlite --example measure [folder]`.
+//! Prints what the embedded store does in a second on this disk: `cargo run --release -p store-sqlite --example measure [folder]`. With `search` as the first
+//! argument, how long searches take, and nothing else.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::files::search::{
+    IndexedText, SearchFilter, SearchQuery, SearchScope, SearchStore as _, words_of_search,
+};
 use common::files::{Commit, FileStore as _, Kind, ListQuery, NewFolder, Order, Sort};
 use common::jobs::{ClaimRequest, JobAdmin as _, JobStore as _, NewJob};
 use common::{FileId, Timestamp, UserId};
@@ -21,7 +25,9 @@ const RUN: Duration = Duration::from_secs(3);
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
-    let parent = std::env::args().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
+    let mut arguments = std::env::args().skip(1).peekable();
+    let only_search = arguments.next_if(|argument| argument == "search").is_some();
+    let parent = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
     let folder = tempfile::tempdir_in(parent).unwrap();
     let options = OpenOptions::default();
     let begun = Instant::now();
@@ -31,6 +37,9 @@ async fn main() {
     println!("three fresh databases open in {:.1?}; {}", begun.elapsed(), resident());
 
     let subject = Arc::new(FilesSubject::new(Arc::clone(&files), ()).await);
+    if only_search {
+        return searches(&subject, &files).await;
+    }
     for callers in [1, 8, 32] {
         uploads(&subject, callers, 10_240).await;
     }
@@ -150,6 +159,62 @@ async fn reads(subject: &Arc<FilesSubject>, files: &Arc<FilesDb>) {
             async move { assert!(db.find_blob(blob).await.unwrap().is_some()) }
         })
         .await;
+    }
+}
+
+/// 10,000 files with names of three words, every tenth with a text of 300 words, of 5,000 words in all.
+async fn searches(subject: &Arc<FilesSubject>, files: &Arc<FilesDb>) {
+    const FILES: usize = 10_000;
+    let word = |n: usize| {
+        const PARTS: [&str; 17] = [
+            "ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va",
+            "we",
+        ];
+        format!("{}{}{}", PARTS[n % 17], PARTS[n / 17 % 17], PARTS[n / 289 % 17])
+    };
+    // the squares crowd at the first words, as words of a language do
+    let any = |n: usize| word((n.wrapping_mul(2_654_435_761) % 70).pow(2));
+    let folder = subject.folder(subject.root(), "searched").await.id;
+    let begun = Instant::now();
+    for n in 0..FILES {
+        let name = format!("{} {} {n}.txt", any(n), any(n + FILES));
+        let file = subject.file(folder, &name, 100).await;
+        if n % 10 == 0 {
+            let text = (0..300).map(|at| any(n * 300 + at)).collect::<Vec<_>>().join(" ");
+            assert!(files.keep_text(file.content.unwrap().blob, &IndexedText::new(text)).await.unwrap());
+        }
+    }
+    println!("{FILES} files made in {:.1?}", begun.elapsed());
+    let common = any(1);
+    for (what, text) in [
+        ("one letter", &common[..1]),
+        ("two letters", &common[..2]),
+        ("a word of many names and texts", &*common),
+        ("two words", &format!("{common} {}", any(2))),
+        ("one file's number", "4711"),
+        ("nothing", "zzz"),
+    ] {
+        for (place, below) in [("all", None), ("a folder", Some(vec![folder]))] {
+            let query = SearchQuery {
+                words: words_of_search(text),
+                scopes: vec![SearchScope { space: subject.space.id, below }],
+                filter: SearchFilter::default(),
+                after: None,
+                limit: 101,
+            };
+            let mut times = Vec::new();
+            let mut found = 0;
+            for _ in 0..50 {
+                let begun = Instant::now();
+                found = files.search(&query).await.unwrap().len();
+                times.push(begun.elapsed());
+            }
+            times.sort_unstable();
+            println!(
+                "{what}, in {place}: {found} found, median {:.1?}, 95th of 100 {:.1?}",
+                times[25], times[47]
+            );
+        }
     }
 }
 

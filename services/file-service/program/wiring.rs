@@ -83,6 +83,7 @@ impl ServiceProgram for FileProgram {
                 stores: checks.clone(),
             },
             marks: store.clone(),
+            search: store.clone(),
             versions: store.clone(),
             copies: store.clone(),
             journal: store.clone(),

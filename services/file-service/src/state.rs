@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::auth::{Exports, OpenAccounts, OwnCredentials, People, RateLimiter, UserCount};
 use common::files::{
     BlobLocator, BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore, PartialBlobs,
-    ShareStore, UploadStore, VersionStore,
+    SearchStore, ShareStore, UploadStore, VersionStore,
 };
 use common::{Clock, IdGen};
 use http_kit::cursor::CursorKey;
@@ -172,6 +172,8 @@ pub struct Parts {
     pub overview: Overview,
     /// Stars and tags.
     pub marks: Arc<dyn MarkStore>,
+    /// What files are found by.
+    pub search: Arc<dyn SearchStore>,
     /// Old versions.
     pub versions: Arc<dyn VersionStore>,
     /// Copies of folders.
@@ -202,6 +204,7 @@ pub struct FileService {
     pub(crate) shares: Arc<dyn ShareStore>,
     pub(crate) links: Arc<dyn LinkStore>,
     pub(crate) marks: Arc<dyn MarkStore>,
+    pub(crate) search: Arc<dyn SearchStore>,
     pub(crate) versions: Arc<dyn VersionStore>,
     pub(crate) copies: Arc<dyn CopyStore>,
     pub(crate) journal: Arc<dyn JournalStore>,
@@ -240,6 +243,7 @@ impl FileService {
             ticket_key,
             overview,
             marks,
+            search,
             versions,
             copies,
             journal,
@@ -267,6 +271,7 @@ impl FileService {
             shares,
             links,
             marks,
+            search,
             versions,
             copies,
             journal,

@@ -26,7 +26,7 @@ use runtime::{RandomIds, SystemClock};
 use store_sqlite::{AuthDb, FilesDb, JobsDb, OpenOptions};
 use thumbnails::Pool;
 use worker_service::{
-    AccountMailHandler, Concurrency, CopyHandler, MediaFactsHandler, PurgeHandler, Registry,
+    AccountMailHandler, Concurrency, CopyHandler, MediaFactsHandler, PurgeHandler, Registry, TextHandler,
     ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
 };
 
@@ -170,6 +170,7 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
             stores: checks.clone(),
         },
         marks: files_db.clone(),
+        search: files_db.clone(),
         versions: files_db.clone(),
         copies: files_db.clone(),
         journal: files_db.clone(),
@@ -263,6 +264,7 @@ fn worker(
         .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
         .with(Arc::new(CopyHandler::new(files.clone(), concurrency.copy)))
         .with(Arc::new(MediaFactsHandler::new(files.clone(), concurrency.media_facts)))
+        .with(Arc::new(TextHandler::new(files.clone(), concurrency.text)))
         .with(Arc::new(AccountMailHandler::new(
             Arc::clone(master_key),
             Arc::clone(&mailer),

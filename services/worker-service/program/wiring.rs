@@ -20,7 +20,7 @@ use thumbnails::Pool;
 use utoipa_actix_web::service_config::ServiceConfig;
 use worker_service::{
     AccountMailHandler, Concurrency, CopyHandler, MediaFactsHandler, Parts, PurgeHandler, Registry,
-    ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
+    TextHandler, ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
 };
 
 use crate::settings::{self, Settings};
@@ -65,6 +65,7 @@ impl ServiceProgram for WorkerProgram {
             .with(Arc::new(PurgeHandler::new(files.clone(), concurrency.purge)))
             .with(Arc::new(CopyHandler::new(files.clone(), concurrency.copy)))
             .with(Arc::new(MediaFactsHandler::new(files.clone(), concurrency.media_facts)))
+            .with(Arc::new(TextHandler::new(files.clone(), concurrency.text)))
             .with(Arc::new(AccountMailHandler::new(
                 Arc::clone(&platform.master_key),
                 Arc::clone(&mailer),

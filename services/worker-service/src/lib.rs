@@ -21,8 +21,8 @@ mod webhooks;
 mod work;
 
 pub use handlers::{
-    AccountMailHandler, CopyHandler, MediaFactsHandler, PurgeHandler, ThumbnailsHandler, UpkeepHandler,
-    WelcomeHandler,
+    AccountMailHandler, CopyHandler, MediaFactsHandler, PurgeHandler, TextHandler, ThumbnailsHandler,
+    UpkeepHandler, WelcomeHandler,
 };
 pub use http::{internal_routes, openapi, public_routes};
 pub use sections::{

@@ -23,6 +23,8 @@ const SHORTEST_LOOK: Duration = Duration::from_millis(10);
 /// Longest time from a task's first planning to its first job. Else the first look at all contents (each 30 days) came up to a month after an installation, or
 /// after the update that brought the task. Not at once, since programs have more to do when they start.
 const FIRST_WITHIN: Duration = Duration::from_secs(3600);
+/// The same for the task that makes files of a version before search be found: people wait for it.
+const FIRST_INDEX_WITHIN: Duration = Duration::from_secs(10);
 /// Periods that are tried, where the jobs of the next ones were done early or removed by somebody.
 const PERIODS: i64 = 3;
 
@@ -123,7 +125,7 @@ impl Planner {
     async fn plan_next(&self, task: &MaintenanceTask, is_new: bool) -> PortResult<()> {
         let now = self.clock.now();
         let next = types::upkeep_period(task.every, now) + 1;
-        let soon = now + FIRST_WITHIN;
+        let soon = now + if task.name == types::INDEX_FILES { FIRST_INDEX_WITHIN } else { FIRST_WITHIN };
         if is_new && next_begin(task, now) > soon {
             let [first, following] =
                 [next - 1, next].map(|period| types::upkeep(task.name, task.every, period, now));

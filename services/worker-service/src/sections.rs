@@ -182,7 +182,7 @@ pub const MAINTENANCE_DOCS: &[Doc] = &[
     },
     Doc {
         key: "maintenance.strays_every",
-        text: "How often the disk is listed for contents that belong to no file, as unfinished uploads leave them after a crash; at least 1s, at most a year.",
+        text: "How often the disk is listed for contents that belong to no file, as unfinished uploads leave them after a crash, and files are looked for that search does not find; at least 1s, at most a year.",
     },
     Doc {
         key: "maintenance.scrub_every",
@@ -220,7 +220,7 @@ impl MaintenanceSection {
         let mut tasks = MaintenanceTask::defaults();
         for task in &mut tasks {
             task.every = match task.name {
-                types::SWEEP_STRAYS => self.strays_every.duration(),
+                types::SWEEP_STRAYS | types::INDEX_FILES => self.strays_every.duration(),
                 types::SCRUB_BLOBS => self.scrub_every.duration(),
                 types::RECOUNT_USAGE => self.recount_every.duration(),
                 _ => task.every.min(self.every.duration()),

@@ -79,6 +79,8 @@ pub struct Concurrency {
     pub copy: usize,
     /// Facts of sounds and films: each waits for some small reads. Default 2.
     pub media_facts: usize,
+    /// Texts: each holds a few MiB. Default 2.
+    pub text: usize,
     /// Mails. Default 4.
     pub mail: usize,
 }
@@ -144,7 +146,7 @@ impl Default for Listeners {
 impl Default for Concurrency {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { thumbnails: processors.min(4), purge: 2, copy: 2, media_facts: 2, mail: 4 }
+        Self { thumbnails: processors.min(4), purge: 2, copy: 2, media_facts: 2, text: 2, mail: 4 }
     }
 }
 
@@ -161,6 +163,7 @@ impl MaintenanceTask {
             (types::SWEEP_STRAYS, DAY),
             (types::RECOUNT_USAGE, 7 * DAY),
             (types::SCRUB_BLOBS, 30 * DAY),
+            (types::INDEX_FILES, DAY),
         ]
         .map(|(name, every)| Self { name, every })
         .into()

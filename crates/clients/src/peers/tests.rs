@@ -200,7 +200,7 @@ async fn what_is_known_of_an_address_outlives_changes_of_others() {
     fail_at_a(&peers).await;
     let made = RefCell::new(Vec::new());
     let make = |name: &&str| {
-        made.borrow_mut().push(*name);
+        made.borrow_mut().push((*name).to_owned());
         Ok::<_, std::convert::Infallible>(((*name).to_owned(), (*name).into()))
     };
     peers.replace(&["c", "a"], |at, name| at == name, make).unwrap();

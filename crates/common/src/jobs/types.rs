@@ -28,6 +28,8 @@ pub const LINK_NOTICE: &str = "link-notice";
 pub const ACCOUNT_EXPORT: &str = "account-export";
 /// Finds out how long a sound or film is, and the like.
 pub const MEDIA_FACTS: &str = "media-facts";
+/// Reads the text of a content, for search.
+pub const TEXT: &str = "text";
 /// Hands one message over to a webhook.
 pub const WEBHOOK_DELIVER: &str = "webhook.deliver";
 /// Deletes what has been in the trash for long enough.
@@ -48,6 +50,8 @@ pub const EXPIRE_UPLOADS: &str = "expire-uploads";
 pub const SCRUB_BLOBS: &str = "scrub-blobs";
 /// Counts again what counters say.
 pub const RECOUNT_USAGE: &str = "recount-usage";
+/// Looks whether all files can be found.
+pub const INDEX_FILES: &str = "index-files";
 
 /// All of them: the product works these itself.
 pub const BUILT_IN: &[&str] = &[
@@ -60,6 +64,7 @@ pub const BUILT_IN: &[&str] = &[
     LINK_NOTICE,
     ACCOUNT_EXPORT,
     MEDIA_FACTS,
+    TEXT,
     WEBHOOK_DELIVER,
     EXPIRE_TRASH,
     EXPIRE_VERSIONS,
@@ -70,6 +75,7 @@ pub const BUILT_IN: &[&str] = &[
     EXPIRE_UPLOADS,
     SCRUB_BLOBS,
     RECOUNT_USAGE,
+    INDEX_FILES,
 ];
 
 /// Data of [`THUMBNAILS`].
@@ -156,6 +162,20 @@ pub struct MediaFactsData {
     pub size: u64,
 }
 
+/// Data of [`TEXT`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TextData {
+    /// Which file.
+    pub file_id: FileId,
+    /// Its content.
+    pub blob: BlobKey,
+    /// Bytes of that.
+    pub size: u64,
+    /// Its type.
+    pub mime: String,
+}
+
 /// Data of [`WEBHOOK_DELIVER`]. The job's id is the delivery's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -191,6 +211,19 @@ pub fn media_facts(
         priority: Priority::LOW,
         ..built_in(id, MEDIA_FACTS, &MediaFactsData { file_id: file, blob, size }, Some(user), at)
     }
+}
+
+/// A job that reads the text of the content of `file`, which has `size` bytes and this type. Nothing of it is kept when it is done: most files cause one.
+pub fn text(
+    id: JobId,
+    user: UserId,
+    file: FileId,
+    (blob, size): (BlobKey, u64),
+    mime: &str,
+    at: Timestamp,
+) -> NewJob {
+    let data = TextData { file_id: file, blob, size, mime: mime.to_owned() };
+    NewJob { remove_on_complete: true, ..built_in(id, TEXT, &data, Some(user), at) }
 }
 
 /// A job that welcomes `user`. It is tried for two hours: a mail server may be away, or let strangers wait on purpose.

@@ -14,7 +14,7 @@ use mongodb::bson::{Binary, Bson, Document, doc};
 use serde::{Deserialize, Serialize};
 
 use super::content::Facts;
-use super::{FilesDb, all, any, schema, thumbnails};
+use super::{FilesDb, all, any, schema, search, thumbnails};
 use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{binary, count, fixed, int, key, read_key};
 
@@ -268,6 +268,7 @@ pub(super) async fn collect(
     }
     // whoever takes a reference changes this document: of both, one commits
     blobs(db).delete_one(doc! { "_id": key(blob) }).session(tx.session()).await?;
+    search::remove_texts(db, tx, blob).await?;
     let thumbnails = thumbnails::remove_all(db, tx, blob).await?;
     give_back(db, tx, &thumbnails, at).await?;
     Ok(CollectOutcome::Removed)

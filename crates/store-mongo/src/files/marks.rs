@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::node::{self, TagDoc};
 use super::shares::count_on;
-use super::{FilesDb, path, schema, space};
+use super::{FilesDb, path, schema, search, space};
 use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{ToOid as _, count, id};
 
@@ -70,7 +70,10 @@ pub(super) async fn set_tags(
     space::must_apply(db, tx, present.space, space::Change::default()).await?;
     let docs: Vec<Document> =
         tags.iter().map(|tag| doc! { "tag": tag.as_str(), "folded": tag.folded() }).collect();
-    let change = doc! { "$set": { "tags": docs, "tagged": !tags.is_empty() }, "$inc": { "revision": 1_i64 } };
+    let words = search::words_of_node(&present.name, tags);
+    let change = doc! {
+        "$set": { "tags": docs, "tagged": !tags.is_empty(), "words": words }, "$inc": { "revision": 1_i64 },
+    };
     Ok(node::update(db, tx, id, change).await?)
 }
 

@@ -21,7 +21,9 @@ mod recount;
 mod reservations;
 mod resumable;
 mod schema;
+mod schema_search;
 mod scrub;
+mod search;
 mod shares;
 mod space;
 mod store;
@@ -48,7 +50,7 @@ use memory::Recent;
 
 /// The store of file-service: a [`common::files::FileStore`] with its [`common::files::ShareStore`], [`common::files::LinkStore`],
 /// [`common::files::MarkStore`], [`common::files::VersionStore`], [`common::files::CopyStore`] and
-/// [`common::files::JournalStore`], and its [`common::jobs::Outbox`].
+/// [`common::files::JournalStore`] and [`common::files::SearchStore`], and its [`common::jobs::Outbox`].
 pub struct FilesDb {
     engine: Engine,
     outbox: Outbox,

@@ -7,8 +7,8 @@ use mongodb::bson::{Document, doc};
 use mongodb::options::ReturnDocument;
 use serde::{Deserialize, Serialize};
 
-use super::FilesDb;
 use super::content::{ContentDoc, Facts};
+use super::{FilesDb, search};
 use crate::engine::{Fault, Tx};
 use crate::value::{ToOid as _, count, id, int};
 
@@ -59,6 +59,9 @@ pub(super) struct NodeDoc {
     tagged: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tags: Vec<TagDoc>,
+    /// By which it is found; older programs do not write these.
+    #[serde(default)]
+    words: Vec<String>,
     /// 0 and empty for a folder, so that all sort by them.
     pub(super) size: i64,
     pub(super) mime: String,
@@ -107,6 +110,16 @@ impl NodeDoc {
 
     pub(super) fn space(&self) -> SpaceId {
         id(self.space)
+    }
+
+    /// By which words it is found.
+    pub(super) fn words(&self) -> &[String] {
+        &self.words
+    }
+
+    /// It has a tombstone itself.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.deleted
     }
 
     /// Live children of each kind: folders, files.
@@ -197,6 +210,7 @@ pub(super) fn document(new: &NewNode<'_>, facts: Option<&Facts>) -> NodeDoc {
         stars: 0,
         tagged: !new.tags.is_empty(),
         tags: new.tags.iter().map(TagDoc::new).collect(),
+        words: search::words_of_node(new.name, new.tags),
         size: new.content.map_or(0, |(content, _)| int(content.blob.size)),
         mime: new.content.map_or_else(String::new, |(content, _)| content.mime.clone()),
         has_content: new.content.is_some(),

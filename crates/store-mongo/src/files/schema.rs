@@ -2,6 +2,7 @@
 
 use mongodb::bson::doc;
 
+use super::schema_search;
 use crate::engine::{Index, Migration, Schema, Step, Version};
 
 pub(super) const SPACES: &str = "spaces";
@@ -17,6 +18,7 @@ pub(super) const COPIES: &str = "copies";
 pub(super) const COPY_FRONTS: &str = "copy_fronts";
 pub(super) const OPERATIONS: &str = "operations";
 pub(super) const OPERATION_PARTS: &str = "operation_parts";
+pub(super) const TEXTS: &str = "texts";
 pub(super) const UPLOADS: &str = "uploads";
 pub(super) const OUTBOX: &str = "files_outbox";
 
@@ -175,6 +177,7 @@ pub(super) static SCHEMA: Schema = Schema {
             ],
         },
         OPERATIONS_1_5,
+        schema_search::MIGRATION,
     ],
 };
 

@@ -9,7 +9,7 @@ use mongodb::bson::{Document, doc};
 
 use super::node;
 use super::space::{self, Change};
-use super::{FilesDb, names, path};
+use super::{FilesDb, names, path, search};
 use crate::engine::{Tx, TxResult};
 use crate::value::ToOid as _;
 
@@ -65,6 +65,7 @@ pub(super) async fn relocate(
         "parent": target.oid(),
         "name": name.as_str(),
         "sort_key": sort_key(name.as_str()),
+        "words": search::words_of_node(name, &node.tags),
         "modified_at": at.millis(),
     });
     update.insert("$unset", doc! { "classic_name": "" });
@@ -155,6 +156,7 @@ pub(super) async fn restore(
         "parent": target.oid(),
         "name": name.as_str(),
         "sort_key": sort_key(name.as_str()),
+        "words": search::words_of_node(&name, &node.tags),
         "modified_at": modified_at.millis(),
     });
     update.insert("$unset", doc! { "trashed_at": "", "trashed_by": "" });

@@ -6,7 +6,7 @@ use common::{FileId, PortResult, SpaceId, Timestamp, UserId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
-use super::{FilesDb, node, path};
+use super::{FilesDb, node, path, search};
 use crate::engine::{Durability, Tx, TxResult, damaged};
 use crate::row::RowExt as _;
 
@@ -36,6 +36,7 @@ pub(super) fn set_tags(
         .execute((id.bytes(), Tag::join(tags)))?;
     tx.prepare_cached("DELETE FROM node_tags WHERE node = ?1")?.execute([id.bytes()])?;
     index_tags(tx, present.space, id, tags)?;
+    search::index_node(tx, (present.space, id), &present.name, tags)?;
     Ok(node::get(tx, id)?)
 }
 

@@ -14,6 +14,7 @@ mod purge;
 mod recount;
 mod resumable;
 mod scrub;
+mod search;
 mod shares;
 mod space;
 mod store;
@@ -39,12 +40,13 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/files/005.sql"),
         include_str!("../../migrations/files/006.sql"),
         include_str!("../../migrations/files/007.sql"),
+        include_str!("../../migrations/files/008.sql"),
     ],
 };
 
 /// The database of file-service: a [`common::files::FileStore`] with its [`common::files::ShareStore`],
-/// [`common::files::LinkStore`], [`common::files::MarkStore`], [`common::files::VersionStore`], [`common::files::CopyStore`] and
-/// [`common::files::JournalStore`], and its [`common::jobs::Outbox`].
+/// [`common::files::LinkStore`], [`common::files::MarkStore`], [`common::files::VersionStore`], [`common::files::CopyStore`],
+/// [`common::files::JournalStore`] and [`common::files::SearchStore`], and its [`common::jobs::Outbox`].
 pub struct FilesDb {
     engine: Engine,
 }

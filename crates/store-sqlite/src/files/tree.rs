@@ -8,7 +8,7 @@ use common::{FileId, Timestamp, UserId};
 
 use super::node;
 use super::space::{self, Change};
-use super::{names, path};
+use super::{names, path, search};
 use crate::engine::{Tx, TxResult};
 use crate::outbox;
 
@@ -49,6 +49,9 @@ pub(super) fn relocate(
          WHERE id = ?1",
     )?
     .execute((id.bytes(), target.bytes(), name.as_str(), sort_key(name.as_str()), at.millis()))?;
+    if node.name != *name {
+        search::index_node(tx, (node.space, id), name, &node.tags)?;
+    }
     if source != target {
         node::count_child(tx, source, node.kind, -1)?;
         node::count_child(tx, target, node.kind, 1)?;
@@ -134,6 +137,9 @@ pub(super) fn restore(tx: &Tx<'_>, id: FileId, at: Timestamp) -> TxResult<Node, 
          WHERE id = ?1",
     )?
     .execute((id.bytes(), target.bytes(), name.as_str(), sort_key(name.as_str()), modified_at.millis()))?;
+    if node.name != name {
+        search::index_node(tx, (node.space, id), &name, &node.tags)?;
+    }
     node::count_child(tx, target, node.kind, 1)?;
     space::apply(tx, node.space, Change { trash: -1, ..Change::default() })?;
     if target != source && node.kind == Kind::Folder {

@@ -11,6 +11,7 @@ mod places;
 mod purge;
 mod quota;
 mod replicas;
+mod search;
 mod shares;
 mod spaces;
 mod storm;
@@ -43,6 +44,7 @@ pub use places::*;
 pub use purge::*;
 pub use quota::*;
 pub use replicas::Replicas;
+pub use search::*;
 pub use shares::*;
 pub use spaces::*;
 pub use storm::*;
@@ -308,7 +310,7 @@ macro_rules! file_store_suite {
     };
 }
 
-/// Makes a test of each check of shares, links, marks, versions, copies and the journal, for the adapter that `$make` opens: an async function that returns an [`AccessSubject`].
+/// Makes a test of each check of shares, links, marks, versions, copies, the journal and search, for the adapter that `$make` opens: an async function that returns an [`AccessSubject`].
 #[macro_export]
 macro_rules! access_suite {
     ($make:expr) => {
@@ -353,6 +355,15 @@ macro_rules! access_suite {
                 a_part_is_undone_once_and_undoing_is_an_operation,
                 of_two_undos_at_once_one_succeeds,
                 operations_are_listed_by_who_did_them_and_forgotten,
+                names_go_before_tags_and_texts_and_words_before_beginnings,
+                each_word_may_stand_elsewhere,
+                a_search_speaks_no_language_of_the_store,
+                what_is_found_follows_each_change,
+                filters_leave_out,
+                a_scope_is_a_space_or_what_lies_below,
+                a_text_belongs_to_a_content_in_its_space,
+                a_text_goes_with_its_content,
+                a_walk_finds_what_nobody_has_read,
             ]
         );
     };

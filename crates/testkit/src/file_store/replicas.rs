@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use common::files::search::{IndexStep, IndexedText, Ranked, SearchQuery, SearchStore};
 use common::files::{
     AccessOf, Act, Acted, BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content,
     CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, Dated, FileStore, Grant, JournalStore,
@@ -156,6 +157,14 @@ forward! { JournalStore:
     async fn list_operations(&self, user: UserId, within: Option<FileId>, before: Option<OperationId>, limit: u32) -> PortResult<Vec<Operation>>;
     async fn sweep_operations(&self, before: Timestamp, limit: u32) -> PortResult<u32>;
     async fn forget_operations(&self, user: UserId, limit: u32) -> PortResult<u32>;
+}
+
+forward! { SearchStore:
+    async fn search(&self, query: &SearchQuery) -> PortResult<Vec<Ranked>>;
+    async fn keep_text(&self, blob: BlobKey, text: &IndexedText) -> PortResult<bool>;
+    async fn find_text(&self, space: SpaceId, blob: BlobKey) -> PortResult<Option<String>>;
+    async fn index(&self, after: Option<FileId>, limit: u32) -> PortResult<IndexStep>;
+    async fn order_texts(&self, jobs: &[NewJob]) -> PortResult<()>;
 }
 
 #[async_trait]

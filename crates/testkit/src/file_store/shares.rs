@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use common::files::{
     CopyStore, FileStore, Grant, Grantee, JournalStore, LinkStore, MarkStore, NewShare, NodeError, Share,
-    ShareRole, ShareStore, SharesOf, VersionStore,
+    ShareRole, ShareStore, SharesOf, VersionStore, search::SearchStore,
 };
 use common::jobs::Outbox;
 use common::{FileId, GroupId, IdGen as _, ShareId, UserId};
@@ -29,6 +29,8 @@ pub struct AccessSubject {
     pub copies: Arc<dyn CopyStore>,
     /// Changes that can be undone.
     pub journal: Arc<dyn JournalStore>,
+    /// Search.
+    pub search: Arc<dyn SearchStore>,
 }
 
 impl AccessSubject {
@@ -43,11 +45,22 @@ impl AccessSubject {
             + VersionStore
             + CopyStore
             + JournalStore
+            + SearchStore
             + 'static,
     {
         let (shares, links, marks) = (store.clone(), store.clone(), store.clone());
-        let (versions, copies, journal) = (store.clone(), store.clone(), store.clone());
-        Self { files: FilesSubject::new(store, keep).await, shares, links, marks, versions, copies, journal }
+        let (versions, copies) = (store.clone(), store.clone());
+        let (journal, search) = (store.clone(), store.clone());
+        Self {
+            files: FilesSubject::new(store, keep).await,
+            shares,
+            links,
+            marks,
+            versions,
+            copies,
+            journal,
+            search,
+        }
     }
 
     fn new_share(&self, node: FileId, grantee: Grantee, role: ShareRole) -> NewShare {

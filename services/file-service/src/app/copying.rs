@@ -87,7 +87,12 @@ async fn copy_file(
             by: parent.by(),
             at: service.clock.now(),
             reservation: None,
-            jobs: jobs_for(service, (parent.node().owner, file), content, &cause),
+            jobs: jobs_for(
+                service,
+                (parent.node().owner, file),
+                (content, source.space() != parent.space()),
+                &cause,
+            ),
         };
         match service.store.commit_upload(&commit).await {
             // somebody took the name, or removed the file, since it was looked up
@@ -98,22 +103,26 @@ async fn copy_file(
     Err(AppError::refused(Code::Conflict))
 }
 
-/// What is still to be found out about a content is found out for whichever file is left.
+/// What is still to be found out about a content is found out for whichever file is left. Its text is read anew only `with_text`: a space that has the content
+/// has its text.
 pub(super) fn jobs_for(
     service: &FileService,
     (owner, file): (UserId, FileId),
-    content: &Content,
+    (content, with_text): (&Content, bool),
     cause: &Cause,
 ) -> Vec<NewJob> {
     let (id, at) = (|| JobId(service.ids.object_id()), service.clock.now());
+    let known = (content.blob, content.size);
     let job = match content.thumbnails {
-        ThumbnailState::Pending => types::thumbnails(id(), owner, file, content.blob, at),
+        ThumbnailState::Pending => Some(types::thumbnails(id(), owner, file, content.blob, at)),
         ThumbnailState::None if content.media.is_none() && media_facts::supports(&content.mime) => {
-            types::media_facts(id(), owner, file, (content.blob, content.size), at)
+            Some(types::media_facts(id(), owner, file, known, at))
         }
-        _ => return Vec::new(),
+        _ => None,
     };
-    vec![job.caused_by(cause)]
+    let has_text = with_text && content.size > 0 && texts::supports(&content.mime);
+    let text = has_text.then(|| types::text(id(), owner, file, known, &content.mime, at));
+    job.into_iter().chain(text).map(|job| job.caused_by(cause)).collect()
 }
 
 async fn copy_folder(
@@ -229,12 +238,14 @@ pub(crate) async fn step(service: &FileService, id: OperationId) -> Result<StepD
 /// The copies to be made of these nodes.
 async fn items(service: &FileService, target: FileId, nodes: Vec<Node>) -> Result<Vec<CopyItem>, AppError> {
     let gone = || AppError::refused(Code::ParentNotFound);
-    let owner = service.store.find_path(target).await?.ok_or_else(gone)?.node.owner;
+    let target = service.store.find_path(target).await?.ok_or_else(gone)?.node;
     let cause = cause::current();
     let item = |source: Node| {
         let id = FileId(service.ids.object_id());
         let jobs = match &source.content {
-            Some(content) if source.kind == Kind::File => jobs_for(service, (owner, id), content, &cause),
+            Some(content) if source.kind == Kind::File => {
+                jobs_for(service, (target.owner, id), (content, source.space != target.space), &cause)
+            }
             _ => Vec::new(),
         };
         CopyItem { id, source, jobs }

@@ -11,7 +11,7 @@ use metrics::counter;
 
 use super::access::authorize;
 use super::budget::Budget;
-use super::{resumable, scrub};
+use super::{resumable, scrub, search};
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -34,6 +34,7 @@ pub(crate) enum Task {
     ExpireUploads,
     ScrubBlobs,
     RecountUsage,
+    IndexFiles,
 }
 
 impl Task {
@@ -48,6 +49,7 @@ impl Task {
             "expire-uploads" => Self::ExpireUploads,
             "scrub-blobs" => Self::ScrubBlobs,
             "recount-usage" => Self::RecountUsage,
+            "index-files" => Self::IndexFiles,
             _ => return None,
         })
     }
@@ -86,6 +88,7 @@ pub(crate) async fn step(
         Task::ExpireUploads => expire_uploads(service, cursor).await,
         Task::ScrubBlobs => scrub::step(service, cursor).await,
         Task::RecountUsage => recount_usage(service, cursor).await,
+        Task::IndexFiles => index_files(service, cursor).await,
     }
 }
 
@@ -279,6 +282,21 @@ async fn recount_usage(service: &FileService, cursor: Option<&str>) -> Result<St
         changed,
         percent: Some(percent(step.next)),
         findings: step.found.into_iter().map(Finding::Miscount).collect(),
+        ..StepDone::default()
+    })
+}
+
+/// Sees to it that some more files are found by what they should be found by.
+async fn index_files(service: &FileService, cursor: Option<&str>) -> Result<StepDone, AppError> {
+    let after = cursor
+        .map(FileId::parse)
+        .transpose()
+        .map_err(|_| AppError::because(Code::InvalidCursor, "the cursor is no id of a file"))?;
+    let step = search::index(service, after).await?;
+    Ok(StepDone {
+        done: step.next.is_none(),
+        cursor: step.next.map(|next| next.to_string()),
+        changed: step.changed,
         ..StepDone::default()
     })
 }

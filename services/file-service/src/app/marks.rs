@@ -214,7 +214,11 @@ async fn page<T>(
 }
 
 /// A node that the caller may see and that is not in the trash.
-async fn visible(service: &FileService, actor: Actor, id: FileId) -> Result<Option<Authorized>, AppError> {
+pub(super) async fn visible(
+    service: &FileService,
+    actor: Actor,
+    id: FileId,
+) -> Result<Option<Authorized>, AppError> {
     match authorize(service, actor, Action::ReadMetadata, id).await.and_then(Authorized::live) {
         Ok(node) => Ok(Some(node)),
         Err(error) if matches!(error.code(), Code::NotFound | Code::Forbidden) => Ok(None),

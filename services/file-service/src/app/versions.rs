@@ -71,7 +71,7 @@ pub(crate) async fn restore(
         by: file.by(),
         at,
         reservation: None,
-        jobs: jobs_for(service, (owner, file.id()), &version.content, &cause::current()),
+        jobs: jobs_for(service, (owner, file.id()), (&version.content, true), &cause::current()),
     };
     Ok(service.store.commit_upload(&commit).await?.node)
 }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::app::sharing::notices;
 use crate::app::spaces::StoredSpaces;
-use crate::app::{archive, blobs, copying, ended, export, maintenance, thumbnails};
+use crate::app::{archive, blobs, copying, ended, export, maintenance, search, thumbnails};
 use crate::state::FileService;
 
 /// Largest JSON question.
@@ -31,6 +31,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/internal/blobs/{blob}", web::get().to(read_blob))
         .route("/internal/blobs/{blob}/range", web::get().to(read_range))
         .route("/internal/blobs/{blob}/media", web::post().to(keep_media))
+        .route("/internal/blobs/{blob}/text", web::put().to(put_text))
         .route("/internal/blobs/{blob}/thumbnails", web::put().to(put_thumbnails))
         .route("/internal/blobs/{blob}/thumbnails/failed", web::post().to(fail_thumbnails))
         .route("/internal/files/purge", web::post().to(purge))
@@ -97,6 +98,26 @@ async fn keep_media(
     let key: BlobKey = input::path_id(&request, "blob")?;
     let facts: MediaFacts = input::json(&request, payload, BODY_BYTES).await?;
     if service.store.keep_media(key, &facts.checked()).await? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(Problem::new(Code::NotFound))
+    }
+}
+
+async fn put_text(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let key: BlobKey = input::path_id(&request, "blob")?;
+    let limits = BodyLimits { max_bytes: Some(texts::MAX_TEXT_BYTES as u64), ..BodyLimits::default() };
+    let body = BodyStream::new(payload, limits).collect().await?;
+    let text = String::from_utf8(body.into())
+        .ok()
+        .filter(|text| !text.contains('\0'))
+        .ok_or_else(|| Problem::new(Code::InvalidRequest).detail("the text is not UTF-8 without NUL"))?;
+    if search::keep_text(&service, key, text).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Problem::new(Code::NotFound))

@@ -19,7 +19,9 @@ mod params;
 mod path;
 mod preconditions;
 mod public;
+mod search;
 mod shares;
+mod text;
 mod thumbnails;
 mod toll;
 mod trash;
@@ -58,7 +60,9 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(marks::recents)
         .service(marks::tagged)
         .service(marks::tags)
+        .service(search::find)
         .service(path::show)
+        .service(text::show)
         .service(thumbnails::show)
         .service(content::show)
         .service(content::describe)

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use common::FileId;
-use common::files::Action;
+use common::files::{Action, NodeName};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated};
 use serde::Serialize;
@@ -24,12 +24,18 @@ pub(super) struct PathView {
 /// One step of the way.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Crumb)]
-struct CrumbView {
+pub(super) struct CrumbView {
     /// The id of the folder, or of the node itself.
     #[schema(value_type = String)]
     id: FileId,
     /// Its name; empty for the root.
     name: String,
+}
+
+impl CrumbView {
+    pub(super) fn new(id: FileId, name: &NodeName) -> Self {
+        Self { id, name: name.as_str().to_owned() }
+    }
 }
 
 /// Shows the way from the root folder down to a file or folder.
@@ -52,6 +58,6 @@ pub(super) async fn show(
     let target = params::target(&request, "id")?;
     let node = authorize(&service, params::actor(&caller), Action::ReadMetadata, target).await?.live()?;
     let steps = listing::way_to(&node).into_iter();
-    let items = steps.map(|(id, name)| CrumbView { id, name: name.as_str().to_owned() }).collect();
+    let items = steps.map(|(id, name)| CrumbView::new(id, &name)).collect();
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(PathView { items }))
 }

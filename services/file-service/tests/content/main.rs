@@ -16,6 +16,7 @@ mod full;
 mod quota;
 mod ranges;
 mod scrub;
+mod text;
 mod thumbnails;
 mod tickets;
 mod uploads;

@@ -11,5 +11,6 @@ mod links;
 mod matrix;
 mod public;
 mod public_archives;
+mod search;
 mod shares;
 mod streams;

@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use blob::{DiskBlobs, DiskOptions};
 use common::auth::{Address, Authenticator, GroupName, People, Person, Presented, Principal, Role};
 use common::files::{
-    BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore, ShareStore, VersionStore,
+    BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore, SearchStore, ShareStore,
+    VersionStore,
 };
 use common::routes::Service;
 use common::{Clock, GroupId, IdGen, PortError, PortResult, SessionId, Sha256, UserId};
@@ -177,6 +178,7 @@ impl World {
             ticket_key: TICKET_KEY,
             overview,
             marks: self.store.clone() as Arc<dyn MarkStore>,
+            search: self.store.clone() as Arc<dyn SearchStore>,
             versions: self.store.clone() as Arc<dyn VersionStore>,
             copies: self.store.clone() as Arc<dyn CopyStore>,
             journal: self.store.clone() as Arc<dyn JournalStore>,
@@ -369,6 +371,12 @@ impl Server {
         };
         let (_, base, drain) = world.serve(self.blobs.clone() as Arc<dyn BlobStore>, settings);
         (base, drain)
+    }
+
+    /// The key of the content that a file has.
+    pub(crate) async fn blob_of(&self, file: &str) -> common::BlobKey {
+        let path = self.store.find_path(file.parse().unwrap()).await.unwrap().unwrap();
+        path.node.content.unwrap().blob
     }
 
     /// How many contents lie on the disk.

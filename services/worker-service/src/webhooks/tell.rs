@@ -34,7 +34,8 @@ const BREATH: Duration = Duration::from_millis(100);
 const MAX_ERROR_BYTES: usize = 500;
 
 /// Built-in types whose failures their users need not hear of: what they lose is nothing that they see, or is made good by upkeep.
-const UNHEARD: [&str; 4] = [types::WEBHOOK_DELIVER, types::WELCOME_MAIL, types::PURGE, types::MEDIA_FACTS];
+const UNHEARD: [&str; 5] =
+    [types::WEBHOOK_DELIVER, types::WELCOME_MAIL, types::PURGE, types::MEDIA_FACTS, types::TEXT];
 
 /// Tells of ends of jobs.
 pub(crate) struct Teller {

@@ -49,6 +49,7 @@ fn made(kind: &str, every: Option<Duration>) -> NewJob {
         (_, Some(every)) => types::upkeep(kind, every, 1, at),
         (types::THUMBNAILS, _) => types::thumbnails(ids.next(), user, file, blob, at),
         (types::MEDIA_FACTS, _) => types::media_facts(ids.next(), user, file, (blob, 1), at),
+        (types::TEXT, _) => types::text(ids.next(), user, file, (blob, 1), "text/plain", at),
         (types::WELCOME_MAIL, _) => types::welcome_mail(ids.next(), user, at),
         (types::ACCOUNT_MAIL, _) => types::account_mail(ids.next(), Vec::new(), at),
         (types::COPY, _) => types::copy(ids.next(), ids.next(), user, at, at),
@@ -88,6 +89,7 @@ fn the_guide_lists_all_built_in_jobs_as_they_are() {
         let at_once = match &**kind {
             types::THUMBNAILS => "processes + 1".to_owned(),
             types::MEDIA_FACTS => concurrency.media_facts.to_string(),
+            types::TEXT => concurrency.text.to_string(),
             types::WELCOME_MAIL | types::ACCOUNT_MAIL => concurrency.mail.to_string(),
             types::PURGE => concurrency.purge.to_string(),
             // they walk through all that somebody had

@@ -30,7 +30,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use utoipa_actix_web::service_config::ServiceConfig;
 use worker_service::{
-    MaintenanceTask, MediaFactsHandler, PurgeHandler, Registry, ThumbnailsHandler, WorkerService,
+    MaintenanceTask, MediaFactsHandler, PurgeHandler, Registry, TextHandler, ThumbnailsHandler, WorkerService,
 };
 
 use crate::files_double::files_client;
@@ -108,6 +108,7 @@ impl Product {
         let registry = Registry::default()
             .with(Arc::new(ThumbnailsHandler::new(files.clone(), pool(child()), world.folder.path(), 3)))
             .with(Arc::new(MediaFactsHandler::new(files.clone(), 2)))
+            .with(Arc::new(TextHandler::new(files.clone(), 2)))
             .with(Arc::new(PurgeHandler::new(files.clone(), 2)));
         let service = WorkerService::new(worker_service::Parts { files, ..world.parts(registry) });
         let (stop, mut relay) = (CancellationToken::new(), JoinSet::new());
@@ -175,6 +176,7 @@ fn serve_files(db: &Arc<FilesDb>, blobs: &Arc<MemoryBlobs>, settings: FileSettin
         ticket_key: [8; 32],
         overview: Overview { users: Arc::new(NoUsers), cache: Vec::new(), stores: Vec::new() },
         marks: db.clone(),
+        search: db.clone(),
         versions: db.clone(),
         copies: db.clone(),
         journal: db.clone(),

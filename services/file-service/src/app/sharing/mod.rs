@@ -97,7 +97,7 @@ async fn people_names(
 }
 
 /// The space of somebody, which is made on its first use.
-async fn own_space(service: &FileService, user: UserId) -> Result<SpaceId, AppError> {
+pub(crate) async fn own_space(service: &FileService, user: UserId) -> Result<SpaceId, AppError> {
     Ok(root(service, user).await?.space())
 }
 

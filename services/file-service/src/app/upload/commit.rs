@@ -142,16 +142,17 @@ impl Finished {
         let at = self.clock.now();
         let Received { blob, mime, reservation, .. } = &self.received;
         let thumbnails = self.subject.called_image || thumbnails::supports(mime);
-        let jobs = if thumbnails {
-            let job = types::thumbnails(JobId(self.ids.object_id()), self.subject.owner, file, blob.key, at);
-            vec![job.caused_by(cause)]
+        let (id, owner, content) =
+            (|| JobId(self.ids.object_id()), self.subject.owner, (blob.key, blob.size));
+        let mut jobs = Vec::new();
+        if thumbnails {
+            jobs.push(types::thumbnails(id(), owner, file, blob.key, at).caused_by(cause));
         } else if media_facts::supports(mime) {
-            let content = (blob.key, blob.size);
-            let job = types::media_facts(JobId(self.ids.object_id()), self.subject.owner, file, content, at);
-            vec![job.caused_by(cause)]
-        } else {
-            Vec::new()
-        };
+            jobs.push(types::media_facts(id(), owner, file, content, at).caused_by(cause));
+        }
+        if blob.size > 0 && texts::supports(mime) {
+            jobs.push(types::text(id(), owner, file, content, mime, at).caused_by(cause));
+        }
         Commit {
             target,
             content: NewContent {
