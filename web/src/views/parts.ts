@@ -26,6 +26,7 @@ export const parts = {
   trash: withTexts('organise', () => import('./browse/TrashPage.svelte')),
   gathered: withTexts('organise', () => import('./gathered/GatheredPage.svelte')),
   tags: withTexts('organise', () => import('./gathered/TagsPage.svelte')),
+  search: withTexts(['search', 'organise'], () => import('./search/SearchPage.svelte')),
   jobs: withTexts('jobs', () => import('./jobs/JobsPage.svelte')),
   queue: withTexts(['queue', 'jobs'], () => import('./queue/QueuePage.svelte')),
   viewer: withTexts(['viewer', 'organise'], () => import('./viewer/Viewer.svelte')),

@@ -41,6 +41,16 @@ interface Answer<T> {
  * @throws ApiError for everything else
  */
 export async function answerOf<T>(request: Promise<Answer<T>>): Promise<T> {
+  return (await settle(request)).data;
+}
+
+/** The same for a change, with the id by which the product can take it back; null if it does not say one. */
+export async function changeOf<T>(request: Promise<Answer<T>>): Promise<{ data: T; operation: string | null }> {
+  const { data, response } = await settle(request);
+  return { data, operation: response.headers.get('Operation-Id') };
+}
+
+async function settle<T>(request: Promise<Answer<T>>): Promise<{ data: T; response: Response }> {
   let answer: Answer<T>;
   try {
     answer = await request;
@@ -52,7 +62,7 @@ export async function answerOf<T>(request: Promise<Answer<T>>): Promise<T> {
   const { data, error: body, response } = answer;
   if (response.ok) {
     reportOutcome(null);
-    return data as T;
+    return { data: data as T, response };
   }
   const error = problemOf(response.status, body, (name) => response.headers.get(name));
   reportOutcome(error);

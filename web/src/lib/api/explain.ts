@@ -39,6 +39,7 @@ function byCode(error: ApiError): string | null {
       return t('error.invitation');
     case 'last_administrator':
       return t('error.lastAdministrator');
+    case 'changed_since':
     case 'has_second_factor':
     case 'no_second_factor':
     case 'conflict':

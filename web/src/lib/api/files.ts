@@ -1,4 +1,5 @@
-import { answerOf, client } from './client';
+import { answerOf, changeOf, client } from './client';
+import { ApiError } from './problem';
 import type { Change, ChangeResult, File, FileList, Limits, Operation, PathItem, Tag, Usage } from './types';
 import { visit } from './urls';
 
@@ -41,17 +42,35 @@ export function createPath(parentId: string, path: string): Promise<File> {
   return answerOf(client.POST('/api/v1/files', { body: { parentId, path } }));
 }
 
-export function renameFile(id: string, name: string): Promise<File> {
-  return answerOf(client.PATCH('/api/v1/files/{id}', { params: node(id), body: { name } }));
+export function renameFile(id: string, name: string): Promise<{ data: File; operation: string | null }> {
+  return changeOf(client.PATCH('/api/v1/files/{id}', { params: node(id), body: { name } }));
 }
 
 export function trashFile(id: string): Promise<unknown> {
   return answerOf(client.DELETE('/api/v1/files/{id}', { params: node(id) }));
 }
 
-/** Makes many changes; each succeeds or fails by itself, and the results stand in the order of the changes. */
-export async function changeFiles(operations: Change[]): Promise<ChangeResult[]> {
-  return (await answerOf(client.POST('/api/v1/files/batch', { body: { operations } }))).results;
+/**
+ * Makes many changes; each succeeds or fails by itself, and the results stand in the order of the changes. `operation` takes
+ * all of them back, if the product keeps a note of them.
+ */
+export async function changeFiles(
+  operations: Change[],
+): Promise<{ results: ChangeResult[]; operation: string | null }> {
+  const { data, operation } = await changeOf(client.POST('/api/v1/files/batch', { body: { operations } }));
+  return { results: data.results, operation };
+}
+
+/**
+ * Takes changes back, with today's rights. Gives the files as they are then.
+ *
+ * @throws ApiError if one of them was changed since, so that it stays as it is
+ */
+export async function undoOperation(id: string): Promise<File[]> {
+  const { results } = await answerOf(client.POST('/api/v1/operations/{id}/undo', { params: node(id) }));
+  const refused = results.find(({ status }) => status >= 400);
+  if (refused) throw new ApiError('product', refused.status, refused.code ?? '', refused.detail ?? '');
+  return results.flatMap(({ file }) => file ?? []);
 }
 
 /** How a copy of a folder stands that goes on after its request was answered. */

@@ -11,7 +11,7 @@ import { dialogs } from '$lib/state/dialogs.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import { doneQuietly, doneWithUndo, undoable } from '$lib/state/undo';
 import { usage } from '$lib/state/usage.svelte';
-import { changeAll, type Outcome } from './batch';
+import { changeAll, type Outcome, takeBack } from './batch';
 import { named, orThrow, tell, tellFailed } from './tell';
 
 const without = (gone: Set<string>) => (items: (File | undefined)[]) =>
@@ -32,11 +32,12 @@ async function takeOut(
 const trashing = ({ id }: File): Change => ({ op: 'trash', id });
 const restoring = ({ id }: File): Change => ({ op: 'restore', id });
 
-/** Brings files back from the trash. */
-async function putBack(files: File[]): Promise<void> {
-  const outcome = await changeAll(files, t('act.restoring', { count: files.length }), restoring);
+/** Brings back from the trash what was put there. */
+async function putBack(trashed: Outcome): Promise<void> {
+  const { done } = trashed;
+  const outcome = await takeBack(trashed, t('act.restoring', { count: done.length }), restoring);
   // A list of the root folder may be known by its name instead of its id.
-  folderChanged(...parentsOf([...files, ...outcome.now]));
+  folderChanged(...parentsOf([...done, ...outcome.now]));
   trashChanged();
   usage.changed();
   orThrow(outcome);
@@ -61,7 +62,7 @@ export const trashFiles = undoable(async (listing: Listing, files: File[]): Prom
   tell(
     outcome,
     (done) => t('act.trashed', named(done)),
-    () => putBack(outcome.done),
+    () => putBack(outcome),
   );
 });
 
@@ -116,10 +117,11 @@ export async function emptyTrash(listing: Listing): Promise<void> {
 
 /** Throws what the server refused, so that the field can say it beside what was typed. */
 export const renameFile = undoable(async (listing: Listing, file: File, name: string): Promise<void> => {
-  filesChanged([await api.renameFile(file.id, name)]);
+  const { data, operation } = await api.renameFile(file.id, name);
+  filesChanged([data]);
   listing.refreshSoon();
   doneWithUndo(t('act.renamed', { name }), async () => {
-    filesChanged([await api.renameFile(file.id, file.name)]);
+    filesChanged(operation ? await api.undoOperation(operation) : [(await api.renameFile(file.id, file.name)).data]);
     folderChanged(file.parentId, 'root');
   });
 });
@@ -139,8 +141,8 @@ export const moveFiles = undoable(
       outcome,
       (done) => t('act.moved', { ...named(done), folder: to.name }),
       async () => {
-        const { done } = outcome;
-        const back = await changeAll(done, t('act.moving', { count: done.length }), ({ id, parentId }) => ({
+        const count = outcome.done.length;
+        const back = await takeBack(outcome, t('act.moving', { count }), ({ id, parentId }) => ({
           op: 'move',
           id,
           parentId: parentId ?? 'root',

@@ -2,7 +2,7 @@ import type { Change, File } from '$lib/api/types';
 import { t } from '$lib/i18n';
 import { filesChanged, gatheredChanged } from '$lib/listing/listing.svelte';
 import { undoable } from '$lib/state/undo';
-import { changeAll, type Outcome } from './batch';
+import { changeAll, takeBack } from './batch';
 import { named, orThrow, tell } from './tell';
 
 /** What the product keeps to: tags of one file, and characters of a tag. */
@@ -33,21 +33,25 @@ export function tagsOf(files: readonly File[]): { tag: string; count: number }[]
   return [...found.values()].sort((a, b) => a.tag.localeCompare(b.tag));
 }
 
-async function change(files: File[], to: (file: File) => Change): Promise<Outcome> {
-  const outcome = await changeAll(files, t('act.tagging', { count: files.length }), to);
-  filesChanged(outcome.now);
+function shown(files: File[]): void {
+  filesChanged(files);
   gatheredChanged();
-  return outcome;
 }
 
 /** Adds tags to files and takes others off. Gives the files as they are then. */
 export const tagFiles = undoable(async (files: File[], add: string[], remove: string[]): Promise<File[]> => {
   if (files.length === 0 || add.length + remove.length === 0) return files;
-  const outcome = await change(files, ({ id }) => ({ op: 'tag', id, add, remove }));
+  const label = t('act.tagging', { count: files.length });
+  const outcome = await changeAll(files, label, ({ id }): Change => ({ op: 'tag', id, add, remove }));
+  shown(outcome.now);
   tell(
     outcome,
     (done) => t('act.tagged', named(done)),
-    async () => orThrow(await change(outcome.done, ({ id, tags }) => ({ op: 'tag', id, tags }))),
+    async () => {
+      const back = await takeBack(outcome, label, ({ id, tags }) => ({ op: 'tag', id, tags }));
+      shown(back.now);
+      orThrow(back);
+    },
   );
   return outcome.now;
 });

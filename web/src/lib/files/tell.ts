@@ -36,6 +36,6 @@ export function tellFailed(failed: Failure[]): void {
 }
 
 /** Throws the first refusal, for whoever takes something back and can only say that it did not work. */
-export function orThrow({ failed }: Outcome): void {
+export function orThrow({ failed }: Pick<Outcome, 'failed'>): void {
   if (failed[0]) throw failed[0].error;
 }

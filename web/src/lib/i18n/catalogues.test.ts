@@ -7,6 +7,7 @@ import deJobs from './de-jobs';
 import deOrganise from './de-organise';
 import dePublic from './de-public';
 import deQueue from './de-queue';
+import deSearch from './de-search';
 import deSharing from './de-sharing';
 import deTray from './de-tray';
 import deViewer from './de-viewer';
@@ -18,6 +19,7 @@ import enJobs from './en-jobs';
 import enOrganise from './en-organise';
 import enPublic from './en-public';
 import enQueue from './en-queue';
+import enSearch from './en-search';
 import enSharing from './en-sharing';
 import enTray from './en-tray';
 import enViewer from './en-viewer';
@@ -29,6 +31,7 @@ const parts: [string, Record<string, Message>, Record<string, Message>][] = [
   ['the account', enAccount, deAccount],
   ['administration', enAdmin, deAdmin],
   ['the jobs', enJobs, deJobs],
+  ['the search', enSearch, deSearch],
   ['organising', enOrganise, deOrganise],
   ['the dashboard', enQueue, deQueue],
   ['the viewer', enViewer, deViewer],

@@ -98,6 +98,8 @@ const de: Translated<typeof en> = {
   'language.auto': 'Wie der Browser',
   'language.failed': 'Die Texte dieser Sprache konnten nicht geladen werden.',
 
+  search: 'Suchen',
+  'search.clear': 'Suche leeren',
   places: 'Orte',
   'place.home': 'Files Manager, zu deinen Dateien',
   'place.files': 'Dateien',

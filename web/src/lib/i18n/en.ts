@@ -96,6 +96,8 @@ const en = {
   'language.auto': 'Like the browser',
   'language.failed': 'The texts of this language could not be loaded.',
 
+  search: 'Search',
+  'search.clear': 'Clear the search',
   places: 'Places',
   'place.home': 'Files Manager, to your files',
   'place.files': 'Files',

@@ -6,6 +6,7 @@ import type enJobs from './en-jobs';
 import type enOrganise from './en-organise';
 import type enPublic from './en-public';
 import type enQueue from './en-queue';
+import type enSearch from './en-search';
 import type enSharing from './en-sharing';
 import type enTray from './en-tray';
 import type enViewer from './en-viewer';
@@ -20,6 +21,7 @@ type Texts = typeof en &
   typeof enAdmin &
   typeof enJobs &
   typeof enOrganise &
+  typeof enSearch &
   typeof enQueue &
   typeof enViewer &
   typeof enSharing &

@@ -15,6 +15,7 @@ export type Part =
   | 'jobs'
   | 'organise'
   | 'queue'
+  | 'search'
   | 'viewer'
   | 'sharing'
   | 'public'
@@ -30,6 +31,7 @@ const sources: Record<Language, Record<Part, Source>> = {
     jobs: () => import('./en-jobs'),
     organise: () => import('./en-organise'),
     queue: () => import('./en-queue'),
+    search: () => import('./en-search'),
     viewer: () => import('./en-viewer'),
     sharing: () => import('./en-sharing'),
     public: () => import('./en-public'),
@@ -43,6 +45,7 @@ const sources: Record<Language, Record<Part, Source>> = {
     jobs: () => import('./de-jobs'),
     organise: () => import('./de-organise'),
     queue: () => import('./de-queue'),
+    search: () => import('./de-search'),
     viewer: () => import('./de-viewer'),
     sharing: () => import('./de-sharing'),
     public: () => import('./de-public'),

@@ -9,6 +9,7 @@ export type Route =
   | { at: 'tags'; tag: string | null; view: string | null }
   | { at: 'shared'; part: SharedPart; view: string | null }
   | { at: 'public'; token: string; folder: string | null; view: string | null }
+  | { at: 'search'; search: string; view: string | null }
   | { at: 'jobs' }
   | { at: 'queue'; part: QueuePart; search: string }
   | { at: 'queue'; part: 'job'; id: string }
@@ -62,6 +63,11 @@ export function parseRoute(pathname: string, search: string): Route {
   if ((place === 'trash' || place === 'recents' || place === 'starred') && id === undefined)
     return { at: place, view: seen };
   if (place === 'tags' && id === undefined) return { at: 'tags', tag: query.get('tag') || null, view: seen };
+  // What the viewer shows is no part of what is sought.
+  if (place === 'search' && id === undefined) {
+    query.delete('view');
+    return { at: 'search', search: query.toString(), view: seen };
+  }
   if (place === 'jobs' && id === undefined) return { at: 'jobs' };
   if (place === 'account') {
     const part = id ?? 'profile';
@@ -98,6 +104,7 @@ export const hrefs = {
   tags: (tag?: string) => `${BASE}/app/tags${tag ? `?tag=${encodeURIComponent(tag)}` : ''}`,
   shared: (part: SharedPart = 'with-me') => `${BASE}/app/shared${part === 'with-me' ? '' : `/${part}`}`,
   visit: (token: string, folder: string | null) => `${BASE}/app/s/${token}${folder ? `/${folder}` : ''}`,
+  search: (query: string) => `${BASE}/app/search${query ? `?${query}` : ''}`,
   jobs: () => `${BASE}/app/jobs`,
   queue: (part: QueuePart = 'overview', query = '') =>
     `${BASE}/app/queue${part === 'overview' ? '' : `/${part}`}${query ? `?${query}` : ''}`,

@@ -59,6 +59,11 @@ describe('parseRoute', () => {
     expect(parseRoute('/app/queue/list', '?state=failed')).toMatchObject({ part: 'list', search: '?state=failed' });
   });
 
+  it('keeps what is sought, without what the viewer shows', () => {
+    const search = 'q=garden+plan&kind=image';
+    expect(parseRoute('/app/search', `?${search}&view=${id}`)).toEqual({ at: 'search', search, view: id });
+  });
+
   it('takes a tag from the query, whatever it is', () => {
     expect(parseRoute('/app/tags', '?tag=a%2F..%26b')).toEqual({ at: 'tags', tag: 'a/..&b', view: null });
   });

@@ -48,7 +48,7 @@ export function folderActs({ listing, selection, startRename, may }: Place): Act
     { label: t('copyTo'), icon: Copy, run: () => openDialog(selection, 'copy') },
     ...(may.change
       ? [
-          ...(single ? [{ label: t('rename'), icon: Pencil, run: () => startRename(single) }] : []),
+          ...(single && startRename ? [{ label: t('rename'), icon: Pencil, run: () => startRename(single) }] : []),
           { label: t('trash.act'), icon: Trash, danger: true, run: () => trashSelected(listing, selection) },
         ]
       : []),
@@ -95,7 +95,9 @@ export function openMenu(place: Whole, at: Element | { x: number; y: number }): 
 
   const changes = (single: File | undefined): MenuEntry[] => [
     'line',
-    ...(single ? [{ label: t('rename'), icon: Pencil, keys: 'F2', run: () => startRename(single) }] : []),
+    ...(single && startRename
+      ? [{ label: t('rename'), icon: Pencil, keys: 'F2', run: () => startRename(single) }]
+      : []),
     { label: t('move.dots'), icon: FolderInput, keys: 'M', run: () => openDialog(selection, 'move') },
     {
       label: t('cut'),
@@ -186,7 +188,7 @@ export function perform(name: Name, { listing, selection, target, startRename }:
   else if (name === 'star') starAct(selection).run();
   else if (name === 'copy' || name === 'move' || name === 'tags') openDialog(selection, name);
   else if (name === 'trash') trashSelected(listing, selection);
-  else if (name === 'rename' && single) startRename(single);
+  else if (name === 'rename' && single) startRename?.(single);
   else if (name === 'newFolder' && target) newFolder(target);
   else if (name === 'upload' && target) pick(target, false);
 }

@@ -13,7 +13,8 @@ import type { Commands } from './types';
 export interface Place {
   listing: Listing;
   selection: SelectionState;
-  startRename: (file: File) => void;
+  /** Missing where a name cannot be written in its place. */
+  startRename?: (file: File) => void;
   may: Rights;
 }
 
@@ -84,7 +85,7 @@ export function folderCommands(place: Whole): Commands {
             : undefined;
     if (!name || (!may.change && !HARMLESS.includes(name))) return null;
     if (OF_PLACE.includes(name)) return target ? name : null;
-    return (name === 'rename' ? selection.single : !selection.empty) ? name : null;
+    return (name === 'rename' ? place.startRename && selection.single : !selection.empty) ? name : null;
   }
 
   /** At once, where all that is selected is loaded: it may be pasted in the next moment. */

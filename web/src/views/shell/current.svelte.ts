@@ -1,5 +1,6 @@
 import type { File } from '$lib/api/types';
 import type { Listing } from '$lib/listing/listing.svelte';
+import { hrefs, router } from '$lib/state/router.svelte';
 import type { Target } from '$lib/upload/target';
 
 /** The place that is shown, for what stands outside it: where uploads go, through what the viewer turns pages. */
@@ -14,6 +15,16 @@ class Current {
   trash = $state.raw<((files: File[]) => void) | null>(null);
   /** It is a folder into which what was cut or copied can be pasted. */
   takes = $state(false);
+
+  /** Where one was before one looked for something, and the folder that it was. */
+  beforeSearch = hrefs.folder('root');
+  soughtFrom = $state.raw<Target | null>(null);
+
+  leaveForSearch(): void {
+    this.beforeSearch = location.pathname + location.search;
+    const { target } = this;
+    this.soughtFrom = target.id === 'root' || router.route.at !== 'files' ? null : target;
+  }
 
   /** Says what the place is, until the returned function is called. */
   enter(place: { target: Target; listing: Listing; trash?: (files: File[]) => void; takes?: boolean }): () => void {
