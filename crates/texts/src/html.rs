@@ -135,7 +135,7 @@ fn tag<'m>(rest: &'m str, text: &mut String) -> &'m str {
     let length = name.bytes().position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'>'));
     let (name, attributes) = name.split_at(length.unwrap_or(name.len()));
     let is = |other: &&str| name.eq_ignore_ascii_case(other);
-    if !INLINE.iter().any(|other| is(&other)) {
+    if !INLINE.iter().any(is) {
         text.push('\n');
     }
     let (rest, closes_itself) = after_attributes(attributes);

@@ -73,13 +73,22 @@ struct ResultView {
     file: FileView,
     /// The folders above it, from the first that the caller may know of down to the one that it is in.
     path: Vec<CrumbView>,
-    /// Where the word stands that stands least well: `name`, `tag` or `text`.
+    /// Where the word stands that stands least well.
     #[serde(rename = "match")]
-    #[schema(example = "name")]
-    found_in: &'static str,
+    #[schema(inline)]
+    found_in: FoundIn,
     /// The part of the text in which words stand, if `match` is `text`; else null, and where it is not known.
     #[schema(required = true)]
     excerpt: Option<ExcerptView>,
+}
+
+/// What holds a word that was searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum FoundIn {
+    Name,
+    Tag,
+    Text,
 }
 
 /// A part of a text.
@@ -120,9 +129,9 @@ impl ResultView {
             file: FileView::of(hit.node.node(), hit.sight),
             path,
             found_in: match hit.rank {
-                Rank::Name | Rank::NamePrefix => "name",
-                Rank::Tag | Rank::TagPrefix => "tag",
-                Rank::Text | Rank::TextPrefix => "text",
+                Rank::Name | Rank::NamePrefix => FoundIn::Name,
+                Rank::Tag | Rank::TagPrefix => FoundIn::Tag,
+                Rank::Text | Rank::TextPrefix => FoundIn::Text,
             },
             excerpt: hit.excerpt.as_ref().map(ExcerptView::of),
         }

@@ -5,9 +5,12 @@ use bytes::Bytes;
 use common::auth::{EXPORT_PART_BYTES, Export, ExportFile, ExportPart, ExportState, Exports};
 use common::{Crc32, ExportId, PortResult, Timestamp, UserId, digest};
 
-/// What auth-service keeps of exports: one, with its files.
+/// An export, with its files.
+type Kept = Option<(Export, Vec<Bytes>)>;
+
+/// What auth-service keeps of exports: one.
 #[derive(Clone, Default)]
-pub(crate) struct SharedExport(Arc<Mutex<Option<(Export, Vec<Bytes>)>>>);
+pub(crate) struct SharedExport(Arc<Mutex<Kept>>);
 
 impl SharedExport {
     /// Keeps an export of these files; its id.

@@ -1,6 +1,5 @@
 //! What was there before search, and what is left of what went.
 
-use common::IdGen as _;
 use common::UserId;
 use common::files::search::{SearchFilter, SearchQuery, SearchScope, SearchStore as _};
 use common::files::{FileStore as _, MarkStore as _, NewFolder, NodeName, Space, Tag};
@@ -44,7 +43,11 @@ impl Scene {
     }
 
     async fn write(&self, work: impl FnOnce(&Tx<'_>) + Send + 'static) {
-        self.db.engine.write(Durability::Relaxed, |tx| Ok::<_, Abort<PortError>>(work(tx))).await.unwrap();
+        let write = |tx: &Tx<'_>| {
+            work(tx);
+            Ok::<_, Abort<PortError>>(())
+        };
+        self.db.engine.write(Durability::Relaxed, write).await.unwrap();
     }
 
     async fn count(&self, word: &str) -> usize {

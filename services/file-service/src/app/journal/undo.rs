@@ -15,12 +15,15 @@ use crate::state::FileService;
 /// How many parts of one kind are undone at once: enough that the store commits them in groups.
 const AT_ONCE: usize = 16;
 
+/// What a node looks like after a part was undone, unless it is in the trash.
+pub(crate) type PartUndone = Result<Option<Box<(Node, Sight)>>, AppError>;
+
 /// What came of undoing an operation.
 pub(crate) struct Undone {
     /// The operation that undoing was, if anything was undone.
     pub(crate) operation: Option<OperationId>,
     /// What came of each part, the last one first: what its node looks like now, unless it is in the trash.
-    pub(crate) results: Vec<(FileId, Result<Option<Box<(Node, Sight)>>, AppError>)>,
+    pub(crate) results: Vec<(FileId, PartUndone)>,
 }
 
 /// Undoes each part of an operation that nothing else has changed since, the last one first. Undoing is an operation itself, so that it can be undone. An
