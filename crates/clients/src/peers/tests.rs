@@ -199,8 +199,8 @@ async fn what_is_known_of_an_address_outlives_changes_of_others() {
     let peers = peers(&["a", "b"]);
     fail_at_a(&peers).await;
     let made = RefCell::new(Vec::new());
-    let make = |name: &&str| {
-        made.borrow_mut().push((*name).to_owned());
+    let make = |name: &&'static str| {
+        made.borrow_mut().push(*name);
         Ok::<_, std::convert::Infallible>(((*name).to_owned(), (*name).into()))
     };
     peers.replace(&["c", "a"], |at, name| at == name, make).unwrap();

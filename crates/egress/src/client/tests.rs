@@ -133,7 +133,7 @@ fn both_forms_of_the_field_are_read_and_bounded() {
     assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_millis(90_500)));
     assert_eq!(wait("Sun Nov  6 08:49:37 1994"), Some(Duration::from_millis(90_500)));
     assert_eq!(wait("Sat, 05 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO), "it has passed");
-    assert_eq!(wait("Wed, 06 Nov 2094 08:49:37 GMT"), Some(most));
+    assert_eq!(wait("Sat, 06 Nov 2094 08:49:37 GMT"), Some(most));
     for wrong in ["", "soon", "-5", "1.5", "+5"] {
         assert_eq!(wait(wrong), None, "{wrong}");
     }
