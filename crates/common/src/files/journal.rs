@@ -183,8 +183,10 @@ pub struct Note {
     pub user: UserId,
     /// See [`Operation::within`].
     pub within: Option<FileId>,
-    /// The operation whose part of the same number this undoes.
+    /// The operation of which this undoes a part.
     pub undoes: Option<OperationId>,
+    /// The number of that part; without meaning where nothing is undone.
+    pub undone_part: u32,
     /// When.
     pub at: Timestamp,
 }

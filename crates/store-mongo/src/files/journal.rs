@@ -157,7 +157,7 @@ async fn take(db: &FilesDb, tx: &mut Tx, undone: OperationId, note: &Note) -> Tx
     let taken = db
         .operation_parts()
         .update_one(
-            doc! { "operation": undone.oid(), "number": i64::from(note.part), "undone_by": null },
+            doc! { "operation": undone.oid(), "number": i64::from(note.undone_part), "undone_by": null },
             doc! { "$set": { "undone_by": note.operation.oid() } },
         )
         .session(tx.session())

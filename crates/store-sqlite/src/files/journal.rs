@@ -45,7 +45,7 @@ fn take(tx: &Tx<'_>, undone: OperationId, note: &Note) -> TxResult<(), NodeError
         .prepare_cached(
             "UPDATE operation_parts SET undone_by = ?3 WHERE operation = ?1 AND number = ?2 AND undone_by IS NULL",
         )?
-        .execute((undone.bytes(), note.part, note.operation.bytes()))?;
+        .execute((undone.bytes(), note.undone_part, note.operation.bytes()))?;
     if taken == 0 {
         return Err(NodeError::Changed.into());
     }

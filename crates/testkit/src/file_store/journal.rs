@@ -11,7 +11,7 @@ use super::{AccessSubject, named};
 impl AccessSubject {
     fn note(&self, operation: OperationId, part: u32) -> Note {
         let (user, at) = (self.files.user, self.files.now());
-        Note { operation, part, user, within: None, undoes: None, at }
+        Note { operation, part, user, within: None, undoes: None, undone_part: part, at }
     }
 
     fn operation(&self) -> OperationId {

@@ -230,6 +230,8 @@ async fn an_address_that_the_provider_has_not_verified_makes_and_opens_no_accoun
     scene.sign_in(&mut browser, "unverified@example.org").await.expect_problem(403, "address_unverified");
     scene.registered("unverified@example.org").await;
     scene.sign_in(&mut browser, "unverified@example.org").await.expect_problem(409, "link_required");
+    // the provider remembers who came by a browser
+    let mut browser = Browser::new();
     scene.sign_in(&mut browser, "no address").await.expect_problem(403, "address_unverified");
     scene.me(&mut browser).await.expect_problem(401, "unauthorized");
 }
@@ -251,6 +253,8 @@ async fn an_account_is_not_taken_over_by_its_address() {
     let got = scene.link(&mut owner, "somebody@example.org").await;
     assert_eq!(led_to(&got), scene.at("/app/account/security"));
     assert_eq!(scene.events().await, [AccountEvent::IdentityLinked]);
+    // the provider remembers who came by a browser
+    let mut browser = Browser::new();
     led_to(&scene.sign_in(&mut browser, "somebody@example.org").await);
     let me = scene.me(&mut browser).await.expect(StatusCode::OK);
     assert_eq!(me["email"], "bob@example.org", "the identity counts, and not what it says of addresses");

@@ -71,7 +71,7 @@ async fn c208_a_lost_disk_does_not_pass_for_a_new_one() {
     server.clock.advance(std::time::Duration::from_secs(90 * 86_400));
     let sweep =
         server.internal(Method::POST, "/internal/maintenance/sweep-strays").json(&serde_json::json!({}));
-    answer(sweep).await.expect_problem(500, "internal");
+    answer(sweep).await.expect_problem(503, "unavailable");
     assert_eq!(server.stored().len(), 1);
     fs::rename(server.dir.path().join("aside"), root.join("store-id")).unwrap();
     file_service::claim_blobs(store, blobs).await.unwrap();

@@ -132,7 +132,7 @@ async fn a_lost_disk_damages_nothing() {
         fs::remove_file(path).unwrap();
     }
     let scrub = server.internal(Method::POST, "/internal/maintenance/scrub-blobs").json(&json!({}));
-    answer(scrub).await.expect_problem(500, "internal");
+    answer(scrub).await.expect_problem(503, "unavailable");
     assert!(damaged(&server).await.is_empty());
 }
 

@@ -238,7 +238,9 @@ async fn what_is_put_into_a_shared_folder_is_its_owners() {
     // what is trashed by an editor stands in the owner's trash, and is closed to the editor
     b.delete(&format!("/api/v1/files/{file}")).await.expect(StatusCode::NO_CONTENT);
     b.get(&format!("/api/v1/files/{file}")).await.expect_problem(404, "not_found");
-    b.post(&format!("/api/v1/files/{file}/restore"), json!({})).await.expect_problem(404, "not_found");
+    // what they put there themselves they can take back, and so undo
+    b.post(&format!("/api/v1/files/{file}/restore"), json!({})).await.expect(StatusCode::OK);
+    b.delete(&format!("/api/v1/files/{file}")).await.expect(StatusCode::NO_CONTENT);
     let trash = owner.get("/api/v1/trash").await.expect(StatusCode::OK);
     assert_eq!(names_of(&trash), ["b.txt"]);
     assert_eq!(b.get("/api/v1/trash").await.expect(StatusCode::OK)["items"], json!([]));

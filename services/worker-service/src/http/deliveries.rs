@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use common::jobs::{InsertOutcome, types};
+use common::jobs::{InsertOutcome, JobState, types};
 use common::webhooks::{
     Delivery as Stored, DeliveryAttempt, DeliveryPlace, DeliveryState as State, WebhookEvent as Event,
 };
@@ -163,7 +163,7 @@ async fn shown(service: &WorkerService, mut stored: Stored) -> ApiResult<Deliver
         event: stored.event,
         state: stored.state,
         attempts: stored.attempts.into_iter().map(Attempt::from).collect(),
-        next_attempt_at: job.and_then(|job| job.due_at),
+        next_attempt_at: job.filter(|job| job.state != JobState::Active).and_then(|job| job.due_at),
         created_at: stored.created_at,
         finished_at: stored.finished_at,
     })

@@ -355,6 +355,8 @@ async fn the_owner_of_a_link_is_told_of_its_use() {
         assert_eq!(product.http.get(url).send().await.unwrap().status(), StatusCode::OK);
     };
     read().await;
+    // file-service goes by the real time, and says when the notice is due
+    product.world.clock.set(SystemClock.now());
     let told = until("the notice", || async {
         let page = product.world.store.db.list_notifications(bob(), false, None, 10).await.unwrap();
         (!page.items.is_empty()).then_some(page.items)

@@ -131,7 +131,17 @@ const deSharing: Translated<typeof enSharing> = {
   'shared.access.none.title': 'Nichts öffnet deine Dateien für andere',
   'shared.access.none.text':
     'Jede geteilte Datei, jeder Link und alles Öffentliche steht hier, und lässt sich hier beenden.',
-  'shared.access.note': 'Alles, wodurch jemand anderes an deine Dateien kommt. Was du beendest, endet sofort.',
+  'shared.access.note':
+    'Alles, wodurch andere, deine Programme und deine Geräte an deine Dateien kommen. Was du beendest, endet sofort.',
+  'shared.own.token': 'API-Token „{name}“',
+  'shared.own.session': 'Angemeldet: {name}',
+  'shared.own.upload': 'Unfertiger Upload „{name}“',
+  'shared.own.unnamed': 'ohne Namen',
+  'shared.own.end.title': 'Das beenden? {who}',
+  'shared.own.end.token': 'Programme, die ihn benutzen, werden sofort abgewiesen.',
+  'shared.own.end.session': 'Das Gerät wird sofort abgemeldet. Ist es dieses, musst du dich neu anmelden.',
+  'shared.own.end.upload': 'Was davon angekommen ist, wird gelöscht.',
+  'shared.own.end.act': 'Beenden',
   'shared.to.files': 'Zu deinen Dateien',
   'shared.viaGroup': '{from}, an {group}',
   'shared.leave': 'Verlassen',

@@ -43,7 +43,7 @@ impl Recorder {
 
     /// The part of this number.
     pub(crate) fn part(&self, number: u32) -> Recording<'_> {
-        Recording { recorder: self, number }
+        Recording { recorder: self, number, undone: number }
     }
 
     /// The operation, if something was changed that can be undone.
@@ -57,9 +57,15 @@ impl Recorder {
 pub(crate) struct Recording<'r> {
     recorder: &'r Recorder,
     number: u32,
+    undone: u32,
 }
 
 impl Recording<'_> {
+    /// The change undoes the part of this number.
+    pub(crate) fn undoing(self, undone: u32) -> Self {
+        Self { undone, ..self }
+    }
+
     /// Does this to a node, which was authorised for it, and notes it. With `revision`, only if the node still has it.
     ///
     /// # Errors
@@ -73,7 +79,8 @@ impl Recording<'_> {
     ) -> Result<Node, NodeError> {
         let Recorder { id, user, within, undoes, ref noted } = *self.recorder;
         let at = service.clock.now();
-        let note = Note { operation: id, part: self.number, user, within, undoes, at };
+        let note =
+            Note { operation: id, part: self.number, user, within, undoes, undone_part: self.undone, at };
         let acted = service.journal.act(node, revision, act, &note).await?;
         if acted.noted {
             noted.store(true, Ordering::Release);

@@ -45,6 +45,8 @@ pub(crate) async fn undo(service: &FileService, actor: Actor, id: OperationId) -
     let mut revisions = Revisions::default();
     while let Some(first) = parts.next() {
         let kind = std::mem::discriminant(&first.change.undo);
+        // in the order of undoing, so that what undoes that goes the other way
+        let number = u32::try_from(results.len()).unwrap_or(u32::MAX);
         let mut seen = HashSet::from([first.node]);
         let mut alike = vec![first];
         while let Some(next) =
@@ -52,9 +54,9 @@ pub(crate) async fn undo(service: &FileService, actor: Actor, id: OperationId) -
         {
             alike.push(next);
         }
-        let undone = alike.into_iter().map(|part| {
+        let undone = alike.into_iter().zip(number..).map(|(part, number)| {
             let revision = revisions.of(&part);
-            let recording = recorder.part(part.number);
+            let recording = recorder.part(number).undoing(part.number);
             async move {
                 let node = undo_part(service, actor, &part, revision, recording).await;
                 (part, node)
