@@ -144,7 +144,7 @@ async fn verdict(request: RequestBuilder) -> Result<Verdict> {
     let body: Value = serde_json::from_slice(&answer.bytes().await?).unwrap_or_default();
     Ok(match (status, body["code"].as_str(), body["error"].as_str()) {
         (401, Some("unauthorized"), _) | (401, None, Some("Unauthorized") | None) => Verdict::Unknown,
-        (403, Some("forbidden" | "insufficient_scope"), _) | (403, None, Some("Forbidden")) => {
+        (403, Some("forbidden" | "insufficient_scope"), _) | (403, None, Some("Forbidden") | None) => {
             Verdict::Refused
         }
         _ => Verdict::LetThrough(status),

@@ -73,7 +73,11 @@ pub async fn taken(product: &Product, owner: &Account, other: &Account, large: &
     until("the news", || async {
         let told = product.get(owner, "/api/v1/notifications").await?.expect(200)?.json()?;
         let items = told["items"].as_array().context("items")?;
-        let ready: Vec<_> = items.iter().filter(|news| news["kind"] == "export.ready").collect();
+        let ready: Vec<_> = items
+            .iter()
+            .filter(|news| news["kind"] == "export.ready")
+            .filter(|news| news["data"]["exportId"].as_str().is_some_and(|id| url.contains(id)))
+            .collect();
         ensure!(ready.len() <= 1, "told once: {told}");
         Ok((ready.len() == 1).then_some(()))
     })

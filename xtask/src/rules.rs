@@ -274,6 +274,8 @@ fn all_in_one() -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use super::*;
 
     #[test]
@@ -291,5 +293,35 @@ mod tests {
         ] {
             assert_eq!(licence_allowed(expression, &allow), allowed, "{expression}");
         }
+    }
+
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                found.push(path);
+            }
+        }
+    }
+
+    /// In the single program all services have one internal listener, on which the first of two routes with one path would take the other's calls.
+    #[test]
+    fn no_two_services_have_an_internal_path_in_common() {
+        let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+        for service in ["auth-service", "file-service", "worker-service"] {
+            let mut files = Vec::new();
+            sources(&root().join("services").join(service).join("src"), &mut files);
+            for file in files {
+                let text = std::fs::read_to_string(&file).unwrap();
+                for rest in text.split("\"/internal/").skip(1) {
+                    let path = rest.split('"').next().unwrap_or_default();
+                    let owner = *owners.entry(path.to_owned()).or_insert(service);
+                    assert_eq!(owner, service, "both have /internal/{path}");
+                }
+            }
+        }
+        assert!(owners.len() > 20, "{owners:?}");
     }
 }

@@ -42,7 +42,7 @@ impl AuthClient {
     /// # Errors
     /// As [`InternalClient::get_json`]; `Broken` for an unknown subject.
     pub async fn export_page(&self, question: &ExportQuestion) -> PortResult<ExportPage> {
-        self.0.post_json("/internal/users/export", question).await
+        self.0.post_json("/internal/accounts/export", question).await
     }
 
     /// Keeps a part of an export. False if it is not this run's to write, or gone.

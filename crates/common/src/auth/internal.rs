@@ -144,5 +144,5 @@ pub struct EndExport {
     pub end: ExportEnd,
 }
 
-/// What auth-service knows of an account: the subjects of `POST /internal/users/export` there, each a file of an export.
+/// What auth-service knows of an account: the subjects of `POST /internal/accounts/export` there, each a file of an export.
 pub const EXPORTED: &[&str] = &["profile", "sessions", "tokens", "groups", "audit"];

@@ -208,7 +208,8 @@ pub struct UserEnd {
     pub user: UserId,
 }
 
-/// `POST /internal/users/export`: some of what a service knows of an account. Answer: [`ExportPage`]; 404 for an unknown subject.
+/// `POST /internal/users/export` of file-service, `POST /internal/accounts/export` of auth-service: some of what a service knows of an account.
+/// Answer: [`ExportPage`]; 404 for an unknown subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportQuestion {
     /// The account.

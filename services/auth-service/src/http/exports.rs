@@ -17,7 +17,7 @@ use crate::app::export;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
-        .route("/internal/users/export", web::post().to(page))
+        .route("/internal/accounts/export", web::post().to(page))
         .route("/internal/exports/find", web::post().to(find))
         .route("/internal/exports/end", web::post().to(end))
         .service(

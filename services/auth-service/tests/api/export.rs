@@ -167,7 +167,7 @@ async fn known(server: &Server, user: UserId, what: &str) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
         let question = ExportQuestion { user, what: what.to_owned(), cursor };
-        let page = answer(as_worker(server, server.post("/internal/users/export", json!(question)))).await;
+        let page = answer(as_worker(server, server.post("/internal/accounts/export", json!(question)))).await;
         let page: ExportPage = serde_json::from_value(page.expect(StatusCode::OK)).unwrap();
         all.extend(page.items);
         cursor = page.cursor;
@@ -225,7 +225,7 @@ async fn what_is_known_of_an_account_is_told_without_secrets() {
     }
     assert!(tokens.iter().all(|token| !all.contains(token)));
     let unknown = ExportQuestion { user, what: "all".to_owned(), cursor: None };
-    let asked = as_worker(&server, server.post("/internal/users/export", json!(unknown)));
+    let asked = as_worker(&server, server.post("/internal/accounts/export", json!(unknown)));
     answer(asked).await.expect_problem(404, "not_found");
 }
 
@@ -235,7 +235,7 @@ async fn nobody_reads_or_ends_an_export_without_a_service_token() {
     let (token, export) = begun(&server).await;
     let part = format!("/internal/exports/{}/{}/0/0", export.user, export.id);
     for (method, path) in [
-        (Method::POST, "/internal/users/export"),
+        (Method::POST, "/internal/accounts/export"),
         (Method::POST, "/internal/exports/find"),
         (Method::POST, "/internal/exports/end"),
         (Method::GET, &part),

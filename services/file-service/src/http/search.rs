@@ -75,7 +75,6 @@ struct ResultView {
     path: Vec<CrumbView>,
     /// Where the word stands that stands least well.
     #[serde(rename = "match")]
-    #[schema(inline)]
     found_in: FoundIn,
     /// The part of the text in which words stand, if `match` is `text`; else null, and where it is not known.
     #[schema(required = true)]
@@ -85,6 +84,7 @@ struct ResultView {
 /// What holds a word that was searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = SearchMatch)]
 enum FoundIn {
     Name,
     Tag,
