@@ -371,7 +371,7 @@ const screens = [
           .click();
       else await entry(page, 'Two parrots.jpg').click({ button: 'right' });
       await choose(page, /Rename/);
-      await page.getByRole('textbox').waitFor();
+      await page.getByRole('textbox', { name: /^New name for/ }).waitFor();
     },
   },
   {

@@ -39,7 +39,7 @@ for (const scheme of ['light', 'dark']) {
         await grid(page).focus();
         await page.keyboard.press('End');
         await page.keyboard.press('F2');
-        await page.getByRole('textbox').waitFor();
+        await page.getByRole('textbox', { name: /^New name for/ }).waitFor();
         await check(page, 'rename');
         await page.keyboard.press('Escape');
         await page.keyboard.press('m');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
 import { ensureSetUp, makeFolder } from '../support/product.mjs';
-import { entry, grid, signIn } from '../support/steps.mjs';
+import { entry, grid, signIn, signInAndFollow } from '../support/steps.mjs';
 
 journey(
   'somebody registers, signs out and in again',
@@ -67,7 +67,7 @@ journey('an account that waits to be deleted is kept by a sign-in', async ({ pag
 journey('a session that ends leads back to the same place', async ({ page, account }) => {
   const folder = await makeFolder(account, 'root', 'Deep');
   await makeFolder(account, folder.id, 'Deeper');
-  await signIn(page, account, `/app/files/${folder.id}`);
+  await signInAndFollow(page, account, `/app/files/${folder.id}`);
   await entry(page, 'Deeper').waitFor();
   await page.context().clearCookies();
   await entry(page, 'Deeper').dblclick();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { journey } from '../support/journey.mjs';
 import { children, makeFolder, ok, until, upload } from '../support/product.mjs';
 import { text } from '../support/samples.mjs';
-import { choose, dropFiles, entry, pickFiles, signIn } from '../support/steps.mjs';
+import { choose, dropFiles, entry, pickFiles, signIn, signInAndFollow } from '../support/steps.mjs';
 
 const tray = (page) => page.getByRole('region', { name: 'Uploads' });
 const openNew = (page) => page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).click();
@@ -186,7 +186,7 @@ journey('uploads can be cancelled, and leaving while they run is asked about', a
 });
 
 journey('an upload goes on after signing in again', async ({ page, account }) => {
-  await signIn(page, account);
+  await signInAndFollow(page, account);
   await page.getByText('This is the place for your files').waitFor();
   await page.context().clearCookies();
   await dropFiles(page, [{ name: 'kept.txt', bytes: text('x') }]);

@@ -9,6 +9,13 @@ export async function signIn(page, account, path = '/') {
   await page.getByRole('navigation', { name: 'Places' }).first().waitFor();
 }
 
+/** Signs in, and waits until the page follows what happens: from then on it hears of the end of its session only when it asks for something. */
+export async function signInAndFollow(page, account, path = '/') {
+  const follows = page.waitForResponse((response) => response.url().endsWith('/users/me/jobs/events'));
+  await signIn(page, account, path);
+  await follows;
+}
+
 /** The list of what is in a place. */
 export const grid = (page) => page.getByRole('grid');
 

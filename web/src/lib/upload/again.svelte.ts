@@ -42,6 +42,11 @@ export class Again {
     return file;
   }
 
+  /** Loads what {@link remember} needs. */
+  async ready(): Promise<void> {
+    await unfinished();
+  }
+
   /** Keeps what is needed to go on with an upload after the page was closed. */
   async remember(id: number, uploadId: string, body: globalThis.File): Promise<void> {
     const { remember } = await unfinished();

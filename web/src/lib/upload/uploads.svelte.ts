@@ -275,7 +275,8 @@ class Uploads {
       const modified = body.lastModified ? new Date(body.lastModified) : null;
       return send(uploadUrl(folder, name, onConflict, modified), body, progress);
     }
-    const { sendResumable } = await resumable();
+    // What keeps the place is there before the first byte: later the line may be cut.
+    const [{ sendResumable }] = await Promise.all([resumable(), this.#again.ready()]);
     if (!wanted()) return null;
     return sendResumable(
       body ?? null,
