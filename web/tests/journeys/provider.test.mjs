@@ -100,7 +100,7 @@ journey('an account is linked to a provider by its owner', async ({ page, accoun
   await page.context().clearCookies();
   await signIn(page, account, '/app/account/security');
   await page.getByRole('button', { name: 'Link The company' }).click();
-  await page.getByRole('dialog').getByLabel('Your password').fill(account.password);
+  await page.getByRole('dialog').getByRole('textbox', { name: 'Your password' }).fill(account.password);
   await page.getByRole('button', { name: 'Go there' }).click();
   await atProvider(page, account.email);
   await page.getByRole('button', { name: 'Remove The company' }).waitFor();
