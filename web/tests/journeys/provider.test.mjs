@@ -114,6 +114,6 @@ journey('an account is linked to a provider by its owner', async ({ page, accoun
   await page.getByRole('navigation', { name: 'Places' }).first().waitFor();
   await page.goto(`${address}/app/account/security`);
   await page.getByRole('button', { name: 'Remove The company' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Remove', exact: true }).click();
   await page.getByRole('button', { name: 'Remove The company' }).waitFor({ state: 'detached' });
 });
