@@ -85,7 +85,7 @@ impl Kept {
                 .app_data(data.clone())
                 .app_data(gate.clone())
                 .app_data(web::PayloadConfig::new(1 << 20))
-                .route("/internal/users/export", web::post().to(page))
+                .route("/internal/accounts/export", web::post().to(page))
                 .route("/internal/exports/find", web::post().to(find))
                 .route("/internal/exports/end", web::post().to(end))
                 .route("/internal/exports/{user}/{export}/{file}/{number}", web::put().to(put));
