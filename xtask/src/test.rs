@@ -63,44 +63,47 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     })?;
     stages.stage("generated documents, by their command", openapi::check)?;
     stages.stage("compose files", crate::compose::check)?;
-    stages.stage("rust: units, contracts, services, both forms end to end", || {
-        let long = if options.long { ",files-manager/long,testkit/long,e2e/long" } else { "" };
-        let features = format!("{SERVERS}{long}");
-        let python = install::python(servers::PYTHON)?;
-        let (contracts, mongo) = (Mongo::start(&python, "contracts")?, Mongo::start(&python, "mongo")?);
-        let python = python.to_string_lossy().into_owned();
-        let mut environment = vec![
-            ("FM_TEST_SMTP_PYTHON", python.clone()),
-            // for tests that kill a server of their own
-            ("FM_TEST_SECANTUS_PYTHON", python),
-            // cargo builds the services' programs for their own tests
-            ("FM_TEST_PROGRAMS", up::programs().to_string_lossy().into_owned()),
-        ];
-        if options.long {
-            let previous = crate::previous::programs()?.to_string_lossy().into_owned();
-            environment.push(("FM_TEST_PREVIOUS_PROGRAMS", previous));
-        }
-        let with = |mongo: &Mongo| {
-            let mut environment = environment.clone();
-            environment.push(("FM_TEST_MONGODB_URI", mongo.uri.clone()));
-            environment
-        };
-        suites::run(&suites::build(&features)?, &with(&contracts), &with(&mongo))?;
-        // the programs are run by us, examples in documentation by cargo alone
-        run(&mut cargo(&["test", "--workspace", "--locked", "--doc", "--quiet", "--features", &features]))
-    })?;
-    stages.stage("page: journeys in the browser; other people's clients", || {
+    stages.apart("rust: units, contracts, services, both forms end to end", || rust(options.long));
+    stages.apart("page: journeys in the browser; other people's clients", || {
         // the same features, so that nothing is built again but the tests
         let features = format!("{SERVERS},files-manager/browser");
         let arguments = ["test", "--workspace", "--locked", "--no-fail-fast", "--features", &features];
         run(cargo(&arguments).args(["--test", "browser", "--test", "upload_clients"]))
-    })?;
+    });
 
     stages.finish()?;
     if !options.long {
         say(&format!("left to --long: {}", LEFT_TO_LONG.join("; ")));
     }
     Ok(())
+}
+
+fn rust(is_long: bool) -> Result<()> {
+    let long = if is_long { ",files-manager/long,testkit/long,e2e/long" } else { "" };
+    let features = format!("{SERVERS}{long}");
+    let python = install::python(servers::PYTHON)?;
+    let (contracts, mongo) = (Mongo::start(&python, "contracts")?, Mongo::start(&python, "mongo")?);
+    let python = python.to_string_lossy().into_owned();
+    let mut environment = vec![
+        ("FM_TEST_SMTP_PYTHON", python.clone()),
+        // for tests that kill a server of their own
+        ("FM_TEST_SECANTUS_PYTHON", python),
+        // cargo builds the services' programs for their own tests
+        ("FM_TEST_PROGRAMS", up::programs().to_string_lossy().into_owned()),
+    ];
+    if is_long {
+        let previous = crate::previous::programs()?.to_string_lossy().into_owned();
+        environment.push(("FM_TEST_PREVIOUS_PROGRAMS", previous));
+    }
+    let with = |mongo: &Mongo| {
+        let mut environment = environment.clone();
+        environment.push(("FM_TEST_MONGODB_URI", mongo.uri.clone()));
+        environment
+    };
+    let tested = suites::run(&suites::build(&features)?, &with(&contracts), &with(&mongo));
+    // the programs are run by us, examples in documentation by cargo alone; the former do not hide the latter
+    run(&mut cargo(&["test", "--workspace", "--locked", "--doc", "--quiet", "--features", &features]))?;
+    tested
 }
 
 fn samples() -> Result<()> {

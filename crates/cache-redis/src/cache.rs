@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::RedisLink;
+use crate::owed::Owed;
 
 /// How long a resolved credential is remembered.
 const REMEMBERED: Duration = Duration::from_secs(60);
@@ -17,8 +18,14 @@ const TOMBSTONE: Duration = Duration::from_secs(120);
 const VERSION: u32 = 1;
 
 /// A [`CredentialCache`] that processes share.
+///
+/// A tombstone that Redis cannot take now is taken here, and written when Redis is back ([`Owed`]): a revocation does not wait for the cache. So that
+/// nobody uses an entry from before in between, each process that saw Redis away believes no entry until everybody has had the time to
+/// come back ([`RedisLink::is_settled`]). What is left: a process that asked Redis nothing while it could not be reached, and kept its
+/// connection, can use such an entry for those few seconds; and who ends with tombstones owed.
 pub struct RedisCache {
     link: Arc<RedisLink>,
+    owed: Owed,
 }
 
 /// A value: what is known, or nothing for a tombstone.
@@ -31,7 +38,16 @@ struct Entry<T> {
 impl RedisCache {
     /// A cache over this link.
     pub fn new(link: Arc<RedisLink>) -> Self {
-        Self { link }
+        Self { owed: Owed::start(Arc::clone(&link), TOMBSTONE), link }
+    }
+
+    /// What an entry says that was read from this key.
+    fn believed<T: DeserializeOwned>(&self, key: &str, value: Option<Vec<u8>>) -> Cached<T> {
+        match decode(value) {
+            _ if self.owed.has(key) => Cached::Tombstone,
+            Cached::Known(_) if !self.link.is_settled() => Cached::Absent,
+            entry => entry,
+        }
     }
 
     fn session_key(&self, session: SessionId) -> String {
@@ -64,17 +80,16 @@ impl RedisCache {
     }
 
     async fn set_tombstone(&self, key: String, tombstone: Vec<u8>) -> PortResult<()> {
-        self.link
-            .run(async |connection| {
-                let mut set = redis::cmd("SET");
-                set.arg(key).arg(tombstone).arg("PX").arg(millis(TOMBSTONE));
-                set.query_async::<()>(connection).await
-            })
-            .await
+        let mut set = redis::cmd("SET");
+        set.arg(&key).arg(&tombstone).arg("PX").arg(millis(TOMBSTONE));
+        match self.link.run(async |connection| set.query_async::<()>(connection).await).await {
+            Err(reason) => self.owed.owe(key, tombstone, TOMBSTONE, reason),
+            Ok(()) => Ok(()),
+        }
     }
 }
 
-fn millis(span: Duration) -> u64 {
+pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -94,7 +109,7 @@ fn decode<T: DeserializeOwned>(value: Option<Vec<u8>>) -> Cached<T> {
 impl CredentialCache for RedisCache {
     async fn get(&self, session: SessionId, user: UserId) -> PortResult<CachedSession> {
         let keys = [self.session_key(session), self.user_key(user), self.withdrawn_key()];
-        let (session, user, withdrawn) = self
+        let (of_session, of_user, withdrawn) = self
             .link
             .run(async |connection| {
                 redis::cmd("MGET")
@@ -105,7 +120,8 @@ impl CredentialCache for RedisCache {
             .await?;
         // whatever else stands there was put there by a newer program, and tells as much
         let keys_since = withdrawn.map(|id| id.parse().unwrap_or(SigningKeyId::from_bytes([0; 12])));
-        Ok(CachedSession { session: decode(session), user: decode(user), keys_since })
+        let (session, user) = (self.believed(&keys[0], of_session), self.believed(&keys[1], of_user));
+        Ok(CachedSession { session, user, keys_since })
     }
 
     async fn put(
@@ -124,15 +140,18 @@ impl CredentialCache for RedisCache {
     /// Two questions, since only the token's state tells whose it is.
     async fn get_token(&self, hash: &TokenHash) -> PortResult<(Cached<TokenState>, Cached<UserState>)> {
         let (token_key, link) = (self.token_key(hash), &self.link);
-        let get = async |key: String| {
+        let get = async |key: &str| {
             link.run(async |connection| {
                 redis::cmd("GET").arg(key).query_async::<Option<Vec<u8>>>(connection).await
             })
             .await
         };
-        let token = decode::<TokenState>(get(token_key).await?);
+        let token = self.believed::<TokenState>(&token_key, get(&token_key).await?);
         let user = match &token {
-            Cached::Known(token) => decode(get(self.user_key(token.user)).await?),
+            Cached::Known(token) => {
+                let user_key = self.user_key(token.user);
+                self.believed(&user_key, get(&user_key).await?)
+            }
             Cached::Absent | Cached::Tombstone => Cached::Absent,
         };
         Ok((token, user))
@@ -154,7 +173,7 @@ impl CredentialCache for RedisCache {
                 redis::cmd("GET").arg(&key).query_async::<Option<Vec<u8>>>(connection).await
             })
             .await?;
-        Ok(decode(found))
+        Ok(self.believed(&key, found))
     }
 
     async fn put_user(&self, user: UserId, state: &UserState) -> PortResult<()> {

@@ -9,6 +9,7 @@
 mod cache;
 mod limiter;
 mod link;
+mod owed;
 
 use std::fmt;
 use std::time::Duration;

@@ -10,7 +10,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::RedisSettings;
 
@@ -55,6 +55,8 @@ enum State {
     Up {
         number: u64,
         connection: MultiplexedConnection,
+        /// When all other processes that lost Redis with this one have had the time to come back too; none if this one never lost it.
+        settles: Option<Instant>,
     },
     Down,
 }
@@ -123,11 +125,25 @@ impl RedisLink {
         })
     }
 
+    /// Waits until there is a connection.
+    pub(crate) async fn is_up(&self) {
+        // an error says that the supervisor has ended, with the link
+        let _ = self.state.clone().wait_for(|state| matches!(state, State::Up { .. })).await;
+    }
+
+    /// Whether others that lost Redis when this process did have had the time to write what they owe it: always, if this process never lost it.
+    pub(crate) fn is_settled(&self) -> bool {
+        match &*self.state.borrow() {
+            State::Up { settles, .. } => settles.is_none_or(|at| Instant::now() >= at),
+            State::Connecting | State::Down => false,
+        }
+    }
+
     async fn connection(&self) -> Result<(u64, MultiplexedConnection), LinkError> {
         let mut state = self.state.clone();
         let decided = state.wait_for(|state| !matches!(state, State::Connecting)).await;
         match decided.map_err(|_| LinkError::NotConnected)?.clone() {
-            State::Up { number, connection } => Ok((number, connection)),
+            State::Up { number, connection, .. } => Ok((number, connection)),
             State::Connecting | State::Down => Err(LinkError::NotConnected),
         }
     }
@@ -160,6 +176,9 @@ async fn supervise(
         .set_pipeline_buffer_size(QUEUED);
     let mut delay = RetryDelay::for_connections();
     let mut number = 0;
+    // the longest pause of another process, and its attempt
+    let settling = RetryDelay::MOST_FOR_CONNECTIONS + connect_deadline;
+    let mut was_lost = false;
     gauge!("fm_redis_connected").set(0.0);
     loop {
         let connect = client.get_multiplexed_async_connection_with_config(&config);
@@ -169,17 +188,20 @@ async fn supervise(
                 delay.reset();
                 gauge!("fm_redis_connected").set(1.0);
                 tracing::info!("connected to Redis");
-                state.send_replace(State::Up { number, connection });
+                let settles = was_lost.then(|| Instant::now() + settling);
+                state.send_replace(State::Up { number, connection, settles });
                 // the other end is dropped after this
                 let _ = broken.wait_for(|broken| *broken >= number).await;
                 gauge!("fm_redis_connected").set(0.0);
                 tracing::warn!("the connection to Redis broke, connecting again");
                 state.send_replace(State::Connecting);
+                was_lost = true;
                 continue;
             }
             Ok(Err(error)) => LinkError::from(error),
             Err(_) => LinkError::Late(Late { given: connect_deadline, is_cut_short: false }),
         };
+        was_lost = true;
         // further attempts are not waited for
         state.send_replace(State::Down);
         let wait = delay.next_delay();

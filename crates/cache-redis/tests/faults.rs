@@ -42,7 +42,7 @@ struct Fixture {
 
 impl Fixture {
     fn new(settings: &RedisSettings) -> Self {
-        let ids = TestIds::new();
+        let ids = TestIds::seeded(rand::random());
         let link = link(&RedisSettings {
             deadline: RedisSettings::new("").deadline,
             connect_deadline: Duration::from_secs(1),
@@ -67,8 +67,8 @@ impl Fixture {
         unavailable(&soon(self.link.ping()).await.unwrap_err());
         unavailable(&soon(self.cache.get(self.session, self.user)).await.unwrap_err());
         unavailable(&soon(self.put()).await.unwrap_err());
-        unavailable(&soon(self.cache.forget_session(self.session)).await.unwrap_err());
-        unavailable(&soon(self.cache.forget_user(self.user)).await.unwrap_err());
+        soon(self.cache.forget_session(self.session)).await.unwrap();
+        soon(self.cache.forget_user(self.user)).await.unwrap();
         unavailable(&soon(self.limiter.hit(RULE, "a")).await.unwrap_err());
         unavailable(&soon(self.limiter.peek(RULE, "a")).await.unwrap_err());
         unavailable(&soon(self.limiter.reset(RULE, "a")).await.unwrap_err());
@@ -100,6 +100,61 @@ async fn a_dead_server_is_unavailable_and_comes_back() {
     // it came back with its data; the script, which it does not keep, was sent again
     let limited = eventually(async || fixture.limiter.hit(RULE, "a").await).await;
     assert!(matches!(limited, RateDecision::Limited { .. }));
+}
+
+/// What a process reads once it can, again and again until the tombstone is there; it never is what was known.
+async fn never_known_again(reader: &Fixture, of: &Fixture) {
+    eventually(async || {
+        let cached = reader.cache.get(of.session, of.user).await?;
+        assert!(!matches!(cached.session, Cached::Known(_)), "a session that was ended is known again");
+        assert!(!matches!(cached.user, Cached::Known(_)), "an account that was changed is known again");
+        match (cached.session, cached.user) {
+            (Cached::Tombstone, Cached::Tombstone) => Ok(()),
+            _ => Err(PortError::unavailable("cache", "the tombstones are not there yet")),
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_revoked_while_the_server_is_away_is_not_known_again() {
+    let mut server = Redis::start().await.unwrap();
+    let shared = settings(&server.url());
+    let (revoker, reader) = (Fixture::new(&shared), Fixture::new(&shared));
+    for is_frozen in [true, false] {
+        let subject = Fixture::new(&shared);
+        eventually(async || subject.put().await).await;
+        if is_frozen {
+            server.0.freeze()
+        } else {
+            server.0.kill()
+        }
+        unavailable(&soon(reader.cache.get(subject.session, subject.user)).await.unwrap_err());
+        soon(revoker.cache.forget_session(subject.session)).await.unwrap();
+        soon(revoker.cache.forget_user(subject.user)).await.unwrap();
+        if is_frozen {
+            server.0.thaw()
+        } else {
+            server.0.restart().await.unwrap()
+        }
+        never_known_again(&reader, &subject).await;
+        never_known_again(&revoker, &subject).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_are_believed_again_after_a_loss() {
+    let mut server = Redis::start().await.unwrap();
+    let fixture = Fixture::new(&settings(&server.url()));
+    eventually(async || fixture.put().await).await;
+    server.0.kill();
+    fixture.link.ping().await.unwrap_err();
+    server.0.restart().await.unwrap();
+    eventually(async || match fixture.cache.get(fixture.session, fixture.user).await?.session {
+        Cached::Known(_) => Ok(()),
+        _ => Err(PortError::unavailable("cache", "it is not believed yet")),
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -29,7 +29,7 @@ const fn meaning(server: Server) -> Meaning {
     match server {
         Server::MongoDb => Meaning { refused: &Case::ALL, not_ready: ALL, part: "store", named_by: &[] },
         // a session that ends is forgotten by the cache before that is answered
-        Server::Redis => Meaning { refused: &[Case::SignOut], not_ready: &[], part: "cache", named_by: ALL },
+        Server::Redis => Meaning { refused: &[], not_ready: &[], part: "cache", named_by: ALL },
         Server::RabbitMq => {
             Meaning { refused: &[], not_ready: &["worker-service"], part: "bus", named_by: ALL }
         }

@@ -182,7 +182,8 @@ pub trait OpenAccounts: Send + Sync {
 /// Remembers resolved credentials for a short time. Losing all of it costs speed only.
 ///
 /// A revocation writes the store first, then puts a tombstone here, then answers. [`CredentialCache::put`] sets only what is absent, so a
-/// resolution that was under way cannot overwrite the tombstone with what it read before. Where the same call could not be made again after the store has
+/// resolution that was under way cannot overwrite the tombstone with what it read before. An adapter whose server is away may take the tombstone and write it later, if
+/// nobody believes what was remembered before the loss until then. Where the same call could not be made again after the store has
 /// changed, the tombstone comes first: without one nothing changes. It stands for 120 s, and so also hides what was resolved while the store was changing.
 #[async_trait]
 pub trait CredentialCache: Send + Sync {
