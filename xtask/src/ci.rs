@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::openapi::{PAGE, no_page};
 use crate::rules;
 use crate::shell::{cargo, run as run_program};
 use crate::stages::Stages;
@@ -12,21 +13,13 @@ pub(crate) fn run(only: Option<&str>) -> Result<()> {
     stages.stage("format", || run_program(&mut cargo(&["fmt", "--all", "--check"])))?;
     stages.stage("dependency rules", rules::check)?;
     stages.stage("lints", || {
-        run_program(&mut cargo(&[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--all-features",
-            "--locked",
-            "--",
-            "-D",
-            "warnings",
-        ]))
+        let mut lints = cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--locked"]);
+        run_program(lints.env(PAGE, no_page()?).args(["--", "-D", "warnings"]))
     })?;
     stages.stage("documentation", || {
-        run_program(
-            cargo(&["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"),
-        )
+        // the features of the lints, whose checks of what others wrote are good for this too
+        let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--all-features", "--locked"]);
+        run_program(doc.env(PAGE, no_page()?).env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     stages.finish()
 }

@@ -21,6 +21,8 @@ pub(crate) enum Line {
     Others,
     /// After the others, one by one: outages, kills and limits of memory, whose bounds of time and memory are those of a machine that does nothing else.
     Alone,
+    /// In a stage of their own: people's browsers, and other people's clients.
+    Page,
 }
 
 /// A test program.
@@ -37,6 +39,7 @@ impl Suite {
     pub(crate) fn line(&self) -> Line {
         match (self.package.as_str(), self.target.as_str()) {
             ("store-mongo", _) => Line::Mongo,
+            ("files-manager", "browser" | "upload_clients") => Line::Page,
             ("e2e", _) | ("files-manager", "both_forms" | "kill" | "memory" | "full_disk" | "start_stop") => {
                 Line::Alone
             }
@@ -124,7 +127,7 @@ fn suites(messages: &str) -> Result<Vec<Suite>> {
     Ok(suites)
 }
 
-/// Runs them all, also when some fail, and says how long each took.
+/// Runs all but those of the page, also when some fail, and says how long each took.
 ///
 /// # Errors
 /// Names the programs of which tests failed.
@@ -142,6 +145,18 @@ pub(crate) fn run(suites: &[Suite], mongo: &[(&str, String)], others: &[(&str, S
     })?;
     for suite in of(Line::Alone) {
         beside(suite, others, &record)?;
+    }
+    record.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).finish()
+}
+
+/// Runs those of the page.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_page(suites: &[Suite], environment: &[(&str, String)]) -> Result<()> {
+    let record = Mutex::new(Record::default());
+    for suite in suites.iter().filter(|suite| suite.line() == Line::Page) {
+        beside(suite, environment, &record)?;
     }
     record.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).finish()
 }

@@ -10,7 +10,7 @@ use crate::openapi;
 use crate::servers::{self, Mongo};
 use crate::shell::{cargo, program, root, run, say};
 use crate::stages::Stages;
-use crate::suites;
+use crate::suites::{self, Suite};
 use crate::up;
 
 /// What to run.
@@ -35,8 +35,8 @@ const LEFT_TO_LONG: &[&str] = &[
     "the longest queues and lists of the contracts",
 ];
 
-/// Features that turn on the tests which need servers.
-const SERVERS: &str = "files-manager/servers,auth-service/servers,file-service/servers,worker-service/servers,store-mongo/servers,bus-amqp/servers,cache-redis/servers,blob/s3,blob/servers,e2e/stack";
+/// Features that turn on the tests which need servers, and those which need a browser.
+const FEATURES: &str = "files-manager/servers,files-manager/browser,auth-service/servers,file-service/servers,worker-service/servers,store-mongo/servers,bus-amqp/servers,cache-redis/servers,blob/s3,blob/servers,e2e/stack";
 
 /// `cargo xtask test`
 pub(crate) fn run_all(options: &Options) -> Result<()> {
@@ -58,17 +58,23 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
         }
         Ok(())
     })?;
-    stages.stage("the all-in-one by itself", || {
-        run(&mut cargo(&["build", "--package", "files-manager", "--locked"]))
-    })?;
-    stages.stage("generated documents, by their command", openapi::check)?;
     stages.stage("compose files", crate::compose::check)?;
-    stages.apart("rust: units, contracts, services, both forms end to end", || rust(options.long));
+    // the workspace's tests build it with what others need turned on
+    stages.stage("the all-in-one by itself", || {
+        let mut check = cargo(&["check", "--package", "files-manager", "--locked"]);
+        run(check.env(openapi::PAGE, openapi::no_page()?))
+    })?;
+    let long = if options.long { ",files-manager/long,testkit/long,e2e/long" } else { "" };
+    let mut tests = Tests { features: format!("{FEATURES}{long}"), built: None };
+    stages.stage("build of all tests", || tests.built().map(drop))?;
+    stages.stage("generated documents, by their command", || {
+        tests.built()?;
+        openapi::check()
+    })?;
+    stages
+        .apart("rust: units, contracts, services, both forms end to end", || rust(&mut tests, options.long));
     stages.apart("page: journeys in the browser; other people's clients", || {
-        // the same features, so that nothing is built again but the tests
-        let features = format!("{SERVERS},files-manager/browser");
-        let arguments = ["test", "--workspace", "--locked", "--no-fail-fast", "--features", &features];
-        run(cargo(&arguments).args(["--test", "browser", "--test", "upload_clients"]))
+        suites::run_page(tests.built()?, &[])
     });
 
     stages.finish()?;
@@ -78,9 +84,22 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn rust(is_long: bool) -> Result<()> {
-    let long = if is_long { ",files-manager/long,testkit/long,e2e/long" } else { "" };
-    let features = format!("{SERVERS}{long}");
+/// The workspace's tests, built when they are first needed, and once.
+struct Tests {
+    features: String,
+    built: Option<Vec<Suite>>,
+}
+
+impl Tests {
+    fn built(&mut self) -> Result<&[Suite]> {
+        if self.built.is_none() {
+            self.built = Some(suites::build(&self.features)?);
+        }
+        Ok(self.built.as_deref().unwrap_or_default())
+    }
+}
+
+fn rust(tests: &mut Tests, is_long: bool) -> Result<()> {
     let python = install::python(servers::PYTHON)?;
     let (contracts, mongo) = (Mongo::start(&python, "contracts")?, Mongo::start(&python, "mongo")?);
     let python = python.to_string_lossy().into_owned();
@@ -100,9 +119,10 @@ fn rust(is_long: bool) -> Result<()> {
         environment.push(("FM_TEST_MONGODB_URI", mongo.uri.clone()));
         environment
     };
-    let tested = suites::run(&suites::build(&features)?, &with(&contracts), &with(&mongo));
+    let tested = suites::run(tests.built()?, &with(&contracts), &with(&mongo));
     // the programs are run by us, examples in documentation by cargo alone; the former do not hide the latter
-    run(&mut cargo(&["test", "--workspace", "--locked", "--doc", "--quiet", "--features", &features]))?;
+    let features = ["--features", &tests.features];
+    run(cargo(&["test", "--workspace", "--locked", "--doc", "--quiet"]).args(features))?;
     tested
 }
 

@@ -74,7 +74,12 @@ impl Replayed {
         let uri = proxy::mongodb_uri()?;
         let replay = Replay::start(proxy::server(&uri)?).await?;
         let settings = vec![("FM_MONGODB_URI".to_owned(), proxy::directly(&uri, replay.address)?)];
-        Ok(Self { form: Form::stack(name, programs, shared, 1, settings).await?, replay })
+        let mut form = Form::stack(name, programs, shared, 1, settings).await?;
+        if let Running::Stack { stack } = &mut form.running {
+            // no read needs it, and a store that says the same for ever would keep it busy
+            stack.replica("worker-service", 0).kill();
+        }
+        Ok(Self { form, replay })
     }
 }
 

@@ -9,7 +9,7 @@ use super::{LinkNotice, LinkUse, Node, NodeError};
 use crate::error::PortResult;
 use crate::id::InvalidId;
 use crate::jobs::NewJob;
-use crate::{FileId, JobId, LinkId, SpaceId, Timestamp, UserId};
+use crate::{FileId, JobId, LinkId, Sha256, SpaceId, Timestamp, UserId};
 
 /// The secret of a link: 128 random bits, 32 hexadecimal digits. Kept in clear, so that the owner can copy it again. Its `Debug` shows nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,6 +96,8 @@ pub struct LinkAccess {
     pub role: LinkRole,
     /// Who made it, and answers for what is done by it.
     pub by: UserId,
+    /// What tells its password from others, where it has one: what was opened with one password is not open by the next.
+    pub lock: Option<Sha256>,
 }
 
 /// A link. Its `Debug` shows neither token nor hash.
@@ -143,7 +145,8 @@ impl Link {
 
     /// The link as an actor.
     pub fn access(&self) -> LinkAccess {
-        LinkAccess { link: self.id, root: self.node, role: self.role, by: self.by }
+        let lock = self.password_hash.as_ref().map(|hash| Sha256::of(hash.as_bytes()));
+        LinkAccess { link: self.id, root: self.node, role: self.role, by: self.by, lock }
     }
 }
 

@@ -241,12 +241,17 @@ impl Gate {
     /// Decides once more what was decided before.
     ///
     /// # Errors
-    /// As [`authorize`]; `not_found` if a link has ended since.
+    /// As [`authorize`]; `not_found` if a link has ended since, `link_locked` if it has another password.
     pub(crate) async fn again(&self, actor: Actor, action: Action, id: FileId) -> Result<(), AppError> {
         let actor = match actor {
             Actor::Link(access) => {
                 let link = self.links.find_link(access.link).await?;
-                self.open(&link.ok_or_else(|| AppError::refused(Code::NotFound))?).await?
+                let link = link.ok_or_else(|| AppError::refused(Code::NotFound))?;
+                let lock = link.access().lock;
+                if lock.is_some() && lock != access.lock {
+                    return Err(AppError::refused(Code::LinkLocked));
+                }
+                self.open(&link).await?
             }
             other => other,
         };

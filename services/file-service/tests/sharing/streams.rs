@@ -49,6 +49,28 @@ async fn a_download_ends_soon_after_its_link() {
 }
 
 #[actix_web::test]
+async fn a_download_ends_soon_after_its_link_has_another_password() {
+    let server = watchful().await;
+    let owner = server.user("a");
+    let file = owner.file("large", "root", vec![7; LARGE]).await;
+    let links = format!("/api/v1/files/{file}/links");
+    let made = owner.post(&links, json!({"password": "the first one"})).await.expect(StatusCode::CREATED);
+    let link = format!("/api/v1/links/{}", id_of(&made));
+    let path = format!("/api/v1/public/{}/content", made["token"].as_str().unwrap());
+    let open = async |password| {
+        server.request(Method::GET, &path).header("x-link-password", password).send().await.unwrap()
+    };
+    let under_way = open("the first one").await;
+    owner.patch(&link, json!({"password": "the second one"})).await.expect(StatusCode::OK);
+    let (received, whole) = drain(under_way).await;
+    assert!(!whole && received < LARGE, "{received}");
+    // one that is open to all in the end takes nothing away
+    let under_way = open("the second one").await;
+    owner.patch(&link, json!({"password": null})).await.expect(StatusCode::OK);
+    assert_eq!(drain(under_way).await, (LARGE, true));
+}
+
+#[actix_web::test]
 async fn a_download_ends_soon_after_its_share_and_the_owners_goes_on() {
     let server = watchful().await;
     let (owner, b) = (server.user("a"), server.user("b"));

@@ -158,7 +158,7 @@ fn every_role_and_action() {
     for role in LinkRole::ALL {
         for action in ACTIONS {
             let link =
-                |root| Actor::Link(LinkAccess { link: LinkId::from_bytes([8; 12]), root, role, by: OWNER });
+                |root| Actor::Link(LinkAccess { link: LinkId::from_bytes([8; 12]), root, role, by: OWNER, lock: None });
             let looks = matches!(action, ReadMetadata | ReadPreview | List);
             let may = match role {
                 LinkRole::PreviewOnly => looks,
@@ -209,6 +209,7 @@ fn what_was_shared_is_closed_in_the_trash() {
         root: path.node.id,
         role: LinkRole::Editor,
         by: OWNER,
+        lock: None,
     };
     for action in ACTIONS {
         let grants = [grant(FOLDER, ShareRole::Manager)];
