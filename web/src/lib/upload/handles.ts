@@ -41,10 +41,13 @@ export async function keptHandle(uploadId: string): Promise<FileHandle | undefin
   return inStore<FileHandle | undefined>('readonly', (store) => store.get(uploadId));
 }
 
-/** Forgets those of uploads that are over. */
-export async function forgetOthers(uploadIds: ReadonlySet<string>): Promise<void> {
-  const keys = await inStore('readonly', (store) => store.getAllKeys());
-  for (const key of keys) if (!uploadIds.has(String(key))) await inStore('readwrite', (store) => store.delete(key));
+/** The uploads of which a handle is kept. */
+export async function uploadsWithHandle(): Promise<string[]> {
+  return (await inStore('readonly', (store) => store.getAllKeys())).map(String);
+}
+
+export async function forgetHandle(uploadId: string): Promise<void> {
+  await inStore('readwrite', (store) => store.delete(uploadId));
 }
 
 /** The file, if the browser lets us read it without asking; with `ask` the reader is asked, which a click must begin. */

@@ -2,7 +2,7 @@ import { getFile } from '$lib/api/files';
 import type { Upload } from '$lib/api/types';
 import { t } from '$lib/i18n';
 import { load, save } from '$lib/state/local';
-import { type FileHandle, forgetOthers, keepHandle, keptHandle } from './handles';
+import { type FileHandle, forgetHandle, keepHandle, keptHandle, uploadsWithHandle } from './handles';
 import { listUploads } from './resumable';
 
 /** Uploads of one's own that nobody goes on with: what was left when a page was closed, reloaded or lost. */
@@ -37,8 +37,15 @@ export async function recall(userId: string, mine: () => string[]): Promise<Unfi
     else for (const id of data.mine) elsewhere.add(id);
   };
   channel.postMessage({ ask: true } satisfies Word);
+  // Before the question, so that an upload which begins meanwhile is not taken for one that is over.
+  const before = {
+    versions: load<Record<string, number>>('uploads', {}),
+    handles: await uploadsWithHandle().catch(() => []),
+  };
   const [uploads] = await Promise.all([listUploads(), new Promise((resume) => setTimeout(resume, ANSWERS_MS))]);
-  await keepOnly(new Set(uploads.map((one) => one.id)));
+  const ids = new Set(uploads.map((one) => one.id));
+  const over = (id: string) => !ids.has(id);
+  await forget(Object.keys(before.versions).filter(over), before.handles.filter(over));
   const known = new Set(mine());
   return placed(uploads.filter((one) => !elsewhere.has(one.id) && !known.has(one.id) && one.length !== null));
 }
@@ -75,8 +82,9 @@ export async function remember(id: string, lastModified: number, handle?: Promis
   if (found) await keepHandle(id, found).catch(() => {});
 }
 
-async function keepOnly(ids: ReadonlySet<string>): Promise<void> {
+/** Forgets uploads that are over: the versions of their files, and their handles. */
+async function forget(versions: string[], handles: string[]): Promise<void> {
   const all = load<Record<string, number>>('uploads', {});
-  save('uploads', Object.fromEntries(Object.entries(all).filter(([id]) => ids.has(id))));
-  await forgetOthers(ids).catch(() => {});
+  save('uploads', Object.fromEntries(Object.entries(all).filter(([id]) => !versions.includes(id))));
+  await Promise.all(handles.map((id) => forgetHandle(id).catch(() => {})));
 }
