@@ -8,6 +8,7 @@ pub mod classic;
 pub mod contents;
 pub mod credentials;
 pub mod endings;
+pub mod events;
 pub mod exports;
 pub mod files;
 pub mod jobs;
@@ -70,6 +71,9 @@ macro_rules! all_cases {
             }
             endings {
                 an_account_ends_for_everybody_at_once
+            }
+            events {
+                a_change_is_listed_followed_and_told
             }
             exports {
                 an_account_is_taken_along

@@ -98,6 +98,8 @@ pub const MATRIX: &[(&str, Who)] = &[
     ("GET /api/v1/usage", Who::With("files:read")),
     ("POST /api/v1/files/{id}/copy", Who::With("files:write")),
     ("POST /api/v1/files/batch", Who::With("files:write")),
+    ("GET /api/v1/activity", Who::With("files:read")),
+    ("GET /api/v1/events", Who::With("files:read")),
     ("GET /api/v1/operations", Who::With("files:read")),
     ("GET /api/v1/operations/{id}", Who::With("files:read")),
     ("POST /api/v1/operations/{id}/undo", Who::With("files:write")),

@@ -86,20 +86,20 @@ async fn created(product: &Product, account: &Account, url: &str) -> Result<Valu
 }
 
 /// What was sent.
-struct Sent {
+pub(crate) struct Sent {
     head: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Sent {
-    fn field(&self, name: &str) -> &str {
+    pub(crate) fn field(&self, name: &str) -> &str {
         let fields = self.head.lines().filter_map(|line| line.split_once(": "));
         fields.into_iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
     }
 }
 
 /// Takes one request and answers it.
-async fn receive(listener: &TcpListener, status: u16) -> Result<Sent> {
+pub(crate) async fn receive(listener: &TcpListener, status: u16) -> Result<Sent> {
     let (mut stream, _) = listener.accept().await?;
     let sent = read(&mut stream).await?;
     stream.write_all(format!("HTTP/1.1 {status} Said\r\nconnection: close\r\n\r\n").as_bytes()).await?;

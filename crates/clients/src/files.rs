@@ -1,9 +1,9 @@
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use common::files::internal::{
-    CopyRequest, ExportLength, ExportMeasure, ExportPage, ExportQuestion, LinkNoticeOf, LinkNoticeTold,
-    MaintenanceStep, PurgeRequest, QuotaChange, StepDone, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload,
-    ThumbnailWork, UsageQuestion, UserEnd,
+    CopyRequest, ExportLength, ExportMeasure, ExportPage, ExportQuestion, FileEventsQuestion, FileEventsTold,
+    LinkNoticeOf, LinkNoticeTold, MaintenanceStep, PurgeRequest, QuotaChange, StepDone, ThumbnailBegin,
+    ThumbnailFailure, ThumbnailUpload, ThumbnailWork, UsageQuestion, UserEnd,
 };
 use common::files::{BlobRange, ByteStream, MediaFacts, UserSpaces, UserUsage};
 use common::{BlobKey, PortError, PortResult, UserId};
@@ -140,6 +140,14 @@ impl FilesClient {
     /// As above.
     pub async fn close_link_notice(&self, question: &LinkNoticeOf) -> PortResult<bool> {
         self.0.post_to("/internal/links/noticed", question).await
+    }
+
+    /// What happened to the files of some accounts.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn events_after(&self, question: &FileEventsQuestion) -> PortResult<FileEventsTold> {
+        self.0.post_json("/internal/events/after", question).await
     }
 
     /// Removes some of what is left of an account that is gone.

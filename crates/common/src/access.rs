@@ -125,6 +125,8 @@ pub const CALLS: &[Call] = &[
     call("GET", "/api/v1/usage", READ),
     call("POST", "/api/v1/files/{id}/copy", WRITE),
     call("POST", "/api/v1/files/batch", WRITE),
+    call("GET", "/api/v1/activity", READ),
+    call("GET", "/api/v1/events", READ),
     call("GET", "/api/v1/operations", READ),
     call("GET", "/api/v1/operations/{id}", READ),
     call("POST", "/api/v1/operations/{id}/undo", WRITE),

@@ -327,6 +327,50 @@ pub async fn secrets_are_sealed_anew(subject: &WebhooksSubject) {
     assert_eq!(subject.get(expected.id).await, expected, "nothing else of it has changed");
 }
 
+pub async fn each_webhook_of_files_has_its_place(subject: &WebhooksSubject) {
+    let store = &subject.store;
+    let hears = async |webhook: Webhook| {
+        let events = vec![WebhookEvent::JobFailed, WebhookEvent::FileMoved];
+        let webhook = Webhook { events, ..webhook };
+        store.create_webhook(&webhook).await.unwrap();
+        webhook
+    };
+    let ann: UserId = subject.ids.next();
+    let (one, two) = (hears(subject.webhook(ann)).await, hears(subject.webhook(subject.ids.next())).await);
+    subject.created(ann).await;
+    let off = hears(subject.webhook(ann)).await;
+    store.switch_off_webhook(off.id, OffReason::Gone, subject.now()).await.unwrap();
+    let mut expected = vec![(one.clone(), None), (two.clone(), None)];
+    expected.sort_by_key(|(webhook, _)| webhook.id);
+    let listed = async || store.webhooks_of_files(None, 10).await.unwrap();
+    assert_eq!(listed().await, expected);
+    let first = store.webhooks_of_files(None, 1).await.unwrap();
+    assert_eq!(first, expected[..1]);
+    assert_eq!(store.webhooks_of_files(Some(first[0].0.id), 10).await.unwrap(), expected[1..]);
+
+    // of several who move the place on, one does
+    let sets = join_all((1..5).map(|to| store.set_files_told(one.id, None, to))).await;
+    assert_eq!(sets.into_iter().filter(|set| *set.as_ref().unwrap()).count(), 1);
+    let place = async |id| {
+        let (_, place) = listed().await.into_iter().find(|(webhook, _)| webhook.id == id).unwrap();
+        place
+    };
+    let set = place(one.id).await;
+    assert!(!store.set_files_told(one.id, None, 9).await.unwrap());
+    assert!(store.set_files_told(one.id, set, 9).await.unwrap());
+    assert_eq!((place(one.id).await, place(two.id).await), (Some(9), None));
+    // a change of the webhook does not touch it
+    let changed = Webhook { description: "other".to_owned(), ..one.clone() };
+    store.update_webhook(&changed).await.unwrap();
+    assert_eq!(place(one.id).await, Some(9));
+    assert_eq!(subject.get(one.id).await, Webhook { revision: 2, ..changed });
+    for _ in 0..2 {
+        store.forget_files_told(one.id).await.unwrap();
+        assert_eq!(place(one.id).await, None);
+    }
+    assert!(!store.set_files_told(subject.ids.next(), None, 1).await.unwrap());
+}
+
 /// Makes a test of each check, for the adapter that `$make` opens: an async function that returns a [`WebhooksSubject`].
 #[macro_export]
 macro_rules! webhook_store_suite {
@@ -344,6 +388,7 @@ macro_rules! webhook_store_suite {
                 deliveries_are_listed_newest_first_and_go_with_their_webhook,
                 old_deliveries_are_forgotten_in_steps,
                 what_was_told_stays_told,
+                each_webhook_of_files_has_its_place,
                 secrets_are_sealed_anew,
             ]
         );

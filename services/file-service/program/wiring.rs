@@ -87,6 +87,7 @@ impl ServiceProgram for FileProgram {
             versions: store.clone(),
             copies: store.clone(),
             journal: store.clone(),
+            activity: store.clone(),
             exports: auth.clone(),
             sharing: Sharing {
                 shares: store.clone(),
@@ -111,6 +112,7 @@ impl ServiceProgram for FileProgram {
         let authenticator = web::Data::from(authenticator as Arc<dyn Authenticator>);
         let (cookies, gate) = (web::Data::new(platform.cookies()), web::Data::new(platform.gate()));
         let (public, internal, ending) = (service.clone(), service.clone(), service.into_inner());
+        let (follow, stop) = (Arc::clone(&ending), platform.shutdown().stopping_token());
         Ok(Assembled {
             public: Arc::new(move |config| {
                 config.app_data(authenticator.clone()).app_data(cookies.clone()).app_data(public.clone());
@@ -123,7 +125,10 @@ impl ServiceProgram for FileProgram {
             }),
             methods: MethodTable::of(&file_service::openapi()),
             checks,
-            parts: vec![("relay", part(relay.run(platform.shutdown().stopping_token())))],
+            parts: vec![
+                ("relay", part(relay.run(platform.shutdown().stopping_token()))),
+                ("events", part(async move { follow.run(stop).await })),
+            ],
             after_requests: Box::pin(async move { ending.finish_background().await }),
             notice: None,
         })

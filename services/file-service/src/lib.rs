@@ -15,4 +15,4 @@ pub use app::spaces::StoredSpaces;
 pub use error::AppError;
 pub use http::{internal_routes, openapi, public_routes};
 pub use section::{FILES_DOCS, FilesSection};
-pub use state::{Delivery, FileService, FileSettings, LINK_LABEL, Overview, Parts, Sharing};
+pub use state::{Delivery, FileService, FileSettings, LINK_LABEL, Overview, Parts, Sharing, StreamSettings};

@@ -30,6 +30,8 @@ pub struct FilesSection {
     pub keep_uploads: Span,
     /// How long it is known what somebody did.
     pub keep_operations: Span,
+    /// How long it is known what happened to files.
+    pub keep_activity: Span,
     /// Room that uploads leave on a disk.
     pub keep_free: ByteSize,
 }
@@ -45,6 +47,7 @@ impl Default for FilesSection {
             keep_trash: Span::from_secs(30 * 24 * 3600),
             keep_uploads: Span::from_secs(7 * 24 * 3600),
             keep_operations: Span::from_secs(30 * 24 * 3600),
+            keep_activity: Span::from_secs(90 * 24 * 3600),
             keep_free: ByteSize::from_mib(64),
         }
     }
@@ -76,6 +79,10 @@ pub const FILES_DOCS: &[Doc] = &[
         text: "How long renames, moves, tags, stars and what went to the trash can be undone, and it is known how a copy ended; at least 60s.",
     },
     Doc {
+        key: "files.keep_activity",
+        text: "How long the history of files is kept, which streams of events and webhooks read, too; at least 60s.",
+    },
+    Doc {
         key: "files.keep_free",
         text: "Room that uploads leave on the disk, so that deleting still works when it is full.",
     },
@@ -93,6 +100,7 @@ impl FilesSection {
         }
         at_least("FM_FILES__KEEP_UPLOADS", self.keep_uploads, Duration::from_secs(60))?;
         at_least("FM_FILES__KEEP_OPERATIONS", self.keep_operations, Duration::from_secs(60))?;
+        at_least("FM_FILES__KEEP_ACTIVITY", self.keep_activity, Duration::from_secs(60))?;
         if self.inline.bytes() > MAX_INLINE_BYTES {
             return Err("FM_FILES__INLINE: at most 1MiB".to_owned());
         }
@@ -110,6 +118,7 @@ impl FilesSection {
             trash_retention: self.keep_trash.duration(),
             keep_uploads: self.keep_uploads.duration(),
             keep_operations: self.keep_operations.duration(),
+            keep_activity: self.keep_activity.duration(),
             ..FileSettings::default()
         }
     }

@@ -4,20 +4,24 @@ use std::time::Duration;
 
 use common::auth::{Exports, OpenAccounts, OwnCredentials, People, RateLimiter, UserCount};
 use common::files::{
-    BlobLocator, BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore, PartialBlobs,
-    SearchStore, ShareStore, UploadStore, VersionStore,
+    ActivityStore, BlobLocator, BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore,
+    PartialBlobs, SearchStore, ShareStore, UploadStore, VersionStore,
 };
 use common::{Clock, IdGen};
 use http_kit::cursor::CursorKey;
+use http_kit::event_stream::Pace;
 use http_kit::health::ReadyCheck;
+use http_kit::seats::Seats;
 use http_kit::ticket::TicketKey;
 use http_kit::{BodyLimits, TrustedProxies};
 use runtime::passwords::PasswordHasher;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::access::Gate;
 use crate::app::archive;
+use crate::app::follow::Lookout;
 use crate::app::resumable::Uploads;
 use crate::app::sharing::guesses::Guesses;
 use crate::app::usage::Alive;
@@ -81,10 +85,49 @@ pub struct FileSettings {
     pub copy_patience: Duration,
     /// How long it is known what somebody did and how a copy ended, and so how long it can be undone.
     pub keep_operations: Duration,
+    /// How long it is known what happened to files.
+    pub keep_activity: Duration,
     /// How often it is looked whether somebody who reads what is not theirs still may.
     pub recheck_every: Duration,
     /// The gateways that are believed when they say whose a request is.
     pub trusted_proxies: TrustedProxies,
+    /// Who follows what happens to files.
+    pub streams: StreamSettings,
+}
+
+/// Streams of events in this process, and how they are kept in bounds.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamSettings {
+    /// How many there are at once.
+    pub most: usize,
+    /// How many of one person, at least 1; with one more the oldest ends.
+    pub most_of_one: usize,
+    /// How often a silent one says that it is alive.
+    pub heartbeat: Duration,
+    /// How often it is looked whether something happened, while anybody follows.
+    pub look: Duration,
+}
+
+impl StreamSettings {
+    /// How a stream is kept alive, and when it ends: with its credential as soon as what is sent to somebody ends with their right.
+    pub(crate) fn pace(&self, settings: &FileSettings) -> Pace {
+        Pace {
+            heartbeat: self.heartbeat,
+            look_for_client: Duration::from_secs(1),
+            recheck: settings.recheck_every,
+        }
+    }
+}
+
+impl Default for StreamSettings {
+    fn default() -> Self {
+        Self {
+            most: 500,
+            most_of_one: 20,
+            heartbeat: Duration::from_secs(15),
+            look: Duration::from_millis(500),
+        }
+    }
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -110,8 +153,10 @@ impl Default for FileSettings {
             delivery: Delivery::default(),
             copy_patience: Duration::from_secs(3),
             keep_operations: 30 * DAY,
+            keep_activity: 90 * DAY,
             recheck_every: Duration::from_secs(3),
             trusted_proxies: TrustedProxies::default(),
+            streams: StreamSettings::default(),
         }
     }
 }
@@ -180,6 +225,8 @@ pub struct Parts {
     pub copies: Arc<dyn CopyStore>,
     /// What people did, to be undone.
     pub journal: Arc<dyn JournalStore>,
+    /// What happened to files.
+    pub activity: Arc<dyn ActivityStore>,
     /// What accounts take with them.
     pub exports: Arc<dyn Exports>,
     /// What sharing needs.
@@ -208,6 +255,13 @@ pub struct FileService {
     pub(crate) versions: Arc<dyn VersionStore>,
     pub(crate) copies: Arc<dyn CopyStore>,
     pub(crate) journal: Arc<dyn JournalStore>,
+    pub(crate) activity: Arc<dyn ActivityStore>,
+    /// Knows where something happened, for streams of events.
+    pub(crate) lookout: Lookout,
+    /// Their places.
+    pub(crate) seats: Arc<Seats>,
+    /// Ends them.
+    pub(crate) closing: CancellationToken,
     pub(crate) exports: Arc<dyn Exports>,
     pub(crate) people: Arc<dyn People>,
     pub(crate) credentials: Arc<dyn OwnCredentials>,
@@ -247,6 +301,7 @@ impl FileService {
             versions,
             copies,
             journal,
+            activity,
             exports,
             sharing,
             settings,
@@ -256,6 +311,8 @@ impl FileService {
         let guesses = Guesses::new(limiter, &clock);
         let classic_room = Arc::new(Semaphore::new(settings.classic_bodies_in_flight_bytes.div_ceil(1024)));
         let background = Background::here();
+        let lookout = Lookout::new(&activity, settings.streams.look);
+        let seats = Arc::new(Seats::new(settings.streams.most, settings.streams.most_of_one));
         let (cursor_key, ticket_key) = (CursorKey::new(&cursor_key), TicketKey::new(&ticket_key));
         Self {
             store,
@@ -275,6 +332,10 @@ impl FileService {
             versions,
             copies,
             journal,
+            activity,
+            lookout,
+            seats,
+            closing: CancellationToken::new(),
             exports,
             people,
             credentials,
@@ -287,6 +348,13 @@ impl FileService {
             last_alive: tokio::sync::Mutex::default(),
             background,
         }
+    }
+
+    /// Looks what happens to files for those who follow it, until `stop` is cancelled; then their streams end. Failures of the store are logged and waited
+    /// out. Run it once.
+    pub async fn run(&self, stop: CancellationToken) {
+        self.lookout.run(&stop).await;
+        self.closing.cancel();
     }
 
     /// Waits for work that goes on after its request was answered, such as the emptying of a large trash. For shut-down, under the caller's

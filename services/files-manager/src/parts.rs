@@ -174,6 +174,7 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
         versions: files_db.clone(),
         copies: files_db.clone(),
         journal: files_db.clone(),
+        activity: files_db.clone(),
         exports: files_to_auth.clone(),
         sharing: Sharing {
             shares: files_db.clone(),

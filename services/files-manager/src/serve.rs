@@ -115,6 +115,11 @@ fn start_background(supervisor: &mut Supervisor, parts: &Arc<Parts>, guard: Arc<
         drop(held);
         Ok::<_, std::io::Error>(())
     });
+    let (files, stop) = (parts.files.clone(), shutdown.stopping_token());
+    supervisor.part("events", async move {
+        files.run(stop).await;
+        Ok::<_, std::io::Error>(())
+    });
     for (name, relay) in parts.relays.clone() {
         let (stop, held) = (shutdown.stopping_token(), Arc::clone(&guard));
         supervisor.part(name, async move {

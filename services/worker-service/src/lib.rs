@@ -13,7 +13,6 @@ pub mod mail;
 mod maintenance;
 mod reconcile;
 mod schedule;
-mod seats;
 mod sections;
 mod service;
 mod settings;

@@ -10,6 +10,7 @@ use common::{Clock, IdGen, JobId, PortResult};
 use egress::Egress;
 use http_kit::cursor::CursorKey;
 use http_kit::health::{self, ReadyCheck};
+use http_kit::seats::Seats;
 use http_kit::ticket::TicketKey;
 use runtime::secrets::MasterKey;
 use tokio::sync::Semaphore;
@@ -22,9 +23,8 @@ use crate::intake::Intake;
 use crate::maintenance;
 use crate::reconcile::Reconciler;
 use crate::schedule::Scheduler;
-use crate::seats::Seats;
 use crate::settings::WorkerSettings;
-use crate::webhooks::{DeliverHandler, Resealer, Secrets, Teller};
+use crate::webhooks::{DeliverHandler, FileTeller, Resealer, Secrets, Teller};
 use crate::work::{Bells, GivenUp, Registry, Workers};
 
 /// What the service is made of.
@@ -183,6 +183,7 @@ impl WorkerService {
             Bookkeeper::new(&self.parts).run(stop.clone()),
             maintenance::Planner::new(&self.parts).run(stop.clone()),
             Teller::new(&self.parts, self.bells.clone()).run(stop.clone()),
+            FileTeller::new(&self.parts, self.bells.clone()).run(stop.clone()),
             Resealer::new(&self.parts, self.secrets.clone()).run(stop.clone()),
         );
     }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use common::jobs::types;
+use http_kit::event_stream::Pace;
 
 use crate::webhooks::WebhookSettings;
 
@@ -140,6 +141,14 @@ impl Default for Listeners {
             recheck: MINUTE,
             look: Duration::from_millis(500),
         }
+    }
+}
+
+impl Listeners {
+    /// How streams are kept alive, and when they end.
+    pub(crate) fn pace(&self) -> Pace {
+        let Self { heartbeat, look_for_client, recheck, .. } = *self;
+        Pace { heartbeat, look_for_client, recheck }
     }
 }
 

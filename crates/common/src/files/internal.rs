@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MediaFacts, Miscount};
+use super::{FileEventPage, MediaFacts, Miscount};
 use crate::auth::ExportFile;
-use crate::{BlobKey, FileId, JobId, LinkId, OperationId, UserId};
+use crate::{BlobKey, FileId, JobId, LinkId, OperationId, Timestamp, UserId};
 
 /// `POST /internal/thumbnails/begin`: may thumbnails still be made of this blob? Answer: [`ThumbnailWork`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +125,37 @@ pub struct LinkNews {
     pub downloads: u64,
     /// Drops since the notice before.
     pub drops: u64,
+}
+
+/// `POST /internal/events/after`: what happened to the files of some accounts? At most [`MAX_EVENT_PLACES`] of them. Answer: [`FileEventsTold`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileEventsQuestion {
+    /// From where on, of each.
+    pub places: Vec<FileEventsPlace>,
+}
+
+/// A place among what happened to the files of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileEventsPlace {
+    /// The account.
+    pub user: UserId,
+    /// Behind the event of this number; if none is given, behind the last one that happened before `since`.
+    pub after: Option<u64>,
+    /// Without meaning where `after` is given.
+    pub since: Timestamp,
+}
+
+/// Most places of one [`FileEventsQuestion`].
+pub const MAX_EVENT_PLACES: usize = 20;
+
+/// What happened behind each place, in their order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileEventsTold {
+    /// As many as there were places.
+    pub pages: Vec<FileEventPage>,
 }
 
 /// `POST /internal/maintenance/{task}`: one step of `expire-trash`, `expire-versions`, `purge-tombstones`, `collect-blobs`, `sweep-strays`, `sweep-reservations`, `expire-uploads`,

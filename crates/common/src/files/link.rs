@@ -256,8 +256,8 @@ pub trait LinkStore: Send + Sync {
     /// Changes a link; none if it is gone. Safe to repeat.
     async fn change_link(&self, id: LinkId, change: &LinkChange) -> PortResult<Option<Link>>;
 
-    /// Ends a link; false if it is gone. Safe to repeat.
-    async fn remove_link(&self, id: LinkId) -> PortResult<bool>;
+    /// Ends a link, in the name of `by`, or because its time is over; false if it is gone. Safe to repeat.
+    async fn remove_link(&self, id: LinkId, by: Option<UserId>, at: Timestamp) -> PortResult<bool>;
 
     /// Counts that a link was opened. What is gone is not counted.
     async fn count_open(&self, id: LinkId, at: Timestamp) -> PortResult<()>;

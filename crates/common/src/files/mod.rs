@@ -1,5 +1,6 @@
 //! Files, folders, their contents, and who may do what with them.
 
+mod activity;
 mod blob_store;
 mod copying;
 pub mod internal;
@@ -24,6 +25,7 @@ mod upkeep;
 mod upload;
 mod versions;
 
+pub use activity::{ActivityOf, ActivityStore, Doer, FileEvent, FileEventKind, FileEventPage, NamedPlace};
 pub use blob_store::{BlobLocator, BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob, WrittenBlob};
 pub use copying::{CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, NewCopy};
 pub use journal::{Act, Acted, Change, ChangeKind, JournalStore, Note, Operation, Part};

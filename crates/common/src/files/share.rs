@@ -134,8 +134,8 @@ pub trait ShareStore: Send + Sync {
     /// Gives a share another role; none if it is gone. Safe to repeat.
     async fn set_share_role(&self, id: ShareId, role: ShareRole) -> PortResult<Option<Share>>;
 
-    /// Ends a share; false if it is gone. Safe to repeat.
-    async fn remove_share(&self, id: ShareId) -> PortResult<bool>;
+    /// Ends a share, in the name of `by`, or because its time is over; false if it is gone. Safe to repeat.
+    async fn remove_share(&self, id: ShareId, by: Option<UserId>, at: Timestamp) -> PortResult<bool>;
 
     /// What was given to this person and to groups, whoever is in them, of these nodes of one space. One query.
     async fn find_grants(&self, space: SpaceId, nodes: &[FileId], user: UserId) -> PortResult<Vec<Grant>>;

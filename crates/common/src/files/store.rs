@@ -105,6 +105,9 @@ pub trait FileStore: Send + Sync {
     /// The space with this id.
     async fn find_space(&self, id: SpaceId) -> PortResult<Option<Space>>;
 
+    /// The space of a user, if they ever used it. Nothing is made.
+    async fn find_space_of(&self, owner: UserId) -> PortResult<Option<Space>>;
+
     /// The usage of a space, from its row.
     async fn usage(&self, space: SpaceId) -> PortResult<Usage>;
 
@@ -181,11 +184,17 @@ pub trait FileStore: Send + Sync {
         at: Timestamp,
     ) -> Result<Node, NodeError>;
 
-    /// Opens a live node to everybody, or closes it. Repeating changes nothing.
+    /// Opens a live node to everybody, or closes it, in the name of `by`. Repeating changes nothing.
     ///
     /// # Errors
     /// `NotFound`.
-    async fn set_public(&self, id: FileId, public: Option<(UserId, Timestamp)>) -> Result<Node, NodeError>;
+    async fn set_public(
+        &self,
+        id: FileId,
+        public: bool,
+        by: UserId,
+        at: Timestamp,
+    ) -> Result<Node, NodeError>;
 
     /// Puts a live node into the trash. One row changes, whatever is below.
     ///
@@ -205,7 +214,8 @@ pub trait FileStore: Send + Sync {
     /// `NotFound`, `NotTrashed`, `TooDeep`.
     async fn restore(&self, id: FileId, at: Timestamp) -> Result<Node, NodeError>;
 
-    /// Puts a tombstone on a node, trashed or not: it and all below it are gone for every call from now on. `jobs` go into the outbox.
+    /// Puts a tombstone on a node, trashed or not: it and all below it are gone for every call from now on. `jobs` go into the outbox. `by` is who deletes
+    /// it; none where its time is over.
     ///
     /// # Errors
     /// `NotFound`, `Root`, `Changed`.
@@ -213,6 +223,7 @@ pub trait FileStore: Send + Sync {
         &self,
         id: FileId,
         revision: Option<u64>,
+        by: Option<UserId>,
         at: Timestamp,
         jobs: &[NewJob],
     ) -> Result<(), NodeError>;

@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use super::{ClassicType, Content, Node, NodeName, Tag, ThumbnailSize, ThumbnailState};
 use crate::jobs::NewJob;
-use crate::{BlobKey, Crc32, FileId, ReservationId, Sha256, Timestamp, UserId};
+use crate::{BlobKey, Crc32, FileId, LinkId, ReservationId, Sha256, Timestamp, UserId};
 
 /// Where the bytes of a new blob are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +100,8 @@ pub struct Commit {
     pub content: NewContent,
     /// By whom.
     pub by: UserId,
+    /// The link by which, if it was by one.
+    pub via: Option<LinkId>,
     /// When.
     pub at: Timestamp,
     /// What was set aside for it; settled by the commit. Without one the commit checks the quota itself.
@@ -134,6 +136,8 @@ pub struct NewFolder {
     pub public: bool,
     /// By whom.
     pub by: UserId,
+    /// The link by which, if it was by one.
+    pub via: Option<LinkId>,
     /// When.
     pub at: Timestamp,
 }

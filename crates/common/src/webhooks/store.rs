@@ -100,4 +100,18 @@ pub trait WebhookStore: Send + Sync {
 
     /// Sets that, never back unless `restart` says that the events begin anew.
     async fn set_events_told(&self, seq: u64, restart: bool) -> PortResult<()>;
+
+    /// Up to `limit` of those that [hear of files](Webhook::hears_of_files), by ascending ids after `after`, each with the number of the event of its owner's
+    /// files up to which it was told; none where that was never set, or was forgotten.
+    async fn webhooks_of_files(
+        &self,
+        after: Option<WebhookId>,
+        limit: u32,
+    ) -> PortResult<Vec<(Webhook, Option<u64>)>>;
+
+    /// Sets that number, if it still is `from`; whether it was. No change of the webhook's revision, and no change of the webhook touches it.
+    async fn set_files_told(&self, id: WebhookId, from: Option<u64>, to: u64) -> PortResult<bool>;
+
+    /// Forgets it, so that the webhook begins anew. Safe to repeat.
+    async fn forget_files_told(&self, id: WebhookId) -> PortResult<()>;
 }

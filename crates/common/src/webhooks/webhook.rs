@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use crate::files::FileEventKind;
 use crate::{Timestamp, UserId, WebhookId};
 
 /// What a webhook is told of.
@@ -14,11 +15,42 @@ pub enum WebhookEvent {
     /// A job is given up.
     #[serde(rename = "job.failed")]
     JobFailed,
+    /// A file or folder was made.
+    #[serde(rename = "file.created")]
+    FileCreated,
+    /// A file got other content.
+    #[serde(rename = "file.updated")]
+    FileUpdated,
+    /// It got another name, or folder.
+    #[serde(rename = "file.moved")]
+    FileMoved,
+    /// It went to the trash.
+    #[serde(rename = "file.trashed")]
+    FileTrashed,
+    /// It came back from there.
+    #[serde(rename = "file.restored")]
+    FileRestored,
+    /// It was deleted for good.
+    #[serde(rename = "file.deleted")]
+    FileDeleted,
+    /// Somebody was given a right to it.
+    #[serde(rename = "file.shared")]
+    FileShared,
 }
 
 impl WebhookEvent {
     /// Those that a webhook can choose.
-    pub const CHOICE: [Self; 2] = [Self::JobComplete, Self::JobFailed];
+    pub const CHOICE: [Self; 9] = [
+        Self::JobComplete,
+        Self::JobFailed,
+        Self::FileCreated,
+        Self::FileUpdated,
+        Self::FileMoved,
+        Self::FileTrashed,
+        Self::FileRestored,
+        Self::FileDeleted,
+        Self::FileShared,
+    ];
 
     /// The word in stores, answers and messages.
     pub const fn word(self) -> &'static str {
@@ -26,12 +58,41 @@ impl WebhookEvent {
             Self::Ping => "ping",
             Self::JobComplete => "job.complete",
             Self::JobFailed => "job.failed",
+            Self::FileCreated => "file.created",
+            Self::FileUpdated => "file.updated",
+            Self::FileMoved => "file.moved",
+            Self::FileTrashed => "file.trashed",
+            Self::FileRestored => "file.restored",
+            Self::FileDeleted => "file.deleted",
+            Self::FileShared => "file.shared",
+        }
+    }
+
+    /// It tells of a file or folder.
+    pub const fn is_of_files(self) -> bool {
+        !matches!(self, Self::Ping | Self::JobComplete | Self::JobFailed)
+    }
+
+    /// What webhooks call something that happened to a file; none if they are not told of it.
+    pub const fn of_file(kind: FileEventKind) -> Option<Self> {
+        match kind {
+            FileEventKind::Created => Some(Self::FileCreated),
+            FileEventKind::Updated => Some(Self::FileUpdated),
+            FileEventKind::Renamed | FileEventKind::Moved => Some(Self::FileMoved),
+            FileEventKind::Trashed => Some(Self::FileTrashed),
+            FileEventKind::Restored => Some(Self::FileRestored),
+            FileEventKind::Deleted => Some(Self::FileDeleted),
+            FileEventKind::Shared => Some(Self::FileShared),
+            FileEventKind::Tagged
+            | FileEventKind::Unshared
+            | FileEventKind::Linked
+            | FileEventKind::Unlinked => None,
         }
     }
 
     /// Reads [`WebhookEvent::word`].
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Ping, Self::JobComplete, Self::JobFailed].into_iter().find(|event| event.word() == word)
+        [Self::Ping].into_iter().chain(Self::CHOICE).find(|event| event.word() == word)
     }
 }
 
@@ -126,6 +187,11 @@ impl Webhook {
     pub const MAX_URL_BYTES: usize = 2048;
     /// Longest description, in bytes.
     pub const MAX_DESCRIPTION_BYTES: usize = 500;
+
+    /// It is told of files now.
+    pub fn hears_of_files(&self) -> bool {
+        self.off.is_none() && self.events.iter().any(|event| event.is_of_files())
+    }
 }
 
 impl std::fmt::Debug for Webhook {

@@ -1,7 +1,9 @@
 //! Changes that can be undone, and the journal of them.
 
 use async_trait::async_trait;
-use common::files::{Act, Acted, Change, ChangeKind, JournalStore, NodeError, Note, Operation, Part};
+use common::files::{
+    Act, Acted, Change, ChangeKind, FileEvent, JournalStore, NodeError, Note, Operation, Part,
+};
 use common::{FileId, OperationId, PortResult, Timestamp, UserId};
 use futures_util::TryStreamExt as _;
 use mongodb::Collection;
@@ -9,7 +11,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{FilesDb, marks, node, path, schema, tree};
+use super::{FilesDb, activity, marks, node, path, schema, tree};
 use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{ToOid as _, count, id, int};
 
@@ -145,7 +147,12 @@ async fn act(
     };
     let change = act.change(&before, &after, star);
     match &change {
-        Some(change) => write(db, tx, id, change, note).await?,
+        Some(change) => {
+            write(db, tx, id, change, note).await?;
+            if let Some(event) = FileEvent::of_change(change.kind, (&before, &after), note.user, note.at) {
+                activity::tell(db, tx, &event).await?;
+            }
+        }
         None if note.undoes.is_some() => return Err(NodeError::Changed.into()),
         None => {}
     }

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use common::files::{
-    AccessOf, Link, LinkChange, LinkNotice, LinkRole, LinkStore, LinkToken, LinkUse, NewLink, Node,
-    NodeError, TakeDownload,
+    AccessOf, Doer, FileEvent, FileEventKind, Link, LinkChange, LinkNotice, LinkRole, LinkStore, LinkToken,
+    LinkUse, NewLink, Node, NodeError, TakeDownload,
 };
 use common::jobs::NewJob;
-use common::{FileId, JobId, LinkId, PortResult, SpaceId, Timestamp};
+use common::{FileId, JobId, LinkId, PortResult, SpaceId, Timestamp, UserId};
 use futures_util::TryStreamExt as _;
 use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
@@ -18,7 +18,7 @@ use super::link_notices::NoticeDoc;
 use super::node::NodeDoc;
 use super::shares::count_on;
 use super::space::{self, Change};
-use super::{FilesDb, link_notices, path, schema};
+use super::{FilesDb, activity, link_notices, path, schema};
 use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{ToOid as _, binary, count, fixed, id, int};
 
@@ -164,7 +164,10 @@ impl FilesDb {
 async fn create(db: &FilesDb, tx: &mut Tx, space: SpaceId, new: &NewLink) -> TxResult<Link, NodeError> {
     let node = path::live(db, tx, new.node).await?.node;
     // nobody else changes this tree meanwhile, or one of both begins anew
-    space::must_apply(db, tx, space, Change::default()).await?;
+    let change = Change { events: 1, ..Change::default() };
+    let seq = space::must_number(db, tx, space, change).await?;
+    let event = FileEvent::of(&node, FileEventKind::Linked, new.by.into(), new.at);
+    activity::keep(db, tx, &event, seq).await?;
     let made = LinkDoc::of(new, &node);
     db.links().insert_one(&made).session(tx.session()).await?;
     count_on(db, tx, node.id, "links", 1).await?;
@@ -201,7 +204,7 @@ impl LinkStore for FilesDb {
         Ok(changed.map(LinkDoc::read).transpose()?)
     }
 
-    async fn remove_link(&self, id: LinkId) -> PortResult<bool> {
+    async fn remove_link(&self, id: LinkId, by: Option<UserId>, at: Timestamp) -> PortResult<bool> {
         let Some(link) = self.find_link(id).await? else { return Ok(false) };
         self.write(link.space.oid(), |mut tx| {
             let token = binary(link.token.bytes());
@@ -211,6 +214,8 @@ impl LinkStore for FilesDb {
                     return Ok(false);
                 }
                 count_on(self, &mut tx, link.node, "links", -1).await?;
+                let doer = Doer { user: by, link: None };
+                activity::tell_of(self, &mut tx, link.node, FileEventKind::Unlinked, doer, at).await?;
                 Ok(true)
             }
         })

@@ -4,6 +4,7 @@
 //! in whatever processes, one is repeated with what the other has done before its eyes: what it read cannot have changed when it commits.
 //! Transactions of one process take turns by space, so that they need not be repeated.
 
+mod activity;
 mod blobs;
 mod children;
 mod content;
@@ -21,6 +22,7 @@ mod recount;
 mod reservations;
 mod resumable;
 mod schema;
+mod schema_activity;
 mod schema_search;
 mod scrub;
 mod search;
@@ -50,7 +52,7 @@ use memory::Recent;
 
 /// The store of file-service: a [`common::files::FileStore`] with its [`common::files::ShareStore`], [`common::files::LinkStore`],
 /// [`common::files::MarkStore`], [`common::files::VersionStore`], [`common::files::CopyStore`] and
-/// [`common::files::JournalStore`] and [`common::files::SearchStore`], and its [`common::jobs::Outbox`].
+/// [`common::files::JournalStore`], [`common::files::ActivityStore`] and [`common::files::SearchStore`], and its [`common::jobs::Outbox`].
 pub struct FilesDb {
     engine: Engine,
     outbox: Outbox,

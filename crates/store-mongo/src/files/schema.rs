@@ -2,7 +2,7 @@
 
 use mongodb::bson::doc;
 
-use super::schema_search;
+use super::{schema_activity, schema_search};
 use crate::engine::{Index, Migration, Schema, Step, Version};
 
 pub(super) const SPACES: &str = "spaces";
@@ -18,6 +18,7 @@ pub(super) const COPIES: &str = "copies";
 pub(super) const COPY_FRONTS: &str = "copy_fronts";
 pub(super) const OPERATIONS: &str = "operations";
 pub(super) const OPERATION_PARTS: &str = "operation_parts";
+pub(super) const ACTIVITY: &str = "activity";
 pub(super) const TEXTS: &str = "texts";
 pub(super) const UPLOADS: &str = "uploads";
 pub(super) const OUTBOX: &str = "files_outbox";
@@ -178,6 +179,7 @@ pub(super) static SCHEMA: Schema = Schema {
         },
         OPERATIONS_1_5,
         schema_search::MIGRATION,
+        schema_activity::MIGRATION,
     ],
 };
 

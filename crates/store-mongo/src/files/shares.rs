@@ -1,7 +1,10 @@
 //! Rights to nodes that people were given. Each node counts its own, so that a list of files can say which are shared.
 
 use async_trait::async_trait;
-use common::files::{Grant, Grantee, NewShare, NodeError, Share, ShareRole, ShareStore, SharesOf};
+use common::files::{
+    Doer, FileEvent, FileEventKind, Grant, Grantee, NewShare, NodeError, Share, ShareRole, ShareStore,
+    SharesOf,
+};
 use common::{FileId, GroupId, PortResult, ShareId, SpaceId, Timestamp, UserId};
 use futures_util::TryStreamExt as _;
 use mongodb::Collection;
@@ -11,7 +14,7 @@ use mongodb::options::ReturnDocument;
 use serde::{Deserialize, Serialize};
 
 use super::space::{self, Change};
-use super::{FilesDb, path, schema};
+use super::{FilesDb, activity, path, schema};
 use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{ToOid as _, id, oids};
 
@@ -114,8 +117,6 @@ async fn put(
     new: &NewShare,
 ) -> TxResult<(Share, bool), NodeError> {
     let node = path::live(db, tx, new.node).await?.node;
-    // nobody else changes this tree meanwhile, or one of both begins anew
-    space::must_apply(db, tx, space, Change::default()).await?;
     let (to_group, grantee) = fields_of(new.grantee);
     let present =
         doc! { "space": space.oid(), "node": node.id.oid(), "to_group": to_group, "grantee": grantee };
@@ -126,8 +127,11 @@ async fn put(
         .session(tx.session())
         .await?;
     if let Some(present) = present {
+        // nobody else changes this tree meanwhile, or one of both begins anew
+        space::must_apply(db, tx, space, Change::default()).await?;
         return Ok((present.read()?, false));
     }
+    activity::tell(db, tx, &FileEvent::of(&node, FileEventKind::Shared, new.by.into(), new.at)).await?;
     let made = ShareDoc {
         id: new.id.oid(),
         node: node.id.oid(),
@@ -167,7 +171,7 @@ impl ShareStore for FilesDb {
         Ok(changed.map(ShareDoc::read).transpose()?)
     }
 
-    async fn remove_share(&self, id: ShareId) -> PortResult<bool> {
+    async fn remove_share(&self, id: ShareId, by: Option<UserId>, at: Timestamp) -> PortResult<bool> {
         let Some(share) = self.find_share(id).await? else { return Ok(false) };
         self.write(share.space.oid(), |mut tx| async move {
             let removed = self.shares().delete_one(doc! { "_id": id.oid() }).session(tx.session()).await?;
@@ -175,6 +179,8 @@ impl ShareStore for FilesDb {
                 return Ok(false);
             }
             count_on(self, &mut tx, share.node, "shares", -1).await?;
+            let doer = Doer { user: by, link: None };
+            activity::tell_of(self, &mut tx, share.node, FileEventKind::Unshared, doer, at).await?;
             Ok(true)
         })
         .await

@@ -5,6 +5,7 @@ use common::{FileId, PortError, PortResult, SpaceId, Timestamp, UserId};
 use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
+use mongodb::options::ReturnDocument;
 use serde::{Deserialize, Serialize};
 
 use super::node;
@@ -29,6 +30,9 @@ pub(super) struct SpaceDoc {
     depth_bound: i64,
     /// Grows with every change of the tree: two of them cannot both commit upon one state.
     changes: i64,
+    /// The number of the last event; older programs do not write this.
+    #[serde(default)]
+    events: i64,
 }
 
 impl SpaceDoc {
@@ -104,6 +108,7 @@ async fn insert(
         trash_count: 0,
         depth_bound: 0,
         changes: 0,
+        events: 0,
     };
     spaces(db).insert_one(&doc).session(tx.session()).await?;
     let space = doc.space()?;
@@ -155,12 +160,14 @@ pub(super) struct Change {
     pub(super) depth: usize,
     /// A folder was moved.
     pub(super) moves: i64,
+    /// Events that are told of it.
+    pub(super) events: i64,
     /// So many bytes, over what is used and reserved before, must be within the quota.
     pub(super) must_fit: Option<i64>,
 }
 
-/// Applies a change; false if it does not fit (or there is no such space).
-pub(super) async fn apply(db: &FilesDb, tx: &mut Tx, id: SpaceId, change: Change) -> Result<bool, Fault> {
+/// The document that a change is for, if it fits there, and what is done to it.
+fn update(id: SpaceId, change: Change) -> (Document, Document) {
     let mut filter = doc! { "_id": id.oid() };
     if let Some(more) = change.must_fit {
         let total = doc! { "$add": ["$used_bytes", "$reserved_bytes", more] };
@@ -175,11 +182,50 @@ pub(super) async fn apply(db: &FilesDb, tx: &mut Tx, id: SpaceId, change: Change
             "node_count": change.nodes,
             "trash_count": change.trash,
             "tree_version": change.moves,
+            "events": change.events,
         },
         "$max": { "depth_bound": i64::try_from(change.depth).unwrap_or(i64::MAX) },
     };
+    (filter, update)
+}
+
+/// Applies a change; false if it does not fit (or there is no such space).
+pub(super) async fn apply(db: &FilesDb, tx: &mut Tx, id: SpaceId, change: Change) -> Result<bool, Fault> {
+    let (filter, update) = update(id, change);
     let applied = spaces(db).update_one(filter, update).session(tx.session()).await?;
     Ok(applied.matched_count == 1)
+}
+
+/// As [`apply`], of a change of which something is told; the number of the last event of it, or none if it does not fit.
+pub(super) async fn apply_and_number(
+    db: &FilesDb,
+    tx: &mut Tx,
+    id: SpaceId,
+    change: Change,
+) -> Result<Option<u64>, Fault> {
+    #[derive(Deserialize)]
+    struct Numbered {
+        events: i64,
+    }
+    let (filter, update) = update(id, change);
+    let numbered = db
+        .collection::<Numbered>(schema::SPACES)
+        .find_one_and_update(filter, update)
+        .projection(doc! { "_id": 0, "events": 1 })
+        .return_document(ReturnDocument::After)
+        .session(tx.session())
+        .await?;
+    numbered.map(|numbered| count(numbered.events)).transpose()
+}
+
+/// As [`apply_and_number`], of a change that always fits.
+pub(super) async fn must_number(
+    db: &FilesDb,
+    tx: &mut Tx,
+    id: SpaceId,
+    change: Change,
+) -> Result<u64, Fault> {
+    apply_and_number(db, tx, id, change).await?.ok_or(Fault::Damaged("a tree without its space"))
 }
 
 /// As [`apply`], of a change that always fits.

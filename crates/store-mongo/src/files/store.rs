@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use common::files::{
-    BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, CommitTarget, Committed, Content, FileStore,
-    ListQuery, MediaFacts, NewFolder, NewThumbnail, Node, NodeError, NodeName, NodePath, Page, PurgeStep,
-    RecountPlace, RecountStep, Space, ThumbnailInfo, ThumbnailSize, Usage,
+    BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, CommitTarget, Committed, Content, FileEvent,
+    FileEventKind, FileStore, ListQuery, MediaFacts, NewFolder, NewThumbnail, Node, NodeError, NodeName,
+    NodePath, Page, PurgeStep, RecountPlace, RecountStep, Space, ThumbnailInfo, ThumbnailSize, Usage,
 };
 use common::jobs::NewJob;
 use common::{BlobKey, FileId, PortResult, ReservationId, SpaceId, Timestamp, UserId};
@@ -13,8 +13,8 @@ use mongodb::bson::doc;
 
 use super::node::NodeDoc;
 use super::{
-    FilesDb, blobs, children, names, path, purge, recount, reservations, scrub, space, thumbnails, trash,
-    tree, upload,
+    FilesDb, activity, blobs, children, names, path, purge, recount, reservations, scrub, space, thumbnails,
+    trash, tree, upload,
 };
 use crate::engine::Fault;
 use crate::value::ToOid as _;
@@ -33,6 +33,10 @@ impl FileStore for FilesDb {
 
     async fn find_space(&self, id: SpaceId) -> PortResult<Option<Space>> {
         space::find(self, doc! { "_id": id.oid() }).await
+    }
+
+    async fn find_space_of(&self, owner: UserId) -> PortResult<Option<Space>> {
+        space::find(self, doc! { "owner": owner.oid() }).await
     }
 
     async fn usage(&self, space: SpaceId) -> PortResult<Usage> {
@@ -139,9 +143,16 @@ impl FileStore for FilesDb {
         .await
     }
 
-    async fn set_public(&self, id: FileId, public: Option<(UserId, Timestamp)>) -> Result<Node, NodeError> {
+    async fn set_public(
+        &self,
+        id: FileId,
+        public: bool,
+        by: UserId,
+        at: Timestamp,
+    ) -> Result<Node, NodeError> {
         let space = self.space_of(id).await?.ok_or(NodeError::NotFound)?;
-        self.change(space, |mut tx| async move { tree::set_public(self, &mut tx, id, public).await }).await
+        self.change(space, |mut tx| async move { tree::set_public(self, &mut tx, id, public, by, at).await })
+            .await
     }
 
     async fn trash(
@@ -152,8 +163,13 @@ impl FileStore for FilesDb {
         at: Timestamp,
     ) -> Result<Node, NodeError> {
         let space = self.space_of(id).await?.ok_or(NodeError::NotFound)?;
-        self.change(space, |mut tx| async move { tree::trash(self, &mut tx, id, revision, by, at).await })
-            .await
+        self.change(space, |mut tx| async move {
+            let node = tree::trash(self, &mut tx, id, revision, by, at).await?;
+            let event = FileEvent::of(&node, FileEventKind::Trashed, by.into(), at);
+            activity::tell(self, &mut tx, &event).await?;
+            Ok(node)
+        })
+        .await
     }
 
     async fn restore(&self, id: FileId, at: Timestamp) -> Result<Node, NodeError> {
@@ -165,13 +181,17 @@ impl FileStore for FilesDb {
         &self,
         id: FileId,
         revision: Option<u64>,
+        by: Option<UserId>,
         at: Timestamp,
         jobs: &[NewJob],
     ) -> Result<(), NodeError> {
         let space = self.space_of(id).await?.ok_or(NodeError::NotFound)?;
         let _ring = self.outbox.ring_for(jobs);
-        self.change(space, |mut tx| async move { tree::delete(self, &mut tx, id, revision, at, jobs).await })
-            .await
+        self.change(
+            space,
+            |mut tx| async move { tree::delete(self, &mut tx, id, revision, by, at, jobs).await },
+        )
+        .await
     }
 
     async fn purge(

@@ -1,7 +1,8 @@
 //! Changes of the tree: folders, places, trash, tombstones.
 
 use common::files::{
-    Kind, MAX_DEPTH, NewFolder, NewNode, NewPlace, Node, NodeError, NodeName, NodePath, sort_key,
+    Doer, FileEvent, FileEventKind, Kind, MAX_DEPTH, NewFolder, NewNode, NewPlace, Node, NodeError, NodeName,
+    NodePath, sort_key,
 };
 use common::jobs::NewJob;
 use common::{FileId, SpaceId, Timestamp, UserId};
@@ -9,7 +10,7 @@ use mongodb::bson::{Document, doc};
 
 use super::node;
 use super::space::{self, Change};
-use super::{FilesDb, names, path, search};
+use super::{FilesDb, activity, names, path, search};
 use crate::engine::{Tx, TxResult};
 use crate::value::ToOid as _;
 
@@ -21,11 +22,13 @@ pub(super) async fn create_folder(
 ) -> TxResult<Node, NodeError> {
     let parent = path::parent(db, tx, folder.parent).await?;
     let name = names::free(db, tx, space, folder.parent, &folder.name, folder.rename_if_taken).await?;
-    let change = Change { nodes: 1, depth: parent.depth() + 1, ..Change::default() };
-    space::must_apply(db, tx, space, change).await?;
+    let change = Change { nodes: 1, depth: parent.depth() + 1, events: 1, ..Change::default() };
+    let seq = space::must_number(db, tx, space, change).await?;
     let new = NewNode::folder(folder, &parent.node, &name);
     let made = node::insert(db, tx, &new, None).await?;
     node::count_child(db, tx, folder.parent, Kind::Folder, 1).await?;
+    let doer = Doer { user: Some(folder.by), link: folder.via };
+    activity::keep(db, tx, &FileEvent::of(&made, FileEventKind::Created, doer, folder.at), seq).await?;
     Ok(made)
 }
 
@@ -100,16 +103,20 @@ pub(super) async fn set_public(
     db: &FilesDb,
     tx: &mut Tx,
     id: FileId,
-    public: Option<(UserId, Timestamp)>,
+    public: bool,
+    by: UserId,
+    at: Timestamp,
 ) -> TxResult<Node, NodeError> {
     let node = path::live(db, tx, id).await?.node;
-    if node.public.is_some() == public.is_some() {
+    if node.public.is_some() == public {
         return Ok(node);
     }
-    space::must_apply(db, tx, node.space, Change::default()).await?;
-    let update = match public {
-        Some((by, at)) => changed(doc! { "public_since": at.millis(), "public_by": by.oid() }),
-        None => doc! { "$unset": { "public_since": "", "public_by": "" }, "$inc": { "revision": 1_i64 } },
+    let kind = if public { FileEventKind::Linked } else { FileEventKind::Unlinked };
+    activity::tell(db, tx, &FileEvent::of(&node, kind, by.into(), at)).await?;
+    let update = if public {
+        changed(doc! { "public_since": at.millis(), "public_by": by.oid() })
+    } else {
+        doc! { "$unset": { "public_since": "", "public_by": "" }, "$inc": { "revision": 1_i64 } }
     };
     Ok(node::update(db, tx, id, update).await?)
 }
@@ -170,6 +177,7 @@ pub(super) async fn delete(
     tx: &mut Tx,
     id: FileId,
     revision: Option<u64>,
+    by: Option<UserId>,
     at: Timestamp,
     jobs: &[NewJob],
 ) -> TxResult<(), NodeError> {
@@ -177,8 +185,10 @@ pub(super) async fn delete(
     let parent = node.folder()?;
     node.check_revision(revision)?;
     let was_trashed = node.trashed.is_some();
-    let change = Change { nodes: -1, trash: -i64::from(was_trashed), ..Change::default() };
-    space::must_apply(db, tx, node.space, change).await?;
+    let change = Change { nodes: -1, trash: -i64::from(was_trashed), events: 1, ..Change::default() };
+    let seq = space::must_number(db, tx, node.space, change).await?;
+    let doer = Doer { user: by, link: None };
+    activity::keep(db, tx, &FileEvent::of(&node, FileEventKind::Deleted, doer, at), seq).await?;
     let update =
         changed(doc! { "live": false, "in_trash": false, "deleted": true, "deleted_at": at.millis() });
     node::update(db, tx, id, update).await?;

@@ -1,6 +1,8 @@
 //! The commit that ends an upload.
 
-use common::files::{Commit, CommitTarget, Committed, Kind, NewFile, NewNode, Node, NodeError};
+use common::files::{
+    Commit, CommitTarget, Committed, Doer, FileEvent, FileEventKind, Kind, NewFile, NewNode, Node, NodeError,
+};
 use common::{BlobKey, FileId, SpaceId};
 use mongodb::Collection;
 use mongodb::bson::doc;
@@ -8,7 +10,7 @@ use mongodb::bson::doc;
 use super::content::{self, VersionDoc};
 use super::node;
 use super::space::{self, Change};
-use super::{FilesDb, all, blobs, names, path, reservations, schema};
+use super::{FilesDb, activity, all, blobs, names, path, reservations, schema};
 use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{ToOid as _, int, oids};
 
@@ -22,12 +24,15 @@ pub(super) async fn commit(
     space: SpaceId,
     commit: &Commit,
 ) -> TxResult<Committed, NodeError> {
-    let (node, created) = match &commit.target {
+    let ((node, seq), created) = match &commit.target {
         CommitTarget::New(file) => (create(db, tx, space, commit, file).await?, true),
         CommitTarget::Existing { id, revision, keep_versions } => {
             (replace(db, tx, commit, *id, *revision, *keep_versions).await?, false)
         }
     };
+    let kind = if created { FileEventKind::Created } else { FileEventKind::Updated };
+    let doer = Doer { user: Some(commit.by), link: commit.via };
+    activity::keep(db, tx, &FileEvent::of(&node, kind, doer, commit.at), seq).await?;
     db.outbox.push(&db.engine, tx.session(), &commit.jobs).await?;
     Ok(Committed { node, created })
 }
@@ -38,33 +43,34 @@ async fn create(
     space: SpaceId,
     commit: &Commit,
     file: &NewFile,
-) -> TxResult<Node, NodeError> {
+) -> TxResult<(Node, u64), NodeError> {
     let parent = path::parent(db, tx, file.parent).await?;
     let name = names::free(db, tx, space, file.parent, &file.name, file.rename_if_taken).await?;
     let change = Change { nodes: 1, depth: parent.depth() + 1, ..Change::default() };
-    charge(db, tx, space, commit, change).await?;
+    let seq = charge(db, tx, space, commit, change).await?;
     let new = NewNode::file(file, commit, &parent.node, &name);
     let facts = blobs::bring(db, tx, &commit.content).await?;
     let made = node::insert(db, tx, &new, facts.as_ref()).await?;
     node::count_child(db, tx, file.parent, Kind::File, 1).await?;
-    Ok(made)
+    Ok((made, seq))
 }
 
 /// Applies a change to the space together with the bytes that the commit brings: settles its reservation, and checks the quota where that
-/// does not cover them.
+/// does not cover them. The number of the event that tells of the commit.
 async fn charge(
     db: &FilesDb,
     tx: &mut Tx,
     space: SpaceId,
     commit: &Commit,
     change: Change,
-) -> TxResult<(), NodeError> {
+) -> TxResult<u64, NodeError> {
     let held = reservations::take(db, tx, space, commit.reservation).await?;
     let bytes = int(commit.content.blob.size);
     let used_bytes = change.used_bytes + bytes;
     let must_fit = (bytes > held).then_some(used_bytes - held);
-    let change = Change { used_bytes, reserved_bytes: -held, must_fit, ..change };
-    if space::apply(db, tx, space, change).await? { Ok(()) } else { Err(NodeError::OverQuota.into()) }
+    let change = Change { used_bytes, reserved_bytes: -held, must_fit, events: 1, ..change };
+    let numbered = space::apply_and_number(db, tx, space, change).await?;
+    Ok(numbered.ok_or(NodeError::OverQuota)?)
 }
 
 async fn replace(
@@ -74,7 +80,7 @@ async fn replace(
     id: FileId,
     revision: Option<u64>,
     keep_versions: u32,
-) -> TxResult<Node, NodeError> {
+) -> TxResult<(Node, u64), NodeError> {
     let node = path::live(db, tx, id).await?.node;
     let Some(old) = &node.content else { return Err(NodeError::NotAFile.into()) };
     if revision.is_some_and(|seen| seen != node.revision) {
@@ -91,7 +97,7 @@ async fn replace(
         given_up.versions_beyond(db, tx, id, keep_older).await?;
     }
     let change = Change { used_bytes: -int(given_up.bytes), ..Change::default() };
-    charge(db, tx, node.space, commit, change).await?;
+    let seq = charge(db, tx, node.space, commit, change).await?;
     // before anything is given up, which may be what is to be shared
     let facts = blobs::bring(db, tx, &commit.content).await?;
     let next = (&commit.content, facts.as_ref(), old.version + 1);
@@ -100,7 +106,7 @@ async fn replace(
         versions(db).insert_one(&version).session(tx.session()).await?;
     }
     blobs::give_back(db, tx, &given_up.blobs, commit.at).await?;
-    Ok(file)
+    Ok((file, seq))
 }
 
 /// Contents that nodes give up, with one reference each.

@@ -137,5 +137,14 @@ pub(super) static SCHEMA: Schema = Schema {
                 Step::Index(Index::new(NOTIFICATIONS, "time_1", &[("created_at", 1)])),
             ],
         },
+        FILE_EVENTS_1_3,
     ],
+};
+
+/// For those webhooks that are told of files.
+const FILE_EVENTS_1_3: Migration = Migration {
+    version: Version { major: 1, minor: 3 },
+    steps: &[Step::Index(
+        Index::new(WEBHOOKS, "events_1", &[("events", 1), ("_id", 1)]).only(|| doc! { "on": true }),
+    )],
 };

@@ -1,11 +1,13 @@
 //! Changes that can be undone, and the journal of them.
 
 use async_trait::async_trait;
-use common::files::{Act, Acted, Change, ChangeKind, JournalStore, NodeError, Note, Operation, Part};
+use common::files::{
+    Act, Acted, Change, ChangeKind, FileEvent, JournalStore, NodeError, Note, Operation, Part,
+};
 use common::{FileId, OperationId, PortResult, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
-use super::{FilesDb, marks, node, path, tree};
+use super::{FilesDb, activity, marks, node, path, tree};
 use crate::engine::{Durability, Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
 
@@ -32,7 +34,12 @@ fn act(tx: &Tx<'_>, id: FileId, revision: Option<u64>, act: &Act, note: &Note) -
     };
     let change = act.change(&before, &after, star);
     match &change {
-        Some(change) => write(tx, id, change, note)?,
+        Some(change) => {
+            write(tx, id, change, note)?;
+            if let Some(event) = FileEvent::of_change(change.kind, (&before, &after), note.user, note.at) {
+                activity::tell(tx, &event)?;
+            }
+        }
         None if note.undoes.is_some() => return Err(NodeError::Changed.into()),
         None => {}
     }

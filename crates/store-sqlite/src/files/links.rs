@@ -2,15 +2,15 @@
 
 use async_trait::async_trait;
 use common::files::{
-    AccessOf, Link, LinkChange, LinkNotice, LinkRole, LinkStore, LinkToken, LinkUse, NewLink, Node,
-    NodeError, TakeDownload,
+    AccessOf, Doer, FileEvent, FileEventKind, Link, LinkChange, LinkNotice, LinkRole, LinkStore, LinkToken,
+    LinkUse, NewLink, Node, NodeError, TakeDownload,
 };
 use common::jobs::NewJob;
-use common::{FileId, JobId, LinkId, PortResult, SpaceId, Timestamp};
+use common::{FileId, JobId, LinkId, PortResult, SpaceId, Timestamp, UserId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
-use super::{FilesDb, link_notices, node, path};
+use super::{FilesDb, activity, link_notices, node, path};
 use crate::engine::{Durability, Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
 
@@ -70,6 +70,7 @@ fn create(tx: &Tx<'_>, new: &NewLink) -> TxResult<Link, NodeError> {
         node.owner.bytes(),
         new.notify,
     ))?;
+    activity::tell(tx, &FileEvent::of(&node, FileEventKind::Linked, new.by.into(), new.at))?;
     let made = find(tx, "id", new.id.bytes())?;
     Ok(made.ok_or_else(|| damaged("a link that was just made is gone"))?)
 }
@@ -184,12 +185,18 @@ impl LinkStore for FilesDb {
         self.engine.write(Durability::Durable, move |tx| Ok(change(tx, id, &wanted)?)).await
     }
 
-    async fn remove_link(&self, id: LinkId) -> PortResult<bool> {
-        self.engine
-            .write(Durability::Durable, move |tx| {
-                Ok(tx.prepare_cached("DELETE FROM links WHERE id = ?1")?.execute([id.bytes()])? == 1)
-            })
-            .await
+    async fn remove_link(&self, id: LinkId, by: Option<UserId>, at: Timestamp) -> PortResult<bool> {
+        self.write(move |tx| {
+            let node = tx
+                .prepare_cached("DELETE FROM links WHERE id = ?1 RETURNING node")?
+                .query_row([id.bytes()], |row| row.id(0))
+                .optional()?;
+            let Some(node) = node else { return Ok(false) };
+            let doer = Doer { user: by, link: None };
+            activity::tell_of(tx, node, FileEventKind::Unlinked, doer, at)?;
+            Ok(true)
+        })
+        .await
     }
 
     async fn count_open(&self, id: LinkId, at: Timestamp) -> PortResult<()> {

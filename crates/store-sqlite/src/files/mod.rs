@@ -1,5 +1,6 @@
 //! `files.db`: nodes, versions, rows of blobs, usage.
 
+mod activity;
 mod blobs;
 mod copying;
 mod journal;
@@ -41,12 +42,13 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/files/006.sql"),
         include_str!("../../migrations/files/007.sql"),
         include_str!("../../migrations/files/008.sql"),
+        include_str!("../../migrations/files/009.sql"),
     ],
 };
 
 /// The database of file-service: a [`common::files::FileStore`] with its [`common::files::ShareStore`],
 /// [`common::files::LinkStore`], [`common::files::MarkStore`], [`common::files::VersionStore`], [`common::files::CopyStore`],
-/// [`common::files::JournalStore`] and [`common::files::SearchStore`], and its [`common::jobs::Outbox`].
+/// [`common::files::JournalStore`], [`common::files::ActivityStore`] and [`common::files::SearchStore`], and its [`common::jobs::Outbox`].
 pub struct FilesDb {
     engine: Engine,
 }

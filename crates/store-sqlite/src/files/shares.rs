@@ -1,12 +1,15 @@
 //! Rights to nodes that people were given.
 
 use async_trait::async_trait;
-use common::files::{Grant, Grantee, NewShare, NodeError, Share, ShareRole, ShareStore, SharesOf};
-use common::{FileId, PortResult, ShareId, SpaceId, UserId};
+use common::files::{
+    Doer, FileEvent, FileEventKind, Grant, Grantee, NewShare, NodeError, Share, ShareRole, ShareStore,
+    SharesOf,
+};
+use common::{FileId, PortResult, ShareId, SpaceId, Timestamp, UserId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
-use super::{FilesDb, path};
+use super::{FilesDb, activity, path};
 use crate::engine::{Durability, Tx, TxResult};
 use crate::row::RowExt as _;
 
@@ -73,6 +76,7 @@ fn put(tx: &Tx<'_>, new: &NewShare) -> TxResult<(Share, bool), NodeError> {
             ),
             share,
         )?;
+    activity::tell(tx, &FileEvent::of(&node, FileEventKind::Shared, new.by.into(), new.at))?;
     Ok((made, true))
 }
 
@@ -155,12 +159,18 @@ impl ShareStore for FilesDb {
             .await
     }
 
-    async fn remove_share(&self, id: ShareId) -> PortResult<bool> {
-        self.engine
-            .write(Durability::Durable, move |tx| {
-                Ok(tx.prepare_cached("DELETE FROM shares WHERE id = ?1")?.execute([id.bytes()])? == 1)
-            })
-            .await
+    async fn remove_share(&self, id: ShareId, by: Option<UserId>, at: Timestamp) -> PortResult<bool> {
+        self.write(move |tx| {
+            let node = tx
+                .prepare_cached("DELETE FROM shares WHERE id = ?1 RETURNING node")?
+                .query_row([id.bytes()], |row| row.id(0))
+                .optional()?;
+            let Some(node) = node else { return Ok(false) };
+            let doer = Doer { user: by, link: None };
+            activity::tell_of(tx, node, FileEventKind::Unshared, doer, at)?;
+            Ok(true)
+        })
+        .await
     }
 
     async fn find_grants(&self, _space: SpaceId, nodes: &[FileId], user: UserId) -> PortResult<Vec<Grant>> {

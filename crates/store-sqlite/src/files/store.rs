@@ -3,15 +3,15 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use common::files::{
-    BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content, FileStore, ListQuery,
-    MediaFacts, NewFolder, NewThumbnail, Node, NodeError, NodeName, NodePath, Page, PurgeStep, RecountPlace,
-    RecountStep, Space, ThumbnailInfo, ThumbnailSize, Usage,
+    BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content, FileEvent, FileEventKind,
+    FileStore, ListQuery, MediaFacts, NewFolder, NewThumbnail, Node, NodeError, NodeName, NodePath, Page,
+    PurgeStep, RecountPlace, RecountStep, Space, ThumbnailInfo, ThumbnailSize, Usage,
 };
 use common::jobs::NewJob;
 use common::{BlobKey, FileId, PortResult, ReservationId, SpaceId, Timestamp, UserId};
 use rusqlite::Connection;
 
-use super::{FilesDb, blobs, list, names, path, purge, recount, scrub, space, tree, upload};
+use super::{FilesDb, activity, blobs, list, names, path, purge, recount, scrub, space, tree, upload};
 use crate::engine::{Durability, Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
 
@@ -71,6 +71,10 @@ impl FileStore for FilesDb {
 
     async fn find_space(&self, id: SpaceId) -> PortResult<Option<Space>> {
         self.read(move |connection| space::find(connection, id)).await
+    }
+
+    async fn find_space_of(&self, owner: UserId) -> PortResult<Option<Space>> {
+        self.read(move |connection| space::find_by_owner(connection, owner)).await
     }
 
     async fn usage(&self, space: SpaceId) -> PortResult<Usage> {
@@ -170,8 +174,14 @@ impl FileStore for FilesDb {
         self.change(move |tx| tree::relocate(tx, id, revision, &name, parent, at)).await
     }
 
-    async fn set_public(&self, id: FileId, public: Option<(UserId, Timestamp)>) -> Result<Node, NodeError> {
-        self.change(move |tx| tree::set_public(tx, id, public)).await
+    async fn set_public(
+        &self,
+        id: FileId,
+        public: bool,
+        by: UserId,
+        at: Timestamp,
+    ) -> Result<Node, NodeError> {
+        self.change(move |tx| tree::set_public(tx, id, public, by, at)).await
     }
 
     async fn trash(
@@ -181,7 +191,12 @@ impl FileStore for FilesDb {
         by: UserId,
         at: Timestamp,
     ) -> Result<Node, NodeError> {
-        self.change(move |tx| tree::trash(tx, id, revision, by, at)).await
+        self.change(move |tx| {
+            let node = tree::trash(tx, id, revision, by, at)?;
+            activity::tell(tx, &FileEvent::of(&node, FileEventKind::Trashed, by.into(), at))?;
+            Ok(node)
+        })
+        .await
     }
 
     async fn restore(&self, id: FileId, at: Timestamp) -> Result<Node, NodeError> {
@@ -192,11 +207,12 @@ impl FileStore for FilesDb {
         &self,
         id: FileId,
         revision: Option<u64>,
+        by: Option<UserId>,
         at: Timestamp,
         jobs: &[NewJob],
     ) -> Result<(), NodeError> {
         let jobs = jobs.to_vec();
-        self.change(move |tx| tree::delete(tx, id, revision, at, &jobs)).await
+        self.change(move |tx| tree::delete(tx, id, revision, by, at, &jobs)).await
     }
 
     async fn purge(

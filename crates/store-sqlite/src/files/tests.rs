@@ -53,6 +53,7 @@ impl Bench {
             classic_type: None,
             public: false,
             by: self.space.owner,
+            via: None,
             at: NOW,
         }
     }
@@ -171,7 +172,7 @@ async fn a_change_in_a_folder_of_100_000_costs_what_it_costs_in_one_of_200() {
             bench.cost(move |tx| tree::trash(tx, file, None, owner, NOW).unwrap()).await,
             bench.cost(move |tx| tree::restore(tx, file, NOW).unwrap()).await,
             bench.cost(move |tx| tree::trash(tx, folder, None, owner, NOW).unwrap()).await,
-            bench.cost(move |tx| tree::delete(tx, folder, None, NOW, &[]).unwrap()).await,
+            bench.cost(move |tx| tree::delete(tx, folder, None, None, NOW, &[]).unwrap()).await,
             bench.cost(move |tx| purge::step(tx, folder, 10, NOW, NOW).unwrap()).await,
         ]);
     }
@@ -206,6 +207,7 @@ fn upload(bench: &Bench, parent: FileId) -> Commit {
             thumbnails: ThumbnailState::None,
         },
         by: bench.space.owner,
+        via: None,
         at: NOW,
         reservation: None,
         jobs: Vec::new(),

@@ -1,14 +1,15 @@
 //! Changes of the tree: folders, places, trash, tombstones.
 
 use common::files::{
-    Kind, MAX_DEPTH, NewFolder, NewNode, NewPlace, Node, NodeError, NodeName, NodePath, sort_key,
+    Doer, FileEvent, FileEventKind, Kind, MAX_DEPTH, NewFolder, NewNode, NewPlace, Node, NodeError, NodeName,
+    NodePath, sort_key,
 };
 use common::jobs::NewJob;
 use common::{FileId, Timestamp, UserId};
 
 use super::node;
 use super::space::{self, Change};
-use super::{names, path, search};
+use super::{activity, names, path, search};
 use crate::engine::{Tx, TxResult};
 use crate::outbox;
 
@@ -20,7 +21,10 @@ pub(super) fn create_folder(tx: &Tx<'_>, folder: &NewFolder) -> TxResult<Node, N
     node::insert(tx, &new)?;
     node::count_child(tx, folder.parent, Kind::Folder, 1)?;
     space::apply(tx, space, Change { nodes: 1, depth: parent.depth() + 1, ..Change::default() })?;
-    Ok(node::get(tx, folder.id)?)
+    let made = node::get(tx, folder.id)?;
+    let doer = Doer { user: Some(folder.by), link: folder.via };
+    activity::tell(tx, &FileEvent::of(&made, FileEventKind::Created, doer, folder.at))?;
+    Ok(made)
 }
 
 pub(super) fn relocate(
@@ -85,20 +89,20 @@ fn count_move(tx: &Tx<'_>, node: &Node) -> rusqlite::Result<()> {
 pub(super) fn set_public(
     tx: &Tx<'_>,
     id: FileId,
-    public: Option<(UserId, Timestamp)>,
+    public: bool,
+    by: UserId,
+    at: Timestamp,
 ) -> TxResult<Node, NodeError> {
     let node = path::live(tx, id)?.node;
-    if node.public.is_some() == public.is_some() {
+    if node.public.is_some() == public {
         return Ok(node);
     }
     tx.prepare_cached(
         "UPDATE nodes SET public_since = ?2, public_by = ?3, revision = revision + 1 WHERE id = ?1",
     )?
-    .execute((
-        id.bytes(),
-        public.map(|(_, at)| at.millis()),
-        public.as_ref().map(|(by, _)| by.bytes()),
-    ))?;
+    .execute((id.bytes(), public.then(|| at.millis()), public.then(|| by.bytes())))?;
+    let kind = if public { FileEventKind::Linked } else { FileEventKind::Unlinked };
+    activity::tell(tx, &FileEvent::of(&node, kind, by.into(), at))?;
     Ok(node::get(tx, id)?)
 }
 
@@ -152,6 +156,7 @@ pub(super) fn delete(
     tx: &Tx<'_>,
     id: FileId,
     revision: Option<u64>,
+    by: Option<UserId>,
     at: Timestamp,
     jobs: &[NewJob],
 ) -> TxResult<(), NodeError> {
@@ -165,5 +170,7 @@ pub(super) fn delete(
         node::count_child(tx, parent, node.kind, -1)?;
     }
     space::apply(tx, node.space, Change { nodes: -1, trash: -i64::from(was_trashed), ..Change::default() })?;
+    let doer = Doer { user: by, link: None };
+    activity::tell(tx, &FileEvent::of(&node, FileEventKind::Deleted, doer, at))?;
     Ok(outbox::push(tx, jobs)?)
 }

@@ -1,12 +1,14 @@
 //! The commit that ends an upload.
 
-use common::files::{Commit, CommitTarget, Committed, Kind, NewFile, NewNode, NodeError};
+use common::files::{
+    Commit, CommitTarget, Committed, Doer, FileEvent, FileEventKind, Kind, NewFile, NewNode, NodeError,
+};
 use common::{BlobKey, FileId, Timestamp};
 use rusqlite::OptionalExtension as _;
 
 use super::node;
 use super::space::{self, Change};
-use super::{blobs, names, path};
+use super::{activity, blobs, names, path};
 use crate::engine::{Tx, TxResult};
 use crate::outbox;
 use crate::row::{RowExt as _, int};
@@ -23,7 +25,11 @@ pub(super) fn commit(tx: &Tx<'_>, commit: &Commit) -> TxResult<Committed, NodeEr
         }
     };
     outbox::push(tx, &commit.jobs)?;
-    Ok(Committed { node: node::get(tx, id)?, created })
+    let node = node::get(tx, id)?;
+    let kind = if created { FileEventKind::Created } else { FileEventKind::Updated };
+    let doer = Doer { user: Some(commit.by), link: commit.via };
+    activity::tell(tx, &FileEvent::of(&node, kind, doer, commit.at))?;
+    Ok(Committed { node, created })
 }
 
 fn create(tx: &Tx<'_>, commit: &Commit, file: &NewFile) -> TxResult<(), NodeError> {

@@ -31,6 +31,7 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/jobs/002.sql"),
         include_str!("../../migrations/jobs/003.sql"),
         include_str!("../../migrations/jobs/004.sql"),
+        include_str!("../../migrations/jobs/005.sql"),
     ],
 };
 

@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use super::AccessSubject;
 
 impl AccessSubject {
-    fn new_link(&self, node: FileId, role: LinkRole) -> NewLink {
+    pub(super) fn new_link(&self, node: FileId, role: LinkRole) -> NewLink {
         NewLink {
             id: LinkId(self.files.ids.object_id()),
             token: LinkToken::from_bytes(*self.files.ids.blob_key().bytes()),
@@ -131,8 +131,8 @@ pub async fn a_link_changes_as_asked_and_ends(subject: &AccessSubject) {
     let opened = Link { role: LinkRole::Editor, label: "again".to_owned(), ..link.clone() };
     assert_eq!(change(open).await, Some(opened.clone()));
     assert_eq!(subject.links.find_link_by_token(link.token).await.unwrap(), Some(opened));
-    assert!(subject.links.remove_link(link.id).await.unwrap());
-    assert!(!subject.links.remove_link(link.id).await.unwrap());
+    assert!(subject.links.remove_link(link.id, None, subject.files.now()).await.unwrap());
+    assert!(!subject.links.remove_link(link.id, None, subject.files.now()).await.unwrap());
     assert_eq!(change(LinkChange::default()).await, None);
     assert_eq!(subject.links.find_link_by_token(link.token).await.unwrap(), None);
     assert!(!subject.files.node(file.id).await.unwrap().linked);
@@ -246,7 +246,7 @@ pub async fn a_notice_tells_at_once_and_then_of_all_since_once_an_hour(subject: 
     assert_eq!((jobs.len(), jobs[0].id, jobs[0].run_at), (1, later.id, Some(lost)));
     assert_eq!(links.open_notice(link.id, soon.id).await.unwrap(), None);
     assert_eq!(links.open_notice(link.id, later.id).await.unwrap().unwrap().downloads, 2);
-    links.remove_link(link.id).await.unwrap();
+    links.remove_link(link.id, None, subject.files.now()).await.unwrap();
     assert_eq!(links.open_notice(link.id, later.id).await.unwrap(), None);
     links.close_notice(link.id, later.id, &next, lost).await.unwrap();
 }
@@ -305,8 +305,8 @@ pub async fn what_is_public_is_listed(subject: &AccessSubject) {
     let mut open = Vec::new();
     for name in ["a", "b", "c"] {
         let file = subject.files.file(subject.files.root(), name, 3).await;
-        let public = Some((subject.files.user, subject.files.now()));
-        open.push(subject.files.store.set_public(file.id, public).await.unwrap());
+        let (by, at) = (subject.files.user, subject.files.now());
+        open.push(subject.files.store.set_public(file.id, true, by, at).await.unwrap());
     }
     subject.files.file(subject.files.root(), "closed", 3).await;
     open.reverse();
@@ -315,7 +315,7 @@ pub async fn what_is_public_is_listed(subject: &AccessSubject) {
     assert_eq!(list(None, 2).await, open[..2]);
     assert_eq!(list(Some(open[0].id), 10).await, open[1..]);
     assert_eq!(subject.links.count_public(space).await.unwrap(), 3);
-    subject.files.store.set_public(open[0].id, None).await.unwrap();
+    subject.files.store.set_public(open[0].id, false, subject.files.user, subject.files.now()).await.unwrap();
     subject.files.delete(open[1].id).await;
     assert_eq!(list(None, 10).await, open[2..]);
     assert_eq!(subject.links.count_public(space).await.unwrap(), 1);

@@ -1,5 +1,6 @@
 //! What every [`FileStore`] promises.
 
+mod activity;
 mod blobs;
 mod copying;
 mod journal;
@@ -33,6 +34,7 @@ use common::{Clock as _, Crc32, FileId, IdGen as _, Sha256, Timestamp, UserId};
 
 use crate::{TestClock, TestIds};
 
+pub use activity::*;
 pub use blobs::*;
 pub use copying::*;
 pub use journal::*;
@@ -101,6 +103,7 @@ impl FilesSubject {
             classic_type: None,
             public: false,
             by: self.user,
+            via: None,
             at: self.now(),
         }
     }
@@ -124,6 +127,7 @@ impl FilesSubject {
             }),
             content: self.content(size),
             by: self.user,
+            via: None,
             at: self.now(),
             reservation: None,
             jobs: Vec::new(),
@@ -181,7 +185,7 @@ impl FilesSubject {
     }
 
     async fn delete(&self, id: FileId) {
-        self.store.delete(id, None, self.now(), &[]).await.expect("it can be deleted");
+        self.store.delete(id, None, Some(self.user), self.now(), &[]).await.expect("it can be deleted");
     }
 
     async fn node(&self, id: FileId) -> Option<Node> {
@@ -310,7 +314,7 @@ macro_rules! file_store_suite {
     };
 }
 
-/// Makes a test of each check of shares, links, marks, versions, copies, the journal and search, for the adapter that `$make` opens: an async function that returns an [`AccessSubject`].
+/// Makes a test of each check of shares, links, marks, versions, copies, the journal, the activity and search, for the adapter that `$make` opens: an async function that returns an [`AccessSubject`].
 #[macro_export]
 macro_rules! access_suite {
     ($make:expr) => {
@@ -355,6 +359,10 @@ macro_rules! access_suite {
                 a_part_is_undone_once_and_undoing_is_an_operation,
                 of_two_undos_at_once_one_succeeds,
                 operations_are_listed_by_who_did_them_and_forgotten,
+                each_change_of_a_node_is_told_in_its_order,
+                what_changes_nothing_or_fails_is_not_told,
+                events_made_at_once_have_places_in_turn,
+                events_are_forgotten_in_time_and_numbers_go_on,
                 names_go_before_tags_and_texts_and_words_before_beginnings,
                 each_word_may_stand_elsewhere,
                 a_search_speaks_no_language_of_the_store,

@@ -238,7 +238,7 @@ impl Walk<'_> {
     async fn delete(&mut self) {
         let id = self.any();
         let allowed = self.model.nodes.get(&id).is_some_and(|node| node.parent.is_some());
-        let result = self.subject.store.delete(id, None, self.subject.now(), &[]).await;
+        let result = self.subject.store.delete(id, None, None, self.subject.now(), &[]).await;
         if self.agree("delete", result, allowed).is_some() {
             self.model.remove_tree(id);
             self.model.tombstones.push(id);

@@ -344,16 +344,16 @@ pub async fn a_move_counts_what_was_moved_before(subject: &FilesSubject) {
 pub async fn public_is_set_and_lifted_once(subject: &FilesSubject) {
     let folder = subject.folder(subject.root(), "a").await;
     let (store, since) = (&subject.store, subject.now());
-    let opened = store.set_public(folder.id, Some((subject.user, since))).await.unwrap();
+    let opened = store.set_public(folder.id, true, subject.user, since).await.unwrap();
     assert_eq!(opened.revision, folder.revision + 1);
     assert_eq!(opened.public.map(|public| (public.by, public.since)), Some((subject.user, since)));
     subject.clock.advance(std::time::Duration::from_secs(1));
-    let again = store.set_public(folder.id, Some((subject.ids.next(), subject.now()))).await.unwrap();
+    let again = store.set_public(folder.id, true, subject.ids.next(), subject.now()).await.unwrap();
     assert_eq!(again, opened, "repeating changes nothing");
-    let closed = store.set_public(folder.id, None).await.unwrap();
+    let closed = store.set_public(folder.id, false, subject.user, subject.now()).await.unwrap();
     assert_eq!(closed, Node { public: None, revision: opened.revision + 1, ..opened });
-    assert_eq!(store.set_public(folder.id, None).await.unwrap(), closed);
+    assert_eq!(store.set_public(folder.id, false, subject.user, subject.now()).await.unwrap(), closed);
     subject.trash(folder.id).await;
-    let result = store.set_public(folder.id, None).await;
+    let result = store.set_public(folder.id, false, subject.user, subject.now()).await;
     assert!(matches!(result, Err(NodeError::NotFound)), "{result:?}");
 }

@@ -12,19 +12,19 @@ pub async fn a_deleted_node_and_all_below_is_gone_at_once(subject: &FilesSubject
     let file = subject.file(inner.id, "x", 5).await;
     let trashed = subject.file(inner.id, "y", 5).await;
     subject.trash(trashed.id).await;
-    let stale = store.delete(folder.id, Some(folder.revision + 1), now, &[]).await;
+    let stale = store.delete(folder.id, Some(folder.revision + 1), None, now, &[]).await;
     assert!(matches!(stale, Err(NodeError::Changed)), "{stale:?}");
-    let root = store.delete(subject.root(), None, now, &[]).await;
+    let root = store.delete(subject.root(), None, None, now, &[]).await;
     assert!(matches!(root, Err(NodeError::Root)), "{root:?}");
-    store.delete(folder.id, Some(folder.revision), now, &[]).await.unwrap();
+    store.delete(folder.id, Some(folder.revision), None, now, &[]).await.unwrap();
     for id in [folder.id, inner.id, file.id, trashed.id] {
         assert_eq!(subject.node(id).await, None);
         let results = [
             store.trash(id, None, subject.user, now).await.map(drop),
             store.restore(id, now).await.map(drop),
             store.relocate(id, None, &file.name, subject.root(), now).await.map(drop),
-            store.set_public(id, None).await.map(drop),
-            store.delete(id, None, now, &[]).await,
+            store.set_public(id, false, subject.user, subject.now()).await.map(drop),
+            store.delete(id, None, None, now, &[]).await,
             subject.commit(&subject.update(id, 1, 5)).await.map(drop),
         ];
         for result in results {
@@ -199,7 +199,7 @@ pub async fn a_purge_leaves_living_nodes_alone(subject: &FilesSubject) {
 pub async fn deleting_twice_is_not_found(subject: &FilesSubject) {
     let file = subject.file(subject.root(), "a", 7).await;
     subject.trash(file.id).await;
-    let deletes = (0..10).map(|_| subject.store.delete(file.id, None, subject.now(), &[]));
+    let deletes = (0..10).map(|_| subject.store.delete(file.id, None, None, subject.now(), &[]));
     let results = futures_util::future::join_all(deletes).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
     assert!(results.iter().all(|result| matches!(result, Ok(()) | Err(NodeError::NotFound))));

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use common::files::search::{IndexStep, IndexedText, Ranked, SearchQuery, SearchStore};
 use common::files::{
-    AccessOf, Act, Acted, BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content,
-    CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, Dated, FileStore, Grant, JournalStore,
-    KeepVersions, Link, LinkChange, LinkNotice, LinkStore, LinkToken, LinkUse, ListQuery, MarkStore,
-    MediaFacts, NewCopy, NewFolder, NewLink, NewShare, NewThumbnail, Node, NodeError, NodeName, NodePath,
-    Note, Operation, Page, Part, PruneStep, PurgeStep, RecountPlace, RecountStep, Share, ShareRole,
-    ShareStore, SharesOf, Space, Tag, TagCount, TakeDownload, ThumbnailInfo, ThumbnailSize, Usage, Version,
-    VersionStore,
+    AccessOf, Act, Acted, ActivityOf, ActivityStore, BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit,
+    Committed, Content, CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, Dated, FileEvent,
+    FileEventPage, FileStore, Grant, JournalStore, KeepVersions, Link, LinkChange, LinkNotice, LinkStore,
+    LinkToken, LinkUse, ListQuery, MarkStore, MediaFacts, NewCopy, NewFolder, NewLink, NewShare,
+    NewThumbnail, Node, NodeError, NodeName, NodePath, Note, Operation, Page, Part, PruneStep, PurgeStep,
+    RecountPlace, RecountStep, Share, ShareRole, ShareStore, SharesOf, Space, Tag, TagCount, TakeDownload,
+    ThumbnailInfo, ThumbnailSize, Usage, Version, VersionStore,
 };
 use common::jobs::{NewJob, Outbox, OutboxRow};
 use common::{
@@ -53,6 +53,7 @@ macro_rules! forward {
 forward! { FileStore:
     async fn ensure_space(&self, owner: UserId, fresh: (SpaceId, FileId), quota: Option<u64>, at: Timestamp) -> PortResult<Space>;
     async fn find_space(&self, id: SpaceId) -> PortResult<Option<Space>>;
+    async fn find_space_of(&self, owner: UserId) -> PortResult<Option<Space>>;
     async fn usage(&self, space: SpaceId) -> PortResult<Usage>;
     async fn set_quota(&self, space: SpaceId, quota: Option<u64>) -> PortResult<()>;
     async fn end_space(&self, space: SpaceId, at: Timestamp) -> PortResult<()>;
@@ -67,10 +68,10 @@ forward! { FileStore:
     async fn sweep_reservations(&self, now: Timestamp) -> PortResult<u32>;
     async fn commit_upload(&self, commit: &Commit) -> Result<Committed, NodeError>;
     async fn relocate(&self, id: FileId, revision: Option<u64>, name: &NodeName, parent: FileId, at: Timestamp) -> Result<Node, NodeError>;
-    async fn set_public(&self, id: FileId, public: Option<(UserId, Timestamp)>) -> Result<Node, NodeError>;
+    async fn set_public(&self, id: FileId, public: bool, by: UserId, at: Timestamp) -> Result<Node, NodeError>;
     async fn trash(&self, id: FileId, revision: Option<u64>, by: UserId, at: Timestamp) -> Result<Node, NodeError>;
     async fn restore(&self, id: FileId, at: Timestamp) -> Result<Node, NodeError>;
-    async fn delete(&self, id: FileId, revision: Option<u64>, at: Timestamp, jobs: &[NewJob]) -> Result<(), NodeError>;
+    async fn delete(&self, id: FileId, revision: Option<u64>, by: Option<UserId>, at: Timestamp, jobs: &[NewJob]) -> Result<(), NodeError>;
     async fn purge(&self, tombstone: FileId, limit: u32, at: Timestamp, until: Timestamp) -> PortResult<PurgeStep>;
     async fn list_tombstones(&self, before: Timestamp, limit: u32) -> PortResult<Vec<FileId>>;
     async fn list_expired_trash(&self, before: Timestamp, limit: u32) -> PortResult<Vec<FileId>>;
@@ -97,7 +98,7 @@ forward! { ShareStore:
     async fn put_share(&self, share: &NewShare) -> Result<(Share, bool), NodeError>;
     async fn find_share(&self, id: ShareId) -> PortResult<Option<Share>>;
     async fn set_share_role(&self, id: ShareId, role: ShareRole) -> PortResult<Option<Share>>;
-    async fn remove_share(&self, id: ShareId) -> PortResult<bool>;
+    async fn remove_share(&self, id: ShareId, by: Option<UserId>, at: Timestamp) -> PortResult<bool>;
     async fn find_grants(&self, space: SpaceId, nodes: &[FileId], user: UserId) -> PortResult<Vec<Grant>>;
     async fn list_shares(&self, of: &SharesOf, after: Option<ShareId>, limit: u32) -> PortResult<Vec<Share>>;
     async fn count_shares(&self, of: &SharesOf) -> PortResult<u64>;
@@ -108,7 +109,7 @@ forward! { LinkStore:
     async fn find_link(&self, id: LinkId) -> PortResult<Option<Link>>;
     async fn find_link_by_token(&self, token: LinkToken) -> PortResult<Option<Link>>;
     async fn change_link(&self, id: LinkId, change: &LinkChange) -> PortResult<Option<Link>>;
-    async fn remove_link(&self, id: LinkId) -> PortResult<bool>;
+    async fn remove_link(&self, id: LinkId, by: Option<UserId>, at: Timestamp) -> PortResult<bool>;
     async fn count_open(&self, id: LinkId, at: Timestamp) -> PortResult<()>;
     async fn note_drop(&self, id: LinkId, at: Timestamp, used: &LinkUse) -> PortResult<()>;
     async fn take_download(&self, id: LinkId, at: Timestamp, used: &LinkUse) -> PortResult<TakeDownload>;
@@ -157,6 +158,14 @@ forward! { JournalStore:
     async fn list_operations(&self, user: UserId, within: Option<FileId>, before: Option<OperationId>, limit: u32) -> PortResult<Vec<Operation>>;
     async fn sweep_operations(&self, before: Timestamp, limit: u32) -> PortResult<u32>;
     async fn forget_operations(&self, user: UserId, limit: u32) -> PortResult<u32>;
+}
+
+forward! { ActivityStore:
+    async fn last_events(&self, spaces: &[SpaceId]) -> PortResult<Vec<u64>>;
+    async fn events_after(&self, space: SpaceId, after: u64, limit: u32) -> PortResult<FileEventPage>;
+    async fn list_activity(&self, of: ActivityOf, before: Option<u64>, limit: u32) -> PortResult<Vec<FileEvent>>;
+    async fn sweep_activity(&self, before: Timestamp, limit: u32) -> PortResult<u32>;
+    async fn forget_activity(&self, space: SpaceId, limit: u32) -> PortResult<u32>;
 }
 
 forward! { SearchStore:

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use common::files::{
-    CopyStore, FileStore, Grant, Grantee, JournalStore, LinkStore, MarkStore, NewShare, NodeError, Share,
-    ShareRole, ShareStore, SharesOf, VersionStore, search::SearchStore,
+    ActivityStore, CopyStore, FileStore, Grant, Grantee, JournalStore, LinkStore, MarkStore, NewShare,
+    NodeError, Share, ShareRole, ShareStore, SharesOf, VersionStore, search::SearchStore,
 };
 use common::jobs::Outbox;
 use common::{FileId, GroupId, IdGen as _, ShareId, UserId};
@@ -29,6 +29,8 @@ pub struct AccessSubject {
     pub copies: Arc<dyn CopyStore>,
     /// Changes that can be undone.
     pub journal: Arc<dyn JournalStore>,
+    /// What happened.
+    pub activity: Arc<dyn ActivityStore>,
     /// Search.
     pub search: Arc<dyn SearchStore>,
 }
@@ -45,12 +47,13 @@ impl AccessSubject {
             + VersionStore
             + CopyStore
             + JournalStore
+            + ActivityStore
             + SearchStore
             + 'static,
     {
         let (shares, links, marks) = (store.clone(), store.clone(), store.clone());
         let (versions, copies) = (store.clone(), store.clone());
-        let (journal, search) = (store.clone(), store.clone());
+        let (journal, activity, search) = (store.clone(), store.clone(), store.clone());
         Self {
             files: FilesSubject::new(store, keep).await,
             shares,
@@ -59,11 +62,12 @@ impl AccessSubject {
             versions,
             copies,
             journal,
+            activity,
             search,
         }
     }
 
-    fn new_share(&self, node: FileId, grantee: Grantee, role: ShareRole) -> NewShare {
+    pub(super) fn new_share(&self, node: FileId, grantee: Grantee, role: ShareRole) -> NewShare {
         NewShare {
             id: ShareId(self.files.ids.object_id()),
             node,
@@ -74,7 +78,7 @@ impl AccessSubject {
         }
     }
 
-    async fn share(&self, node: FileId, grantee: Grantee, role: ShareRole) -> Share {
+    pub(super) async fn share(&self, node: FileId, grantee: Grantee, role: ShareRole) -> Share {
         let (share, made) = self.shares.put_share(&self.new_share(node, grantee, role)).await.unwrap();
         assert!(made);
         share
@@ -194,8 +198,8 @@ pub async fn a_role_is_changed_and_a_share_ended(subject: &AccessSubject) {
     let changed = subject.shares.set_share_role(share.id, ShareRole::Manager).await.unwrap();
     assert_eq!(changed, Some(Share { role: ShareRole::Manager, ..share.clone() }));
     assert_eq!(subject.grants(&[folder.id], ann).await[0].role, ShareRole::Manager);
-    assert!(subject.shares.remove_share(share.id).await.unwrap());
-    assert!(!subject.shares.remove_share(share.id).await.unwrap());
+    assert!(subject.shares.remove_share(share.id, None, subject.files.now()).await.unwrap());
+    assert!(!subject.shares.remove_share(share.id, None, subject.files.now()).await.unwrap());
     assert_eq!(subject.shares.set_share_role(share.id, ShareRole::Viewer).await.unwrap(), None);
     assert_eq!(subject.grants(&[folder.id], ann).await, []);
     assert!(!subject.files.node(folder.id).await.unwrap().shared);

@@ -69,7 +69,7 @@ impl Storm<'_> {
             9 => drop(expected(subject.store.trash(id, None, subject.user, now).await)),
             10 => drop(expected(subject.store.restore(id, now).await)),
             _ => {
-                if expected(subject.store.delete(id, None, now, &[]).await).is_some() {
+                if expected(subject.store.delete(id, None, None, now, &[]).await).is_some() {
                     self.tombstones.lock().await.push(id);
                     subject.store.purge(id, 3, now, Timestamp::MIN).await.unwrap();
                 }
@@ -156,7 +156,7 @@ impl Storm<'_> {
     async fn nothing_is_left_after_deletion(&self) {
         let subject = self.subject;
         for node in self.nodes.lock().await.iter().filter(|node| **node != subject.root()) {
-            if expected(subject.store.delete(*node, None, subject.now(), &[]).await).is_some() {
+            if expected(subject.store.delete(*node, None, None, subject.now(), &[]).await).is_some() {
                 self.tombstones.lock().await.push(*node);
             }
         }

@@ -47,7 +47,7 @@ pub async fn what_lies_in_the_trash_cannot_be_changed(subject: &FilesSubject) {
             store.trash(id, None, subject.user, now).await.map(drop),
             store.relocate(id, None, &named("y"), subject.root(), now).await.map(drop),
             store.relocate(id, None, &named(name), subject.root(), now).await.map(drop),
-            store.set_public(id, Some((subject.user, now))).await.map(drop),
+            store.set_public(id, true, subject.user, now).await.map(drop),
             subject.commit(&subject.update(id, 1, 5)).await.map(drop),
         ];
         for result in results {

@@ -66,8 +66,8 @@ pub async fn an_upload_brings_its_jobs_or_none(subject: &FilesSubject) {
     let refused = Commit { jobs: vec![job(&subject.ids, "other", subject.now())], ..upload("a") };
     subject.commit(&refused).await.unwrap_err();
     let purge = vec![job(&subject.ids, "purge", subject.now())];
-    subject.store.delete(committed.node.id, None, subject.now(), &purge).await.unwrap();
-    subject.store.delete(committed.node.id, None, subject.now(), &refused.jobs).await.unwrap_err();
+    subject.store.delete(committed.node.id, None, None, subject.now(), &purge).await.unwrap();
+    subject.store.delete(committed.node.id, None, None, subject.now(), &refused.jobs).await.unwrap_err();
     assert_eq!(subject.outbox_jobs().await, purge);
     assert_eq!(subject.outbox.depth().await.unwrap(), 3);
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use common::auth::{OpenAccounts, People};
 use common::files::{
-    Action, Actor, Decision, FileStore, Grant, Grantee, Kind, Link, LinkStore, Node, NodePath, ShareRole,
-    ShareStore, Standing, decide,
+    Action, Actor, Decision, Doer, FileStore, Grant, Grantee, Kind, Link, LinkStore, Node, NodePath,
+    ShareRole, ShareStore, Standing, decide,
 };
 use common::{Clock, Code, FileId, GroupId, SpaceId, UserId};
 
@@ -115,6 +115,15 @@ impl Authorized {
             Actor::Link(link) => link.by,
             Actor::Anonymous | Actor::Service => self.path.node.owner,
         }
+    }
+
+    /// Who is told to have done it.
+    pub(crate) fn doer(&self) -> Doer {
+        let link = match self.actor {
+            Actor::Link(link) => Some(link.link),
+            Actor::User(_) | Actor::UserWithin { .. } | Actor::Anonymous | Actor::Service => None,
+        };
+        Doer { user: Some(self.by()), link }
     }
 
     /// In the trash, by itself or because of a folder above it.

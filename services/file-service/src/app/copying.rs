@@ -85,6 +85,7 @@ async fn copy_file(
             target,
             content: NewContent::shared(content),
             by: parent.by(),
+            via: parent.doer().link,
             at: service.clock.now(),
             reservation: None,
             jobs: jobs_for(
@@ -145,6 +146,7 @@ async fn copy_folder(
             classic_type: None,
             public: false,
             by: source.by(),
+            via: source.doer().link,
             at,
         },
         tags: source.node().tags.clone(),

@@ -37,7 +37,7 @@ pub(crate) async fn step(service: &Arc<FileService>, user: UserId) -> Result<Ste
         let shares = service.shares.list_shares(&of, None, PAGE).await?;
         left |= shares.len() == PAGE as usize;
         for share in shares {
-            changed += u64::from(service.shares.remove_share(share.id).await?);
+            changed += u64::from(service.shares.remove_share(share.id, None, now).await?);
             if budget.is_spent() {
                 return Ok(StepDone { changed, ..StepDone::default() });
             }
@@ -46,13 +46,15 @@ pub(crate) async fn step(service: &Arc<FileService>, user: UserId) -> Result<Ste
     let links = service.links.list_links(&AccessOf::Maker(space.id, user), None, PAGE).await?;
     left |= links.len() == PAGE as usize;
     for link in links {
-        changed += u64::from(service.links.remove_link(link.id).await?);
+        changed += u64::from(service.links.remove_link(link.id, None, now).await?);
         if budget.is_spent() {
             return Ok(StepDone { changed, ..StepDone::default() });
         }
     }
     let forgotten = service.journal.forget_operations(user, OPERATIONS).await?;
     (changed, left) = (changed + u64::from(forgotten), left | (forgotten == OPERATIONS));
+    let forgotten = service.activity.forget_activity(space.id, ROWS).await?;
+    (changed, left) = (changed + u64::from(forgotten), left | (forgotten == ROWS));
     let (ended, more) = resumable::end_all(service, user, PAGE).await?;
     (changed, left) = (changed + ended, left | more);
 

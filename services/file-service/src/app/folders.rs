@@ -119,6 +119,7 @@ fn new_folder(service: &FileService, authority: &Authorized, parent: FileId, nam
         classic_type: None,
         public: false,
         by: authority.by(),
+        via: authority.doer().link,
         at: service.clock.now(),
     }
 }

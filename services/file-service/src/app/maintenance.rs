@@ -19,6 +19,8 @@ use crate::state::FileService;
 const ROWS: u32 = 200;
 /// Operations forgotten in one commit: each has up to a thousand parts.
 const OPERATIONS: u32 = 5;
+/// Events forgotten in one commit.
+const EVENTS: u32 = 1000;
 /// Blobs looked at in one step.
 const BLOBS: u32 = 500;
 
@@ -110,7 +112,7 @@ async fn expire_trash(service: &FileService) -> Result<StepDone, AppError> {
     Ok(StepDone { done: !more, changed: deleted, ..StepDone::default() })
 }
 
-/// Gives up old versions beyond what the settings keep; and, at the end, forgets operations that ended long ago.
+/// Gives up old versions beyond what the settings keep; and, at the end, forgets operations that ended, and what happened, long ago.
 async fn expire_versions(service: &FileService, cursor: Option<&str>) -> Result<StepDone, AppError> {
     let after = cursor
         .map(FileId::parse)
@@ -127,6 +129,8 @@ async fn expire_versions(service: &FileService, cursor: Option<&str>) -> Result<
         let before = now - settings.keep_operations;
         while service.copies.sweep_copies(before, ROWS).await? >= ROWS {}
         while service.journal.sweep_operations(before, OPERATIONS).await? >= OPERATIONS {}
+        let before = now - settings.keep_activity;
+        while service.activity.sweep_activity(before, EVENTS).await? >= EVENTS {}
     }
     Ok(StepDone {
         done: step.next.is_none(),
@@ -145,7 +149,8 @@ async fn expire(service: &FileService, id: FileId, now: Timestamp) -> Result<boo
         Err(error) => return Err(error),
     };
     let job = types::purge(JobId(service.ids.object_id()), id, node.node().owner, now);
-    match service.store.delete(id, Some(node.node().revision), now, &[job]).await.map_err(AppError::from) {
+    let deleted = service.store.delete(id, Some(node.node().revision), None, now, &[job]).await;
+    match deleted.map_err(AppError::from) {
         Ok(()) => Ok(true),
         Err(error) if matches!(error.code(), Code::NotFound | Code::PreconditionFailed) => Ok(false),
         Err(error) => Err(error),

@@ -1,6 +1,7 @@
 //! The use cases: one function each. Whoever calls them has an authorised node from `access`, or gets one there.
 
 pub(crate) mod access;
+pub(crate) mod activity;
 pub(crate) mod archive;
 pub(crate) mod batch;
 pub(crate) mod blobs;
@@ -8,8 +9,10 @@ mod budget;
 pub(crate) mod content;
 pub(crate) mod copying;
 pub(crate) mod ended;
+pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod folders;
+pub(crate) mod follow;
 pub(crate) mod journal;
 pub(crate) mod listing;
 pub(crate) mod maintenance;

@@ -15,6 +15,5 @@ pub(crate) async fn set(service: &FileService, node: &Authorized, public: bool) 
     if node.node().is_root() {
         return Err(AppError::refused(Code::RootIsFixed));
     }
-    let public = public.then(|| (node.by(), service.clock.now()));
-    Ok(service.store.set_public(node.id(), public).await?)
+    Ok(service.store.set_public(node.id(), public, node.by(), service.clock.now()).await?)
 }

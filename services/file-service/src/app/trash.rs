@@ -65,7 +65,7 @@ pub(crate) async fn delete(
     revision: Option<u64>,
 ) -> Result<(), AppError> {
     let job = purge_job(service, node.id(), node.by(), &cause::current());
-    Ok(service.store.delete(node.id(), revision, service.clock.now(), &[job]).await?)
+    Ok(service.store.delete(node.id(), revision, Some(node.by()), service.clock.now(), &[job]).await?)
 }
 
 /// Brings a node back (action: restore): into its old folder, or into the root if that is in the trash itself; under its old name,
@@ -132,7 +132,7 @@ async fn empty_until(
         let mut deletions = Vec::with_capacity(page.items.len());
         for node in &page.items {
             let job = purge_job(service, node.id, root.by(), cause);
-            deletions.push(delete_as_seen(service, node.id, node.revision, job));
+            deletions.push(delete_as_seen(service, node.id, node.revision, root.by(), job));
         }
         stream::iter(deletions).buffer_unordered(EMPTY_AT_ONCE).try_collect::<()>().await?;
         after = page.items.last().and_then(|node| Some((node.trashed?.at, node.id)));
@@ -147,9 +147,10 @@ async fn delete_as_seen(
     service: &FileService,
     id: FileId,
     revision: u64,
+    by: UserId,
     job: NewJob,
 ) -> Result<(), AppError> {
-    match service.store.delete(id, Some(revision), service.clock.now(), &[job]).await {
+    match service.store.delete(id, Some(revision), Some(by), service.clock.now(), &[job]).await {
         Ok(()) | Err(NodeError::NotFound | NodeError::Changed) => Ok(()),
         Err(error) => Err(error.into()),
     }

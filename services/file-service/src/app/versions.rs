@@ -69,6 +69,7 @@ pub(crate) async fn restore(
         },
         content: NewContent::shared(&version.content),
         by: file.by(),
+        via: file.doer().link,
         at,
         reservation: None,
         jobs: jobs_for(service, (owner, file.id()), (&version.content, true), &cause::current()),

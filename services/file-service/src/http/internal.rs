@@ -4,8 +4,9 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use common::files::internal::{
-    CopyRequest, ExportLength, ExportMeasure, ExportQuestion, LinkNoticeOf, MaintenanceStep, PurgeRequest,
-    QuotaChange, ThumbnailBegin, ThumbnailFailure, ThumbnailUpload, UsageQuestion, UserEnd,
+    CopyRequest, ExportLength, ExportMeasure, ExportQuestion, FileEventsQuestion, LinkNoticeOf,
+    MAX_EVENT_PLACES, MaintenanceStep, PurgeRequest, QuotaChange, ThumbnailBegin, ThumbnailFailure,
+    ThumbnailUpload, UsageQuestion, UserEnd,
 };
 use common::files::{BlobRange, MediaFacts, UserSpaces as _};
 use common::{BlobKey, Code};
@@ -16,7 +17,7 @@ use serde::Deserialize;
 
 use crate::app::sharing::notices;
 use crate::app::spaces::StoredSpaces;
-use crate::app::{archive, blobs, copying, ended, export, maintenance, search, thumbnails};
+use crate::app::{archive, blobs, copying, ended, events, export, maintenance, search, thumbnails};
 use crate::state::FileService;
 
 /// Largest JSON question.
@@ -38,6 +39,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/internal/files/copy", web::post().to(copy))
         .route("/internal/links/notice", web::post().to(open_notice))
         .route("/internal/links/noticed", web::post().to(close_notice))
+        .route("/internal/events/after", web::post().to(events_after))
         .route("/internal/users/end", web::post().to(end_user))
         .route("/internal/users/export", web::post().to(export_page))
         .route("/internal/users/export/measure", web::post().to(measure_export))
@@ -209,6 +211,19 @@ async fn close_notice(
     let told: LinkNoticeOf = input::json(&request, payload, BODY_BYTES).await?;
     notices::close(&service, told).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+async fn events_after(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let question: FileEventsQuestion = input::json(&request, payload, BODY_BYTES).await?;
+    if question.places.len() > MAX_EVENT_PLACES {
+        return Err(Problem::new(Code::InvalidRequest).detail("too many places at once"));
+    }
+    Ok(HttpResponse::Ok().json(events::told(&service, &question).await?))
 }
 
 async fn end_user(

@@ -2,6 +2,7 @@
 //! all-in-one share one `App`.
 
 mod access;
+mod activity;
 mod archives;
 mod batch;
 mod children;
@@ -9,6 +10,7 @@ mod classic;
 mod content;
 mod copying;
 mod delivery;
+mod events;
 mod exports;
 mod files;
 mod internal;
@@ -48,6 +50,8 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(children::list)
         .service(batch::change)
         .service(copying::copy)
+        .service(activity::list)
+        .service(events::follow)
         .service(operations::list)
         .service(operations::show)
         .service(operations::undo)

@@ -7,6 +7,7 @@ mod support;
 mod access;
 mod closed;
 mod ended;
+mod events;
 mod links;
 mod matrix;
 mod public;

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use blob::{DiskBlobs, DiskOptions};
 use common::auth::{Address, Authenticator, GroupName, People, Person, Presented, Principal, Role};
 use common::files::{
-    BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore, SearchStore, ShareStore,
-    VersionStore,
+    ActivityStore, BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore, SearchStore,
+    ShareStore, VersionStore,
 };
 use common::routes::Service;
 use common::{Clock, GroupId, IdGen, PortError, PortResult, SessionId, Sha256, UserId};
@@ -182,6 +182,7 @@ impl World {
             versions: self.store.clone() as Arc<dyn VersionStore>,
             copies: self.store.clone() as Arc<dyn CopyStore>,
             journal: self.store.clone() as Arc<dyn JournalStore>,
+            activity: self.store.clone() as Arc<dyn ActivityStore>,
             exports: Arc::new(self.export.clone()),
             sharing: Sharing {
                 shares: self.store.clone() as Arc<dyn ShareStore>,
@@ -222,6 +223,8 @@ impl World {
         let methods = Arc::new(MethodTable::of(&file_service::openapi()));
         let server = ServerSettings { workers: 2, methods, ..ServerSettings::new("file-service") };
         actix_web::rt::spawn(serve(server, listener, routes, drain.clone()));
+        let (follow, stop) = (Arc::clone(&service), drain.stop.clone());
+        actix_web::rt::spawn(async move { follow.run(stop).await });
         (service, base, drain)
     }
 }

@@ -243,6 +243,7 @@ async fn a_large_trash_is_emptied_page_by_page() {
                 classic_type: None,
                 public: false,
                 by,
+                via: None,
                 at,
             };
             store.create_folder(&folder).await.unwrap();
@@ -276,7 +277,7 @@ async fn what_was_restored_since_it_was_seen_is_not_deleted() {
     let seen = server.store.find_path(file).await.unwrap().unwrap().node.revision;
     user.post(&format!("/api/v1/files/{id}/restore"), json!({})).await.expect(StatusCode::OK);
     // what emptying does with each node that it saw
-    let late = server.store.delete(file, Some(seen), server.clock.now(), &[]).await;
+    let late = server.store.delete(file, Some(seen), None, server.clock.now(), &[]).await;
     assert!(matches!(late, Err(NodeError::Changed)), "{late:?}");
     assert_eq!(user.names("root").await, ["docs"]);
 }

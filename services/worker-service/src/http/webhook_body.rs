@@ -75,6 +75,27 @@ pub(super) enum WebhookEvent {
     /// A job is given up.
     #[serde(rename = "job.failed")]
     JobFailed,
+    /// A file or folder was made.
+    #[serde(rename = "file.created")]
+    FileCreated,
+    /// A file got other content.
+    #[serde(rename = "file.updated")]
+    FileUpdated,
+    /// It got another name, or folder.
+    #[serde(rename = "file.moved")]
+    FileMoved,
+    /// It went to the trash.
+    #[serde(rename = "file.trashed")]
+    FileTrashed,
+    /// It came back from there.
+    #[serde(rename = "file.restored")]
+    FileRestored,
+    /// It was deleted for good.
+    #[serde(rename = "file.deleted")]
+    FileDeleted,
+    /// Somebody was given a right to it.
+    #[serde(rename = "file.shared")]
+    FileShared,
 }
 
 /// Why a webhook is told nothing.
@@ -119,7 +140,8 @@ impl Webhook {
 pub(super) struct WebhookRequest {
     /// Where messages go: `http` or `https`, at most 2048 bytes, without a user or password. Addresses of private networks are refused.
     pub(super) url: String,
-    /// What it is told of: `job.complete`, `job.failed`.
+    /// What it is told of: `job.complete`, `job.failed`; of the files that are the caller's own, `file.created`, `file.updated`, `file.moved`, `file.trashed`,
+    /// `file.restored`, `file.deleted`, `file.shared`.
     pub(super) events: Vec<String>,
     /// For people: at most 500 bytes.
     #[serde(default)]
@@ -204,7 +226,8 @@ pub(super) fn events(wanted: &[String]) -> ApiResult<Vec<Event>> {
     for (index, word) in wanted.iter().enumerate() {
         let event = Event::CHOICE.into_iter().find(|event| event.word() == word);
         events.insert(event.ok_or_else(|| {
-            wrong(&format!("/events/{index}"), "A webhook is told of job.complete and job.failed")
+            let choice = Event::CHOICE.map(Event::word).join(", ");
+            wrong(&format!("/events/{index}"), format!("A webhook is told of {choice}"))
         })?);
     }
     if events.is_empty() {

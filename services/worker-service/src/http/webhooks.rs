@@ -251,7 +251,12 @@ async fn update(
 ) -> ApiResult<(Stored, Timestamp)> {
     for _ in 0..MOST_TRIES {
         let (webhook, now) = (find(service, caller, request).await?, service.clock.now());
+        let heard = webhook.hears_of_files();
         let changed = alter(webhook, now)?;
+        if !heard && changed.hears_of_files() {
+            // what happened meanwhile is not told later
+            service.webhooks.forget_files_told(changed.id).await?;
+        }
         match service.webhooks.update_webhook(&changed).await {
             Ok(()) => return Ok((Stored { revision: changed.revision + 1, ..changed }, now)),
             Err(ChangeWebhookError::NotFound) => return Err(Problem::new(Code::NotFound)),

@@ -1,5 +1,6 @@
 //! What is sent to webhooks.
 
+use common::files::FileEvent;
 use common::jobs::{Backoff, JobEvent, JobEventKind, NewJob, Priority, types};
 use common::webhooks::{Delivery, DeliveryState, Webhook, WebhookEvent};
 use common::{DeliveryId, ObjectId, Timestamp};
@@ -40,6 +41,25 @@ pub(super) fn of_job(webhook: &Webhook, told: WebhookEvent, event: &JobEvent, no
     }
     let id = DeliveryId(ObjectId::named(&id));
     delivery(id, webhook, told, &body(told, event.at, &data), now)
+}
+
+/// The message of something that happened to a file: the same, with the same id, whoever makes it.
+pub(super) fn of_file(webhook: &Webhook, told: WebhookEvent, event: &FileEvent, now: Timestamp) -> Delivery {
+    let id = format!("delivery {} {}", webhook.id, event.id());
+    let before = event.before.as_ref();
+    let data = json!({
+        "eventId": event.id(),
+        "change": event.kind.word(),
+        "fileId": event.node,
+        "fileType": if event.folder { "folder" } else { "file" },
+        "name": event.place.name,
+        "parentId": event.place.parent,
+        "oldName": before.map(|before| &before.name),
+        "oldParentId": before.and_then(|before| before.parent),
+        "userId": event.user,
+        "linkId": event.link,
+    });
+    delivery(DeliveryId(ObjectId::named(&id)), webhook, told, &body(told, event.at, &data), now)
 }
 
 /// A test message.

@@ -1,6 +1,7 @@
-//! Telling programs and people what happened: events of jobs become messages to webhooks and notifications of users.
+//! Telling programs and people what happened: events of jobs become messages to webhooks and notifications of users, those of files messages to webhooks.
 
 mod deliver;
+mod files;
 mod message;
 mod off;
 mod reseal;
@@ -11,6 +12,7 @@ mod tell;
 use std::time::Duration;
 
 pub(crate) use deliver::DeliverHandler;
+pub(crate) use files::FileTeller;
 pub(crate) use message::{delivery_job, ping};
 pub(crate) use reseal::Resealer;
 pub(crate) use secret::Secrets;
@@ -32,6 +34,8 @@ pub struct WebhookSettings {
     pub off_after: Duration,
     /// How long a secret that was replaced still signs. Default 1 day.
     pub keep_secret: Duration,
+    /// How often it is looked what happened to files, while any webhook is told of it. Default 1 s.
+    pub look_at_files: Duration,
 }
 
 impl Default for WebhookSettings {
@@ -44,6 +48,7 @@ impl Default for WebhookSettings {
             longest_pause: 6 * HOUR,
             off_after: 72 * HOUR,
             keep_secret: 24 * HOUR,
+            look_at_files: Duration::from_secs(1),
         }
     }
 }

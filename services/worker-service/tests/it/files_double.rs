@@ -10,9 +10,11 @@ use bytes::Bytes;
 use clients::{AuthClient, FilesClient, InternalClient, WorkerClient};
 use common::auth::Role;
 use common::files::internal::{
-    ExportLength, ExportMeasure, ExportPage, ExportQuestion, MaintenanceStep, PurgeRequest, StepDone,
-    ThumbnailBegin, ThumbnailFailure, ThumbnailUpload, ThumbnailWork, UserEnd,
+    ExportLength, ExportMeasure, ExportPage, ExportQuestion, FileEventsPlace, FileEventsQuestion,
+    FileEventsTold, MaintenanceStep, PurgeRequest, StepDone, ThumbnailBegin, ThumbnailFailure,
+    ThumbnailUpload, ThumbnailWork, UserEnd,
 };
+use common::files::{FileEvent, FileEventPage};
 use common::jobs::internal::{FindUser, FoundUser};
 use common::routes::Service;
 use common::{BlobKey, FileId, UserId};
@@ -45,6 +47,8 @@ pub(crate) struct Files {
     /// While set, no upkeep comes to its end.
     pub(crate) held: AtomicBool,
     pub(crate) maintained: Mutex<Vec<(String, Option<String>)>>,
+    /// What happened to files, in its order. The space of an account has its id.
+    pub(crate) events: Mutex<Vec<FileEvent>>,
 }
 
 impl Files {
@@ -93,6 +97,22 @@ impl Files {
 }
 
 type State = web::Data<Files>;
+
+/// Pages of two.
+async fn events_after(_: ServiceCaller, state: State, asked: web::Json<FileEventsQuestion>) -> HttpResponse {
+    if state.fails() {
+        return unavailable();
+    }
+    let events = state.events.lock().unwrap();
+    let page = |place: &FileEventsPlace| {
+        let own = || events.iter().filter(|event| event.space.0 == place.user.0);
+        let before = || own().filter(|event| event.at < place.since).map(|event| event.seq).max();
+        let after = place.after.unwrap_or_else(|| before().unwrap_or(0));
+        let found = own().filter(|event| event.seq > after).take(2).cloned().collect();
+        FileEventPage::behind(after, own().count() as u64, found)
+    };
+    HttpResponse::Ok().json(FileEventsTold { pages: asked.places.iter().map(page).collect() })
+}
 
 /// Two pages of each subject.
 async fn export_page(_: ServiceCaller, state: State, asked: web::Json<ExportQuestion>) -> HttpResponse {
@@ -214,6 +234,7 @@ impl FilesServer {
                 .route("/internal/blobs/{blob}/thumbnails", web::put().to(keep))
                 .route("/internal/blobs/{blob}/thumbnails/failed", web::post().to(fail))
                 .route("/internal/files/purge", web::post().to(purge))
+                .route("/internal/events/after", web::post().to(events_after))
                 .route("/internal/users/end", web::post().to(end))
                 .route("/internal/users/export", web::post().to(export_page))
                 .route("/internal/users/export/measure", web::post().to(measure_export))

@@ -180,6 +180,7 @@ fn serve_files(db: &Arc<FilesDb>, blobs: &Arc<MemoryBlobs>, settings: FileSettin
         versions: db.clone(),
         copies: db.clone(),
         journal: db.clone(),
+        activity: db.clone(),
         exports: Arc::new(crate::files_double::nobody()),
         sharing: Sharing {
             shares: db.clone(),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clients::AuthClient;
+use clients::{AuthClient, FilesClient};
 use common::jobs::{Backoff, Job, JobBus, JobState, JobStore, NewJob};
 use common::{Clock, JobId, UserId};
 use futures_util::future::BoxFuture;
@@ -21,8 +21,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use worker_service::{
-    HandlerError, JobContext, JobHandler, Parts, Registry, Retention, WebhooksSection, WorkerService,
-    WorkerSettings,
+    HandlerError, JobContext, JobHandler, Parts, Registry, Retention, WebhookSettings, WebhooksSection,
+    WorkerService, WorkerSettings,
 };
 
 use crate::watched::Watched;
@@ -62,6 +62,7 @@ pub(crate) struct World {
     pub(crate) ids: Arc<TestIds>,
     pub(crate) settings: WorkerSettings,
     pub(crate) auth: AuthClient,
+    pub(crate) files: FilesClient,
     pub(crate) webhooks: WebhooksSection,
     pub(crate) master_key: Arc<MasterKey>,
 }
@@ -78,6 +79,7 @@ impl World {
             ids: Arc::new(TestIds::new()),
             settings: settings(),
             auth: crate::files_double::nobody(),
+            files: crate::files_double::nowhere(),
             webhooks: WebhooksSection::default(),
             master_key: Arc::new(MasterKey::parse(&"5e".repeat(32), None).unwrap()),
         }
@@ -85,12 +87,12 @@ impl World {
 
     /// Loses everything but the disk, as a restart does.
     pub(crate) fn restarted(self) -> Self {
-        let Self { folder, store, clock, ids, settings, auth, webhooks, master_key, .. } = self;
+        let Self { folder, store, clock, ids, settings, auth, files, webhooks, master_key, .. } = self;
         store.db.close();
         drop(store);
         let store = Arc::new(Watched::new(open(folder.path())));
         let bus = Arc::new(EmbeddedBus::default());
-        Self { folder, store, bus, clock, ids, settings, auth, webhooks, master_key }
+        Self { folder, store, bus, clock, ids, settings, auth, files, webhooks, master_key }
     }
 
     pub(crate) fn service(&self, registry: Registry) -> WorkerService {
@@ -116,7 +118,7 @@ impl World {
             webhooks: Arc::clone(&self.store.db) as _,
             notifications: Arc::clone(&self.store.db) as _,
             bus: Arc::clone(&self.bus) as _,
-            files: crate::files_double::nowhere(),
+            files: self.files.clone(),
             auth: self.auth.clone(),
             egress: self.webhooks.egress().unwrap(),
             master_key: Arc::clone(&self.master_key),
@@ -182,6 +184,7 @@ pub(crate) fn settings() -> WorkerSettings {
         retention: Retention { every: Duration::from_millis(20), ..Retention::default() },
         maintenance: Vec::new(),
         reseal_every: Duration::from_millis(20),
+        webhooks: WebhookSettings { look_at_files: Duration::from_millis(10), ..WebhookSettings::default() },
         ..WorkerSettings::default()
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, Fault, TxResult, is_duplicate};
 use crate::jobs::schema::{DELIVERIES, WEBHOOKS};
-use crate::value::{ToOid as _, binary, id, int, oids};
+use crate::value::{ToOid as _, binary, count, id, int, oids};
 
 #[derive(Serialize, Deserialize)]
 struct WebhookDoc {
@@ -163,11 +163,64 @@ pub(super) async fn listening(engine: &Engine, users: &[UserId]) -> Result<Vec<W
     Ok(listening)
 }
 
+pub(super) async fn of_files(
+    engine: &Engine,
+    after: Option<WebhookId>,
+    limit: u32,
+) -> Result<Vec<(Webhook, Option<u64>)>, Fault> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let words = WebhookEvent::CHOICE.iter().filter(|event| event.is_of_files()).map(|event| event.word());
+    let mut filter = doc! { "on": true, "events": { "$in": Vec::from_iter(words) } };
+    if let Some(after) = after {
+        filter.insert("_id", doc! { "$gt": after.oid() });
+    }
+    let found: Vec<Document> = engine
+        .collection::<Document>(WEBHOOKS)
+        .find(filter)
+        .sort(doc! { "_id": 1 })
+        .limit(i64::from(limit))
+        .max_time(engine.deadline())
+        .await?
+        .try_collect()
+        .await?;
+    let read = |found: Document| {
+        let told = found.get_i64("files_told").ok().map(count).transpose()?;
+        let webhook: WebhookDoc = mongodb::bson::deserialize_from_document(found)
+            .map_err(|_| Fault::Damaged("a webhook that is none"))?;
+        Ok((webhook.read()?, told))
+    };
+    found.into_iter().map(read).collect()
+}
+
+pub(super) async fn set_files_told(
+    engine: &Engine,
+    webhook: WebhookId,
+    from: Option<u64>,
+    to: u64,
+) -> Result<bool, Fault> {
+    // one that has no such field is found by null, too
+    let as_seen = doc! { "_id": webhook.oid(), "files_told": from.map(int) };
+    let set = doc! { "$set": { "files_told": int(to) } };
+    Ok(engine.collection::<Document>(WEBHOOKS).update_one(as_seen, set).await?.matched_count == 1)
+}
+
+pub(super) async fn forget_files_told(engine: &Engine, webhook: WebhookId) -> Result<(), Fault> {
+    let forget = doc! { "$unset": { "files_told": "" } };
+    engine.collection::<Document>(WEBHOOKS).update_one(doc! { "_id": webhook.oid() }, forget).await?;
+    Ok(())
+}
+
 pub(super) async fn update(engine: &Engine, webhook: &Webhook) -> TxResult<(), ChangeWebhookError> {
     let next = WebhookDoc { revision: webhook.revision + 1, ..WebhookDoc::of(webhook) };
     let webhooks = engine.collection::<WebhookDoc>(WEBHOOKS);
     let as_seen = doc! { "_id": webhook.id.oid(), "revision": int(webhook.revision) };
-    if webhooks.replace_one(as_seen, next).await?.matched_count == 1 {
+    // what is no part of a webhook stays: see `set_files_told`
+    let mut fields = mongodb::bson::serialize_to_document(&next)
+        .map_err(|_| Fault::Damaged("a webhook does not become a document"))?;
+    fields.remove("_id");
+    if webhooks.update_one(as_seen, doc! { "$set": fields }).await?.matched_count == 1 {
         return Ok(());
     }
     match webhooks.find_one(doc! { "_id": webhook.id.oid() }).await? {

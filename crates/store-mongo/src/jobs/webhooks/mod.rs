@@ -99,4 +99,20 @@ impl WebhookStore for JobsDb {
     async fn set_events_told(&self, seq: u64, restart: bool) -> PortResult<()> {
         self.engine.run(deliveries::set_events_told(&self.engine, seq, restart)).await
     }
+
+    async fn webhooks_of_files(
+        &self,
+        after: Option<WebhookId>,
+        limit: u32,
+    ) -> PortResult<Vec<(Webhook, Option<u64>)>> {
+        self.engine.run(hooks::of_files(&self.engine, after, limit)).await
+    }
+
+    async fn set_files_told(&self, id: WebhookId, from: Option<u64>, to: u64) -> PortResult<bool> {
+        self.engine.run(hooks::set_files_told(&self.engine, id, from, to)).await
+    }
+
+    async fn forget_files_told(&self, id: WebhookId) -> PortResult<()> {
+        self.engine.run(hooks::forget_files_told(&self.engine, id)).await
+    }
 }

@@ -37,6 +37,7 @@ impl Scene {
             classic_type: None,
             public: false,
             by: self.space.owner,
+            via: None,
             at: NOW,
         };
         self.db.create_folder(&new).await.unwrap().id
@@ -104,7 +105,7 @@ async fn nothing_is_left_of_words_that_went() {
         (scene.count("first").await, scene.count("second").await, scene.count("third").await),
         (0, 0, 1)
     );
-    scene.db.delete(folder, None, NOW, &[]).await.unwrap();
+    scene.db.delete(folder, None, None, NOW, &[]).await.unwrap();
     scene.db.purge(folder, 10, NOW, Timestamp::from_millis(2_000_000)).await.unwrap();
     scene
         .write(|tx| {

@@ -119,6 +119,40 @@ pub(super) fn listening(connection: &Connection, users: &[UserId]) -> rusqlite::
     Ok(listening)
 }
 
+pub(super) fn of_files(
+    connection: &Connection,
+    after: Option<WebhookId>,
+    limit: u32,
+) -> rusqlite::Result<Vec<(Webhook, Option<u64>)>> {
+    let after = after.map_or_else(Vec::new, |id| id.bytes().to_vec());
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS}, files_told FROM webhooks INDEXED BY webhooks_of_files
+             WHERE off_why IS NULL AND instr(events, '\"file.') > 0 AND id > ?1 ORDER BY id LIMIT ?2"
+        ))?
+        .query_map((after, limit), |row| {
+            let told = if row.get::<_, Option<i64>>(16)?.is_some() { Some(row.count(16)?) } else { None };
+            Ok((read(row)?, told))
+        })?
+        .collect()
+}
+
+pub(super) fn set_files_told(
+    tx: &Tx<'_>,
+    id: WebhookId,
+    from: Option<u64>,
+    to: u64,
+) -> rusqlite::Result<bool> {
+    let set = tx
+        .prepare_cached("UPDATE webhooks SET files_told = ?3 WHERE id = ?1 AND files_told IS ?2")?
+        .execute((id.bytes(), from.map(int), int(to)))?;
+    Ok(set == 1)
+}
+
+pub(super) fn forget_files_told(tx: &Tx<'_>, id: WebhookId) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE webhooks SET files_told = NULL WHERE id = ?1")?.execute([id.bytes()]).map(drop)
+}
+
 pub(super) fn update(tx: &Tx<'_>, webhook: &Webhook) -> TxResult<(), ChangeWebhookError> {
     let updated = tx
         .prepare_cached(

@@ -105,4 +105,21 @@ impl WebhookStore for JobsDb {
         // lost by a crash, the same is told again under the same ids
         self.write(Durability::Relaxed, move |tx| deliveries::set_events_told(tx, seq, restart)).await
     }
+
+    async fn webhooks_of_files(
+        &self,
+        after: Option<WebhookId>,
+        limit: u32,
+    ) -> PortResult<Vec<(Webhook, Option<u64>)>> {
+        self.read(move |connection| hooks::of_files(connection, after, limit)).await
+    }
+
+    async fn set_files_told(&self, id: WebhookId, from: Option<u64>, to: u64) -> PortResult<bool> {
+        // as above
+        self.write(Durability::Relaxed, move |tx| hooks::set_files_told(tx, id, from, to)).await
+    }
+
+    async fn forget_files_told(&self, id: WebhookId) -> PortResult<()> {
+        self.write(Durability::Durable, move |tx| hooks::forget_files_told(tx, id)).await
+    }
 }

@@ -121,7 +121,9 @@ pub(crate) async fn change(
 /// `not_found`.
 pub(crate) async fn end(service: &FileService, user: UserId, id: ObjectId) -> Result<(), AppError> {
     match manage(service, user, LinkId(id)).await? {
-        Some((link, _)) => service.links.remove_link(link.id).await.map(drop)?,
+        Some((link, _)) => {
+            service.links.remove_link(link.id, Some(user), service.clock.now()).await?;
+        }
         None => close(service, user, FileId(id)).await?,
     }
     Ok(())

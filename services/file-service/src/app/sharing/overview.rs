@@ -272,13 +272,13 @@ pub(crate) async fn end(
         OpeningKind::Share => {
             let share = service.shares.find_share(ShareId(id)).await?;
             let share = share.filter(|share| share.space == space).ok_or_else(gone)?;
-            service.shares.remove_share(share.id).await?;
+            service.shares.remove_share(share.id, Some(user), service.clock.now()).await?;
             resumable::end_closed(service, &share);
         }
         OpeningKind::Link => {
             let link = service.links.find_link(LinkId(id)).await?;
             let link = link.filter(|link| link.space == space).ok_or_else(gone)?;
-            service.links.remove_link(link.id).await?;
+            service.links.remove_link(link.id, Some(user), service.clock.now()).await?;
         }
         OpeningKind::Public => links::close(service, user, FileId(id)).await?,
         OpeningKind::Token | OpeningKind::Session => {

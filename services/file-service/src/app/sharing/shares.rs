@@ -132,7 +132,7 @@ pub(crate) async fn change(
 /// As [`manage`].
 pub(crate) async fn end(service: &Arc<FileService>, user: UserId, id: ShareId) -> Result<(), AppError> {
     let share = manage(service, user, id, true).await?;
-    service.shares.remove_share(share.id).await?;
+    service.shares.remove_share(share.id, Some(user), service.clock.now()).await?;
     resumable::end_closed(service, &share);
     Ok(())
 }

@@ -7,7 +7,7 @@ use common::files::{
     Commit, CommitTarget, Committed, FileStore, NewContent, NewFile, NodeError, Place, ThumbnailState,
 };
 use common::jobs::{Cause, types};
-use common::{Clock, FileId, IdGen, JobId, PortError, Timestamp, UserId};
+use common::{Clock, FileId, IdGen, JobId, LinkId, PortError, Timestamp, UserId};
 use metrics::counter;
 use runtime::crash_point;
 
@@ -22,6 +22,7 @@ use crate::state::FileService;
 #[derive(Debug, Clone, Copy)]
 pub(in crate::app) struct Subject {
     by: UserId,
+    via: Option<LinkId>,
     owner: UserId,
     modified_at: Option<Timestamp>,
     /// Thumbnails are tried whatever the type.
@@ -31,7 +32,13 @@ pub(in crate::app) struct Subject {
 impl Subject {
     /// An upload into, or onto, this node.
     pub(in crate::app) fn of(node: &Authorized, announced: Announced, called_image: bool) -> Self {
-        Self { by: node.by(), owner: node.node().owner, modified_at: announced.modified_at, called_image }
+        Self {
+            by: node.by(),
+            via: node.doer().link,
+            owner: node.node().owner,
+            modified_at: announced.modified_at,
+            called_image,
+        }
     }
 }
 
@@ -162,6 +169,7 @@ impl Finished {
                 thumbnails: if thumbnails { ThumbnailState::Pending } else { ThumbnailState::None },
             },
             by: self.subject.by,
+            via: self.subject.via,
             at,
             reservation: reservation.as_ref().map(super::guards::Reservation::id),
             jobs,

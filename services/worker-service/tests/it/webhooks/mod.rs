@@ -2,6 +2,7 @@
 
 mod delivering;
 mod failing;
+mod files;
 mod guide;
 mod managing;
 mod notified;

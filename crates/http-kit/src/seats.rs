@@ -8,7 +8,7 @@ use common::UserId;
 use tokio_util::sync::CancellationToken;
 
 /// Places for streams.
-pub(crate) struct Seats {
+pub struct Seats {
     most: usize,
     most_of_one: usize,
     taken: Mutex<Taken>,
@@ -33,7 +33,7 @@ struct Own {
 
 /// Why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NoSeat {
+pub enum NoSeat {
     /// All are taken.
     Full,
     /// This person's streams do not end although they were told to.
@@ -41,12 +41,16 @@ pub(crate) enum NoSeat {
 }
 
 impl Seats {
-    pub(crate) fn new(most: usize, most_of_one: usize) -> Self {
+    /// So many places in all, and at most so many (at least one) of one person.
+    pub fn new(most: usize, most_of_one: usize) -> Self {
         Self { most, most_of_one: most_of_one.max(1), taken: Mutex::default() }
     }
 
     /// A place, until what is returned is dropped. If the person has enough of them, their oldest stream is told to end.
-    pub(crate) fn take(self: &Arc<Self>, user: UserId) -> Result<Seat, NoSeat> {
+    ///
+    /// # Errors
+    /// Where there is none, why.
+    pub fn take(self: &Arc<Self>, user: UserId) -> Result<Seat, NoSeat> {
         let mut taken = self.lock();
         if taken.count >= self.most {
             return Err(NoSeat::Full);
@@ -76,7 +80,7 @@ impl Seats {
 }
 
 /// A place that is taken.
-pub(crate) struct Seat {
+pub struct Seat {
     seats: Arc<Seats>,
     user: UserId,
     number: u64,
@@ -85,7 +89,7 @@ pub(crate) struct Seat {
 
 impl Seat {
     /// Comes when the place is somebody else's: the stream has to end.
-    pub(crate) async fn lost(&self) {
+    pub async fn lost(&self) {
         self.ended.cancelled().await;
     }
 }
