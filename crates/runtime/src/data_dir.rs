@@ -42,6 +42,16 @@ pub enum DataDirError {
         /// What this program writes.
         known: String,
     },
+    /// Something that was to fill it was cut.
+    #[error(
+        "the data folder {path} is unfinished: {what} into it was cut, or failed; have that done again, or empty the folder"
+    )]
+    Unfinished {
+        /// The folder.
+        path: PathBuf,
+        /// What was to fill it.
+        what: String,
+    },
     /// It cannot be made, read or written.
     #[error("{path}: {source}")]
     Io {
@@ -52,6 +62,9 @@ pub enum DataDirError {
         source: io::Error,
     },
 }
+
+/// Name of the file that marks a folder as unfinished, and says what was to fill it.
+const UNFINISHED: &str = "unfinished";
 
 /// A data folder that this process holds until the value is dropped.
 #[derive(Debug)]
@@ -70,8 +83,55 @@ impl DataDir {
         let path = path.canonicalize().map_err(|source| io_error(path, source))?;
         let lock = lock(&path)?;
         let dir = Self { path, _lock: lock };
+        if let Some(what) = unfinished(&dir.path)? {
+            return Err(DataDirError::Unfinished { path: dir.path, what });
+        }
         dir.check_format()?;
         Ok(dir)
+    }
+
+    /// Makes the folder and takes its lock, to fill it with what is kept elsewhere. True if that was begun before and did not end: then what is in the
+    /// folder is of that.
+    ///
+    /// # Errors
+    /// [`DataDirError`].
+    pub fn open_to_fill(path: &Path) -> Result<(Self, bool), DataDirError> {
+        make_private(path)?;
+        let path = path.canonicalize().map_err(|source| io_error(path, source))?;
+        let lock = lock(&path)?;
+        let dir = Self { path, _lock: lock };
+        let begun = unfinished(&dir.path)?.is_some();
+        Ok((dir, begun))
+    }
+
+    /// Whether what was to fill the folder at `path` has not ended. Asks for no lock.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn is_unfinished(path: &Path) -> Result<bool, DataDirError> {
+        Ok(unfinished(path)?.is_some())
+    }
+
+    /// Marks the folder, durably, so that [`DataDir::open`] refuses it until [`DataDir::end_filling`]. `what` is said then.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn begin_filling(&self, what: &str) -> Result<(), DataDirError> {
+        let path = self.path.join(UNFINISHED);
+        write_private(&path, what).map_err(|source| io_error(&path, source))
+    }
+
+    /// Takes the mark away, durably. All that fills the folder is durable by now.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn end_filling(&self) -> Result<(), DataDirError> {
+        let path = self.path.join(UNFINISHED);
+        let remove = || {
+            fs::remove_file(&path)?;
+            File::open(&self.path)?.sync_all()
+        };
+        remove().map_err(|source| io_error(&path, source))
     }
 
     /// The folder, absolute.
@@ -140,6 +200,16 @@ impl DataDir {
             write_private(&path, &text).map_err(|source| io_error(&path, source))?;
         }
         Ok(())
+    }
+}
+
+/// What was to fill the folder, if that has not ended.
+fn unfinished(folder: &Path) -> Result<Option<String>, DataDirError> {
+    let path = folder.join(UNFINISHED);
+    match fs::read_to_string(&path) {
+        Ok(what) => Ok(Some(what.trim_end().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(io_error(&path, source)),
     }
 }
 
@@ -222,6 +292,22 @@ mod tests {
         dir.remove_secret("key").unwrap();
         dir.remove_secret("key").unwrap();
         assert_eq!(dir.secret("key", || "three".into()).unwrap(), "three");
+    }
+
+    #[test]
+    fn what_was_not_filled_to_the_end_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let (dir, begun) = DataDir::open_to_fill(parent.path()).unwrap();
+        assert!(!begun);
+        dir.begin_filling("a restore").unwrap();
+        drop(dir);
+        let error = DataDir::open(parent.path()).unwrap_err().to_string();
+        assert!(error.contains("unfinished: a restore"), "{error}");
+        let (dir, begun) = DataDir::open_to_fill(parent.path()).unwrap();
+        assert!(begun);
+        dir.end_filling().unwrap();
+        drop(dir);
+        DataDir::open(parent.path()).unwrap();
     }
 
     #[test]

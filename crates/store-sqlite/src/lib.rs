@@ -4,6 +4,7 @@
 //! [`FilesDb`] and [`JobsDb`] implement the ports of their area over it.
 
 mod auth;
+mod copy;
 mod engine;
 mod files;
 mod jobs;
@@ -11,6 +12,7 @@ mod outbox;
 mod row;
 
 pub use auth::AuthDb;
+pub use copy::{FilesCopy, KeptContent, KeptUpload, copy_database};
 pub use engine::OpenOptions;
 pub use files::FilesDb;
 pub use jobs::JobsDb;

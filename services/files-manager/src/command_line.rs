@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use auth_service::AdminCommand;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A private drive: files, folders, thumbnails, jobs; page and API in one program.
 #[derive(Debug, Parser)]
@@ -23,11 +23,34 @@ pub(crate) enum Command {
     /// Administrator's commands, while the product is not running
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Take a backup of the data folder, also while the product runs; run again into the same folder, it copies what is new
+    Backup(BackupCommand),
+    /// Fill an empty data folder from a backup, while the product is not running
+    Restore {
+        /// The folder that `backup` was given
+        folder: PathBuf,
+    },
     /// Print what is generated from the code
     Docs {
         /// What to print
         what: Docs,
     },
+}
+
+/// What is said to `backup`.
+#[derive(Debug, Args)]
+pub(crate) struct BackupCommand {
+    /// Where the backup is kept: a new folder, or one with an earlier backup
+    pub(crate) folder: PathBuf,
+    /// Give contents a second name instead of copying them: at once, but only on the same disk
+    #[arg(long)]
+    pub(crate) hard_links: bool,
+    /// Read again what is in the backup already, and copy anew what is not what it was
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Leave out the master key and the internal secret, which are then kept elsewhere
+    #[arg(long)]
+    pub(crate) without_secrets: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -1,6 +1,7 @@
 //! The all-in-one: the three services over embedded adapters, and the page, in one process.
 
 mod admin;
+mod backup;
 mod command_line;
 mod docs;
 mod page;
@@ -52,6 +53,9 @@ fn main() -> ExitCode {
     let work = async {
         match line.command {
             Some(Command::Admin(command)) => admin::run(&settings, command).await,
+            // both have the process to themselves, and may block it
+            Some(Command::Backup(asked)) => backup::take(&settings, &asked),
+            Some(Command::Restore { folder }) => backup::restore(&settings, &folder),
             _ => serve::run(settings).await,
         }
     };

@@ -1,8 +1,15 @@
-//! Contents that are damaged or gone on the disk: an error before the first byte, never a short answer; a foreign disk deletes nothing.
+//! Contents that are damaged or gone on the disk: an error before the first byte, never a short answer; a foreign disk deletes nothing. Backups.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and waits for its tasks"
+)]
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod backup;
 
 use anyhow::{Result, ensure};
 use e2e::contents::noise;

@@ -1,0 +1,404 @@
+//! Takes a backup.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use common::{BlobKey, Timestamp};
+
+use super::disk::{
+    absent_as_none, copy, digest, entries, lock, make_folder, remove, remove_all, replace, size, sync_all,
+};
+use super::{
+    BLOBS, BackupError, Content, Contents, Databases, FORMAT, LOCK, MANIFEST, Manifest, PARTIAL, SECRETS,
+    SETS, STORE_ID, TEMPORARY, UnderWay, at, content_path, each, refused,
+};
+
+/// How often the databases are copied anew, since contents that they name had been collected by the time these were copied.
+const ROUNDS: usize = 3;
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Options<'a> {
+    /// The data folder.
+    pub data: &'a Path,
+    /// Where the backup is kept.
+    pub target: &'a Path,
+    /// Contents become hard links: at once and without room, but on the same disk.
+    pub links: bool,
+    /// Contents that are in the backup already are held against their digests, too, and copied anew if they are not what they were.
+    pub verify: bool,
+    /// Whether the master key and the internal secret go along.
+    pub secrets: bool,
+    /// Version of the product.
+    pub product: &'a str,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Contents of the backup.
+    pub contents: u64,
+    /// Their bytes.
+    pub content_bytes: u64,
+    /// How many of them this run copied.
+    pub copied: u64,
+    /// Contents that were damaged on the disk, and are in the backup as they are.
+    pub damaged: Vec<BlobKey>,
+    /// Contents that were not on the disk, or that it cannot read any more.
+    pub missing: Vec<BlobKey>,
+}
+
+/// Takes a backup into a folder, or brings the one that is there up to date. One that is cut leaves the one before as it was. Blocks; safe to repeat.
+///
+/// # Errors
+/// [`BackupError`].
+pub fn take(databases: &dyn Databases, options: &Options<'_>) -> Result<Taken, BackupError> {
+    let store_id = store_of(options.data)?;
+    let (target, _lock) = open_target(options, &store_id)?;
+    let before = Manifest::read(&target)?;
+    if before.as_ref().is_some_and(|manifest| manifest.store_id != store_id) {
+        return refused(format!("{} holds the backup of another installation", target.display()));
+    }
+    remove_all(&target.join(TEMPORARY))?;
+    remove_other_sets(&target, before.as_ref().map(|manifest| manifest.set.as_str()))?;
+    for folder in [BLOBS, PARTIAL, TEMPORARY, SETS] {
+        make_folder(&target.join(folder))?;
+    }
+    let run = Run { databases, options, target: &target, store_id };
+    let (set, contents, copied) = run.copy_all(before.as_ref())?;
+    let files = run.digests(&target.join(SETS).join(&set))?;
+    sync_all(&target)?;
+    let manifest = Manifest {
+        format: FORMAT,
+        product: options.product.to_owned(),
+        store_id: run.store_id.clone(),
+        taken_at: options.at,
+        set,
+        files,
+        contents: copied.contents,
+        content_bytes: copied.content_bytes,
+        damaged: copied.damaged.into_iter().collect(),
+        missing: copied.missing.into_iter().collect(),
+    };
+    let text = serde_json::to_vec_pretty(&manifest).map_err(|error| at(&target)(error.into()))?;
+    replace(&target.join(MANIFEST), &text)?;
+    run.prune(&manifest, &*contents)?;
+    Ok(Taken {
+        contents: manifest.contents,
+        content_bytes: manifest.content_bytes,
+        copied: copied.copied,
+        damaged: manifest.damaged,
+        missing: manifest.missing,
+    })
+}
+
+/// The mark of the data folder.
+fn store_of(data: &Path) -> Result<String, BackupError> {
+    let path = data.join(STORE_ID);
+    match absent_as_none(fs::read_to_string(&path)).map_err(at(&path))? {
+        Some(id) => Ok(id.trim_end().to_owned()),
+        None => refused(format!("{} is no data folder of the product: FM_DATA_DIR names it", data.display())),
+    }
+}
+
+/// Makes and locks the folder of the backup, unless it is used for something else.
+fn open_target(options: &Options<'_>, store_id: &str) -> Result<(PathBuf, fs::File), BackupError> {
+    let apart = "the backup and the data folder must not lie in one another";
+    let data = options.data.canonicalize().map_err(at(options.data))?;
+    // before anything is made there
+    if std::path::absolute(options.target).map_err(at(options.target))?.starts_with(&data) {
+        return refused(apart);
+    }
+    let is_new = !options.target.exists();
+    make_folder(options.target)?;
+    let target = options.target.canonicalize().map_err(at(options.target))?;
+    if target.starts_with(&data) || data.starts_with(&target) {
+        return refused(apart);
+    }
+    let is_ours = is_new || target.join(LOCK).exists() || entries(&target)?.is_empty();
+    if !is_ours {
+        return refused(format!("{} is neither empty nor a backup (of {store_id})", target.display()));
+    }
+    let lock = lock(&target.join(LOCK))?;
+    Ok((target, lock))
+}
+
+/// What copying contents came to.
+#[derive(Default)]
+struct Copied {
+    contents: u64,
+    content_bytes: u64,
+    copied: u64,
+    damaged: BTreeSet<BlobKey>,
+    missing: BTreeSet<BlobKey>,
+}
+
+struct Run<'a> {
+    databases: &'a dyn Databases,
+    options: &'a Options<'a>,
+    target: &'a Path,
+    store_id: String,
+}
+
+impl Run<'_> {
+    /// Copies the databases, then what they name; once more if some of that was gone by then.
+    fn copy_all(
+        &self,
+        before: Option<&Manifest>,
+    ) -> Result<(String, Box<dyn Contents>, Copied), BackupError> {
+        let mut gone = BTreeSet::new();
+        // copied again whatever is there: it may be as it was stored by now
+        let mut suspects: HashSet<BlobKey> =
+            before.map(|manifest| manifest.damaged.iter().copied().collect()).unwrap_or_default();
+        let mut all_copied = 0;
+        for round in 1.. {
+            let set = self.free_name(before, round);
+            let folder = self.target.join(SETS).join(&set);
+            self.copy_set(&folder)?;
+            let contents = self.databases.contents(&folder)?;
+            if contents.store_id()? != self.store_id {
+                return refused(
+                    "the databases and the contents in the data folder belong to different stores",
+                );
+            }
+            let mut copied = self.copy_contents(&*contents, &suspects)?;
+            all_copied += copied.copied;
+            // what two states miss was not collected between: it is lost
+            if round == ROUNDS || copied.missing.is_subset(&gone) {
+                copied.copied = all_copied;
+                return Ok((set, contents, copied));
+            }
+            gone = copied.missing;
+            suspects.extend(copied.damaged);
+        }
+        unreachable!("the last round returns")
+    }
+
+    /// A name for a set that is not that of the backup before.
+    fn free_name(&self, before: Option<&Manifest>, round: usize) -> String {
+        let name = format!("{}-{round}", self.options.at.millis());
+        match before {
+            Some(manifest) if manifest.set == name => format!("{name}-again"),
+            _ => name,
+        }
+    }
+
+    fn copy_set(&self, folder: &Path) -> Result<(), BackupError> {
+        let data = self.options.data;
+        remove_all(folder)?;
+        make_folder(folder)?;
+        for name in self.databases.names() {
+            self.databases.copy(&data.join(name), &folder.join(name))?;
+        }
+        let format = data.join("format.json");
+        copy(&format, &folder.join("format.json"), u64::MAX)?;
+        if self.options.secrets {
+            make_folder(&folder.join(SECRETS))?;
+            for secret in entries(&data.join(SECRETS))? {
+                // one that is being written is not one yet
+                if secret.is_file()
+                    && secret.extension().is_none()
+                    && let Some(name) = secret.file_name()
+                {
+                    copy(&secret, &folder.join(SECRETS).join(name), u64::MAX)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The digests of all files of a set.
+    fn digests(&self, set: &Path) -> Result<BTreeMap<String, common::Sha256>, BackupError> {
+        let mut found = BTreeMap::new();
+        for (prefix, folder) in [("", set.to_owned()), ("secrets/", set.join(SECRETS))] {
+            for path in entries(&folder)? {
+                if path.is_file()
+                    && let Some(name) = path.file_name()
+                {
+                    found.insert(format!("{prefix}{}", name.to_string_lossy()), digest(&path)?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn copy_contents(
+        &self,
+        contents: &dyn Contents,
+        suspects: &HashSet<BlobKey>,
+    ) -> Result<Copied, BackupError> {
+        let mut copied = Copied::default();
+        each(
+            |after, limit| contents.list(after, limit),
+            |content| content.key,
+            |content| self.copy_content(content, suspects, &mut copied),
+        )?;
+        each(
+            |after, limit| contents.list_uploads(after, limit),
+            |upload| upload.key,
+            |upload| self.copy_upload(upload),
+        )?;
+        Ok(copied)
+    }
+
+    fn copy_content(
+        &self,
+        content: Content,
+        suspects: &HashSet<BlobKey>,
+        copied: &mut Copied,
+    ) -> Result<(), BackupError> {
+        let target = content_path(&self.target.join(BLOBS), content.key);
+        let is_there = size(&target)? == Some(content.size)
+            && !suspects.contains(&content.key)
+            && (!self.options.verify || digest(&target)? == content.sha256);
+        if !is_there {
+            let source = content_path(&self.options.data.join(BLOBS), content.key);
+            match self.copy_file(content, &source, &target) {
+                Ok(true) => {}
+                Ok(false) => {
+                    copied.damaged.insert(content.key);
+                }
+                Err(BackupError::Io { path, source: error }) if path == source && is_lost(&error) => {
+                    copied.missing.insert(content.key);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+            copied.copied += 1;
+        }
+        copied.contents += 1;
+        copied.content_bytes += content.size;
+        Ok(())
+    }
+
+    /// Copies a content; false if it is not what was stored.
+    ///
+    /// # Errors
+    /// `Io` with the path of the source if it is not there.
+    fn copy_file(&self, content: Content, source: &Path, target: &Path) -> Result<bool, BackupError> {
+        let temporary = self.target.join(TEMPORARY).join(content.key.to_string());
+        remove(&temporary)?;
+        let is_whole = if self.options.links {
+            fs::hard_link(source, &temporary).map_err(|error| match error.kind() {
+                io::ErrorKind::CrossesDevices => BackupError::Refused(
+                    "hard links need the backup on the disk of the data folder; leave out --hard-links"
+                        .into(),
+                ),
+                _ => at(source)(error),
+            })?;
+            size(&temporary)? == Some(content.size)
+        } else {
+            // not opened before it is known to be there: an empty target would be left
+            size(source)?.ok_or_else(|| at(source)(io::ErrorKind::NotFound.into()))?;
+            copy(source, &temporary, u64::MAX)? == (content.size, content.sha256)
+        };
+        if let Some(folder) = target.parent() {
+            make_folder(folder)?;
+        }
+        fs::rename(&temporary, target).map_err(at(target))?;
+        Ok(is_whole)
+    }
+
+    /// Copies what an upload's client was told of. One that has ended meanwhile is left out: its client begins anew.
+    fn copy_upload(&self, upload: UnderWay) -> Result<(), BackupError> {
+        let target = self.target.join(PARTIAL).join(upload.key.to_string());
+        remove(&target)?;
+        let data = self.options.data;
+        let partial = data.join(PARTIAL).join(upload.key.to_string());
+        // it may have become whole since
+        for source in [partial, content_path(&data.join(BLOBS), upload.key)] {
+            if size(&source)?.is_none_or(|size| size < upload.size) {
+                continue;
+            }
+            match copy(&source, &target, upload.size) {
+                Ok((size, _)) if size == upload.size => return Ok(()),
+                Ok(_) => remove(&target)?,
+                Err(BackupError::Io { path, source })
+                    if path != target && source.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what the backup before had and this one has not.
+    fn prune(&self, manifest: &Manifest, contents: &dyn Contents) -> Result<(), BackupError> {
+        remove_other_sets(self.target, Some(&manifest.set))?;
+        let mut uploads = HashSet::new();
+        each(
+            |after, limit| contents.list_uploads(after, limit),
+            |upload| upload.key,
+            |upload| {
+                uploads.insert(upload.key.to_string());
+                Ok(())
+            },
+        )?;
+        for partial in entries(&self.target.join(PARTIAL))? {
+            if partial.file_name().and_then(|name| name.to_str()).is_none_or(|name| !uploads.contains(name)) {
+                remove(&partial)?;
+            }
+        }
+        // one folder of contents after the other, so that only the names of one are in memory
+        for first in 0..=u8::MAX {
+            let known = keys_with(first, contents)?;
+            let folder = content_path(&self.target.join(BLOBS), lowest(first));
+            let folder = folder.parent().unwrap_or(&folder);
+            for path in entries(folder)? {
+                let key = path
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .and_then(|name| BlobKey::parse(&format!("{first:02x}{name}")).ok());
+                if key.is_none_or(|key| !known.contains(&key)) {
+                    remove(&path)?;
+                }
+            }
+        }
+        remove_all(&self.target.join(TEMPORARY))
+    }
+}
+
+/// The file is not there, or the disk cannot read it any more.
+fn is_lost(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+}
+
+/// Removes what runs that were cut have left, or the backup before.
+fn remove_other_sets(target: &Path, kept: Option<&str>) -> Result<(), BackupError> {
+    for set in entries(&target.join(SETS))? {
+        if kept.is_none_or(|kept| set.file_name().is_none_or(|name| name != kept)) {
+            remove_all(&set)?;
+        }
+    }
+    Ok(())
+}
+
+fn lowest(first: u8) -> BlobKey {
+    let mut bytes = [0; 16];
+    bytes[0] = first;
+    BlobKey::from_bytes(bytes)
+}
+
+/// The keys whose first byte is this.
+fn keys_with(first: u8, contents: &dyn Contents) -> Result<HashSet<BlobKey>, BackupError> {
+    let mut known = HashSet::new();
+    let mut after = first.checked_sub(1).map(|before| {
+        let mut bytes = [u8::MAX; 16];
+        bytes[0] = before;
+        BlobKey::from_bytes(bytes)
+    });
+    loop {
+        let page = contents.list(after, super::PAGE)?;
+        let is_last = page.len() < super::PAGE as usize;
+        after = page.last().map(|content| content.key);
+        let is_past = after.is_some_and(|key| key.bytes()[0] > first);
+        known.extend(page.into_iter().map(|content| content.key).filter(|key| key.bytes()[0] == first));
+        if is_last || is_past {
+            return Ok(known);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::Mutex;
+
+use common::{BlobKey, PortResult, Sha256, Timestamp};
+use tempfile::TempDir;
+
+use super::*;
+
+/// Databases that are text files; the second one lists the keys and texts of contents, line by line.
+struct Texts {
+    /// Done after a database was copied.
+    after_copy: Mutex<Box<dyn FnMut(&Path) + Send>>,
+}
+
+impl Databases for Texts {
+    fn names(&self) -> &'static [&'static str] {
+        &["auth.db", "files.db"]
+    }
+
+    fn copy(&self, source: &Path, target: &Path) -> PortResult<()> {
+        fs::copy(source, target).unwrap();
+        (self.after_copy.lock().unwrap())(source);
+        Ok(())
+    }
+
+    fn contents(&self, folder: &Path) -> PortResult<Box<dyn Contents>> {
+        let text = fs::read_to_string(folder.join("files.db")).unwrap();
+        let lines = text.lines().map(|line| line.split_once(' ').unwrap());
+        let mut list: Vec<_> = lines
+            .map(|(key, text)| Content {
+                key: BlobKey::parse(key).unwrap(),
+                size: text.len() as u64,
+                sha256: Sha256::of(text.as_bytes()),
+            })
+            .collect();
+        list.sort_by_key(|content| content.key);
+        Ok(Box::new(Listed(list)))
+    }
+}
+
+struct Listed(Vec<Content>);
+
+impl Contents for Listed {
+    fn store_id(&self) -> PortResult<String> {
+        Ok("store".into())
+    }
+
+    fn list(&self, after: Option<BlobKey>, limit: u32) -> PortResult<Vec<Content>> {
+        let rest = self.0.iter().filter(|content| after.is_none_or(|after| content.key > after));
+        Ok(rest.take(limit as usize).copied().collect())
+    }
+
+    fn list_uploads(&self, _: Option<BlobKey>, _: u32) -> PortResult<Vec<UnderWay>> {
+        Ok(Vec::new())
+    }
+}
+
+struct Scene {
+    folder: TempDir,
+    databases: Texts,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let scene = Self {
+            folder: tempfile::tempdir().unwrap(),
+            databases: Texts { after_copy: Mutex::new(Box::new(|_| ())) },
+        };
+        fs::create_dir_all(scene.data().join("secrets")).unwrap();
+        for (name, text) in [
+            ("store-id", "store"),
+            ("format.json", "{}"),
+            ("auth.db", "people"),
+            ("files.db", ""),
+            ("secrets/master-key", "07"),
+        ] {
+            fs::write(scene.data().join(name), text).unwrap();
+        }
+        scene
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn backup(&self) -> PathBuf {
+        self.folder.path().join("backup")
+    }
+
+    fn store(&self, number: u8, text: &str) -> PathBuf {
+        let key = key(number);
+        let path = content_path(&self.data().join("blobs"), key);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        let database = self.data().join("files.db");
+        let before = fs::read_to_string(&database).unwrap();
+        fs::write(&database, format!("{before}{key} {text}\n")).unwrap();
+        path
+    }
+
+    fn forget_all(&self) {
+        fs::write(self.data().join("files.db"), "").unwrap();
+    }
+
+    fn take(&self, seconds: i64) -> Result<Taken, BackupError> {
+        self.take_to(&self.backup(), seconds, false)
+    }
+
+    fn take_to(&self, target: &Path, seconds: i64, verify: bool) -> Result<Taken, BackupError> {
+        take(
+            &self.databases,
+            &Options {
+                data: &self.data(),
+                target,
+                links: false,
+                verify,
+                secrets: true,
+                product: "1.0.0",
+                at: Timestamp::from_millis(seconds * 1000),
+            },
+        )
+    }
+
+    fn kept(&self, number: u8) -> PathBuf {
+        content_path(&self.backup().join("blobs"), key(number))
+    }
+}
+
+fn key(number: u8) -> BlobKey {
+    BlobKey::from_bytes([number; 16])
+}
+
+#[test]
+fn a_second_run_copies_what_is_new_and_removes_what_is_gone() {
+    let scene = Scene::new();
+    scene.store(1, "one");
+    assert_eq!(scene.take(1).unwrap().copied, 1);
+    let inode = fs::metadata(scene.kept(1)).unwrap().ino();
+    scene.store(2, "two");
+    let taken = scene.take(2).unwrap();
+    assert_eq!((taken.contents, taken.copied, taken.content_bytes), (2, 1, 6));
+    assert_eq!(fs::metadata(scene.kept(1)).unwrap().ino(), inode, "it was not copied again");
+    assert_eq!(fs::read_dir(scene.backup().join("sets")).unwrap().count(), 1);
+    scene.forget_all();
+    scene.store(2, "two");
+    assert_eq!(scene.take(3).unwrap().contents, 1);
+    assert!(!scene.kept(1).exists() && scene.kept(2).exists());
+}
+
+#[test]
+fn what_rots_in_the_backup_is_found_and_copied_anew() {
+    let scene = Scene::new();
+    scene.store(1, "one");
+    scene.take(1).unwrap();
+    fs::write(scene.kept(1), "onE").unwrap();
+    assert_eq!(scene.take(2).unwrap().copied, 0);
+    assert_eq!(scene.take_to(&scene.backup(), 3, true).unwrap().copied, 1);
+    assert_eq!(fs::read_to_string(scene.kept(1)).unwrap(), "one");
+}
+
+#[test]
+fn contents_that_were_collected_meanwhile_have_the_databases_copied_anew() {
+    let mut scene = Scene::new();
+    let collected = scene.store(1, "one");
+    scene.store(2, "two");
+    let (database, kept) = (scene.data().join("files.db"), format!("{} two\n", key(2)));
+    let mut rounds = 0;
+    scene.databases.after_copy = Mutex::new(Box::new(move |source| {
+        if source.ends_with("files.db") {
+            rounds += 1;
+            if rounds == 1 {
+                fs::write(&database, &kept).unwrap();
+                fs::remove_file(&collected).unwrap();
+            }
+        }
+    }));
+    let taken = scene.take(1).unwrap();
+    assert_eq!((taken.contents, taken.missing.len()), (1, 0));
+    assert!(!scene.kept(1).exists());
+}
+
+#[test]
+fn what_is_damaged_or_lost_is_told_of_and_keeps_nothing_else_from_being_kept() {
+    let scene = Scene::new();
+    let (damaged, lost) = (scene.store(1, "one"), scene.store(2, "two"));
+    scene.store(3, "three");
+    fs::write(&damaged, "onE").unwrap();
+    fs::remove_file(&lost).unwrap();
+    let taken = scene.take(1).unwrap();
+    assert_eq!((taken.damaged, taken.missing), (vec![key(1)], vec![key(2)]));
+    // it may be as it was stored once more
+    fs::write(&damaged, "one").unwrap();
+    assert_eq!(scene.take(2).unwrap().damaged, Vec::new());
+    let target = scene.folder.path().join("restored");
+    fs::create_dir(&target).unwrap();
+    let restored = restore(&scene.databases, &scene.backup(), &target, false).unwrap();
+    assert_eq!(restored.lost, 1);
+    assert_eq!(fs::read_to_string(content_path(&target.join("blobs"), key(1))).unwrap(), "one");
+    assert_eq!(fs::read_to_string(target.join("secrets/master-key")).unwrap(), "07");
+}
+
+#[test]
+fn a_cut_run_leaves_the_backup_before_as_it_was() {
+    let mut scene = Scene::new();
+    scene.store(1, "one");
+    scene.take(1).unwrap();
+    scene.store(2, "two");
+    scene.databases.after_copy = Mutex::new(Box::new(|_| panic!("cut")));
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| scene.take(2))).unwrap_err();
+    let target = scene.folder.path().join("restored");
+    fs::create_dir(&target).unwrap();
+    scene.databases.after_copy = Mutex::new(Box::new(|_| ()));
+    assert_eq!(restore(&scene.databases, &scene.backup(), &target, false).unwrap().contents, 1);
+    assert_eq!(scene.take(3).unwrap().contents, 2, "and the next run is whole");
+}
+
+#[test]
+fn a_folder_that_is_used_for_something_else_is_left_alone() {
+    let scene = Scene::new();
+    fs::create_dir(scene.backup()).unwrap();
+    fs::write(scene.backup().join("thesis.txt"), "mine").unwrap();
+    assert!(matches!(scene.take(1), Err(BackupError::Refused(_))));
+    assert_eq!(fs::read_dir(scene.backup()).unwrap().count(), 1);
+    assert!(matches!(scene.take_to(&scene.data().join("backup"), 1, false), Err(BackupError::Refused(_))));
+}
+
+#[test]
+fn a_manifest_leads_nowhere_else() {
+    let scene = Scene::new();
+    scene.take(1).unwrap();
+    let path = scene.backup().join("manifest.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("\"auth.db\"", "\"../auth.db\"")).unwrap();
+    assert!(matches!(
+        restore(&scene.databases, &scene.backup(), &scene.folder.path().join("restored"), false),
+        Err(BackupError::Refused(_))
+    ));
+}
