@@ -157,8 +157,15 @@ fn every_role_and_action() {
     }
     for role in LinkRole::ALL {
         for action in ACTIONS {
-            let link =
-                |root| Actor::Link(LinkAccess { link: LinkId::from_bytes([8; 12]), root, role, by: OWNER, lock: None });
+            let link = |root| {
+                Actor::Link(LinkAccess {
+                    link: LinkId::from_bytes([8; 12]),
+                    root,
+                    role,
+                    by: OWNER,
+                    lock: None,
+                })
+            };
             let looks = matches!(action, ReadMetadata | ReadPreview | List);
             let may = match role {
                 LinkRole::PreviewOnly => looks,
