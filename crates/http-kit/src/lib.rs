@@ -21,6 +21,7 @@ pub mod digest_fields;
 pub mod disposition;
 pub mod facade;
 pub mod health;
+pub mod idempotency;
 pub mod input;
 pub mod openapi;
 pub mod presence;

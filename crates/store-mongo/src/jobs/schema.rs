@@ -3,6 +3,7 @@
 use mongodb::bson::doc;
 
 use crate::engine::{Index, Migration, Schema, Step, Version};
+use crate::keyed;
 
 pub(super) const JOBS: &str = "jobs";
 /// Who waits with what: see `lines.rs`.
@@ -137,5 +138,7 @@ pub(super) static SCHEMA: Schema = Schema {
                 Step::Index(Index::new(NOTIFICATIONS, "time_1", &[("created_at", 1)])),
             ],
         },
+        // requests with a key of their own
+        Migration { version: Version { major: 1, minor: 3 }, steps: &keyed::steps(keyed::JOBS) },
     ],
 };

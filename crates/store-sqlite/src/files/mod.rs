@@ -27,7 +27,7 @@ use std::path::Path;
 use common::PortResult;
 
 use crate::engine::{Engine, OpenOptions, Schema};
-use crate::outbox;
+use crate::{keyed, outbox};
 
 const SCHEMA: Schema = Schema {
     name: "files",
@@ -41,6 +41,7 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/files/006.sql"),
         include_str!("../../migrations/files/007.sql"),
         include_str!("../../migrations/files/008.sql"),
+        include_str!("../../migrations/files/009.sql"),
     ],
 };
 
@@ -67,6 +68,7 @@ impl FilesDb {
 }
 
 outbox::impl_outbox!(FilesDb);
+keyed::impl_keyed!(FilesDb);
 
 #[cfg(test)]
 mod tests;

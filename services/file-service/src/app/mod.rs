@@ -8,6 +8,7 @@ mod budget;
 pub(crate) mod content;
 pub(crate) mod copying;
 pub(crate) mod ended;
+pub(crate) mod entries;
 pub(crate) mod export;
 pub(crate) mod folders;
 pub(crate) mod journal;

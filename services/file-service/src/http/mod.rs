@@ -9,6 +9,7 @@ mod classic;
 mod content;
 mod copying;
 mod delivery;
+mod entries;
 mod exports;
 mod files;
 mod internal;
@@ -63,6 +64,7 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(search::find)
         .service(path::show)
         .service(text::show)
+        .service(entries::list)
         .service(thumbnails::show)
         .service(content::show)
         .service(content::describe)
