@@ -11,6 +11,7 @@ pub mod endings;
 pub mod events;
 pub mod exports;
 pub mod files;
+pub mod idempotency;
 pub mod jobs;
 pub mod matrix;
 pub mod product;
@@ -85,6 +86,10 @@ macro_rules! all_cases {
                 strangers_see_nothing
                 one_name_goes_to_one_file
                 files_are_found_by_names_and_texts
+            }
+            idempotency {
+                what_is_sent_again_is_done_once
+                requests_with_one_key_make_one_thing
             }
             jobs {
                 a_picture_gets_its_thumbnails

@@ -87,6 +87,7 @@ pub const MATRIX: &[(&str, Who)] = &[
     ("PUT /api/v1/files/{id}/content", Who::With("files:write")),
     ("GET /api/v1/files/{id}/path", Who::With("files:read")),
     ("GET /api/v1/files/{id}/text", Who::With("files:read")),
+    ("GET /api/v1/files/{id}/entries", Who::With("files:read")),
     ("GET /api/v1/search", Who::With("files:read")),
     ("PUT /api/v1/files/{id}/public", Who::With("shares")),
     ("DELETE /api/v1/files/{id}/public", Who::With("shares")),

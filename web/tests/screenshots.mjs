@@ -22,6 +22,13 @@ const endUploads = (page) =>
     const { items } = await (await fetch('/api/v1/uploads')).json();
     for (const { id } of items) await fetch(`/api/v1/uploads/${id}`, { method: 'DELETE' });
   });
+/** Has the page believe that the account's export stands so. */
+const showExport = async (page, state) => {
+  const times = { requestedAt: new Date(), endedAt: new Date(), expiresAt: new Date(Date.now() + 7 * 86_400_000) };
+  const body = JSON.stringify({ ...times, sizeBytes: null, url: null, ...state });
+  await page.route('**/api/v1/users/me/export', (route) => route.fulfill({ contentType: 'application/json', body }));
+  await page.reload();
+};
 const folderOf = (scene) => `/app/files/${scene.photosFolder}`;
 
 const view = async (page, phone, name, ready) => {
@@ -98,6 +105,40 @@ const screens = [
     name: 'account-profile',
     path: () => '/app/account',
     act: (page) => page.getByText('Files and folders').waitFor(),
+  },
+  {
+    name: 'account-export',
+    path: () => '/app/account',
+    act: async (page) => {
+      await showExport(page, {
+        state: 'ready',
+        sizeBytes: 48_300_000,
+        url: '/api/v1/exports/5f1e8896c7ba06511e683b25',
+      });
+      await page.getByRole('button', { name: 'Download as zip' }).scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: 'account-export-under-way',
+    path: () => '/app/account',
+    act: async (page) => {
+      await page.route('**/api/v1/users/me/jobs?type=account-export*', (route) =>
+        route.fulfill({
+          contentType: 'application/json',
+          body: JSON.stringify({ items: [{ state: 'active', progress: 40 }], nextCursor: null, total: 1 }),
+        }),
+      );
+      await showExport(page, { state: 'running', expiresAt: null });
+      await page.getByText('You may leave this page').scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: 'account-export-ask',
+    path: () => '/app/account',
+    act: async (page) => {
+      await press(page, 'Prepare archive…');
+      await page.getByRole('dialog').getByLabel('Your password', { exact: true }).waitFor();
+    },
   },
   {
     name: 'account-email',

@@ -64,6 +64,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("thumbnails", &[]),
     ("media-facts", &[]),
     ("texts", &[]),
+    ("entries", &[]),
     ("archive", &[]),
     ("admin", &["common"]),
     ("http-kit", &["common"]),
@@ -82,7 +83,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("testkit", &["common"]),
     ("auth-service", &["common", "http-kit", "runtime", "egress"]),
-    ("file-service", &["common", "http-kit", "runtime", "thumbnails", "media-facts", "texts", "archive"]),
+    (
+        "file-service",
+        &["common", "http-kit", "runtime", "thumbnails", "media-facts", "texts", "archive", "entries"],
+    ),
     (
         "worker-service",
         &["common", "http-kit", "runtime", "thumbnails", "media-facts", "texts", "clients", "egress"],

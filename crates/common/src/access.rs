@@ -114,6 +114,7 @@ pub const CALLS: &[Call] = &[
     call("PUT", "/api/v1/files/{id}/content", WRITE),
     call("GET", "/api/v1/files/{id}/path", READ),
     call("GET", "/api/v1/files/{id}/text", READ),
+    call("GET", "/api/v1/files/{id}/entries", READ),
     call("GET", "/api/v1/search", READ),
     call("PUT", "/api/v1/files/{id}/public", SHARES),
     call("DELETE", "/api/v1/files/{id}/public", SHARES),

@@ -11,6 +11,7 @@ pub mod digest;
 pub mod error;
 pub mod files;
 pub mod id;
+pub mod idempotency;
 pub mod jobs;
 pub mod network;
 pub mod notifications;

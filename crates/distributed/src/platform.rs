@@ -2,10 +2,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web;
 use bus_amqp::{AmqpBus, AmqpSettings};
 use cache_redis::{RedisCache, RedisLimiter, RedisLink, RedisSettings};
 use clients::InternalClient;
 use common::auth::{CredentialCache, CredentialSource, RateLimiter};
+use common::idempotency::IdempotencyStore;
 use common::jobs::{JobBus, KnownJobs, Outbox};
 use common::routes::Service;
 use common::{Causes, Clock, IdGen, PortResult};
@@ -13,6 +15,7 @@ use futures_util::future::BoxFuture;
 use http_kit::CookiePolicy;
 use http_kit::credentials::{CachedAuthenticator, TokenPolicy};
 use http_kit::health::{self, ReadyCheck};
+use http_kit::idempotency::Idempotency;
 use http_kit::service_token::{ServiceGate, ServiceTokens};
 use program::{Failure, public_url};
 use runtime::lifecycle::{Exit, Shutdown};
@@ -141,6 +144,18 @@ impl Platform {
     pub fn authenticator(&self, source: Arc<dyn CredentialSource>) -> Arc<CachedAuthenticator> {
         let (cache, clock) = (Arc::clone(&self.cache), Arc::clone(&self.clock));
         Arc::new(CachedAuthenticator::new(source, cache, clock, self.token_policy()))
+    }
+
+    /// Keeps the keys of requests to this service in its own store.
+    pub fn idempotency(&self, store: Arc<dyn IdempotencyStore>) -> web::Data<Idempotency> {
+        let (seal, clock) = (Arc::clone(&self.master_key), Arc::clone(&self.clock));
+        web::Data::new(Idempotency::new(seal, clock).with(self.service, store))
+    }
+
+    /// Forgets old ones, until the process stops.
+    pub fn forgets_keys(&self, keys: &web::Data<Idempotency>) -> BoxFuture<'static, std::io::Result<()>> {
+        let keys = keys.clone().into_inner();
+        self.until_stopping(async move { keys.keep_forgetting().await })
     }
 
     /// Sends the jobs of this service's outbox. The job store is asked for what it has.

@@ -121,6 +121,11 @@ impl FromRequest for MaybeAuthenticated {
     }
 }
 
+/// The caller, if the credential is good for this call. Otherwise its handler says what is wrong.
+pub(crate) async fn caller(request: &HttpRequest) -> Option<Principal> {
+    authenticate(request).await.ok().map(|caller| caller.principal)
+}
+
 async fn authenticate(request: &HttpRequest) -> Result<Authenticated, Refusal> {
     let presented = presented(request)?;
     let authenticator = request.app_data::<web::Data<dyn Authenticator>>().ok_or_else(|| {

@@ -22,6 +22,7 @@ pub mod disposition;
 pub mod event_stream;
 pub mod facade;
 pub mod health;
+pub mod idempotency;
 pub mod input;
 pub mod openapi;
 pub mod presence;

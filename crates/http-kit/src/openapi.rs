@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use common::idempotency::takes_key;
 use common::routes::{self, Service};
 use serde_json::Value;
-use utoipa::openapi::path::{HttpMethod, PathItem};
+use utoipa::openapi::path::{HttpMethod, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Components, Info, OpenApi, RefOr, Schema};
+use utoipa::openapi::{Components, Info, OpenApi, RefOr, Required, Schema};
 use utoipa::{PartialSchema as _, ToSchema as _};
 
 use crate::problem::{FieldError, ProblemDocument};
@@ -70,8 +72,30 @@ pub fn merge(parts: impl IntoIterator<Item = (Service, OpenApi)>) -> Result<Open
     ] {
         components.security_schemes.insert(name.to_owned(), RefOr::T(scheme));
     }
+    document_keys(&mut merged);
     require_members_of_answers(&mut merged);
     Ok(merged)
+}
+
+/// Every call that takes a key says so.
+fn document_keys(document: &mut OpenApi) {
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "1 to 255 visible characters of ASCII, as a string in quotes or without them: with the same one the request may be sent again for 24 hours, and is \
+             carried out once. A repetition is answered as the first was, with `Idempotent-Replayed: true`; with another query or body 422 \
+             `idempotency_key_reused`; while the first is under way 409 `request_under_way` with `Retry-After`; 409 `answer_lost` where it was carried out, or \
+             may have been, and its answer is not at hand.",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(257))))
+        .build();
+    for (path, item) in &mut document.paths.paths {
+        if let Some(post) = item.post.as_mut().filter(|_| takes_key("POST", path)) {
+            post.parameters.get_or_insert_default().push(RefOr::T(key.clone()));
+        }
+    }
 }
 
 /// Answers always have all their members, with null where there is nothing: generated clients need not ask. Problems are left out, which have only what

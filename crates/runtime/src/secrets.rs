@@ -4,6 +4,7 @@ use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
+use common::idempotency::KeySeal;
 use sha2::{Digest as _, Sha256};
 
 const KEY_BYTES: usize = 32;
@@ -98,6 +99,19 @@ impl MasterKey {
     /// The key for the use that `label` names, from the current master key.
     pub fn derive(&self, label: &str) -> [u8; KEY_BYTES] {
         self.current.derive(label)
+    }
+}
+
+/// Under which label it seals what is kept of requests with a key.
+const IDEMPOTENCY_LABEL: &str = "idempotency";
+
+impl KeySeal for MasterKey {
+    fn seal(&self, plain: &[u8]) -> Vec<u8> {
+        Self::seal(self, IDEMPOTENCY_LABEL, plain)
+    }
+
+    fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        Self::open(self, IDEMPOTENCY_LABEL, sealed)
     }
 }
 

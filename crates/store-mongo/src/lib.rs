@@ -7,6 +7,7 @@ mod auth;
 mod engine;
 mod files;
 mod jobs;
+mod keyed;
 mod outbox;
 mod value;
 

@@ -42,6 +42,19 @@ mod outbox {
     testkit::outbox_suite!(subject);
 }
 
+mod keys {
+    use testkit::idempotency_store::KeysSubject;
+
+    use super::*;
+
+    async fn subject() -> KeysSubject {
+        let (mongo, scratch) = support::mongo().await;
+        KeysSubject::new(Arc::new(AuthDb::new(&mongo)), scratch)
+    }
+
+    testkit::idempotency_store_suite!(subject);
+}
+
 /// What is done at the same time, done by two processes.
 mod replicas {
     use super::*;

@@ -8,6 +8,7 @@ mod copy;
 mod engine;
 mod files;
 mod jobs;
+mod keyed;
 mod outbox;
 mod row;
 

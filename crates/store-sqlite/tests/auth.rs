@@ -42,3 +42,16 @@ mod outbox {
 
     testkit::outbox_suite!(subject);
 }
+
+mod keys {
+    use testkit::idempotency_store::KeysSubject;
+
+    use super::*;
+
+    async fn subject() -> KeysSubject {
+        let (db, folder) = open();
+        KeysSubject::new(db, folder)
+    }
+
+    testkit::idempotency_store_suite!(subject);
+}

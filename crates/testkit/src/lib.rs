@@ -8,6 +8,7 @@ pub mod blob_store;
 pub mod clock;
 pub mod credential_cache;
 pub mod file_store;
+pub mod idempotency_store;
 pub mod job_bus;
 pub mod job_store;
 #[path = "servers/nginx.rs"]

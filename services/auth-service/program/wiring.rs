@@ -98,7 +98,11 @@ impl ServiceProgram for AuthProgram {
 
         let known = Arc::new(WorkerClient::new(platform.client(Service::Worker)?));
         let relay = platform.relay(store.clone(), known);
-        let mut parts = vec![("relay", part(relay.run(platform.shutdown().stopping_token())))];
+        let keys = platform.idempotency(store.clone());
+        let mut parts = vec![
+            ("relay", part(relay.run(platform.shutdown().stopping_token()))),
+            ("request-keys", platform.forgets_keys(&keys)),
+        ];
         for (name, upkeep) in service.background() {
             parts.push((name, platform.until_stopping(upkeep)));
         }
@@ -109,7 +113,7 @@ impl ServiceProgram for AuthProgram {
         let (public, internal) = (Arc::clone(&service), service);
         Ok(Assembled {
             public: Arc::new(move |config| {
-                config.app_data(authenticator.clone()).app_data(cookies.clone());
+                config.app_data(authenticator.clone()).app_data(cookies.clone()).app_data(keys.clone());
                 public.public_routes(config);
             }),
             internal: Arc::new(move |config| {

@@ -105,6 +105,8 @@ impl ServiceProgram for FileProgram {
                 ..settings.files.settings()
             },
         }));
+        let keys = platform.idempotency(store.clone());
+        let forgetting = platform.forgets_keys(&keys);
         let relay = platform.relay(store, known);
         let document = serde_json::from_str(OPENAPI).map_err(|error| Failure::new(Exit::Failed, &error))?;
         let reference = Reference::new(&document).map_err(|error| Failure::new(Exit::Failed, &error))?;
@@ -115,7 +117,8 @@ impl ServiceProgram for FileProgram {
         let (follow, stop) = (Arc::clone(&ending), platform.shutdown().stopping_token());
         Ok(Assembled {
             public: Arc::new(move |config| {
-                config.app_data(authenticator.clone()).app_data(cookies.clone()).app_data(public.clone());
+                config.app_data(authenticator.clone()).app_data(cookies.clone());
+                config.app_data(public.clone()).app_data(keys.clone());
                 file_service::public_routes(&mut ServiceConfig::new(config));
                 reference.configure(config);
             }),
@@ -128,6 +131,7 @@ impl ServiceProgram for FileProgram {
             parts: vec![
                 ("relay", part(relay.run(platform.shutdown().stopping_token()))),
                 ("events", part(async move { follow.run(stop).await })),
+                ("request-keys", forgetting),
             ],
             after_requests: Box::pin(async move { ending.finish_background().await }),
             notice: None,

@@ -1,6 +1,6 @@
 use std::future::Future;
 
-use common::allowance;
+use common::{allowance, idempotency};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -22,12 +22,12 @@ impl Background {
         Self { tracker: TaskTracker::new(), runtime: Handle::current() }
     }
 
-    /// Starts work that the present request waits for, within what that may wait. Its logs are those of who starts it.
+    /// Starts work that the present request waits for, within what that may wait and under its key. Its logs are those of who starts it.
     pub(crate) fn spawn_awaited<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        self.spawn(allowance::carried(work))
+        self.spawn(allowance::carried(idempotency::carried(work)))
     }
 
     /// Starts work that nobody waits for. Its logs are those of who starts it.

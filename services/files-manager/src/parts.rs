@@ -14,6 +14,7 @@ use common::{Clock, IdGen};
 use file_service::{FileService, FileSettings, LINK_LABEL, Overview, Sharing, claim_blobs};
 use http_kit::credentials::{CachedAuthenticator, TokenPolicy};
 use http_kit::health::{self, ReadyCheck};
+use http_kit::idempotency::Idempotency;
 use http_kit::service_token::ServiceTokens;
 use http_kit::ticket::TICKET_LABEL;
 use program::Failure;
@@ -38,6 +39,7 @@ pub(crate) struct Parts {
     pub(crate) files: Arc<FileService>,
     pub(crate) worker: Arc<WorkerService>,
     pub(crate) authenticator: Arc<CachedAuthenticator>,
+    pub(crate) keys: Arc<Idempotency>,
     pub(crate) relays: Vec<(&'static str, Relay)>,
     pub(crate) tokens: ServiceTokens,
     pub(crate) checks: Vec<Arc<dyn ReadyCheck>>,
@@ -199,7 +201,11 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     };
     let relays = vec![relay("auth-service", auth_db.clone()), relay("file-service", files_db.clone())];
     let stores = Stores { auth: auth_db, files: files_db, jobs: jobs_db };
-    Ok(Parts { auth, files, worker, authenticator, relays, tokens, checks, stores })
+    let keys = Idempotency::new(master_key, Arc::clone(&clock))
+        .with(Service::Auth, stores.auth.clone())
+        .with(Service::Files, stores.files.clone())
+        .with(Service::Worker, stores.jobs.clone());
+    Ok(Parts { auth, files, worker, authenticator, keys: Arc::new(keys), relays, tokens, checks, stores })
 }
 
 /// This process holds the data folder, so whoever had leased anything has ended, and the bus with it: nothing has to wait for their leases. Programs
@@ -208,6 +214,9 @@ async fn end_of_others(auth: &AuthDb, files: &FilesDb, jobs: &JobsDb) -> common:
     auth.start_outbox_over().await?;
     files.start_outbox_over().await?;
     files.end_upload_leases().await?;
+    auth.end_request_leases().await?;
+    files.end_request_leases().await?;
+    jobs.end_request_leases().await?;
     jobs.end_leases(common::jobs::types::BUILT_IN).await
 }
 

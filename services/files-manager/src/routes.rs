@@ -7,6 +7,7 @@ use common::auth::Authenticator;
 use common::routes::Service;
 use http_kit::CookiePolicy;
 use http_kit::health::{self, Health};
+use http_kit::idempotency::Idempotency;
 use http_kit::reference::Reference;
 use http_kit::service_token::ServiceGate;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -20,6 +21,7 @@ pub(crate) struct Routes {
     parts: Arc<Parts>,
     authenticator: web::Data<dyn Authenticator>,
     cookies: web::Data<CookiePolicy>,
+    keys: web::Data<Idempotency>,
     gate: web::Data<ServiceGate>,
     health: web::Data<Health>,
     files: web::Data<file_service::FileService>,
@@ -41,6 +43,7 @@ impl Routes {
         Self {
             authenticator: web::Data::from(authenticator),
             cookies: web::Data::new(cookies),
+            keys: web::Data::from(parts.keys.clone()),
             gate: web::Data::new(ServiceGate::new(parts.tokens.clone(), Service::ALL, crate::parts::clock())),
             health: web::Data::new(health),
             files: web::Data::from(parts.files.clone()),
@@ -56,6 +59,7 @@ impl Routes {
         config
             .app_data(self.authenticator.clone())
             .app_data(self.cookies.clone())
+            .app_data(self.keys.clone())
             .app_data(self.files.clone())
             .app_data(self.worker.clone());
         self.parts.auth.public_routes(config);

@@ -128,7 +128,11 @@ fn start_background(supervisor: &mut Supervisor, parts: &Arc<Parts>, guard: Arc<
             Ok::<_, std::io::Error>(())
         });
     }
-    for (name, upkeep) in parts.auth.background() {
+    let keys = parts.keys.clone();
+    let forgetting = async move { keys.keep_forgetting().await };
+    let mut upkeep = parts.auth.background();
+    upkeep.push(("request-keys", Box::pin(forgetting)));
+    for (name, upkeep) in upkeep {
         let shutdown = shutdown.clone();
         supervisor.part(name, async move {
             tokio::select! {

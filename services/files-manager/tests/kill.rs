@@ -162,8 +162,11 @@ async fn a_copy_goes_on_where_it_was() {
 
     let mut doomed = installation.start_with(&[("FM_TEST_CRASH_AT", "copy.after-page")]);
     let copy = json!({"name": "copy"});
-    let answer = doomed.product().post(&ada, &format!("/api/v1/files/{top}/copy"), &copy).await;
-    assert!(answer.is_err(), "it was answered before it was killed");
+    let with_key = async |product: &Product| {
+        let request = product.as_user(&ada, Method::POST, &format!("/api/v1/files/{top}/copy"));
+        send(request.header("Idempotency-Key", "k").json(&copy)).await
+    };
+    assert!(with_key(&doomed.product()).await.is_err(), "it was answered before it was killed");
     assert_eq!(doomed.wait().signal(), Some(9));
 
     let running = installation.start();
@@ -174,7 +177,10 @@ async fn a_copy_goes_on_where_it_was() {
     })
     .await
     .unwrap();
+    // it was begun, so it is not begun again, although nobody heard the answer
+    with_key(&product).await.unwrap().expect_problem(409, "answer_lost").unwrap();
     let found = product.children(&ada, "root").await.unwrap();
+    assert_eq!(found.len(), 3);
     let copy = found.iter().find(|file| file["name"] == "copy").expect("it grows where it will be");
     assert_eq!(copy["childCount"], 450);
     let mut names: Vec<String> = product

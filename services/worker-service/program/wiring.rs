@@ -107,6 +107,8 @@ impl ServiceProgram for WorkerProgram {
             },
         }));
 
+        let keys = platform.idempotency(store.clone());
+        let forgetting = platform.forgets_keys(&keys);
         let checks = vec![
             health::check("store", move || {
                 let store = store.clone();
@@ -124,7 +126,8 @@ impl ServiceProgram for WorkerProgram {
         let internal = service.clone();
         Ok(Assembled {
             public: Arc::new(move |config| {
-                config.app_data(authenticator.clone()).app_data(cookies.clone()).app_data(service.clone());
+                config.app_data(authenticator.clone()).app_data(cookies.clone());
+                config.app_data(service.clone()).app_data(keys.clone());
                 worker_service::public_routes(&mut ServiceConfig::new(config));
             }),
             internal: Arc::new(move |config| {
@@ -133,7 +136,7 @@ impl ServiceProgram for WorkerProgram {
             }),
             methods: MethodTable::of(&worker_service::openapi()),
             checks,
-            parts: vec![("workers", part(work))],
+            parts: vec![("workers", part(work)), ("request-keys", forgetting)],
             after_requests: Box::pin(async {}),
             notice: None,
         })

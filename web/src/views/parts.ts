@@ -19,6 +19,7 @@ export const parts = {
   providers: withTexts('auth', () => import('./auth/Providers.svelte')),
   secondStep: () => import('./auth/SecondStep.svelte'),
   account: withTexts(['account', 'auth', 'organise'], () => import('./account/AccountPage.svelte')),
+  exported: () => import('./account/Exported.svelte'),
   identities: withTexts('auth', () => import('./account/Identities.svelte')),
   admin: withTexts(['admin', 'auth'], () => import('./admin/AdminPage.svelte')),
   folderBar: () => import('./browse/FolderBar.svelte'),
@@ -46,5 +47,6 @@ export const stages = {
   pdf: () => import('./viewer/PdfStage.svelte'),
   markdown: () => import('./viewer/MarkdownStage.svelte'),
   code: () => import('./viewer/CodeStage.svelte'),
+  entries: () => import('./viewer/EntriesStage.svelte'),
   table: () => import('./viewer/TableStage.svelte'),
 };

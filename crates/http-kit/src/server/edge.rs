@@ -18,10 +18,11 @@ use actix_web::{Error, HttpResponse, ResponseError};
 use bytes::Bytes;
 use common::{Code, allowance};
 use futures_util::Stream;
-use futures_util::future::{FutureExt as _, LocalBoxFuture};
+use futures_util::future::{Either, FutureExt as _, LocalBoxFuture};
 use tracing::Instrument as _;
 
 use super::Shared;
+use super::keyed;
 use super::series::Series;
 use crate::facade::Facade;
 use crate::problem::{ClassicError, Problem, code_of_status};
@@ -50,12 +51,12 @@ where
 
     fn new_transform(&self, inner: S) -> Self::Future {
         let series = Rc::new(Series::new(self.0.service));
-        ready(Ok(EdgeService { inner, shared: Arc::clone(&self.0), series }))
+        ready(Ok(EdgeService { inner: Rc::new(inner), shared: Arc::clone(&self.0), series }))
     }
 }
 
 pub(super) struct EdgeService<S> {
-    inner: S,
+    inner: Rc<S>,
     shared: Arc<Shared>,
     series: Rc<Series>,
 }
@@ -93,10 +94,14 @@ where
         let method = request.method().clone();
         let answered = match refused {
             Some(code) => Err((code, request)),
+            None if keyed::is_keyed(&request) => {
+                let future = Either::Right(keyed::answer(Rc::clone(&self.inner), request));
+                Ok(Ok(AssertUnwindSafe(future).catch_unwind()))
+            }
             None => {
                 let called =
                     std::panic::catch_unwind(AssertUnwindSafe(|| span.in_scope(|| self.inner.call(request))));
-                Ok(called.map(|future| AssertUnwindSafe(future).catch_unwind()))
+                Ok(called.map(|future| AssertUnwindSafe(Either::Left(future)).catch_unwind()))
             }
         };
         let scope_id = id.clone();
@@ -153,7 +158,7 @@ fn plain(facade: Facade, code: Code) -> HttpResponse {
 }
 
 /// Gives answers of the framework, which are plain text or empty, the form of the face that was asked.
-fn in_our_form(response: ServiceResponse, facade: Facade) -> ServiceResponse {
+pub(super) fn in_our_form(response: ServiceResponse, facade: Facade) -> ServiceResponse {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
@@ -196,13 +201,13 @@ fn complete(headers: &mut HeaderMap, id: &RequestId) {
 
 /// The answer after a panic. The request is lost by then, so its id is carried along.
 #[derive(Debug)]
-struct Panicked {
+pub(super) struct Panicked {
     facade: Facade,
     id: RequestId,
 }
 
 impl Panicked {
-    fn answer(facade: Facade, id: RequestId) -> Error {
+    pub(super) fn answer(facade: Facade, id: RequestId) -> Error {
         tracing::error!("a handler panicked");
         Self { facade, id }.into()
     }

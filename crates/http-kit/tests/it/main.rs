@@ -6,6 +6,7 @@ mod auth;
 mod bodies;
 mod drain;
 mod health;
+mod idempotency;
 mod limits;
 mod support;
 mod tls;

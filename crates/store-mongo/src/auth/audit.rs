@@ -83,7 +83,7 @@ pub(super) async fn insert(
 impl AuditStore for AuthDb {
     async fn write_audit(&self, entries: &[AuditEntry]) -> PortResult<()> {
         self.engine
-            .run(async {
+            .write_run(async {
                 if !entries.is_empty() {
                     self.engine.collection(AUDIT).insert_many(entries.iter().map(EntryDoc::of)).await?;
                 }

@@ -207,7 +207,7 @@ impl IdentityStore for AuthDb {
         // the id beside the key: it may have been removed and linked to somebody else
         let found = doc! { "_id": key(&identity.issuer, &identity.subject), "identity": identity.id.oid() };
         self.engine
-            .run(async {
+            .write_run(async {
                 let used = doc! { "$set": { "last_used_at": at.millis(), "address": address } };
                 let identities = self.engine.collection::<Document>(IDENTITIES);
                 identities.update_one(found, used).await?;

@@ -21,6 +21,7 @@ use mongodb::bson::{Binary, doc};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Abort, Engine, Fault, Index, Migration, Mongo, Schema, Step, Version};
+use crate::keyed;
 use crate::outbox::{self, Outbox};
 use crate::value::{ToOid as _, binary, fixed, id};
 
@@ -36,7 +37,7 @@ const SIGNING_KEYS: &str = "signing_keys";
 
 static SCHEMA: Schema = Schema {
     name: "auth",
-    migrations: &[FIRST, ACCOUNT, ADMINISTRATION, DELETION, IDENTITIES, exports::MIGRATION],
+    migrations: &[FIRST, ACCOUNT, ADMINISTRATION, DELETION, IDENTITIES, exports::MIGRATION, KEYED],
 };
 
 const FIRST: Migration = Migration {
@@ -93,6 +94,10 @@ const DELETION: Migration = Migration {
 /// Identities of providers.
 const IDENTITIES: Migration = Migration { version: Version { major: 1, minor: 4 }, steps: identities::STEPS };
 
+/// Requests with a key of their own.
+const KEYED: Migration =
+    Migration { version: Version { major: 1, minor: 6 }, steps: &keyed::steps(keyed::AUTH) };
+
 /// The store of auth-service: an [`AuthStore`] and its [`common::jobs::Outbox`].
 pub struct AuthDb {
     engine: Engine,
@@ -128,6 +133,7 @@ impl AuthDb {
 }
 
 outbox::impl_outbox!(AuthDb);
+keyed::impl_keyed!(AuthDb);
 
 /// A document of signing keys.
 #[derive(Serialize, Deserialize)]
@@ -206,7 +212,7 @@ impl AuthStore for AuthDb {
     }
 
     async fn revoke_session(&self, id: SessionId, at: Timestamp) -> PortResult<bool> {
-        self.engine.run(sessions::revoke(&self.engine, id.oid(), at)).await
+        self.engine.write_run(sessions::revoke(&self.engine, id.oid(), at)).await
     }
 
     async fn rotate_refresh(
@@ -225,7 +231,7 @@ impl AuthStore for AuthDb {
 
     async fn add_signing_key(&self, key: &SealedKey) -> PortResult<()> {
         self.engine
-            .call(async {
+            .write(async {
                 self.engine.collection(SIGNING_KEYS).insert_one(KeyDoc::of(key)).await?;
                 Ok(())
             })

@@ -97,7 +97,7 @@ impl TokenDoc {
 pub(super) async fn insert(engine: &Engine, session: &Session) -> PortResult<()> {
     let Some(hash) = &session.refresh_hash else {
         return engine
-            .call(async {
+            .write(async {
                 engine.collection(SESSIONS).insert_one(SessionDoc::of(session)).await?;
                 Ok(())
             })

@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     Damaged(&'static str),
     /// Another transaction was quicker: to be run again.
     Raced,
+    /// Another run of the same request has its key.
+    Overtaken,
     /// No answer in this time. What was asked for may have been done.
     Deadline(Duration),
 }
@@ -37,7 +39,7 @@ impl Fault {
         match self {
             Self::Driver(error) => error.contains_label(TRANSIENT_TRANSACTION_ERROR),
             Self::Raced => true,
-            Self::Damaged(_) | Self::Deadline(_) => false,
+            Self::Damaged(_) | Self::Deadline(_) | Self::Overtaken => false,
         }
     }
 }
@@ -151,6 +153,8 @@ impl From<Fault> for PortError {
     fn from(fault: Fault) -> Self {
         match &fault {
             Fault::Deadline(_) | Fault::Raced => Self::unavailable(PART, fault),
+            // its sentence is the same for all stores
+            Fault::Overtaken => common::idempotency::Run::overtaken(PART),
             Fault::Damaged(_) => Self::broken(PART, fault),
             Fault::Driver(error) if codes(error).contains(&OUT_OF_DISK_SPACE) => Self::full(PART, fault),
             Fault::Driver(error) if is_unavailable(error) => Self::unavailable(PART, fault),
@@ -167,6 +171,7 @@ impl fmt::Display for Fault {
         let error = match self {
             Self::Deadline(deadline) => return write!(f, "no answer within {} ms", deadline.as_millis()),
             Self::Damaged(what) => return f.write_str(what),
+            Self::Overtaken => return f.write_str("another run has the key"),
             Self::Raced => return f.write_str("another transaction was quicker"),
             Self::Driver(error) => error,
         };

@@ -9,11 +9,13 @@ mod tx;
 
 use std::time::Duration;
 
-use common::{PortError, PortResult, allowance};
+use common::{PortError, PortResult, allowance, idempotency};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Collection};
 use tokio::sync::OnceCell;
+
+use crate::keyed;
 
 pub use connect::{Mongo, OpenOptions};
 pub(crate) use error::{Abort, Fault, duplicates, is_duplicate};
@@ -87,6 +89,31 @@ impl Engine {
     /// [`Engine::call`] of work that knows no rules.
     pub(crate) async fn run<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> PortResult<T> {
         self.call(async { Ok(work.await?) }).await
+    }
+
+    /// [`Engine::call`] of work that changes something by itself, not in a transaction: the first under a key ([`idempotency`]) is preceded by its mark.
+    pub(crate) async fn write<T, R: From<PortError>>(
+        &self,
+        work: impl Future<Output = TxResult<T, R>>,
+    ) -> Result<T, R> {
+        self.call(async {
+            if let Some(run) = idempotency::unmarked(self.name()) {
+                keyed::mark(self, None, &run).await?;
+                run.note_marked();
+            }
+            work.await
+        })
+        .await
+    }
+
+    /// [`Engine::write`] of work that knows no rules.
+    pub(crate) async fn write_run<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> PortResult<T> {
+        self.write(async { Ok(work.await?) }).await
+    }
+
+    /// Whose collections these are.
+    pub(crate) fn name(&self) -> &'static str {
+        self.schema.name
     }
 
     /// A collection, with documents as `T` reads and writes them.

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::PortError;
+use common::idempotency::Run;
+use common::{PortError, idempotency};
 use mongodb::ClientSession;
 use mongodb::bson::oid::ObjectId;
 use mongodb::error::{Error, UNKNOWN_TRANSACTION_COMMIT_RESULT};
@@ -9,6 +10,7 @@ use mongodb::options::ReadConcern;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{Abort, Engine, Fault, TxResult, connect};
+use crate::keyed;
 
 /// The transaction, as its work sees it: [`Tx::session`] goes with each operation.
 ///
@@ -32,6 +34,8 @@ impl Engine {
     ///
     /// `keys` (of spaces, of users) order it behind other transactions of this process with any of these keys.
     ///
+    /// The first one under a key (see [`common::idempotency`]) marks it, in the same commit.
+    ///
     /// After an `Unavailable` the transaction may have been committed: the answer to the commit can be lost, as with every network.
     pub(crate) async fn transact<T, R, F>(
         &self,
@@ -44,7 +48,7 @@ impl Engine {
     {
         self.call(async {
             let _turn = self.locks().lock(keys).await;
-            self.repeat(&work).await
+            self.repeat(&work, true).await
         })
         .await
     }
@@ -59,10 +63,10 @@ impl Engine {
         F: Future<Output = TxResult<T, R>> + Send,
         R: From<PortError>,
     {
-        self.call_within(deadline, self.repeat(&work)).await
+        self.call_within(deadline, self.repeat(&work, false)).await
     }
 
-    async fn repeat<T, R, F>(&self, work: &(impl Fn(Tx) -> F + Send + Sync)) -> TxResult<T, R>
+    async fn repeat<T, R, F>(&self, work: &(impl Fn(Tx) -> F + Send + Sync), writes: bool) -> TxResult<T, R>
     where
         F: Future<Output = TxResult<T, R>> + Send,
     {
@@ -70,12 +74,19 @@ impl Engine {
         let session = Arc::new(Mutex::new(session));
         let mut wait = FIRST_WAIT;
         loop {
-            match self.attempt(&session, work).await {
+            // another transaction of the same run may have set the mark meanwhile
+            let run = if writes { idempotency::unmarked(self.name()) } else { None };
+            match self.attempt(&session, work, run.as_ref()).await {
                 Err(Abort::Fault(fault)) if fault.is_transient() => {
                     metrics::counter!("fm_mongodb_transactions_repeated_total").increment(1);
                     tracing::debug!(%fault, "transaction met another");
                 }
-                result => return result,
+                result => {
+                    if let (Ok(_), Some(run)) = (&result, run) {
+                        run.note_marked();
+                    }
+                    return result;
+                }
             }
             tokio::time::sleep(wait.mul_f64(rand::random_range(0.5..1.0))).await;
             wait = (wait * 2).min(LONGEST_WAIT);
@@ -86,6 +97,7 @@ impl Engine {
         &self,
         session: &Arc<Mutex<ClientSession>>,
         work: &impl Fn(Tx) -> F,
+        run: Option<&Run>,
     ) -> TxResult<T, R>
     where
         F: Future<Output = TxResult<T, R>>,
@@ -96,7 +108,17 @@ impl Engine {
             .write_concern(connect::write_concern(self.mongo().options()))
             .max_commit_time(self.mongo().options().deadline)
             .await?;
-        let result = work(Tx(tx)).await;
+        let marked = match run {
+            Some(run) => keyed::mark(self, Some(&mut *tx), run).await,
+            None => Ok(()),
+        };
+        let result = match marked {
+            Ok(()) => work(Tx(tx)).await,
+            Err(fault) => {
+                drop(tx);
+                Err(fault.into())
+            }
+        };
         let mut tx = Arc::clone(session).lock_owned().await;
         match result {
             Ok(value) => commit(&mut tx).await.map(|()| value).map_err(Abort::from),

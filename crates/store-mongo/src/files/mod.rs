@@ -46,6 +46,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::engine::{Engine, Fault, Mongo, Tx, TxResult};
+use crate::keyed;
 use crate::outbox::{self, Outbox};
 use crate::value::{ToOid as _, id};
 use memory::Recent;
@@ -147,6 +148,7 @@ impl FilesDb {
 }
 
 outbox::impl_outbox!(FilesDb);
+keyed::impl_keyed!(FilesDb);
 
 /// All documents of a query, within a transaction.
 async fn all<T>(find: Find<'_, T>, tx: &mut Tx) -> Result<Vec<T>, Fault>

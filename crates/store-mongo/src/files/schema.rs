@@ -4,6 +4,7 @@ use mongodb::bson::doc;
 
 use super::{schema_activity, schema_search};
 use crate::engine::{Index, Migration, Schema, Step, Version};
+use crate::keyed;
 
 pub(super) const SPACES: &str = "spaces";
 pub(super) const RESERVATIONS: &str = "reservations";
@@ -180,8 +181,13 @@ pub(super) static SCHEMA: Schema = Schema {
         OPERATIONS_1_5,
         schema_search::MIGRATION,
         schema_activity::MIGRATION,
+        KEYED_1_8,
     ],
 };
+
+/// Requests with a key of their own.
+const KEYED_1_8: Migration =
+    Migration { version: Version { major: 1, minor: 8 }, steps: &keyed::steps(keyed::FILES) };
 
 /// What people did, so that it can be undone.
 const OPERATIONS_1_5: Migration = Migration {

@@ -33,7 +33,7 @@ pub(super) async fn change(
     now: Timestamp,
 ) -> Result<Job, ChangeJobError> {
     if change == JobChange::Cancel {
-        return engine.call(cancel(engine, job, now)).await;
+        return engine.write(cancel(engine, job, now)).await;
     }
     let (changed, leaving) = engine
         .transact(&keys(Turn::Ready), |mut tx| async move {

@@ -29,6 +29,7 @@ use common::PortResult;
 use mongodb::bson::oid::ObjectId;
 
 use crate::engine::{Engine, Mongo};
+use crate::keyed;
 
 /// The store of worker-service: a [`JobStore`], with its [`JobAdmin`], [`JobEvents`] and [`ScheduleStore`].
 ///
@@ -77,6 +78,8 @@ impl JobsDb {
         self.engine.migrate().await
     }
 }
+
+keyed::impl_keyed!(JobsDb);
 
 #[cfg(all(test, feature = "servers"))]
 mod tests;

@@ -23,7 +23,7 @@ use crate::value::{ToOid as _, behind, id, oids};
 #[async_trait]
 impl NotificationStore for JobsDb {
     async fn notify(&self, news: &[NewNotification], now: Timestamp) -> PortResult<Vec<NotificationId>> {
-        self.engine.run(notify(&self.engine, news, now)).await
+        self.engine.write_run(notify(&self.engine, news, now)).await
     }
 
     async fn list_notifications(
@@ -37,7 +37,7 @@ impl NotificationStore for JobsDb {
     }
 
     async fn mark_read(&self, user: UserId, which: &ReadMark, now: Timestamp) -> PortResult<u64> {
-        self.engine.run(mark_read(&self.engine, user, which, now)).await
+        self.engine.write_run(mark_read(&self.engine, user, which, now)).await
     }
 
     async fn forget_notifications_of(&self, user: UserId, limit: u32) -> PortResult<u32> {

@@ -25,7 +25,7 @@ impl JobStore for JobsDb {
 
     async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Claims> {
         self.engine
-            .call(async {
+            .write(async {
                 let _turn = self.engine.turn(&keys(Turn::Claim)).await;
                 Ok(claim::claim(&self.engine, request, now).await?)
             })
@@ -38,7 +38,7 @@ impl JobStore for JobsDb {
         lease: Duration,
         now: Timestamp,
     ) -> Result<Timestamp, LostLease> {
-        self.engine.call(work::heartbeat(&self.engine, holder, lease, now)).await
+        self.engine.write(work::heartbeat(&self.engine, holder, lease, now)).await
     }
 
     async fn progress(
@@ -48,11 +48,11 @@ impl JobStore for JobsDb {
         data: Option<&Value>,
         now: Timestamp,
     ) -> Result<(), LostLease> {
-        self.engine.call(work::progress(&self.engine, holder, percent, data, now)).await
+        self.engine.write(work::progress(&self.engine, holder, percent, data, now)).await
     }
 
     async fn log(&self, holder: LeaseHolder, line: &str, now: Timestamp) -> Result<(), LostLease> {
-        self.engine.call(log::add(&self.engine, holder, line, now)).await
+        self.engine.write(log::add(&self.engine, holder, line, now)).await
     }
 
     async fn list_log(&self, job: JobId) -> PortResult<Vec<(Timestamp, String)>> {
@@ -65,7 +65,7 @@ impl JobStore for JobsDb {
         result: Option<&Value>,
         now: Timestamp,
     ) -> Result<(), LostLease> {
-        self.engine.call(work::complete(&self.engine, &self.tally, holder, result, now)).await
+        self.engine.write(work::complete(&self.engine, &self.tally, holder, result, now)).await
     }
 
     async fn fail(
@@ -74,7 +74,7 @@ impl JobStore for JobsDb {
         failure: &Failure,
         now: Timestamp,
     ) -> Result<FailOutcome, LostLease> {
-        self.engine.call(work::fail(&self.engine, &self.tally, holder, failure, now)).await
+        self.engine.write(work::fail(&self.engine, &self.tally, holder, failure, now)).await
     }
 
     async fn give_back(&self, holder: LeaseHolder, now: Timestamp) -> Result<(), LostLease> {
@@ -144,7 +144,7 @@ impl JobAdmin for JobsDb {
     }
 
     async fn remove(&self, id: JobId, now: Timestamp) -> Result<(), ChangeJobError> {
-        self.engine.call(manage::remove(&self.engine, id, now)).await
+        self.engine.write(manage::remove(&self.engine, id, now)).await
     }
 
     async fn retry_dead(
@@ -167,11 +167,11 @@ impl JobAdmin for JobsDb {
     }
 
     async fn set_paused(&self, kind: Option<&str>, paused: bool) -> PortResult<()> {
-        self.engine.run(settings::set_paused(&self.engine, kind, paused)).await
+        self.engine.write_run(settings::set_paused(&self.engine, kind, paused)).await
     }
 
     async fn set_type_limit(&self, kind: &str, limit: Option<TypeLimit>) -> PortResult<()> {
-        self.engine.run(settings::set_limit(&self.engine, kind, limit)).await
+        self.engine.write_run(settings::set_limit(&self.engine, kind, limit)).await
     }
 
     async fn history(&self, kind: Option<&str>, since: Timestamp) -> PortResult<Vec<JobMinute>> {
@@ -221,7 +221,7 @@ impl JobEvents for JobsDb {
 #[async_trait]
 impl ScheduleStore for JobsDb {
     async fn create_schedule(&self, schedule: &Schedule) -> PortResult<()> {
-        self.engine.run(schedules::create(&self.engine, schedule)).await
+        self.engine.write_run(schedules::create(&self.engine, schedule)).await
     }
 
     async fn list_schedules(&self) -> PortResult<Vec<Schedule>> {
@@ -233,11 +233,11 @@ impl ScheduleStore for JobsDb {
     }
 
     async fn update_schedule(&self, schedule: &Schedule) -> Result<(), ChangeScheduleError> {
-        self.engine.call(schedules::update(&self.engine, schedule)).await
+        self.engine.write(schedules::update(&self.engine, schedule)).await
     }
 
     async fn delete_schedule(&self, id: ScheduleId) -> PortResult<bool> {
-        self.engine.run(schedules::delete(&self.engine, id)).await
+        self.engine.write_run(schedules::delete(&self.engine, id)).await
     }
 
     async fn due_schedules(&self, limit: u32, now: Timestamp) -> PortResult<Vec<Schedule>> {

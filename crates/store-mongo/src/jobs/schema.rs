@@ -3,6 +3,7 @@
 use mongodb::bson::doc;
 
 use crate::engine::{Index, Migration, Schema, Step, Version};
+use crate::keyed;
 
 pub(super) const JOBS: &str = "jobs";
 /// Who waits with what: see `lines.rs`.
@@ -138,6 +139,8 @@ pub(super) static SCHEMA: Schema = Schema {
             ],
         },
         FILE_EVENTS_1_3,
+        // requests with a key of their own
+        Migration { version: Version { major: 1, minor: 4 }, steps: &keyed::steps(keyed::JOBS) },
     ],
 };
 

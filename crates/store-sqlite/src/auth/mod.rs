@@ -19,8 +19,8 @@ use common::jobs::NewJob;
 use common::{PortError, PortResult, SessionId, SigningKeyId, Timestamp, UserId};
 
 use crate::engine::{Abort, Durability, Engine, OpenOptions, Schema, Tx};
-use crate::outbox;
 use crate::row::RowExt as _;
+use crate::{keyed, outbox};
 
 const SCHEMA: Schema = Schema {
     name: "auth",
@@ -33,6 +33,7 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/auth/005.sql"),
         include_str!("../../migrations/auth/006.sql"),
         include_str!("../../migrations/auth/007.sql"),
+        include_str!("../../migrations/auth/008.sql"),
     ],
 };
 
@@ -57,6 +58,7 @@ impl AuthDb {
 }
 
 outbox::impl_outbox!(AuthDb);
+keyed::impl_keyed!(AuthDb);
 
 fn insert_key(tx: &Tx<'_>, key: &SealedKey) -> rusqlite::Result<()> {
     tx.prepare_cached(

@@ -10,9 +10,11 @@ mod write;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::PortResult;
+use common::{PortResult, idempotency};
 use rusqlite::Connection;
 use tokio::sync::Notify;
+
+use crate::keyed;
 
 pub(crate) use error::{Abort, damaged, sql_error};
 pub(crate) use migrate::Schema;
@@ -36,6 +38,7 @@ pub(crate) const PART: &str = "store";
 
 /// An open database file.
 pub(crate) struct Engine {
+    name: &'static str,
     writer: Writer,
     readers: Readers,
     bell: Arc<Notify>,
@@ -50,18 +53,34 @@ impl Engine {
         let writer_connection = options.open_writer(path, schema)?;
         let readers = Readers::start(schema.name, options.open_readers(path)?, options)?;
         let writer = Writer::start(schema.name, writer_connection, options, Arc::clone(&bell))?;
-        Ok(Self { writer, readers, bell })
+        Ok(Self { name: schema.name, writer, readers, bell })
+    }
+
+    /// What it holds.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Runs `work` in a transaction, alone or together with what else waits, and answers after the commit. What it does is undone if it
-    /// fails. Once this future was polled the work may be done even if the future is dropped.
+    /// fails. Once this future was polled the work may be done even if the future is dropped. The first work under a key ([`idempotency`]) marks it.
     pub(crate) async fn write<T, R, F>(&self, durability: Durability, work: F) -> Result<T, R>
     where
         T: Send + 'static,
         R: From<common::PortError> + Send + 'static,
         F: FnOnce(&Tx<'_>) -> TxResult<T, R> + Send + 'static,
     {
-        self.writer.submit(durability, work).await
+        let Some(run) = idempotency::unmarked(self.name) else {
+            return self.writer.submit(durability, work).await;
+        };
+        let of_work = run.clone();
+        let marked = move |tx: &Tx<'_>| -> TxResult<T, R> {
+            let value = work(tx)?;
+            keyed::mark::<R>(tx, &of_work)?;
+            Ok(value)
+        };
+        let value = self.writer.submit::<T, R, _>(durability, marked).await?;
+        run.note_marked();
+        Ok(value)
     }
 
     /// Runs `work` on a reader connection. Several statements see one state only inside a transaction that `work` begins.

@@ -28,7 +28,7 @@ use std::path::Path;
 use common::PortResult;
 
 use crate::engine::{Engine, OpenOptions, Schema};
-use crate::outbox;
+use crate::{keyed, outbox};
 
 pub(crate) const SCHEMA: Schema = Schema {
     name: "files",
@@ -43,6 +43,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         include_str!("../../migrations/files/007.sql"),
         include_str!("../../migrations/files/008.sql"),
         include_str!("../../migrations/files/009.sql"),
+        include_str!("../../migrations/files/010.sql"),
     ],
 };
 
@@ -69,6 +70,7 @@ impl FilesDb {
 }
 
 outbox::impl_outbox!(FilesDb);
+keyed::impl_keyed!(FilesDb);
 
 #[cfg(test)]
 mod tests;

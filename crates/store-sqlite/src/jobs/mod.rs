@@ -22,6 +22,7 @@ use common::{PortError, PortResult};
 use rusqlite::Connection;
 
 use crate::engine::{Abort, Durability, Engine, OpenOptions, Schema, Tx};
+use crate::keyed;
 
 const SCHEMA: Schema = Schema {
     name: "jobs",
@@ -32,6 +33,7 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/jobs/003.sql"),
         include_str!("../../migrations/jobs/004.sql"),
         include_str!("../../migrations/jobs/005.sql"),
+        include_str!("../../migrations/jobs/006.sql"),
     ],
 };
 
@@ -96,6 +98,8 @@ impl JobsDb {
         self.engine.write(durability, |tx| Ok(work(tx)?)).await
     }
 }
+
+keyed::impl_keyed!(JobsDb);
 
 #[cfg(test)]
 mod tests;

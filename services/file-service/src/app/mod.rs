@@ -10,6 +10,7 @@ pub(crate) mod content;
 pub(crate) mod copying;
 pub(crate) mod ended;
 pub(crate) mod events;
+pub(crate) mod entries;
 pub(crate) mod export;
 pub(crate) mod folders;
 pub(crate) mod follow;

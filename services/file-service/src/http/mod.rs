@@ -11,6 +11,7 @@ mod content;
 mod copying;
 mod delivery;
 mod events;
+mod entries;
 mod exports;
 mod files;
 mod internal;
@@ -67,6 +68,7 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(search::find)
         .service(path::show)
         .service(text::show)
+        .service(entries::list)
         .service(thumbnails::show)
         .service(content::show)
         .service(content::describe)

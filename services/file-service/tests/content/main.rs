@@ -11,6 +11,7 @@ mod archives;
 mod broken;
 mod clearing;
 mod damaged;
+mod entries;
 mod exports;
 mod full;
 mod quota;

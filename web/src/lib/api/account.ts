@@ -1,5 +1,6 @@
 import { answerOf, client } from './client';
 import type {
+  AccountExport,
   ApiToken,
   ApiTokenRequest,
   DeletionScheduled,
@@ -105,6 +106,16 @@ export function deleteMe(password: string, factor?: SecondFactor): Promise<Delet
   return answerOf(client.DELETE('/api/v1/users/me', { body: { password, ...factor } }));
 }
 
+/** How far the export of all that is one's own is. */
+export function getExport(signal?: AbortSignal): Promise<AccountExport> {
+  return answerOf(client.GET('/api/v1/users/me/export', { signal }));
+}
+
+/** Has it put together; while one is under way, that one is answered. */
+export function askForExport(password: string, factor?: SecondFactor): Promise<AccountExport> {
+  return answerOf(client.POST('/api/v1/users/me/export', { body: { password, ...factor } }));
+}
+
 export function listSessions(cursor: string | null, signal?: AbortSignal): Promise<SessionList> {
   const query = cursor ? { cursor } : {};
   return answerOf(client.GET('/api/v1/users/me/sessions', { params: { query }, signal }));
@@ -132,7 +143,7 @@ export function revokeToken(id: string): Promise<unknown> {
 }
 
 export function listJobs(
-  query: { state?: JobState; cursor?: string; limit?: number },
+  query: { state?: JobState; type?: string; cursor?: string; limit?: number },
   signal?: AbortSignal,
 ): Promise<JobList> {
   return answerOf<JobList>(client.GET('/api/v1/users/me/jobs', { params: { query }, signal }));

@@ -37,6 +37,8 @@ function byCode(error: ApiError): string | null {
       return t('error.invitationRequired');
     case 'invalid_invitation':
       return t('error.invitation');
+    case 'unreadable_archive':
+      return t('entries.unreadable');
     case 'last_administrator':
       return t('error.lastAdministrator');
     case 'changed_since':

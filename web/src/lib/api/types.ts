@@ -3,6 +3,8 @@ import type { components } from './schema';
 type Schemas = components['schemas'];
 
 export type File = Schemas['File'];
+export type ArchiveEntry = Schemas['ArchiveEntry'];
+export type ArchiveEntryList = Schemas['ArchiveEntryList'];
 export type FileList = Schemas['FileList'];
 export type PathItem = Schemas['Crumb'];
 export type Usage = Schemas['Usage'];
@@ -20,9 +22,10 @@ export type SessionList = Schemas['SessionList'];
 export type ApiToken = Schemas['ApiToken'];
 export type NewApiToken = Schemas['NewApiToken'];
 export type ApiTokenRequest = Schemas['CreateApiToken'];
+export type AccountExport = Schemas['AccountExport'];
 export type TotpEnrolment = Schemas['TotpEnrolment'];
-/** What proves the second factor. */
 export type DeletionScheduled = Schemas['DeletionScheduled'];
+/** What proves the second factor. */
 export type SecondFactor = { totp: string } | { recoveryCode: string };
 export type Account = Schemas['Account'];
 export type AccountList = Schemas['AccountList'];

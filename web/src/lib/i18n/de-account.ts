@@ -42,6 +42,30 @@ const deAccount: Translated<typeof enAccount> = {
   'account.storage.files': 'Dateien und Ordner',
   'account.storage.trash': 'Im Papierkorb',
 
+  'account.export': 'Alles mitnehmen',
+  'account.export.text':
+    'Alle deine Dateien und was über dein Konto bekannt ist (Profil, Geräte, Freigaben, Links, Aufträge und mehr), als ein Archiv.',
+  'account.export.ask': 'Archiv vorbereiten …',
+  'account.export.again': 'Neues vorbereiten …',
+  'account.export.title': 'Ein Archiv von allem vorbereiten?',
+  'account.export.title.text':
+    'Es wird im Hintergrund zusammengestellt, und eine Mail sagt dir, wann du es herunterladen kannst. Bitte gib dafür noch einmal dein Passwort ein.',
+  'account.export.title.again':
+    'Das neue Archiv tritt an die Stelle dessen, das bereitliegt. Bitte gib dafür noch einmal dein Passwort ein.',
+  'account.export.act': 'Archiv vorbereiten',
+  'account.export.running': 'Wird zusammengestellt',
+  'account.export.ready': 'Liegt bereit',
+  'account.export.failed': 'Nicht zusammengestellt',
+  'account.export.leave': 'Du kannst diese Seite verlassen; eine Mail sagt dir, wann es bereitliegt.',
+  'account.export.made': 'zusammengestellt {time}',
+  'account.export.until': 'kann bis {time} heruntergeladen werden',
+  'account.export.contents': 'Die Dateien darin sind die, die du beim Herunterladen hast.',
+  'account.export.failed.text': 'Beim Zusammenstellen ging etwas schief. Bitte versuche es noch einmal.',
+  'account.export.zip': 'Als zip herunterladen',
+  'account.export.tar': 'Als tar herunterladen',
+  'account.export.gone': 'Das Archiv ist nicht mehr da. Bitte lass ein neues vorbereiten.',
+  'account.export.unread': 'Es ist nicht bekannt, wie es steht. {reason}',
+
   'account.leave': 'Konto löschen',
   'account.leave.text': 'Mit allen deinen Dateien und allem, was du anderen geöffnet hast.',
   'account.leave.dots': 'Konto löschen …',

@@ -40,6 +40,13 @@ const deViewer: Translated<typeof enViewer> = {
   'table.column': 'Spalte {number}',
   'table.row': 'Zeile',
 
+  'entries.count': { one: '{count} Eintrag', other: '{count} Einträge' },
+  'entries.some': 'Was in diesem Archiv ist',
+  'entries.none': 'Das Archiv ist leer.',
+  'entries.encrypted': 'Verschlüsselt',
+  'entries.unreadable':
+    'Dieses Archiv ist beschädigt, verschlüsselt oder von einer Art, in die man nicht hineinsehen kann. Lade es herunter, um es mit einem anderen Programm zu versuchen.',
+
   'pdf.page': 'Seite',
   'pdf.pageOf': 'von {count}',
   'pdf.pageNumber': 'Seite {number}',

@@ -40,6 +40,30 @@ const enAccount = {
   'account.storage.files': 'Files and folders',
   'account.storage.trash': 'In the trash',
 
+  'account.export': 'Take everything with you',
+  'account.export.text':
+    'All your files, and what is known of your account (profile, devices, shares, links, jobs and more), as one archive.',
+  'account.export.ask': 'Prepare archive…',
+  'account.export.again': 'Prepare a new one…',
+  'account.export.title': 'Prepare an archive of everything?',
+  'account.export.title.text':
+    'It is put together in the background, and a mail tells you when it can be downloaded. For that, please enter your password once more.',
+  'account.export.title.again':
+    'The new archive takes the place of the one that is ready. For that, please enter your password once more.',
+  'account.export.act': 'Prepare archive',
+  'account.export.running': 'Being put together',
+  'account.export.ready': 'Ready to download',
+  'account.export.failed': 'Not put together',
+  'account.export.leave': 'You may leave this page; a mail tells you when it is ready.',
+  'account.export.made': 'put together {time}',
+  'account.export.until': 'can be downloaded until {time}',
+  'account.export.contents': 'The files in it are those that you have when you download it.',
+  'account.export.failed.text': 'Something went wrong while it was put together. Please try it once more.',
+  'account.export.zip': 'Download as zip',
+  'account.export.tar': 'Download as tar',
+  'account.export.gone': 'The archive is not there any more. Please have a new one prepared.',
+  'account.export.unread': 'It is not known how it stands. {reason}',
+
   'account.leave': 'Delete this account',
   'account.leave.text': 'With all your files, and all that you opened to others.',
   'account.leave.dots': 'Delete account…',

@@ -38,6 +38,13 @@ const enViewer = {
   'table.column': 'Column {number}',
   'table.row': 'Row',
 
+  'entries.count': { one: '{count} entry', other: '{count} entries' },
+  'entries.some': 'What is in this archive',
+  'entries.none': 'The archive is empty.',
+  'entries.encrypted': 'Encrypted',
+  'entries.unreadable':
+    'This archive is damaged, encrypted, or of a kind that cannot be looked into. Download it to try another program.',
+
   'pdf.page': 'Page',
   'pdf.pageOf': 'of {count}',
   'pdf.pageNumber': 'Page {number}',

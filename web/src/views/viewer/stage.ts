@@ -1,10 +1,12 @@
 import type { File } from '$lib/api/types';
-import { readsContents } from '$lib/api/urls';
+import { readsContents, visit } from '$lib/api/urls';
 import { kindOf } from '$lib/files/kind';
 import { languageOf } from './languages';
 
 /** By what a file is shown. */
-export type Stage = 'image' | 'video' | 'audio' | 'pdf' | 'markdown' | 'table' | 'code' | 'text' | 'none';
+export type Stage = 'image' | 'video' | 'audio' | 'pdf' | 'markdown' | 'table' | 'code' | 'text' | 'entries' | 'none';
+
+const ARCHIVES: ReadonlySet<string> = new Set(['application/zip', 'application/x-tar', 'application/java-archive']);
 
 /** What the product found in the content decides; the name only tells kinds of text apart. */
 export function stageOf(file: Pick<File, 'type' | 'mimeType' | 'name' | 'thumbnails'>): Stage {
@@ -12,6 +14,8 @@ export function stageOf(file: Pick<File, 'type' | 'mimeType' | 'name' | 'thumbna
   const kind = kindOf(file);
   const mime = file.mimeType ?? '';
   if (kind === 'image' || kind === 'video' || kind === 'audio' || kind === 'pdf') return kind;
+  // A link does not say what is in an archive.
+  if (ARCHIVES.has(mime)) return visit() ? 'none' : 'entries';
   if (mime === 'text/csv' || mime === 'text/tab-separated-values') return 'table';
   const plain = mime.startsWith('text/');
   if (mime === 'text/markdown' || (plain && /\.(md|markdown|mkd)$/i.test(file.name))) return 'markdown';

@@ -56,7 +56,7 @@ impl AccountStore for AuthDb {
     }
 
     async fn revoke_sessions(&self, user: UserId, keep: Option<SessionId>, at: Timestamp) -> PortResult<u64> {
-        self.engine.run(sessions::revoke_all(&self.engine, user.oid(), keep, at)).await
+        self.engine.write_run(sessions::revoke_all(&self.engine, user.oid(), keep, at)).await
     }
 
     async fn note_session_uses(&self, uses: &[(SessionId, Timestamp)], apart: Duration) -> PortResult<()> {
@@ -157,11 +157,11 @@ impl AccountStore for AuthDb {
         name: Option<&str>,
         preferences: &Map<String, Value>,
     ) -> PortResult<bool> {
-        self.engine.run(profile::update(&self.engine, user.oid(), revision, name, preferences)).await
+        self.engine.write_run(profile::update(&self.engine, user.oid(), revision, name, preferences)).await
     }
 
     async fn begin_totp(&self, user: UserId, sealed: &[u8]) -> PortResult<bool> {
-        self.engine.run(totp::begin(&self.engine, user.oid(), sealed)).await
+        self.engine.write_run(totp::begin(&self.engine, user.oid(), sealed)).await
     }
 
     async fn confirm_totp(
@@ -185,7 +185,7 @@ impl AccountStore for AuthDb {
     }
 
     async fn use_totp_step(&self, user: UserId, step: u64) -> PortResult<bool> {
-        self.engine.run(totp::use_step(&self.engine, user.oid(), step)).await
+        self.engine.write_run(totp::use_step(&self.engine, user.oid(), step)).await
     }
 
     async fn use_recovery_code(

@@ -17,7 +17,7 @@ use super::JobsDb;
 #[async_trait]
 impl WebhookStore for JobsDb {
     async fn create_webhook(&self, webhook: &Webhook) -> PortResult<()> {
-        self.engine.run(hooks::create(&self.engine, webhook)).await
+        self.engine.write_run(hooks::create(&self.engine, webhook)).await
     }
 
     async fn list_webhooks(&self, user: UserId) -> PortResult<Vec<Webhook>> {
@@ -41,15 +41,15 @@ impl WebhookStore for JobsDb {
     }
 
     async fn update_webhook(&self, webhook: &Webhook) -> Result<(), ChangeWebhookError> {
-        self.engine.call(hooks::update(&self.engine, webhook)).await
+        self.engine.write(hooks::update(&self.engine, webhook)).await
     }
 
     async fn delete_webhook(&self, id: WebhookId) -> PortResult<bool> {
-        self.engine.run(hooks::delete(&self.engine, id)).await
+        self.engine.write_run(hooks::delete(&self.engine, id)).await
     }
 
     async fn switch_off_webhook(&self, id: WebhookId, why: OffReason, now: Timestamp) -> PortResult<bool> {
-        self.engine.run(hooks::switch_off(&self.engine, id, why, now)).await
+        self.engine.write_run(hooks::switch_off(&self.engine, id, why, now)).await
     }
 
     async fn note_webhook_attempt(
@@ -62,7 +62,7 @@ impl WebhookStore for JobsDb {
     }
 
     async fn create_deliveries(&self, deliveries: &[Delivery]) -> PortResult<()> {
-        self.engine.run(deliveries::create(&self.engine, deliveries)).await
+        self.engine.write_run(deliveries::create(&self.engine, deliveries)).await
     }
 
     async fn find_delivery(&self, id: DeliveryId) -> PortResult<Option<Delivery>> {

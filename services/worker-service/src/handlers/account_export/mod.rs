@@ -62,10 +62,11 @@ impl AccountExportHandler {
         })
     }
 
-    /// One file: all that one service knows of one subject.
+    /// One file: all that one service knows of one subject. `percent` of all have been written before.
     async fn write(
         &self,
         job: &JobContext,
+        percent: u8,
         (source, what): (Source, &str),
         mut file: FileWriter<'_>,
     ) -> Result<ExportFile, NotWritten> {
@@ -77,8 +78,8 @@ impl AccountExportHandler {
             for item in &page.items {
                 file.push(item).await?;
             }
-            // how much there is, nobody has counted; this only gives the attempt its time again
-            job.progress(50).await?;
+            // how long each is, nobody has counted; this gives the attempt its time again as well
+            job.progress(percent).await?;
             match page.cursor {
                 Some(next) => cursor = Some(next),
                 None => return file.finish(format!("{what}.json")).await,
@@ -89,10 +90,12 @@ impl AccountExportHandler {
     async fn gather(&self, job: &JobContext, output: &Output) -> Result<Vec<ExportFile>, NotWritten> {
         let all =
             [(Source::Auth, auth::EXPORTED), (Source::Files, files::EXPORTED), (Source::Own, own::EXPORTED)];
+        let count: usize = all.iter().map(|(_, subjects)| subjects.len()).sum();
         let (mut written, mut position) = (Vec::new(), 0);
         for (source, subjects) in all {
             for what in subjects {
-                written.push(self.write(job, (source, what), output.file(position)).await?);
+                let percent = u8::try_from(written.len() * 100 / count).unwrap_or(100);
+                written.push(self.write(job, percent, (source, what), output.file(position)).await?);
                 position += 1;
             }
         }
