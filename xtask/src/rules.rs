@@ -65,6 +65,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("media-facts", &[]),
     ("texts", &[]),
     ("archive", &[]),
+    ("admin", &["common"]),
     ("http-kit", &["common"]),
     ("runtime", &["common"]),
     ("store-sqlite", &["common"]),
@@ -103,12 +104,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "auth-service",
             "file-service",
             "worker-service",
+            "admin",
         ],
     ),
 ];
 
 /// What only the program of a service may use: optional, so that its library is built without.
-const MAY_USE_AS_PROGRAM: &[&str] = &["distributed", "program", "clients", "store-mongo", "blob"];
+const MAY_USE_AS_PROGRAM: &[&str] = &["admin", "distributed", "program", "clients", "store-mongo", "blob"];
 
 /// Crates that the all-in-one must not compile.
 const NOT_IN_ALL_IN_ONE: &[&str] = &["mongodb", "redis", "deadpool-redis", "lapin", "object_store", "h2"];

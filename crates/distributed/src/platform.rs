@@ -61,7 +61,7 @@ impl Platform {
     ///
     /// # Errors
     /// A setting that is wrong, by name.
-    pub(crate) async fn connect(
+    pub async fn connect(
         service: Service,
         settings: &Common,
         shutdown: Shutdown,

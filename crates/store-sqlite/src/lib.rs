@@ -5,6 +5,7 @@
 
 mod auth;
 mod engine;
+mod examine;
 mod files;
 mod jobs;
 mod outbox;
@@ -12,5 +13,6 @@ mod row;
 
 pub use auth::AuthDb;
 pub use engine::OpenOptions;
+pub use examine::{Database, Examined, examine};
 pub use files::FilesDb;
 pub use jobs::JobsDb;

@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use admin::check::Check;
+use admin::doctor::Doctor;
+use admin::migrate::Migrate;
+use admin::tree::Import;
 use auth_service::AdminCommand;
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -22,12 +26,26 @@ pub(crate) enum Command {
     Serve,
     /// Administrator's commands, while the product is not running
     #[command(subcommand)]
-    Admin(AdminCommand),
+    Admin(Admin),
+    /// Look whether this installation can work, and say what to do where it cannot; whether the product runs or not
+    Doctor(Doctor),
     /// Print what is generated from the code
     Docs {
         /// What to print
         what: Docs,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Admin {
+    #[command(flatten)]
+    Accounts(AdminCommand),
+    /// Take over accounts, files, folders and public files of the original Files Manager; run twice, it changes nothing
+    Migrate(Migrate),
+    /// Bring a folder of this machine into somebody's space; what is there with the same bytes is passed over
+    Import(Import),
+    /// Look whether what is stored hangs together: contents, counters, folders
+    Check(Check),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -41,6 +59,6 @@ pub(crate) enum Docs {
 fn after_help() -> String {
     let settings = runtime::settings::help::<crate::settings::Settings>(&crate::settings::docs());
     format!(
-        "{settings}\nExit codes: 0 stopped as asked, 1 a part failed, 64 command line or settings, 69 a dependency cannot be used, 73 data folder."
+        "{settings}\nExit codes: 0 stopped as asked, 1 a part failed or something could not be taken, 64 command line or settings, 69 a dependency cannot be used, 73 data folder."
     )
 }

@@ -6,6 +6,7 @@ mod journal;
 mod link_notices;
 mod links;
 mod list;
+mod loose;
 mod marks;
 mod names;
 mod node;
@@ -29,7 +30,7 @@ use common::PortResult;
 use crate::engine::{Engine, OpenOptions, Schema};
 use crate::outbox;
 
-const SCHEMA: Schema = Schema {
+pub(crate) const SCHEMA: Schema = Schema {
     name: "files",
     application_id: 0x464d_0002,
     migrations: &[

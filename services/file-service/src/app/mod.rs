@@ -10,6 +10,7 @@ pub(crate) mod copying;
 pub(crate) mod ended;
 pub(crate) mod export;
 pub(crate) mod folders;
+mod intake;
 pub(crate) mod journal;
 pub(crate) mod listing;
 pub(crate) mod maintenance;
