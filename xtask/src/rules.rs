@@ -109,12 +109,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "auth-service",
             "file-service",
             "worker-service",
+            "admin",
         ],
     ),
 ];
 
 /// What only the program of a service may use: optional, so that its library is built without.
-const MAY_USE_AS_PROGRAM: &[&str] = &["distributed", "program", "clients", "store-mongo", "blob"];
+const MAY_USE_AS_PROGRAM: &[&str] = &["admin", "distributed", "program", "clients", "store-mongo", "blob"];
 
 /// Crates that the all-in-one must not compile.
 const NOT_IN_ALL_IN_ONE: &[&str] = &["mongodb", "redis", "deadpool-redis", "lapin", "object_store", "h2"];

@@ -11,10 +11,12 @@ mod files;
 mod internal;
 mod names;
 mod peers;
+mod probe;
 mod worker;
 
 pub use auth::AuthClient;
 pub use files::FilesClient;
 pub use internal::{CannotBuild, InternalClient};
 pub use names::Names;
+pub use probe::Probe;
 pub use worker::WorkerClient;

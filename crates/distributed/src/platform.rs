@@ -64,11 +64,7 @@ impl Platform {
     ///
     /// # Errors
     /// A setting that is wrong, by name.
-    pub(crate) async fn connect(
-        service: Service,
-        settings: &Common,
-        shutdown: Shutdown,
-    ) -> Result<Self, Failure> {
+    pub async fn connect(service: Service, settings: &Common, shutdown: Shutdown) -> Result<Self, Failure> {
         let tokens = service_tokens(
             settings.internal_secret.as_deref(),
             settings.internal_secret_previous.as_deref(),

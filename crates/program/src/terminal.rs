@@ -33,6 +33,20 @@ pub fn told<E: std::error::Error + 'static>(
     }
 }
 
+/// Ends a command that may have left things undone: says its report, and fails if it is not complete.
+///
+/// # Errors
+/// The command's.
+pub fn reported<R: std::fmt::Display, E: std::error::Error + 'static>(
+    done: Result<R, E>,
+    is_complete: impl FnOnce(&R) -> bool,
+    is_usage: impl FnOnce(&E) -> bool,
+) -> Result<Exit, Failure> {
+    let complete = done.as_ref().is_ok_and(is_complete);
+    let exit = told(done.map(|report| report.to_string()), is_usage)?;
+    Ok(if complete { exit } else { Exit::Failed })
+}
+
 /// A password from the first line of standard input; asked for where someone sits there.
 ///
 /// # Errors

@@ -177,23 +177,34 @@ impl DataDir {
         }
     }
 
+    /// Looks at a data folder without taking it: the id of the process that holds it, if one does. Its format is checked.
+    ///
+    /// # Errors
+    /// `TooNew`, `Io`.
+    pub fn look(path: &Path) -> Result<Option<String>, DataDirError> {
+        read_format(path)?;
+        let lock = path.join("lock");
+        let mut file = match File::open(&lock) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(io_error(&lock, source)),
+        };
+        // given back at once: a product that starts in between is refused, and has to be started once more
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(fs::TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // who holds it is only for a message
+                let _ = file.read_to_string(&mut holder);
+                Ok(Some(holder.trim().to_owned()))
+            }
+            Err(fs::TryLockError::Error(source)) => Err(io_error(&lock, source)),
+        }
+    }
+
     fn check_format(&self) -> Result<(), DataDirError> {
         let path = self.path.join("format.json");
-        let found: Format = match fs::read(&path) {
-            Ok(text) => {
-                serde_json::from_slice(&text).map_err(|error| io_error(&path, io::Error::other(error)))?
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Format { major: 0, minor: 0 },
-            Err(source) => return Err(io_error(&path, source)),
-        };
-        if found.major > FORMAT.major {
-            let show = |format: Format| format!("{}.{}", format.major, format.minor);
-            return Err(DataDirError::TooNew {
-                path: self.path.clone(),
-                found: show(found),
-                known: show(FORMAT),
-            });
-        }
+        let found = read_format(&self.path)?;
         // a newer minor stays noted, so that what it added is not taken for missing later
         if (found.major, found.minor) < (FORMAT.major, FORMAT.minor) {
             let text = serde_json::to_string(&FORMAT).expect("two numbers become JSON");
@@ -211,6 +222,27 @@ fn unfinished(folder: &Path) -> Result<Option<String>, DataDirError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(io_error(&path, source)),
     }
+}
+
+/// The format of a folder; 0.0 of an empty one.
+fn read_format(folder: &Path) -> Result<Format, DataDirError> {
+    let path = folder.join("format.json");
+    let found: Format = match fs::read(&path) {
+        Ok(text) => {
+            serde_json::from_slice(&text).map_err(|error| io_error(&path, io::Error::other(error)))?
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Format { major: 0, minor: 0 },
+        Err(source) => return Err(io_error(&path, source)),
+    };
+    if found.major > FORMAT.major {
+        let show = |format: Format| format!("{}.{}", format.major, format.minor);
+        return Err(DataDirError::TooNew {
+            path: folder.to_owned(),
+            found: show(found),
+            known: show(FORMAT),
+        });
+    }
+    Ok(found)
 }
 
 fn io_error(path: &Path, source: io::Error) -> DataDirError {

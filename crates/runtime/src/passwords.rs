@@ -56,6 +56,10 @@ impl HashError {
     pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 }
 
+/// Begins the hash of a password that another product kept as SHA-1: what follows is bcrypt of that digest's hexadecimal digits. So the digest itself, which
+/// can be guessed at billions a second, stands nowhere, and holding a password against it costs what any other costs.
+const OVER_SHA1: &str = "$sha1$";
+
 type Work = Box<dyn FnOnce() + Send>;
 
 /// Hashes and verifies passwords in a bounded pool. Clones share it; its threads end with the last one.
@@ -109,8 +113,22 @@ impl PasswordHasher {
     pub async fn verify(&self, password: &Password, hash: Option<&str>) -> Result<bool, HashError> {
         let known = hash.is_some();
         let (password, hash) = (password.clone(), hash.unwrap_or(&self.decoy).to_owned());
-        let matches = self.run(move || bcrypt::verify(password.reveal(), &hash)).await?;
-        Ok(matches && known)
+        let verify = move || match hash.strip_prefix(OVER_SHA1) {
+            Some(hash) => bcrypt::verify(sha1_digits(password.reveal()), hash),
+            None => bcrypt::verify(password.reveal(), &hash),
+        };
+        Ok(self.run(verify).await? && known)
+    }
+
+    /// A salted hash of a password of which another product kept the SHA-1. It fits the password, and is outdated from the start, so that a sign-in replaces it.
+    ///
+    /// # Errors
+    /// [`HashError`].
+    #[expect(clippy::disallowed_methods, reason = "this is the pool")]
+    pub async fn hash_sha1(&self, digest: [u8; 20]) -> Result<String, HashError> {
+        let cost = self.cost;
+        let hash = self.run(move || bcrypt::hash(hex::encode(digest), cost)).await?;
+        Ok(format!("{OVER_SHA1}{hash}"))
     }
 
     /// Whether a hash has another cost than new ones get.
@@ -154,6 +172,11 @@ impl PasswordHasher {
             result.await.map_err(|_| PortError::broken("passwords", "a hashing thread gave up its work"))?;
         outcome.map_err(|error| PortError::broken("passwords", error).into())
     }
+}
+
+fn sha1_digits(password: &str) -> String {
+    use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+    hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes()))
 }
 
 fn work_off(queue: &Mutex<Receiver<Work>>) {
@@ -202,6 +225,22 @@ mod tests {
             assert!(!hasher.verify(&password("b"), known).await.unwrap());
             assert_eq!(hasher.runs() - before, 1);
         }
+    }
+
+    #[tokio::test]
+    async fn a_password_of_which_a_sha1_was_kept_fits_until_its_hash_is_replaced() {
+        let hasher = hasher(1, 8);
+        // sha1 of `toto1234!`
+        let digest = hex::decode("89cad29e3ebc1035b29b1478a8e70854f25fa2b2").unwrap();
+        let hash = hasher.hash_sha1(digest.try_into().unwrap()).await.unwrap();
+        let before = hasher.runs();
+        assert!(hasher.verify(&password("toto1234!"), Some(&hash)).await.unwrap());
+        // what the other product kept opens nothing by itself
+        for wrong in ["toto1234", "89cad29e3ebc1035b29b1478a8e70854f25fa2b2"] {
+            assert!(!hasher.verify(&password(wrong), Some(&hash)).await.unwrap());
+        }
+        assert_eq!(hasher.runs() - before, 3, "as much work as for any other");
+        assert!(hasher.is_outdated(&hash) && !hash.contains("89cad29e"), "{hash}");
     }
 
     #[tokio::test]

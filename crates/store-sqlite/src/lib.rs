@@ -6,6 +6,7 @@
 mod auth;
 mod copy;
 mod engine;
+mod examine;
 mod files;
 mod jobs;
 mod keyed;
@@ -15,5 +16,6 @@ mod row;
 pub use auth::AuthDb;
 pub use copy::{FilesCopy, KeptContent, KeptUpload, copy_database};
 pub use engine::OpenOptions;
+pub use examine::{Database, Examined, examine};
 pub use files::FilesDb;
 pub use jobs::JobsDb;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use actix_web::web;
+use admin::migrate::{MigrateAccounts, MigrateError, migrate_accounts};
+use admin::report::Report;
 use auth_service::{
     Accounts, AdminCommand, AdminCommandError, AdminStores, Administration, AuthService, HashingSettings,
     KeysError, PasswordHasher, Ports, providers, trusted_proxies,
 };
-use clap::{FromArgMatches as _, Subcommand as _};
+use clap::{FromArgMatches as _, Subcommand};
 use clients::{FilesClient, WorkerClient};
 use common::auth::{AuthStore as _, Authenticator};
 use common::routes::Service;
@@ -18,7 +20,7 @@ use distributed::{
 };
 use http_kit::health;
 use http_kit::openapi::MethodTable;
-use program::{Failure, read_password, told};
+use program::{Failure, ProgressLine, read_password, reported, told};
 use runtime::lifecycle::Exit;
 use runtime::memory::MemoryCredentialCache;
 use runtime::settings::Doc;
@@ -28,6 +30,15 @@ use store_mongo::AuthDb;
 use crate::settings::{self, Settings};
 
 pub(crate) struct AuthProgram;
+
+/// Administrator's commands
+#[derive(Debug, Subcommand)]
+enum Admin {
+    #[command(flatten)]
+    Accounts(AdminCommand),
+    /// Take over the accounts of the original Files Manager; `file-service admin migrate` takes their files over after that
+    Migrate(MigrateAccounts),
+}
 
 impl ServiceProgram for AuthProgram {
     const SERVICE: Service = Service::Auth;
@@ -44,11 +55,11 @@ impl ServiceProgram for AuthProgram {
 
     fn commands() -> Vec<clap::Command> {
         let admin = clap::Command::new("admin").subcommand_required(true).arg_required_else_help(true);
-        vec![AdminCommand::augment_subcommands(admin)]
+        vec![Admin::augment_subcommands(admin)]
     }
 
     async fn command(settings: Settings, matches: clap::ArgMatches) -> Result<Exit, Failure> {
-        let asked = matches.subcommand().and_then(|(_, admin)| AdminCommand::from_arg_matches(admin).ok());
+        let asked = matches.subcommand().and_then(|(_, admin)| Admin::from_arg_matches(admin).ok());
         let command = asked.expect("there is no other command, and what was typed has been checked");
         let mongo = open_database(Self::SERVICE, &settings.common).await?;
         let store = Arc::new(AuthDb::new(&mongo));
@@ -58,10 +69,12 @@ impl ServiceProgram for AuthProgram {
         let clock = Arc::new(StoreClock::default());
         clock.ask(&mongo).await.map_err(|error| Failure::store(&error))?;
         let clock: Arc<dyn Clock> = clock;
-        // the services run meanwhile, and must hear of a change; the first administrator is known to none of them
+        // the services run meanwhile, and must hear of a change; accounts that are made are known to none of them
         let cache = match &command {
-            AdminCommand::Create { .. } => Arc::new(MemoryCredentialCache::new(Arc::clone(&clock))),
-            AdminCommand::Users(_) => open_cache(&settings.common)?,
+            Admin::Accounts(AdminCommand::Users(_)) => open_cache(&settings.common)?,
+            Admin::Accounts(AdminCommand::Create { .. }) | Admin::Migrate(_) => {
+                Arc::new(MemoryCredentialCache::new(Arc::clone(&clock)))
+            }
         };
         let administration = Administration {
             accounts: Accounts::new(store.clone(), hasher(&settings)?, Arc::clone(&clock), ids),
@@ -70,7 +83,18 @@ impl ServiceProgram for AuthProgram {
             cache,
             spaces: Arc::new(FilesClient::new(open_files_client(Self::SERVICE, &settings.common, clock)?)),
         };
-        told(command.run(&administration, read_password).await, AdminCommandError::is_usage)
+        match command {
+            Admin::Accounts(command) => {
+                told(command.run(&administration, read_password).await, AdminCommandError::is_usage)
+            }
+            Admin::Migrate(asked) => {
+                let line = ProgressLine::default();
+                let show = |what: &str, done: u64, all: u64| line.show(|| format!("{what}: {done} of {all}"));
+                let done = migrate_accounts(&asked, &administration, &show).await;
+                line.end();
+                reported(done, Report::is_complete, MigrateError::is_usage)
+            }
+        }
     }
 
     async fn assemble(settings: Settings, platform: Platform) -> Result<Assembled, Failure> {

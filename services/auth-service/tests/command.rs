@@ -11,12 +11,17 @@ use testkit::wait::soon;
 const SECRET: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
 fn create(database: &str, uri: &str, email: &str, password: &str) -> Output {
+    admin(database, uri, &["create", "--email", email], password)
+}
+
+fn admin(database: &str, uri: &str, arguments: &[&str], password: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_auth-service"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FM_")) {
         command.env_remove(name);
     }
     let mut child = command
-        .args(["admin", "create", "--email", email])
+        .arg("admin")
+        .args(arguments)
         .envs([("FM_MONGODB_URI", uri), ("FM_MONGODB_DATABASE", database), ("FM_BCRYPT_COST", "4")])
         .envs([("FM_INTERNAL_SECRET", SECRET), ("FM_MASTER_KEY", SECRET), ("FM_MONGODB_DEADLINE", "2s")])
         .stdin(Stdio::piped())
@@ -46,6 +51,41 @@ fn the_first_administrator_is_made_once() {
     let again = create(&database, &uri, "other@example.org", "correct horse");
     assert_eq!(again.status.code(), Some(1), "{}", said(&again));
     assert!(said(&again).contains("there is an administrator"), "{}", said(&again));
+}
+
+/// A user of the original Files Manager in BSON.
+fn old_user(number: u8, email: &str) -> Vec<u8> {
+    let text = |name: &str, text: &str| {
+        let length = u32::try_from(text.len() + 1).unwrap().to_le_bytes();
+        [&[2][..], name.as_bytes(), &[0], &length, text.as_bytes(), &[0]].concat()
+    };
+    let id = [&b"\x07_id\0\x5f\x1f\x2f\xd6\0\0\0\0\0\0\0"[..], &[number]].concat();
+    let password = text("password", "89cad29e3ebc1035b29b1478a8e70854f25fa2b2");
+    let elements = [id, text("email", email), password].concat();
+    let length = u32::try_from(elements.len() + 5).unwrap().to_le_bytes();
+    [&length[..], &elements, &[0]].concat()
+}
+
+#[test]
+fn accounts_of_the_original_are_taken_over_once() {
+    let uri = std::env::var("FM_TEST_MONGODB_URI")
+        .expect("FM_TEST_MONGODB_URI names a MongoDB; `cargo xtask test` starts one and sets it");
+    let database = format!("fm_migrate_{}", std::process::id());
+    let dump = tempfile::tempdir().unwrap();
+    let users = [old_user(1, "bob@dylan.com"), old_user(2, "BOB@dylan.com"), old_user(3, "ada@example.org")];
+    std::fs::write(dump.path().join("users.bson"), users.concat()).unwrap();
+    let migrate = || admin(&database, &uri, &["migrate", "--dump", dump.path().to_str().unwrap()], "");
+    for line in ["accounts taken over: 2", "accounts that were there: 2"] {
+        let output = migrate();
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains(line) && said(&output).contains("not taken: 1"), "{}", said(&output));
+    }
+    let listed = said(&admin(&database, &uri, &["users", "list"], ""));
+    assert_eq!(
+        listed.lines().filter(|line| line.starts_with("5f1f2fd600000000000000")).count(),
+        2,
+        "{listed}"
+    );
 }
 
 #[test]

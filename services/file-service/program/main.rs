@@ -1,5 +1,6 @@
 //! file-service as a program of its own.
 
+mod commands;
 mod contents;
 mod settings;
 mod wiring;

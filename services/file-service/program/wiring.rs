@@ -10,7 +10,8 @@ use common::routes::Service;
 use distributed::{Assembled, Common, Platform, ServiceProgram, part, until_available};
 use file_service::{FileService, FileSettings, LINK_LABEL, Overview, Parts, Sharing, claim_blobs};
 use http_kit::TrustedProxies;
-use http_kit::health;
+use http_kit::credentials::CachedAuthenticator;
+use http_kit::health::{self, ReadyCheck};
 use http_kit::openapi::MethodTable;
 use http_kit::reference::Reference;
 use http_kit::ticket::TICKET_LABEL;
@@ -21,6 +22,7 @@ use runtime::settings::Doc;
 use store_mongo::FilesDb;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::commands;
 use crate::contents::{self, Contents};
 use crate::settings::{self, Settings};
 
@@ -42,69 +44,17 @@ impl ServiceProgram for FileProgram {
         &settings.common
     }
 
-    async fn assemble(settings: Settings, platform: Platform) -> Result<Assembled, Failure> {
-        settings.files.check().map_err(Failure::setting)?;
-        let Contents { blobs, partial_blobs, delivery } = contents::open(&settings)?;
-        let store = Arc::new(FilesDb::new(&platform.mongo));
-        platform.until_ready(|| store.migrate()).await?;
-        until_available(|| claim_blobs(&*store, &*blobs)).await?;
+    fn commands() -> Vec<clap::Command> {
+        vec![commands::admin()]
+    }
 
-        let auth = Arc::new(AuthClient::new(platform.client(Service::Auth)?));
+    async fn command(settings: Settings, matches: clap::ArgMatches) -> Result<Exit, Failure> {
+        commands::run(settings, &matches).await
+    }
+
+    async fn assemble(settings: Settings, platform: Platform) -> Result<Assembled, Failure> {
+        let Wired { service, store, checks, authenticator } = wire(&settings, &platform).await?;
         let known = Arc::new(WorkerClient::new(platform.client(Service::Worker)?));
-        let checks = vec![
-            health::check("store", {
-                let store = store.clone();
-                move || {
-                    let store = store.clone();
-                    async move { store.ping().await }
-                }
-            }),
-            health::check("blobs", {
-                let blobs = blobs.clone();
-                move || {
-                    let blobs = blobs.clone();
-                    async move { blobs.ping().await }
-                }
-            }),
-        ];
-        let authenticator = platform.authenticator(auth.clone());
-        let service = web::Data::new(FileService::new(Parts {
-            store: store.clone(),
-            blobs,
-            uploads: store.clone(),
-            partial_blobs,
-            clock: Arc::clone(&platform.clock),
-            ids: Arc::clone(&platform.ids),
-            cursor_key: platform.master_key.derive("files-cursor"),
-            ticket_key: platform.master_key.derive(TICKET_LABEL),
-            overview: Overview {
-                users: auth.clone(),
-                cache: vec![platform.redis_check()],
-                stores: checks.clone(),
-            },
-            marks: store.clone(),
-            search: store.clone(),
-            versions: store.clone(),
-            copies: store.clone(),
-            journal: store.clone(),
-            activity: store.clone(),
-            exports: auth.clone(),
-            sharing: Sharing {
-                shares: store.clone(),
-                links: store.clone(),
-                people: auth.clone(),
-                credentials: auth,
-                accounts: authenticator.clone(),
-                limiter: Arc::clone(&platform.limiter),
-                hasher: hasher(&settings)?,
-                link_key: platform.master_key.derive(LINK_LABEL),
-            },
-            settings: FileSettings {
-                delivery,
-                trusted_proxies: trusted_proxies(&settings)?,
-                ..settings.files.settings()
-            },
-        }));
         let keys = platform.idempotency(store.clone());
         let forgetting = platform.forgets_keys(&keys);
         let relay = platform.relay(store, known);
@@ -137,6 +87,83 @@ impl ServiceProgram for FileProgram {
             notice: None,
         })
     }
+}
+
+/// The service, and what runs it.
+pub(crate) struct Wired {
+    pub(crate) service: web::Data<FileService>,
+    store: Arc<FilesDb>,
+    checks: Vec<Arc<dyn ReadyCheck>>,
+    authenticator: Arc<CachedAuthenticator>,
+}
+
+/// Puts the service over its adapters, once they can be used.
+///
+/// # Errors
+/// A setting or a store that cannot be used.
+pub(crate) async fn wire(settings: &Settings, platform: &Platform) -> Result<Wired, Failure> {
+    settings.files.check().map_err(Failure::setting)?;
+    let Contents { blobs, partial_blobs, delivery } = contents::open(settings)?;
+    let store = Arc::new(FilesDb::new(&platform.mongo));
+    platform.until_ready(|| store.migrate()).await?;
+    until_available(|| claim_blobs(&*store, &*blobs)).await?;
+
+    let auth = Arc::new(AuthClient::new(platform.client(Service::Auth)?));
+    let checks = vec![
+        health::check("store", {
+            let store = store.clone();
+            move || {
+                let store = store.clone();
+                async move { store.ping().await }
+            }
+        }),
+        health::check("blobs", {
+            let blobs = blobs.clone();
+            move || {
+                let blobs = blobs.clone();
+                async move { blobs.ping().await }
+            }
+        }),
+    ];
+    let authenticator = platform.authenticator(auth.clone());
+    let service = web::Data::new(FileService::new(Parts {
+        store: store.clone(),
+        blobs,
+        uploads: store.clone(),
+        partial_blobs,
+        clock: Arc::clone(&platform.clock),
+        ids: Arc::clone(&platform.ids),
+        cursor_key: platform.master_key.derive("files-cursor"),
+        ticket_key: platform.master_key.derive(TICKET_LABEL),
+        overview: Overview {
+            users: auth.clone(),
+            cache: vec![platform.redis_check()],
+            stores: checks.clone(),
+        },
+        marks: store.clone(),
+        search: store.clone(),
+        versions: store.clone(),
+        copies: store.clone(),
+        journal: store.clone(),
+        activity: store.clone(),
+        exports: auth.clone(),
+        sharing: Sharing {
+            shares: store.clone(),
+            links: store.clone(),
+            people: auth.clone(),
+            credentials: auth,
+            accounts: authenticator.clone(),
+            limiter: Arc::clone(&platform.limiter),
+            hasher: hasher(settings)?,
+            link_key: platform.master_key.derive(LINK_LABEL),
+        },
+        settings: FileSettings {
+            delivery,
+            trusted_proxies: trusted_proxies(settings)?,
+            ..settings.files.settings()
+        },
+    }));
+    Ok(Wired { service, store, checks, authenticator })
 }
 
 fn hasher(settings: &Settings) -> Result<PasswordHasher, Failure> {

@@ -3,11 +3,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::auth::{Exports, OpenAccounts, OwnCredentials, People, RateLimiter, UserCount};
+use common::files::internal::StepDone;
 use common::files::{
     ActivityStore, BlobLocator, BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore,
     PartialBlobs, SearchStore, ShareStore, UploadStore, VersionStore,
 };
-use common::{Clock, IdGen};
+use common::{Clock, Code, IdGen};
 use http_kit::cursor::CursorKey;
 use http_kit::event_stream::Pace;
 use http_kit::health::ReadyCheck;
@@ -22,10 +23,12 @@ use tokio_util::sync::CancellationToken;
 use crate::app::access::Gate;
 use crate::app::archive;
 use crate::app::follow::Lookout;
+use crate::app::maintenance::{self, Task};
 use crate::app::resumable::Uploads;
 use crate::app::sharing::guesses::Guesses;
 use crate::app::usage::Alive;
 use crate::background::Background;
+use crate::error::AppError;
 
 /// Who sends the bytes of contents that do not stand in the metadata store.
 #[derive(Clone, Default)]
@@ -361,6 +364,15 @@ impl FileService {
     /// deadline; what is cut off there is left as it is, and can be asked for again.
     pub async fn finish_background(&self) {
         self.background.finish().await;
+    }
+
+    /// One step of a task of upkeep, by its name in the internal API: for the administrator's command.
+    ///
+    /// # Errors
+    /// The stores cannot do it; `invalid_cursor`; `not_found` for an unknown task.
+    pub async fn upkeep(self: &Arc<Self>, task: &str, cursor: Option<&str>) -> Result<StepDone, AppError> {
+        let task = Task::parse(task).ok_or_else(|| AppError::refused(Code::NotFound))?;
+        maintenance::step(self, task, cursor).await
     }
 }
 

@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use admin::check::Check;
+use admin::doctor::Doctor;
+use admin::migrate::Migrate;
+use admin::tree::Import;
 use auth_service::AdminCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -22,7 +26,9 @@ pub(crate) enum Command {
     Serve,
     /// Administrator's commands, while the product is not running
     #[command(subcommand)]
-    Admin(AdminCommand),
+    Admin(Admin),
+    /// Look whether this installation can work, and say what to do where it cannot; whether the product runs or not
+    Doctor(Doctor),
     /// Take a backup of the data folder, also while the product runs; run again into the same folder, it copies what is new
     Backup(BackupCommand),
     /// Fill an empty data folder from a backup, while the product is not running
@@ -53,6 +59,18 @@ pub(crate) struct BackupCommand {
     pub(crate) without_secrets: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Admin {
+    #[command(flatten)]
+    Accounts(AdminCommand),
+    /// Take over accounts, files, folders and public files of the original Files Manager; run twice, it changes nothing
+    Migrate(Migrate),
+    /// Bring a folder of this machine into somebody's space; what is there with the same bytes is passed over
+    Import(Import),
+    /// Look whether what is stored hangs together: contents, counters, folders
+    Check(Check),
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Docs {
     /// The OpenAPI document
@@ -64,6 +82,6 @@ pub(crate) enum Docs {
 fn after_help() -> String {
     let settings = runtime::settings::help::<crate::settings::Settings>(&crate::settings::docs());
     format!(
-        "{settings}\nExit codes: 0 stopped as asked, 1 a part failed, 64 command line or settings, 69 a dependency cannot be used, 73 data folder."
+        "{settings}\nExit codes: 0 stopped as asked, 1 a part failed or something could not be taken, 64 command line or settings, 69 a dependency cannot be used, 73 data folder."
     )
 }

@@ -2,8 +2,10 @@
 
 mod admin;
 mod backup;
+mod check;
 mod command_line;
 mod docs;
+mod doctor;
 mod page;
 mod parts;
 mod routes;
@@ -11,14 +13,16 @@ mod serve;
 mod settings;
 mod tls;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use program::GRACE_FOR_THREADS;
+use program::{Failure, GRACE_FOR_THREADS};
 use runtime::lifecycle::Exit;
 use runtime::settings::Sources;
 
 use command_line::{Command, CommandLine};
+use settings::Settings;
 
 fn main() -> ExitCode {
     // before anything else: in a child that decodes pictures this call does not return
@@ -36,13 +40,11 @@ fn main() -> ExitCode {
     if let Some(Command::Docs { what }) = line.command {
         return docs::print(what).into();
     }
-    let settings = match runtime::settings::load(&settings::docs(), &Sources::of_process(line.config)) {
-        Ok(settings) => settings,
-        Err(error) => return fail(Exit::Usage, &error),
+    let settings = match (settings_of(line.config), &line.command) {
+        (Ok(settings), _) => settings,
+        (Err(wrong), Some(Command::Doctor(asked))) => return doctor::without_settings(&wrong, *asked).into(),
+        (Err(wrong), _) => return fail(wrong.exit, &wrong),
     };
-    if let Err(wrong) = settings::Settings::check(&settings) {
-        return fail(wrong.exit, &wrong);
-    }
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return fail(Exit::Failed, &"another TLS provider was installed first");
     }
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
             // both have the process to themselves, and may block it
             Some(Command::Backup(asked)) => backup::take(&settings, &asked),
             Some(Command::Restore { folder }) => backup::restore(&settings, &folder),
+            Some(Command::Doctor(asked)) => Ok(doctor::run(settings, asked).await),
             _ => serve::run(settings).await,
         }
     };
@@ -66,6 +69,13 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => fail(failure.exit, &failure),
     }
+}
+
+fn settings_of(file: Option<PathBuf>) -> Result<Settings, Failure> {
+    let settings: Settings = runtime::settings::load(&settings::docs(), &Sources::of_process(file))
+        .map_err(|error| Failure::new(Exit::Usage, &error))?;
+    settings.check()?;
+    Ok(settings)
 }
 
 #[expect(

@@ -54,6 +54,16 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
+    /// Accounts.
+    pub(crate) fn auth(&self) -> &Arc<AuthDb> {
+        &self.auth
+    }
+
+    /// Files and folders.
+    pub(crate) fn files(&self) -> &Arc<FilesDb> {
+        &self.files
+    }
+
     /// Commits what waits and closes the files.
     pub(crate) fn close(&self) {
         self.auth.close();
@@ -95,6 +105,19 @@ pub(crate) fn password_hasher(settings: &Settings) -> Result<PasswordHasher, Fai
 /// # Errors
 /// A setting, a store or a secret that cannot be used.
 pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path) -> Result<Parts, Failure> {
+    assemble_over(settings, data, socket, &data.path().join("files.db")).await
+}
+
+/// As [`assemble`], with another file as the database of files.
+///
+/// # Errors
+/// As [`assemble`].
+pub(crate) async fn assemble_over(
+    settings: &Settings,
+    data: &DataDir,
+    socket: &Path,
+    files: &Path,
+) -> Result<Parts, Failure> {
     let (clock, ids) = (clock(), ids());
     let master_key = Arc::new(master_key(settings, data)?);
     let internal_secret = data.secret("internal-secret", random_secret)?;
@@ -104,8 +127,7 @@ pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path)
     let options = OpenOptions::default();
     let open = |name: &str| data.path().join(name);
     let auth_db = auth_store(data)?;
-    let files_db =
-        Arc::new(FilesDb::open(open("files.db"), &options).map_err(|error| Failure::store(&error))?);
+    let files_db = Arc::new(FilesDb::open(files, &options).map_err(|error| Failure::store(&error))?);
     let jobs_db = Arc::new(JobsDb::open(open("jobs.db"), &options).map_err(|error| Failure::store(&error))?);
     end_of_others(&auth_db, &files_db, &jobs_db).await.map_err(|error| Failure::store(&error))?;
     let disk = Arc::new(blobs(settings, data, &files_db).await?);

@@ -111,7 +111,7 @@ fn start_background(supervisor: &mut Supervisor, parts: &Arc<Parts>, guard: Arc<
     let shutdown = supervisor.shutdown();
     let (worker, stop, held) = (parts.worker.clone(), shutdown.stopping_token(), Arc::clone(&guard));
     supervisor.part("workers", async move {
-        Box::pin(worker.run(stop)).await;
+        worker.run(stop).await;
         drop(held);
         Ok::<_, std::io::Error>(())
     });

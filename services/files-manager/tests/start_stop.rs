@@ -1,4 +1,4 @@
-//! How the program starts, refuses to start, and stops.
+//! How the program starts, refuses to start, and stops; administrator's commands while it is stopped.
 
 #![allow(
     clippy::unwrap_used,
@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and waits for each of its tasks"
 )]
 
+mod commands;
 mod support;
 
 use std::io::Write as _;

@@ -118,7 +118,7 @@ impl ServiceProgram for WorkerProgram {
         ];
         let work = {
             let (service, stop) = (Arc::clone(&service), platform.shutdown().stopping_token());
-            Box::pin(service.run(stop))
+            async move { service.run(stop).await }
         };
         let authenticator = web::Data::from(platform.authenticator(Arc::new(auth)) as Arc<dyn Authenticator>);
         let (cookies, gate) = (web::Data::new(platform.cookies()), web::Data::new(platform.gate()));

@@ -183,8 +183,9 @@ impl WorkerService {
             Bookkeeper::new(&self.parts).run(stop.clone()),
             maintenance::Planner::new(&self.parts).run(stop.clone()),
             Teller::new(&self.parts, self.bells.clone()).run(stop.clone()),
-            FileTeller::new(&self.parts, self.bells.clone()).run(stop.clone()),
-            Resealer::new(&self.parts, self.secrets.clone()).run(stop.clone()),
+            // two of those that rarely run, apart, so that the whole does not become too large to be moved about
+            Box::pin(FileTeller::new(&self.parts, self.bells.clone()).run(stop.clone())),
+            Box::pin(Resealer::new(&self.parts, self.secrets.clone()).run(stop.clone())),
         );
     }
 }

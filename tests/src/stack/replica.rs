@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -88,6 +88,14 @@ impl Replica {
         let mut command = self.command(programs);
         command.arg("healthcheck").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Ok(command.status()?)
+    }
+
+    /// How a command of its ends with the same environment, and what it says. Blocks.
+    ///
+    /// # Errors
+    /// When there is no such program.
+    pub fn run(&self, programs: &Path, arguments: &[&str]) -> Result<Output> {
+        Ok(self.command(programs).args(arguments).stdin(Stdio::null()).output()?)
     }
 
     fn command(&self, programs: &Path) -> Command {

@@ -10,8 +10,10 @@ use super::*;
 /// Databases that are text files; the second one lists the keys and texts of contents, line by line.
 struct Texts {
     /// Done after a database was copied.
-    after_copy: Mutex<Box<dyn FnMut(&Path) + Send>>,
+    after_copy: Mutex<AfterCopy>,
 }
+
+type AfterCopy = Box<dyn FnMut(&Path) + Send>;
 
 impl Databases for Texts {
     fn names(&self) -> &'static [&'static str] {

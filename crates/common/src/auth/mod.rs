@@ -10,6 +10,7 @@ mod credential;
 mod export;
 mod group;
 mod identity;
+mod intake;
 pub mod internal;
 mod limits;
 pub mod mail;
@@ -46,6 +47,7 @@ pub use identity::{
     AddIdentityError, CreateIdentifiedError, Identity, IdentityStore, MAX_IDENTITIES, MAX_SUBJECT_BYTES,
     RemoveIdentityError,
 };
+pub use intake::{AccountIntake, FormerAccount, FormerPassword};
 pub use limits::{RateDecision, RateLimiter, RateRule};
 pub use own_credentials::{OwnCredential, OwnCredentialKind, OwnCredentials};
 pub use password::{InvalidPassword, Password};

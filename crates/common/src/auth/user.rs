@@ -39,7 +39,8 @@ pub struct User {
     pub id: UserId,
     /// Its address, as typed.
     pub address: Address,
-    /// bcrypt hash in the modular crypt format; empty for an account without a password, which identities open.
+    /// bcrypt hash in the modular crypt format; empty for an account without a password, which identities open. One that was taken over from another
+    /// product may be a bcrypt hash of its former hash until its owner signs in.
     pub password_hash: String,
     /// What it may do.
     pub role: Role,

@@ -208,6 +208,13 @@ pub enum Finding {
     },
     /// A counter that was put right.
     Miscount(Miscount),
+    /// Bytes that belong to no content.
+    Stray {
+        /// What they are called.
+        blob: BlobKey,
+        /// Their number.
+        size: u64,
+    },
 }
 
 impl Finding {

@@ -22,7 +22,7 @@ use crate::engine::{Abort, Durability, Engine, OpenOptions, Schema, Tx};
 use crate::row::RowExt as _;
 use crate::{keyed, outbox};
 
-const SCHEMA: Schema = Schema {
+pub(crate) const SCHEMA: Schema = Schema {
     name: "auth",
     application_id: 0x464d_0001,
     migrations: &[

@@ -7,6 +7,7 @@ mod journal;
 mod link_notices;
 mod links;
 mod list;
+mod loose;
 mod marks;
 mod names;
 mod node;

@@ -36,7 +36,7 @@ pub(super) fn free(
 }
 
 /// The free `name (n)` after a taken one: the first, unless someone left gaps. Doubling, then halving: 27 looks for 10,000 taken names.
-fn numbered(tx: &Tx<'_>, parent: FileId, name: &NodeName) -> rusqlite::Result<NodeName> {
+pub(super) fn numbered(tx: &Tx<'_>, parent: FileId, name: &NodeName) -> rusqlite::Result<NodeName> {
     let is_free = |n: u64| Ok::<_, rusqlite::Error>(holder(tx, parent, &name.numbered(n))?.is_none());
     let (mut taken, mut free) = (1, 2);
     while !is_free(free)? {

@@ -24,7 +24,7 @@ use rusqlite::Connection;
 use crate::engine::{Abort, Durability, Engine, OpenOptions, Schema, Tx};
 use crate::keyed;
 
-const SCHEMA: Schema = Schema {
+pub(crate) const SCHEMA: Schema = Schema {
     name: "jobs",
     application_id: 0x464d_0003,
     migrations: &[

@@ -86,7 +86,13 @@ pub(crate) struct AccountChange {
 }
 
 impl Administration {
-    fn entry(&self, by: &Author, action: AuditAction, target: UserId, details: Value) -> AuditEntry {
+    pub(super) fn entry(
+        &self,
+        by: &Author,
+        action: AuditAction,
+        target: UserId,
+        details: Value,
+    ) -> AuditEntry {
         let Accounts { ids, clock, .. } = &self.accounts;
         audit::entry(&**ids, &**clock, by, action, Some(target.to_string()), details)
     }

@@ -9,6 +9,7 @@ pub(crate) mod deletion;
 pub(crate) mod devices;
 pub(crate) mod export;
 pub(crate) mod identities;
+mod intake;
 pub(crate) mod invitations;
 pub(crate) mod keys;
 pub(crate) mod limits;

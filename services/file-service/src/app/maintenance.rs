@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use common::files::internal::{Finding, PurgeRequest, StepDone};
-use common::files::{Action, Actor, CollectOutcome, KeepVersions, RecountPlace};
+use common::files::{Action, Actor, CollectOutcome, KeepVersions, RecountPlace, StoredBlob};
 use common::jobs::types;
 use common::{BlobKey, Causes, Code, FileId, JobId, PortResult, Timestamp};
 use metrics::counter;
@@ -35,6 +35,10 @@ pub(crate) enum Task {
     SweepReservations,
     ExpireUploads,
     ScrubBlobs,
+    /// As `ScrubBlobs`, without reading what does not stand in the metadata store: what is missing, and what has another size.
+    CompareBlobs,
+    /// As `SweepStrays`, without deleting anything.
+    FindStrays,
     RecountUsage,
     IndexFiles,
 }
@@ -50,6 +54,8 @@ impl Task {
             "sweep-reservations" => Self::SweepReservations,
             "expire-uploads" => Self::ExpireUploads,
             "scrub-blobs" => Self::ScrubBlobs,
+            "compare-blobs" => Self::CompareBlobs,
+            "find-strays" => Self::FindStrays,
             "recount-usage" => Self::RecountUsage,
             "index-files" => Self::IndexFiles,
             _ => return None,
@@ -88,7 +94,9 @@ pub(crate) async fn step(
             Ok(StepDone { done: true, changed: u64::from(swept), ..StepDone::default() })
         }
         Task::ExpireUploads => expire_uploads(service, cursor).await,
-        Task::ScrubBlobs => scrub::step(service, cursor).await,
+        Task::ScrubBlobs => scrub::step(service, cursor, scrub::Look::AtBytes).await,
+        Task::CompareBlobs => scrub::step(service, cursor, scrub::Look::AtSizes).await,
+        Task::FindStrays => find_strays(service, cursor).await,
         Task::RecountUsage => recount_usage(service, cursor).await,
         Task::IndexFiles => index_files(service, cursor).await,
     }
@@ -231,39 +239,65 @@ fn swept_to(changed: u64, next: Option<BlobKey>) -> StepDone {
 /// Holds a part of the blob store against the rows, and deletes what has none: bytes of uploads whose commit never came. Young ones are left, since their
 /// commit may be under way.
 async fn sweep_strays(service: &FileService, cursor: Option<&str>) -> Result<StepDone, AppError> {
-    let after = cursor
-        .map(BlobKey::parse)
-        .transpose()
-        .map_err(|_| AppError::because(Code::InvalidCursor, "the cursor is no key of a blob"))?;
-    let before = service.clock.now() - service.settings.blob_grace;
+    let after = after_blob(cursor)?;
     // a foreign or unmounted disk deletes nothing: its mark is missing
     service.blobs.ping().await?;
     let mut changed = 0;
     if after.is_none() {
+        let before = service.clock.now() - service.settings.blob_grace;
         changed += u64::from(service.blobs.sweep_temporary(before).await?);
     }
-    let listed = service.blobs.list(after, BLOBS).await?;
-    let old: Vec<_> = listed.iter().filter(|blob| blob.written_at < before).map(|blob| blob.key).collect();
-    let mut known: HashSet<_> = service.store.known_blobs(&old).await?.into_iter().collect();
-    // finished, and waiting for a name that is free
-    known.extend(service.uploads.store.known_uploads(&old).await?);
-    let mut next = listed.last().filter(|_| listed.len() >= BLOBS as usize).map(|blob| blob.key);
+    let (strays, mut next) = old_strays(service, after).await?;
     let budget = Budget::begin(&*service.clock);
-    let mut strays = old.into_iter().filter(|key| !known.contains(key)).peekable();
-    while let Some(key) = strays.next() {
-        changed += u64::from(service.blobs.delete(key).await?);
+    let mut strays = strays.into_iter().peekable();
+    while let Some(stray) = strays.next() {
+        changed += u64::from(service.blobs.delete(stray.key).await?);
         if budget.is_spent() && strays.peek().is_some() {
-            next = Some(key);
+            next = Some(stray.key);
             break;
         }
     }
-    Ok(StepDone {
+    Ok(StepDone { changed, ..walked_to(next) })
+}
+
+/// Tells what [`sweep_strays`] would delete.
+async fn find_strays(service: &FileService, cursor: Option<&str>) -> Result<StepDone, AppError> {
+    service.blobs.ping().await?;
+    let (strays, next) = old_strays(service, after_blob(cursor)?).await?;
+    let findings =
+        strays.into_iter().map(|stray| Finding::Stray { blob: stray.key, size: stray.size }).collect();
+    Ok(StepDone { findings, ..walked_to(next) })
+}
+
+/// What of a part of the blob store has no row and is old enough, and where the next part begins.
+async fn old_strays(
+    service: &FileService,
+    after: Option<BlobKey>,
+) -> PortResult<(Vec<StoredBlob>, Option<BlobKey>)> {
+    let before = service.clock.now() - service.settings.blob_grace;
+    let mut listed = service.blobs.list(after, BLOBS).await?;
+    let next = listed.last().filter(|_| listed.len() >= BLOBS as usize).map(|blob| blob.key);
+    listed.retain(|blob| blob.written_at < before);
+    let keys: Vec<_> = listed.iter().map(|blob| blob.key).collect();
+    let mut known: HashSet<_> = service.store.known_blobs(&keys).await?.into_iter().collect();
+    // finished, and waiting for a name that is free
+    known.extend(service.uploads.store.known_uploads(&keys).await?);
+    listed.retain(|blob| !known.contains(&blob.key));
+    Ok((listed, next))
+}
+
+fn after_blob(cursor: Option<&str>) -> Result<Option<BlobKey>, AppError> {
+    let after = cursor.map(BlobKey::parse).transpose();
+    after.map_err(|_| AppError::because(Code::InvalidCursor, "the cursor is no key of a blob"))
+}
+
+fn walked_to(next: Option<BlobKey>) -> StepDone {
+    StepDone {
         done: next.is_none(),
         cursor: next.map(|key| key.to_string()),
-        changed,
         percent: Some(next.map_or(100, percent_of)),
         ..StepDone::default()
-    })
+    }
 }
 
 /// Counts some more of what counters say. Those that were wrong are right now; somebody should know, since nothing that works miscounts.

@@ -31,7 +31,7 @@ impl StoredSpaces {
         }
     }
 
-    async fn space(&self, user: UserId) -> PortResult<Space> {
+    pub(super) async fn space(&self, user: UserId) -> PortResult<Space> {
         let fresh = (SpaceId(self.ids.object_id()), FileId(self.ids.object_id()));
         self.store.ensure_space(user, fresh, self.default_quota_bytes, self.clock.now()).await
     }

@@ -71,6 +71,8 @@ pub(in crate::app) struct Finished {
     within: Duration,
     /// What it works for, where that is not the present request.
     cause: Option<Cause>,
+    /// When it was made where it comes from; else now.
+    made_at: Option<Timestamp>,
 }
 
 impl Finished {
@@ -85,12 +87,18 @@ impl Finished {
             complete_since: service.clock.now(),
             within: service.settings.commit_within,
             cause: None,
+            made_at: None,
         }
     }
 
     /// Its jobs are those of this cause, although the commit is not made in its request.
     pub(in crate::app) fn caused_by(self, cause: Cause) -> Self {
         Self { cause: Some(cause), ..self }
+    }
+
+    /// It was made at this time, before it came here.
+    pub(super) fn made_at(self, at: Timestamp) -> Self {
+        Self { made_at: Some(at), ..self }
     }
 
     /// Commits. It goes on to its end although the caller may be dropped.
@@ -165,12 +173,12 @@ impl Finished {
             content: NewContent {
                 blob: blob.clone(),
                 mime: (*mime).to_owned(),
-                modified_at: self.subject.modified_at.unwrap_or(at),
+                modified_at: self.subject.modified_at.or(self.made_at).unwrap_or(at),
                 thumbnails: if thumbnails { ThumbnailState::Pending } else { ThumbnailState::None },
             },
             by: self.subject.by,
             via: self.subject.via,
-            at,
+            at: self.made_at.unwrap_or(at),
             reservation: reservation.as_ref().map(super::guards::Reservation::id),
             jobs,
         }

@@ -9,7 +9,9 @@ mod receive;
 
 use bytes::Bytes;
 pub(crate) use common::files::OnConflict;
-use common::files::{Action, ClassicType, CommitTarget, Committed, Kind, MAX_DEPTH, NewFile, Node, NodeName};
+use common::files::{
+    Action, ClassicType, CommitTarget, Committed, FormerNode, Kind, MAX_DEPTH, NewFile, Node, NodeName,
+};
 use common::{Code, FileId, Sha256, Timestamp};
 use futures_util::Stream;
 use http_kit::BodyError;
@@ -59,6 +61,37 @@ pub(crate) async fn put_child(
     let subject = Subject::of(parent, announced, false);
     let id = FileId(service.ids.object_id());
     commit_child(service, parent, name, on_conflict, id, Finished::new(service, received, subject)).await
+}
+
+/// Takes over a file that was another product's, with the id that it had there (action: add a child): under the next free name if its name is taken, and with a job
+/// for thumbnails if it was called an image.
+///
+/// # Errors
+/// As [`put_child`].
+pub(super) async fn take_former(
+    service: &FileService,
+    parent: &Authorized,
+    name: &NodeName,
+    former: FormerNode,
+    announced: Announced,
+    body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
+) -> Result<Committed, AppError> {
+    debug_assert_eq!(parent.action(), Action::AddChild);
+    let received = receive(service, parent.space(), name, announced, body).await?;
+    let subject = Subject::of(parent, announced, former.kind == ClassicType::Image);
+    let target = CommitTarget::New(NewFile {
+        id: former.id,
+        parent: parent.id(),
+        name: name.clone(),
+        rename_if_taken: true,
+        classic_type: Some(former.kind),
+        public: former.public,
+        tags: Vec::new(),
+    });
+    // the clock of the machine that it comes from may have been wrong
+    let made_at = former.created_at.min(service.clock.now());
+    let finished = Finished::new(service, received, subject).made_at(made_at);
+    Ok(finished.commit(target).await?)
 }
 
 /// Whether a file can be put into `parent` under this name, as things stand.
