@@ -25,8 +25,10 @@ pub const LEASE: Duration = Duration::from_secs(30);
 /// Most keys of one account in one service. A day of one each nine seconds; more are refused, since a key that is given up early would promise too much.
 pub const MOST_KEYS: u32 = 10_000;
 
-/// Calls that take no key although they want a credential: an upload goes on where it stood instead, and an archive is only read.
-const WITHOUT: &[&str] = &["/api/v1/uploads", "/api/v1/uploads/{id}", "/api/v1/archives"];
+/// Calls that take no key although they want a credential: an upload goes on where it stood instead, an archive is only read, and what was claimed comes back
+/// by its lease.
+const WITHOUT: &[&str] =
+    &["/api/v1/uploads", "/api/v1/uploads/{id}", "/api/v1/archives", "/api/v1/jobs/claim"];
 
 /// Whether a call, by its method and the path of its route, takes a key: each `POST` that wants a credential, but for uploads and archives. Where nobody is
 /// known by a credential, there is nobody whose key it could be.

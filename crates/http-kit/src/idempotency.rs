@@ -30,7 +30,7 @@ pub const MOST_KEY_CHARS: usize = 255;
 pub(crate) const MOST_BODY_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Longest body of an answer that is kept. Of longer ones only status and header fields are.
-const MOST_ANSWER_BYTES: usize = 64 * 1024;
+const MOST_ANSWER_BYTES: usize = 16 * 1024;
 
 /// Longest names and values of the fields that are kept with it, in all.
 const MOST_FIELD_BYTES: usize = 8 * 1024;
@@ -39,7 +39,7 @@ const MOST_FIELD_BYTES: usize = 8 * 1024;
 const FORGET_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// Keys in one commit.
-const FORGET_BATCH: u32 = 500;
+const FORGET_BATCH: u32 = 100;
 
 /// Fields that belong to one answer and not to what was done.
 const NOT_KEPT: [HeaderName; 6] = [

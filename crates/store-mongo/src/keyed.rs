@@ -47,6 +47,11 @@ struct KeyDoc {
 }
 
 impl KeyDoc {
+    /// Whether the key was freed: then nothing is known of its request.
+    fn is_free(&self) -> bool {
+        self.fingerprint.bytes.is_empty()
+    }
+
     fn read(self) -> Result<KnownKey, Fault> {
         let until = Timestamp::from_millis(self.until);
         let state = match (self.answer, self.marked) {
@@ -115,10 +120,14 @@ async fn reserve_key(
     loop {
         let found = requests.find_one(doc! { "_id": binary(&key.0) }).await?;
         let before = match found {
-            Some(found) if found.reserved_at > kept_since => return Ok(Reserved::Known(found.read()?)),
+            Some(found) if found.reserved_at > kept_since && !found.is_free() => {
+                return Ok(Reserved::Known(found.read()?));
+            }
             before => before,
         };
-        let in_use = doc! { "user": user.oid(), "reserved_at": { "$gt": kept_since } };
+        let in_use = doc! {
+            "user": user.oid(), "reserved_at": { "$gt": kept_since }, "fingerprint": { "$ne": binary(&[]) },
+        };
         let in_use =
             requests.count_documents(in_use).limit(u64::from(most)).max_time(engine.deadline()).await?;
         if in_use >= u64::from(most) {
@@ -190,7 +199,10 @@ pub(crate) async fn release(engine: &Engine, run: &Run) -> PortResult<Released> 
             let requests = requests(engine);
             let mut open = of_run(run);
             open.extend(doc! { "marked": false, "answer": null });
-            if requests.delete_one(open).await?.deleted_count == 1 {
+            // the number stays: a run that still goes on must not be taken for the next one
+            let freed =
+                doc! { "$inc": { "run": 1_i64 }, "$set": { "until": 0_i64, "fingerprint": binary(&[]) } };
+            if requests.update_one(open, freed).await?.matched_count == 1 {
                 return Ok(Released::Free);
             }
             // nobody is at it any more
@@ -198,8 +210,9 @@ pub(crate) async fn release(engine: &Engine, run: &Run) -> PortResult<Released> 
             if requests.update_one(of_run(run), ended).await?.matched_count == 1 {
                 return Ok(Released::Marked);
             }
-            let is_there = requests.find_one(doc! { "_id": binary(&run.key().0) }).await?.is_some();
-            Ok(if is_there { Released::Overtaken } else { Released::Free })
+            let there = requests.find_one(doc! { "_id": binary(&run.key().0) }).await?;
+            let is_held = there.is_some_and(|there| !there.is_free());
+            Ok(if is_held { Released::Overtaken } else { Released::Free })
         })
         .await
 }

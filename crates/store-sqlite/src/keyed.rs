@@ -35,6 +35,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
     Ok(Stored { reserved_at: row.time(0)?, known })
 }
 
+/// Whether a key was freed: then nothing is known of its request.
+fn is_free(stored: &Stored) -> bool {
+    stored.known.fingerprint.is_empty()
+}
+
 fn find(tx: &Tx<'_>, key: KeyId) -> rusqlite::Result<Option<Stored>> {
     tx.prepare_cached(
         "SELECT reserved_at, run, until, fingerprint, marked, answer FROM keyed_requests WHERE key = ?1",
@@ -56,14 +61,16 @@ pub(crate) async fn reserve(
         .write(Durability::Durable, move |tx| {
             let kept_since = now - KEPT;
             let number = match find(tx, key)? {
-                Some(stored) if stored.reserved_at > kept_since => return Ok(Reserved::Known(stored.known)),
+                Some(stored) if stored.reserved_at > kept_since && !is_free(&stored) => {
+                    return Ok(Reserved::Known(stored.known));
+                }
                 // a run of that time must not be taken for this one
                 Some(stored) => stored.known.number.saturating_add(1),
                 None => 1,
             };
             let in_use: u32 = tx
                 .prepare_cached(
-                    "SELECT count(*) FROM (SELECT 1 FROM keyed_requests WHERE user = ?1 AND reserved_at > ?2 LIMIT ?3)",
+                    "SELECT count(*) FROM (SELECT 1 FROM keyed_requests WHERE user = ?1 AND reserved_at > ?2 AND fingerprint <> x'' LIMIT ?3)",
                 )?
                 .query_row((user.bytes(), kept_since.millis(), most), |row| row.get(0))?;
             if in_use >= most {
@@ -116,6 +123,9 @@ pub(crate) async fn release(engine: &Engine, run: &Run) -> PortResult<Released> 
     engine
         .write(Durability::Durable, move |tx| {
             let Some(stored) = find(tx, key)? else { return Ok(Released::Free) };
+            if is_free(&stored) {
+                return Ok(Released::Free);
+            }
             if stored.known.number != number {
                 return Ok(Released::Overtaken);
             }
@@ -124,7 +134,11 @@ pub(crate) async fn release(engine: &Engine, run: &Run) -> PortResult<Released> 
                 tx.prepare_cached("UPDATE keyed_requests SET until = 0 WHERE key = ?1")?.execute([key.0])?;
                 return Ok(Released::Marked);
             }
-            tx.prepare_cached("DELETE FROM keyed_requests WHERE key = ?1")?.execute([key.0])?;
+            // the number stays: a run that still goes on must not be taken for the next one
+            tx.prepare_cached(
+                "UPDATE keyed_requests SET run = run + 1, until = 0, fingerprint = x'' WHERE key = ?1",
+            )?
+            .execute([key.0])?;
             Ok::<_, Abort<PortError>>(Released::Free)
         })
         .await

@@ -182,6 +182,20 @@ pub async fn a_run_whose_key_was_taken_over_changes_nothing(subject: &KeysSubjec
     assert_eq!(subject.data.count_users().await.unwrap(), 1);
 }
 
+pub async fn a_freed_key_is_not_that_of_a_run_before(subject: &KeysSubject) {
+    let first = subject.reserved(1).await;
+    subject.clock.advance(LEASE);
+    let second = subject.take_over(&first).await.unwrap();
+    assert_eq!(subject.store.release(&second).await.unwrap(), Released::Free);
+    let third = subject.reserved(1).await;
+    for gone in [&first, &second] {
+        scope(gone.clone(), subject.sign_up("ann")).await.unwrap_err();
+        assert!(!subject.store.keep_answer(gone, b"late").await.unwrap());
+    }
+    scope(third, subject.sign_up("ann")).await.unwrap();
+    assert_eq!(subject.data.count_users().await.unwrap(), 1);
+}
+
 pub async fn changes_of_one_run_at_once_all_count(subject: &KeysSubject) {
     let run = subject.reserved(1).await;
     let changes = join_all((0..6).map(|n| async move { subject.sign_up(&format!("u{n}")).await }));
@@ -231,6 +245,7 @@ macro_rules! idempotency_store_suite {
                 what_is_not_changed_marks_nothing,
                 a_key_is_taken_over_once_when_its_lease_has_ended,
                 a_run_whose_key_was_taken_over_changes_nothing,
+                a_freed_key_is_not_that_of_a_run_before,
                 changes_of_one_run_at_once_all_count,
                 an_account_has_only_so_many,
                 old_keys_are_forgotten_in_steps,

@@ -24,6 +24,8 @@ fn admin(database: &str, uri: &str, arguments: &[&str], password: &str) -> Outpu
         .args(arguments)
         .envs([("FM_MONGODB_URI", uri), ("FM_MONGODB_DATABASE", database), ("FM_BCRYPT_COST", "4")])
         .envs([("FM_INTERNAL_SECRET", SECRET), ("FM_MASTER_KEY", SECRET), ("FM_MONGODB_DEADLINE", "2s")])
+        // named, and never asked
+        .env("FM_REDIS_URL", "redis://127.0.0.1:1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -25,12 +25,32 @@ use crate::settings::Settings;
 /// # Errors
 /// What the command says, or that the data folder cannot be used: another process uses it, most of all.
 pub(crate) async fn run(settings: &Settings, command: Admin) -> Result<Exit, Failure> {
+    if !makes_what_is_missing(&command) && !settings.data_dir.join("files.db").exists() {
+        let text =
+            format!("{} holds no installation; FM_DATA_DIR names the folder", settings.data_dir.display());
+        return Err(Failure::other(Exit::DataFolder, text));
+    }
     let data = DataDir::open(&settings.data_dir)?;
+    // what another account makes below `blobs` is closed to the product
+    let owned = ::admin::doctor::ownership(data.path());
+    if owned.state == ::admin::doctor::State::Wrong {
+        let text = format!("{}: {}", owned.text, owned.advice.unwrap_or_default());
+        return Err(Failure::other(Exit::DataFolder, text));
+    }
     match command {
         Admin::Accounts(command) => accounts(settings, &data, command).await,
         Admin::Migrate(asked) => take_over(settings, &data, &asked).await,
         Admin::Import(asked) => bring_in(settings, &data, &asked).await,
         Admin::Check(asked) => check::run(settings, &data, asked).await,
+    }
+}
+
+/// Whether a command may be the first thing that is done in a folder.
+fn makes_what_is_missing(command: &Admin) -> bool {
+    match command {
+        Admin::Accounts(AdminCommand::Users(_)) | Admin::Import(_) | Admin::Check(_) => false,
+        Admin::Migrate(asked) => !asked.dry_run,
+        Admin::Accounts(_) => true,
     }
 }
 

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use admin::backup::{self, BackupError, Content, Contents, Databases, Options, UnderWay};
-use common::{BlobKey, PortResult};
+use common::{BlobKey, PortError, PortResult};
 use program::{Failure, say};
 use runtime::data_dir::DataDir;
 use runtime::lifecycle::Exit;
-use store_sqlite::{FilesCopy, copy_database};
+use store_sqlite::{Database, Examined, FilesCopy, copy_database, examine};
 
 use crate::command_line::BackupCommand;
 use crate::parts;
@@ -24,7 +24,20 @@ impl Databases for Sqlite {
     }
 
     fn copy(&self, source: &Path, target: &Path) -> PortResult<()> {
-        copy_database(source, target)
+        copy_database(source, target)?;
+        // a damaged database must not take the place of the whole one that the backup before has
+        let known = Database::ALL.into_iter().find(|database| target.ends_with(database.file()));
+        let (Some(folder), Some(database)) = (target.parent(), known) else { return Ok(()) };
+        let wrong = match examine(folder, database) {
+            Examined::Good { .. } => return Ok(()),
+            Examined::Absent => "it is not there".to_owned(),
+            Examined::TooNew { version, .. } => {
+                format!("it has format {version}, which this program does not know")
+            }
+            Examined::Damaged(problems) => problems.join("; "),
+        };
+        let text = format!("{}: {wrong}; the backup before stays as it was", database.file());
+        Err(PortError::broken("backup", text))
     }
 
     fn contents(&self, folder: &Path) -> PortResult<Box<dyn Contents>> {
@@ -93,7 +106,7 @@ pub(crate) fn take(settings: &Settings, asked: &BackupCommand) -> Result<Exit, F
 ///
 /// # Errors
 /// That the product runs, that the folder is not empty, or that the backup is damaged.
-pub(crate) fn restore(settings: &Settings, source: &Path) -> Result<Exit, Failure> {
+pub(crate) fn restore(settings: &Settings, source: &Path, skip_damaged: bool) -> Result<Exit, Failure> {
     let (data, begins_again) = DataDir::open_to_fill(&settings.data_dir)?;
     let source: PathBuf = source
         .canonicalize()
@@ -111,8 +124,8 @@ pub(crate) fn restore(settings: &Settings, source: &Path) -> Result<Exit, Failur
         }
     }
     data.begin_filling("a restore")?;
-    let restored =
-        backup::restore(&Sqlite, &source, data.path(), begins_again).map_err(|error| failure(&error))?;
+    let restored = backup::restore(&Sqlite, &source, data.path(), begins_again, skip_damaged)
+        .map_err(|error| failure(&error))?;
     data.end_filling()?;
     say(&format!(
         "restored the backup of {} (version {}): {} contents of {} bytes\n",
@@ -126,7 +139,18 @@ pub(crate) fn restore(settings: &Settings, source: &Path) -> Result<Exit, Failur
             "it has no secrets: give the product its master key (secrets/master-key, or FM_MASTER_KEY) before it starts\n",
         );
     }
-    Ok(Exit::Stopped)
+    if restored.left_out.is_empty() {
+        return Ok(Exit::Stopped);
+    }
+    let keys: Vec<String> = restored.left_out.iter().map(BlobKey::to_string).collect();
+    Err(Failure::other(
+        Exit::Failed,
+        format!(
+            "all is restored but for {} contents that the backup has lost: {}; the job scrub-blobs tells whose they are",
+            keys.len(),
+            keys.join(", ")
+        ),
+    ))
 }
 
 fn failure(error: &BackupError) -> Failure {

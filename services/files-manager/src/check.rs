@@ -64,7 +64,10 @@ impl Duplicate {
         fs::DirBuilder::new().create(&copy.folder)?;
         for name in [DATABASE, "files.db-wal"] {
             match fs::copy(data.join(name), copy.folder.join(name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                // the log is not there where the last process ended as it should
+                Err(error) if name == DATABASE || error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error);
+                }
                 _ => {}
             }
         }

@@ -35,6 +35,9 @@ pub(crate) enum Command {
     Restore {
         /// The folder that `backup` was given
         folder: PathBuf,
+        /// Leave out contents that the backup has lost, and name them, instead of restoring nothing
+        #[arg(long)]
+        skip_damaged: bool,
     },
     /// Print what is generated from the code
     Docs {

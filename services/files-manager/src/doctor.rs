@@ -11,7 +11,7 @@ use program::{Failure, public_url_with_path, say};
 use runtime::data_dir::DataDir;
 use runtime::lifecycle::Exit;
 use runtime::secrets::MasterKey;
-use store_sqlite::{Database, Examined, examine};
+use store_sqlite::{Database, Examined, FilesCopy, examine};
 use tokio::task::spawn_blocking;
 
 use crate::settings::Settings;
@@ -101,6 +101,7 @@ fn data(folder: &Path, keep_free_bytes: u64) -> (Vec<Finding>, Option<String>) {
             None
         }
     };
+    findings.extend(unfit(folder));
     findings.push(doctor::disk(folder));
     // contents may lie on a disk of their own
     let blobs = folder.join("blobs");
@@ -113,6 +114,34 @@ fn data(folder: &Path, keep_free_bytes: u64) -> (Vec<Finding>, Option<String>) {
     findings.push(doctor::clock(parts::clock().now(), newest(folder)));
     findings.extend(Database::ALL.map(|database| database_of(folder, database)));
     (findings, holder)
+}
+
+/// What keeps the product from starting over a folder whose parts are each well.
+fn unfit(folder: &Path) -> Option<Finding> {
+    if DataDir::is_unfinished(folder).unwrap_or(false) {
+        return Some(Finding::wrong(
+            "data folder",
+            format!("{} is unfinished: a restore into it was cut, or failed", folder.display()),
+            "have the restore done again, or empty the folder",
+        ));
+    }
+    let mark = std::fs::read_to_string(folder.join("store-id")).ok();
+    let database = folder.join(Database::Files.file());
+    let known = FilesCopy::open(&database).and_then(|files| files.store_id()).ok();
+    let is_wrong = match (mark, known) {
+        (Some(mark), Some(known)) => mark.trim_end() != known,
+        (Some(_), None) => !database.exists(),
+        // `admin create` alone makes no place for contents
+        (None, Some(_)) => folder.join("blobs").exists(),
+        (None, None) => false,
+    };
+    is_wrong.then(|| {
+        Finding::wrong(
+            "contents",
+            "files.db and the contents (store-id) do not belong together, or one of them is missing",
+            "mount the right disk, or restore a backup into an empty folder",
+        )
+    })
 }
 
 /// When a database was last written.

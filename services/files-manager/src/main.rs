@@ -57,7 +57,9 @@ fn main() -> ExitCode {
             Some(Command::Admin(command)) => admin::run(&settings, command).await,
             // both have the process to themselves, and may block it
             Some(Command::Backup(asked)) => backup::take(&settings, &asked),
-            Some(Command::Restore { folder }) => backup::restore(&settings, &folder),
+            Some(Command::Restore { folder, skip_damaged }) => {
+                backup::restore(&settings, &folder, skip_damaged)
+            }
             Some(Command::Doctor(asked)) => Ok(doctor::run(settings, asked).await),
             _ => serve::run(settings).await,
         }

@@ -27,10 +27,13 @@ pub struct Restored {
     pub has_secrets: bool,
     /// Contents that were damaged or missing when the backup was taken.
     pub lost: u64,
+    /// Contents that the backup has lost since.
+    pub left_out: Vec<BlobKey>,
 }
 
 /// Fills a data folder, which the caller holds and has marked as unfinished, from a backup. Each file is held against its digest while it is copied; all are
-/// durable when this returns. Blocks. `begins_again` says that an earlier call was cut: what that one left is removed.
+/// durable when this returns. Blocks. `begins_again` says that an earlier call was cut: what that one left is removed. With
+/// `skip_damaged` contents that are not what they were are left out and named, so that one of them does not keep all others away; databases are never.
 ///
 /// # Errors
 /// `Refused` if `source` is no backup, or the data folder holds an installation; `Damaged` if the backup is not what it was. The data folder is to stay marked
@@ -40,6 +43,7 @@ pub fn restore(
     source: &Path,
     data: &Path,
     begins_again: bool,
+    skip_damaged: bool,
 ) -> Result<Restored, BackupError> {
     let Some(manifest) = Manifest::read(source)? else { return no_backup(source) };
     // a backup on a disk that cannot be written is used by nobody else
@@ -57,7 +61,7 @@ pub fn restore(
     if begins_again {
         clear(databases, data)?;
     }
-    copy_contents(&*contents, &manifest, source, data)?;
+    let left_out = copy_contents(&*contents, &manifest, source, data, skip_damaged)?;
     copy_uploads(&*contents, source, data)?;
     for path in manifest.files.keys() {
         let target = data.join(path);
@@ -76,6 +80,7 @@ pub fn restore(
         contents: manifest.contents,
         content_bytes: manifest.content_bytes,
         lost: (manifest.damaged.len() + manifest.missing.len()) as u64,
+        left_out,
     })
 }
 
@@ -86,10 +91,16 @@ pub fn restore(
 /// `Io`; `Refused` if `source` is no backup.
 pub fn holds_data(databases: &dyn Databases, source: &Path, data: &Path) -> Result<bool, BackupError> {
     let Some(manifest) = Manifest::read(source)? else { return no_backup(source) };
-    for name in databases.names().iter().copied().chain([STORE_ID]) {
-        if size(&data.join(name))?.is_some() {
-            return Ok(true);
+    for name in databases.names() {
+        // SQLite would play a log that is left over into the database that comes back
+        for end in ["", "-wal", "-shm", "-journal"] {
+            if size(&data.join(format!("{name}{end}")))?.is_some() {
+                return Ok(true);
+            }
         }
+    }
+    if size(&data.join(STORE_ID))?.is_some() {
+        return Ok(true);
     }
     for folder in entries(&data.join(BLOBS))? {
         if !folder.is_dir() || !entries(&folder)?.is_empty() {
@@ -122,7 +133,9 @@ fn copy_contents(
     manifest: &Manifest,
     source: &Path,
     data: &Path,
-) -> Result<(), BackupError> {
+    skip_damaged: bool,
+) -> Result<Vec<BlobKey>, BackupError> {
+    let mut left_out = Vec::new();
     let missing: HashSet<BlobKey> = manifest.missing.iter().copied().collect();
     let damaged: HashSet<BlobKey> = manifest.damaged.iter().copied().collect();
     each(
@@ -134,7 +147,11 @@ fn copy_contents(
             }
             let from = content_path(&source.join(BLOBS), content.key);
             if size(&from)?.is_none() {
-                return Err(BackupError::Damaged(format!("{} is missing", from.display())));
+                if skip_damaged {
+                    left_out.push(content.key);
+                    return Ok(());
+                }
+                return Err(damaged_content(&from, "is missing"));
             }
             let to = content_path(&data.join(BLOBS), content.key);
             if let Some(folder) = to.parent() {
@@ -142,11 +159,21 @@ fn copy_contents(
             }
             let found = copy(&from, &to, u64::MAX)?;
             if found != (content.size, content.sha256) && !damaged.contains(&content.key) {
-                return Err(BackupError::Damaged(format!("{} is not what it was", from.display())));
+                if !skip_damaged {
+                    return Err(damaged_content(&from, "is not what it was"));
+                }
+                remove(&to)?;
+                left_out.push(content.key);
             }
             Ok(())
         },
-    )
+    )?;
+    Ok(left_out)
+}
+
+fn damaged_content(path: &Path, how: &str) -> BackupError {
+    let text = format!("{} {how}; --skip-damaged leaves such contents out", path.display());
+    BackupError::Damaged(text)
 }
 
 /// What had come of uploads under way. Whose bytes are not all there begins anew.

@@ -257,7 +257,8 @@ impl Run<'_> {
             && (!self.options.verify || digest(&target)? == content.sha256);
         if !is_there {
             let source = content_path(&self.options.data.join(BLOBS), content.key);
-            match self.copy_file(content, &source, &target) {
+            let reads = self.options.verify || suspects.contains(&content.key);
+            match self.copy_file(content, &source, &target, reads) {
                 Ok(true) => {}
                 Ok(false) => {
                     copied.damaged.insert(content.key);
@@ -268,18 +269,27 @@ impl Run<'_> {
                 }
                 Err(error) => return Err(error),
             }
-            copied.copied += 1;
+            // one that was looked at again was counted the first time
+            if !suspects.contains(&content.key) {
+                copied.copied += 1;
+            }
         }
         copied.contents += 1;
         copied.content_bytes += content.size;
         Ok(())
     }
 
-    /// Copies a content; false if it is not what was stored.
+    /// Copies a content; false if it is not what was stored. With `reads` a content that is only given a second name is read, too.
     ///
     /// # Errors
     /// `Io` with the path of the source if it is not there.
-    fn copy_file(&self, content: Content, source: &Path, target: &Path) -> Result<bool, BackupError> {
+    fn copy_file(
+        &self,
+        content: Content,
+        source: &Path,
+        target: &Path,
+        reads: bool,
+    ) -> Result<bool, BackupError> {
         let temporary = self.target.join(TEMPORARY).join(content.key.to_string());
         remove(&temporary)?;
         let is_whole = if self.options.links {
@@ -290,7 +300,7 @@ impl Run<'_> {
                 ),
                 _ => at(source)(error),
             })?;
-            size(&temporary)? == Some(content.size)
+            size(&temporary)? == Some(content.size) && (!reads || digest(&temporary)? == content.sha256)
         } else {
             // not opened before it is known to be there: an empty target would be left
             size(source)?.ok_or_else(|| at(source)(io::ErrorKind::NotFound.into()))?;

@@ -196,7 +196,7 @@ fn what_is_damaged_or_lost_is_told_of_and_keeps_nothing_else_from_being_kept() {
     assert_eq!(scene.take(2).unwrap().damaged, Vec::new());
     let target = scene.folder.path().join("restored");
     fs::create_dir(&target).unwrap();
-    let restored = restore(&scene.databases, &scene.backup(), &target, false).unwrap();
+    let restored = restore(&scene.databases, &scene.backup(), &target, false, false).unwrap();
     assert_eq!(restored.lost, 1);
     assert_eq!(fs::read_to_string(content_path(&target.join("blobs"), key(1))).unwrap(), "one");
     assert_eq!(fs::read_to_string(target.join("secrets/master-key")).unwrap(), "07");
@@ -213,7 +213,7 @@ fn a_cut_run_leaves_the_backup_before_as_it_was() {
     let target = scene.folder.path().join("restored");
     fs::create_dir(&target).unwrap();
     scene.databases.after_copy = Mutex::new(Box::new(|_| ()));
-    assert_eq!(restore(&scene.databases, &scene.backup(), &target, false).unwrap().contents, 1);
+    assert_eq!(restore(&scene.databases, &scene.backup(), &target, false, false).unwrap().contents, 1);
     assert_eq!(scene.take(3).unwrap().contents, 2, "and the next run is whole");
 }
 
@@ -235,7 +235,7 @@ fn a_manifest_leads_nowhere_else() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("\"auth.db\"", "\"../auth.db\"")).unwrap();
     assert!(matches!(
-        restore(&scene.databases, &scene.backup(), &scene.folder.path().join("restored"), false),
+        restore(&scene.databases, &scene.backup(), &scene.folder.path().join("restored"), false, false),
         Err(BackupError::Refused(_))
     ));
 }

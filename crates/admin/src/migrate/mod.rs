@@ -206,7 +206,12 @@ async fn take_accounts(
     progress: Progress<'_>,
 ) -> Result<HashSet<UserId>, MigrateError> {
     let (mut owners, mut seen, mut fresh) = (HashSet::new(), HashMap::<String, UserId>::new(), Vec::new());
+    let mut ids = HashSet::new();
     for OldUser { id, email, password } in users {
+        if !ids.insert(id) {
+            report.left(format!("account {id} “{email}”: its id was in the dump before"));
+            continue;
+        }
         let address = match Address::parse(&email) {
             Ok(address) => address,
             Err(error) => {

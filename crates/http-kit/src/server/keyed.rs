@@ -12,10 +12,11 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, FromRequest as _, HttpResponse, ResponseError as _, web};
 use bytes::Bytes;
 use common::access::{Need, need};
+use common::allowance::{self, Allowance};
 use common::idempotency::{
     self, IdempotencyStore, KeyId, KeyState, KnownKey, MOST_KEYS, Released, Reserved, Run, takes_key,
 };
-use common::{Code, PortError, allowance};
+use common::{Code, PortError};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use tracing::Instrument as _;
 
@@ -35,6 +36,9 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 /// When to try again with a new key where there are too many: keys end one by one.
 const FULL_AGAIN: Duration = Duration::from_secs(60);
+
+/// What keeping an answer may take, or freeing a key, whatever the request has waited for before: else a repetition cannot be told what was done.
+const KEEPING: Duration = Duration::from_secs(1);
 
 /// Whether a request asks for this. All others cost no more than this look.
 pub(super) fn is_keyed(request: &ServiceRequest) -> bool {
@@ -104,12 +108,11 @@ async fn plan(mut request: ServiceRequest) -> Plan {
         Some(Need::Nothing) => return refuse(request, takes_none()),
         Some(_) => auth::caller(request.request()).await,
     };
-    let (Some(caller), Some(store)) = (caller, keys.store_of(request.path())) else {
-        return Plan::Pass(request);
-    };
+    let Some(caller) = caller else { return Plan::Pass(request) };
     if !takes_key("POST", &pattern) {
         return refuse(request, takes_none());
     }
+    let Some(store) = keys.store_of(request.path()) else { return Plan::Pass(request) };
     let id = match key(request.headers()) {
         Ok(key) => key_id(&caller, "POST", request.path(), key),
         Err(problem) => return refuse(request, problem),
@@ -235,7 +238,9 @@ impl Held {
             }
             Err(stream) => (stream, pack(status, head.headers(), None)),
         };
-        match self.store.keep_answer(&self.run, &self.keys.seal(&packed)).await {
+        let sealed = self.keys.seal(&packed);
+        let keeping = self.store.keep_answer(&self.run, &sealed);
+        match allowance::scope(Some(Allowance::new(KEEPING)), keeping).await {
             Ok(true) => {}
             Ok(false) => tracing::warn!("an answer came so late that another run has its key"),
             // a repetition is told so, if anything was done
@@ -245,7 +250,8 @@ impl Held {
     }
 
     async fn release(&self) -> Option<Released> {
-        match self.store.release(&self.run).await {
+        let freeing = self.store.release(&self.run);
+        match allowance::scope(Some(Allowance::new(KEEPING)), freeing).await {
             Ok(released) => Some(released),
             Err(error) => {
                 tracing::warn!(%error, "a key was not freed; it frees itself when its lease ends");

@@ -307,7 +307,7 @@ async fn another_process_goes_on_with_what_is_in_the_store() {
     let (secret, clock, ids) = (random_secret(), Arc::<TestClock>::default(), Arc::<TestIds>::default());
     let scene = Scene::open(folder.path(), master_key(&secret), clock.clone(), ids.clone());
     assert_eq!(run_of(&scene.ask(EXPORT, "ann", "done", "a thing").await), 1);
-    assert_eq!(run_of(&scene.ask(EXPORT, "bob", "other key", "a thing").await), 2);
+    assert_eq!(run_of(&scene.ask(EXPORT, "bob", "other-key", "a thing").await), 2);
     // it never comes to its change
     let mut client = scene.server.connect().await;
     client.send(request(EXPORT, "ann", "begun", "waits").as_bytes()).await;

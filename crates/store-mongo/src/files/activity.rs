@@ -1,6 +1,8 @@
 //! What happened to nodes. The events of a space are counted in its document, which every change of its tree writes anyway: so their numbers are in the
 //! order of the commits, whatever processes make them.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use common::files::{ActivityOf, ActivityStore, Doer, FileEvent, FileEventKind, FileEventPage, NamedPlace};
 use common::{FileId, LinkId, PortResult, SpaceId, Timestamp, UserId};
@@ -171,9 +173,9 @@ impl ActivityStore for FilesDb {
                 .projection(doc! { "events": 1 })
                 .max_time(self.engine.deadline())
                 .await?;
-            let found: Vec<Found> = found.try_collect().await?;
-            let of = |space: &SpaceId| found.iter().find(|found| found.id == space.oid());
-            let lasts = spaces.iter().map(|space| of(space).map_or(Ok(0), |found| count(found.events)));
+            let found: HashMap<ObjectId, i64> =
+                found.map_ok(|found| (found.id, found.events)).try_collect().await?;
+            let lasts = spaces.iter().map(|space| found.get(&space.oid()).map_or(Ok(0), |last| count(*last)));
             Ok(lasts.collect::<Result<_, _>>()?)
         })
         .await

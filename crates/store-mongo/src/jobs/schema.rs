@@ -148,6 +148,6 @@ pub(super) static SCHEMA: Schema = Schema {
 const FILE_EVENTS_1_3: Migration = Migration {
     version: Version { major: 1, minor: 3 },
     steps: &[Step::Index(
-        Index::new(WEBHOOKS, "events_1", &[("events", 1), ("_id", 1)]).only(|| doc! { "on": true }),
+        Index::new(WEBHOOKS, "file_events_1", &[("file_events", 1), ("_id", 1)]).only(|| doc! { "on": true }),
     )],
 };

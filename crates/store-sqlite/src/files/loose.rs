@@ -38,8 +38,12 @@ impl FilesDb {
     }
 }
 
-/// What is true of a loose node `n` with the row `p` that it names as its folder.
-const IS_LOOSE: &str = "n.parent IS NOT NULL AND (p.id IS NULL OR p.kind <> 0)";
+/// What is true of a loose node `n` with the row `p` that it names as its folder: there is none, or it is the first of folders that lie in one another.
+const IS_LOOSE: &str = "n.parent IS NOT NULL AND (p.id IS NULL OR p.kind <> 0 OR n.kind = 0 AND (
+    WITH RECURSIVE up (level, id, parent) AS (
+        SELECT 1, p.id, p.parent UNION ALL
+        SELECT up.level + 1, a.id, a.parent FROM up JOIN nodes a ON a.id = up.parent WHERE up.id <> n.id AND up.level < 256)
+    SELECT max(id = n.id) AND min(id) = n.id FROM up))";
 
 fn nodes(connection: &Connection, after: Option<FileId>) -> rusqlite::Result<Vec<(FileId, String)>> {
     let after = after.map_or([0; 12], |id| *id.bytes());

@@ -1,24 +1,29 @@
 //! What happened to files, as those see it who may see them.
 
-use common::files::{Action, ActivityOf, Actor, FileEvent, ShareRole};
+use common::files::{Action, ActivityOf, Actor, FileEvent, NamedPlace, ShareRole};
 use common::{FileId, SpaceId};
 
 use super::access::{Authorized, Target, authorize};
 use crate::error::AppError;
 use crate::state::FileService;
 
+/// Events read at once at least, since some may be none of the caller's business.
+const LOOK: u32 = 200;
+
 /// What of an event somebody may know.
 #[derive(Debug, Clone)]
 pub(crate) struct Sieve {
     /// The folders that they may know of; none is all of them.
     folders: Option<Vec<FileId>>,
+    /// What it is called now, where they see it in a folder: what it was called in others is not theirs to know.
+    within: Option<String>,
     /// They may know whom it is open to.
     of_access: bool,
 }
 
 impl Sieve {
     /// An owner's, to whom everything is told.
-    pub(crate) const OWNER: Self = Self { folders: None, of_access: true };
+    pub(crate) const OWNER: Self = Self { folders: None, within: None, of_access: true };
 
     /// Of those who see this node so.
     pub(crate) fn over(node: &Authorized) -> Self {
@@ -27,6 +32,7 @@ impl Sieve {
         let is_whole = node.actor() == Actor::User(node.node().owner);
         Self {
             folders: (!is_whole).then(|| way.chain([node.id()]).collect()),
+            within: (!is_whole && node.sight().sees_parent).then(|| node.node().name.as_str().to_owned()),
             of_access: node.sight().role == ShareRole::Manager,
         }
     }
@@ -40,12 +46,28 @@ impl Sieve {
             event.link = None;
         }
         if let Some(known) = &self.folders {
+            if let Some(now) = &self.within {
+                let knows = |place: &NamedPlace| place.parent.is_some_and(|parent| known.contains(&parent));
+                event.before = event.before.filter(knows);
+                if !knows(&event.place) {
+                    event.place.name.clone_from(now);
+                }
+            }
             event.place.parent = event.place.parent.filter(|parent| known.contains(parent));
             if let Some(before) = &mut event.before {
                 before.parent = before.parent.filter(|parent| known.contains(parent));
             }
         }
         Some(event)
+    }
+}
+
+impl Sieve {
+    /// What is told of an event by which something left the folder that this is over.
+    pub(crate) fn of_what_left(mut self, event: FileEvent) -> Option<FileEvent> {
+        // the name now is the folder's
+        self.within = None;
+        self.pass(event)
     }
 }
 
@@ -84,11 +106,11 @@ async fn page(
     mut before: Option<u64>,
     limit: u32,
 ) -> Result<(Vec<FileEvent>, bool), AppError> {
-    let wanted = limit as usize + 1;
+    let (wanted, read) = (limit as usize + 1, (limit + 1).max(LOOK));
     let mut told = Vec::new();
     while told.len() < wanted {
-        let found = service.activity.list_activity(of, before, limit + 1).await?;
-        let is_last = found.len() < wanted;
+        let found = service.activity.list_activity(of, before, read).await?;
+        let is_last = found.len() < read as usize;
         before = found.last().map(|event| event.seq);
         told.extend(found.into_iter().filter_map(|event| sieve.pass(event)));
         if is_last {

@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::files::{Action, ActivityStore, Actor, FileEvent, FileEventKind, NamedPlace, SharesOf};
+use common::files::{
+    Action, ActivityOf, ActivityStore, Actor, FileEvent, FileEventKind, NamedPlace, SharesOf,
+};
 use common::{Causes, PortResult, SpaceId, UserId};
 use runtime::retry::RetryDelay;
 use tokio::sync::{Notify, watch};
@@ -292,6 +294,14 @@ impl Follower {
         if let Some(node) = found(self.service.gate.decide(actor, see, event.node).await)? {
             return Ok(Sieve::over(&node).pass(event));
         }
+        if event.kind == FileEventKind::Deleted {
+            // what was in the trash had gone for them before, or never was there
+            let of = ActivityOf::Node(event.node);
+            let before = self.service.activity.list_activity(of, Some(event.seq), 1).await?;
+            if before.first().is_some_and(|last| last.kind == FileEventKind::Trashed) {
+                return Ok(None);
+            }
+        }
         // it has left what they see: from a folder of which they know
         let left = match event.kind {
             FileEventKind::Trashed | FileEventKind::Deleted => event.place.clone(),
@@ -302,16 +312,16 @@ impl Follower {
         let Some(folder) = found(self.service.gate.decide(actor, see, parent).await)? else {
             return Ok(None);
         };
-        let gone = match event.kind {
-            FileEventKind::Moved => FileEvent {
-                // where it went is not theirs to know, nor what it is called there
-                place: NamedPlace { name: left.name.clone(), parent: None },
-                before: Some(left),
-                ..event
-            },
-            _ => event,
-        };
-        Ok(Sieve::over(&folder).pass(gone))
+        let is_moved = event.kind == FileEventKind::Moved;
+        let gone = Sieve::over(&folder).of_what_left(FileEvent { place: left, before: None, ..event });
+        Ok(gone.map(|gone| {
+            if !is_moved {
+                return gone;
+            }
+            // where it went is not theirs to know, nor what it is called there
+            let place = NamedPlace { name: gone.place.name.clone(), parent: None };
+            FileEvent { before: Some(gone.place), place, ..gone }
+        }))
     }
 }
 

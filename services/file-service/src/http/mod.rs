@@ -41,6 +41,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// The public routes: `/files*`, `/stats`, `/status` and this service's part of `/api/v1`.
 pub fn public_routes(config: &mut ServiceConfig<'_>) {
     config
+        // before `/files/{id}`: the server looks a call up by the first pattern that fits its path
+        .service(batch::change)
         .service(files::show)
         .service(files::change)
         .service(files::remove)
@@ -49,7 +51,6 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(files::publish)
         .service(files::unpublish)
         .service(children::list)
-        .service(batch::change)
         .service(copying::copy)
         .service(activity::list)
         .service(events::follow)

@@ -1,5 +1,7 @@
 //! What happened to files, over HTTP.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -62,7 +64,7 @@ async fn the_history_of_a_file_tells_what_was_done_and_by_whom() {
     user.get(&format!("/api/v1/activity?file={id}")).await.expect_problem(404, "not_found");
     assert_eq!(types(&activity(&user, "limit=1").await), ["deleted"]);
     // and ends with its time
-    server.clock.advance(file_service::FileSettings::default().keep_activity);
+    server.clock.advance(file_service::FileSettings::default().keep_activity + Duration::from_millis(1));
     let upkeep = server.internal(Method::POST, "/internal/maintenance/expire-versions").json(&json!({}));
     answer(upkeep).await.expect(StatusCode::OK);
     assert_eq!(types(&activity(&user, "limit=9").await), ["deleted"; 0]);

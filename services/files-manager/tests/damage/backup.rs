@@ -141,6 +141,10 @@ async fn there_and_back() -> Result<()> {
     std::fs::write(damaged, &bytes)?;
     refused(&command(&restored, &["restore"], &backup).await, 1, "damaged")?;
     refused(&restored.command().output()?, 73, "unfinished")?;
+    // all others can be had
+    let most = Installation::fresh();
+    refused(&command(&most, &["restore", "--skip-damaged"], &backup).await, 1, "but for 1 contents")?;
+    drop(most.start());
     std::fs::write(damaged, &whole)?;
     succeeded(&command(&restored, &["restore"], &backup).await)?;
 
@@ -157,5 +161,11 @@ async fn there_and_back() -> Result<()> {
     ensure!(product.content(&ada, &file).await? == unfinished);
     let (status, log) = running.stop();
     ensure!(status.success(), "{log}");
+    // a database that is damaged since takes the place of none
+    let database = restored.data().join("auth.db");
+    let mut bytes = std::fs::read(&database)?;
+    bytes[4096..3 * 4096].fill(0);
+    std::fs::write(&database, &bytes)?;
+    refused(&command(&restored, &["backup"], &backup).await, 69, "the backup before stays")?;
     Ok(())
 }

@@ -20,6 +20,9 @@ struct WebhookDoc {
     url: String,
     description: String,
     events: Vec<WebhookEvent>,
+    /// Those of files: programs before 1.3 could not read a webhook with these words among the others.
+    #[serde(default)]
+    file_events: Vec<WebhookEvent>,
     all_jobs: bool,
     /// Sealed.
     secret: Binary,
@@ -39,12 +42,14 @@ struct WebhookDoc {
 impl WebhookDoc {
     fn of(webhook: &Webhook) -> Self {
         let previous = webhook.previous_secret.as_ref();
+        let (file_events, events) = webhook.events.iter().partition(|event| event.is_of_files());
         Self {
             id: webhook.id.oid(),
             user: webhook.user.oid(),
             url: webhook.url.clone(),
             description: webhook.description.clone(),
-            events: webhook.events.clone(),
+            events,
+            file_events,
             all_jobs: webhook.all_jobs,
             secret: binary(&webhook.secret),
             previous_secret: previous.map(|previous| binary(&previous.sealed)),
@@ -75,7 +80,7 @@ impl WebhookDoc {
             user: id(self.user),
             url: self.url,
             description: self.description,
-            events: self.events,
+            events: [self.events, self.file_events].concat(),
             all_jobs: self.all_jobs,
             secret: self.secret.bytes,
             previous_secret: previous
@@ -172,7 +177,7 @@ pub(super) async fn of_files(
         return Ok(Vec::new());
     }
     let words = WebhookEvent::CHOICE.iter().filter(|event| event.is_of_files()).map(|event| event.word());
-    let mut filter = doc! { "on": true, "events": { "$in": Vec::from_iter(words) } };
+    let mut filter = doc! { "on": true, "file_events": { "$in": Vec::from_iter(words) } };
     if let Some(after) = after {
         filter.insert("_id", doc! { "$gt": after.oid() });
     }

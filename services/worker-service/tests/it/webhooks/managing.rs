@@ -49,7 +49,7 @@ async fn what_is_wrong_is_named() {
         (json!({ "url": format!("https://example.org/{}", "x".repeat(3000)), "events": events }), "/url"),
         (json!({ "url": HOOK, "events": [] }), "/events"),
         (json!({ "url": HOOK, "events": ["job.failed", "ping"] }), "/events/1"),
-        (json!({ "url": HOOK, "events": ["file.created"] }), "/events/0"),
+        (json!({ "url": HOOK, "events": ["file.opened"] }), "/events/0"),
         (json!({ "url": HOOK, "events": events, "description": "x".repeat(501) }), "/description"),
         (json!({ "url": HOOK, "events": events, "description": "a\nb" }), "/description"),
     ] {
