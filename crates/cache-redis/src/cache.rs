@@ -19,9 +19,9 @@ const VERSION: u32 = 1;
 
 /// A [`CredentialCache`] that processes share.
 ///
-/// A tombstone that Redis cannot take now is taken here, and written when Redis is back ([`Owed`]): a revocation does not wait for the cache. So that
+/// A tombstone that Redis cannot take now is taken here, and written when Redis is back: a revocation does not wait for the cache. So that
 /// nobody uses an entry from before in between, each process that saw Redis away believes no entry until everybody has had the time to
-/// come back ([`RedisLink::is_settled`]). What is left: a process that asked Redis nothing while it could not be reached, and kept its
+/// come back. What is left: a process that asked Redis nothing while it could not be reached, and kept its
 /// connection, can use such an entry for those few seconds; and who ends with tombstones owed.
 pub struct RedisCache {
     link: Arc<RedisLink>,
