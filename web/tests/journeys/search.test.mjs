@@ -94,7 +94,7 @@ journey('one comes back from a search to where one was', async ({ page, account 
   await page.waitForFunction((id) => location.pathname === `/app/files/${id}`, trip.id);
 
   await box(page).fill('no such word anywhere');
-  await page.getByText('Nothing was found', { exact: true }).waitFor();
+  await page.getByRole('heading', { name: 'Nothing was found' }).waitFor();
   await page.goto(`${address}/app/search`);
   await page.getByText('What are you looking for?').waitFor();
 });
