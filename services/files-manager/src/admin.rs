@@ -47,11 +47,7 @@ pub(crate) async fn run(settings: &Settings, command: Admin) -> Result<Exit, Fai
 
 /// Whether a command may be the first thing that is done in a folder.
 fn makes_what_is_missing(command: &Admin) -> bool {
-    match command {
-        Admin::Accounts(AdminCommand::Users(_)) | Admin::Import(_) | Admin::Check(_) => false,
-        Admin::Migrate(asked) => !asked.dry_run,
-        Admin::Accounts(_) => true,
-    }
+    !matches!(command, Admin::Accounts(AdminCommand::Users(_)) | Admin::Import(_) | Admin::Check(_))
 }
 
 async fn accounts(settings: &Settings, data: &DataDir, command: AdminCommand) -> Result<Exit, Failure> {

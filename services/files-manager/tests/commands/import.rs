@@ -49,8 +49,8 @@ async fn a_folder_is_brought_in_once_and_goes_on_where_it_was_killed() {
     fs::write(tree.join("back\\slash"), "b").unwrap();
 
     let (status, said) = import(&installation, "/", &tree, &[]);
-    assert_eq!(status, Some(64), "{said}");
-    assert!(said.contains("no account has this address"), "{said}");
+    assert_eq!(status, Some(73), "{said}");
+    assert!(said.contains("holds no installation") && !installation.data().exists(), "{said}");
     let running = installation.start();
     let ada = running.product().register("ada").await.unwrap();
     let (status, said) = import(&installation, "/", &tree, &[]);
