@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
 import { ensureSetUp, makeFolder } from '../support/product.mjs';
-import { entry, grid, signIn, signInAndFollow } from '../support/steps.mjs';
+import { entry, grid, loseSession, signIn, signInAndFollow } from '../support/steps.mjs';
 
 journey(
   'somebody registers, signs out and in again',
@@ -69,8 +69,7 @@ journey('a session that ends leads back to the same place', async ({ page, accou
   await makeFolder(account, folder.id, 'Deeper');
   await signInAndFollow(page, account, `/app/files/${folder.id}`);
   await entry(page, 'Deeper').waitFor();
-  await page.context().clearCookies();
-  await entry(page, 'Deeper').dblclick();
+  await loseSession(page, () => entry(page, 'Deeper').dblclick());
   await page.getByRole('heading', { name: 'Sign in again' }).waitFor();
   assert.equal(await page.getByLabel('E-mail').inputValue(), account.email);
   await page.getByLabel('Password', { exact: true }).fill(account.password);

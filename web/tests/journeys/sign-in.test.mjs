@@ -5,7 +5,7 @@ import { journey } from '../support/journey.mjs';
 import { mailTo } from '../support/mail.mjs';
 import { makeInvitation, makeUser } from '../support/people.mjs';
 import { administrator } from '../support/queue.mjs';
-import { signIn } from '../support/steps.mjs';
+import { loseSession, signIn } from '../support/steps.mjs';
 
 const PASSWORD = 'a password of my own';
 const VERIFY = 'Verify your address for Files Manager';
@@ -189,8 +189,7 @@ journey(
     await filesShown(page);
 
     // Also where a session has ended in the middle of something.
-    await page.context().clearCookies();
-    await page.getByRole('link', { name: 'Trash' }).first().click();
+    await loseSession(page, () => page.getByRole('link', { name: 'Trash' }).first().click());
     await page.getByRole('heading', { name: 'Sign in again' }).waitFor();
     await page.getByRole('link', { name: 'Forgot your password?' }).click();
     await page.getByRole('heading', { name: 'Forgot your password?' }).waitFor();

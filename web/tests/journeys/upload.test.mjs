@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { journey } from '../support/journey.mjs';
 import { children, makeFolder, ok, until, upload } from '../support/product.mjs';
 import { text } from '../support/samples.mjs';
-import { choose, dropFiles, entry, pickFiles, signIn, signInAndFollow } from '../support/steps.mjs';
+import { choose, dropFiles, entry, loseSession, pickFiles, signIn, signInAndFollow } from '../support/steps.mjs';
 
 const tray = (page) => page.getByRole('region', { name: 'Uploads' });
 const openNew = (page) => page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).click();
@@ -105,6 +105,7 @@ journey('a name that is taken is asked about once for all', async ({ page, accou
 
   await dropFiles(page, [{ name: 'one.txt', bytes: text('newest') }]);
   await question.getByRole('button', { name: 'Replace' }).click();
+  assert.equal(await question.count(), 0, 'what is answered takes no further keys');
   await until('it is replaced', async () => (await contentOf(account, kept.id)) === 'newest');
 
   await dropFiles(page, [{ name: 'two.txt', bytes: text('unwanted') }]);
@@ -188,8 +189,7 @@ journey('uploads can be cancelled, and leaving while they run is asked about', a
 journey('an upload goes on after signing in again', async ({ page, account }) => {
   await signInAndFollow(page, account);
   await page.getByText('This is the place for your files').waitFor();
-  await page.context().clearCookies();
-  await dropFiles(page, [{ name: 'kept.txt', bytes: text('x') }]);
+  await loseSession(page, () => dropFiles(page, [{ name: 'kept.txt', bytes: text('x') }]));
   await page.getByRole('heading', { name: 'Sign in again' }).waitFor();
   await page.getByLabel('Password', { exact: true }).fill(account.password);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();

@@ -50,3 +50,26 @@ export async function pickFiles(page, open, files) {
     files.map(({ name, bytes }) => ({ name, mimeType: 'application/octet-stream', buffer: Buffer.from(bytes) })),
   );
 }
+
+/**
+ * The session of `page` is gone, and `act` is the first thing that finds out. What the page asks by itself (its polls
+ * and streams) is held back until then: its refusal would open the dialog over whatever `act` wants to reach.
+ */
+export async function loseSession(page, act) {
+  const context = page.context();
+  let acted;
+  const afterwards = new Promise((resolve) => (acted = resolve));
+  const api = '**/api/v1/**';
+  const held = [];
+  const hold = (route) => held.push(afterwards.then(() => route.continue()));
+  await context.route(api, hold);
+  try {
+    await context.clearCookies();
+    await act();
+  } finally {
+    acted();
+    // `unroute` lets go of what is held as well: nothing may be continued twice
+    await Promise.allSettled(held);
+    await context.unroute(api, hold);
+  }
+}

@@ -180,6 +180,8 @@ class Uploads {
     const ids = forAll ? this.#list.filter((item) => item.state === 'conflict').map((item) => item.id) : [id];
     for (const one of ids) this.#event(one, { type: 'resolve', with: answer });
     if (forAll && this.#openCount > 0) this.#answer = answer;
+    // At once: a question that stands a moment longer would take the key or click that is meant for what comes next.
+    this.#showNow();
     this.#pump();
   }
 
@@ -384,10 +386,13 @@ class Uploads {
     this.#list[at] = next;
     this.#openCount += Number(isOpen(next)) - Number(isOpen(item));
     if (next.state === 'waiting') this.#waiting.push(id);
-    this.#show ??= setTimeout(() => {
-      this.#show = null;
-      this.items = [...this.#list];
-    }, SHOW_MS);
+    this.#show ??= setTimeout(() => this.#showNow(), SHOW_MS);
+  }
+
+  #showNow(): void {
+    if (this.#show) clearTimeout(this.#show);
+    this.#show = null;
+    this.items = [...this.#list];
   }
 
   #place(items: Item[]): void {
