@@ -13,8 +13,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// An empty one. A dry run says so.
-    pub(crate) fn new(dry: bool) -> Self {
+    /// An empty one of what is taken from elsewhere. A dry run says so.
+    pub fn new(dry: bool) -> Self {
         Self::titled(["taken in another form", "not taken"], dry)
     }
 

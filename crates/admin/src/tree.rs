@@ -76,7 +76,7 @@ impl ImportError {
 /// What it has done so far, for whoever waits: files, and bytes of them.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
 
-/// Brings everything in that can be, into the space of the account that has the address.
+/// Brings everything in that can be, into the space of the account that has the address. The report is true whenever it ends.
 ///
 /// # Errors
 /// [`ImportError`].
@@ -84,22 +84,22 @@ pub async fn import(
     asked: &Import,
     owner: UserId,
     files: &dyn Intake,
+    report: &mut Report,
     progress: Progress<'_>,
-) -> Result<Report, ImportError> {
+) -> Result<(), ImportError> {
     let into = steps(&asked.into)?;
     let path = asked.folder.clone();
     let top = blocking(move || open_top(&path))
         .await
         .map_err(|source| ImportError::Source { path: asked.folder.clone(), source })?;
     let (target, depth) = target(files, owner, into).await?;
-    let mut walk =
-        Walk { files, owner, progress, report: Report::new(false), taken: 0, bytes: 0, pending: Vec::new() };
+    let mut walk = Walk { files, owner, progress, report, taken: 0, bytes: 0, pending: Vec::new() };
     walk.enter(top, target, depth, Path::new("")).await?;
     while let Some(step) = walk.pending.pop() {
         walk.take(step).await?;
         (walk.progress)(walk.taken, walk.bytes);
     }
-    Ok(walk.report)
+    Ok(())
 }
 
 /// The folder that everything goes into, made if it is missing, and how deep it lies.
@@ -148,7 +148,7 @@ struct Walk<'a> {
     files: &'a dyn Intake,
     owner: UserId,
     progress: Progress<'a>,
-    report: Report,
+    report: &'a mut Report,
     taken: u64,
     bytes: u64,
     /// The last one is next: a folder is walked to its end before its neighbours, so that as many folders are open as it is deep.

@@ -33,18 +33,22 @@ pub fn told<E: std::error::Error + 'static>(
     }
 }
 
-/// Ends a command that may have left things undone: says its report, and fails if it is not complete.
+/// Ends a command that may have left things undone: says its report, also where it was interrupted, and fails if it is not complete. Of what
+/// was typed wrongly there is nothing to report.
 ///
 /// # Errors
 /// The command's.
-pub fn reported<R: std::fmt::Display, E: std::error::Error + 'static>(
-    done: Result<R, E>,
-    is_complete: impl FnOnce(&R) -> bool,
-    is_usage: impl FnOnce(&E) -> bool,
+pub fn reported<E: std::error::Error + 'static>(
+    report: &impl std::fmt::Display,
+    is_complete: bool,
+    done: Result<(), E>,
+    is_usage: impl Fn(&E) -> bool,
 ) -> Result<Exit, Failure> {
-    let complete = done.as_ref().is_ok_and(is_complete);
-    let exit = told(done.map(|report| report.to_string()), is_usage)?;
-    Ok(if complete { exit } else { Exit::Failed })
+    if !done.as_ref().is_err_and(&is_usage) {
+        say(&report.to_string());
+    }
+    let exit = told(done.map(|()| String::new()), is_usage)?;
+    Ok(if is_complete { exit } else { Exit::Failed })
 }
 
 /// A password from the first line of standard input; asked for where someone sits there.

@@ -90,9 +90,10 @@ impl ServiceProgram for AuthProgram {
             Admin::Migrate(asked) => {
                 let line = ProgressLine::default();
                 let show = |what: &str, done: u64, all: u64| line.show(|| format!("{what}: {done} of {all}"));
-                let done = migrate_accounts(&asked, &administration, &show).await;
+                let mut report = Report::new(asked.dry_run);
+                let done = migrate_accounts(&asked, &administration, &mut report, &show).await;
                 line.end();
-                reported(done, Report::is_complete, MigrateError::is_usage)
+                reported(&report, report.is_complete(), done, MigrateError::is_usage)
             }
         }
     }

@@ -61,9 +61,10 @@ pub(crate) async fn run(settings: Settings, matches: &clap::ArgMatches) -> Resul
     let done = match asked {
         Admin::Migrate(asked) => {
             let show = |what: &str, done: u64, all: u64| line.show(|| format!("{what}: {done} of {all}"));
-            let done = migrate_files(&asked, &people, &**service, &show).await;
+            let mut report = Report::new(asked.dry_run);
+            let done = migrate_files(&asked, &people, &**service, &mut report, &show).await;
             line.end();
-            reported(done, Report::is_complete, MigrateError::is_usage)
+            reported(&report, report.is_complete(), done, MigrateError::is_usage)
         }
         Admin::Import(asked) => {
             let show = |files: u64, bytes: u64| {
@@ -73,9 +74,10 @@ pub(crate) async fn run(settings: Settings, matches: &clap::ArgMatches) -> Resul
             let person = people.find_person(&address).await.map_err(|error| Failure::store(&error))?;
             let person = person
                 .ok_or_else(|| Failure::other(Exit::Usage, "no account that is open has this address"))?;
-            let done = import(&asked, person.id, &**service, &show).await;
+            let mut report = Report::new(false);
+            let done = import(&asked, person.id, &**service, &mut report, &show).await;
             line.end();
-            reported(done, Report::is_complete, ImportError::is_usage)
+            reported(&report, report.is_complete(), done, ImportError::is_usage)
         }
     };
     service.finish_background().await;

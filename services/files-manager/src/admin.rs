@@ -65,10 +65,11 @@ async fn take_over(settings: &Settings, data: &DataDir, asked: &Migrate) -> Resu
     let line = ProgressLine::default();
     let show = |what: &str, done: u64, all: u64| line.show(|| format!("{what}: {done} of {all}"));
     let accounts = administration(settings, parts.stores.auth(), parts.stores.files())?;
-    let done = migrate(asked, &accounts, &*parts.files, &show).await;
+    let mut report = Report::new(asked.dry_run);
+    let done = migrate(asked, &accounts, &*parts.files, &mut report, &show).await;
     line.end();
     ended(&parts).await;
-    program::reported(done, Report::is_complete, MigrateError::is_usage)
+    program::reported(&report, report.is_complete(), done, MigrateError::is_usage)
 }
 
 async fn bring_in(settings: &Settings, data: &DataDir, asked: &Import) -> Result<Exit, Failure> {
@@ -80,13 +81,14 @@ async fn bring_in(settings: &Settings, data: &DataDir, asked: &Import) -> Result
     let accounts = administration(settings, parts.stores.auth(), parts.stores.files())?;
     let owner = Address::parse(&asked.user).map_err(|error| Failure::new(Exit::Usage, &error))?;
     let owner = accounts.find_by_address(&owner.key()).await.map_err(|error| Failure::store(&error))?;
+    let mut report = Report::new(false);
     let done = match owner {
-        Some(owner) => import(asked, owner.id, &*parts.files, &show).await,
+        Some(owner) => import(asked, owner.id, &*parts.files, &mut report, &show).await,
         None => return Err(Failure::other(Exit::Usage, "no account has this address")),
     };
     line.end();
     ended(&parts).await;
-    program::reported(done, Report::is_complete, ImportError::is_usage)
+    program::reported(&report, report.is_complete(), done, ImportError::is_usage)
 }
 
 /// The services over the data folder. Nothing of them runs: jobs that come of this wait for the product's next start.

@@ -22,6 +22,8 @@ use crate::settings::Settings;
 
 /// The database of files in a data folder.
 const DATABASE: &str = "files.db";
+/// The folder of the copy that is looked at.
+const COPY: &str = "check";
 
 /// Checks a data folder that no process uses. Without `--repair` it works on a copy of the database, so that nothing is changed.
 ///
@@ -51,6 +53,20 @@ fn no_copy(error: &io::Error) -> Failure {
     )
 }
 
+/// Removes the copy of a check that was killed: it may be large.
+///
+/// # Errors
+/// It cannot be removed.
+pub(crate) fn remove_left_over(data: &Path) -> Result<(), Failure> {
+    let copy = Duplicate { folder: data.join(COPY) };
+    copy.remove().map_err(|error| {
+        Failure::other(
+            Exit::DataFolder,
+            format!("{}, left over by a check, cannot be removed: {error}", copy.folder.display()),
+        )
+    })
+}
+
 /// A copy of the database of files, gone with the value.
 struct Duplicate {
     folder: PathBuf,
@@ -59,7 +75,7 @@ struct Duplicate {
 impl Duplicate {
     /// Nobody writes to it: this process holds the data folder. The log that a process left behind which was killed is copied, too.
     fn of(data: &Path) -> io::Result<Self> {
-        let copy = Self { folder: data.join("check") };
+        let copy = Self { folder: data.join(COPY) };
         copy.remove()?;
         fs::DirBuilder::new().create(&copy.folder)?;
         for name in [DATABASE, "files.db-wal"] {
@@ -84,7 +100,7 @@ impl Duplicate {
 
 impl Drop for Duplicate {
     fn drop(&mut self) {
-        // the next check removes what is left
+        // the next start or check removes what is left
         let _ = self.remove();
     }
 }

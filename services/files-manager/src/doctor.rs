@@ -10,12 +10,11 @@ use common::Timestamp;
 use program::{Failure, public_url_with_path, say};
 use runtime::data_dir::DataDir;
 use runtime::lifecycle::Exit;
-use runtime::secrets::MasterKey;
 use store_sqlite::{Database, Examined, FilesCopy, examine};
 use tokio::task::spawn_blocking;
 
 use crate::settings::Settings;
-use crate::{parts, tls};
+use crate::{keys, parts, tls};
 
 /// Looks at everything, says it, and fails if anything is wrong.
 pub(crate) async fn run(settings: Settings, asked: Doctor) -> Exit {
@@ -29,6 +28,7 @@ pub(crate) async fn run(settings: Settings, asked: Doctor) -> Exit {
             (vec![Finding::wrong("data folder", error.to_string(), advice)], None)
         });
     diagnosis.findings.append(&mut stored);
+    diagnosis.findings.push(master_key(&settings));
     diagnosis.findings.push(listener(&settings, holder.as_deref()).await);
     public(&settings, holder.is_some(), &mut diagnosis).await;
     told(&diagnosis, asked)
@@ -64,15 +64,20 @@ fn settings_of(settings: &Settings) -> Finding {
         public_url_with_path(settings.public_url.as_deref()).map_err(|failure| failure.to_string())?;
         providers(&settings.oidc, settings.public_url.as_deref())?;
         parts::password_hasher(settings).map_err(|failure| failure.to_string())?;
-        if let Some(key) = &settings.master_key {
-            MasterKey::parse(key, settings.master_key_previous.as_deref())
-                .map_err(|error| format!("FM_MASTER_KEY: {error}"))?;
-        }
         Ok(())
     };
     match check() {
         Ok(()) => Finding::good("settings", "they can be used"),
         Err(text) => wrong_settings(text),
+    }
+}
+
+fn master_key(settings: &Settings) -> Finding {
+    const CHECK: &str = "master key";
+    match keys::look(settings, &settings.data_dir) {
+        Ok(Some(_)) => Finding::good(CHECK, "it is there"),
+        Ok(None) => Finding::good(CHECK, "it is not there yet: the first start makes it"),
+        Err(error) => Finding::wrong(CHECK, error.to_string(), error.advice()),
     }
 }
 

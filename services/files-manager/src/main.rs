@@ -6,6 +6,7 @@ mod check;
 mod command_line;
 mod docs;
 mod doctor;
+mod keys;
 mod page;
 mod parts;
 mod routes;

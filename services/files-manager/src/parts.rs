@@ -31,6 +31,8 @@ use worker_service::{
     ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
 };
 
+use crate::check;
+use crate::keys::master_key;
 use crate::settings::Settings;
 
 /// Everything that one process runs.
@@ -105,6 +107,7 @@ pub(crate) fn password_hasher(settings: &Settings) -> Result<PasswordHasher, Fai
 /// # Errors
 /// A setting, a store or a secret that cannot be used.
 pub(crate) async fn assemble(settings: &Settings, data: &DataDir, socket: &Path) -> Result<Parts, Failure> {
+    check::remove_left_over(data.path())?;
     assemble_over(settings, data, socket, &data.path().join("files.db")).await
 }
 
@@ -240,16 +243,6 @@ async fn end_of_others(auth: &AuthDb, files: &FilesDb, jobs: &JobsDb) -> common:
     files.end_request_leases().await?;
     jobs.end_request_leases().await?;
     jobs.end_leases(common::jobs::types::BUILT_IN).await
-}
-
-fn master_key(settings: &Settings, data: &DataDir) -> Result<MasterKey, Failure> {
-    let current = match &settings.master_key {
-        Some(key) => key.clone(),
-        None => data.secret("master-key", random_secret)?,
-    };
-    MasterKey::parse(&current, settings.master_key_previous.as_deref()).map_err(|error| {
-        Failure::setting(format!("FM_MASTER_KEY (or secrets/master-key in the data folder): {error}"))
-    })
 }
 
 async fn blobs(settings: &Settings, data: &DataDir, store: &FilesDb) -> Result<DiskBlobs, Failure> {

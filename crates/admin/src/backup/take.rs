@@ -109,8 +109,10 @@ fn store_of(data: &Path) -> Result<String, BackupError> {
 fn open_target(options: &Options<'_>, store_id: &str) -> Result<(PathBuf, fs::File), BackupError> {
     let apart = "the backup and the data folder must not lie in one another";
     let data = options.data.canonicalize().map_err(at(options.data))?;
-    // before anything is made there
-    if std::path::absolute(options.target).map_err(at(options.target))?.starts_with(&data) {
+    // before anything is made there, whatever links lead to the place
+    let wanted = std::path::absolute(options.target).map_err(at(options.target))?;
+    let nearest = wanted.ancestors().find_map(|above| above.canonicalize().ok());
+    if wanted.starts_with(&data) || nearest.is_some_and(|above| above.starts_with(&data)) {
         return refused(apart);
     }
     let is_new = !options.target.exists();
@@ -316,7 +318,9 @@ impl Run<'_> {
     /// Copies what an upload's client was told of. One that has ended meanwhile is left out: its client begins anew.
     fn copy_upload(&self, upload: UnderWay) -> Result<(), BackupError> {
         let target = self.target.join(PARTIAL).join(upload.key.to_string());
-        remove(&target)?;
+        // what is there belongs to the backup before until the whole is in its place
+        let temporary = self.target.join(TEMPORARY).join(upload.key.to_string());
+        remove(&temporary)?;
         let data = self.options.data;
         let partial = data.join(PARTIAL).join(upload.key.to_string());
         // it may have become whole since
@@ -324,11 +328,13 @@ impl Run<'_> {
             if size(&source)?.is_none_or(|size| size < upload.size) {
                 continue;
             }
-            match copy(&source, &target, upload.size) {
-                Ok((size, _)) if size == upload.size => return Ok(()),
-                Ok(_) => remove(&target)?,
+            match copy(&source, &temporary, upload.size) {
+                Ok((size, _)) if size == upload.size => {
+                    return fs::rename(&temporary, &target).map_err(at(&target));
+                }
+                Ok(_) => remove(&temporary)?,
                 Err(BackupError::Io { path, source })
-                    if path != target && source.kind() == io::ErrorKind::NotFound => {}
+                    if path != temporary && source.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }

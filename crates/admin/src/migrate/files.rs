@@ -23,13 +23,23 @@ pub(super) struct FileIntake<'a> {
     roots: HashMap<UserId, FileId>,
     /// Folders that are there, or would be.
     there: HashSet<FileId>,
+    /// Folders of which it is known whether they, or one above them, are in the trash here.
+    trashed: HashMap<FileId, bool>,
     /// Names that a dry run would have given.
     names: HashSet<(UserId, Option<FileId>, NodeName)>,
 }
 
 impl<'a> FileIntake<'a> {
     pub(super) fn new(files: &'a dyn Intake, contents: Contents, dry: bool) -> Self {
-        Self { files, contents, dry, roots: HashMap::new(), there: HashSet::new(), names: HashSet::new() }
+        Self {
+            files,
+            contents,
+            dry,
+            roots: HashMap::new(),
+            there: HashSet::new(),
+            trashed: HashMap::new(),
+            names: HashSet::new(),
+        }
     }
 
     pub(super) async fn take_all(
@@ -60,14 +70,19 @@ impl<'a> FileIntake<'a> {
         if let Some(node) = self.files.find_node(file.id).await? {
             if node.owner == file.owner {
                 report.count(were_there);
-                self.there.insert(file.id);
+                if is_folder && !self.in_trash(node).await? {
+                    self.there.insert(file.id);
+                }
             } else {
                 report.left(format!("{file}: its id belongs to somebody else here"));
             }
             return Ok(());
         }
         if parent.is_some_and(|parent| !self.there.contains(&parent)) {
-            (parent, moved) = (None, Some("its folder was not taken"));
+            let is_trashed =
+                parent.and_then(|parent| self.trashed.get(&parent)).is_some_and(|trashed| *trashed);
+            let why = if is_trashed { "its folder is in the trash here" } else { "its folder was not taken" };
+            (parent, moved) = (None, Some(why));
         }
         let name = names::allowed(&file.name);
         let source = match file.kind {
@@ -147,6 +162,26 @@ impl<'a> FileIntake<'a> {
         let root = self.files.root_of(owner).await?;
         self.roots.insert(owner, root);
         Ok(root)
+    }
+
+    /// Whether nothing can be put into a folder that was there: it, or one above it, is in the trash.
+    async fn in_trash(&mut self, folder: Node) -> Result<bool, PortError> {
+        let (mut way, mut at) = (Vec::new(), Some(folder));
+        let mut trashed = false;
+        while let Some(node) = at {
+            if let Some(known) = self.trashed.get(&node.id) {
+                trashed = *known;
+                break;
+            }
+            way.push(node.id);
+            trashed = node.trashed.is_some();
+            at = match node.parent {
+                Some(parent) if !trashed => self.files.find_node(parent).await?,
+                _ => None,
+            };
+        }
+        self.trashed.extend(way.into_iter().map(|id| (id, trashed)));
+        Ok(trashed)
     }
 
     /// The name that something would get, as far as the dump alone decides that.

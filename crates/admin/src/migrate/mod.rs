@@ -88,7 +88,7 @@ impl MigrateError {
 /// What it has done so far, for whoever waits: a word, how many, of how many.
 pub type Progress<'a> = &'a (dyn Fn(&str, u64, u64) + Send + Sync);
 
-/// Takes everything over that can be.
+/// Takes everything over that can be. The report is true whenever it ends.
 ///
 /// # Errors
 /// [`MigrateError`].
@@ -96,16 +96,14 @@ pub async fn migrate(
     asked: &Migrate,
     accounts: &dyn AccountIntake,
     files: &dyn Intake,
+    report: &mut Report,
     progress: Progress<'_>,
-) -> Result<Report, MigrateError> {
+) -> Result<(), MigrateError> {
     let contents = contents_of(asked).await?;
     let Collections { users, files: nodes, unread_users, unread_files } = read(&asked.dump).await?;
-    let mut report = Report::new(asked.dry_run);
     unread_users.into_iter().chain(unread_files).for_each(|sentence| report.left(sentence));
-    let owners = take_accounts(users, accounts, asked.dry_run, &mut report, progress).await?;
-    let intake = FileIntake::new(files, contents, asked.dry_run);
-    intake.take_all(nodes, &owners, &mut report, progress).await?;
-    Ok(report)
+    let owners = take_accounts(users, accounts, asked.dry_run, report, progress).await?;
+    FileIntake::new(files, contents, asked.dry_run).take_all(nodes, &owners, report, progress).await
 }
 
 /// Takes the accounts over, as [`migrate`] does.
@@ -115,13 +113,13 @@ pub async fn migrate(
 pub async fn migrate_accounts(
     asked: &MigrateAccounts,
     accounts: &dyn AccountIntake,
+    report: &mut Report,
     progress: Progress<'_>,
-) -> Result<Report, MigrateError> {
+) -> Result<(), MigrateError> {
     let Collections { users, unread_users, .. } = read(&asked.dump).await?;
-    let mut report = Report::new(asked.dry_run);
     unread_users.into_iter().for_each(|sentence| report.left(sentence));
-    take_accounts(users, accounts, asked.dry_run, &mut report, progress).await?;
-    Ok(report)
+    take_accounts(users, accounts, asked.dry_run, report, progress).await?;
+    Ok(())
 }
 
 /// Takes files and folders over, as [`migrate`] does, of the accounts that are there by now.
@@ -132,11 +130,11 @@ pub async fn migrate_files(
     asked: &Migrate,
     people: &dyn People,
     files: &dyn Intake,
+    report: &mut Report,
     progress: Progress<'_>,
-) -> Result<Report, MigrateError> {
+) -> Result<(), MigrateError> {
     let contents = contents_of(asked).await?;
     let Collections { files: nodes, unread_files, .. } = read(&asked.dump).await?;
-    let mut report = Report::new(asked.dry_run);
     unread_files.into_iter().for_each(|sentence| report.left(sentence));
     let named: HashSet<UserId> = nodes.iter().map(|file| file.owner).collect();
     let named: Vec<UserId> = named.into_iter().collect();
@@ -144,8 +142,7 @@ pub async fn migrate_files(
     for some in named.chunks(MAX_PEOPLE) {
         owners.extend(people.find_people(some).await?.into_iter().map(|person| person.id));
     }
-    FileIntake::new(files, contents, asked.dry_run).take_all(nodes, &owners, &mut report, progress).await?;
-    Ok(report)
+    FileIntake::new(files, contents, asked.dry_run).take_all(nodes, &owners, report, progress).await
 }
 
 async fn contents_of(asked: &Migrate) -> Result<Contents, MigrateError> {

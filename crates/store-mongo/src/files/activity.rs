@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use common::files::{ActivityOf, ActivityStore, Doer, FileEvent, FileEventKind, FileEventPage, NamedPlace};
+use common::files::{
+    ActivityOf, ActivityStore, Doer, FileEvent, FileEventKind, FileEventPage, NamedPlace, Node,
+};
 use common::{FileId, LinkId, PortResult, SpaceId, Timestamp, UserId};
 use futures_util::TryStreamExt as _;
 use mongodb::Collection;
@@ -86,6 +88,21 @@ impl EventDoc {
 /// Writes an event with the number that its space has counted in this transaction.
 pub(super) async fn keep(db: &FilesDb, tx: &mut Tx, event: &FileEvent, seq: u64) -> Result<(), Fault> {
     db.activity().insert_one(EventDoc::new(event, seq)).session(tx.session()).await?;
+    Ok(())
+}
+
+/// Writes that a node was made, and that it is open to everybody if it is so from the start.
+pub(super) async fn keep_made(
+    db: &FilesDb,
+    tx: &mut Tx,
+    made: &Node,
+    (doer, at): (Doer, Timestamp),
+    seq: u64,
+) -> Result<(), Fault> {
+    keep(db, tx, &FileEvent::of(made, FileEventKind::Created, doer, at), seq).await?;
+    if made.public.is_some() {
+        tell(db, tx, &FileEvent::of(made, FileEventKind::Linked, doer, at)).await?;
+    }
     Ok(())
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn create_folder(
     let made = node::insert(db, tx, &new, None).await?;
     node::count_child(db, tx, folder.parent, Kind::Folder, 1).await?;
     let doer = Doer { user: Some(folder.by), link: folder.via };
-    activity::keep(db, tx, &FileEvent::of(&made, FileEventKind::Created, doer, folder.at), seq).await?;
+    activity::keep_made(db, tx, &made, (doer, folder.at), seq).await?;
     Ok(made)
 }
 

@@ -30,9 +30,13 @@ pub(super) async fn commit(
             (replace(db, tx, commit, *id, *revision, *keep_versions).await?, false)
         }
     };
-    let kind = if created { FileEventKind::Created } else { FileEventKind::Updated };
     let doer = Doer { user: Some(commit.by), link: commit.via };
-    activity::keep(db, tx, &FileEvent::of(&node, kind, doer, commit.at), seq).await?;
+    if created {
+        activity::keep_made(db, tx, &node, (doer, commit.at), seq).await?;
+    } else {
+        let updated = FileEvent::of(&node, FileEventKind::Updated, doer, commit.at);
+        activity::keep(db, tx, &updated, seq).await?;
+    }
     db.outbox.push(&db.engine, tx.session(), &commit.jobs).await?;
     Ok(Committed { node, created })
 }

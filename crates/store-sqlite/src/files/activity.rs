@@ -1,7 +1,9 @@
 //! What happened to nodes.
 
 use async_trait::async_trait;
-use common::files::{ActivityOf, ActivityStore, Doer, FileEvent, FileEventKind, FileEventPage, NamedPlace};
+use common::files::{
+    ActivityOf, ActivityStore, Doer, FileEvent, FileEventKind, FileEventPage, NamedPlace, Node,
+};
 use common::{FileId, LinkId, PortResult, SpaceId, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -36,6 +38,15 @@ pub(super) fn tell(tx: &Tx<'_>, event: &FileEvent) -> rusqlite::Result<()> {
         event.link.as_ref().map(LinkId::bytes),
     ])
     .map(drop)
+}
+
+/// Writes that a node was made, and that it is open to everybody if it is so from the start.
+pub(super) fn tell_made(tx: &Tx<'_>, made: &Node, doer: Doer, at: Timestamp) -> rusqlite::Result<()> {
+    tell(tx, &FileEvent::of(made, FileEventKind::Created, doer, at))?;
+    if made.public.is_some() {
+        tell(tx, &FileEvent::of(made, FileEventKind::Linked, doer, at))?;
+    }
+    Ok(())
 }
 
 /// Writes what happened to a node that may be gone.

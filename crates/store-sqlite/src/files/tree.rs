@@ -23,7 +23,7 @@ pub(super) fn create_folder(tx: &Tx<'_>, folder: &NewFolder) -> TxResult<Node, N
     space::apply(tx, space, Change { nodes: 1, depth: parent.depth() + 1, ..Change::default() })?;
     let made = node::get(tx, folder.id)?;
     let doer = Doer { user: Some(folder.by), link: folder.via };
-    activity::tell(tx, &FileEvent::of(&made, FileEventKind::Created, doer, folder.at))?;
+    activity::tell_made(tx, &made, doer, folder.at)?;
     Ok(made)
 }
 

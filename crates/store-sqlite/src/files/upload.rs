@@ -26,9 +26,12 @@ pub(super) fn commit(tx: &Tx<'_>, commit: &Commit) -> TxResult<Committed, NodeEr
     };
     outbox::push(tx, &commit.jobs)?;
     let node = node::get(tx, id)?;
-    let kind = if created { FileEventKind::Created } else { FileEventKind::Updated };
     let doer = Doer { user: Some(commit.by), link: commit.via };
-    activity::tell(tx, &FileEvent::of(&node, kind, doer, commit.at))?;
+    if created {
+        activity::tell_made(tx, &node, doer, commit.at)?;
+    } else {
+        activity::tell(tx, &FileEvent::of(&node, FileEventKind::Updated, doer, commit.at))?;
+    }
     Ok(Committed { node, created })
 }
 

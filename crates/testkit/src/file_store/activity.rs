@@ -6,8 +6,8 @@ use common::files::FileEventKind::{
     Created, Deleted, Linked, Moved, Renamed, Restored, Shared, Tagged, Trashed, Unlinked, Unshared, Updated,
 };
 use common::files::{
-    Act, ActivityOf, Commit, FileEvent, FileEventKind, Grantee, LinkRole, NamedPlace, NewFolder, Note,
-    ShareRole, Tag,
+    Act, ActivityOf, Commit, CommitTarget, FileEvent, FileEventKind, Grantee, LinkRole, NamedPlace,
+    NewFolder, Note, ShareRole, Tag,
 };
 use common::{FileId, IdGen as _, LinkId, OperationId, ShareId, SpaceId};
 use futures_util::future::join_all;
@@ -80,13 +80,21 @@ pub async fn each_change_of_a_node_is_told_in_its_order(subject: &AccessSubject)
     files.trash(file.id).await;
     files.delete(file.id).await;
     let (_, copy) = subject.begin(folder.id, root, "copy").await;
+    let open = NewFolder { public: true, ..files.new_folder(root, "open folder") };
+    files.store.create_folder(&open).await.unwrap();
+    let mut open = files.upload(root, "open file", 5);
+    if let CommitTarget::New(file) = &mut open.target {
+        file.public = true;
+    }
+    files.commit(&open).await.unwrap();
 
     let told = subject.told().await;
     let of_file = [
         Created, Updated, Renamed, Moved, Tagged, Trashed, Restored, Shared, Unshared, Linked, Unlinked,
         Linked, Unlinked, Trashed, Deleted,
     ];
-    assert_eq!(kinds(&told), [&[Created], &of_file[..], &[Created]].concat());
+    let open_from_the_start = [Created, Linked, Created, Linked];
+    assert_eq!(kinds(&told), [&[Created], &of_file[..], &[Created], &open_from_the_start].concat());
     assert_eq!(told.iter().filter(|event| event.node == file.id).count(), of_file.len());
     let place = |name: &str, parent| NamedPlace { name: name.to_owned(), parent: Some(parent) };
     let made = FileEvent {
@@ -118,8 +126,8 @@ pub async fn each_change_of_a_node_is_told_in_its_order(subject: &AccessSubject)
     assert_eq!(subject.history(ActivityOf::Node(files.ids.next())).await, []);
     let page = subject.activity.events_after(files.space.id, 3, 2).await.unwrap();
     assert_eq!((&page.events[..], page.last, page.gap), (&told[3..5], 5, false));
-    let page = subject.activity.events_after(files.space.id, 17, 2).await.unwrap();
-    assert_eq!((&page.events[..], page.last, page.gap), (&[][..], 17, false));
+    let page = subject.activity.events_after(files.space.id, 21, 2).await.unwrap();
+    assert_eq!((&page.events[..], page.last, page.gap), (&[][..], 21, false));
 }
 
 pub async fn what_changes_nothing_or_fails_is_not_told(subject: &AccessSubject) {

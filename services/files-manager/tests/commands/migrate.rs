@@ -211,6 +211,47 @@ async fn what_the_original_keeps_is_taken_over_and_the_classic_api_shows_it_as_b
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_come_into_the_trash_comes_into_the_root() {
+    let at = |number: u32, parent: u32| {
+        node(number, 1, "file", &format!("{number}.bin"), false)
+            .text("localPath", &number.to_string())
+            .id("parentId", &id(parent))
+    };
+    let files = [
+        node(11, 1, "folder", "outer", false).text("parentId", "0"),
+        node(12, 1, "folder", "inner", false).id("parentId", &id(11)),
+        at(13, 12),
+        at(14, 11),
+    ];
+    let (installation, old) = (Installation::fresh(), Old::write(&[user(1, "bob@dylan.com")], &files));
+    let (status, first) = migrate(&installation, &old, &[], &[]);
+    assert_eq!(status, Some(1), "{first}");
+    let running = installation.start();
+    let product = running.product();
+    let bob = product.login("bob@dylan.com", PASSWORD).await.unwrap();
+    let trash = product.as_user(&bob, Method::DELETE, &format!("/api/v1/files/{}", id(11)));
+    send(trash).await.unwrap().expect(204).unwrap();
+    running.stop();
+    // the contents are found by now, and their folder is not where it was
+    old.blob("13", b"thirteen");
+    old.blob("14", b"fourteen");
+    let (status, report) = migrate(&installation, &old, &[], &[]);
+    assert_eq!(status, Some(0), "{report}");
+    for number in [13, 14] {
+        has_lines(
+            &report,
+            &[&format!("file {} “{number}.bin”: its folder is in the trash here", id(number))],
+        );
+    }
+    let running = installation.start();
+    let product = running.product();
+    let bob = product.login("bob@dylan.com", PASSWORD).await.unwrap();
+    let names: Vec<_> =
+        product.children(&bob, "root").await.unwrap().iter().map(|file| file["name"].clone()).collect();
+    assert_eq!(names, ["13.bin", "14.bin"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_step_it_goes_on_and_a_dump_that_is_cut_changes_nothing() {
     let users = [user(1, "bob@dylan.com"), user(3, "ada@example.org")];
     let files: Vec<_> = (10..16)

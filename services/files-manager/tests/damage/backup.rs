@@ -86,6 +86,54 @@ async fn opens(product: &Product, link: &str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restored_without_its_secrets_it_waits_for_its_master_key() {
+    if let Err(error) = without_secrets().await {
+        panic!("{error:?}");
+    }
+}
+
+async fn without_secrets() -> Result<()> {
+    let installation = Installation::fresh();
+    let running = installation.start();
+    let product = running.product();
+    let ada = product.register("ada").await?;
+    product.upload(&ada, "root", "a.bin", noise(40_000, 1)).await?;
+    let place = tempfile::tempdir()?;
+    // a way round into the data folder is found before anything is made there
+    let round = place.path().join("round");
+    std::os::unix::fs::symlink(installation.data(), &round)?;
+    let into = round.join("new/backup");
+    refused(&command(&installation, &["backup"], &into).await, 64, "must not lie in one another")?;
+    ensure!(!installation.data().join("new").exists());
+    let backup = place.path().join("backup");
+    succeeded(&command(&installation, &["backup", "--without-secrets"], &backup).await)?;
+    running.stop();
+
+    let restored = Installation::fresh();
+    let output = command(&restored, &["restore"], &backup).await;
+    succeeded(&output)?;
+    ensure!(said(&output).contains("it has no secrets"), "{}", said(&output));
+    let key = restored.data().join("secrets/master-key");
+    for arguments in [&[][..], &["admin", "check"]] {
+        refused(
+            &restored.command().args(arguments).output()?,
+            73,
+            "the master key of this installation is missing",
+        )?;
+        ensure!(!key.exists(), "another key would open nothing of what is there");
+    }
+    let doctor = restored.command().arg("doctor").output()?;
+    refused(&doctor, 1, "WRONG   master key")?;
+    std::fs::create_dir_all(restored.data().join("secrets"))?;
+    std::fs::copy(installation.data().join("secrets/master-key"), &key)?;
+    let running = restored.start();
+    let product = running.product();
+    let ada = product.login(&ada.email, &ada.password).await?;
+    ensure!(product.children(&ada, "root").await?.len() == 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_under_load_brings_back_all_that_was_acknowledged_before_it() {
     if let Err(error) = there_and_back().await {
         panic!("{error:?}");
