@@ -11,7 +11,7 @@ use mongodb::{ClientSession, Collection};
 use serde::Deserialize;
 use tokio::sync::{Mutex, Notify};
 
-use crate::engine::{Abort, Engine, Fault, Index};
+use crate::engine::{Abort, Astray, Attempt, Engine, Fault, Index};
 use crate::value::{ToOid as _, id, oids};
 
 /// Jobs on their way to the job store.
@@ -20,6 +20,7 @@ pub(crate) struct Outbox {
     bell: Notify,
     /// Relays of one process take rows one after another; those of several meet in the documents.
     leasing: Mutex<()>,
+    astray: Astray<Lease>,
 }
 
 /// What a relay needs of a document. Beside it there are `seq`, which ascends within a process, and by seconds among processes (rows come about in the
@@ -45,6 +46,19 @@ impl Row {
 struct RowId {
     #[serde(rename = "_id")]
     id: ObjectId,
+}
+
+/// The mark of no lease.
+fn nobody() -> ObjectId {
+    ObjectId::from_bytes([0; 12])
+}
+
+/// A lease that was asked for.
+#[derive(Debug)]
+struct Lease {
+    /// What only this lease writes into rows.
+    mark: ObjectId,
+    until: Timestamp,
 }
 
 /// Rings when it goes, however the call ends that made it: also a commit whose answer is lost may have brought rows in.
@@ -73,7 +87,7 @@ impl Outbox {
         let bell = Notify::new();
         // rows may have been left by a process before
         bell.notify_one();
-        Self { name, bell, leasing: Mutex::new(()) }
+        Self { name, bell, leasing: Mutex::new(()), astray: Astray::default() }
     }
 
     fn rows(&self, engine: &Engine) -> Collection<Document> {
@@ -98,7 +112,7 @@ impl Outbox {
                 serde_json::to_string(job).map_err(|_| Fault::Damaged("a job does not become JSON"))?;
             let fields = doc! {
                 "seq": ObjectId::new(), "job": text, "sent": 0, "waits": true, "sent_at": 0_i64,
-                "leased_until": i64::MIN, "lease": ObjectId::from_bytes([0; 12]),
+                "leased_until": i64::MIN, "lease": nobody(),
             };
             rows.update_one(doc! { "_id": job.id.oid() }, doc! { "$setOnInsert": fields })
                 .upsert(true)
@@ -118,15 +132,19 @@ impl Outbox {
         engine
             .call(async {
                 let _turn = self.leasing.lock().await;
-                let mut leased = Vec::new();
+                self.free_astray(engine, now).await?;
+                let (mut leased, mut attempts) = (Vec::new(), Vec::new());
                 while leased.len() < limit as usize {
                     let wanted = i64::from(limit) - leased.len() as i64;
                     let candidates = self.candidates(engine, wanted, now).await?;
                     if candidates.is_empty() {
                         break;
                     }
-                    leased.extend(self.take(engine, candidates, now + lease, now).await?);
+                    let attempt = self.astray.attempt(Lease { mark: ObjectId::new(), until: now + lease });
+                    leased.extend(self.take(engine, candidates, &attempt, now).await?);
+                    attempts.push(attempt);
                 }
+                attempts.into_iter().for_each(Attempt::is_known);
                 Ok::<_, Abort<PortError>>(leased)
             })
             .await
@@ -149,10 +167,10 @@ impl Outbox {
         &self,
         engine: &Engine,
         candidates: Vec<ObjectId>,
-        until: Timestamp,
+        wanted: &Lease,
         now: Timestamp,
     ) -> Result<Vec<OutboxRow>, Fault> {
-        let (rows, lease) = (self.rows(engine), ObjectId::new());
+        let (rows, lease, until) = (self.rows(engine), wanted.mark, wanted.until);
         let free =
             doc! { "_id": { "$in": &candidates }, "waits": true, "leased_until": { "$lte": now.millis() } };
         rows.update_many(free, doc! { "$set": { "leased_until": until.millis(), "lease": lease } }).await?;
@@ -176,6 +194,20 @@ impl Outbox {
             rows.update_many(doc! { "_id": { "$in": unreadable }, "lease": lease }, rests).await?;
         }
         Ok(readable)
+    }
+
+    /// Frees what was leased without anybody's knowing: it would wait for the end of its lease. Such a lease may also come to be later, so it is looked for
+    /// until it would have ended.
+    async fn free_astray(&self, engine: &Engine, now: Timestamp) -> Result<(), Fault> {
+        let leases = self.astray.take(|lease| lease.until <= now, |_| true);
+        if leases.is_empty() {
+            return Ok(());
+        }
+        let marks: Vec<ObjectId> = leases.iter().map(|lease| lease.mark).collect();
+        let held = doc! { "waits": true, "lease": { "$in": marks } };
+        let free = doc! { "$set": { "leased_until": i64::MIN, "lease": nobody() } };
+        self.rows(engine).update_many(held, free).await?;
+        Ok(())
     }
 
     pub(crate) async fn mark_sent(&self, engine: &Engine, ids: &[JobId], at: Timestamp) -> PortResult<()> {

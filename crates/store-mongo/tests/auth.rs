@@ -32,6 +32,10 @@ mod accounts {
 }
 
 mod outbox {
+    use std::time::Duration;
+
+    use common::jobs::Outbox as _;
+
     use super::*;
 
     async fn subject() -> OutboxSubject {
@@ -40,6 +44,43 @@ mod outbox {
     }
 
     testkit::outbox_suite!(subject);
+
+    /// A lease is broken off at each of its steps: rows may be leased by then, or later. The clock stands, so no lease ends.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_row_whose_lease_was_broken_off_is_leased_again_at_once() {
+        let (mongo, _scratch) = support::mongo().await;
+        let (store, ids, at) = (AuthDb::new(&mongo), TestIds::new(), TestClock::default().now());
+        let bob = testkit::auth_store::user(ids.next(), "bob@example.org", at);
+        store.create_user(&bob, &[testkit::outbox::job(&ids, "test", at)]).await.unwrap();
+        let lease = || store.lease_unsent(10, Duration::from_secs(30), at);
+        for steps in 1.. {
+            let broken_off = support::broken_off(steps, lease()).await.map(Result::unwrap);
+            let is_whole = broken_off.is_some();
+            let again = async {
+                loop {
+                    let rows = lease().await.unwrap();
+                    if !rows.is_empty() {
+                        return rows;
+                    }
+                }
+            };
+            let rows = match broken_off {
+                Some(rows) => rows,
+                None => {
+                    tokio::time::timeout(Duration::from_secs(20), again).await.expect("the row comes back")
+                }
+            };
+            let [row] = &rows[..] else { panic!("one row: {rows:?}") };
+            store.unsend(&[row.job.id]).await.unwrap();
+            if is_whole {
+                assert!(steps > 3, "it was broken off in the middle: {steps}");
+                break;
+            }
+        }
+        // whoever holds a row keeps it
+        assert_eq!(lease().await.unwrap().len(), 1);
+        assert!(lease().await.unwrap().is_empty());
+    }
 }
 
 mod keys {

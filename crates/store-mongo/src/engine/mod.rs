@@ -1,5 +1,6 @@
 //! One database of MongoDB: deadlines, errors, transactions, migrations.
 
+mod astray;
 mod connect;
 mod error;
 mod locks;
@@ -17,6 +18,7 @@ use tokio::sync::OnceCell;
 
 use crate::keyed;
 
+pub(crate) use astray::{Astray, Attempt};
 pub use connect::{Mongo, OpenOptions};
 pub(crate) use error::{Abort, Fault, duplicates, is_duplicate};
 pub(crate) use migrate::{Index, Migration, Schema, Step, Version};

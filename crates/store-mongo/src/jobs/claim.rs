@@ -2,26 +2,60 @@
 
 use std::collections::HashMap;
 
-use common::Timestamp;
 use common::jobs::{ClaimRequest, Claimed, Claims, LeaseHolder};
-use futures_util::future::{try_join, try_join_all};
+use common::{Causes, PortError, Timestamp};
+use futures_util::future::{join_all, try_join, try_join_all};
 
+use super::astray::Claim;
 use super::doc::{JobDoc, seen};
 use super::lines::{self, Line};
 use super::schema::JOBS;
 use super::settings::{Places, Rules};
-use crate::engine::{Engine, Fault};
+use crate::engine::{Astray, Attempt, Engine, Fault};
 use crate::value::{id, int};
 use mongodb::bson::doc;
 
 /// Jobs that are taken at once: each is a change of its own document, and waits for the majority.
 const AT_ONCE: usize = 16;
 
-pub(super) async fn claim(engine: &Engine, request: &ClaimRequest, now: Timestamp) -> Result<Claims, Fault> {
+/// A job, and the attempt that brought it: known when the job is handed over.
+type Taken<'a> = (Claimed, Attempt<'a, Claim>);
+
+pub(super) async fn claim(
+    engine: &Engine,
+    astray: &Astray<Claim>,
+    request: &ClaimRequest,
+    now: Timestamp,
+) -> Result<Claims, Fault> {
+    let mut taken = Vec::new();
+    let again_at = match gather(engine, astray, request, now, &mut taken).await {
+        Ok(again_at) => again_at,
+        // what is there is worked; what failed is asked again soon
+        Err(fault) if !taken.is_empty() => {
+            let cause = PortError::from(fault);
+            tracing::warn!(cause = %Causes(&cause), jobs = taken.len(), "a claim was interrupted");
+            None
+        }
+        Err(fault) => return Err(fault),
+    };
+    let jobs = taken.into_iter().map(|(claimed, attempt)| {
+        attempt.is_known();
+        claimed
+    });
+    Ok(Claims { jobs: jobs.collect(), again_at })
+}
+
+/// Takes jobs as long as there are any and room for them; when a rate limit lets more through.
+async fn gather<'a>(
+    engine: &Engine,
+    astray: &'a Astray<Claim>,
+    request: &ClaimRequest,
+    now: Timestamp,
+    jobs: &mut Vec<Taken<'a>>,
+) -> Result<Option<Timestamp>, Fault> {
     let max = request.max as usize;
-    let mut jobs = Vec::new();
     if max == 0 || request.types.is_empty() {
-        return Ok(Claims::default());
+        return Ok(None);
     }
     let (mut active, mut rules) =
         try_join(lines::active_by_user(engine), Rules::read(engine, &request.types, now)).await?;
@@ -39,15 +73,26 @@ pub(super) async fn claim(engine: &Engine, request: &ClaimRequest, now: Timestam
             let in_order = part.iter().zip(firsts).map_while(|(line, job)| Some((line, job?)));
             let in_order: Vec<_> = in_order.take_while(|(line, job)| int(job.number) == line.head).collect();
             let is_cut = in_order.len() < part.len();
-            let taken = try_join_all(in_order.into_iter().map(async |(line, job)| {
-                Ok::<_, Fault>((line, take(engine, line, job, request, now).await?))
-            }));
-            for (line, taken) in taken.await? {
-                if let Some(taken) = taken {
-                    *active.entry(line.user).or_default() += 1;
-                    unused.entry(&line.kind).and_modify(|places| *places -= 1);
-                    jobs.push(taken);
+            // one that fails must not lose what the others have taken
+            let outcomes = join_all(
+                in_order
+                    .into_iter()
+                    .map(async |(line, job)| (line, take(engine, astray, line, job, request, now).await)),
+            );
+            let mut failed = None;
+            for (line, outcome) in outcomes.await {
+                match outcome {
+                    Ok(Some(taken)) => {
+                        *active.entry(line.user).or_default() += 1;
+                        unused.entry(&line.kind).and_modify(|places| *places -= 1);
+                        jobs.push(taken);
+                    }
+                    Ok(None) => {}
+                    Err(fault) => failed = Some(fault),
                 }
+            }
+            if let Some(fault) = failed {
+                return Err(fault);
             }
             try_join_all(part.iter().map(|line| line.clone().step_forward(engine))).await?;
             if is_cut {
@@ -60,7 +105,7 @@ pub(super) async fn claim(engine: &Engine, request: &ClaimRequest, now: Timestam
             }
         }
     }
-    Ok(Claims { jobs, again_at: rules.again_at(engine).await? })
+    rules.again_at(engine).await
 }
 
 /// Those of the lines that a job may be taken from, with the places that were taken for them.
@@ -98,22 +143,25 @@ async fn first(engine: &Engine, line: &Line) -> Result<Option<JobDoc>, Fault> {
 }
 
 /// Takes this first job of a line, or the one that is first by now: the change of its state, on the condition that it is as it was seen, is the claim.
-async fn take(
+async fn take<'a>(
     engine: &Engine,
+    astray: &'a Astray<Claim>,
     line: &Line,
     mut job: JobDoc,
     request: &ClaimRequest,
     now: Timestamp,
-) -> Result<Option<Claimed>, Fault> {
+) -> Result<Option<Taken<'a>>, Fault> {
     loop {
         let mut as_seen = line.jobs();
         as_seen.extend(doc! { "number": int(job.number), "generation": int(job.generation) });
         let lease_until = now + request.lease;
-        let change = job.begin(&request.worker, lease_until, now);
+        let attempt = astray.attempt(Claim::new(id(job.id), &job.kind, lease_until));
+        let change = job.begin(&request.worker, attempt.mark, lease_until, now);
         if engine.collection::<JobDoc>(JOBS).update_one(as_seen, change).await?.matched_count == 1 {
             let holder = LeaseHolder { job: id(job.id), generation: job.generation };
-            return Ok(Some(Claimed { job: job.read()?, holder, lease_until }));
+            return Ok(Some((Claimed { job: job.read()?, holder, lease_until }, attempt)));
         }
+        attempt.is_known();
         // another process was quicker
         match first(engine, line).await? {
             Some(next) => job = next,

@@ -186,8 +186,14 @@ impl JobDoc {
         read_state(self.state)
     }
 
-    /// Begins an attempt; the change that this is.
-    pub(super) fn begin(&mut self, worker: &str, lease_until: Timestamp, now: Timestamp) -> Document {
+    /// Begins an attempt; the change that this is. `claim` tells it from all others, also where its answer is lost.
+    pub(super) fn begin(
+        &mut self,
+        worker: &str,
+        claim: ObjectId,
+        lease_until: Timestamp,
+        now: Timestamp,
+    ) -> Document {
         let ttl_until = now.millis() + self.ttl_ms.min(LONGEST_TTL_MS);
         self.state = state_number(JobState::Active);
         self.attempts_made += 1;
@@ -198,8 +204,8 @@ impl JobDoc {
         self.worker = Some(worker.to_owned());
         let begun = doc! {
             "state": self.state, "attempts_made": self.attempts_made, "generation": int(self.generation), "progress": 0,
-            "started_at": now.millis(), "updated_at": now.millis(), "worker": worker, "lease_until": lease_until.millis(),
-            "ttl_until": ttl_until, "ends_at": ttl_until.min(lease_until.millis()),
+            "started_at": now.millis(), "updated_at": now.millis(), "worker": worker, "claim": claim,
+            "lease_until": lease_until.millis(), "ttl_until": ttl_until, "ends_at": ttl_until.min(lease_until.millis()),
         };
         tell::with(doc! { "$set": begun }, Told::plain(JobEventKind::Start, now))
     }

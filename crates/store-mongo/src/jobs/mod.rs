@@ -5,6 +5,7 @@
 //! tells of, and gets its place among all events afterwards.
 
 mod arrive;
+mod astray;
 mod claim;
 mod doc;
 mod events;
@@ -28,7 +29,7 @@ mod work;
 use common::PortResult;
 use mongodb::bson::oid::ObjectId;
 
-use crate::engine::{Engine, Mongo};
+use crate::engine::{Astray, Engine, Mongo};
 use crate::keyed;
 
 /// The store of worker-service: a [`JobStore`], with its [`JobAdmin`], [`JobEvents`] and [`ScheduleStore`].
@@ -41,6 +42,7 @@ pub struct JobsDb {
     engine: Engine,
     named: settings::Named,
     tally: tally::Tally,
+    astray: Astray<astray::Claim>,
 }
 
 /// What the calls of one process do one after another, so that they meet only those of others.
@@ -67,6 +69,7 @@ impl JobsDb {
             engine: Engine::new(mongo, &schema::SCHEMA),
             named: settings::Named::default(),
             tally: tally::Tally::default(),
+            astray: Astray::default(),
         }
     }
 

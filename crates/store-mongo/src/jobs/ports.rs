@@ -13,8 +13,8 @@ use common::{JobId, PortResult, ScheduleId, Timestamp, UserId};
 use serde_json::Value;
 
 use super::{
-    JobsDb, Turn, arrive, claim, doc, events, keys, list, log, manage, schedules, settings, stream, tally,
-    text, work,
+    JobsDb, Turn, arrive, astray, claim, doc, events, keys, list, log, manage, schedules, settings, stream,
+    tally, text, work,
 };
 
 #[async_trait]
@@ -24,10 +24,11 @@ impl JobStore for JobsDb {
     }
 
     async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Claims> {
+        astray::bring_back(&self.engine, &self.astray, &request.types, now).await?;
         self.engine
             .write(async {
                 let _turn = self.engine.turn(&keys(Turn::Claim)).await;
-                Ok(claim::claim(&self.engine, request, now).await?)
+                Ok(claim::claim(&self.engine, &self.astray, request, now).await?)
             })
             .await
     }

@@ -1,8 +1,8 @@
 //! What cannot be brought about through the ports: crashes between two steps, and databases of versions before.
 
 use common::jobs::{
-    ClaimRequest, JobAdmin as _, JobEvent, JobEventFilter, JobEventKind, JobEvents as _, JobFilter, JobOrder,
-    JobState, JobStore as _, NewJob,
+    ClaimRequest, Claimed, JobAdmin as _, JobEvent, JobEventFilter, JobEventKind, JobEvents as _, JobFilter,
+    JobOrder, JobState, JobStore as _, NewJob,
 };
 use common::{Clock as _, Timestamp};
 use mongodb::bson::{Bson, Document, doc};
@@ -95,6 +95,53 @@ async fn events_that_have_their_place_are_not_told_again() {
     assert_eq!(store.order_events(100, at).await.unwrap(), 1);
     let page = store.events_after(3, &JobEventFilter::default(), 10).await.unwrap();
     assert_eq!((page.events[0].seq, page.last, page.gap), (8, 8, true));
+}
+
+/// A claim is broken off at each of its steps: it may have taken the job by then, or take it later. The clock stands, so no lease ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_claim_was_broken_off_is_claimed_again_at_once() {
+    let (store, _scratch) = store().await;
+    let (ids, at) = (TestIds::new(), TestClock::default().now());
+    store.insert(&[job(&ids, at)], at).await.unwrap();
+    let mut was_astray = 0;
+    for steps in 1.. {
+        let claim = support::broken_off(steps, store.claim(&request(1), at)).await.map(Result::unwrap);
+        let is_whole = claim.is_some();
+        was_astray += usize::from(!is_whole && state(&store).await == JobState::Active);
+        let claimed = match claim {
+            Some(claims) => claims.jobs,
+            None => claim_soon(&store, at).await,
+        };
+        let [claimed] = &claimed[..] else { panic!("one job: {claimed:?}") };
+        assert_eq!(claimed.job.attempts_made, 1, "what nobody has worked counts as no attempt");
+        store.give_back(claimed.holder, at).await.unwrap();
+        if is_whole {
+            break;
+        }
+    }
+    assert!(was_astray > 0, "no claim was broken off after it had taken the job");
+    // whoever holds a job keeps it
+    let held = store.claim(&request(1), at).await.unwrap().jobs.remove(0);
+    assert!(store.claim(&request(1), at).await.unwrap().jobs.is_empty());
+    store.complete(held.holder, None, at).await.unwrap();
+}
+
+/// What a broken off claim has sent may arrive after others have asked.
+async fn claim_soon(store: &JobsDb, at: Timestamp) -> Vec<Claimed> {
+    let claims = async {
+        loop {
+            let claims = store.claim(&request(1), at).await.unwrap();
+            if !claims.jobs.is_empty() {
+                return claims.jobs;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), claims).await.expect("the job comes back")
+}
+
+async fn state(store: &JobsDb) -> JobState {
+    let page = store.list(&JobFilter::default(), JobOrder::Ascending, None, 2).await.unwrap();
+    page.items[0].state
 }
 
 /// Who removes a job dies at once; who orders its events dies between any two steps.

@@ -1,6 +1,7 @@
 //! A fresh database for each test, on the server that `FM_TEST_MONGODB_URI` names.
 
 use std::fs::File;
+use std::task::Poll;
 use std::time::Duration;
 
 use store_mongo::{Mongo, OpenOptions};
@@ -69,4 +70,20 @@ async fn turn() -> File {
         std::io::Result::Ok(file)
     });
     waiting.await.expect("the lock is waited for").expect("the folder of temporary files can be written to")
+}
+
+/// What a call comes to that is dropped after it was polled so often; none if it had not ended by then.
+#[allow(dead_code, reason = "not all tests need it")]
+pub(crate) async fn broken_off<T>(steps: usize, call: impl Future<Output = T>) -> Option<T> {
+    let mut call = std::pin::pin!(call);
+    let mut left = steps;
+    std::future::poll_fn(|context| match call.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if left <= 1 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
 }
