@@ -35,7 +35,7 @@ pub(crate) struct Mongo {
 impl Mongo {
     /// The one that `FM_TEST_MONGODB_URI` names, a replica set, else the stand-in from this Python, with this name; says which.
     pub(crate) fn start(python: &Path, name: &str) -> Result<Self> {
-        if let Ok(uri) = std::env::var("FM_TEST_MONGODB_URI") {
+        if let Some(uri) = std::env::var("FM_TEST_MONGODB_URI").ok().filter(|uri| !uri.is_empty()) {
             say("MongoDB: the one that FM_TEST_MONGODB_URI names");
             return Ok(Self { uri, child: None });
         }
