@@ -16,8 +16,8 @@ const START_DEADLINE: Duration = Duration::from_secs(60);
 /// What stands in for MongoDB, as a Python package.
 const STAND_IN: &str = "secantusdb==0.7.0b3";
 
-/// Python packages that are servers in tests, with their versions: mail, and what stands in for MongoDB.
-pub(crate) const PYTHON: &[&str] = &["aiosmtpd==1.4.6", STAND_IN];
+/// Python packages that tests need, with their versions: servers (mail, what stands in for MongoDB), and a client of uploads.
+pub(crate) const PYTHON: &[&str] = &["aiosmtpd==1.4.6", STAND_IN, "tuspy==1.1.0"];
 
 /// Servers that tests start for themselves.
 pub(crate) const DEBIAN: &[Debian] = &[

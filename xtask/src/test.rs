@@ -74,7 +74,8 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     stages
         .apart("rust: units, contracts, services, both forms end to end", || rust(&mut tests, options.long));
     stages.apart("page: journeys in the browser; other people's clients", || {
-        suites::run_page(tests.built()?, &[])
+        let python = install::python(servers::PYTHON)?.to_string_lossy().into_owned();
+        suites::run_page(tests.built()?, &[("FM_TEST_TUS_PYTHON", python)])
     });
 
     stages.finish()?;
