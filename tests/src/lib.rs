@@ -115,6 +115,7 @@ macro_rules! all_cases {
             }
             workers {
                 a_program_works_on_somebodys_file
+                a_withdrawn_token_gets_no_job_however_long_it_has_waited
                 a_job_of_a_dead_program_goes_on_elsewhere
                 what_always_fails_is_kept_for_people
             }

@@ -79,6 +79,9 @@ pub async fn a_program_works_on_somebodys_file(product: &Product) -> Result<()> 
     for text in ["one two three".to_owned(), "many words ".repeat(100_000)] {
         let name = format!("{}.txt", text.len());
         let file = id(&product.upload(&ada, "root", &name, text.clone()).await?)?;
+        // the account of the program is somebody to share with, as any other
+        let share = json!({ "address": admin.email, "role": "viewer" });
+        product.post(&ada, &format!("/api/v1/files/{file}/shares"), &share).await?.expect(201)?;
         let job =
             json!({ "type": "word-count", "data": { "fileId": file }, "userId": ada.id, "priority": "high" });
         let made = make(product, &admin, job).await?;
@@ -124,22 +127,53 @@ pub async fn a_program_works_on_somebodys_file(product: &Product) -> Result<()> 
         product.as_user(&ada, Method::DELETE, &format!("/api/v1/files/{file}")).send().await?;
         send(product.request(Method::GET, address)).await?.expect_problem(404, "not_found")?;
     }
-    // a job in the name of somebody opens nothing that is not theirs
-    let file = id(&product.upload(&ada, "root", "hers.txt", "private").await?)?;
-    let job = json!({ "type": "word-count", "data": { "fileId": file }, "userId": eve.id });
-    make(product, &admin, job).await?;
-    let claimed = program.claim("word-count", 30_000).await?;
-    let address = claimed.whole["contentUrl"].as_str().context("no contentUrl")?;
-    send(product.request(Method::GET, address)).await?.expect_problem(404, "not_found")?;
-    let failure = json!({ "error": "there is no such file", "retryable": false });
-    program.report(&claimed, "fail", failure.clone(), 200).await?;
-    // nor does nobody's job: who makes jobs cannot read all files by them
-    make(product, &admin, json!({ "type": "word-count", "data": { "fileId": file } })).await?;
-    let claimed = program.claim("word-count", 30_000).await?;
-    let address = claimed.whole["contentUrl"].as_str().context("no contentUrl")?;
-    send(product.request(Method::GET, address)).await?.expect_problem(404, "not_found")?;
-    let taken = program.report(&claimed, "fail", failure, 200).await?;
-    ensure!(taken["retryAt"].is_null(), "{taken}");
+    who_makes_jobs_reads_no_more_by_them(product, &program, &ada, &eve).await
+}
+
+/// Whosever job it is, its owner's, a stranger's or nobody's: it opens only what the account of the program may read.
+async fn who_makes_jobs_reads_no_more_by_them(
+    product: &Product,
+    program: &Program<'_>,
+    ada: &Account,
+    eve: &Account,
+) -> Result<()> {
+    let file = id(&product.upload(ada, "root", "hers.txt", "private").await?)?;
+    for user in [json!(ada.id), json!(eve.id), Value::Null] {
+        let job = json!({ "type": "word-count", "data": { "fileId": file }, "userId": user });
+        make(product, program.account, job).await?;
+        let claimed = program.claim("word-count", 30_000).await?;
+        let address = claimed.whole["contentUrl"].as_str().context("no contentUrl")?;
+        send(product.request(Method::GET, address)).await?.expect_problem(404, "not_found")?;
+        let failure = json!({ "error": "there is no such file", "retryable": false });
+        let taken = program.report(&claimed, "fail", failure, 200).await?;
+        ensure!(taken["retryAt"].is_null(), "{taken}");
+    }
+    Ok(())
+}
+
+/// A claim was allowed when it began to wait; its token ends, and then a job comes.
+pub async fn a_withdrawn_token_gets_no_job_however_long_it_has_waited(product: &Product) -> Result<()> {
+    const TOKENS: &str = "/api/v1/users/me/tokens";
+    let admin = product.set_up().await?;
+    let wanted = json!({ "name": "worker", "scopes": ["jobs:work"] });
+    let made = product.post(&admin, TOKENS, &wanted).await?.expect(201)?.json()?;
+    let program = Account { token: made["token"].as_str().context("a token")?.to_owned(), ..admin.clone() };
+    let claim = |kind: &str, wait_ms: u32| {
+        let body = json!({ "types": [kind], "workerId": "w", "waitMs": wait_ms });
+        let (product, program) = (product.clone(), program.clone());
+        async move { product.post(&program, "/api/v1/jobs/claim", &body).await }
+    };
+    let waiting = tokio::spawn(claim("withdrawn", 20_000));
+    // this one began later and has ended, so that one waits
+    claim("nothing", 1000).await?.expect(200)?;
+    let path = format!("{TOKENS}/{}", id(&made)?);
+    send(product.as_user(&admin, Method::DELETE, &path)).await?.expect(204)?;
+    let job = make(product, &admin, json!({ "type": "withdrawn" })).await?;
+    let claimed = waiting.await??.expect(200)?.json()?;
+    ensure!(claimed["items"] == json!([]), "{claimed}");
+    let seen = product.get(&admin, &format!("/api/v1/jobs/{job}")).await?.expect(200)?.json()?;
+    ensure!(seen["state"] == "inactive" && seen["attempts"]["made"] == 0, "{seen}");
+    send(product.as_user(&admin, Method::DELETE, &format!("/api/v1/jobs/{job}"))).await?.expect(204)?;
     Ok(())
 }
 

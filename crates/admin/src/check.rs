@@ -39,27 +39,35 @@ pub trait Checked: Send + Sync {
 /// What it looks at, for whoever waits, and how much of that is done in percent.
 pub type Progress<'a> = &'a (dyn Fn(&str, u8) + Send + Sync);
 
-/// Looks at everything. Without `repair`, `checked` is to be a copy of the database: there, too, some of what is wrong is put right, so that the rest is found.
+/// The empty report of a check.
+pub fn report() -> Report {
+    Report::titled(["put right", "wrong"], false)
+}
+
+/// Looks at everything; the report is true whenever it ends. Without `repair`, `checked` is to be a copy of the database: there, too, some of what is wrong is put right, so that the rest is found.
 ///
 /// # Errors
 /// Those of the stores.
-pub async fn check(asked: Check, checked: &dyn Checked, progress: Progress<'_>) -> PortResult<Report> {
-    let mut checking =
-        Checking { asked, checked, progress, report: Report::titled(["put right", "wrong"], false) };
+pub async fn check(
+    asked: Check,
+    checked: &dyn Checked,
+    report: &mut Report,
+    progress: Progress<'_>,
+) -> PortResult<()> {
+    let mut checking = Checking { asked, checked, progress, report };
     // what is put into a folder is counted after that
     checking.nodes().await?;
     checking.contents_without_rows().await?;
     checking.counters().await?;
     checking.strays().await?;
-    checking.contents().await?;
-    Ok(checking.report)
+    checking.contents().await
 }
 
 struct Checking<'a> {
     asked: Check,
     checked: &'a dyn Checked,
     progress: Progress<'a>,
-    report: Report,
+    report: &'a mut Report,
 }
 
 impl Checking<'_> {

@@ -70,6 +70,17 @@ pub fn customer_key(ip: Option<IpAddr>) -> String {
     }
 }
 
+/// The network of an IPv6 address that a customer with many prefixes has, a /48 (RFC 6177); none for IPv4.
+pub fn network_key(ip: Option<IpAddr>) -> Option<String> {
+    match ip {
+        Some(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_none() => {
+            let [a, b, c, ..] = v6.segments();
+            Some(format!("{a:x}:{b:x}:{c:x}::"))
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -38,7 +38,7 @@ pub mod trace;
 
 pub use auth::{Authenticated, MaybeAuthenticated};
 pub use body::{BodyError, BodyLimits, BodyStream};
-pub use client_ip::{TrustedProxies, client_ip, customer_key};
+pub use client_ip::{TrustedProxies, client_ip, customer_key, network_key};
 pub use common::network::InvalidNetwork;
 pub use cookie::CookiePolicy;
 pub use facade::Facade;

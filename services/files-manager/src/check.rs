@@ -5,8 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use admin::check::{Check, Checked, check};
-use admin::report::Report;
+use admin::check::{Check, Checked, check, report};
 use async_trait::async_trait;
 use common::files::internal::StepDone;
 use common::{BlobKey, FileId, PortError, PortResult};
@@ -39,11 +38,12 @@ pub(crate) async fn run(settings: &Settings, data: &DataDir, asked: Check) -> Re
     let stored = Stored { files: parts.stores.files().clone(), service: parts.files.clone() };
     let line = ProgressLine::default();
     let show = |what: &str, percent: u8| line.show(|| format!("{what}: {percent} %"));
-    let done = check(asked, &stored, &show).await;
+    let mut report = report();
+    let done = check(asked, &stored, &mut report, &show).await;
     line.end();
     parts.files.finish_background().await;
     parts.stores.close();
-    program::reported(done, Report::is_complete, |_| false)
+    program::reported(&report, report.is_complete(), done, |_| false)
 }
 
 fn no_copy(error: &io::Error) -> Failure {

@@ -37,8 +37,8 @@ fn subject(job: JobId, user: UserId) -> String {
 }
 
 impl WorkerService {
-    /// Claims jobs, and waits up to `wait` for the first if there are none. `is_there` says whether the caller still is: for one that has gone nothing
-    /// is claimed, and what was claimed meanwhile is given back.
+    /// Claims jobs, and waits up to `wait` for the first if there are none. `is_there` says whether the caller still is, and `is_allowed` whether its
+    /// credential is still good: for one that has gone nothing is claimed, and what was claimed meanwhile is given back.
     ///
     /// # Errors
     /// `unavailable` when too many wait already, or the store does not answer.
@@ -47,6 +47,7 @@ impl WorkerService {
         request: &ClaimRequest,
         wait: Duration,
         is_there: impl Fn() -> bool,
+        is_allowed: impl AsyncFn() -> bool,
     ) -> ApiResult<Claims> {
         // before the first look: what comes after it rings
         let mut rings = self.bells.rings();
@@ -60,7 +61,9 @@ impl WorkerService {
             allowance::renew();
             let claims = self.store.claim(request, self.clock.now()).await?;
             if !claims.jobs.is_empty() {
-                return Ok(self.handed_over(claims, is_there()).await);
+                // what was allowed before the wait may not be any more
+                let takes = is_there() && (place.is_none() || is_allowed().await);
+                return Ok(self.handed_over(claims, takes).await);
             }
             if Instant::now() >= until {
                 return Ok(claims);
@@ -83,9 +86,9 @@ impl WorkerService {
         }
     }
 
-    async fn handed_over(&self, claims: Claims, is_there: bool) -> Claims {
+    async fn handed_over(&self, claims: Claims, takes: bool) -> Claims {
         self.bells.changed();
-        if is_there {
+        if takes {
             for Claimed { job, .. } in &claims.jobs {
                 counter!("fm_jobs_claimed_by_programs_total", "type" => job.spec.kind.clone()).increment(1);
             }

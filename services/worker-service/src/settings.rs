@@ -63,7 +63,7 @@ pub struct Listeners {
     pub heartbeat: Duration,
     /// How often it is looked whether a stream's client is still there. Default 1 s.
     pub look_for_client: Duration,
-    /// How often it is asked whether a stream's credential is still good. Default 60 s.
+    /// How often it is asked whether a stream's credential is still good. Default 3 s.
     pub recheck: Duration,
     /// How often events are looked for while somebody listens; what this process does itself is told at once. Default 500 ms.
     pub look: Duration,
@@ -138,7 +138,7 @@ impl Default for Listeners {
             waiting_claims: 500,
             heartbeat: Duration::from_secs(15),
             look_for_client: Duration::from_secs(1),
-            recheck: MINUTE,
+            recheck: Duration::from_secs(3),
             look: Duration::from_millis(500),
         }
     }

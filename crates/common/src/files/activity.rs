@@ -198,7 +198,7 @@ impl FileEventPage {
     /// The page behind `after`, of the events that were found there and of the number of the last one that was given, which was read before them.
     pub fn behind(after: u64, given: u64, events: Vec<FileEvent>) -> Self {
         let gap = match events.first() {
-            Some(first) => first.seq != after + 1,
+            Some(first) => first.seq != after.saturating_add(1),
             None => given != after,
         };
         let last = events.last().map_or(given, |event| event.seq);

@@ -254,6 +254,9 @@ impl NewJob {
     }
 }
 
+/// Failures of a job that are kept: of more, the latest. Each is up to 16 KiB, and a document of MongoDB 16 MiB.
+pub const MOST_FAILURES: usize = 50;
+
 /// One attempt that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

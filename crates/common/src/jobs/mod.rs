@@ -13,7 +13,7 @@ pub mod types;
 
 pub use bus::{Doorbells, JobBus, Submission, Submissions};
 pub use events::{JobEvent, JobEventFilter, JobEventKind, JobEventPage, JobEvents};
-pub use job::{Attempt, Backoff, Cause, InvalidJob, Job, JobState, NewJob, Priority};
+pub use job::{Attempt, Backoff, Cause, InvalidJob, Job, JobState, MOST_FAILURES, NewJob, Priority};
 pub use manage::{
     ChangeJobError, JobAdmin, JobChange, JobCounts, JobFilter, JobMinute, JobOrder, JobPage, JobType,
     JobTypes, RetriedDead, TypeLimit,

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Backoff, NewJob, Priority};
+use super::{Backoff, NewJob, Priority, types};
 use crate::error::{PortError, PortResult};
 use crate::{JobId, ScheduleId, Sha256, Timestamp, UserId};
 
@@ -60,7 +60,7 @@ impl ScheduleSpec {
             max_attempts: self.max_attempts,
             backoff: self.backoff,
             ttl_ms: self.ttl_ms,
-            unique_key: self.no_overlap.then(|| format!("schedule:{id}")),
+            unique_key: self.no_overlap.then(|| format!("{}{id}", types::SCHEDULE_KEY)),
             ..NewJob::new(JobId::from_bytes(bytes), self.kind.clone(), self.data.clone(), now)
         }
     }

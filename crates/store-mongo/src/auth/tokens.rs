@@ -86,7 +86,10 @@ impl TokenStore for AuthDb {
                     .await?;
                 let tokens = engine.collection::<TokenDoc>(TOKENS);
                 let live = tokens
-                    .count_documents(doc! { "user": token.user.oid(), "revoked_at": null })
+                    .count_documents(doc! {
+                        "user": token.user.oid(), "revoked_at": null,
+                        "$or": [{ "expires_at": null }, { "expires_at": { "$gt": token.created_at.millis() } }],
+                    })
                     .session(tx.session())
                     .await?;
                 if live >= u64::from(most) {

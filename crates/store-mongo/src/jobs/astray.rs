@@ -68,10 +68,10 @@ pub(super) async fn bring_back(
 /// The jobs that these claims have taken.
 async fn find(engine: &Engine, claims: &[Attempt<'_, Claim>]) -> Result<Vec<Held>, Fault> {
     let marks: Vec<ObjectId> = claims.iter().map(|claim| claim.mark).collect();
-    let jobs: Vec<ObjectId> = claims.iter().map(|claim| claim.job.oid()).collect();
+    let ids: Vec<ObjectId> = claims.iter().map(|claim| claim.job.oid()).collect();
     let taken = doc! {
-        "_id": { "$in": jobs }, "claim": { "$in": marks }, "state": state_number(JobState::Active),
+        "_id": { "$in": ids }, "claim": { "$in": marks }, "state": state_number(JobState::Active),
     };
-    let found = engine.collection::<Held>(JOBS).find(taken);
-    Ok(found.projection(doc! { "claim": 1, "generation": 1 }).await?.try_collect().await?)
+    let jobs = engine.collection::<Held>(JOBS);
+    Ok(jobs.find(taken).projection(doc! { "claim": 1, "generation": 1 }).await?.try_collect().await?)
 }

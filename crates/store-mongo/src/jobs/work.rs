@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::Timestamp;
-use common::jobs::{FailOutcome, Failure, JobEventKind, JobState, LeaseHolder, LostLease};
+use common::jobs::{FailOutcome, Failure, JobEventKind, JobState, LeaseHolder, LostLease, MOST_FAILURES};
 use futures_util::TryStreamExt as _;
 use mongodb::bson::{Bson, Document, doc};
 use serde::Deserialize;
@@ -161,7 +161,7 @@ fn end_of_attempt(job: &JobDoc, failure: &Failure, now: Timestamp) -> Result<(Do
             "finished_at": finished_at, "finished": outcome == FailOutcome::Dead,
             "lease_until": null, "ttl_until": null, "ends_at": null,
         },
-        "$push": { "failures": attempt },
+        "$push": { "failures": { "$each": [attempt], "$slice": -(MOST_FAILURES as i32) } },
     };
     let event = match outcome {
         FailOutcome::Retry(_) => JobEventKind::FailedAttempt,

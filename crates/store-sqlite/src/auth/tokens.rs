@@ -24,8 +24,11 @@ impl TokenStore for AuthDb {
         self.engine
             .write(Durability::Durable, move |tx| {
                 let live: u32 = tx
-                    .prepare_cached("SELECT count(*) FROM api_tokens WHERE user = ?1 AND revoked_at IS NULL")?
-                    .query_row([token.user.bytes()], |row| row.get(0))?;
+                    .prepare_cached(
+                        "SELECT count(*) FROM api_tokens
+                         WHERE user = ?1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)",
+                    )?
+                    .query_row((token.user.bytes(), token.created_at.millis()), |row| row.get(0))?;
                 if live >= most {
                     return Err(CreateTokenError::TooMany.into());
                 }

@@ -54,7 +54,7 @@ pub(super) fn after(
         .map(i64::unsigned_abs);
     let first_kept = oldest.unwrap_or(newest + 1);
     // a place beyond the newest event is one of another store
-    let gap = after + 1 < first_kept || after > newest;
+    let gap = after.saturating_add(1) < first_kept || after > newest;
     let mut page = JobEventPage { events: Vec::new(), last: if gap { first_kept - 1 } else { after }, gap };
     let mut select = connection.prepare_cached(
         "SELECT seq, at, job, type, user, event, data FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2",

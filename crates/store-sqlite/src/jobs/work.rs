@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::Timestamp;
 use common::jobs::{
     Attempt, Backoff, ClaimRequest, Claimed, Claims, FailOutcome, Failure, JobEventKind, JobState,
-    LeaseHolder, LostLease,
+    LeaseHolder, LostLease, MOST_FAILURES,
 };
 use rusqlite::{OptionalExtension as _, Row};
 use serde_json::{Value, json};
@@ -200,6 +200,7 @@ fn end_attempt(
     moves: &mut Moves<'_, '_>,
 ) -> rusqlite::Result<FailOutcome> {
     job.failures.push(Attempt { number: job.attempts_made, at: now, error: failure.error.clone() });
+    job.failures.drain(..job.failures.len().saturating_sub(MOST_FAILURES));
     let outcome = if failure.retryable && job.attempts_made < job.max_attempts {
         let jitter = f64::from(failure.jitter_percent) / 100.0;
         FailOutcome::Retry(failure.due(now + job.backoff.delay(job.attempts_made, jitter)))

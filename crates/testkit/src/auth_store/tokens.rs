@@ -69,7 +69,14 @@ pub async fn an_account_has_only_so_many_tokens(subject: &AuthSubject) {
     subject.tokens.create_token(&subject.token(eve.id, 50), MOST, &entry(subject.ids.next())).await.unwrap();
     let ended = entry(subject.ids.next());
     subject.tokens.revoke_token(bob.id, listed[0].id, subject.now(), &ended).await.unwrap();
-    subject.tokens.create_token(&subject.token(bob.id, 51), MOST, &entry(subject.ids.next())).await.unwrap();
+    let short = ApiToken { expires_at: Some(subject.now() + HOUR), ..subject.token(bob.id, 51) };
+    subject.tokens.create_token(&short, MOST, &entry(subject.ids.next())).await.unwrap();
+    // so does one whose time is over
+    let late = ApiToken { created_at: subject.now() + HOUR, ..subject.token(bob.id, 52) };
+    subject.tokens.create_token(&late, MOST, &entry(subject.ids.next())).await.unwrap();
+    let one_more = ApiToken { created_at: subject.now() + HOUR, ..subject.token(bob.id, 53) };
+    let refused = subject.tokens.create_token(&one_more, MOST, &entry(subject.ids.next())).await;
+    assert!(matches!(refused, Err(CreateTokenError::TooMany)), "{refused:?}");
 }
 
 pub async fn a_token_ends_once_and_tells_its_hash_again(subject: &AuthSubject) {

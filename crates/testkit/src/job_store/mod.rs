@@ -167,6 +167,7 @@ macro_rules! job_store_suite {
                 progress_renews_the_time_to_live,
                 a_completed_job_keeps_its_result,
                 a_failed_attempt_comes_back_after_its_backoff,
+                of_many_failures_the_latest_are_kept,
                 a_failure_may_put_the_next_attempt_off,
                 the_last_attempt_and_a_permanent_failure_are_final,
                 a_job_given_back_was_never_tried,

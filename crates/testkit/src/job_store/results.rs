@@ -1,7 +1,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::jobs::{Attempt, Backoff, FailOutcome, Failure, Job, JobState, LeaseHolder, LostLease, NewJob};
+use common::jobs::{
+    Attempt, Backoff, FailOutcome, Failure, Job, JobState, LeaseHolder, LostLease, MOST_FAILURES, NewJob,
+};
 use serde_json::json;
 
 use super::{JobsSubject, LEASE, TTL, failure};
@@ -112,6 +114,22 @@ pub async fn a_failed_attempt_comes_back_after_its_backoff(subject: &JobsSubject
     subject.store.complete(claimed.holder, None, subject.now()).await.unwrap();
     let job = subject.get(new.id).await;
     assert_eq!((job.attempts_made, job.error, job.failures), (4, None, failures), "the history stays");
+}
+
+pub async fn of_many_failures_the_latest_are_kept(subject: &JobsSubject) {
+    let most = u32::try_from(MOST_FAILURES).unwrap();
+    let new = NewJob { backoff: Backoff::None, max_attempts: most + 3, ..subject.job("test") };
+    subject.insert(std::slice::from_ref(&new)).await;
+    for _ in 0..most + 3 {
+        let claimed = subject.claim_one("test").await;
+        let failure =
+            Failure { error: "no".to_owned(), retryable: true, jitter_percent: 0, not_before: None };
+        subject.store.fail(claimed.holder, &failure, subject.now()).await.unwrap();
+        subject.store.promote_due(10, subject.now()).await.unwrap();
+    }
+    let job = subject.get(new.id).await;
+    assert_eq!((job.state, job.attempts_made), (JobState::Failed, most + 3));
+    assert!(job.failures.iter().map(|failure| failure.number).eq(4..=most + 3), "{:?}", job.failures);
 }
 
 pub async fn a_failure_may_put_the_next_attempt_off(subject: &JobsSubject) {

@@ -6,6 +6,7 @@ use common::auth::{
     AuditAction, AuditCredential, AuditEntry, Principal, RateDecision, RateLimiter, RateRule, User,
 };
 use common::{AuditId, Clock, IdGen, SessionId, UserId};
+use http_kit::customer_key;
 use serde_json::{Map, Value, json};
 
 use super::Client;
@@ -105,9 +106,15 @@ impl AuthService {
         self.tell(self.audit_entry(by, action, Some(user.to_string()), Value::Null)).await;
     }
 
+    /// Somebody has ended a sign-in of theirs from another one, or all others.
+    pub(crate) async fn tell_ended(&self, by: &Author, session: Option<SessionId>) {
+        let target = session.map(|session| session.to_string());
+        self.tell(self.audit_entry(by, AuditAction::SignedOut, target, Value::Null)).await;
+    }
+
     /// A sign-in failed. So many are written of one address; the log must not grow as fast as somebody can guess.
     pub(crate) async fn tell_sign_in_failed(&self, account: Option<&User>, client: &Client) {
-        let key = client.ip.map_or_else(String::new, |ip| ip.to_string());
+        let key = customer_key(client.ip);
         let decision = self.audit_limiter.hit(FAILURES, &key).await;
         if matches!(decision, Ok(RateDecision::Allowed { .. })) {
             let by = Author::unknown(client);

@@ -15,6 +15,9 @@ use super::sign_up::SignUpError;
 use super::{Client, mails, verification};
 use crate::{AuthService, Verify};
 
+/// The longest that one can be good.
+pub(crate) const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// How long an invitation is good unless it says otherwise.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -87,6 +90,11 @@ pub(crate) async fn accept(
     // spares the hash of the password; the store decides
     let found = service.admin.invitations.find_invitation(&hash, accounts.clock.now()).await?;
     let Some(invitation) = found else { return Err(SignUpError::InvalidInvitation) };
+    // what somebody gave who may give nothing any more is worth nothing
+    let maker = accounts.store.find_user(invitation.made_by).await?;
+    if !maker.is_some_and(|maker| maker.role == Role::Admin && !maker.disabled) {
+        return Err(SignUpError::InvalidInvitation);
+    }
     let user = accounts.new_user(address, password, invitation.role, false).await?;
     let welcome = welcome_mail(JobId(accounts.ids.object_id()), user.id, user.created_at);
     let by = Author { user: Some(user.id), ..Author::unknown(client) };

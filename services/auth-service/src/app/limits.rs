@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use common::auth::{AddressKey, RateDecision, RateLimiter, RateRule};
 use common::{PortResult, Sha256, UserId};
-use http_kit::customer_key;
+use http_kit::{customer_key, network_key};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The rules. What the classic suites need: ten failures and sixty sign-ups a minute pass.
@@ -27,11 +27,13 @@ pub struct LimitRules {
     pub login_device: RateRule,
     /// Failed sign-ins from one address, of any account.
     pub login_address: RateRule,
+    /// Failed sign-ins from one network of IPv6 (/48), of any account: many a customer has one, and with it 65,536 addresses in the sense of these rules.
+    pub login_network: RateRule,
     /// Sign-ups from one address.
     pub sign_up: RateRule,
     /// Wrong set-up codes from one address.
     pub setup: RateRule,
-    /// Wrong passwords where one who is signed in has to give it again, for one account.
+    /// Passwords where one who is signed in has to give it again, for one account, right ones forgotten.
     pub proof: RateRule,
     /// Codes of a second factor for one account, right ones forgotten.
     pub second_factor: RateRule,
@@ -56,6 +58,7 @@ impl Default for LimitRules {
             login_account_total: rule("login_account_total", 50, 60),
             login_device: rule("login_device", 10, 60),
             login_address: rule("login_address", 60, 2),
+            login_network: rule("login_network", 300, 1),
             sign_up: rule("sign_up", 60, 1),
             setup: rule("setup", 10, 60),
             proof: rule("proof", 10, 60),
@@ -97,14 +100,46 @@ pub(crate) struct Limits {
     /// Takes over while the shared one cannot be reached.
     own: Arc<dyn RateLimiter>,
     rules: LimitRules,
-    lanes: Box<[Semaphore]>,
+    lanes: Lanes,
+    address_lanes: Lanes,
 }
 
-/// Sign-ins of one account from one address that may be under way at once in this process. Failures are counted when they are known, so a
-/// volley of guesses can exceed the rule by so many, less one.
+/// Sign-ins of one account from one address that may be under way at once in this process, and passwords that one account gives again. Failures of the
+/// former are counted when they are known, so a volley of guesses can exceed the rule by so many, less one.
 const LANE_WIDTH: usize = 4;
+/// Sign-ins from one address that may be under way at once, whatever their accounts: less than what waits for threads that hash, so that one address never
+/// fills that line and everybody else is refused.
+const ADDRESS_LANE_WIDTH: usize = 16;
 /// Accounts and addresses are spread over so many lanes; two that meet in one only wait for each other.
 const LANES: usize = 256;
+
+/// Where those wait who have much under way already.
+struct Lanes(Box<[Semaphore]>);
+
+impl Lanes {
+    fn of_width(width: usize) -> Self {
+        Self((0..LANES).map(|_| Semaphore::new(width)).collect())
+    }
+
+    async fn enter(&self, key: &str) -> SemaphorePermit<'_> {
+        let lane = usize::from(Sha256::of(key.as_bytes()).0[0]) % LANES;
+        self.0[lane].acquire().await.expect("lanes are never closed")
+    }
+}
+
+/// A password that is given again, being looked at.
+pub(crate) struct Proof<'a> {
+    limits: &'a Limits,
+    user: UserId,
+    _lane: SemaphorePermit<'a>,
+}
+
+impl Proof<'_> {
+    /// It was right: what was counted is forgotten.
+    pub(crate) async fn succeeded(self) -> PortResult<()> {
+        self.limits.forget(self.limits.rules.proof, &self.user.to_string()).await
+    }
+}
 
 /// One attempt to sign in, under way.
 pub(crate) struct Attempt<'a> {
@@ -113,13 +148,13 @@ pub(crate) struct Attempt<'a> {
     failures: Vec<(RateRule, String)>,
     /// What a success makes forgotten.
     forgiven: Vec<(RateRule, String)>,
-    _lane: SemaphorePermit<'a>,
+    _lanes: [SemaphorePermit<'a>; 2],
 }
 
 impl Limits {
     pub(crate) fn new(shared: Arc<dyn RateLimiter>, own: Arc<dyn RateLimiter>, rules: LimitRules) -> Self {
-        let lanes = (0..LANES).map(|_| Semaphore::new(LANE_WIDTH)).collect();
-        Self { shared, own, rules, lanes }
+        let (lanes, address_lanes) = (Lanes::of_width(LANE_WIDTH), Lanes::of_width(ADDRESS_LANE_WIDTH));
+        Self { shared, own, rules, lanes, address_lanes }
     }
 
     /// Asks whether an attempt to sign in may go on. What came of it is told to the [`Attempt`].
@@ -129,19 +164,22 @@ impl Limits {
         ip: Option<IpAddr>,
         known_device: Option<&[u8; 32]>,
     ) -> Result<Attempt<'_>, Refused> {
-        let (account, address) = (account_key(account), customer_key(ip));
+        let (account, address, network) = (account_key(account), customer_key(ip), network_key(ip));
         let pair = format!("{account}@{address}");
-        let lane = usize::from(Sha256::of(pair.as_bytes()).0[0]) % LANES;
-        let lane = self.lanes[lane].acquire().await.expect("lanes are never closed");
+        // whoever waits for the second holds the first, and never the other way round
+        let lanes = [self.lanes.enter(&pair).await, self.address_lanes.enter(&address).await];
         if let Some(device) = known_device {
             // what strangers try, from wherever, does not keep the owner out
             let rule = self.rules.login_device;
             let device = format!("{account}#{}", hex::encode(&device[..16]));
             self.require(rule, &device).await?;
             let counted = vec![(rule, device)];
-            return Ok(Attempt { limits: self, failures: counted.clone(), forgiven: counted, _lane: lane });
+            return Ok(Attempt { limits: self, failures: counted.clone(), forgiven: counted, _lanes: lanes });
         }
         self.require(self.rules.login_address, &address).await?;
+        if let Some(network) = &network {
+            self.require(self.rules.login_network, network).await?;
+        }
         self.require(self.rules.login_account, &pair).await?;
         match self.require(self.rules.login_account_total, &account).await {
             Err(Refused::Limited(_)) => self.require(self.rules.login_account_guarded, &pair).await?,
@@ -149,13 +187,14 @@ impl Limits {
         }
         let rules = &self.rules;
         let forgiven = vec![(rules.login_account, pair.clone()), (rules.login_account_guarded, pair.clone())];
-        let failures = vec![
+        let mut failures = vec![
             (rules.login_account, pair.clone()),
             (rules.login_account_guarded, pair),
             (rules.login_account_total, account),
             (rules.login_address, address),
         ];
-        Ok(Attempt { limits: self, failures, forgiven, _lane: lane })
+        failures.extend(network.map(|network| (rules.login_network, network)));
+        Ok(Attempt { limits: self, failures, forgiven, _lanes: lanes })
     }
 
     /// Counts a sign-up.
@@ -178,14 +217,12 @@ impl Limits {
         self.count_fault(self.rules.setup, &customer_key(ip)).await
     }
 
-    /// Refuses a password unread when too many were wrong for this account.
-    pub(crate) async fn require_proof(&self, user: UserId) -> Result<(), Refused> {
-        self.require(self.rules.proof, &user.to_string()).await
-    }
-
-    /// Counts a wrong one.
-    pub(crate) async fn count_wrong_proof(&self, user: UserId) -> PortResult<()> {
-        self.count_fault(self.rules.proof, &user.to_string()).await
+    /// Counts a password that is given again before it is looked at, so that no volley of them gets past the rule.
+    pub(crate) async fn begin_proof(&self, user: UserId) -> Result<Proof<'_>, Refused> {
+        let key = user.to_string();
+        let lane = self.lanes.enter(&key).await;
+        self.count(self.rules.proof, &key).await?;
+        Ok(Proof { limits: self, user, _lane: lane })
     }
 
     /// Counts a code of a second factor before it is looked at.

@@ -67,15 +67,15 @@ pub(crate) async fn find(service: &AuthService, user: UserId) -> Result<User, Ac
 /// The account of a caller who proves once more to know its password. Whoever has only found a session cannot guess for long.
 pub(crate) async fn prove(service: &AuthService, user: UserId, password: &str) -> Result<User, AccountError> {
     let user = find(service, user).await?;
-    service.limits.require_proof(user.id).await?;
+    let proof = service.limits.begin_proof(user.id).await?;
     let right = match Password::parse(password) {
         Ok(password) => service.accounts.hasher.verify(&password, user.password()).await?,
         Err(_) => false,
     };
     if !right {
-        service.limits.count_wrong_proof(user.id).await?;
         tracing::info!(user = %user.id, "wrong password where it was asked for again");
         return Err(AccountError::WrongPassword);
     }
+    proof.succeeded().await?;
     Ok(user)
 }

@@ -20,8 +20,9 @@ pub(crate) async fn change(
     current: &str,
     new: &str,
 ) -> Result<(), AccountError> {
+    // what cannot be chosen costs no hash
+    let new = chosen(service, &own_account::find(service, caller.user).await?, "/new", new)?;
     let user = own_account::prove(service, caller.user, current).await?;
-    let new = chosen(service, &user, "/new", new)?;
     let change = PasswordChange {
         user: user.id,
         proof: PasswordProof::Hash(user.password_hash.clone()),

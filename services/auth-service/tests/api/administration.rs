@@ -52,6 +52,25 @@ async fn an_invitation_opens_a_closed_registration_once() {
 }
 
 #[actix_web::test]
+async fn an_invitation_is_worth_no_more_than_its_maker() {
+    let server = Server::with(closed()).await;
+    let root = server.administrator().await;
+    let (_, by_root) = invite(&server, &root, json!({"role": "admin"})).await;
+    let eve = register(&server, "eve@b", &by_root).await.expect(StatusCode::CREATED);
+    let (token, eve) = (eve["accessToken"].as_str().unwrap(), eve["user"]["id"].as_str().unwrap());
+    let (_, by_eve) = invite(&server, token, json!({"role": "admin"})).await;
+    let path = format!("/api/v1/admin/users/{eve}");
+    for change in [json!({"role": "user"}), json!({"role": "admin", "disabled": true})] {
+        send(&server, &root, Method::PATCH, &path, change).await.expect(StatusCode::OK);
+        register(&server, "bob@b", &by_eve).await.expect_problem(403, "invalid_invitation");
+    }
+    send(&server, &root, Method::PATCH, &path, json!({"disabled": false})).await.expect(StatusCode::OK);
+    register(&server, "bob@b", &by_eve).await.expect(StatusCode::CREATED);
+    let endless = json!({"expiresAt": server.now() + Duration::from_secs(400 * 24 * 60 * 60)});
+    send(&server, &root, Method::POST, INVITATIONS, endless).await.expect_problem(400, "invalid_request");
+}
+
+#[actix_web::test]
 async fn an_invitation_for_somebody_goes_by_mail_and_fits_nobody_else() {
     let server = Server::with(closed()).await;
     let admin = server.administrator().await;

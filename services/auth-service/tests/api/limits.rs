@@ -113,6 +113,36 @@ async fn a_volley_of_guesses_does_not_slip_through() {
 }
 
 #[actix_web::test]
+async fn a_volley_of_passwords_that_are_given_again_does_not_slip_through() {
+    let server = Server::start().await;
+    server.sign_up("bob@example.org", PASSWORD).await.expect(StatusCode::CREATED);
+    let login = server.login("bob@example.org", PASSWORD).await.expect(StatusCode::OK);
+    let token = login["accessToken"].as_str().unwrap();
+    let change = || {
+        let body = json!({"current": "wrong one", "new": "quite another one"});
+        answer(
+            server.post("/api/v1/users/me/password", body).header("authorization", format!("Bearer {token}")),
+        )
+    };
+    let all = join_all((0..60).map(|_| change())).await;
+    assert_eq!(all.iter().filter(|one| one.status == StatusCode::FORBIDDEN).count(), 10);
+    assert_eq!(all.iter().filter(|one| one.status == StatusCode::TOO_MANY_REQUESTS).count(), 50);
+}
+
+#[actix_web::test]
+async fn a_network_with_many_prefixes_of_ipv6_has_its_own_bound() {
+    let server = Server::with(Options::behind_gateway()).await;
+    let mut wrong = 0;
+    for prefix in 0..400 {
+        let answer = connect_from(&server, &format!("2001:db8:1:{prefix:x}::1"), "bob", "wrong").await;
+        wrong += u32::from(answer.status == StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(wrong, 300);
+    let neighbour = connect_from(&server, "2001:db8:2::1", "bob", "wrong").await;
+    neighbour.expect_classic(401, "Unauthorized");
+}
+
+#[actix_web::test]
 async fn c161_a_rejected_token_is_no_password_attempt() {
     let server = Server::start().await;
     let token = server.classic_token("bob").await;

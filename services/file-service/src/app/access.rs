@@ -224,7 +224,7 @@ impl Gate {
 
     /// # Errors
     /// `not_found` if this account is disabled, waits to be deleted, or is gone.
-    async fn require_open(&self, owner: UserId) -> Result<(), AppError> {
+    pub(crate) async fn require_open(&self, owner: UserId) -> Result<(), AppError> {
         if self.accounts.is_open(owner).await? { Ok(()) } else { Err(AppError::refused(Code::NotFound)) }
     }
 

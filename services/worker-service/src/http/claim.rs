@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpRequest, post, web};
+use actix_web::dev::Payload;
+use actix_web::{FromRequest as _, HttpRequest, post, web};
 use common::auth::{Principal, Scope};
 use common::jobs::{ClaimRequest, Claimed as StoredClaim, types};
 use common::{BlobKey, FileId, Timestamp, UserId};
@@ -74,7 +75,8 @@ pub(super) struct ClaimedJob {
     /// When the lease ends, unless a heartbeat renews it.
     #[schema(value_type = String, format = DateTime)]
     lease_until: Timestamp,
-    /// Where the content can be read of the file that `data.fileId` names, relative to the server's address; for an hour, without a credential.
+    /// Where the content can be read of the file that `data.fileId` names, relative to the server's address; for an hour, without a credential. It opens
+    /// what the claiming account may read, and is null for a token without `files:read` or for one folder.
     #[schema(required)]
     content_url: Option<String>,
 }
@@ -102,7 +104,12 @@ pub(super) async fn claim(
     let wait = Duration::from_millis(asked.wait_ms.unwrap_or(0));
     let wanted = asked.checked()?;
     let is_there = || presence::is_there(&request);
-    let claims = service.claim_for_program(&wanted, wait, is_there).await?;
+    let is_allowed = async || match Worker::from_request(&request, &mut Payload::None).await {
+        Ok(_) => true,
+        // where nobody can say, it is
+        Err(error) => error.as_response_error().status_code().is_server_error(),
+    };
+    let claims = service.claim_for_program(&wanted, wait, is_there, is_allowed).await?;
     let items = claims.jobs.into_iter().map(|claimed| shown(&service, claimed, &caller)).collect();
     Ok(web::Json(ClaimedJobs { items, again_at: claims.again_at }))
 }
@@ -152,13 +159,11 @@ pub(super) fn lease(asked_ms: Option<u64>) -> ApiResult<Duration> {
 
 fn shown(service: &WorkerService, claimed: StoredClaim, caller: &Principal) -> ClaimedJob {
     let StoredClaim { job, holder, lease_until } = claimed;
-    // nobody's job opens what its worker may read: whoever may make jobs must not read all files by them
-    let own = caller.scopes.contains(Scope::FilesRead).then_some(caller.user);
-    let content_url = job
-        .spec
-        .user
-        .or(own)
-        .and_then(|reader| content_of(&job.spec.data, reader, service.clock.now() + LIFETIME))
+    // only what the worker's account may read anyway: whoever may make jobs, in whosever name, must not read all files by them
+    let may_read = caller.scopes.contains(Scope::FilesRead) && caller.folder.is_none();
+    let content_url = may_read
+        .then(|| content_of(&job.spec.data, caller.user, service.clock.now() + LIFETIME))
+        .flatten()
         .map(|ticket| service.ticket_key.content_path(&ticket));
     let lease = lease_token(&service.lease_key, holder, caller.user);
     ClaimedJob { job: job.into(), lease, lease_until, content_url }

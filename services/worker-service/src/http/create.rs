@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use common::jobs::{Backoff, Cause, InsertOutcome, NewJob};
+use common::jobs::{Backoff, Cause, InsertOutcome, NewJob, types};
 use common::{Code, JobId, Timestamp, UserId};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Problem, cause, input};
@@ -148,6 +148,9 @@ impl JobRequest {
             (Some(_), None) => return Err(("delayMs", "a delay is at most ten years".to_owned())),
             (Some(_), Some(_)) => return Err(("delayMs", "either delayMs or promoteAt".to_owned())),
         };
+        if self.unique_key.as_deref().is_some_and(types::is_key_of_the_product) {
+            return Err(("uniqueKey", "the product uses this key itself".to_owned()));
+        }
         let job = NewJob {
             priority: self.priority.map(|priority| priority.0).unwrap_or_default(),
             user: self.user_id,

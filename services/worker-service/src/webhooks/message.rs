@@ -104,7 +104,7 @@ pub(crate) fn delivery_job(
         return NewJob {
             priority: Priority::HIGH,
             max_attempts: 1,
-            unique_key: Some(format!("webhook-ping:{}", webhook.id)),
+            unique_key: Some(format!("{}{}", types::PING_KEY, webhook.id)),
             ..job
         };
     }

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::lists::{self, RoleChoice};
 use crate::AuthService;
-use crate::app::invitations::{self, LIFETIME, NewInvitation};
+use crate::app::invitations::{self, LIFETIME, LONGEST, NewInvitation};
 use crate::http::{BODY_BYTES, author, client};
 
 /// An invitation.
@@ -156,6 +156,9 @@ pub(super) async fn create(
     let expires_at = body.expires_at.unwrap_or(now + LIFETIME);
     if expires_at <= now {
         return Err(invalid("/expiresAt", "in_the_past", "The end of the invitation has passed"));
+    }
+    if expires_at > now + LONGEST {
+        return Err(invalid("/expiresAt", "too_late", "An invitation is good for a year at most"));
     }
     let new = NewInvitation {
         address: body.email.as_deref().map(mailbox).transpose()?,

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::AuthService;
 use crate::app::my_sessions;
+use crate::http::author;
 
 /// Sessions on one page, if nothing else is asked for.
 const DEFAULT_LIMIT: u32 = 100;
@@ -160,6 +161,8 @@ pub(super) async fn end_one(
     if !my_sessions::end_one(&service, caller.user, id).await? {
         return Err(Code::NotFound.into());
     }
+    let by = author(&caller, &request, &service);
+    service.tell_ended(&by, Some(id)).await;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -178,8 +181,10 @@ pub(super) async fn end_one(
 #[delete("/api/v1/users/me/sessions")]
 pub(super) async fn end_others(
     caller: Authenticated,
+    request: HttpRequest,
     service: web::Data<AuthService>,
 ) -> ApiResult<HttpResponse> {
     my_sessions::end_others(&service, &caller).await?;
+    service.tell_ended(&author(&caller, &request, &service), None).await;
     Ok(HttpResponse::NoContent().finish())
 }

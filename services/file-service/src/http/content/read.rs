@@ -123,6 +123,10 @@ async fn by_ticket(service: &FileService, request: &HttpRequest, ticket: &str) -
         .ticket_key
         .verify(id, ticket, service.clock.now())
         .map_err(|error| Problem::new(Code::Forbidden).detail(error.to_string()))?;
+    if let Some(reader) = ticket.user {
+        // a ticket outlives sign-ins, and must not outlive its account
+        service.gate.require_open(reader).await?;
+    }
     let actor = ticket.user.map_or(Actor::Service, Actor::User);
     let file = authorize(service, actor, Action::ReadContent, id).await?.live()?;
     match (ticket.blob, &file.node().content) {
