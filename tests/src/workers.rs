@@ -1,6 +1,7 @@
 //! Programs that work jobs of their own types over HTTP.
 
 use anyhow::{Context as _, Result, ensure};
+use futures_util::future::try_join;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -163,13 +164,15 @@ pub async fn a_withdrawn_token_gets_no_job_however_long_it_has_waited(product: &
         let (product, program) = (product.clone(), program.clone());
         async move { product.post(&program, "/api/v1/jobs/claim", &body).await }
     };
-    let waiting = tokio::spawn(claim("withdrawn", 20_000));
-    // this one began later and has ended, so that one waits
-    claim("nothing", 1000).await?.expect(200)?;
-    let path = format!("{TOKENS}/{}", id(&made)?);
-    send(product.as_user(&admin, Method::DELETE, &path)).await?.expect(204)?;
-    let job = make(product, &admin, json!({ "type": "withdrawn" })).await?;
-    let claimed = waiting.await??.expect(200)?.json()?;
+    let token = format!("{TOKENS}/{}", id(&made)?);
+    let meanwhile = async {
+        // this one began later and has ended, so the other one waits
+        claim("nothing", 1000).await?.expect(200)?;
+        send(product.as_user(&admin, Method::DELETE, &token)).await?.expect(204)?;
+        make(product, &admin, json!({ "type": "withdrawn" })).await
+    };
+    let (claimed, job) = try_join(claim("withdrawn", 20_000), meanwhile).await?;
+    let claimed = claimed.expect(200)?.json()?;
     ensure!(claimed["items"] == json!([]), "{claimed}");
     let seen = product.get(&admin, &format!("/api/v1/jobs/{job}")).await?.expect(200)?.json()?;
     ensure!(seen["state"] == "inactive" && seen["attempts"]["made"] == 0, "{seen}");

@@ -144,7 +144,7 @@ impl Outbox {
                     leased.extend(self.take(engine, candidates, &attempt, now).await?);
                     attempts.push(attempt);
                 }
-                attempts.into_iter().for_each(Attempt::is_known);
+                attempts.into_iter().for_each(Attempt::settle);
                 Ok::<_, Abort<PortError>>(leased)
             })
             .await

@@ -25,7 +25,7 @@ pub(crate) struct Attempt<'a, T> {
 
 impl<T> Attempt<'_, T> {
     /// It is known what became of it, and somebody cares for what it brought.
-    pub(crate) fn is_known(mut self) {
+    pub(crate) fn settle(mut self) {
         self.asked = None;
     }
 }
@@ -78,12 +78,12 @@ mod tests {
     fn what_is_dropped_unknown_is_astray_until_it_is_known_or_has_ended() {
         let astray = Astray::default();
         let all = || astray.take(|_| false, |_| true).into_iter().map(|attempt| *attempt).collect::<Vec<_>>();
-        astray.attempt(1).is_known();
+        astray.attempt(1).settle();
         assert!(all().is_empty());
         drop([astray.attempt(2), astray.attempt(3), astray.attempt(4)]);
         assert_eq!(all(), [2, 3, 4]);
         for attempt in astray.take(|asked| *asked == 2, |asked| *asked == 3) {
-            attempt.is_known();
+            attempt.settle();
         }
         assert_eq!(all(), [4]);
         drop((0..2 * MOST).map(|n| astray.attempt(n)).collect::<Vec<_>>());

@@ -57,7 +57,7 @@ pub(super) async fn bring_back(
         let holder = LeaseHolder { job: id(job), generation };
         match work::give_back(engine, holder, now).await {
             Ok(()) | Err(LostLease::Lost) => {
-                claims.extract_if(.., |known| known.mark == claim).for_each(Attempt::is_known);
+                claims.extract_if(.., |known| known.mark == claim).for_each(Attempt::settle);
             }
             Err(LostLease::Port(error)) => return Err(error),
         }

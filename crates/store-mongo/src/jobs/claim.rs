@@ -39,7 +39,7 @@ pub(super) async fn claim(
         Err(fault) => return Err(fault),
     };
     let jobs = taken.into_iter().map(|(claimed, attempt)| {
-        attempt.is_known();
+        attempt.settle();
         claimed
     });
     Ok(Claims { jobs: jobs.collect(), again_at })
@@ -161,7 +161,7 @@ async fn take<'a>(
             let holder = LeaseHolder { job: id(job.id), generation: job.generation };
             return Ok(Some((Claimed { job: job.read()?, holder, lease_until }, attempt)));
         }
-        attempt.is_known();
+        attempt.settle();
         // another process was quicker
         match first(engine, line).await? {
             Some(next) => job = next,

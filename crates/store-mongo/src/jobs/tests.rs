@@ -130,7 +130,7 @@ async fn a_job_whose_claim_was_broken_off_is_claimed_again_at_once() {
 async fn claim_soon(store: &JobsDb, at: Timestamp) -> Vec<Claimed> {
     let claims = async {
         loop {
-            let claims = store.claim(&request(1), at).await.unwrap();
+            let claims = store.claim(&request(1), at).await.expect("the server answers");
             if !claims.jobs.is_empty() {
                 return claims.jobs;
             }
@@ -140,7 +140,8 @@ async fn claim_soon(store: &JobsDb, at: Timestamp) -> Vec<Claimed> {
 }
 
 async fn state(store: &JobsDb) -> JobState {
-    let page = store.list(&JobFilter::default(), JobOrder::Ascending, None, 2).await.unwrap();
+    let page =
+        store.list(&JobFilter::default(), JobOrder::Ascending, None, 2).await.expect("the server answers");
     page.items[0].state
 }
 
