@@ -33,6 +33,8 @@ pub(crate) struct Contestants {
     pub(crate) peers: Vec<Server>,
     pub(crate) program: PathBuf,
     pub(crate) python: PathBuf,
+    /// Folder of the peer's program of resumable uploads, with its packages.
+    pub(crate) tus: PathBuf,
     pub(crate) scratch: TempDir,
 }
 
@@ -97,7 +99,7 @@ impl Server {
 
 impl Contestants {
     /// Starts them all.
-    pub(crate) async fn start(program: &Path, python: &Path) -> Result<Self> {
+    pub(crate) async fn start(program: &Path, python: &Path, tus: &Path) -> Result<Self> {
         // beside the build, so that all of them write to the same real disk
         let target = program.ancestors().nth(2).context("the program lies in no target folder")?;
         let scratch = TempDir::with_prefix_in("bench-", target)?;
@@ -108,7 +110,8 @@ impl Contestants {
         if let Some(dufs) = find_program("dufs", target) {
             peers.push(start_dufs(&dufs, &scratch.path().join("dufs")).await?);
         }
-        Ok(Self { ours, token, peers, program: program.to_owned(), python: python.to_owned(), scratch })
+        let (program, python, tus) = (program.to_owned(), python.to_owned(), tus.to_owned());
+        Ok(Self { ours, token, peers, program, python, tus, scratch })
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     pub(crate) bytes: u64,
     pub(crate) took: Duration,
+    /// Where something that was made is, in small letters.
+    pub(crate) location: Option<String>,
     /// The server closes the connection.
     pub(crate) closes: bool,
 }
@@ -83,6 +85,7 @@ impl Connection {
             })
         };
         let length = field("content-length").map(|value| value.parse::<u64>()).transpose()?;
+        let location = field("location");
         let closes = field("connection").is_some_and(|value| value == "close");
         let chunked = field("transfer-encoding").is_some_and(|value| value.contains("chunked"));
         self.drop_front(end);
@@ -93,7 +96,7 @@ impl Connection {
             None if chunked => self.chunks(keep.then_some(&mut body)).await?,
             None => bail!("an answer without a length"),
         };
-        Ok(Answer { status, body, bytes, took: began.elapsed(), closes })
+        Ok(Answer { status, body, bytes, took: began.elapsed(), location, closes })
     }
 
     async fn fixed(&mut self, length: u64, mut keep: Option<&mut Vec<u8>>) -> Result<u64> {

@@ -35,7 +35,8 @@ struct Effort {
 #[derive(Parser)]
 #[command(name = "cargo xtask bench", about = "Measures the product beside other file servers")]
 struct Arguments {
-    /// Workloads: a download, b small downloads, c ranges, d upload, e small uploads, f lists, h thumbnails, i start, j sign-ins; none: all
+    /// Workloads: a download, b small downloads, c ranges, d upload, e small uploads, f lists, h thumbnails, i start, j sign-ins, k resumable uploads;
+    /// none: all
     workloads: Vec<char>,
     #[command(flatten)]
     effort: Effort,
@@ -48,6 +49,9 @@ struct Arguments {
     /// A Python that has copyparty and Pillow
     #[arg(long)]
     python: std::path::PathBuf,
+    /// Folder of the peer of k, with its packages
+    #[arg(long)]
+    tus: std::path::PathBuf,
 }
 
 #[tokio::main]
@@ -66,7 +70,7 @@ async fn main() -> Result<()> {
         large_bytes: arguments.effort.large_mib << 20,
         entries: arguments.entries.max(100),
     };
-    let contestants = Contestants::start(&arguments.program, &arguments.python).await?;
+    let contestants = Contestants::start(&arguments.program, &arguments.python, &arguments.tus).await?;
     let mut report = Report::default();
     for workload in workloads::ALL {
         if arguments.workloads.is_empty() || arguments.workloads.contains(&workload.letter()) {

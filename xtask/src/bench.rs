@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: builds the product for release, installs its peers, and measures them in one run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -59,9 +59,11 @@ pub(crate) fn run_bench(options: &Options) -> Result<()> {
         None => {}
     }
     // the server's program lies outside the path of ordinary users
-    if !std::path::Path::new("/usr/sbin/nginx").is_file() {
+    if !Path::new("/usr/sbin/nginx").is_file() {
         install::debian(PEERS)?;
     }
+    let tus = root().join("bench/tus");
+    install::npm(&tus)?;
     let python = install::python(PYTHON)?;
     if options.with_dufs {
         let peers = root().join("target/peers");
@@ -69,7 +71,8 @@ pub(crate) fn run_bench(options: &Options) -> Result<()> {
     }
     run(&mut cargo(&["build", "--release", "--locked", "--package", "files-manager"]))?;
     let mut bench = cargo(&["run", "--release", "--locked", "--package", "bench", "--"]);
-    bench.arg("--program").arg(programs().join("files-manager")).arg("--python").arg(python);
+    bench.arg("--program").arg(programs().join("files-manager"));
+    bench.arg("--python").arg(python).arg("--tus").arg(tus);
     run(bench.args(&options.rest))
 }
 

@@ -3,6 +3,7 @@
 mod download;
 mod lists;
 mod logins;
+mod resumable;
 mod start;
 mod thumbnails;
 mod upload;
@@ -38,16 +39,18 @@ pub(crate) enum Workload {
     Thumbnails,
     Start,
     Logins,
+    Resumable,
 }
 
 /// All of them. What makes many files comes late: creating files is dearer for a while after many were deleted.
-pub(crate) const ALL: [Workload; 9] = [
+pub(crate) const ALL: [Workload; 10] = [
     Workload::Start,
     Workload::Logins,
     Workload::Download,
     Workload::SmallDownloads,
     Workload::Ranges,
     Workload::Upload,
+    Workload::Resumable,
     Workload::Thumbnails,
     Workload::SmallUploads,
     Workload::Lists,
@@ -65,6 +68,7 @@ impl Workload {
             Self::Thumbnails => 'h',
             Self::Start => 'i',
             Self::Logins => 'j',
+            Self::Resumable => 'k',
         }
     }
 
@@ -85,6 +89,7 @@ impl Workload {
             Self::Thumbnails => thumbnails::run(contestants, sizes, report).await,
             Self::Start => start::run(contestants, sizes, report).await,
             Self::Logins => logins::run(contestants, sizes, report).await,
+            Self::Resumable => resumable::run(contestants, sizes, report).await,
         }
     }
 }
