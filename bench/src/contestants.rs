@@ -117,13 +117,24 @@ impl Contestants {
 
 /// A fresh product with this bcrypt cost.
 pub(crate) async fn start_ours(program: &Path, folder: &Path, bcrypt_cost: u32) -> Result<Server> {
+    start_ours_with(program, folder, bcrypt_cost, &[]).await
+}
+
+/// The same with settings of its own.
+pub(crate) async fn start_ours_with(
+    program: &Path,
+    folder: &Path,
+    bcrypt_cost: u32,
+    settings: &[(&str, &str)],
+) -> Result<Server> {
     let address = free_address()?;
     let mut command = Command::new(program);
     command
         .env("FM_DATA_DIR", folder)
         .env("FM_LISTEN", address.to_string())
         .env("FM_LOG__LEVEL", "warn")
-        .env("FM_BCRYPT_COST", bcrypt_cost.to_string());
+        .env("FM_BCRYPT_COST", bcrypt_cost.to_string())
+        .envs(settings.iter().copied());
     Server::start(OURS, folder.to_owned(), address, &mut command).await
 }
 

@@ -1,9 +1,11 @@
 //! What is measured.
 
+mod checks;
 mod download;
 mod lists;
 mod logins;
 mod resumable;
+mod sign_in_times;
 mod start;
 mod thumbnails;
 mod upload;
