@@ -168,7 +168,7 @@ pub(crate) async fn start_nginx(folder: &Path) -> Result<Server> {
          events {{ worker_connections 1024; }}\n\
          http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000; client_max_body_size 0;\n\
          client_body_temp_path {shown}/tmp; proxy_temp_path {shown}/p; fastcgi_temp_path {shown}/f; uwsgi_temp_path {shown}/u; scgi_temp_path {shown}/s;\n\
-         server {{ listen {address}; root {shown}/files; autoindex on; dav_methods PUT DELETE; create_full_put_path on; }} }}\n"
+         server {{ listen {address}; root {shown}/files; autoindex on; dav_methods PUT DELETE COPY MOVE; create_full_put_path on; }} }}\n"
     );
     let path = folder.join("nginx.conf");
     std::fs::write(&path, configuration)?;

@@ -8,6 +8,7 @@ mod contestants;
 #[cfg(feature = "distributed")]
 mod distributed;
 mod drive;
+mod fill;
 mod http;
 #[cfg(feature = "distributed")]
 mod jobs;
@@ -35,14 +36,17 @@ struct Effort {
 #[derive(Parser)]
 #[command(name = "cargo xtask bench", about = "Measures the product beside other file servers")]
 struct Arguments {
-    /// Workloads: a download, b small downloads, c ranges, d upload, e small uploads, f lists, h thumbnails, i start, j sign-ins, k resumable uploads;
-    /// none: all
+    /// Workloads: a download, b small downloads, c ranges, d upload, e small uploads, f lists, h thumbnails, i start, j sign-ins, k resumable uploads,
+    /// m archives, n pages of lists and searches in stores of many files, o copies and the trash; none: all
     workloads: Vec<char>,
     #[command(flatten)]
     effort: Effort,
     /// Entries of the large folder
     #[arg(long, default_value_t = 100_000)]
     entries: usize,
+    /// Files of the largest store of n
+    #[arg(long, default_value_t = 1_000_000)]
+    files: usize,
     /// The product's program
     #[arg(long)]
     program: std::path::PathBuf,
@@ -69,6 +73,7 @@ async fn main() -> Result<()> {
         rounds: arguments.effort.rounds.max(1),
         large_bytes: arguments.effort.large_mib << 20,
         entries: arguments.entries.max(100),
+        files: arguments.files.max(100),
     };
     let contestants = Contestants::start(&arguments.program, &arguments.python, &arguments.tus).await?;
     let mut report = Report::default();

@@ -51,7 +51,6 @@ impl Report {
     }
 
     /// Prints a table with a column for each of these contestants that has figures, and a ratio to the first of them.
-    #[cfg(feature = "distributed")]
     #[expect(clippy::print_stdout, reason = "this is what the program is for")]
     pub(crate) fn print_columns(&self, columns: &[&'static str]) {
         let has_figures =

@@ -45,6 +45,8 @@ const PEERS: &[Debian] = &[
     Debian { program: "vipsthumbnail", package: "libvips-tools" },
 ];
 
+const ZIP: Debian = Debian { program: "zip", package: "zip" };
+
 const PYTHON: &[&str] = &["aiosmtpd==1.4.6", "copyparty", "Pillow"];
 
 /// `cargo xtask bench`
@@ -62,6 +64,7 @@ pub(crate) fn run_bench(options: &Options) -> Result<()> {
     if !Path::new("/usr/sbin/nginx").is_file() {
         install::debian(PEERS)?;
     }
+    install::debian(&[ZIP])?;
     let tus = root().join("bench/tus");
     install::npm(&tus)?;
     let python = install::python(PYTHON)?;

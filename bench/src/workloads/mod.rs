@@ -1,9 +1,12 @@
 //! What is measured.
 
+mod archives;
 mod checks;
 mod download;
+mod folders;
 mod lists;
 mod logins;
+mod many;
 mod resumable;
 mod sign_in_times;
 mod start;
@@ -27,6 +30,8 @@ pub(crate) struct Sizes {
     pub(crate) rounds: usize,
     pub(crate) large_bytes: u64,
     pub(crate) entries: usize,
+    /// Of the largest store.
+    pub(crate) files: usize,
 }
 
 /// One workload.
@@ -42,10 +47,13 @@ pub(crate) enum Workload {
     Start,
     Logins,
     Resumable,
+    Archives,
+    Many,
+    Folders,
 }
 
 /// All of them. What makes many files comes late: creating files is dearer for a while after many were deleted.
-pub(crate) const ALL: [Workload; 10] = [
+pub(crate) const ALL: [Workload; 13] = [
     Workload::Start,
     Workload::Logins,
     Workload::Download,
@@ -54,8 +62,11 @@ pub(crate) const ALL: [Workload; 10] = [
     Workload::Upload,
     Workload::Resumable,
     Workload::Thumbnails,
+    Workload::Many,
     Workload::SmallUploads,
     Workload::Lists,
+    Workload::Archives,
+    Workload::Folders,
 ];
 
 impl Workload {
@@ -71,6 +82,9 @@ impl Workload {
             Self::Start => 'i',
             Self::Logins => 'j',
             Self::Resumable => 'k',
+            Self::Archives => 'm',
+            Self::Many => 'n',
+            Self::Folders => 'o',
         }
     }
 
@@ -92,6 +106,9 @@ impl Workload {
             Self::Start => start::run(contestants, sizes, report).await,
             Self::Logins => logins::run(contestants, sizes, report).await,
             Self::Resumable => resumable::run(contestants, sizes, report).await,
+            Self::Archives => archives::run(contestants, sizes, report).await,
+            Self::Many => many::run(contestants, sizes).await,
+            Self::Folders => folders::run(contestants, sizes, report).await,
         }
     }
 }
