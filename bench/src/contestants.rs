@@ -1,5 +1,6 @@
 //! Starts the product and its peers on free ports, each with a folder of its own on the same disk.
 
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -136,6 +137,19 @@ pub(crate) async fn start_ours_with(
         .env("FM_BCRYPT_COST", bcrypt_cost.to_string())
         .envs(settings.iter().copied());
     Server::start(OURS, folder.to_owned(), address, &mut command).await
+}
+
+/// Makes the first administrator of a fresh product that does not run.
+pub(crate) fn create_administrator(program: &Path, folder: &Path, email: &str, password: &str) -> Result<()> {
+    let mut create = Command::new(program)
+        .args(["admin", "create", "--email", email])
+        .env("FM_DATA_DIR", folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    create.stdin.take().context("a pipe")?.write_all(format!("{password}\n").as_bytes())?;
+    ensure!(create.wait()?.success(), "no administrator could be made");
+    Ok(())
 }
 
 /// Registers an account; its access token of 24 hours.

@@ -12,6 +12,7 @@ mod fill;
 mod http;
 #[cfg(feature = "distributed")]
 mod jobs;
+mod page;
 mod process;
 mod report;
 mod workloads;
@@ -67,6 +68,9 @@ async fn main() -> Result<()> {
     #[cfg(feature = "distributed")]
     if std::env::args().nth(1).as_deref() == Some(jobs::WORD) {
         return jobs::run(std::env::args().skip(1)).await;
+    }
+    if std::env::args().nth(1).as_deref() == Some(page::WORD) {
+        return page::run(std::env::args().skip(1)).await;
     }
     let arguments = Arguments::parse();
     let sizes = workloads::Sizes {
