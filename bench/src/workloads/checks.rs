@@ -40,6 +40,9 @@ pub(super) async fn run(contestants: &Contestants, sizes: &Sizes, report: &mut R
     let known = Turn { server: &server, head: Arc::new(who(api.token.clone())) };
     let by_api_token = Turn { server: &server, head: Arc::new(who(api_token)) };
     let open = Turn { server: &server, head: Arc::new(|_| head("GET", "/health/live", &[], None)) };
+    // what is first pays for what a fresh process does once
+    load(&known, 16, FRESH, Arc::default()).await?;
+    load(&open, 16, FRESH, Arc::default()).await?;
     for _ in 0..sizes.rounds {
         let base = load(&open, 16, CHECKS, Arc::default()).await?;
         note(report, "none (GET /health/live)", &base);
