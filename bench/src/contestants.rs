@@ -1,5 +1,6 @@
 //! Starts the product and its peers on free ports, each with a folder of its own on the same disk.
 
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -33,6 +34,8 @@ pub(crate) struct Contestants {
     pub(crate) peers: Vec<Server>,
     pub(crate) program: PathBuf,
     pub(crate) python: PathBuf,
+    /// Folder of the peer's program of resumable uploads, with its packages.
+    pub(crate) tus: PathBuf,
     pub(crate) scratch: TempDir,
 }
 
@@ -97,7 +100,7 @@ impl Server {
 
 impl Contestants {
     /// Starts them all.
-    pub(crate) async fn start(program: &Path, python: &Path) -> Result<Self> {
+    pub(crate) async fn start(program: &Path, python: &Path, tus: &Path) -> Result<Self> {
         // beside the build, so that all of them write to the same real disk
         let target = program.ancestors().nth(2).context("the program lies in no target folder")?;
         let scratch = TempDir::with_prefix_in("bench-", target)?;
@@ -108,20 +111,45 @@ impl Contestants {
         if let Some(dufs) = find_program("dufs", target) {
             peers.push(start_dufs(&dufs, &scratch.path().join("dufs")).await?);
         }
-        Ok(Self { ours, token, peers, program: program.to_owned(), python: python.to_owned(), scratch })
+        let (program, python, tus) = (program.to_owned(), python.to_owned(), tus.to_owned());
+        Ok(Self { ours, token, peers, program, python, tus, scratch })
     }
 }
 
 /// A fresh product with this bcrypt cost.
 pub(crate) async fn start_ours(program: &Path, folder: &Path, bcrypt_cost: u32) -> Result<Server> {
+    start_ours_with(program, folder, bcrypt_cost, &[]).await
+}
+
+/// The same with settings of its own.
+pub(crate) async fn start_ours_with(
+    program: &Path,
+    folder: &Path,
+    bcrypt_cost: u32,
+    settings: &[(&str, &str)],
+) -> Result<Server> {
     let address = free_address()?;
     let mut command = Command::new(program);
     command
         .env("FM_DATA_DIR", folder)
         .env("FM_LISTEN", address.to_string())
         .env("FM_LOG__LEVEL", "warn")
-        .env("FM_BCRYPT_COST", bcrypt_cost.to_string());
+        .env("FM_BCRYPT_COST", bcrypt_cost.to_string())
+        .envs(settings.iter().copied());
     Server::start(OURS, folder.to_owned(), address, &mut command).await
+}
+
+/// Makes the first administrator of a fresh product that does not run.
+pub(crate) fn create_administrator(program: &Path, folder: &Path, email: &str, password: &str) -> Result<()> {
+    let mut create = Command::new(program)
+        .args(["admin", "create", "--email", email])
+        .env("FM_DATA_DIR", folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    create.stdin.take().context("a pipe")?.write_all(format!("{password}\n").as_bytes())?;
+    ensure!(create.wait()?.success(), "no administrator could be made");
+    Ok(())
 }
 
 /// Registers an account; its access token of 24 hours.
@@ -154,7 +182,7 @@ pub(crate) async fn start_nginx(folder: &Path) -> Result<Server> {
          events {{ worker_connections 1024; }}\n\
          http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000; client_max_body_size 0;\n\
          client_body_temp_path {shown}/tmp; proxy_temp_path {shown}/p; fastcgi_temp_path {shown}/f; uwsgi_temp_path {shown}/u; scgi_temp_path {shown}/s;\n\
-         server {{ listen {address}; root {shown}/files; autoindex on; dav_methods PUT DELETE; create_full_put_path on; }} }}\n"
+         server {{ listen {address}; root {shown}/files; autoindex on; dav_methods PUT DELETE COPY MOVE; create_full_put_path on; }} }}\n"
     );
     let path = folder.join("nginx.conf");
     std::fs::write(&path, configuration)?;

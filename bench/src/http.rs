@@ -21,6 +21,10 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     pub(crate) bytes: u64,
     pub(crate) took: Duration,
+    /// Until its head was there.
+    pub(crate) head_took: Duration,
+    /// Where something that was made is, in small letters.
+    pub(crate) location: Option<String>,
     /// The server closes the connection.
     pub(crate) closes: bool,
 }
@@ -83,9 +87,11 @@ impl Connection {
             })
         };
         let length = field("content-length").map(|value| value.parse::<u64>()).transpose()?;
+        let location = field("location");
         let closes = field("connection").is_some_and(|value| value == "close");
         let chunked = field("transfer-encoding").is_some_and(|value| value.contains("chunked"));
         self.drop_front(end);
+        let head_took = began.elapsed();
         let mut body = Vec::new();
         let bytes = match length {
             _ if status == 204 || status == 304 => 0,
@@ -93,7 +99,7 @@ impl Connection {
             None if chunked => self.chunks(keep.then_some(&mut body)).await?,
             None => bail!("an answer without a length"),
         };
-        Ok(Answer { status, body, bytes, took: began.elapsed(), closes })
+        Ok(Answer { status, body, bytes, took: began.elapsed(), head_took, location, closes })
     }
 
     async fn fixed(&mut self, length: u64, mut keep: Option<&mut Vec<u8>>) -> Result<u64> {

@@ -8,9 +8,11 @@ mod contestants;
 #[cfg(feature = "distributed")]
 mod distributed;
 mod drive;
+mod fill;
 mod http;
 #[cfg(feature = "distributed")]
 mod jobs;
+mod page;
 mod process;
 mod report;
 mod workloads;
@@ -35,19 +37,26 @@ struct Effort {
 #[derive(Parser)]
 #[command(name = "cargo xtask bench", about = "Measures the product beside other file servers")]
 struct Arguments {
-    /// Workloads: a download, b small downloads, c ranges, d upload, e small uploads, f lists, h thumbnails, i start, j sign-ins; none: all
+    /// Workloads: a download, b small downloads, c ranges, d upload, e small uploads, f lists, h thumbnails, i start, j sign-ins, k resumable uploads,
+    /// m archives, n pages of lists and searches in stores of many files, o copies and the trash; none: all
     workloads: Vec<char>,
     #[command(flatten)]
     effort: Effort,
     /// Entries of the large folder
     #[arg(long, default_value_t = 100_000)]
     entries: usize,
+    /// Files of the largest store of n
+    #[arg(long, default_value_t = 1_000_000)]
+    files: usize,
     /// The product's program
     #[arg(long)]
     program: std::path::PathBuf,
     /// A Python that has copyparty and Pillow
     #[arg(long)]
     python: std::path::PathBuf,
+    /// Folder of the peer of k, with its packages
+    #[arg(long)]
+    tus: std::path::PathBuf,
 }
 
 #[tokio::main]
@@ -60,13 +69,17 @@ async fn main() -> Result<()> {
     if std::env::args().nth(1).as_deref() == Some(jobs::WORD) {
         return jobs::run(std::env::args().skip(1)).await;
     }
+    if std::env::args().nth(1).as_deref() == Some(page::WORD) {
+        return page::run(std::env::args().skip(1)).await;
+    }
     let arguments = Arguments::parse();
     let sizes = workloads::Sizes {
         rounds: arguments.effort.rounds.max(1),
         large_bytes: arguments.effort.large_mib << 20,
         entries: arguments.entries.max(100),
+        files: arguments.files.max(100),
     };
-    let contestants = Contestants::start(&arguments.program, &arguments.python).await?;
+    let contestants = Contestants::start(&arguments.program, &arguments.python, &arguments.tus).await?;
     let mut report = Report::default();
     for workload in workloads::ALL {
         if arguments.workloads.is_empty() || arguments.workloads.contains(&workload.letter()) {

@@ -12,6 +12,13 @@ pub(crate) fn cpu_seconds(pid: u32) -> f64 {
     tree(pid, &parents).into_iter().filter_map(ticks).sum::<f64>() / TICKS
 }
 
+/// CPU seconds of all programs that this process has started and waited for.
+pub(crate) fn waited_cpu_seconds() -> f64 {
+    let Some(fields) = fields(std::process::id()) else { return 0.0 };
+    // cutime, cstime
+    fields[13..15].iter().filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / TICKS
+}
+
 /// CPU seconds of this process alone.
 #[cfg(feature = "distributed")]
 pub(crate) fn own_cpu_seconds() -> f64 {

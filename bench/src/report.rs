@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub(crate) struct Report {
     figures: BTreeMap<(String, String), BTreeMap<&'static str, Vec<f64>>>,
+    notes: Vec<String>,
 }
 
 impl Report {
@@ -19,9 +20,17 @@ impl Report {
             .push(figure);
     }
 
+    /// Takes what a reader has to know beside the figures, such as who syncs what.
+    pub(crate) fn note(&mut self, note: &str) {
+        self.notes.push(note.to_owned());
+    }
+
     /// Prints a table: a row a measure, a column a contestant, and ours as a ratio to each peer.
     #[expect(clippy::print_stdout, reason = "this is what the program is for")]
     pub(crate) fn print(&self) {
+        if self.figures.is_empty() {
+            return;
+        }
         println!("\n| workload | measure | files-manager | beside |\n|---|---|---|---|");
         for ((workload, measure), contestants) in &self.figures {
             let ours = contestants.get(crate::contestants::OURS).map(|figures| median(figures));
@@ -38,10 +47,10 @@ impl Report {
             let ours = ours.map_or_else(|| "-".to_owned(), show);
             println!("| {workload} | {measure} | {ours} | {} |", peers.join(", "));
         }
+        self.notes.iter().for_each(|note| println!("\n{note}"));
     }
 
     /// Prints a table with a column for each of these contestants that has figures, and a ratio to the first of them.
-    #[cfg(feature = "distributed")]
     #[expect(clippy::print_stdout, reason = "this is what the program is for")]
     pub(crate) fn print_columns(&self, columns: &[&'static str]) {
         let has_figures =

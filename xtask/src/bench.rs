@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: builds the product for release, installs its peers, and measures them in one run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -32,6 +32,12 @@ enum Form {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// The page in headless Chromium: first load, folders, scrolling, uploads beside curl
+    Web {
+        /// Workloads and options of the measuring program; `-- --help` names them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// The queue of jobs, of the all-in-one and of the services, beside BullMQ and Kue
     Jobs {
         /// Workloads and options of the measuring program; `-- --help` names them
@@ -45,12 +51,15 @@ const PEERS: &[Debian] = &[
     Debian { program: "vipsthumbnail", package: "libvips-tools" },
 ];
 
+const ZIP: Debian = Debian { program: "zip", package: "zip" };
+
 const PYTHON: &[&str] = &["aiosmtpd==1.4.6", "copyparty", "Pillow"];
 
 /// `cargo xtask bench`
 pub(crate) fn run_bench(options: &Options) -> Result<()> {
     match &options.form {
         Some(Form::Distributed { rest }) => return services("distributed", &[], rest),
+        Some(Form::Web { rest }) => return page(rest),
         Some(Form::Jobs { rest }) => {
             let queues = root().join("bench/queues");
             install::npm(&queues)?;
@@ -59,9 +68,12 @@ pub(crate) fn run_bench(options: &Options) -> Result<()> {
         None => {}
     }
     // the server's program lies outside the path of ordinary users
-    if !std::path::Path::new("/usr/sbin/nginx").is_file() {
+    if !Path::new("/usr/sbin/nginx").is_file() {
         install::debian(PEERS)?;
     }
+    install::debian(&[ZIP])?;
+    let tus = root().join("bench/tus");
+    install::npm(&tus)?;
     let python = install::python(PYTHON)?;
     if options.with_dufs {
         let peers = root().join("target/peers");
@@ -69,8 +81,21 @@ pub(crate) fn run_bench(options: &Options) -> Result<()> {
     }
     run(&mut cargo(&["build", "--release", "--locked", "--package", "files-manager"]))?;
     let mut bench = cargo(&["run", "--release", "--locked", "--package", "bench", "--"]);
-    bench.arg("--program").arg(programs().join("files-manager")).arg("--python").arg(python);
+    bench.arg("--program").arg(programs().join("files-manager"));
+    bench.arg("--python").arg(python).arg("--tus").arg(tus);
     run(bench.args(&options.rest))
+}
+
+/// The page, in the browser of its tests.
+fn page(rest: &[String]) -> Result<()> {
+    install::debian(&[install::CHROMIUM])?;
+    install::debian(install::SHELL)?;
+    let tests = root().join("web/tests");
+    install::npm(&tests)?;
+    run(&mut cargo(&["build", "--release", "--locked", "--package", "files-manager"]))?;
+    let mut bench = cargo(&["run", "--release", "--locked", "--package", "bench", "--", "web"]);
+    bench.arg("--program").arg(programs().join("files-manager")).arg("--tests").arg(tests);
+    run(bench.args(rest))
 }
 
 /// What is measured with the services: the word that chooses it, what it needs, and what is passed on.

@@ -93,7 +93,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("e2e", &["common", "testkit"]),
     ("xtask", &["common"]),
-    ("bench", &["e2e", "testkit"]),
+    ("bench", &["common", "e2e", "runtime", "store-sqlite", "testkit"]),
     (
         "files-manager",
         &[

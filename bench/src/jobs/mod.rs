@@ -5,9 +5,7 @@ mod load;
 mod ours;
 mod peers;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
@@ -16,7 +14,7 @@ use clap::Parser;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::contestants::{Server, start_ours};
+use crate::contestants::{Server, create_administrator, start_ours};
 use crate::distributed::forms::{Form, Shared};
 use crate::http::{Connection, head};
 use crate::report::Report;
@@ -181,14 +179,7 @@ async fn single(programs: &Path, folder: &Path) -> Result<Side> {
     // as people are told to run it
     const BCRYPT_COST: u32 = 12;
     let program = programs.join("files-manager");
-    let mut create = Command::new(&program)
-        .args(["admin", "create", "--email", EMAIL])
-        .env("FM_DATA_DIR", folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()?;
-    create.stdin.take().context("a pipe")?.write_all(format!("{PASSWORD}\n").as_bytes())?;
-    ensure!(create.wait()?.success(), "no administrator could be made");
+    create_administrator(&program, folder, EMAIL, PASSWORD)?;
     let server: Server = start_ours(&program, folder, BCRYPT_COST).await?;
     let basic = format!("Basic {}", STANDARD.encode(format!("{EMAIL}:{PASSWORD}")));
     let mut connection = Connection::open(server.address).await?;

@@ -1,29 +1,25 @@
-//! j: sign-ins beside what bcrypt alone could do, what they do to others, and what it costs to check a credential.
+//! j: sign-ins beside what bcrypt alone could do, what they do to others, how long those take that are refused, and what it costs to check a credential.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
 
-use super::{Api, Load, Sizes, Turn, load, noise, one_file};
+use super::{Sizes, Turn, checks, load, noise, one_file, sign_in_times};
 use crate::contestants::{Contestants, OURS};
 use crate::http::head;
 use crate::report::{Report, percentile};
 
 /// What sets the limit of sign-ins.
 const BCRYPT: &str = "bcrypt alone";
-/// Of each kind of credential.
-const CHECKS: usize = 4_000;
-/// Credentials that are each used once: the first use of one is checked in full.
-const FRESH: usize = 400;
 
 pub(super) async fn run(contestants: &Contestants, sizes: &Sizes, report: &mut Report) -> Result<()> {
     sign_ins(contestants, sizes, report).await?;
-    checks(contestants, sizes, report).await
+    sign_in_times::run(contestants, sizes, report).await?;
+    checks::run(contestants, sizes, report).await
 }
 
 async fn sign_ins(contestants: &Contestants, sizes: &Sizes, report: &mut Report) -> Result<()> {
@@ -87,49 +83,4 @@ fn hashed(password: &str) -> Result<String> {
 fn compared(password: &str, hash: &str) -> Result<()> {
     anyhow::ensure!(bcrypt::verify(password, hash)?, "a password fits its hash");
     Ok(())
-}
-
-/// The cheapest call that wants a credential, by a token that was seen before, by an API token, and by tokens that nobody has seen yet.
-async fn checks(contestants: &Contestants, sizes: &Sizes, report: &mut Report) -> Result<()> {
-    const WORKLOAD: &str = "j checks of credentials (GET /users/me), 16 connections";
-    let api = Api::of(contestants);
-    let body = json!({"name": "bench", "scopes": ["account"]}).to_string();
-    let made = api.json("POST", "/api/v1/users/me/tokens", &body).await?;
-    let api_token = made["token"].as_str().context("the text of a token")?.to_owned();
-    let who = |token: String| move |_| head("GET", "/users/me", &[("X-Token", &token)], None);
-    let known = Turn { server: &contestants.ours, head: Arc::new(who(api.token.clone())) };
-    let by_api_token = Turn { server: &contestants.ours, head: Arc::new(who(api_token)) };
-    for _ in 0..sizes.rounds {
-        for (turn, measure) in [(&known, "a session's token"), (&by_api_token, "an API token")] {
-            let loaded = load(turn, 16, CHECKS, Arc::default()).await?;
-            told(report, WORKLOAD, measure, &loaded);
-        }
-        let fresh = fresh_tokens(&api).await?;
-        let first_use =
-            move |n: usize| head("GET", "/users/me", &[("X-Token", &fresh[n % fresh.len()])], None);
-        let turn = Turn { server: &contestants.ours, head: Arc::new(first_use) };
-        let loaded = load(&turn, 16, FRESH, Arc::default()).await?;
-        told(report, WORKLOAD, "tokens never seen", &loaded);
-    }
-    Ok(())
-}
-
-fn told(report: &mut Report, workload: &str, measure: &str, loaded: &Load) {
-    let of = |what: &str| format!("{what}, {measure}");
-    report.add(workload, &of("requests/s"), OURS, loaded.client.requests / loaded.client.seconds);
-    report.add(workload, &of("CPU µs/request"), OURS, loaded.cpu_seconds * 1e6 / loaded.client.requests);
-    report.add(workload, &of("p99 ms"), OURS, percentile(&loaded.client.millis, 0.99));
-}
-
-/// Access tokens that are each signed anew: a refresh costs no hash of a password, and those before it stay good.
-async fn fresh_tokens(api: &Api) -> Result<Vec<String>> {
-    let body = json!({"email": "bench@example.org", "password": "password"}).to_string();
-    let mut login: Value = api.json("POST", "/api/v1/auth/login", &body).await?;
-    let mut tokens = Vec::with_capacity(FRESH);
-    for _ in 0..FRESH {
-        let body = json!({"refreshToken": login["refreshToken"]}).to_string();
-        login = api.json("POST", "/api/v1/auth/refresh", &body).await?;
-        tokens.push(login["accessToken"].as_str().context("an access token")?.to_owned());
-    }
-    Ok(tokens)
 }

@@ -1,8 +1,14 @@
 //! What is measured.
 
+mod archives;
+mod checks;
 mod download;
+mod folders;
 mod lists;
 mod logins;
+mod many;
+mod resumable;
+mod sign_in_times;
 mod start;
 mod thumbnails;
 mod upload;
@@ -24,6 +30,8 @@ pub(crate) struct Sizes {
     pub(crate) rounds: usize,
     pub(crate) large_bytes: u64,
     pub(crate) entries: usize,
+    /// Of the largest store.
+    pub(crate) files: usize,
 }
 
 /// One workload.
@@ -38,19 +46,27 @@ pub(crate) enum Workload {
     Thumbnails,
     Start,
     Logins,
+    Resumable,
+    Archives,
+    Many,
+    Folders,
 }
 
 /// All of them. What makes many files comes late: creating files is dearer for a while after many were deleted.
-pub(crate) const ALL: [Workload; 9] = [
+pub(crate) const ALL: [Workload; 13] = [
     Workload::Start,
     Workload::Logins,
     Workload::Download,
     Workload::SmallDownloads,
     Workload::Ranges,
     Workload::Upload,
+    Workload::Resumable,
     Workload::Thumbnails,
+    Workload::Many,
     Workload::SmallUploads,
     Workload::Lists,
+    Workload::Archives,
+    Workload::Folders,
 ];
 
 impl Workload {
@@ -65,6 +81,10 @@ impl Workload {
             Self::Thumbnails => 'h',
             Self::Start => 'i',
             Self::Logins => 'j',
+            Self::Resumable => 'k',
+            Self::Archives => 'm',
+            Self::Many => 'n',
+            Self::Folders => 'o',
         }
     }
 
@@ -85,6 +105,10 @@ impl Workload {
             Self::Thumbnails => thumbnails::run(contestants, sizes, report).await,
             Self::Start => start::run(contestants, sizes, report).await,
             Self::Logins => logins::run(contestants, sizes, report).await,
+            Self::Resumable => resumable::run(contestants, sizes, report).await,
+            Self::Archives => archives::run(contestants, sizes, report).await,
+            Self::Many => many::run(contestants, sizes).await,
+            Self::Folders => folders::run(contestants, sizes, report).await,
         }
     }
 }
