@@ -100,6 +100,11 @@ impl Stack {
         &self.programs
     }
 
+    /// Folder of the mails that would have been sent; there with the first.
+    pub fn mail(&self) -> PathBuf {
+        mail(self.folder.path())
+    }
+
     /// What all replicas of a service have logged so far.
     ///
     /// # Errors
@@ -195,11 +200,15 @@ fn own_settings(
             settings
         }
         _ => vec![
-            ("FM_MAIL__FOLDER", folder.join("mail").display().to_string()),
+            ("FM_MAIL__FOLDER", mail(folder).display().to_string()),
             ("FM_WEBHOOKS__ALLOW_NETWORKS", crate::webhooks::RECEIVER.to_owned()),
             ("FM_WEBHOOKS__FIRST_PAUSE", "1s".to_owned()),
         ],
     }
+}
+
+fn mail(folder: &Path) -> PathBuf {
+    folder.join("mail")
 }
 
 /// A secret as `openssl rand -hex 32` makes one.
