@@ -77,6 +77,13 @@ async fn journeys_go_through_the_gateway() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_stands_below_a_path() {
+    let options = Options { replicas: 1, below_a_path: true, ..Options::of_tests().unwrap() };
+    let mut installation = Installation::start(options).await;
+    installation.run(&["below-a-path"], &[], 1);
+}
+
 #[test]
 fn what_is_named_is_there() {
     let all = journeys::all().unwrap();
