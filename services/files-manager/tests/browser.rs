@@ -87,6 +87,7 @@ journeys! {
     account_page "account-page"
     accessible "accessible"
     admin "admin"
+    archives "archives"
     arrange "arrange"
     below_a_path "below-a-path"
     browse "browse"
