@@ -13,6 +13,7 @@ pub mod exports;
 pub mod files;
 pub mod idempotency;
 pub mod jobs;
+pub mod journeys;
 pub mod matrix;
 pub mod product;
 pub mod samples;

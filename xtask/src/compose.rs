@@ -178,6 +178,33 @@ mod tests {
     }
 
     #[test]
+    fn each_service_is_an_ordinary_user_of_mongodb() {
+        let compose = blocks(&kept("docker-compose.yml"), "services");
+        let (users, secrets) = (kept("deploy/docker/mongo/health.js"), kept("deploy/docker/make-secrets"));
+        let default = "| `FM_MONGODB_DATABASE` | `mongodb_database` | `files_manager` |";
+        assert!(kept("docs/services/auth-service.md").contains(default), "the role is for another database");
+        assert!(users.contains("db: 'files_manager'"), "the role is for another database");
+        let root = "MONGO_INITDB_ROOT_USERNAME: files-manager";
+        assert!(compose["mongo"].iter().any(|line| line.trim() == root), "the script signs in as another");
+        for (service, part) in
+            [("auth-service", "auth"), ("file-service", "files"), ("worker-service", "jobs")]
+        {
+            let given = |name: &str, to: &str| {
+                let list = compose[to].iter().find_map(|line| line.trim().strip_prefix("secrets: ["));
+                let list = list.and_then(|list| list.strip_suffix(']')).unwrap_or_default();
+                list.split(", ").any(|secret| secret == name)
+            };
+            let (uri, password) = (format!("mongodb_uri_{part}"), format!("mongo_password_{part}"));
+            let set = format!("FM_MONGODB_URI_FILE: /run/secrets/{uri}");
+            assert!(compose[service].iter().any(|line| line.trim() == set), "{service} is another user");
+            assert!(given(&uri, service) && given(&password, "mongo"), "{service}");
+            assert!(!given("mongo_password", service), "{service} knows the administrator");
+            assert!(users.contains(&format!("'{service}': '{part}'")), "{service} is no user");
+            assert!(secrets.contains(&format!("{part}:{service}")), "{service} has no password");
+        }
+    }
+
+    #[test]
     fn images_have_tags() {
         let compose = kept("docker-compose.yml");
         let named = compose.lines().filter_map(|line| line.trim().strip_prefix("image: "));

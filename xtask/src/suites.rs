@@ -39,7 +39,7 @@ impl Suite {
     pub(crate) fn line(&self) -> Line {
         match (self.package.as_str(), self.target.as_str()) {
             ("store-mongo", _) => Line::Mongo,
-            ("files-manager", "browser" | "upload_clients") => Line::Page,
+            ("files-manager", "browser" | "upload_clients") | ("e2e", "journeys") => Line::Page,
             ("e2e", _) | ("files-manager", "both_forms" | "kill" | "memory" | "full_disk" | "start_stop") => {
                 Line::Alone
             }

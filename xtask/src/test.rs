@@ -29,6 +29,7 @@ const LEFT_TO_LONG: &[&str] = &[
     "5 GiB up and down in constant memory",
     "a folder of 100,000 entries over HTTP",
     "dozens of kills at random moments",
+    "all of the page's journeys through the gateway",
     "servers that are slow or restarted, and kills at every other point, under load",
     "each service a commit older than the others",
     "random work on the job stores by fifty seeds that were never tried",
@@ -36,7 +37,7 @@ const LEFT_TO_LONG: &[&str] = &[
 ];
 
 /// Features that turn on the tests which need servers, and those which need a browser.
-const FEATURES: &str = "files-manager/servers,files-manager/browser,auth-service/servers,file-service/servers,worker-service/servers,store-mongo/servers,bus-amqp/servers,cache-redis/servers,blob/s3,blob/servers,e2e/stack";
+const FEATURES: &str = "files-manager/servers,files-manager/browser,auth-service/servers,file-service/servers,worker-service/servers,store-mongo/servers,bus-amqp/servers,cache-redis/servers,blob/s3,blob/servers,e2e/stack,e2e/browser";
 
 /// `cargo xtask test`
 pub(crate) fn run_all(options: &Options) -> Result<()> {
@@ -73,10 +74,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     })?;
     stages
         .apart("rust: units, contracts, services, both forms end to end", || rust(&mut tests, options.long));
-    stages.apart("page: journeys in the browser; other people's clients", || {
-        let python = install::python(servers::PYTHON)?.to_string_lossy().into_owned();
-        suites::run_page(tests.built()?, &[("FM_TEST_TUS_PYTHON", python)])
-    });
+    stages.apart("page: journeys in the browser; other people's clients", || page(&mut tests));
 
     stages.finish()?;
     if !options.long {
@@ -125,6 +123,20 @@ fn rust(tests: &mut Tests, is_long: bool) -> Result<()> {
     let features = ["--features", &tests.features];
     run(cargo(&["test", "--workspace", "--locked", "--doc", "--quiet"]).args(features))?;
     tested
+}
+
+fn page(tests: &mut Tests) -> Result<()> {
+    // it makes the page
+    let suites = tests.built()?;
+    let python = install::python(servers::PYTHON)?;
+    let mongo = Mongo::start(&python, "page")?;
+    let environment = [
+        ("FM_TEST_MONGODB_URI", mongo.uri.clone()),
+        ("FM_TEST_TUS_PYTHON", python.to_string_lossy().into_owned()),
+        ("FM_TEST_PROGRAMS", up::programs().to_string_lossy().into_owned()),
+        ("FM_TEST_PAGE", up::page()?.to_string_lossy().into_owned()),
+    ];
+    suites::run_page(suites, &environment)
 }
 
 fn samples() -> Result<()> {

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::servers::{self, Mongo};
 use crate::shell::{Stoppable, cargo, root, run};
-use crate::{gateway, install};
+use crate::{gateway, install, openapi};
 
 /// How much of it.
 #[derive(Args)]
@@ -44,7 +44,7 @@ pub(crate) fn run_up(options: &Options) -> Result<()> {
     up.arg(options.replicas.to_string())
         .env("FM_TEST_MONGODB_URI", &mongo.uri)
         .env("FM_TEST_PROGRAMS", programs)
-        .env("FM_TEST_PAGE", newest_page()?);
+        .env("FM_TEST_PAGE", page()?);
     stoppable.run(up)
 }
 
@@ -69,8 +69,11 @@ pub(crate) fn programs() -> PathBuf {
     target.join("debug")
 }
 
-/// The page that was built last.
-fn newest_page() -> Result<PathBuf> {
+/// The page that programs are built with: the one that was named to the build, else the one that it made or looked at last.
+pub(crate) fn page() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os(openapi::PAGE) {
+        return Ok(std::path::absolute(named)?);
+    }
     let built = std::fs::read_dir(root().join("target/web"))?
         .map(|entry| {
             let page = entry?.path();

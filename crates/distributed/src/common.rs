@@ -89,7 +89,10 @@ const DOCS: &[Doc] = &[
         key: "internal_listen",
         text: "Address and port for the other services, /health and /metrics. Never for people.",
     },
-    Doc { key: "public_url", text: "How people reach the product, such as https://files.example.org." },
+    Doc {
+        key: "public_url",
+        text: "How people reach the product, such as https://files.example.org; with a path where a proxy in front of the gateway takes that off (GATEWAY_PATH).",
+    },
     Doc {
         key: "trusted_proxies",
         text: "Addresses or networks of the gateways, whose X-Forwarded-For counts, with commas between. Attempts at passwords, of accounts and of links, are limited by it, and sessions are shown with it: without it all people have one address.",

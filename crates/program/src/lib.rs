@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub use failure::Failure;
 pub use progress::ProgressLine;
-pub use public_url::{public_url, public_url_with_path};
+pub use public_url::public_url;
 pub use sections::{LOG_DOCS, Log, STOP_DOCS, Stop};
 pub use terminal::{read_password, reported, say, told};
 

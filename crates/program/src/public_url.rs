@@ -2,25 +2,12 @@ use url::Url;
 
 use crate::Failure;
 
-/// `FM_PUBLIC_URL`, if it is set, of a product that stands at the root of its host name.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn public_url(setting: Option<&str>) -> Result<Option<Url>, Failure> {
-    match address(setting)? {
-        Some(url) if url.path() != "/" => Err(Failure::setting(
-            "FM_PUBLIC_URL: the product stands at the root of its host name; give no path",
-        )),
-        found => Ok(found),
-    }
-}
-
-/// `FM_PUBLIC_URL`, if it is set, of a product that may also stand below a path, such as `https://example.org/files`. The path
+/// `FM_PUBLIC_URL`, if it is set, which may have a path, such as `https://example.org/files`. The path
 /// of the result has no slash at its end, but for the root's. Whoever is in front takes it off again before requests come here.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn public_url_with_path(setting: Option<&str>) -> Result<Option<Url>, Failure> {
+pub fn public_url(setting: Option<&str>) -> Result<Option<Url>, Failure> {
     let Some(mut url) = address(setting)? else { return Ok(None) };
     let path = url.path().trim_end_matches('/').to_owned();
     if path.contains("//") {
@@ -47,20 +34,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_without_a_path_is_taken() {
+    fn an_address_with_or_without_a_path_is_taken() {
         assert!(public_url(None).unwrap().is_none());
-        assert_eq!(public_url(Some("https://files.example.org")).unwrap().unwrap().path(), "/");
-    }
-
-    #[test]
-    fn a_path_is_taken_where_one_may_be() {
         for (given, path) in [
             ("https://a.example", "/"),
             ("https://a.example/", "/"),
             ("https://a.example/drive", "/drive"),
             ("https://a.example/my/drive/", "/my/drive"),
         ] {
-            assert_eq!(public_url_with_path(Some(given)).unwrap().unwrap().path(), path, "{given}");
+            assert_eq!(public_url(Some(given)).unwrap().unwrap().path(), path, "{given}");
         }
     }
 
@@ -69,11 +51,9 @@ mod tests {
         for wrong in
             ["files.example.org", "ftp://files.example.org", "https://a.example/?x=1", "https://a.example/#x"]
         {
-            for taken in [public_url(Some(wrong)), public_url_with_path(Some(wrong))] {
-                assert!(taken.unwrap_err().to_string().starts_with("FM_PUBLIC_URL: "), "{wrong}");
-            }
+            let refused = public_url(Some(wrong)).unwrap_err().to_string();
+            assert!(refused.starts_with("FM_PUBLIC_URL: "), "{wrong}");
         }
-        assert!(public_url(Some("https://a.example/drive")).is_err());
-        assert!(public_url_with_path(Some("https://a.example/my//drive")).is_err());
+        assert!(public_url(Some("https://a.example/my//drive")).is_err());
     }
 }

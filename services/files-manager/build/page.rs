@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
@@ -38,7 +39,11 @@ pub(crate) fn build() -> Result<PathBuf, Box<dyn Error>> {
     let lock = File::create(root.join("target/web/.lock"))?;
     // two builds of different profiles may run at once
     lock.lock()?;
-    if built.join("index.html").is_file() {
+    let document = built.join("index.html");
+    if document.is_file() {
+        // whoever wants the page that is in use takes the newest
+        #[expect(clippy::disallowed_methods, reason = "the time of a file on this machine")]
+        File::options().append(true).open(document)?.set_modified(SystemTime::now())?;
         return Ok(built);
     }
     install(&web)?;

@@ -7,7 +7,7 @@ use admin::doctor::{self, Diagnosis, Doctor, Finding};
 use auth_service::{providers, trusted_proxies};
 use clients::Probe;
 use common::Timestamp;
-use program::{Failure, public_url_with_path, say};
+use program::{Failure, public_url, say};
 use runtime::data_dir::DataDir;
 use runtime::lifecycle::Exit;
 use store_sqlite::{Database, Examined, FilesCopy, examine};
@@ -61,7 +61,7 @@ fn settings_of(settings: &Settings) -> Finding {
     let check = || -> Result<(), String> {
         tls::configuration(settings)?;
         trusted_proxies(&settings.trusted_proxies)?;
-        public_url_with_path(settings.public_url.as_deref()).map_err(|failure| failure.to_string())?;
+        public_url(settings.public_url.as_deref()).map_err(|failure| failure.to_string())?;
         providers(&settings.oidc, settings.public_url.as_deref())?;
         parts::password_hasher(settings).map_err(|failure| failure.to_string())?;
         Ok(())

@@ -9,7 +9,7 @@ use http_kit::health::{self, Health};
 use http_kit::openapi::MethodTable;
 use http_kit::reference::Reference;
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
-use program::{Failure, public_url_with_path};
+use program::{Failure, public_url};
 use runtime::data_dir::DataDir;
 use runtime::lifecycle::{Exit, Shutdown, Signals, Supervisor};
 use runtime::socket_path::internal_socket;
@@ -29,7 +29,7 @@ use crate::{docs, page, tls};
 pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
     telemetry::init_logs(settings.log.format, &settings.log.level).map_err(Failure::setting)?;
     let metrics = telemetry::init_metrics().map_err(|text| Failure::other(Exit::Failed, text))?;
-    let public_url = public_url_with_path(settings.public_url.as_deref())?;
+    let public_url = public_url(settings.public_url.as_deref())?;
     let tls = tls::configuration(&settings).map_err(Failure::setting)?;
     let cookies = CookiePolicy::new(public_url.as_ref(), tls.is_some());
     let scheme = if tls.is_some() { "https" } else { "http" };

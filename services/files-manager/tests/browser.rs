@@ -4,8 +4,7 @@
 
 mod support;
 
-use std::path::Path;
-use std::process::Command;
+use std::ffi::OsStr;
 
 use support::Installation;
 use testkit::servers::{IdentityProvider, free_port};
@@ -50,27 +49,17 @@ fn journey(file: &str) {
     let installation = installation(file);
     let running = installation.start();
     let product = running.product();
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/tests");
-    let output = Command::new("node")
-        .args(["--test", "--test-concurrency=1", "--test-timeout=900000"])
-        .arg(format!("journeys/{file}.test.mjs"))
-        .current_dir(tests)
-        .env("FM_E2E_ADDRESS", &product.address)
-        .env("FM_E2E_SETUP_CODE", &product.setup_code)
-        .env("FM_E2E_PROVIDER_PORT", provider_port(&installation))
-        // without a mail server each mail is a file there
-        .env("FM_E2E_MAIL", installation.data().join("mail"))
-        .env("FM_E2E_PUBLIC_URL", installation.setting("FM_PUBLIC_URL").unwrap_or_default())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{file}: {}\n{said}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(!said.contains("# tests 0"), "{file} holds no journey");
+    // without a mail server each mail is a file there
+    let mail = installation.data().join("mail");
+    let (provider, public) = (provider_port(&installation), installation.setting("FM_PUBLIC_URL"));
+    let environment = [
+        ("FM_E2E_PROVIDER_PORT", OsStr::new(&provider)),
+        ("FM_E2E_MAIL", mail.as_os_str()),
+        ("FM_E2E_PUBLIC_URL", OsStr::new(public.unwrap_or_default())),
+    ];
+    if let Err(error) = e2e::journeys::run(&product, &[file], &[], 1, &environment) {
+        panic!("{error:#}");
+    }
 }
 
 macro_rules! journeys {
@@ -84,10 +73,8 @@ macro_rules! journeys {
 
         #[test]
         fn no_journey_is_left_out() {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/tests/journeys");
-            for file in std::fs::read_dir(folder).unwrap() {
-                let name = file.unwrap().file_name().into_string().unwrap();
-                assert!([$($file),*].iter().any(|known| format!("{known}.test.mjs") == name), "{name} is in no test");
+            for name in e2e::journeys::all().unwrap() {
+                assert!([$($file),*].contains(&name.as_str()), "{name} is in no test");
             }
         }
     };
@@ -100,6 +87,7 @@ journeys! {
     account_page "account-page"
     accessible "accessible"
     admin "admin"
+    archives "archives"
     arrange "arrange"
     below_a_path "below-a-path"
     browse "browse"

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use rand::RngExt as _;
 use tempfile::TempDir;
-use testkit::nginx::{Behind, Nginx};
+use testkit::nginx::{BELOW, Behind, Nginx};
 use testkit::servers::free_port;
 
 use crate::Product;
@@ -28,6 +28,7 @@ pub struct Stack {
     address: String,
     setup_code: String,
     programs: PathBuf,
+    _front: Option<Nginx>,
     _gateway: Nginx,
     // ended before the folder is removed
     replicas: Vec<Replica>,
@@ -56,9 +57,16 @@ impl Stack {
             blobs: Some(blobs.join("blobs")),
             s3: options.s3.as_ref().map(|bucket| (bucket.address, bucket.address.to_string())),
             page: Some(page),
+            path: if options.below_a_path { BELOW } else { "" },
+            // the one in front, which is believed as it names the client
+            proxies: options.below_a_path.then(|| "127.0.0.1".to_owned()).into_iter().collect(),
             ..Behind::default()
         })?;
-        let address = gateway.address();
+        let front = options.below_a_path.then(|| Nginx::in_front_of(&gateway)).transpose()?;
+        let address = match &front {
+            Some(front) => format!("{}{BELOW}", front.address()),
+            None => gateway.address(),
+        };
         let common = common_settings(servers, &address, &places);
         let mut replicas = Vec::new();
         for (program, places) in PROGRAMS.into_iter().zip(&places) {
@@ -82,7 +90,7 @@ impl Stack {
             }
         }
         let programs = options.programs.clone();
-        Ok(Self { address, setup_code, programs, _gateway: gateway, replicas, folder })
+        Ok(Self { address, setup_code, programs, _front: front, _gateway: gateway, replicas, folder })
     }
 
     /// The public address.
@@ -98,6 +106,11 @@ impl Stack {
     /// Folder of the services' programs.
     pub fn programs(&self) -> &Path {
         &self.programs
+    }
+
+    /// Folder of the mails that would have been sent; there with the first.
+    pub fn mail(&self) -> PathBuf {
+        mail(self.folder.path())
     }
 
     /// What all replicas of a service have logged so far.
@@ -195,11 +208,15 @@ fn own_settings(
             settings
         }
         _ => vec![
-            ("FM_MAIL__FOLDER", folder.join("mail").display().to_string()),
+            ("FM_MAIL__FOLDER", mail(folder).display().to_string()),
             ("FM_WEBHOOKS__ALLOW_NETWORKS", crate::webhooks::RECEIVER.to_owned()),
             ("FM_WEBHOOKS__FIRST_PAUSE", "1s".to_owned()),
         ],
     }
+}
+
+fn mail(folder: &Path) -> PathBuf {
+    folder.join("mail")
 }
 
 /// A secret as `openssl rand -hex 32` makes one.

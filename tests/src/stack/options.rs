@@ -49,6 +49,8 @@ pub struct Options {
     pub s3: Option<Bucket>,
     /// Folder of the built page.
     pub page: Option<PathBuf>,
+    /// People reach it below a path of a host, [`testkit::nginx::BELOW`], by a proxy in front of the gateway.
+    pub below_a_path: bool,
     /// Work of a password hash.
     pub bcrypt_cost: u32,
     /// More settings, for all services.
@@ -113,6 +115,7 @@ impl Options {
             programs: programs.into(),
             s3: None,
             page: None,
+            below_a_path: false,
             bcrypt_cost: 4,
             settings: Vec::new(),
         })

@@ -8,15 +8,19 @@ import { makeFolder, thumbnailsReady, upload } from '../support/product.mjs';
 import { picture, text } from '../support/samples.mjs';
 import { dropFiles, entry } from '../support/steps.mjs';
 
-/** Where people reach the product; the product was told so by FM_PUBLIC_URL. */
-const reached = new URL(process.env.FM_E2E_PUBLIC_URL || 'http://127.0.0.1:18190/my/files');
+/**
+ * Where people reach the product. Where its address has no path, this file is the proxy that gives it one: the product was
+ * told so by FM_PUBLIC_URL.
+ */
+const proxied = new URL(address).pathname === '/';
+const reached = new URL(proxied ? process.env.FM_E2E_PUBLIC_URL || 'http://127.0.0.1:18190/my/files' : address);
 const prefix = reached.pathname;
-/** What the browser asked of the rest of the host, where nothing of the product is. */
+/** What was asked of the rest of the host, where nothing of the product is. */
 const strayed = [];
+const isInside = (path) => path === prefix || path.startsWith(`${prefix}/`);
 
 const proxy = createServer((near, answer) => {
-  const inside = near.url === prefix || near.url.startsWith(`${prefix}/`);
-  if (!inside) {
+  if (!isInside(near.url)) {
     // Of its own accord a browser asks for this one.
     if (near.url !== '/favicon.ico') strayed.push(near.url);
     answer.writeHead(404).end();
@@ -32,7 +36,9 @@ const proxy = createServer((near, answer) => {
   near.pipe(far);
 });
 
-before(() => new Promise((ready) => proxy.listen(Number(reached.port), reached.hostname, ready)));
+before(() => {
+  if (proxied) return new Promise((ready) => proxy.listen(Number(reached.port), reached.hostname, ready));
+});
 after(() => {
   proxy.closeAllConnections();
   proxy.close();
@@ -40,6 +46,10 @@ after(() => {
 
 journey('below a path of a host everything is found, and nothing outside of it is asked for', async (their) => {
   const { page, account } = their;
+  page.on('request', (request) => {
+    const { origin, pathname } = new URL(request.url());
+    if (origin === reached.origin && !isInside(pathname)) strayed.push(pathname);
+  });
   const { id: trip } = await makeFolder(account, 'root', 'Trip');
   const photo = await upload(account, trip, 'photo.png', picture(600, 400, 90));
   await thumbnailsReady(account, photo.id);
@@ -72,12 +82,12 @@ journey('below a path of a host everything is found, and nothing outside of it i
   await page.getByRole('dialog').getByRole('button', { name: 'New link' }).click();
   await page.getByRole('button', { name: 'Make link' }).click();
   const visitor = await their.newPage();
-  await visitor.goto(
-    await page
-      .getByRole('dialog')
-      .getByRole('textbox', { name: /^Address of/ })
-      .inputValue(),
-  );
+  const link = await page
+    .getByRole('dialog')
+    .getByRole('textbox', { name: /^Address of/ })
+    .inputValue();
+  assert.ok(link.startsWith(`${reached.href}/app/s/`), link);
+  await visitor.goto(link);
   await visitor.getByRole('button', { name: 'Download' }).first().waitFor();
   await page.keyboard.press('Escape');
 
@@ -86,5 +96,11 @@ journey('below a path of a host everything is found, and nothing outside of it i
   assert.equal(new URL(page.url()).pathname, `${prefix}/app/starred`);
   await page.goBack();
   await entry(page, 'note.txt').waitFor();
+
+  // What happens elsewhere comes by events.
+  await page.goto(`${reached.href}/app/jobs`);
+  await page.getByText('Live', { exact: true }).waitFor({ timeout: 45_000 });
+  await upload(account, 'root', 'later.png', picture(200, 100));
+  await page.getByRole('region', { name: 'Background jobs' }).getByRole('link', { name: 'later.png' }).waitFor();
   assert.deepEqual(strayed, []);
 });

@@ -22,6 +22,12 @@ const STARTS: u32 = 3;
 /// Ends nginx in any event: its standard input ends when we do, and a test runner may kill us without letting anything be dropped.
 const UNTIL_WE_END: &str = r#""$@" & server=$!; read -r _; kill -TERM "$server" 2>/dev/null; wait "$server""#;
 
+/// Writes the configuration into `conf` below a folder, for this port.
+type Configure<'a> = &'a dyn Fn(&Path, u16) -> Result<()>;
+
+/// The part of its host that a proxy in front gives to the gateway, in `deploy/nginx/front`.
+pub const BELOW: &str = "/my/files";
+
 /// What a gateway stands before.
 #[derive(Debug, Clone, Default)]
 pub struct Behind {
@@ -37,6 +43,8 @@ pub struct Behind {
     pub s3: Option<(SocketAddr, String)>,
     /// The folder of the web page.
     pub page: Option<PathBuf>,
+    /// The path below which people reach it: empty, or such as [`BELOW`].
+    pub path: &'static str,
     /// Proxies in front of the gateway, as networks.
     pub proxies: Vec<String>,
     /// Most requests of one address at once; unset: 60,000.
@@ -58,22 +66,34 @@ impl Nginx {
     /// # Errors
     /// If nginx is not installed, or refuses the configuration; then with what it said.
     pub fn start(behind: &Behind) -> Result<Self> {
+        Self::configured(&|folder, port| render(&folder.join("conf"), &values(behind, port, folder)))
+    }
+
+    /// Starts one that stands in front of a gateway and gives it a part of its host, [`BELOW`], as `deploy/nginx/front` shows it. Blocks.
+    ///
+    /// # Errors
+    /// As [`Nginx::start`].
+    pub fn in_front_of(gateway: &Self) -> Result<Self> {
+        Self::configured(&|folder, port| render_front(&folder.join("conf"), gateway.port, port))
+    }
+
+    fn configured(configure: Configure<'_>) -> Result<Self> {
         let program = program().context("nginx is not installed: apt-get install nginx-light")?;
         let mut starts = 0;
         loop {
             starts += 1;
-            match Self::spawn(&program, behind) {
+            match Self::spawn(&program, configure) {
                 Err(error) if starts < STARTS && format!("{error:#}").contains("in use") => {}
                 result => return result,
             }
         }
     }
 
-    fn spawn(program: &Path, behind: &Behind) -> Result<Self> {
+    fn spawn(program: &Path, configure: Configure<'_>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("fm-test-nginx-").tempdir()?;
         let port = free_port()?;
         let configuration = folder.path().join("conf");
-        render(&configuration, &values(behind, port, folder.path()))?;
+        configure(folder.path(), port)?;
         let log = File::create(folder.path().join("error.log"))?;
         let mut command = Command::new("/bin/sh");
         command.args(["-c", UNTIL_WE_END, "sh"]).arg(program);
@@ -164,6 +184,7 @@ fn values(behind: &Behind, port: u16, folder: &Path) -> BTreeMap<&'static str, S
         ("GATEWAY_S3_SCHEME", "http".to_owned()),
         ("GATEWAY_S3_HOST", s3_host),
         ("GATEWAY_PAGE", shown(&behind.page)),
+        ("GATEWAY_PATH", behind.path.to_owned()),
         ("GATEWAY_BLOBS", shown(&behind.blobs)),
         ("GATEWAY_ACCESS_LOG", "access.log".to_owned()),
         ("GATEWAY_ERROR_LEVEL", behind.errors.unwrap_or("warn").to_owned()),
@@ -187,4 +208,24 @@ fn render(target: &Path, values: &BTreeMap<&'static str, String>) -> Result<()> 
         }
     }
     Ok(std::fs::write(target.join("site.conf"), site)?)
+}
+
+/// What a whole nginx needs around the sample of a proxy in front.
+const AROUND_FRONT: &str = "pid nginx.pid; error_log stderr warn; events {} http { access_log off; client_body_temp_path client_body; proxy_temp_path proxy; \
+     fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi; include front.conf; }";
+
+fn render_front(target: &Path, gateway: u16, port: u16) -> Result<()> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/nginx/front/below-a-path.conf");
+    let mut front = std::fs::read_to_string(source)?;
+    for (written, here) in [
+        ("server 127.0.0.1:8080;", format!("server 127.0.0.1:{gateway};")),
+        ("listen 80;", format!("listen 127.0.0.1:{port};")),
+    ] {
+        ensure!(front.contains(written), "the sample has no {written}");
+        front = front.replace(written, &here);
+    }
+    ensure!(front.contains(&format!("location {BELOW}/ {{")), "the sample is about another path");
+    std::fs::create_dir(target)?;
+    std::fs::write(target.join("front.conf"), front)?;
+    Ok(std::fs::write(target.join("nginx.conf"), AROUND_FRONT)?)
 }

@@ -211,7 +211,8 @@ fn one(made: Created) -> ApiResult<HttpResponse> {
         Outcome::Known => StatusCode::OK,
         Outcome::Taken => return Err(Problem::new(Code::KeyTaken).member("holder", made.holder)),
     };
-    let location = format!("/api/v1/jobs/{}", made.id);
+    // relative, so that it is right below a path of a host as well
+    let location = format!("jobs/{}", made.id);
     Ok(HttpResponse::build(status).insert_header((header::LOCATION, location)).json(made))
 }
 

@@ -108,7 +108,7 @@ pub(super) async fn create(
     };
     service.schedules.create_schedule(&schedule).await?;
     service.bells.ring_scheduler();
-    let location = format!("/api/v1/jobs/schedules/{}", schedule.id);
+    let location = format!("schedules/{}", schedule.id);
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(Schedule::of(schedule, now)))
 }
 
@@ -209,7 +209,7 @@ pub(super) async fn run(
     service.bells.ring(&[job.kind]).await;
     let id = job.id.to_string();
     Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, format!("/api/v1/jobs/{id}")))
+        .insert_header((header::LOCATION, format!("../../{id}")))
         .json(ScheduledJob { id }))
 }
 

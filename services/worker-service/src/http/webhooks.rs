@@ -110,7 +110,7 @@ pub(super) async fn create(
     service.webhooks.create_webhook(&webhook).await?;
     let created = CreatedWebhook { webhook: Webhook::of(webhook, now), secret: made.shown };
     Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, format!("/api/v1/webhooks/{id}")))
+        .insert_header((header::LOCATION, format!("webhooks/{id}")))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(created))
 }

@@ -19,7 +19,7 @@ async fn a_job_is_made_once_however_often_the_request_is_repeated() {
     let request = api.request(Method::POST, "/jobs", "ann").json(&job);
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 201);
-    assert_eq!(answer.headers()["location"], format!("/api/v1/jobs/{ID}"));
+    assert_eq!(answer.headers()["location"], format!("jobs/{ID}"));
     assert_eq!(api.post("/jobs", &job).await, (200, json!({ "id": ID, "outcome": "known", "holder": null })));
     let shown = api.job(ID).await;
     let due = world.clock.now() + Duration::from_secs(5);
