@@ -5,6 +5,7 @@ pub mod backup;
 pub mod check;
 pub mod doctor;
 pub mod migrate;
+pub mod portable;
 pub mod report;
 pub mod tree;
 

@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod network;
 pub mod notifications;
+pub mod portable;
 pub mod retry;
 pub mod routes;
 pub mod time;

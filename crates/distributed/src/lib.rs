@@ -10,6 +10,8 @@ mod serve;
 mod starting;
 
 pub use common::{Common, with_common_docs};
-pub use platform::{Platform, open_cache, open_database, open_files_client, part};
+pub use platform::{
+    Platform, open_cache, open_database, open_files_client, open_master_key, part, refuse_a_part,
+};
 pub use secrets::until_available;
 pub use serve::{Assembled, Routes, ServiceProgram, run};

@@ -187,7 +187,7 @@ impl Platform {
     /// another one. What does not go away by waiting ends it.
     ///
     /// # Errors
-    /// As [`until_available`].
+    /// As [`until_available`]; also that the database holds a part of an import.
     pub async fn until_ready<F: Future<Output = PortResult<()>>>(
         &self,
         prepare: impl FnMut() -> F,
@@ -196,7 +196,8 @@ impl Platform {
         if !self.store_clock.is_set() {
             until_available(|| self.store_clock.ask(&self.mongo)).await?;
         }
-        Ok(())
+        let is_unfinished = until_available(|| store_mongo::is_import_unfinished(&self.mongo)).await?;
+        refuse_if(is_unfinished)
     }
 
     /// Keeps the clock right, until the process stops.
@@ -233,6 +234,33 @@ pub async fn open_database(service: Service, settings: &Common) -> Result<Mongo,
     let (uri, options) = database_options(service, settings)?;
     let mongo = Mongo::connect(uri, &settings.mongodb_database, &options).await;
     mongo.map_err(|error| Failure::store(&error))
+}
+
+/// Refuses a database that holds a part of an import, for a command.
+///
+/// # Errors
+/// That it does, or that the database does not say so.
+pub async fn refuse_a_part(mongo: &Mongo) -> Result<(), Failure> {
+    let is_unfinished = store_mongo::is_import_unfinished(mongo).await;
+    refuse_if(is_unfinished.map_err(|error| Failure::store(&error))?)
+}
+
+fn refuse_if(is_unfinished: bool) -> Result<(), Failure> {
+    if is_unfinished {
+        return Err(Failure::other(
+            Exit::Unavailable,
+            "an import into this database runs, or was cut: repeat it, or begin with an empty database",
+        ));
+    }
+    Ok(())
+}
+
+/// The key under which secrets are sealed, for a command.
+///
+/// # Errors
+/// A setting that is missing or wrong, by name.
+pub fn open_master_key(settings: &Common) -> Result<MasterKey, Failure> {
+    master_key(settings.master_key.as_deref(), settings.master_key_previous.as_deref())
 }
 
 /// The cache of credentials alone, for a command: what it changes must count everywhere at once.

@@ -4,11 +4,14 @@
 extern crate self as store_mongo;
 
 mod auth;
+#[cfg(test)]
+mod carried;
 mod engine;
 mod files;
 mod jobs;
 mod keyed;
 mod outbox;
+mod portable;
 mod value;
 
 #[cfg(all(test, feature = "servers"))]
@@ -19,3 +22,4 @@ pub use auth::AuthDb;
 pub use engine::{Mongo, OpenOptions};
 pub use files::FilesDb;
 pub use jobs::JobsDb;
+pub use portable::is_import_unfinished;

@@ -190,3 +190,9 @@ mod replicas {
         assert!(!stores[0].find_session(session.id).await.unwrap().unwrap().is_live(at));
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_carried_here_is_kept_as_it_was() {
+    let (mongo, _scratch) = support::mongo().await;
+    testkit::portable::auth(&AuthDb::new(&mongo)).await;
+}

@@ -169,3 +169,9 @@ mod before_search {
         assert_eq!(db.index(None, 10).await.expect("it can be walked").indexed, 0);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_carried_here_is_kept_as_it_was() {
+    let (mongo, _scratch) = support::mongo().await;
+    testkit::portable::files(&FilesDb::new(&mongo)).await;
+}

@@ -300,3 +300,9 @@ mod replicas {
         assert_eq!(stores[0].known(&known).await.unwrap(), known);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_carried_here_is_kept_as_it_was() {
+    let (mongo, _scratch) = support::mongo().await;
+    testkit::portable::jobs(&JobsDb::new(&mongo)).await;
+}

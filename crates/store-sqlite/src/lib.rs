@@ -4,6 +4,8 @@
 //! [`FilesDb`] and [`JobsDb`] implement the ports of their area over it.
 
 mod auth;
+#[cfg(test)]
+mod carried;
 mod copy;
 mod engine;
 mod examine;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use common::jobs::{NewJob, OutboxRow, UNREADABLE_RESTS};
 use common::{JobId, PortError, PortResult, Timestamp};
+use rusqlite::Connection;
 
-use crate::engine::{Abort, Durability, Engine, Tx};
+use crate::engine::{Abort, Durability, Engine, Tx, damaged};
 use crate::row::RowExt as _;
 
 /// Puts jobs into the outbox, within the commit that causes them. A job that is there already stays as it is.
@@ -22,6 +23,21 @@ pub(crate) fn push(tx: &Tx<'_>, jobs: &[NewJob]) -> rusqlite::Result<()> {
     }
     tx.ring();
     Ok(())
+}
+
+/// Jobs in the outbox, by their ids.
+pub(crate) fn page(
+    connection: &Connection,
+    after: Option<JobId>,
+    limit: u32,
+) -> rusqlite::Result<Vec<NewJob>> {
+    connection
+        .prepare_cached("SELECT job FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2")?
+        .query_map((after.map_or([0; 12], |id| *id.bytes()), limit), |row| {
+            serde_json::from_slice(row.get_ref(0)?.as_bytes()?)
+                .map_err(|_| damaged("a job in the outbox that cannot be read"))
+        })?
+        .collect()
 }
 
 pub(crate) async fn lease_unsent(

@@ -1,8 +1,8 @@
 //! How domain values are kept in columns: ids as blobs, times as milliseconds, counts as 64-bit integers.
 
 use common::Timestamp;
-use rusqlite::Row;
 use rusqlite::types::FromSql;
+use rusqlite::{Connection, Row};
 
 use crate::engine::damaged;
 
@@ -65,6 +65,13 @@ impl RowExt for Row<'_> {
     fn word<T>(&self, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> rusqlite::Result<T> {
         parse(self.get_ref(column)?.as_str()?).ok_or_else(|| damaged("an unknown word"))
     }
+}
+
+/// Whether a table has a row with this id.
+pub(crate) fn is_there(connection: &Connection, table: &str, id: &[u8; 12]) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(&format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE id = ?1)"))?
+        .query_row([id], |row| row.get(0))
 }
 
 /// A count as SQLite keeps it. Nothing that is counted comes near 2^63.

@@ -53,3 +53,9 @@ mod uploads {
 
     testkit::upload_store_suite!(subject);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_carried_here_is_kept_as_it_was() {
+    let (db, _folder) = open();
+    testkit::portable::files(&*db).await;
+}

@@ -13,3 +13,10 @@ async fn subject() -> JobsSubject {
 }
 
 testkit::job_store_suite!(subject);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_carried_here_is_kept_as_it_was() {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let db = JobsDb::open(folder.path().join("jobs.db"), &OpenOptions::default());
+    testkit::portable::jobs(&db.expect("a fresh store opens")).await;
+}

@@ -16,6 +16,7 @@ pub mod nginx;
 pub mod notification_store;
 pub mod outbox;
 pub mod partial_blobs;
+pub mod portable;
 pub mod rate_limiter;
 pub mod servers;
 mod suite;

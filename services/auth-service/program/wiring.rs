@@ -16,7 +16,7 @@ use common::routes::Service;
 use common::{Clock, PortError};
 use distributed::{
     Assembled, Common, Platform, ServiceProgram, open_cache, open_database, open_files_client, part,
-    until_available,
+    refuse_a_part, until_available,
 };
 use http_kit::health;
 use http_kit::openapi::MethodTable;
@@ -62,6 +62,7 @@ impl ServiceProgram for AuthProgram {
         let asked = matches.subcommand().and_then(|(_, admin)| Admin::from_arg_matches(admin).ok());
         let command = asked.expect("there is no other command, and what was typed has been checked");
         let mongo = open_database(Self::SERVICE, &settings.common).await?;
+        refuse_a_part(&mongo).await?;
         let store = Arc::new(AuthDb::new(&mongo));
         store.migrate().await.map_err(|error| Failure::store(&error))?;
         let ids = Arc::new(RandomIds::default());

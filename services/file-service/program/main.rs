@@ -2,6 +2,7 @@
 
 mod commands;
 mod contents;
+mod portable;
 mod settings;
 mod wiring;
 

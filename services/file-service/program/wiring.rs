@@ -24,6 +24,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::commands;
 use crate::contents::{self, Contents};
+use crate::portable;
 use crate::settings::{self, Settings};
 
 /// The document of all services; a test of the all-in-one holds it to the code.
@@ -45,11 +46,15 @@ impl ServiceProgram for FileProgram {
     }
 
     fn commands() -> Vec<clap::Command> {
-        vec![commands::admin()]
+        let [export, import] = portable::commands();
+        vec![commands::admin(), export, import]
     }
 
     async fn command(settings: Settings, matches: clap::ArgMatches) -> Result<Exit, Failure> {
-        commands::run(settings, &matches).await
+        match matches.subcommand() {
+            Some(("admin", _)) => commands::run(settings, &matches).await,
+            _ => portable::run(&settings, &matches).await,
+        }
     }
 
     async fn assemble(settings: Settings, platform: Platform) -> Result<Assembled, Failure> {

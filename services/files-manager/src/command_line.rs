@@ -39,6 +39,16 @@ pub(crate) enum Command {
         #[arg(long)]
         skip_damaged: bool,
     },
+    /// Write all that the installation holds into a new folder, which either form of the product can import; while the product is not running
+    Export {
+        /// The folder; there must be nothing of this name
+        folder: PathBuf,
+    },
+    /// Bring an exported folder into an installation without accounts and files, while the product is not running
+    Import {
+        /// The folder that `export` has written, of this form of the product or the other
+        folder: PathBuf,
+    },
     /// Print what is generated from the code
     Docs {
         /// What to print

@@ -9,6 +9,7 @@ mod doctor;
 mod keys;
 mod page;
 mod parts;
+mod portable;
 mod routes;
 mod serve;
 mod settings;
@@ -61,6 +62,8 @@ fn main() -> ExitCode {
             Some(Command::Restore { folder, skip_damaged }) => {
                 backup::restore(&settings, &folder, skip_damaged)
             }
+            Some(Command::Export { folder }) => portable::export(&settings, &folder).await,
+            Some(Command::Import { folder }) => portable::import(&settings, &folder).await,
             Some(Command::Doctor(asked)) => Ok(doctor::run(settings, asked).await),
             _ => serve::run(settings).await,
         }

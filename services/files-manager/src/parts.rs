@@ -9,6 +9,7 @@ use clients::{AuthClient, FilesClient, InternalClient};
 use common::auth::{AuthStore, CredentialCache, RateLimiter};
 use common::files::{BlobStore, FileStore};
 use common::jobs::{JobBus, JobStore, Outbox};
+use common::portable::PortableFiles as _;
 use common::routes::Service;
 use common::{Clock, IdGen};
 use file_service::{FileService, FileSettings, LINK_LABEL, Overview, Sharing, claim_blobs};
@@ -132,6 +133,9 @@ pub(crate) async fn assemble_over(
     let auth_db = auth_store(data)?;
     let files_db = Arc::new(FilesDb::open(files, &options).map_err(|error| Failure::store(&error))?);
     let jobs_db = Arc::new(JobsDb::open(open("jobs.db"), &options).map_err(|error| Failure::store(&error))?);
+    if files_db.import_mark().await.map_err(|error| Failure::store(&error))?.is_some() {
+        return Err(Failure::other(Exit::DataFolder, crate::portable::UNFINISHED));
+    }
     end_of_others(&auth_db, &files_db, &jobs_db).await.map_err(|error| Failure::store(&error))?;
     let disk = Arc::new(blobs(settings, data, &files_db).await?);
     let blobs: Arc<dyn BlobStore> = disk.clone();
@@ -245,7 +249,15 @@ async fn end_of_others(auth: &AuthDb, files: &FilesDb, jobs: &JobsDb) -> common:
     jobs.end_leases(common::jobs::types::BUILT_IN).await
 }
 
-async fn blobs(settings: &Settings, data: &DataDir, store: &FilesDb) -> Result<DiskBlobs, Failure> {
+/// The contents of a data folder.
+///
+/// # Errors
+/// That they are those of another store, or not there.
+pub(crate) async fn blobs(
+    settings: &Settings,
+    data: &DataDir,
+    store: &FilesDb,
+) -> Result<DiskBlobs, Failure> {
     let options = DiskOptions { keep_free_bytes: settings.files.keep_free.bytes(), ..DiskOptions::default() };
     let blobs = DiskBlobs::open(data.path(), options).map_err(|error| Failure::store(&error))?;
     claim_blobs(store, &blobs).await.map_err(|error| Failure::store(&error))?;

@@ -16,7 +16,7 @@ use crate::value::{ToOid as _, id};
 pub(super) const AUDIT: &str = "audit";
 
 #[derive(Serialize, Deserialize)]
-struct EntryDoc {
+pub(super) struct EntryDoc {
     #[serde(rename = "_id")]
     id: ObjectId,
     at: i64,
@@ -31,7 +31,7 @@ struct EntryDoc {
 }
 
 impl EntryDoc {
-    fn of(entry: &AuditEntry) -> Self {
+    pub(super) fn of(entry: &AuditEntry) -> Self {
         let (session, token) = match entry.credential {
             Some(AuditCredential::Session(session)) => (Some(session.oid()), None),
             Some(AuditCredential::Token(token)) => (None, Some(token.oid())),
@@ -50,7 +50,7 @@ impl EntryDoc {
         }
     }
 
-    fn read(self) -> Result<AuditEntry, Fault> {
+    pub(super) fn read(self) -> Result<AuditEntry, Fault> {
         let session = self.session.map(|session| AuditCredential::Session(id(session)));
         let token = self.token.map(|token| AuditCredential::Token(id(token)));
         Ok(AuditEntry {

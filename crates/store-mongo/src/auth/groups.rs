@@ -22,17 +22,17 @@ pub(super) const GROUP_NAMES: &str = "group_names";
 pub(super) const MEMBERS: &str = "group_members";
 
 #[derive(Serialize, Deserialize)]
-struct GroupDoc {
+pub(super) struct GroupDoc {
     #[serde(rename = "_id")]
-    id: ObjectId,
-    name: String,
-    created_at: i64,
+    pub(super) id: ObjectId,
+    pub(super) name: String,
+    pub(super) created_at: i64,
 }
 
 #[derive(Serialize, Deserialize)]
-struct MemberDoc {
-    group: ObjectId,
-    user: ObjectId,
+pub(super) struct MemberDoc {
+    pub(super) group: ObjectId,
+    pub(super) user: ObjectId,
 }
 
 #[async_trait]

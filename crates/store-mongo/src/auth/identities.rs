@@ -18,7 +18,7 @@ use super::{AuthDb, audit};
 use crate::engine::{Abort, Engine, Fault, Index, Step, is_duplicate};
 use crate::value::{ToOid as _, binary, id};
 
-const IDENTITIES: &str = "identities";
+pub(super) const IDENTITIES: &str = "identities";
 
 /// What the schema has for them.
 pub(super) const STEPS: &[Step] = &[
@@ -28,7 +28,7 @@ pub(super) const STEPS: &[Step] = &[
 
 /// Its `_id` is a digest of issuer and subject, which must be unique together.
 #[derive(Serialize, Deserialize)]
-struct IdentityDoc {
+pub(super) struct IdentityDoc {
     #[serde(rename = "_id")]
     key: Binary,
     identity: ObjectId,
@@ -41,7 +41,7 @@ struct IdentityDoc {
 }
 
 impl IdentityDoc {
-    fn of(identity: &Identity) -> Self {
+    pub(super) fn of(identity: &Identity) -> Self {
         Self {
             key: key(&identity.issuer, &identity.subject),
             identity: identity.id.oid(),
@@ -54,7 +54,7 @@ impl IdentityDoc {
         }
     }
 
-    fn read(self) -> Identity {
+    pub(super) fn read(self) -> Identity {
         Identity {
             id: id(self.identity),
             user: id(self.user),

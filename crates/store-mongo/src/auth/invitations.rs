@@ -22,7 +22,7 @@ pub(super) const INVITATIONS: &str = "invitations";
 
 /// Its `_id` is the hash of the code, which must be unique.
 #[derive(Serialize, Deserialize)]
-struct InvitationDoc {
+pub(super) struct InvitationDoc {
     #[serde(rename = "_id")]
     hash: Binary,
     invitation: ObjectId,
@@ -34,7 +34,7 @@ struct InvitationDoc {
 }
 
 impl InvitationDoc {
-    fn of(invitation: &Invitation) -> Self {
+    pub(super) fn of(invitation: &Invitation) -> Self {
         Self {
             hash: binary(&invitation.hash),
             invitation: invitation.id.oid(),
@@ -46,7 +46,7 @@ impl InvitationDoc {
         }
     }
 
-    fn read(self) -> Result<Invitation, Fault> {
+    pub(super) fn read(self) -> Result<Invitation, Fault> {
         let address = self.address.map(|text| Address::parse(&text)).transpose();
         Ok(Invitation {
             id: id(self.invitation),

@@ -7,6 +7,7 @@ mod exports;
 mod groups;
 mod identities;
 mod invitations;
+mod portable;
 mod sessions;
 mod tokens;
 mod users;
@@ -35,7 +36,7 @@ use users::{COUNTERS, EMAILS, FIRST_ADMIN, Office, USERS};
 const OUTBOX: &str = "auth_outbox";
 const SIGNING_KEYS: &str = "signing_keys";
 
-static SCHEMA: Schema = Schema {
+pub(crate) static SCHEMA: Schema = Schema {
     name: "auth",
     migrations: &[FIRST, ACCOUNT, ADMINISTRATION, DELETION, IDENTITIES, exports::MIGRATION, KEYED],
 };

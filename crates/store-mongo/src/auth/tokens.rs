@@ -17,7 +17,7 @@ pub(super) const TOKENS: &str = "api_tokens";
 
 /// Its `_id` is the hash: what is looked up at requests, and what must be unique.
 #[derive(Serialize, Deserialize)]
-struct TokenDoc {
+pub(super) struct TokenDoc {
     #[serde(rename = "_id")]
     hash: Binary,
     token: ObjectId,
@@ -34,7 +34,7 @@ struct TokenDoc {
 }
 
 impl TokenDoc {
-    fn of(token: &ApiToken) -> Self {
+    pub(super) fn of(token: &ApiToken) -> Self {
         let ends = [token.expires_at, token.revoked_at];
         Self {
             hash: binary(&token.hash),
@@ -51,7 +51,7 @@ impl TokenDoc {
         }
     }
 
-    fn read(self) -> Result<ApiToken, Fault> {
+    pub(super) fn read(self) -> Result<ApiToken, Fault> {
         Ok(ApiToken {
             id: id(self.token),
             user: id(self.user),

@@ -35,7 +35,7 @@ pub(super) struct UserDoc {
 }
 
 impl UserDoc {
-    fn of(user: &User) -> Self {
+    pub(super) fn of(user: &User) -> Self {
         Self {
             id: user.id.oid(),
             address: user.address.as_str().to_owned(),

@@ -64,7 +64,7 @@ pub(crate) enum Step {
 /// An index. Its name carries a number: one with other options needs another name.
 #[derive(Clone, Copy)]
 pub(crate) struct Index {
-    collection: &'static str,
+    pub(crate) collection: &'static str,
     name: &'static str,
     keys: &'static [(&'static str, i32)],
     unique: bool,

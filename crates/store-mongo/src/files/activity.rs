@@ -44,12 +44,12 @@ pub(super) struct EventDoc {
 }
 
 /// The `_id` of an event: texts of one length, which are compared as their numbers are.
-fn place(space: SpaceId, seq: u64) -> String {
+pub(super) fn place(space: SpaceId, seq: u64) -> String {
     format!("{space}{seq:016x}")
 }
 
 impl EventDoc {
-    fn new(event: &FileEvent, seq: u64) -> Self {
+    pub(super) fn new(event: &FileEvent, seq: u64) -> Self {
         let before = event.before.as_ref();
         Self {
             id: place(event.space, seq),
@@ -68,7 +68,7 @@ impl EventDoc {
         }
     }
 
-    fn read(self) -> Result<FileEvent, Fault> {
+    pub(super) fn read(self) -> Result<FileEvent, Fault> {
         let old_parent = self.old_parent.map(id);
         Ok(FileEvent {
             space: id(self.space),

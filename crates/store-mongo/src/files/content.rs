@@ -15,26 +15,26 @@ use crate::value::{ToOid as _, binary, count, fixed, id, int, key, read_key};
 /// A file's current content. What is known of its blob is repeated here, so that a list is one query.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ContentDoc {
-    version: u32,
-    blob: Binary,
-    sha256: Binary,
-    crc32: i64,
-    modified_at: i64,
-    at: i64,
-    by: ObjectId,
-    thumbnails: String,
+    pub(super) version: u32,
+    pub(super) blob: Binary,
+    pub(super) sha256: Binary,
+    pub(super) crc32: i64,
+    pub(super) modified_at: i64,
+    pub(super) at: i64,
+    pub(super) by: ObjectId,
+    pub(super) thumbnails: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    thumbnails_reason: Option<String>,
+    pub(super) thumbnails_reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    width: Option<u32>,
+    pub(super) width: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    height: Option<u32>,
+    pub(super) height: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    taken_at: Option<String>,
+    pub(super) taken_at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    camera: Option<String>,
+    pub(super) camera: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    duration_ms: Option<i64>,
+    pub(super) duration_ms: Option<i64>,
 }
 
 /// What is known of a blob, as its document has it and those of nodes repeat it.
@@ -79,17 +79,17 @@ impl Facts {
 /// A content that a file had before the one in its node.
 #[derive(Serialize, Deserialize)]
 pub(super) struct VersionDoc {
-    node: ObjectId,
-    version: u32,
-    blob: Binary,
-    size: i64,
-    mime: String,
-    modified_at: i64,
-    at: i64,
-    by: ObjectId,
+    pub(super) node: ObjectId,
+    pub(super) version: u32,
+    pub(super) blob: Binary,
+    pub(super) size: i64,
+    pub(super) mime: String,
+    pub(super) modified_at: i64,
+    pub(super) at: i64,
+    pub(super) by: ObjectId,
     /// Since when it is no longer the content; older programs do not write this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    replaced_at: Option<i64>,
+    pub(super) replaced_at: Option<i64>,
 }
 
 impl VersionDoc {
@@ -167,7 +167,7 @@ impl ContentDoc {
     }
 
     /// With a blob of which this is known; the rest is for the caller to fill in.
-    fn of(version: u32, blob: Binary, facts: Facts) -> Self {
+    pub(super) fn of(version: u32, blob: Binary, facts: Facts) -> Self {
         let Facts { thumbnails, thumbnails_reason, width, height, taken_at, camera, duration_ms } = facts;
         Self {
             version,

@@ -22,7 +22,7 @@ use crate::outbox::Ring;
 use crate::value::{ToOid as _, count, id, int};
 
 #[derive(Serialize, Deserialize)]
-struct CopyDoc {
+pub(super) struct CopyDoc {
     #[serde(rename = "_id")]
     id: ObjectId,
     user: ObjectId,
@@ -42,7 +42,26 @@ struct CopyDoc {
 }
 
 impl CopyDoc {
-    fn read(self) -> Result<CopyOperation, Fault> {
+    /// With the tree that the copy is in.
+    pub(super) fn of(copy: &CopyOperation, space: ObjectId) -> Self {
+        Self {
+            id: copy.id.oid(),
+            user: copy.user.oid(),
+            within: copy.within.map(FileId::oid),
+            source: copy.source.oid(),
+            root: copy.root.oid(),
+            space,
+            state: copy.state.word().to_owned(),
+            reason: copy.state.reason().map(str::to_owned),
+            running: copy.state == CopyState::Running,
+            nodes: int(copy.nodes),
+            bytes: int(copy.bytes),
+            at: copy.at.millis(),
+            ended_at: copy.ended_at.map(Timestamp::millis),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<CopyOperation, Fault> {
         Ok(CopyOperation {
             id: id(self.id),
             user: id(self.user),
@@ -60,8 +79,8 @@ impl CopyDoc {
 }
 
 #[derive(Serialize, Deserialize)]
-struct FrontDoc {
-    copy: ObjectId,
+pub(super) struct FrontDoc {
+    pub(super) copy: ObjectId,
     target: ObjectId,
     source: ObjectId,
     after: Option<ObjectId>,
@@ -72,7 +91,11 @@ impl FrontDoc {
         Self { copy: copy.oid(), target: target.oid(), source: source.oid(), after: None }
     }
 
-    fn read(&self) -> CopyFront {
+    pub(super) fn as_it_was(copy: OperationId, front: &CopyFront) -> Self {
+        Self { after: front.after.map(FileId::oid), ..Self::new(copy, front.source, front.target) }
+    }
+
+    pub(super) fn read(&self) -> CopyFront {
         CopyFront { source: id(self.source), target: id(self.target), after: self.after.map(id) }
     }
 }

@@ -16,7 +16,7 @@ use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{ToOid as _, count, id, int};
 
 #[derive(Serialize, Deserialize)]
-struct OperationDoc {
+pub(super) struct OperationDoc {
     #[serde(rename = "_id")]
     id: ObjectId,
     user: ObjectId,
@@ -31,7 +31,21 @@ struct OperationDoc {
 }
 
 impl OperationDoc {
-    fn read(self) -> Result<Operation, Fault> {
+    pub(super) fn of(operation: &Operation) -> Self {
+        Self {
+            id: operation.id.oid(),
+            user: operation.user.oid(),
+            within: operation.within.map(FileId::oid),
+            at: operation.at.millis(),
+            undoes: operation.undoes.map(OperationId::oid),
+            kinds: operation.kind.iter().map(|kind| kind.word().to_owned()).collect(),
+            node: operation.node.oid(),
+            parts: int(operation.parts),
+            undone: int(operation.undone),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<Operation, Fault> {
         let kind = match &self.kinds[..] {
             [one] => Some(kind(one)?),
             _ => None,
@@ -55,8 +69,8 @@ fn kind(word: &str) -> Result<ChangeKind, Fault> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct PartDoc {
-    operation: ObjectId,
+pub(super) struct PartDoc {
+    pub(super) operation: ObjectId,
     number: i64,
     node: ObjectId,
     kind: String,
@@ -68,7 +82,20 @@ struct PartDoc {
 }
 
 impl PartDoc {
-    fn read(self) -> Result<Part, Fault> {
+    pub(super) fn of(operation: OperationId, part: &Part) -> Self {
+        Self {
+            operation: operation.oid(),
+            number: i64::from(part.number),
+            node: part.node.oid(),
+            kind: part.change.kind.word().to_owned(),
+            undo: part.change.undo.text(),
+            revision_before: int(part.change.before),
+            revision_after: int(part.change.after),
+            undone_by: part.undone_by.map(OperationId::oid),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<Part, Fault> {
         let number = u32::try_from(self.number).map_err(|_| Fault::Damaged("a number of a part"))?;
         Ok(Part {
             number,

@@ -18,24 +18,24 @@ use crate::value::{ToOid as _, count as counted, id as id_of};
 pub(super) struct NoticeDoc {
     /// Uses that no notice has told of, and the file of the last one.
     #[serde(default)]
-    new_downloads: i64,
+    pub(super) new_downloads: i64,
     #[serde(default)]
-    new_drops: i64,
+    pub(super) new_drops: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    new_file: Option<ObjectId>,
+    pub(super) new_file: Option<ObjectId>,
     /// Uses that the notice tells of which is being given.
     #[serde(default)]
-    told_downloads: i64,
+    pub(super) told_downloads: i64,
     #[serde(default)]
-    told_drops: i64,
+    pub(super) told_drops: i64,
     /// The job that gives the next notice, and when that is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    notice_job: Option<ObjectId>,
+    pub(super) notice_job: Option<ObjectId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    notice_due: Option<i64>,
+    pub(super) notice_due: Option<i64>,
     /// When the last one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    noticed_at: Option<i64>,
+    pub(super) noticed_at: Option<i64>,
 }
 
 impl NoticeDoc {

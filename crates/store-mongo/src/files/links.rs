@@ -23,32 +23,32 @@ use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{ToOid as _, binary, count, fixed, id, int};
 
 /// The limit of a link that has none.
-const NO_LIMIT: i64 = i64::MAX;
+pub(super) const NO_LIMIT: i64 = i64::MAX;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct LinkDoc {
     #[serde(rename = "_id")]
-    token: Binary,
-    id: ObjectId,
-    node: ObjectId,
-    space: ObjectId,
-    owner: ObjectId,
-    role: String,
-    label: String,
+    pub(super) token: Binary,
+    pub(super) id: ObjectId,
+    pub(super) node: ObjectId,
+    pub(super) space: ObjectId,
+    pub(super) owner: ObjectId,
+    pub(super) role: String,
+    pub(super) label: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    password_hash: Option<String>,
+    pub(super) password_hash: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    expires_at: Option<i64>,
-    max_downloads: i64,
-    downloads: i64,
-    opens: i64,
+    pub(super) expires_at: Option<i64>,
+    pub(super) max_downloads: i64,
+    pub(super) downloads: i64,
+    pub(super) opens: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    last_used_at: Option<i64>,
-    by: ObjectId,
-    at: i64,
+    pub(super) last_used_at: Option<i64>,
+    pub(super) by: ObjectId,
+    pub(super) at: i64,
     /// Older programs do not write these.
     #[serde(default)]
-    notify: bool,
+    pub(super) notify: bool,
     #[serde(flatten)]
     pub(super) notice: NoticeDoc,
 }

@@ -16,19 +16,19 @@ use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{ToOid as _, count, id};
 
 #[derive(Serialize, Deserialize)]
-struct StarDoc {
+pub(super) struct StarDoc {
     #[serde(rename = "_id")]
-    key: StarKey,
+    pub(super) key: StarKey,
     /// Once more, to be listed by.
-    user: ObjectId,
-    node: ObjectId,
-    at: i64,
+    pub(super) user: ObjectId,
+    pub(super) node: ObjectId,
+    pub(super) at: i64,
 }
 
 #[derive(Serialize, Deserialize)]
-struct StarKey {
-    user: ObjectId,
-    node: ObjectId,
+pub(super) struct StarKey {
+    pub(super) user: ObjectId,
+    pub(super) node: ObjectId,
 }
 
 /// What lists read.

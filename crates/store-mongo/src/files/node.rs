@@ -16,56 +16,56 @@ use crate::value::{ToOid as _, count, id, int};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct NodeDoc {
     #[serde(rename = "_id")]
-    id: ObjectId,
-    space: ObjectId,
-    owner: ObjectId,
+    pub(super) id: ObjectId,
+    pub(super) space: ObjectId,
+    pub(super) owner: ObjectId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    parent: Option<ObjectId>,
-    name: String,
-    sort_key: String,
-    kind: i32,
+    pub(super) parent: Option<ObjectId>,
+    pub(super) name: String,
+    pub(super) sort_key: String,
+    pub(super) kind: i32,
     /// Neither trashed nor deleted by itself.
-    live: bool,
-    in_trash: bool,
+    pub(super) live: bool,
+    pub(super) in_trash: bool,
     /// A tombstone: nothing below exists any more.
-    deleted: bool,
-    created_at: i64,
+    pub(super) deleted: bool,
+    pub(super) created_at: i64,
     pub(super) modified_at: i64,
     pub(super) revision: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    trashed_at: Option<i64>,
+    pub(super) trashed_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    trashed_by: Option<ObjectId>,
+    pub(super) trashed_by: Option<ObjectId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    public_since: Option<i64>,
+    pub(super) public_since: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    public_by: Option<ObjectId>,
+    pub(super) public_by: Option<ObjectId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    classic_name: Option<String>,
+    pub(super) classic_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    classic_type: Option<String>,
+    pub(super) classic_type: Option<String>,
     /// Live children.
-    folder_count: i64,
-    file_count: i64,
+    pub(super) folder_count: i64,
+    pub(super) file_count: i64,
     /// Shares and links of the node itself; older programs do not write these.
     #[serde(default)]
-    shares: i64,
+    pub(super) shares: i64,
     #[serde(default)]
-    links: i64,
+    pub(super) links: i64,
     /// Stars of whomever; and whether there are tags, since partial indexes filter by booleans.
     #[serde(default)]
-    stars: i64,
+    pub(super) stars: i64,
     #[serde(default)]
-    tagged: bool,
+    pub(super) tagged: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    tags: Vec<TagDoc>,
+    pub(super) tags: Vec<TagDoc>,
     /// By which it is found; older programs do not write these.
     #[serde(default)]
-    words: Vec<String>,
+    pub(super) words: Vec<String>,
     /// 0 and empty for a folder, so that all sort by them.
     pub(super) size: i64,
     pub(super) mime: String,
-    has_content: bool,
+    pub(super) has_content: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) content: Option<ContentDoc>,
 }
@@ -73,8 +73,8 @@ pub(super) struct NodeDoc {
 /// A tag as it was given, and what it is compared by.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TagDoc {
-    tag: String,
-    folded: String,
+    pub(super) tag: String,
+    pub(super) folded: String,
 }
 
 impl TagDoc {

@@ -30,7 +30,7 @@ pub(super) const BY_SIZE: &str = "by_size_1";
 pub(super) const BY_TIME: &str = "by_time_1";
 pub(super) const BY_TYPE: &str = "by_type_1";
 
-pub(super) static SCHEMA: Schema = Schema {
+pub(crate) static SCHEMA: Schema = Schema {
     name: "files",
     migrations: &[
         Migration {

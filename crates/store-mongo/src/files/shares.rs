@@ -19,20 +19,20 @@ use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{ToOid as _, id, oids};
 
 #[derive(Serialize, Deserialize)]
-struct ShareDoc {
+pub(super) struct ShareDoc {
     #[serde(rename = "_id")]
-    id: ObjectId,
-    node: ObjectId,
-    space: ObjectId,
-    to_group: bool,
-    grantee: ObjectId,
-    role: String,
-    by: ObjectId,
-    at: i64,
+    pub(super) id: ObjectId,
+    pub(super) node: ObjectId,
+    pub(super) space: ObjectId,
+    pub(super) to_group: bool,
+    pub(super) grantee: ObjectId,
+    pub(super) role: String,
+    pub(super) by: ObjectId,
+    pub(super) at: i64,
 }
 
 /// A grantee as the fields `to_group` and `grantee` have it.
-fn fields_of(grantee: Grantee) -> (bool, ObjectId) {
+pub(super) fn fields_of(grantee: Grantee) -> (bool, ObjectId) {
     match grantee {
         Grantee::User(id) => (false, id.oid()),
         Grantee::Group(id) => (true, id.oid()),
@@ -48,7 +48,7 @@ fn role(word: &str) -> Result<ShareRole, Fault> {
 }
 
 impl ShareDoc {
-    fn read(self) -> Result<Share, Fault> {
+    pub(super) fn read(self) -> Result<Share, Fault> {
         Ok(Share {
             id: id(self.id),
             node: id(self.node),

@@ -16,23 +16,23 @@ use crate::value::{ToOid as _, count, id, int};
 #[derive(Serialize, Deserialize)]
 pub(super) struct SpaceDoc {
     #[serde(rename = "_id")]
-    id: ObjectId,
-    owner: ObjectId,
-    root: ObjectId,
-    tree_version: i64,
-    used_bytes: i64,
-    reserved_bytes: i64,
+    pub(super) id: ObjectId,
+    pub(super) owner: ObjectId,
+    pub(super) root: ObjectId,
+    pub(super) tree_version: i64,
+    pub(super) used_bytes: i64,
+    pub(super) reserved_bytes: i64,
     /// None is no limit.
-    quota_bytes: Option<i64>,
-    node_count: i64,
-    trash_count: i64,
+    pub(super) quota_bytes: Option<i64>,
+    pub(super) node_count: i64,
+    pub(super) trash_count: i64,
     /// Nothing lies deeper; it only grows, so most moves need no walk through what they move.
-    depth_bound: i64,
+    pub(super) depth_bound: i64,
     /// Grows with every change of the tree: two of them cannot both commit upon one state.
-    changes: i64,
+    pub(super) changes: i64,
     /// The number of the last event; older programs do not write this.
     #[serde(default)]
-    events: i64,
+    pub(super) events: i64,
 }
 
 impl SpaceDoc {

@@ -15,16 +15,16 @@ use crate::value::{binary, count, fixed, int, key, read_key};
 
 /// A thumbnail. What is known of its blob, which never changes, is repeated here.
 #[derive(Serialize, Deserialize)]
-struct ThumbnailDoc {
+pub(super) struct ThumbnailDoc {
     #[serde(rename = "_id")]
-    key: Binary,
-    original: Binary,
+    pub(super) key: Binary,
+    pub(super) original: Binary,
     /// Asked width in pixels.
-    size: u32,
-    mime: String,
-    bytes: i64,
-    sha256: Binary,
-    inline: bool,
+    pub(super) size: u32,
+    pub(super) mime: String,
+    pub(super) bytes: i64,
+    pub(super) sha256: Binary,
+    pub(super) inline: bool,
 }
 
 impl ThumbnailDoc {

@@ -127,14 +127,14 @@ pub(super) async fn insert_numbered(
 }
 
 /// A document that came in between is seen by the next look.
-fn or_raced<T>(result: Result<T, mongodb::error::Error>) -> Result<(), Fault> {
+pub(super) fn or_raced<T>(result: Result<T, mongodb::error::Error>) -> Result<(), Fault> {
     match result {
         Err(error) if is_duplicate(&error) => Err(Fault::Raced),
         result => Ok(result.map(drop)?),
     }
 }
 
-async fn there(
+pub(super) async fn there(
     engine: &Engine,
     session: &mut ClientSession,
     ids: &[ObjectId],

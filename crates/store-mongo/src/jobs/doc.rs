@@ -182,6 +182,28 @@ impl JobDoc {
         })
     }
 
+    /// A job that is kept as it was in another store, ready or delayed, and arrives here.
+    pub(super) fn as_it_was(job: &Job, number: u64, log_lines: u64) -> Result<Self, Fault> {
+        let failures = job.failures.iter().map(|attempt| AttemptDoc {
+            number: attempt.number,
+            at: attempt.at.millis(),
+            error: attempt.error.clone(),
+        });
+        Ok(Self {
+            state: state_number(job.state),
+            progress: job.progress,
+            progress_data: job.progress_data.as_ref().map(to_json).transpose()?,
+            result: job.result.as_ref().map(to_json).transpose()?,
+            error: job.error.clone(),
+            attempts_made: job.attempts_made,
+            failures: failures.collect(),
+            inserted_at: job.inserted_at.millis(),
+            started_at: job.started_at.map(Timestamp::millis),
+            log_lines: int(log_lines),
+            ..Self::of(&job.spec, number, job.due_at, job.updated_at)?
+        })
+    }
+
     pub(super) fn state(&self) -> Result<JobState, Fault> {
         read_state(self.state)
     }

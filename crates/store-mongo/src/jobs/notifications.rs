@@ -50,22 +50,22 @@ impl NotificationStore for JobsDb {
 }
 
 #[derive(Serialize, Deserialize)]
-struct NotificationDoc {
+pub(super) struct NotificationDoc {
     #[serde(rename = "_id")]
-    id: ObjectId,
-    user: ObjectId,
-    kind: String,
-    text: String,
+    pub(super) id: ObjectId,
+    pub(super) user: ObjectId,
+    pub(super) kind: String,
+    pub(super) text: String,
     /// JSON.
-    data: String,
-    created_at: i64,
+    pub(super) data: String,
+    pub(super) created_at: i64,
     /// Whether `read_at` is null.
-    unread: bool,
-    read_at: Option<i64>,
+    pub(super) unread: bool,
+    pub(super) read_at: Option<i64>,
 }
 
 impl NotificationDoc {
-    fn of(news: &NewNotification, now: Timestamp) -> Result<Self, Fault> {
+    pub(super) fn of(news: &NewNotification, now: Timestamp) -> Result<Self, Fault> {
         Ok(Self {
             id: news.id.oid(),
             user: news.user.oid(),
@@ -78,7 +78,7 @@ impl NotificationDoc {
         })
     }
 
-    fn read(self) -> Result<Notification, Fault> {
+    pub(super) fn read(self) -> Result<Notification, Fault> {
         Ok(Notification {
             news: NewNotification {
                 id: id(self.id),

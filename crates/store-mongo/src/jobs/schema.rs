@@ -34,7 +34,7 @@ pub(super) const NOTIFICATIONS: &str = "notifications";
 /// What `untold_since` is while there is no event without a place.
 pub(super) const NEVER: i64 = i64::MAX;
 
-pub(super) static SCHEMA: Schema = Schema {
+pub(crate) static SCHEMA: Schema = Schema {
     name: "jobs",
     migrations: &[
         Migration {

@@ -10,7 +10,7 @@ use super::AuthDb;
 use crate::engine::{Abort, Durability, Tx, damaged};
 use crate::row::RowExt as _;
 
-const COLUMNS: &str = "id, at, actor, session, token, action, target, address, details";
+pub(super) const COLUMNS: &str = "id, at, actor, session, token, action, target, address, details";
 
 /// Writes a line, in the commit of what it tells of.
 pub(super) fn insert(tx: &Tx<'_>, entry: &AuditEntry) -> rusqlite::Result<()> {
@@ -102,7 +102,7 @@ impl AuditStore for AuthDb {
     }
 }
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
+pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     let credential = match (row.id_opt(3)?, row.id_opt(4)?) {
         (Some(session), _) => Some(AuditCredential::Session(session)),
         (None, Some(token)) => Some(AuditCredential::Token(token)),

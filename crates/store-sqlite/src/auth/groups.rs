@@ -158,7 +158,7 @@ impl GroupStore for AuthDb {
     }
 }
 
-fn find(connection: &Connection, id: GroupId) -> rusqlite::Result<Option<Group>> {
+pub(super) fn find(connection: &Connection, id: GroupId) -> rusqlite::Result<Option<Group>> {
     let found = connection
         .prepare_cached("SELECT name, created_at FROM groups WHERE id = ?1")?
         .query_row([id.bytes()], |row| Ok((row.get(0)?, row.time(1)?)))

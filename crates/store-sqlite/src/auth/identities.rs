@@ -14,7 +14,7 @@ use crate::engine::{Abort, Durability, Tx};
 use crate::outbox;
 use crate::row::RowExt as _;
 
-const COLUMNS: &str = "id, user, issuer, subject, address, created_at, last_used_at";
+pub(super) const COLUMNS: &str = "id, user, issuer, subject, address, created_at, last_used_at";
 
 #[async_trait]
 impl IdentityStore for AuthDb {
@@ -151,7 +151,7 @@ fn count(tx: &Tx<'_>, user: UserId) -> rusqlite::Result<u64> {
 }
 
 /// False if the subject is there already.
-fn insert(tx: &Tx<'_>, identity: &Identity) -> rusqlite::Result<bool> {
+pub(super) fn insert(tx: &Tx<'_>, identity: &Identity) -> rusqlite::Result<bool> {
     let inserted = tx
         .prepare_cached(&format!(
             "INSERT INTO identities ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -169,7 +169,7 @@ fn insert(tx: &Tx<'_>, identity: &Identity) -> rusqlite::Result<bool> {
     Ok(inserted == 1)
 }
 
-fn identity(row: &Row<'_>) -> rusqlite::Result<Identity> {
+pub(super) fn identity(row: &Row<'_>) -> rusqlite::Result<Identity> {
     Ok(Identity {
         id: row.id(0)?,
         user: row.id(1)?,

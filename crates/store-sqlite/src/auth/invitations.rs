@@ -11,11 +11,25 @@ use rusqlite::{OptionalExtension as _, Row};
 
 use super::admin::paged;
 use super::{AuthDb, audit, users};
-use crate::engine::{Abort, Durability, damaged};
+use crate::engine::{Abort, Durability, Tx, damaged};
 use crate::outbox;
 use crate::row::RowExt as _;
 
-const COLUMNS: &str = "id, hash, address, role, made_by, created_at, expires_at";
+pub(super) const COLUMNS: &str = "id, hash, address, role, made_by, created_at, expires_at";
+
+pub(super) fn insert(tx: &Tx<'_>, invitation: &Invitation) -> rusqlite::Result<()> {
+    tx.prepare_cached(&format!("INSERT INTO invitations ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"))?
+        .execute((
+            invitation.id.bytes(),
+            invitation.hash,
+            invitation.address.as_ref().map(Address::as_str),
+            invitation.role.word(),
+            invitation.made_by.bytes(),
+            invitation.created_at.millis(),
+            invitation.expires_at.millis(),
+        ))
+        .map(drop)
+}
 
 #[async_trait]
 impl InvitationStore for AuthDb {
@@ -28,18 +42,7 @@ impl InvitationStore for AuthDb {
         let (invitation, jobs, entry) = (invitation.clone(), jobs.to_vec(), entry.clone());
         self.engine
             .write(Durability::Durable, move |tx| {
-                tx.prepare_cached(&format!(
-                    "INSERT INTO invitations ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-                ))?
-                .execute((
-                    invitation.id.bytes(),
-                    invitation.hash,
-                    invitation.address.as_ref().map(Address::as_str),
-                    invitation.role.word(),
-                    invitation.made_by.bytes(),
-                    invitation.created_at.millis(),
-                    invitation.expires_at.millis(),
-                ))?;
+                insert(tx, &invitation)?;
                 audit::insert(tx, &entry)?;
                 outbox::push(tx, &jobs)?;
                 Ok::<_, Abort<PortError>>(())
@@ -151,7 +154,7 @@ fn is_for(invitation: &Invitation, user: &User) -> bool {
         && invitation.address.as_ref().is_none_or(|address| address.key() == user.address.key())
 }
 
-fn invitation(row: &Row<'_>) -> rusqlite::Result<Invitation> {
+pub(super) fn invitation(row: &Row<'_>) -> rusqlite::Result<Invitation> {
     let address: Option<String> = row.get(2)?;
     let address = address.map(|text| Address::parse(&text)).transpose();
     Ok(Invitation {

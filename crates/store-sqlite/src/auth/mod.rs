@@ -7,6 +7,7 @@ mod exports;
 mod groups;
 mod identities;
 mod invitations;
+mod portable;
 mod sessions;
 mod tokens;
 mod users;

@@ -6,11 +6,30 @@ use common::{PortError, PortResult, Timestamp, TokenId, UserId};
 use rusqlite::{OptionalExtension as _, Row};
 
 use super::{AuthDb, audit};
-use crate::engine::{Abort, Durability};
+use crate::engine::{Abort, Durability, Tx};
 use crate::row::RowExt as _;
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "id, user, name, hash, scopes, folder, created_at, expires_at, revoked_at, last_used_at";
+
+pub(super) fn insert(tx: &Tx<'_>, token: &ApiToken) -> rusqlite::Result<()> {
+    tx.prepare_cached(&format!(
+        "INSERT INTO api_tokens ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+    ))?
+    .execute((
+        token.id.bytes(),
+        token.user.bytes(),
+        &token.name,
+        token.hash,
+        token.scopes.to_string(),
+        token.folder.as_ref().map(|folder| folder.bytes()),
+        token.created_at.millis(),
+        token.expires_at.map(Timestamp::millis),
+        token.revoked_at.map(Timestamp::millis),
+        token.last_used_at.map(Timestamp::millis),
+    ))
+    .map(drop)
+}
 
 #[async_trait]
 impl TokenStore for AuthDb {
@@ -32,21 +51,7 @@ impl TokenStore for AuthDb {
                 if live >= most {
                     return Err(CreateTokenError::TooMany.into());
                 }
-                tx.prepare_cached(&format!(
-                    "INSERT INTO api_tokens ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
-                ))?
-                .execute((
-                    token.id.bytes(),
-                    token.user.bytes(),
-                    &token.name,
-                    token.hash,
-                    token.scopes.to_string(),
-                    token.folder.as_ref().map(|folder| folder.bytes()),
-                    token.created_at.millis(),
-                    token.expires_at.map(Timestamp::millis),
-                    token.revoked_at.map(Timestamp::millis),
-                    token.last_used_at.map(Timestamp::millis),
-                ))?;
+                insert(tx, &token)?;
                 Ok(audit::insert(tx, &entry)?)
             })
             .await
@@ -132,7 +137,7 @@ impl TokenStore for AuthDb {
     }
 }
 
-fn token(row: &Row<'_>) -> rusqlite::Result<ApiToken> {
+pub(super) fn token(row: &Row<'_>) -> rusqlite::Result<ApiToken> {
     Ok(ApiToken {
         id: row.id(0)?,
         user: row.id(1)?,

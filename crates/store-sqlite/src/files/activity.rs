@@ -63,9 +63,10 @@ pub(super) fn tell_of(
     }
 }
 
-const COLUMNS: &str = "space, seq, at, kind, node, folder, name, parent, old_name, old_parent, user, link";
+pub(super) const COLUMNS: &str =
+    "space, seq, at, kind, node, folder, name, parent, old_name, old_parent, user, link";
 
-fn event(row: &Row<'_>) -> rusqlite::Result<FileEvent> {
+pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<FileEvent> {
     let before = match row.get(8)? {
         Some(name) => Some(NamedPlace { name, parent: row.id_opt(9)? }),
         None => None,

@@ -14,7 +14,7 @@ use crate::engine::{Durability, Tx, TxResult, damaged};
 use crate::outbox;
 use crate::row::{RowExt as _, int};
 
-fn operation(row: &Row<'_>) -> rusqlite::Result<CopyOperation> {
+pub(super) fn operation(row: &Row<'_>) -> rusqlite::Result<CopyOperation> {
     let reason = row.get_ref(6)?.as_str_or_null()?;
     Ok(CopyOperation {
         id: row.id(0)?,
@@ -31,7 +31,7 @@ fn operation(row: &Row<'_>) -> rusqlite::Result<CopyOperation> {
     })
 }
 
-const COLUMNS: &str = "id, user, within, source, root, state, reason, nodes, bytes, at, ended_at";
+pub(super) const COLUMNS: &str = "id, user, within, source, root, state, reason, nodes, bytes, at, ended_at";
 
 fn find(connection: &Connection, id: OperationId) -> rusqlite::Result<Option<CopyOperation>> {
     connection
@@ -40,7 +40,7 @@ fn find(connection: &Connection, id: OperationId) -> rusqlite::Result<Option<Cop
         .optional()
 }
 
-fn front(row: &Row<'_>) -> rusqlite::Result<CopyFront> {
+pub(super) fn front(row: &Row<'_>) -> rusqlite::Result<CopyFront> {
     Ok(CopyFront { target: row.id(0)?, source: row.id(1)?, after: row.id_opt(2)? })
 }
 

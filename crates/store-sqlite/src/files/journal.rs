@@ -91,9 +91,9 @@ fn write(tx: &Tx<'_>, node: FileId, change: &Change, note: &Note) -> rusqlite::R
     .map(drop)
 }
 
-const COLUMNS: &str = "id, user, within, at, undoes, kind, node, parts, undone";
+pub(super) const COLUMNS: &str = "id, user, within, at, undoes, kind, node, parts, undone";
 
-fn operation(row: &Row<'_>) -> rusqlite::Result<Operation> {
+pub(super) fn operation(row: &Row<'_>) -> rusqlite::Result<Operation> {
     let kind = match row.get_ref(5)?.as_str_or_null()? {
         Some(word) => Some(ChangeKind::parse(word).ok_or_else(|| damaged("an unknown kind of change"))?),
         None => None,
@@ -111,7 +111,10 @@ fn operation(row: &Row<'_>) -> rusqlite::Result<Operation> {
     })
 }
 
-fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
+/// What [`part`] reads.
+pub(super) const PART_COLUMNS: &str = "number, node, kind, undo, revision_before, revision_after, undone_by";
+
+pub(super) fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
     Ok(Part {
         number: row.get(0)?,
         node: row.id(1)?,
@@ -187,10 +190,9 @@ impl JournalStore for FilesDb {
     async fn list_parts(&self, id: OperationId) -> PortResult<Vec<Part>> {
         self.read(move |connection| {
             connection
-                .prepare_cached(
-                    "SELECT number, node, kind, undo, revision_before, revision_after, undone_by FROM operation_parts
-                     WHERE operation = ?1 ORDER BY number",
-                )?
+                .prepare_cached(&format!(
+                    "SELECT {PART_COLUMNS} FROM operation_parts WHERE operation = ?1 ORDER BY number"
+                ))?
                 .query_map([id.bytes()], part)?
                 .collect()
         })

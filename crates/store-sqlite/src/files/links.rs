@@ -14,10 +14,10 @@ use super::{FilesDb, activity, link_notices, node, path};
 use crate::engine::{Durability, Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
 
-const COLUMNS: &str = "id, token, node, space, role, label, password_hash, expires_at, max_downloads, downloads, opens, \
+pub(super) const COLUMNS: &str = "id, token, node, space, role, label, password_hash, expires_at, max_downloads, downloads, opens, \
      last_used_at, made_by, at, owner, notify";
 
-fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
+pub(super) fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
     let token = row.get_ref(1)?.as_blob()?.try_into().map_err(|_| damaged("a token of another length"))?;
     Ok(Link {
         id: row.id(0)?,

@@ -12,6 +12,7 @@ mod marks;
 mod names;
 mod node;
 mod path;
+mod portable;
 mod purge;
 mod recount;
 mod resumable;

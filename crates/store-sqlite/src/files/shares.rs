@@ -13,9 +13,9 @@ use super::{FilesDb, activity, path};
 use crate::engine::{Durability, Tx, TxResult};
 use crate::row::RowExt as _;
 
-const COLUMNS: &str = "id, node, space, to_group, grantee, role, given_by, at";
+pub(super) const COLUMNS: &str = "id, node, space, to_group, grantee, role, given_by, at";
 
-fn share(row: &Row<'_>) -> rusqlite::Result<Share> {
+pub(super) fn share(row: &Row<'_>) -> rusqlite::Result<Share> {
     Ok(Share {
         id: row.id(0)?,
         node: row.id(1)?,

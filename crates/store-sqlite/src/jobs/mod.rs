@@ -8,6 +8,7 @@ mod list;
 mod manage;
 mod moves;
 mod notifications;
+mod portable;
 mod ports;
 mod remove;
 mod schedules;

@@ -15,7 +15,7 @@ use super::job::{from_json, to_json};
 use crate::engine::{Durability, Tx};
 use crate::row::RowExt as _;
 
-const COLUMNS: &str = "id, user, kind, text, data, created_at, read_at";
+pub(super) const COLUMNS: &str = "id, user, kind, text, data, created_at, read_at";
 
 #[async_trait]
 impl NotificationStore for JobsDb {
@@ -56,7 +56,7 @@ impl NotificationStore for JobsDb {
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Notification> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Notification> {
     Ok(Notification {
         news: NewNotification {
             id: row.id(0)?,

@@ -11,23 +11,23 @@ use crate::engine::{Engine, Fault};
 use crate::value::binary;
 
 /// One document for each account.
-pub(super) const DEVICES: &str = "devices";
+pub(in crate::auth) const DEVICES: &str = "devices";
 /// Devices that are kept of an account.
 const KEPT: usize = 64;
 /// Stands for devices that were forgotten. No device has this hash.
 const SOME: [u8; 32] = [0; 32];
 
 #[derive(Serialize, Deserialize)]
-struct DevicesDoc {
+pub(in crate::auth) struct DevicesDoc {
     #[serde(rename = "_id")]
-    user: ObjectId,
-    devices: Vec<DeviceDoc>,
+    pub(in crate::auth) user: ObjectId,
+    pub(in crate::auth) devices: Vec<DeviceDoc>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct DeviceDoc {
-    hash: Binary,
-    seen_at: i64,
+pub(in crate::auth) struct DeviceDoc {
+    pub(in crate::auth) hash: Binary,
+    pub(in crate::auth) seen_at: i64,
 }
 
 pub(super) async fn is_of(engine: &Engine, key: &AddressKey, hash: &[u8; 32]) -> Result<bool, Fault> {

@@ -5,7 +5,7 @@ pub(super) mod codes;
 pub(super) mod deletion;
 pub(super) mod devices;
 mod password;
-mod profile;
+pub(super) mod profile;
 mod sessions;
 mod totp;
 

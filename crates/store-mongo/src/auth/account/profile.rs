@@ -56,7 +56,7 @@ pub(super) async fn update(
     Ok(changed.matched_count == 1)
 }
 
-fn account(found: Document) -> Result<Account, Fault> {
+pub(in crate::auth) fn account(found: Document) -> Result<Account, Fault> {
     let damaged = |_| Fault::Damaged("an account that cannot be read");
     let more: MoreDoc = mongodb::bson::deserialize_from_document(found.clone()).map_err(damaged)?;
     let user: UserDoc = mongodb::bson::deserialize_from_document(found).map_err(damaged)?;

@@ -7,7 +7,7 @@ use crate::auth::users::{COLUMNS, user};
 use crate::engine::{Tx, damaged};
 use crate::row::{RowExt as _, int};
 
-const MORE: &str =
+pub(in crate::auth) const MORE: &str =
     "disabled, verified_at, name, preferences, revision, totp, totp_confirmed_at, totp_step, deletes_at";
 
 pub(super) fn find(connection: &Connection, id: UserId) -> rusqlite::Result<Option<Account>> {
@@ -44,7 +44,7 @@ pub(super) fn update(
     Ok(changed == 1)
 }
 
-fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+pub(in crate::auth) fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     let preferences = serde_json::from_str(row.get_ref(10)?.as_str()?);
     let totp = match row.get::<_, Option<Vec<u8>>>(12)? {
         Some(sealed) => Some(Totp { sealed, confirmed_at: row.time_opt(13)?, last_step: row.count(14)? }),

@@ -1,9 +1,11 @@
-//! The single program and the services behind their gateway answer alike, header field by header field.
+//! The single program and the services behind their gateway answer alike, header field by header field; and what one holds goes over to the other.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "commands/dump.rs"]
+#[path = "../commands/dump.rs"]
 mod dump;
+mod portable;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::BTreeSet;
