@@ -202,9 +202,10 @@ class Job:
         self.report("log", line=line)
 
     def report(self, what: str, patience: float = 60, **body: Any) -> Any:
-        """Reports something under the lease."""
+        """Reports something under the lease. One answer that never comes leaves time for a second try within `patience`."""
         try:
-            return self._client.post(f"/api/v1/jobs/{self.id}/{what}", {"lease": self._lease, **body}, patience)
+            timeout = min(30, patience / 2)
+            return self._client.post(f"/api/v1/jobs/{self.id}/{what}", {"lease": self._lease, **body}, patience, timeout)
         except Refused as error:
             if error.code != "lease_lost":
                 raise

@@ -14,7 +14,7 @@ trap 'stopping=1' TERM INT
 
 sign_in() {
     jq -n '{email: env.FILES_MANAGER_EMAIL, password: env.FILES_MANAGER_PASSWORD}' |
-        curl -fsS --retry 10 -H 'Content-Type: application/json' --data-binary @- "$url/api/v1/auth/login" | jq -r .accessToken
+        curl -fsS --connect-timeout 5 --max-time 20 --retry 10 -H 'Content-Type: application/json' --data-binary @- "$url/api/v1/auth/login" | jq -r .accessToken
 }
 
 # The credential stands in a file, where no list of processes shows it. A session's is good for 15 minutes.
@@ -26,9 +26,10 @@ credential() {
     signed_in=$now
 }
 
-# post PATH: sends the JSON on standard input, and prints the answer. What may succeed later is tried again: no answer, 429, 502, 503, 504.
+# post PATH: sends the JSON on standard input, and prints the answer. What may succeed later is tried again: no answer, 429, 502, 503, 504. A network that
+# swallows everything counts as no answer after a while that leaves room within the lease; a claim waits for 5 seconds of it.
 post() {
-    curl -sS --retry 10 --retry-connrefused --fail-with-body -K "$folder/credential" \
+    curl -sS --connect-timeout 5 --max-time 9 --retry 10 --retry-connrefused --fail-with-body -K "$folder/credential" \
         -H 'Content-Type: application/json' --data-binary @- "$url/api/v1$1"
 }
 
@@ -58,7 +59,7 @@ step() {
 }
 
 # Reads the content. The address needs no credential: it opens this one content, for an hour.
-fetch() { exec curl -fsS --retry 5 -o "$folder/content" "$url$content"; }
+fetch() { exec curl -fsS --connect-timeout 5 --speed-limit 1 --speed-time 30 --retry 5 -o "$folder/content" "$url$content"; }
 
 sum_up() { exec sha256sum <"$folder/content" >"$folder/sum"; }
 

@@ -208,3 +208,14 @@ async fn a_ticket_needs_nobody_who_knows_credentials() {
     assert_eq!(desk.get(&desk.address(&id, None, Some(user.id))).await.text(), "bytes");
     user.get(&content(&id)).await.expect_problem(503, "unavailable");
 }
+
+#[actix_web::test]
+async fn a_ticket_ends_with_its_readers_account() {
+    let server = Server::start().await;
+    let (desk, user) = (Desk::of(&server), server.user("a"));
+    let id = user.file("a", "root", "bytes").await;
+    let address = desk.address(&id, None, Some(user.id));
+    assert_eq!(desk.get(&address).await.text(), "bytes");
+    server.closed.lock().unwrap().insert(user.id);
+    desk.get(&address).await.expect_problem(404, "not_found");
+}

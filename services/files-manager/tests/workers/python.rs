@@ -27,6 +27,9 @@ async fn words_are_counted_by_the_example() {
         ("picture.png", e2e::samples::picture(30, 20, "png").unwrap()),
     ] {
         let file = id(&product.upload(&ada, "root", name, content).await.unwrap()).unwrap();
+        let share = json!({ "address": admin.email, "role": "viewer" });
+        let shared = product.post(&ada, &format!("/api/v1/files/{file}/shares"), &share).await.unwrap();
+        shared.expect(201).unwrap();
         let job =
             json!({ "type": "word-count", "data": { "fileId": file }, "userId": ada.id, "attempts": 3 });
         jobs.push(scene.make(job).await.unwrap());

@@ -123,9 +123,12 @@ async fn by_ticket(service: &FileService, request: &HttpRequest, ticket: &str) -
         .ticket_key
         .verify(id, ticket, service.clock.now())
         .map_err(|error| Problem::new(Code::Forbidden).detail(error.to_string()))?;
-    if let Some(reader) = ticket.user {
-        // a ticket outlives sign-ins, and must not outlive its account
-        service.gate.require_open(reader).await?;
+    if let Some(reader) = ticket.user
+        && let Err(error) = service.gate.require_open(reader).await
+        && error.code() == Code::NotFound
+    {
+        // a ticket outlives sign-ins, and must not outlive its account; while nobody can be asked for that, it is good
+        return Err(error.into());
     }
     let actor = ticket.user.map_or(Actor::Service, Actor::User);
     let file = authorize(service, actor, Action::ReadContent, id).await?.live()?;
