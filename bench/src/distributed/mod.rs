@@ -74,15 +74,20 @@ pub(crate) async fn run(words: impl Iterator<Item = String>) -> Result<()> {
     }
     let mut run = Run { arguments, shared, forms, replayed, report: Report::default() };
     let [requests, large, pictures, counts] = wanted;
-    if requests {
-        loads::requests(&mut run).await?;
-    }
-    if pictures {
-        pictures::run(&mut run).await?;
-    }
-    if large {
-        loads::large(&mut run).await?;
-    }
+    let loads = async {
+        if requests {
+            loads::requests(&mut run).await?;
+        }
+        if pictures {
+            pictures::run(&mut run).await?;
+        }
+        if large {
+            loads::large(&mut run).await?;
+        }
+        Ok(())
+    };
+    // what was measured before a failure took half an hour, too
+    let measured: Result<()> = loads.await;
     run.forms.iter().for_each(|form| form.note_memory(&mut run.report));
     run.shared.note_memory(&mut run.report);
     run.report.print_columns(&[
@@ -95,6 +100,7 @@ pub(crate) async fn run(words: impl Iterator<Item = String>) -> Result<()> {
         loads::NGINX,
         forms::SERVERS,
     ]);
+    measured?;
     if counts {
         counting::run(&run).await.context("counting")?;
     }
