@@ -142,6 +142,27 @@ async fn lines(server: &Server, admin: &str, query: &str) -> Vec<Value> {
 }
 
 #[actix_web::test]
+async fn the_log_tells_of_sessions_that_are_ended_from_another_one() {
+    let server = Server::start().await;
+    let admin = server.administrator().await;
+    let sessions = "/api/v1/users/me/sessions";
+    server.classic_token("bob@b").await;
+    let login = server.login("bob@b", PASSWORD).await.expect(StatusCode::OK);
+    let bob = login["accessToken"].as_str().unwrap();
+    let listed = get(&server, bob, sessions).await.expect(StatusCode::OK);
+    let items = listed["items"].as_array().unwrap();
+    let other = items.iter().find(|session| session["current"] != true).unwrap()["id"].as_str().unwrap();
+    send(&server, bob, Method::DELETE, &format!("{sessions}/{other}"), json!({}))
+        .await
+        .expect(StatusCode::NO_CONTENT);
+    send(&server, bob, Method::DELETE, sessions, json!({})).await.expect(StatusCode::NO_CONTENT);
+    let ended = lines(&server, &admin, "action=session.ended").await;
+    let targets: Vec<_> = ended.iter().map(|line| &line["target"]).collect();
+    assert_eq!(targets, [&Value::Null, &json!(other)]);
+    assert!(ended.iter().all(|line| line["actor"] == login["user"]["id"]), "{ended:?}");
+}
+
+#[actix_web::test]
 async fn the_log_tells_who_did_what() {
     let server = Server::start().await;
     let admin = server.administrator().await;

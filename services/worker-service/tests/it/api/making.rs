@@ -77,6 +77,10 @@ async fn what_no_job_is_is_said_with_its_place_and_nothing_is_made() {
         (json!({ "type": "t", "delayMs": 1, "promoteAt": "2030-01-01T00:00:00Z" }), "/delayMs"),
         (json!({ "type": "t", "promoteAt": "soon" }), "/promoteAt"),
         (json!({ "type": "t", "uniqueKey": "" }), "/uniqueKey"),
+        // whoever took one of these would keep upkeep, a schedule or a ping from being done
+        (json!({ "type": "t", "uniqueKey": "expire-trash" }), "/uniqueKey"),
+        (json!({ "type": "t", "uniqueKey": "schedule:010101010101010101010101" }), "/uniqueKey"),
+        (json!({ "type": "t", "uniqueKey": "webhook-ping:010101010101010101010101" }), "/uniqueKey"),
         (json!({ "type": "t", "data": large }), "/data"),
         (json!({ "type": "t", "nope": 1 }), "/nope"),
         (json!([]), ""),
