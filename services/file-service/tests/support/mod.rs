@@ -1,32 +1,32 @@
 //! A running service over the embedded store, and how tests speak to it.
-#![allow(dead_code, reason = "each test program uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each test program uses its own part")]
 
 mod accounts;
+mod client;
 mod exports;
+mod people;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use actix_web::web;
-use async_trait::async_trait;
 use blob::{DiskBlobs, DiskOptions};
-use common::auth::{Address, Authenticator, GroupName, People, Person, Presented, Principal, Role};
+use common::auth::Authenticator;
 use common::files::{
     ActivityStore, BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore, SearchStore,
     ShareStore, VersionStore,
 };
 use common::routes::Service;
-use common::{Clock, GroupId, IdGen, PortError, PortResult, SessionId, Sha256, UserId};
+use common::{Clock, IdGen, PortError};
 use file_service::{FileService, FileSettings, Overview, Parts, Sharing};
 use http_kit::CookiePolicy;
 use http_kit::health::check;
 use http_kit::openapi::MethodTable;
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
 use http_kit::service_token::{ServiceGate, ServiceTokens};
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder};
 use runtime::memory::MemoryRateLimiter;
 use runtime::passwords::{HashingSettings, PasswordHasher};
-use serde_json::{Value, json};
 use store_sqlite::{FilesDb, OpenOptions};
 use tempfile::TempDir;
 use testkit::{TestClock, TestIds};
@@ -34,97 +34,14 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use accounts::{Accounts, ClosedAccounts, SharedCredentials};
 use exports::SharedExport;
+use people::{Directory, NamedUsers, TOKEN};
 
-/// Tokens of this form are good: a user each.
-const TOKEN: &str = "token-of-";
+pub(crate) use client::{Answer, Client, answer, id_of, keys, names_of, segment};
+pub(crate) use people::{PEOPLE, SharedGroup, address, user_id};
+
 const SECRET: &[u8] = &[5; 32];
 /// Signs tickets for contents.
 pub(crate) const TICKET_KEY: [u8; 32] = [8; 32];
-
-/// Knows everybody whose token says who they are.
-struct NamedUsers {
-    /// Nobody can be asked while this is set.
-    outage: Arc<AtomicBool>,
-}
-
-#[async_trait]
-impl Authenticator for NamedUsers {
-    async fn authenticate(&self, presented: &Presented) -> PortResult<Option<Principal>> {
-        if self.outage.load(Ordering::SeqCst) {
-            return Err(PortError::unavailable("auth", "cut off by the test"));
-        }
-        Ok(presented
-            .token
-            .strip_prefix(TOKEN)
-            .map(|name| Principal::of_session(user_id(name), SessionId::from_bytes([9; 12]), Role::User)))
-    }
-}
-
-/// The account behind a name.
-pub(crate) fn user_id(name: &str) -> UserId {
-    let digest = Sha256::of(name.as_bytes());
-    UserId::try_from(&digest.0[..12]).unwrap()
-}
-
-/// The people who can be found: each has an address.
-pub(crate) const PEOPLE: [&str; 9] =
-    ["a", "b", "c", "owner", "viewer", "editor", "manager", "stranger", "disabled"];
-
-/// Somebody's address.
-pub(crate) fn address(name: &str) -> String {
-    format!("{name}@example.org")
-}
-
-/// A group and who is in it.
-pub(crate) type SharedGroup = Arc<Mutex<Option<(GroupName, Vec<UserId>)>>>;
-
-/// Knows [`PEOPLE`].
-struct Directory {
-    outage: Arc<AtomicBool>,
-    /// The one group, and who is in it.
-    group: SharedGroup,
-}
-
-impl Directory {
-    fn all(&self) -> PortResult<impl Iterator<Item = Person>> {
-        if self.outage.load(Ordering::SeqCst) {
-            return Err(PortError::unavailable("auth", "cut off by the test"));
-        }
-        Ok(PEOPLE.into_iter().map(|name| Person {
-            id: user_id(name),
-            address: address(name),
-            disabled: name == "disabled",
-        }))
-    }
-}
-
-#[async_trait]
-impl People for Directory {
-    async fn find_people(&self, ids: &[UserId]) -> PortResult<Vec<Person>> {
-        Ok(self.all()?.filter(|person| ids.contains(&person.id)).collect())
-    }
-
-    async fn find_person(&self, address: &Address) -> PortResult<Option<Person>> {
-        let is = |person: &Person| Address::parse(&person.address).unwrap().key() == address.key();
-        Ok(self.all()?.find(is))
-    }
-
-    async fn find_groups(&self, ids: &[GroupId]) -> PortResult<Vec<GroupName>> {
-        let group = self.group.lock().unwrap().clone();
-        drop(self.all()?);
-        Ok(group.into_iter().map(|(name, _)| name).filter(|name| ids.contains(&name.id)).collect())
-    }
-
-    async fn groups_of(&self, user: UserId) -> PortResult<Vec<GroupId>> {
-        let group = self.group.lock().unwrap().clone();
-        drop(self.all()?);
-        Ok(group
-            .into_iter()
-            .filter(|(_, members)| members.contains(&user))
-            .map(|(name, _)| name.id)
-            .collect())
-    }
-}
 
 /// What a service stands on.
 struct World {
@@ -417,147 +334,6 @@ impl Server {
         let token = self.tokens.mint(Service::Worker, Service::Files, self.clock.now());
         self.request(method, path).bearer_auth(token)
     }
-}
-
-/// Somebody who is signed in.
-#[derive(Clone)]
-pub(crate) struct Client<'s> {
-    server: &'s Server,
-    pub(crate) token: String,
-    pub(crate) id: UserId,
-}
-
-impl Client<'_> {
-    /// A request with the credential.
-    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.server.request(method, path).header("x-token", &self.token)
-    }
-
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        answer(self.request(Method::GET, path)).await
-    }
-
-    pub(crate) async fn delete(&self, path: &str) -> Answer {
-        answer(self.request(Method::DELETE, path)).await
-    }
-
-    pub(crate) async fn put(&self, path: &str) -> Answer {
-        answer(self.request(Method::PUT, path)).await
-    }
-
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
-        answer(self.request(Method::POST, path).json(&body)).await
-    }
-
-    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
-        answer(self.request(Method::PATCH, path).json(&body)).await
-    }
-
-    /// Makes a folder; its id.
-    pub(crate) async fn folder(&self, name: &str, parent: &str) -> String {
-        let made = self.post("/api/v1/files", json!({ "name": name, "parentId": parent })).await;
-        id_of(&made.expect(StatusCode::CREATED))
-    }
-
-    /// Uploads a file by the v1 API; its id.
-    pub(crate) async fn file(&self, name: &str, parent: &str, content: impl Into<reqwest::Body>) -> String {
-        let path = format!("/api/v1/files/{parent}/children/{}/content", segment(name));
-        let made = answer(self.request(Method::PUT, &path).body(content)).await;
-        id_of(&made.expect(StatusCode::CREATED))
-    }
-
-    /// Names of what is in a folder, in the list's own order.
-    pub(crate) async fn names(&self, folder: &str) -> Vec<String> {
-        let list =
-            self.get(&format!("/api/v1/files/{folder}/children?limit=1000")).await.expect(StatusCode::OK);
-        names_of(&list)
-    }
-}
-
-/// The `id` of an answer.
-#[track_caller]
-pub(crate) fn id_of(body: &Value) -> String {
-    body["id"].as_str().unwrap_or_else(|| panic!("no id in {body}")).to_owned()
-}
-
-/// The names in a list.
-pub(crate) fn names_of(list: &Value) -> Vec<String> {
-    list["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
-}
-
-/// A name as a segment of a path: every byte that is no letter or digit is encoded.
-pub(crate) fn segment(name: &str) -> String {
-    name.bytes()
-        .map(
-            |byte| {
-                if byte.is_ascii_alphanumeric() {
-                    char::from(byte).to_string()
-                } else {
-                    format!("%{byte:02X}")
-                }
-            },
-        )
-        .collect()
-}
-
-/// What came back, read whole.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) bytes: Vec<u8>,
-}
-
-impl Answer {
-    /// The body as text.
-    #[track_caller]
-    pub(crate) fn text(&self) -> &str {
-        std::str::from_utf8(&self.bytes).unwrap()
-    }
-
-    /// The body as JSON, if the status is this one.
-    #[track_caller]
-    pub(crate) fn expect(&self, status: StatusCode) -> Value {
-        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.bytes));
-        if self.bytes.is_empty() { Value::Null } else { serde_json::from_slice(&self.bytes).unwrap() }
-    }
-
-    /// The answer is a problem with this status and code.
-    #[track_caller]
-    pub(crate) fn expect_problem(&self, status: u16, code: &str) -> Value {
-        let body = self.expect(StatusCode::from_u16(status).unwrap());
-        assert_eq!(body["code"], code, "{body}");
-        assert_eq!(self.header("content-type"), Some("application/problem+json"));
-        assert_eq!(body["error"], body["detail"]);
-        assert!(body["requestId"].is_string());
-        body
-    }
-
-    /// The answer is a classic error with this status and message, and nothing else.
-    #[track_caller]
-    pub(crate) fn expect_classic(&self, status: u16, message: &str) {
-        let body = self.expect(StatusCode::from_u16(status).unwrap());
-        assert_eq!(body, json!({ "error": message }));
-        assert_eq!(self.header("content-type"), Some("application/json"));
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-}
-
-/// Sends a request and reads the answer.
-pub(crate) async fn answer(request: RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
-    let (status, headers) = (response.status(), response.headers().clone());
-    Answer { status, headers, bytes: response.bytes().await.unwrap().to_vec() }
-}
-
-/// The members of an object, sorted.
-pub(crate) fn keys(value: &Value) -> Vec<&str> {
-    let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
-    keys.sort_unstable();
-    keys
 }
 
 /// Asks again and again until it is so; fails after half a minute.
