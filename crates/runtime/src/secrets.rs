@@ -5,6 +5,7 @@ use std::fmt;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use common::idempotency::KeySeal;
+use common::portable::Keys;
 use sha2::{Digest as _, Sha256};
 
 const KEY_BYTES: usize = 32;
@@ -112,6 +113,20 @@ impl KeySeal for MasterKey {
 
     fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
         Self::open(self, IDEMPOTENCY_LABEL, sealed)
+    }
+}
+
+impl Keys for MasterKey {
+    fn seal(&self, label: &str, plain: &[u8]) -> Vec<u8> {
+        Self::seal(self, label, plain)
+    }
+
+    fn open(&self, label: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        Self::open(self, label, sealed)
+    }
+
+    fn is_former(&self, sealed: &[u8]) -> bool {
+        self.has_previous() && !self.is_current(sealed)
     }
 }
 

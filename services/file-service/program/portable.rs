@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use admin::portable::{self, Import, Keys, PortableError, Stores};
+use admin::portable::{self, Import, PortableError, Stores};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use common::Clock as _;
 use common::routes::Service;
@@ -18,23 +18,6 @@ use store_mongo::{AuthDb, FilesDb, JobsDb};
 
 use crate::contents;
 use crate::settings::Settings;
-
-/// The key of the installation.
-struct Key(MasterKey);
-
-impl Keys for Key {
-    fn seal(&self, label: &str, plain: &[u8]) -> Vec<u8> {
-        self.0.seal(label, plain)
-    }
-
-    fn open(&self, label: &str, sealed: &[u8]) -> Option<Vec<u8>> {
-        self.0.open(label, sealed)
-    }
-
-    fn is_former(&self, sealed: &[u8]) -> bool {
-        self.0.has_previous() && !self.0.is_current(sealed)
-    }
-}
 
 /// What can be typed.
 pub(crate) fn commands() -> [Command; 2] {
@@ -56,7 +39,7 @@ pub(crate) fn commands() -> [Command; 2] {
 pub(crate) async fn run(settings: &Settings, matches: &ArgMatches) -> Result<Exit, Failure> {
     let (name, given) = matches.subcommand().expect("what was typed has been checked");
     let folder: &PathBuf = given.get_one("folder").expect("what was typed has been checked");
-    let key = Key(open_master_key(&settings.common)?);
+    let key = open_master_key(&settings.common)?;
     let mongo = open_database(Service::Files, &settings.common).await?;
     let blobs = contents::open(settings)?.blobs;
     let auth = Arc::new(AuthDb::new(&mongo));
@@ -73,12 +56,11 @@ pub(crate) async fn run(settings: &Settings, matches: &ArgMatches) -> Result<Exi
     }
 }
 
-async fn export(stores: &Stores, key: &Key, target: &Path) -> Result<Exit, Failure> {
+async fn export(stores: &Stores, key: &MasterKey, target: &Path) -> Result<Exit, Failure> {
     let written = portable::export(stores, key, target, env!("CARGO_PKG_VERSION"), SystemClock.now());
     let exported = Box::pin(written).await.map_err(|error| failure(&error))?;
     say(&format!(
-        "exported {} records, and {} contents of {} bytes. The master key (FM_MASTER_KEY) is not among them: the other installation needs it\n",
-        exported.records, exported.contents, exported.content_bytes
+        "{exported}. The master key (FM_MASTER_KEY) is not among them: the other installation needs it\n"
     ));
     if exported.lost.is_empty() {
         return Ok(Exit::Stopped);
@@ -87,7 +69,7 @@ async fn export(stores: &Stores, key: &Key, target: &Path) -> Result<Exit, Failu
     Err(Failure::other(Exit::Failed, text))
 }
 
-async fn import(stores: &Stores, key: &Key, folder: &Path) -> Result<Exit, Failure> {
+async fn import(stores: &Stores, key: &MasterKey, folder: &Path) -> Result<Exit, Failure> {
     let bring_in = async {
         let import = Import::begin(stores, key, folder).await?;
         let imported = import.run().await?;
@@ -95,13 +77,7 @@ async fn import(stores: &Stores, key: &Key, folder: &Path) -> Result<Exit, Failu
         Ok(imported)
     };
     let imported = Box::pin(bring_in).await.map_err(|error| failure(&error))?;
-    say(&format!(
-        "imported the folder of {} (version {}): {} records, and {} contents of {} bytes\n",
-        imported.taken_at, imported.product, imported.records, imported.contents, imported.content_bytes
-    ));
-    if imported.lost > 0 {
-        say(&format!("{} contents were damaged or missing when it was written\n", imported.lost));
-    }
+    say(&imported.to_string());
     Ok(Exit::Stopped)
 }
 

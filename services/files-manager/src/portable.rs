@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use admin::doctor::{State, ownership};
-use admin::portable::{self, Import, Imported, Keys, PortableError, Stores};
+use admin::portable::{self, Import, Imported, PortableError, Stores};
 use common::portable::PortableFiles as _;
 use program::{Failure, say};
 use runtime::data_dir::DataDir;
@@ -20,36 +20,19 @@ use crate::settings::Settings;
 pub(crate) const UNFINISHED: &str =
     "an import into this installation was cut: repeat it, or begin with empty stores";
 
-/// The key of the installation.
-struct Key(MasterKey);
-
-impl Keys for Key {
-    fn seal(&self, label: &str, plain: &[u8]) -> Vec<u8> {
-        self.0.seal(label, plain)
-    }
-
-    fn open(&self, label: &str, sealed: &[u8]) -> Option<Vec<u8>> {
-        self.0.open(label, sealed)
-    }
-
-    fn is_former(&self, sealed: &[u8]) -> bool {
-        self.0.has_previous() && !self.0.is_current(sealed)
-    }
-}
-
 struct Opened {
     auth: Arc<AuthDb>,
     files: Arc<FilesDb>,
     jobs: Arc<JobsDb>,
     stores: Stores,
-    key: Key,
+    key: MasterKey,
 }
 
 impl Opened {
     async fn of(settings: &Settings, data: &DataDir) -> Result<Self, Failure> {
         let options = OpenOptions::default();
         let open = |name: &str| data.path().join(name);
-        let key = Key(master_key(settings, data)?);
+        let key = master_key(settings, data)?;
         let auth = parts::auth_store(data)?;
         let files = FilesDb::open(open("files.db"), &options).map_err(|error| Failure::store(&error))?;
         let jobs = JobsDb::open(open("jobs.db"), &options).map_err(|error| Failure::store(&error))?;
@@ -90,9 +73,7 @@ pub(crate) async fn export(settings: &Settings, target: &Path) -> Result<Exit, F
     opened.close();
     let exported = exported.map_err(|error| failure(&error))?;
     say(&format!(
-        "exported {} records, and {} contents of {} bytes. The master key (secrets/master-key, or FM_MASTER_KEY) is not among them: \
-         the other installation needs it\n",
-        exported.records, exported.contents, exported.content_bytes
+        "{exported}. The master key (secrets/master-key, or FM_MASTER_KEY) is not among them: the other installation needs it\n"
     ));
     if exported.lost.is_empty() {
         return Ok(Exit::Stopped);
@@ -118,13 +99,7 @@ pub(crate) async fn import(settings: &Settings, folder: &Path) -> Result<Exit, F
     let imported = Box::pin(bring_in(&opened, &data, was_begun, folder)).await;
     opened.close();
     let imported = imported?;
-    say(&format!(
-        "imported the folder of {} (version {}): {} records, and {} contents of {} bytes\n",
-        imported.taken_at, imported.product, imported.records, imported.contents, imported.content_bytes
-    ));
-    if imported.lost > 0 {
-        say(&format!("{} contents were damaged or missing when it was written\n", imported.lost));
-    }
+    say(&imported.to_string());
     Ok(Exit::Stopped)
 }
 

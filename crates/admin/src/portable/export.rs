@@ -4,10 +4,12 @@ mod jobs;
 
 use std::collections::BTreeMap;
 use std::convert::identity;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use common::portable::Keys;
 use common::webhooks::Webhook;
 use common::{BlobKey, Timestamp};
 
@@ -17,7 +19,7 @@ use super::records::{
     AccountRecord, AuditRecord, CopyRecord, FrontRecord, GroupRecord, IdentityRecord, InvitationRecord,
     LinkRecord, OperationRecord, PartRecord, ShareRecord, TokenRecord,
 };
-use super::{FORMAT, FileFacts, KEY_LABEL, KEY_TEXT, Keys, Manifest, PAGE, PortableError, Stores, refused};
+use super::{FORMAT, FileFacts, KEY_LABEL, KEY_TEXT, Manifest, PAGE, PortableError, Stores, refused};
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,13 @@ pub struct Exported {
     pub content_bytes: u64,
     /// Contents that the store has lost or damaged.
     pub lost: Vec<BlobKey>,
+}
+
+impl fmt::Display for Exported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { records, contents, content_bytes, .. } = self;
+        write!(f, "exported {records} records, and {contents} contents of {content_bytes} bytes")
+    }
 }
 
 /// Pages of a list until its end, each record written to a file.

@@ -1,11 +1,12 @@
 //! Reads a folder.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::Path;
 
 use common::files::FileEvent;
 use common::portable::{
-    PortableBlob, PortableNode, PortableSpace, PortableStar, PortableThumbnail, PortableVersion,
+    Keys, PortableBlob, PortableNode, PortableSpace, PortableStar, PortableThumbnail, PortableVersion,
 };
 use common::{BlobKey, Timestamp};
 
@@ -16,7 +17,7 @@ use super::records::{
     InvitationRecord, JobRecord, LinkRecord, NotificationRecord, OperationRecord, PartRecord, ScheduleRecord,
     ShareRecord, TokenRecord, ToldRecord, TypeRecord, WebhookRecord,
 };
-use super::{FILES, JOBS_PAGE, KEY_LABEL, KEY_TEXT, Keys, Manifest, PAGE, PortableError, Stores, refused};
+use super::{FILES, JOBS_PAGE, KEY_LABEL, KEY_TEXT, Manifest, PAGE, PortableError, Stores, refused};
 
 mod count;
 
@@ -35,6 +36,21 @@ pub struct Imported {
     pub content_bytes: u64,
     /// Contents that were lost before.
     pub lost: u64,
+}
+
+/// In lines.
+impl fmt::Display for Imported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { product, taken_at, records, contents, content_bytes, lost } = self;
+        writeln!(
+            f,
+            "imported the folder of {taken_at} (version {product}): {records} records, and {contents} contents of {content_bytes} bytes"
+        )?;
+        if *lost > 0 {
+            writeln!(f, "{lost} contents were damaged or missing when it was written")?;
+        }
+        Ok(())
+    }
 }
 
 /// Records of a file, some at a time, each brought in.

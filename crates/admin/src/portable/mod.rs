@@ -111,16 +111,6 @@ impl Stores {
     }
 }
 
-/// The master key, as far as a folder must know it.
-pub trait Keys: Send + Sync {
-    /// Seals `plain` for the use that `label` names.
-    fn seal(&self, label: &str, plain: &[u8]) -> Vec<u8>;
-    /// Opens it, by this key or the one before; none if another one sealed it.
-    fn open(&self, label: &str, sealed: &[u8]) -> Option<Vec<u8>>;
-    /// Whether there is a key before this one, and it may be what sealed this.
-    fn is_former(&self, sealed: &[u8]) -> bool;
-}
-
 /// A file of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

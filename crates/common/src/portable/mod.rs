@@ -25,6 +25,16 @@ pub use files::{
     PortableSpace, PortableStamp, PortableStar, PortableThumbnail, PortableVersion,
 };
 
+/// The master key, as far as a folder must know it.
+pub trait Keys: Send + Sync {
+    /// Seals `plain` for the use that `label` names.
+    fn seal(&self, label: &str, plain: &[u8]) -> Vec<u8>;
+    /// Opens it, by this key or the one before; none if another one sealed it.
+    fn open(&self, label: &str, sealed: &[u8]) -> Option<Vec<u8>>;
+    /// Whether there is a key before this one, and it may be what sealed this.
+    fn is_former(&self, sealed: &[u8]) -> bool;
+}
+
 /// An account with what only its sign-ins know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PortableAccount {
