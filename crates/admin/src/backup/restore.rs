@@ -184,7 +184,8 @@ fn copy_uploads(contents: &dyn Contents, source: &Path, data: &Path) -> Result<(
         |upload| upload.key,
         |upload| {
             let from = source.join(PARTIAL).join(upload.key.to_string());
-            if size(&from)? != Some(upload.size) {
+            // a later run that was cut may have brought more of it, which nothing that comes back tells of
+            if size(&from)?.is_none_or(|size| size < upload.size) {
                 return Ok(());
             }
             let to = match upload.is_whole {
@@ -198,7 +199,7 @@ fn copy_uploads(contents: &dyn Contents, source: &Path, data: &Path) -> Result<(
                 // its commit came between, and it is among the contents
                 return Ok(());
             }
-            copy(&from, &to, u64::MAX).map(drop)
+            copy(&from, &to, upload.size).map(drop)
         },
     )
 }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// Databases that are text files; the second one lists the keys and texts of contents, line by line.
+/// Databases that are text files; the second one lists the keys and texts of contents, line by line, and those of uploads after an `+`.
 struct Texts {
     /// Done after a database was copied.
     after_copy: Mutex<AfterCopy>,
@@ -28,20 +28,26 @@ impl Databases for Texts {
 
     fn contents(&self, folder: &Path) -> PortResult<Box<dyn Contents>> {
         let text = fs::read_to_string(folder.join("files.db")).unwrap();
-        let lines = text.lines().map(|line| line.split_once(' ').unwrap());
-        let mut list: Vec<_> = lines
-            .map(|(key, text)| Content {
-                key: BlobKey::parse(key).unwrap(),
-                size: text.len() as u64,
-                sha256: Sha256::of(text.as_bytes()),
-            })
-            .collect();
-        list.sort_by_key(|content| content.key);
-        Ok(Box::new(Listed(list)))
+        let (mut contents, mut uploads) = (Vec::new(), Vec::new());
+        for (key, text) in text.lines().map(|line| line.split_once(' ').unwrap()) {
+            let size = text.len() as u64;
+            match key.strip_prefix('+') {
+                Some(key) => {
+                    uploads.push(UnderWay { key: BlobKey::parse(key).unwrap(), size, is_whole: false })
+                }
+                None => {
+                    let (key, sha256) = (BlobKey::parse(key).unwrap(), Sha256::of(text.as_bytes()));
+                    contents.push(Content { key, size, sha256 });
+                }
+            }
+        }
+        contents.sort_by_key(|content| content.key);
+        uploads.sort_by_key(|upload| upload.key);
+        Ok(Box::new(Listed(contents, uploads)))
     }
 }
 
-struct Listed(Vec<Content>);
+struct Listed(Vec<Content>, Vec<UnderWay>);
 
 impl Contents for Listed {
     fn store_id(&self) -> PortResult<String> {
@@ -53,8 +59,9 @@ impl Contents for Listed {
         Ok(rest.take(limit as usize).copied().collect())
     }
 
-    fn list_uploads(&self, _: Option<BlobKey>, _: u32) -> PortResult<Vec<UnderWay>> {
-        Ok(Vec::new())
+    fn list_uploads(&self, after: Option<BlobKey>, limit: u32) -> PortResult<Vec<UnderWay>> {
+        let rest = self.1.iter().filter(|upload| after.is_none_or(|after| upload.key > after));
+        Ok(rest.take(limit as usize).copied().collect())
     }
 }
 
@@ -95,10 +102,23 @@ impl Scene {
         let path = content_path(&self.data().join("blobs"), key);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
+        self.list(&format!("{key} {text}"));
+        path
+    }
+
+    /// An upload of which so much has come.
+    fn upload(&self, number: u8, text: &str) -> PathBuf {
+        let path = self.data().join("partial").join(key(number).to_string());
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        self.list(&format!("+{} {text}", key(number)));
+        path
+    }
+
+    fn list(&self, line: &str) {
         let database = self.data().join("files.db");
         let before = fs::read_to_string(&database).unwrap();
-        fs::write(&database, format!("{before}{key} {text}\n")).unwrap();
-        path
+        fs::write(&database, format!("{before}{line}\n")).unwrap();
     }
 
     fn forget_all(&self) {
@@ -215,6 +235,34 @@ fn a_cut_run_leaves_the_backup_before_as_it_was() {
     scene.databases.after_copy = Mutex::new(Box::new(|_| ()));
     assert_eq!(restore(&scene.databases, &scene.backup(), &target, false, false).unwrap().contents, 1);
     assert_eq!(scene.take(3).unwrap().contents, 2, "and the next run is whole");
+}
+
+#[test]
+fn a_run_that_fails_leaves_the_uploads_of_the_backup_before() {
+    let mut scene = Scene::new();
+    scene.upload(1, "first");
+    scene.upload(2, "second");
+    scene.take(1).unwrap();
+    // both go on, one ends while the next run is under way, which comes to a file that it cannot read
+    scene.forget_all();
+    let ended = scene.upload(1, "first, and more");
+    scene.upload(2, "second, and more");
+    let unreadable = scene.upload(3, "x");
+    fs::remove_file(&unreadable).unwrap();
+    fs::create_dir(&unreadable).unwrap();
+    scene.databases.after_copy = Mutex::new(Box::new(move |source| {
+        if source.ends_with("files.db") {
+            fs::remove_file(&ended).unwrap();
+        }
+    }));
+    scene.take(2).unwrap_err();
+    let target = scene.folder.path().join("restored");
+    fs::create_dir(&target).unwrap();
+    restore(&scene.databases, &scene.backup(), &target, false, false).unwrap();
+    for (number, text) in [(1, "first"), (2, "second")] {
+        let path = target.join("partial").join(key(number).to_string());
+        assert_eq!(fs::read_to_string(path).unwrap(), text);
+    }
 }
 
 #[test]

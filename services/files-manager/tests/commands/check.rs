@@ -80,6 +80,19 @@ async fn each_thing_that_is_wrong_is_found_and_what_can_be_is_put_right() {
     running.stop();
     is_whole(&installation);
 
+    // the copy that a killed check left stands in nobody's way, and is not kept
+    let left = installation.data().join("check");
+    let leave = || {
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("files.db"), "half a copy").unwrap();
+    };
+    leave();
+    is_whole(&installation);
+    assert!(!left.exists());
+    leave();
+    installation.start().stop();
+    assert!(!left.exists());
+
     // counters
     for (statement, line) in [
         ("UPDATE spaces SET used_bytes = used_bytes + 7", "bytes used in the space"),

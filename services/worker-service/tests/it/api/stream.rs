@@ -128,6 +128,21 @@ async fn a_place_that_is_forgotten_begins_with_a_reset() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_place_at_the_end_of_the_numbers_is_none_of_this_store() {
+    let world = World::new();
+    let api = Api::start(&world);
+    for place in [i64::MAX as u64, 1 << 63, u64::MAX - 1, u64::MAX] {
+        let mut stream = api.follow("ann", "/jobs/events", Some(&place.to_string())).await;
+        assert_eq!(stream.next().await.unwrap().event, "reset", "{place}");
+        let next = api.make(json!({ "type": "t" })).await;
+        assert_eq!(stream.next().await.unwrap().data["jobId"], json!(next), "{place}");
+        let mut by_query = api.follow("ann", &format!("/jobs/events?after={place}"), None).await;
+        assert_eq!(by_query.next().await.unwrap().event, "reset", "{place}");
+    }
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_silent_stream_says_that_it_is_alive_and_where_it_is() {
     let mut world = World::new();
     world.settings.listeners.heartbeat = Duration::from_millis(20);
