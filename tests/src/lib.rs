@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod bad_input;
+pub mod callers;
 pub mod classic;
 pub mod contents;
 pub mod credentials;
@@ -66,8 +67,10 @@ macro_rules! all_cases {
                 conflicts_are_answered_as_asked
                 a_folder_is_one_download_that_can_be_gone_on_with
             }
+            callers {
+                every_call_by_every_caller
+            }
             credentials {
-                every_call_asks_for_its_scope
                 a_token_with_a_folder_sees_nothing_else
                 a_token_gives_no_more_than_it_has
             }

@@ -207,3 +207,106 @@ pub const MATRIX: &[(&str, Who)] = &[
     ("POST /api/v1/webhooks/{id}/secret", Who::SignedIn),
     ("POST /api/v1/webhooks/{id}/test", Who::SignedIn),
 ];
+
+/// What somebody must be to a file or folder, or to another thing that has an id, for a call about it. Whoever is less than a viewer is told that it does
+/// not exist; whoever is too little is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Changes what is in the folder that was shared.
+    Editor,
+    /// Opens it to others, besides.
+    Manager,
+    /// Has it.
+    Owner,
+}
+
+/// What a call that names a thing is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A file.
+    File(Role),
+    /// A folder.
+    Folder(Role),
+    /// A share or link: of no use to whoever may not open the file to others, who is told that it does not exist.
+    Opening(&'static str),
+    /// Something that its owner alone knows of.
+    Own(&'static str),
+    /// A link with a password, by its token.
+    LockedLink,
+}
+
+/// Calls about one thing, and a body for which the call would be done if it were let through. A call of the document that has an id in its path, and is not
+/// for administrators alone, has a row here.
+pub const THINGS: &[(&str, About, &str)] = &[
+    ("GET /api/v1/files/{id}", About::File(Role::Viewer), ""),
+    ("PATCH /api/v1/files/{id}", About::File(Role::Editor), r#"{"name":"renamed"}"#),
+    ("DELETE /api/v1/files/{id}", About::File(Role::Editor), ""),
+    ("GET /api/v1/files/{id}/children", About::Folder(Role::Viewer), ""),
+    ("PUT /api/v1/files/{id}/children/{name}/content", About::Folder(Role::Editor), "bytes"),
+    ("GET /api/v1/files/{id}/content", About::File(Role::Viewer), ""),
+    ("HEAD /api/v1/files/{id}/content", About::File(Role::Viewer), ""),
+    ("PUT /api/v1/files/{id}/content", About::File(Role::Editor), "bytes"),
+    ("GET /api/v1/files/{id}/path", About::File(Role::Viewer), ""),
+    ("GET /api/v1/files/{id}/text", About::File(Role::Viewer), ""),
+    ("GET /api/v1/files/{id}/entries", About::File(Role::Viewer), ""),
+    ("PUT /api/v1/files/{id}/public", About::File(Role::Manager), ""),
+    ("DELETE /api/v1/files/{id}/public", About::File(Role::Manager), ""),
+    ("POST /api/v1/files/{id}/restore", About::File(Role::Owner), ""),
+    ("GET /api/v1/files/{id}/thumbnails/{size}", About::File(Role::Viewer), ""),
+    ("POST /api/v1/files/{id}/copy", About::File(Role::Viewer), r#"{"parentId":"root"}"#),
+    ("GET /api/v1/files/{id}/versions", About::File(Role::Editor), ""),
+    ("GET /api/v1/files/{id}/versions/{version}/content", About::File(Role::Editor), ""),
+    ("HEAD /api/v1/files/{id}/versions/{version}/content", About::File(Role::Editor), ""),
+    ("POST /api/v1/files/{id}/versions/{version}/restore", About::File(Role::Editor), ""),
+    ("DELETE /api/v1/files/{id}/versions/{version}", About::File(Role::Editor), ""),
+    ("GET /api/v1/files/{id}/shares", About::File(Role::Manager), ""),
+    (
+        "POST /api/v1/files/{id}/shares",
+        About::File(Role::Manager),
+        r#"{"address":"other@example.org","role":"viewer"}"#,
+    ),
+    ("GET /api/v1/files/{id}/links", About::File(Role::Manager), ""),
+    ("POST /api/v1/files/{id}/links", About::File(Role::Manager), "{}"),
+    ("GET /api/v1/files/{id}/archive", About::Folder(Role::Viewer), ""),
+    ("HEAD /api/v1/files/{id}/archive", About::Folder(Role::Viewer), ""),
+    ("GET /files/{id}", About::File(Role::Viewer), ""),
+    ("DELETE /files/{id}", About::File(Role::Editor), ""),
+    ("GET /files/{id}/data", About::File(Role::Viewer), ""),
+    ("HEAD /files/{id}/data", About::File(Role::Viewer), ""),
+    ("PUT /files/{id}/publish", About::File(Role::Manager), ""),
+    ("PUT /files/{id}/unpublish", About::File(Role::Manager), ""),
+    ("PATCH /api/v1/shares/{id}", About::Opening("share"), r#"{"role":"editor"}"#),
+    ("DELETE /api/v1/shares/{id}", About::Opening("share"), ""),
+    ("PATCH /api/v1/links/{id}", About::Opening("link"), r#"{"label":"seen"}"#),
+    ("DELETE /api/v1/links/{id}", About::Opening("link"), ""),
+    ("DELETE /api/v1/access/{kind}/{id}", About::Own("link"), ""),
+    ("GET /api/v1/operations/{id}", About::Own("operation"), ""),
+    ("POST /api/v1/operations/{id}/undo", About::Own("operation"), ""),
+    ("GET /api/v1/uploads/{id}", About::Own("upload"), ""),
+    ("POST /api/v1/uploads/{id}", About::Own("upload"), ""),
+    ("DELETE /api/v1/uploads/{id}", About::Own("upload"), ""),
+    ("HEAD /api/v1/uploads/{id}", About::Own("upload"), ""),
+    ("PATCH /api/v1/uploads/{id}", About::Own("upload"), "x"),
+    ("GET /api/v1/exports/{id}", About::Own("nothing"), ""),
+    ("HEAD /api/v1/exports/{id}", About::Own("nothing"), ""),
+    ("DELETE /api/v1/users/me/sessions/{id}", About::Own("session"), ""),
+    ("DELETE /api/v1/users/me/identities/{id}", About::Own("nothing"), r#"{"password":"none"}"#),
+    ("DELETE /api/v1/users/me/tokens/{id}", About::Own("token"), ""),
+    ("GET /api/v1/users/me/jobs/{id}", About::Own("job"), ""),
+    ("GET /api/v1/webhooks/{id}", About::Own("webhook"), ""),
+    ("DELETE /api/v1/webhooks/{id}", About::Own("webhook"), ""),
+    ("PATCH /api/v1/webhooks/{id}", About::Own("webhook"), r#"{"description":"seen"}"#),
+    ("GET /api/v1/webhooks/{id}/deliveries", About::Own("webhook"), ""),
+    ("POST /api/v1/webhooks/{id}/secret", About::Own("webhook"), ""),
+    ("POST /api/v1/webhooks/{id}/test", About::Own("webhook"), ""),
+    ("GET /api/v1/public/{token}", About::LockedLink, ""),
+    ("GET /api/v1/public/{token}/children", About::LockedLink, ""),
+    ("PUT /api/v1/public/{token}/children/{name}/content", About::LockedLink, "bytes"),
+    ("GET /api/v1/public/{token}/content", About::LockedLink, ""),
+    ("HEAD /api/v1/public/{token}/content", About::LockedLink, ""),
+    ("GET /api/v1/public/{token}/thumbnails/{size}", About::LockedLink, ""),
+    ("GET /api/v1/public/{token}/archive", About::LockedLink, ""),
+    ("HEAD /api/v1/public/{token}/archive", About::LockedLink, ""),
+];
