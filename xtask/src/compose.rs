@@ -11,6 +11,7 @@ const FORMS: &[&[&str]] = &[
     &["docker-compose.yml", "deploy/docker/s3.yml"],
     &["docker-compose.yml", "deploy/docker/rotate.yml"],
     &["docker-compose.yml", "deploy/docker/s3.yml", "deploy/docker/rotate.yml"],
+    &["docker-compose.yml", "deploy/docker/oidc.yml"],
 ];
 
 /// Lets docker-compose read the files, in the version that the system has. Needs no daemon.
@@ -50,9 +51,13 @@ mod tests {
         }
     }
 
-    /// The setting behind a variable.
-    fn setting(variable: &str) -> &str {
-        variable.strip_suffix("_FILE").unwrap_or(variable)
+    /// The setting behind a variable. Providers have names of their own.
+    fn setting(variable: &str) -> String {
+        let name = variable.strip_suffix("_FILE").unwrap_or(variable);
+        match name.strip_prefix("FM_OIDC__").and_then(|of| of.split_once("__")) {
+            Some((_, setting)) => format!("FM_OIDC__*__{setting}"),
+            None => name.to_owned(),
+        }
     }
 
     fn is_ours(name: &str) -> bool {
@@ -104,13 +109,14 @@ mod tests {
     #[test]
     fn what_compose_sets_is_known() {
         let mut seen = 0;
-        for path in ["docker-compose.yml", "deploy/docker/s3.yml", "deploy/docker/rotate.yml"] {
+        let beside = ["s3", "rotate", "oidc"].map(|name| format!("deploy/docker/{name}.yml"));
+        for path in std::iter::once("docker-compose.yml").chain(beside.iter().map(String::as_str)) {
             let text = kept(path);
             for (service, block) in blocks(&text, "services") {
                 let names = variables(&text, &block);
                 // stores and brokers are told nothing of ours
                 let known = if names.is_empty() { Names::new() } else { known_to(&service) };
-                let unknown: Vec<_> = names.iter().filter(|name| !known.contains(setting(name))).collect();
+                let unknown: Vec<_> = names.iter().filter(|name| !known.contains(&setting(name))).collect();
                 assert!(unknown.is_empty(), "{path}: {service} does not know {unknown:?}");
                 seen += names.len();
             }
@@ -126,7 +132,7 @@ mod tests {
             let names = text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
             let known = known_to(service);
             for name in names.filter(|name| !name.starts_with('#')) {
-                assert!(known.contains(setting(name)), "{service} does not know {name}");
+                assert!(known.contains(&setting(name)), "{service} does not know {name}");
             }
         }
     }
@@ -202,6 +208,54 @@ mod tests {
             assert!(users.contains(&format!("'{service}': '{part}'")), "{service} is no user");
             assert!(secrets.contains(&format!("{part}:{service}")), "{service} has no password");
         }
+    }
+
+    /// What the scripts leave, whoever runs them: the containers' user reads each secret.
+    #[test]
+    fn secrets_are_replaced_again_and_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("docker");
+        std::fs::create_dir_all(place.join("secrets")).unwrap();
+        for script in ["make-secrets", "rotate"] {
+            std::fs::copy(root().join("deploy/docker").join(script), place.join(script)).unwrap();
+        }
+        let run = |command: &str| {
+            let script = format!("umask 077; {}/{command}", place.display());
+            let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+            output.status.code()
+        };
+        let secret = |name: &str| std::fs::read_to_string(place.join("secrets").join(name)).unwrap();
+        assert_eq!(run("make-secrets"), Some(0));
+        for round in 0..3 {
+            let (internal, master) = (secret("internal_secret"), secret("master_key"));
+            let replaced = if round < 2 { "internal_secret" } else { "master_key" };
+            assert_eq!(run(&format!("rotate {replaced}")), Some(0), "round {round}");
+            assert_eq!(
+                (secret("internal_secret_previous"), secret("master_key_previous")),
+                (internal, master)
+            );
+            assert_ne!(secret(replaced), secret(&format!("{replaced}_previous")));
+            assert_eq!(run(&format!("rotate {replaced}")), Some(1), "it is under way");
+            for file in std::fs::read_dir(place.join("secrets")).unwrap() {
+                let file = file.unwrap();
+                let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+                assert_eq!(mode & 0o777, 0o444, "{}", file.path().display());
+            }
+            assert_eq!(run("rotate --end"), Some(0));
+        }
+        assert_eq!(run("rotate mongo_password"), Some(64));
+        // what is made of another one follows it
+        for (gone, follows) in
+            [("redis_conf", "redis_url"), ("rabbitmq_conf", "amqp_url"), ("s3_secret_key", "s3_conf")]
+        {
+            let before = secret(follows);
+            std::fs::remove_file(place.join("secrets").join(gone)).unwrap();
+            assert_eq!(run("make-secrets"), Some(0));
+            assert_ne!(secret(follows), before, "{follows} after {gone}");
+        }
+        let whole = |name: &str| secret(name).split_whitespace().last().unwrap_or_default().to_owned();
+        assert!(secret("redis_url").contains(&whole("redis_conf")));
+        assert!(secret("amqp_url").contains(&whole("rabbitmq_conf")));
     }
 
     #[test]

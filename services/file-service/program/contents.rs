@@ -13,8 +13,9 @@ use program::Failure;
 
 use crate::settings::{S3, Sender, Settings};
 
-/// How long an address that was signed for the gateway is good: it asks at once.
-const SIGNED_FOR: Duration = Duration::from_secs(60);
+/// How long an address that was signed for the gateway is good. It asks at once, but the signature goes by this host's own clock, which the store takes
+/// for right within a quarter of an hour.
+const SIGNED_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// Where contents are.
 pub(crate) struct Contents {

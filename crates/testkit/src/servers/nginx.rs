@@ -183,6 +183,7 @@ fn values(behind: &Behind, port: u16, folder: &Path) -> BTreeMap<&'static str, S
         ("GATEWAY_S3", s3),
         ("GATEWAY_S3_SCHEME", "http".to_owned()),
         ("GATEWAY_S3_HOST", s3_host),
+        ("GATEWAY_S3_AUTHORITIES", "/etc/ssl/certs/ca-certificates.crt".to_owned()),
         ("GATEWAY_PAGE", shown(&behind.page)),
         ("GATEWAY_PATH", behind.path.to_owned()),
         ("GATEWAY_BLOBS", shown(&behind.blobs)),
