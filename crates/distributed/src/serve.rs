@@ -19,6 +19,7 @@ use program::{Failure, GRACE_FOR_THREADS};
 use runtime::lifecycle::{Exit, Signals, Supervisor};
 use runtime::settings::{Doc, Sources};
 use runtime::telemetry;
+use runtime::watchdog::Watchdog;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
@@ -153,6 +154,7 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     telemetry::init_logs(log.format, &log.level).map_err(Failure::setting)?;
     let metrics = telemetry::init_metrics().map_err(|text| Failure::other(Exit::Failed, text))?;
 
+    let _watchdog = Watchdog::start();
     // one pair of streams to the end: none comes when nobody listens
     let mut signals = Signals::listen().map_err(|error| Failure::new(Exit::Failed, &error))?;
     let mut supervisor = Supervisor::default();

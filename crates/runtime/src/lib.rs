@@ -13,6 +13,7 @@ pub mod settings;
 pub mod socket_path;
 mod store_clock;
 pub mod telemetry;
+pub mod watchdog;
 
 pub use clock::{RandomIds, SystemClock};
 pub use crash::{crash_point, crash_point_of};

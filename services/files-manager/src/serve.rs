@@ -14,6 +14,7 @@ use runtime::data_dir::DataDir;
 use runtime::lifecycle::{Exit, Shutdown, Signals, Supervisor};
 use runtime::socket_path::internal_socket;
 use runtime::telemetry;
+use runtime::watchdog::Watchdog;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -34,6 +35,7 @@ pub(crate) async fn run(settings: Settings) -> Result<Exit, Failure> {
     let cookies = CookiePolicy::new(public_url.as_ref(), tls.is_some());
     let scheme = if tls.is_some() { "https" } else { "http" };
 
+    let _watchdog = Watchdog::start();
     let data = DataDir::open(&settings.data_dir)?;
     let socket = internal_socket(&data)?;
     let internal = Listener::bind_unix(&socket)
