@@ -8,6 +8,9 @@ mod fleet;
 mod load;
 #[path = "outages/person.rs"]
 mod person;
+#[cfg(feature = "long")]
+#[path = "outages/pieces.rs"]
+mod pieces;
 #[path = "outages/scene.rs"]
 mod scene;
 #[path = "outages/servers.rs"]

@@ -146,6 +146,24 @@ impl Replica {
         self.running = None;
     }
 
+    /// Lets it stand still, with its connections open. Blocks until it does.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn hang(&self) -> Result<()> {
+        self.running.as_ref().context("it does not run")?.group.freeze();
+        Ok(())
+    }
+
+    /// Lets one that hangs go on.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn go_on(&self) -> Result<()> {
+        self.running.as_ref().context("it does not run")?.group.thaw();
+        Ok(())
+    }
+
     /// Ends it as an administrator would, by `SIGTERM`, and waits until it has ended well. Blocks.
     ///
     /// # Errors

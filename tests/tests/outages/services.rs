@@ -21,11 +21,11 @@ const IN_RELAY: (&str, &str, &[Case]) = ("file-service", "relay.after-publish", 
 const IN_WORK: (&str, &str, &[Case]) = ("worker-service", "job.in-work", &[]);
 
 /// Stops a replica as an administrator does.
-fn stop(stack: &mut Stack, program: &str, number: usize) -> Result<()> {
+pub(crate) fn stop(stack: &mut Stack, program: &str, number: usize) -> Result<()> {
     tokio::task::block_in_place(|| stack.replica(program, number).stop())
 }
 
-fn start_again(stack: &mut Stack, program: &str, number: usize) -> Result<()> {
+pub(crate) fn start_again(stack: &mut Stack, program: &str, number: usize) -> Result<()> {
     tokio::task::block_in_place(|| stack.start_again(program, number))
 }
 
@@ -121,14 +121,62 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_are_killed_at_every_other_point() {
     let scene = Scene::set().await.unwrap();
-    let points: [(&str, &str, &[Case]); 5] = [
+    let points: [(&str, &str, &[Case]); 10] = [
         ("file-service", "upload.after-blob", UPLOADS),
         ("file-service", "upload.after-commit", UPLOADS),
         ("file-service", "relay.before-publish", UPLOADS),
         ("auth-service", "relay.after-publish", &[Case::SignIn, Case::SignOut]),
+        ("file-service", "relay.before-settle", UPLOADS),
+        ("worker-service", "intake.before-insert", &[]),
+        ("worker-service", "intake.before-acknowledge", &[]),
+        ("worker-service", "job.after-claim", &[]),
         ("worker-service", "job.before-complete", &[]),
+        ("worker-service", "job.after-complete", &[]),
     ];
     scene.kills(&points).await.unwrap();
+}
+
+/// To the gateway one that hangs looks like one that takes long: what it was given waits, for no longer than is promised, and is answered.
+#[cfg(feature = "long")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_hangs_holds_up_what_it_was_given_and_nothing_else() {
+    use std::time::{Duration, Instant};
+
+    use e2e::product::send;
+    use reqwest::Method;
+    use serde_json::json;
+
+    // docs/operations.md, with some room for a busy machine
+    let (look, change) = (Duration::from_secs(15 + 8), Duration::from_secs(30 + 8));
+    let mut scene = Scene::set().await.unwrap();
+    let product = scene.product.clone();
+    let bob = product.register("bob").await.unwrap();
+    for program in ["file-service", "auth-service"] {
+        scene.stack.replica(program, 0).hang().unwrap();
+        for _ in 0..6 {
+            let begun = Instant::now();
+            product.get(&bob, "/api/v1/files/root").await.unwrap().expect(200).unwrap();
+            product.get(&bob, "/api/v1/users/me").await.unwrap().expect(200).unwrap();
+            assert!(begun.elapsed() < look, "a look took {:?} while {program} hung", begun.elapsed());
+        }
+        if program == "auth-service" {
+            let mut done = 0;
+            for _ in 0..4 {
+                let begun = Instant::now();
+                let body = json!({"email": bob.email, "password": bob.password});
+                let login =
+                    send(product.request(Method::POST, "/api/v1/auth/login").json(&body)).await.unwrap();
+                assert!(matches!(login.status.as_u16(), 200 | 503), "{login:?}");
+                assert!(begun.elapsed() < change, "a change took {:?}", begun.elapsed());
+                done += usize::from(login.status == 200);
+            }
+            assert!(done > 0, "the other replica serves");
+        }
+        scene.stack.replica(program, 0).go_on().unwrap();
+        let recovered = scene.recovers().await;
+        scene.with_logs(recovered).unwrap();
+    }
+    scene.ends().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -48,14 +48,15 @@ impl Group {
     }
 
     /// Returns when the leader has stopped: the signal alone is only on its way, and a thread of it may still answer something.
-    pub(super) fn freeze(&self) {
+    pub fn freeze(&self) {
         self.signal(Signal::STOP);
         let leader = WaitId::Pid(Pid::from_child(&self.leader));
         // its end is left to be seen by the others who wait for it
         let _ = waitid(leader, WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
     }
 
-    pub(super) fn thaw(&self) {
+    /// Lets it go on.
+    pub fn thaw(&self) {
         self.signal(Signal::CONT);
     }
 
