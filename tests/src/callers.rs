@@ -303,7 +303,11 @@ fn is_right(call: &str, who: Who, about: Option<About>, caller: &Caller, found: 
         }
         _ if caller.is_nobody => found == Verdict::Unknown,
         _ if !caller.may(who) => found == Verdict::Refused,
-        (_, Some(about)) if !caller.may_do(about) => found == caller.told_of(about),
+        (_, Some(about)) if !caller.may_do(about) => {
+            let told = caller.told_of(about);
+            // the classic API has sentences where the other has codes
+            found == told || (told == Verdict::Refused && found == Verdict::LetThrough(403))
+        }
         _ => matches!(found, Verdict::LetThrough(_)),
     }
 }
@@ -353,6 +357,10 @@ pub async fn every_call_by_every_caller(product: &Product) -> Result<()> {
                 _ if looks(&method) => request,
                 Some((About::Own("upload"), _)) => {
                     let of_tus = request.header("tus-resumable", "1.0.0").header("upload-offset", "0");
+                    let of_tus = match method {
+                        Method::POST => of_tus.header("x-http-method-override", "PATCH"),
+                        _ => of_tus,
+                    };
                     of_tus.header("content-type", "application/offset+octet-stream").body("x")
                 }
                 Some((_, "")) => request,
@@ -377,7 +385,8 @@ pub async fn every_call_by_every_caller(product: &Product) -> Result<()> {
     }
     wrong.extend(rows.keys().map(|call| format!("{call}: in the matrix, and not in the document")));
     wrong.extend(abouts.keys().map(|call| format!("{call}: about a thing, and not in the document")));
-    // nothing that was refused was done
+    // nothing that was refused was done; the sign-in of the beginning is long over
+    let owner = product.login(&owner.email, &owner.password).await?;
     let file = product.get(&owner, &format!("/api/v1/files/{}", things.file)).await?.expect(200)?.json()?;
     ensure!(file["name"] == "other.txt" && file["isPublic"] == false, "{file}");
     ensure!(product.content(&owner, &things.file).await? == "some text");

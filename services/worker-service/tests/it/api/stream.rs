@@ -134,8 +134,9 @@ async fn a_place_at_the_end_of_the_numbers_is_none_of_this_store() {
     for place in [i64::MAX as u64, 1 << 63, u64::MAX - 1, u64::MAX] {
         let mut stream = api.follow("ann", "/jobs/events", Some(&place.to_string())).await;
         assert_eq!(stream.next().await.unwrap().event, "reset", "{place}");
+        // it is the beginning of what is kept that follows
         let next = api.make(json!({ "type": "t" })).await;
-        assert_eq!(stream.next().await.unwrap().data["jobId"], json!(next), "{place}");
+        while stream.next().await.unwrap().data["jobId"] != json!(next) {}
         let mut by_query = api.follow("ann", &format!("/jobs/events?after={place}"), None).await;
         assert_eq!(by_query.next().await.unwrap().event, "reset", "{place}");
     }
