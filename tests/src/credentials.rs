@@ -49,7 +49,9 @@ impl Caller {
 }
 
 async fn token(product: &Product, account: &Account, body: &Value) -> Result<(String, String)> {
-    let made = product.post(account, TOKENS, body).await?.expect(201)?.json()?;
+    let mut body = body.clone();
+    body["password"] = json!(account.password);
+    let made = product.post(account, TOKENS, &body).await?.expect(201)?.json()?;
     let text = made["token"].as_str().context("the text of the token")?.to_owned();
     Ok((id(&made)?, text))
 }
@@ -108,7 +110,7 @@ async fn callers(product: &Product, admin: &Account, owner: &Account) -> Result<
 /// A token whose time is over.
 async fn expired(product: &Product, owner: &Account, scopes: &[&str]) -> Result<String> {
     // the server's time, a moment ago
-    let body = json!({"name": "for its time", "scopes": scopes});
+    let body = json!({"name": "for its time", "scopes": scopes, "password": owner.password});
     let made = product.post(owner, TOKENS, &body).await?.expect(201)?.json()?;
     let now = made["createdAt"].as_str().and_then(Timestamp::parse).context("the time")?;
     let body = json!({"name": "short", "scopes": scopes, "expiresAt": now + Duration::from_secs(3)});

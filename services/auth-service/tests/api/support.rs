@@ -233,8 +233,9 @@ impl Server {
         answer(self.post("/api/v1/auth/login", json!({"email": email, "password": password}))).await
     }
 
-    /// Makes an API token by this session; its id and text.
-    pub(crate) async fn api_token(&self, session: &str, body: Value) -> (String, String) {
+    /// Makes an API token by this session, with the usual password; its id and text.
+    pub(crate) async fn api_token(&self, session: &str, mut body: Value) -> (String, String) {
+        body["password"] = json!(PASSWORD);
         let request = self.post("/api/v1/users/me/tokens", body).bearer_auth(session);
         let made = answer(request).await.expect(StatusCode::CREATED);
         (made["id"].as_str().unwrap().to_owned(), made["token"].as_str().unwrap().to_owned())
