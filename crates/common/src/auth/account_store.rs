@@ -165,7 +165,7 @@ pub trait AccountStore: Send + Sync {
     /// The account with this address, whole.
     async fn find_account_by_address(&self, key: &AddressKey) -> PortResult<Option<Account>>;
 
-    /// As [`super::AuthStore::create_user`], with the code that verifies the address, in one commit.
+    /// As [`super::UserAdmin::add_user`], with the code that verifies the address, in one commit.
     ///
     /// # Errors
     /// `AddressTaken`.
@@ -174,6 +174,7 @@ pub trait AccountStore: Send + Sync {
         user: &User,
         code: &MailedCode,
         jobs: &[NewJob],
+        audit: &AuditEntry,
     ) -> Result<(), CreateUserError>;
 
     /// Takes a code of [`CodeKind::Verify`]: the address of its account is its owner's. The account, or none if there is no such code.

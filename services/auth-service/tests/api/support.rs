@@ -12,7 +12,7 @@ use auth_service::{
 };
 use common::auth::mail::{ACCOUNT_MAIL_LABEL, AccountMail};
 use common::auth::{
-    AuthStore, Authenticator, Cached, CachedSession, CredentialCache, RateDecision, RateLimiter, RateRule,
+    AuthStore, Authenticator, Cached, CachedSession, CredentialCache, PasswordRules, RateDecision, RateLimiter, RateRule,
     SessionState, TokenHash, TokenState, UserState,
 };
 use common::jobs::types::ACCOUNT_MAIL;
@@ -250,6 +250,8 @@ impl Server {
             account_store: self.store.clone(),
             cache: Arc::clone(&self.cache),
             spaces: self.spaces.clone(),
+            master_key: Arc::clone(&self.master),
+            password_rules: PasswordRules::default(),
         }
     }
 
