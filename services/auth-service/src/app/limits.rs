@@ -49,7 +49,7 @@ pub struct LimitRules {
     pub code: RateRule,
     /// Ways back from identity providers to one address, each of which costs requests to them.
     pub provider: RateRule,
-    /// Whole addresses that one account looks up.
+    /// People that one account looks up: each look-up tells whether there is somebody with just this address.
     pub people: RateRule,
 }
 
@@ -284,7 +284,7 @@ impl Limits {
         self.count(self.rules.mail_account, &account_key(account)).await
     }
 
-    /// Counts a look-up of a whole address, which tells whether there is an account with it.
+    /// Counts a look-up of a person, which tells whether there is an account with just this address, or, of the classic API, with just this name.
     pub(crate) async fn count_look_up(&self, user: UserId) -> Result<(), Refused> {
         self.count(self.rules.people, &user.to_string()).await
     }
