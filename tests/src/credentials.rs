@@ -338,12 +338,15 @@ pub async fn what_a_token_opens_ends_with_it(product: &Product) -> Result<()> {
     let given = format!("/api/v1/shares/{}", id(&given)?);
     change(&short, &given, json!({"role": "editor"})).await?.expect_problem(403, "forbidden")?;
     send(product.as_user(&short, Method::DELETE, &given)).await?.expect(204)?;
-    let publish =
-        |account: &Account, path: &str| send(product.as_user(account, Method::PUT, &format!("{path}/{file}/public")));
+    let publish = |account: &Account, path: &str| {
+        send(product.as_user(account, Method::PUT, &format!("{path}/{file}/public")))
+    };
     publish(&short, "/api/v1/files").await?.expect_problem(403, "forbidden")?;
     send(product.as_user(&short, Method::PUT, &format!("/files/{file}/publish"))).await?.expect(403)?;
     publish(&endless, "/api/v1/files").await?.expect(200)?;
-    send(product.as_user(&short, Method::DELETE, &format!("/api/v1/files/{file}/public"))).await?.expect(200)?;
+    send(product.as_user(&short, Method::DELETE, &format!("/api/v1/files/{file}/public")))
+        .await?
+        .expect(200)?;
     let classic = json!({"name": "open.txt", "type": "file", "isPublic": true, "data": "eA=="});
     send(product.as_user(&short, Method::POST, "/files").json(&classic)).await?.expect(403)?;
     Ok(())

@@ -15,8 +15,8 @@ use common::auth::{AuthStore as _, Authenticator};
 use common::routes::Service;
 use common::{Clock, PortError};
 use distributed::{
-    Assembled, Common, Platform, ServiceProgram, open_cache, open_database, open_files_client, open_master_key, part,
-    refuse_a_part, until_available,
+    Assembled, Common, Platform, ServiceProgram, open_cache, open_database, open_files_client,
+    open_master_key, part, refuse_a_part, until_available,
 };
 use http_kit::health;
 use http_kit::openapi::MethodTable;

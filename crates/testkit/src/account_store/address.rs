@@ -1,4 +1,6 @@
-use common::auth::{Address, AddressChange, AuditFilter, ChangeAddressError, CodeKind, CreateUserError, MailedCode};
+use common::auth::{
+    Address, AddressChange, AuditFilter, ChangeAddressError, CodeKind, CreateUserError, MailedCode,
+};
 
 use super::{AccountSubject, code};
 use crate::auth_store::user;

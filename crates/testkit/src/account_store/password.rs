@@ -35,9 +35,8 @@ pub async fn a_new_password_ends_the_other_sessions(subject: &AccountSubject) {
     let find = async |byte: u8| subject.accounts.find_code(&[byte; 32], CodeKind::Reset, now).await.unwrap();
     assert_eq!((find(1).await.is_some(), find(2).await.is_some()), (false, true), "his codes work no longer");
 
-    let works = async |token: &ApiToken| {
-        subject.tokens.find_token(&token.hash).await.unwrap().unwrap().is_live(now)
-    };
+    let works =
+        async |token: &ApiToken| subject.tokens.find_token(&token.hash).await.unwrap().unwrap().is_live(now);
     assert!(works(&token).await, "API tokens go on, unless the change says otherwise");
 
     // it was the hash before

@@ -46,12 +46,22 @@ pub async fn the_first_administrator_is_made_once(subject: &AuthSubject) {
     subject.registered("bob@example.org").await;
     assert!(!subject.store.has_admin().await.unwrap());
     let admin = |address| User { role: Role::Admin, bootstrap: true, ..subject.user(address) };
-    let taken = subject.store.create_first_admin(&admin("BOB@example.org"), &[], &subject.line(AuditAction::UserMade)).await;
+    let taken = subject
+        .store
+        .create_first_admin(&admin("BOB@example.org"), &[], &subject.line(AuditAction::UserMade))
+        .await;
     assert!(matches!(taken, Err(CreateUserError::AddressTaken)), "{taken:?}");
     assert!(!subject.store.has_admin().await.unwrap());
-    subject.store.create_first_admin(&admin("root@example.org"), &[], &subject.line(AuditAction::UserMade)).await.unwrap();
+    subject
+        .store
+        .create_first_admin(&admin("root@example.org"), &[], &subject.line(AuditAction::UserMade))
+        .await
+        .unwrap();
     assert!(subject.store.has_admin().await.unwrap());
-    let second = subject.store.create_first_admin(&admin("other@example.org"), &[], &subject.line(AuditAction::UserMade)).await;
+    let second = subject
+        .store
+        .create_first_admin(&admin("other@example.org"), &[], &subject.line(AuditAction::UserMade))
+        .await;
     assert!(matches!(second, Err(CreateUserError::AlreadySetUp)), "{second:?}");
     let key = Address::parse("other@example.org").unwrap().key();
     assert_eq!(subject.store.find_user_by_address(&key).await.unwrap(), None);

@@ -155,7 +155,8 @@ pub async fn a_new_password_ends_the_sessions(subject: &AuthSubject) {
     subject.keep(&token).await;
     let line = || subject.line(AuditAction::PasswordReset);
     let notice = [crate::outbox::job(&subject.ids, "account-mail", subject.now())];
-    let missing = subject.users.reset_password(subject.ids.next(), "new", subject.now(), &notice, &line()).await;
+    let missing =
+        subject.users.reset_password(subject.ids.next(), "new", subject.now(), &notice, &line()).await;
     assert!(matches!(missing, Err(ChangeUserError::NotFound)), "{missing:?}");
     subject.users.reset_password(bob.id, "new", subject.now(), &notice, &line()).await.unwrap();
     assert_eq!(subject.store.find_user(bob.id).await.unwrap().unwrap().password_hash, "new");

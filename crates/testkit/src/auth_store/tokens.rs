@@ -50,9 +50,12 @@ pub async fn a_token_is_found_as_it_was_made(subject: &AuthSubject) {
     assert_eq!(subject.tokens.list_tokens(bob.id).await.unwrap(), [full, plain]);
     assert_eq!(subject.tokens.list_tokens(eve.id).await.unwrap(), [other]);
     let one_more = subject.token(eve.id, 5);
-    let (mail, entry) = (job(&subject.ids, "account-mail", subject.now()), audit_entry(subject.ids.next(), AuditAction::TokenMade, subject.now()));
+    let (mail, entry) = (
+        job(&subject.ids, "account-mail", subject.now()),
+        audit_entry(subject.ids.next(), AuditAction::TokenMade, subject.now()),
+    );
     let before = subject.outbox.depth().await.unwrap();
-    subject.tokens.create_token(&one_more, 100, &[mail.clone()], &entry).await.unwrap();
+    subject.tokens.create_token(&one_more, 100, std::slice::from_ref(&mail), &entry).await.unwrap();
     assert_eq!(subject.outbox.depth().await.unwrap(), before + 1, "its owner is told");
     let refused = subject.tokens.create_token(&subject.token(eve.id, 6), 1, &[mail], &entry).await;
     assert!(matches!(refused, Err(CreateTokenError::TooMany)), "{refused:?}");
@@ -75,7 +78,11 @@ pub async fn an_account_has_only_so_many_tokens(subject: &AuthSubject) {
     let listed = subject.tokens.list_tokens(bob.id).await.unwrap();
     assert_eq!(listed.len(), MOST as usize);
     // nobody else is concerned, and one that was ended makes room
-    subject.tokens.create_token(&subject.token(eve.id, 50), MOST, &[], &entry(subject.ids.next())).await.unwrap();
+    subject
+        .tokens
+        .create_token(&subject.token(eve.id, 50), MOST, &[], &entry(subject.ids.next()))
+        .await
+        .unwrap();
     let ended = entry(subject.ids.next());
     subject.tokens.revoke_token(bob.id, listed[0].id, subject.now(), &ended).await.unwrap();
     let short = ApiToken { expires_at: Some(subject.now() + HOUR), ..subject.token(bob.id, 51) };

@@ -1,9 +1,7 @@
 //! New passwords: by whoever knows the old one, or by a code that goes by mail.
 
 use common::auth::mail::{AccountEvent, MailContent};
-use common::auth::{
-    Account, Address, CodeKind, Password, PasswordChange, PasswordProof, Principal, User,
-};
+use common::auth::{Account, Address, CodeKind, Password, PasswordChange, PasswordProof, Principal, User};
 
 use super::audit::Author;
 use super::own_account::{self, AccountError};
@@ -33,7 +31,8 @@ pub(crate) async fn change(
         end_tokens,
         at: service.accounts.clock.now(),
     };
-    let notice = mails::notice(service, client, &user, AccountEvent::PasswordChanged { tokens_ended: end_tokens });
+    let notice =
+        mails::notice(service, client, &user, AccountEvent::PasswordChanged { tokens_ended: end_tokens });
     my_sessions::forget(service, user.id).await?;
     if !service.account_store.change_password(&change, &notice).await? {
         return Err(AccountError::Conflict);

@@ -72,7 +72,8 @@ pub(crate) async fn confirm(
     }
     let totp = account.totp.as_ref().ok_or(AccountError::NoSecondFactor)?;
     // only who is signed in comes here, and there is no other factor yet that somebody could guess
-    let counted = service.limits.count_second_factor(caller.user, FactorTry::App { known_device: None }).await?;
+    let counted =
+        service.limits.count_second_factor(caller.user, FactorTry::App { known_device: None }).await?;
     let now = service.accounts.clock.now();
     let Some(step) = open(service, caller.user, totp)?.matching_step(code, now) else {
         return Err(AccountError::WrongSecondFactor);

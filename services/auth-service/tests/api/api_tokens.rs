@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use common::auth::mail::{AccountEvent, MailContent};
 use common::auth::internal::{ResolveToken, ResolvedToken};
+use common::auth::mail::{AccountEvent, MailContent};
 use common::auth::{AuditAction, AuditFilter, AuditStore as _, TokenStore as _, TokenText};
 use common::routes::Service;
 use common::{Sha256, Timestamp};
@@ -119,13 +119,12 @@ async fn a_token_makes_no_token_and_widens_nothing() {
         .await;
     let (_, narrow) = server.api_token(&root, json!({"name": "narrow", "scopes": ["files:read"]})).await;
     for token in [&all, &narrow] {
-        let made =
-            answer(
-                server
-                    .post(TOKENS, json!({"name": "b", "scopes": ["files:read"], "password": PASSWORD}))
-                    .bearer_auth(token),
-            )
-            .await;
+        let made = answer(
+            server
+                .post(TOKENS, json!({"name": "b", "scopes": ["files:read"], "password": PASSWORD}))
+                .bearer_auth(token),
+        )
+        .await;
         made.expect_problem(403, "insufficient_scope");
     }
     assert_eq!(list(&server, &all).await["total"], 2);
@@ -190,7 +189,10 @@ async fn whoever_has_only_a_session_makes_no_lasting_token() {
     for wrong in ["", "wrong"] {
         make(json!({ "password": wrong })).await.expect_problem(403, "wrong_password");
     }
-    assert_eq!((list(&server, &bob).await["total"].clone(), log(&server, AuditAction::TokenMade).await), (json!(0), 0));
+    assert_eq!(
+        (list(&server, &bob).await["total"].clone(), log(&server, AuditAction::TokenMade).await),
+        (json!(0), 0)
+    );
     make(json!({ "password": PASSWORD })).await.expect(StatusCode::CREATED);
     let told = server.mails().await.pop().unwrap();
     let MailContent::Notice { event, address, .. } = told.content else { panic!("a notice") };

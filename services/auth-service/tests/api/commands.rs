@@ -67,10 +67,8 @@ async fn a_password_is_reset() {
 async fn the_command_keeps_to_the_settings_and_tells_the_owner() {
     let server = Server::start().await;
     let (session, _, _) = enrolled(&server).await;
-    let administration = || Administration {
-        password_rules: PasswordRules { min_chars: 20 },
-        ..server.administration()
-    };
+    let administration =
+        || Administration { password_rules: PasswordRules { min_chars: 20 }, ..server.administration() };
     let run = async |command: UsersCommand, password: &'static str| {
         AdminCommand::Users(command).run(&administration(), move || Ok(password.to_owned())).await
     };

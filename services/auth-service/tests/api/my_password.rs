@@ -52,7 +52,10 @@ async fn a_new_password_ends_all_other_sessions() {
     let mail = server.mails().await.pop().unwrap();
     assert_eq!((&*mail.to, mail.decoy), ("bob@example.org", false));
     let MailContent::Notice { event, address, .. } = mail.content else { panic!("a notice") };
-    assert_eq!((event, address.as_deref()), (AccountEvent::PasswordChanged { tokens_ended: false }, Some("127.0.0.1")));
+    assert_eq!(
+        (event, address.as_deref()),
+        (AccountEvent::PasswordChanged { tokens_ended: false }, Some("127.0.0.1"))
+    );
 }
 
 #[actix_web::test]

@@ -194,7 +194,9 @@ async fn whoever_knows_the_password_does_not_keep_the_owner_out_by_the_second_fa
     from("6.6.6.7", None, json!({"totp": "000000"})).await.expect_problem(429, "rate_limited");
     // a known device is no place to guess from either
     for _ in 0..5 {
-        from("7.7.7.7", Some(&device), json!({"totp": "x"})).await.expect_problem(401, "invalid_second_factor");
+        from("7.7.7.7", Some(&device), json!({"totp": "x"}))
+            .await
+            .expect_problem(401, "invalid_second_factor");
     }
     from("7.7.7.7", Some(&device), json!({"totp": "x"})).await.expect_problem(429, "rate_limited");
 }

@@ -16,7 +16,8 @@ async fn set_up(server: &Server, code: &str, email: &str, password: &str) -> Ans
 
 /// The lines of the audit log about accounts that were made.
 async fn made(server: &Server) -> Vec<AuditEntry> {
-    let filter = AuditFilter { action: Some(AuditAction::UserMade.word().to_owned()), ..AuditFilter::default() };
+    let filter =
+        AuditFilter { action: Some(AuditAction::UserMade.word().to_owned()), ..AuditFilter::default() };
     server.store.list_audit(&filter, None, 10).await.unwrap()
 }
 
@@ -40,8 +41,14 @@ async fn the_code_makes_the_first_administrator_once() {
     assert_eq!((&login["user"]["role"], &login["session"]), (&json!("admin"), &json!("token")));
     let lines = made(&server).await;
     let [line] = &*lines else { panic!("one line: {lines:?}") };
-    assert_eq!((&line.details["how"], line.actor.map(|id| json!(id))), (&json!("setup"), Some(login["user"]["id"].clone())));
-    assert_eq!((line.target.as_deref(), line.address.as_deref()), (login["user"]["id"].as_str(), Some("127.0.0.1")));
+    assert_eq!(
+        (&line.details["how"], line.actor.map(|id| json!(id))),
+        (&json!("setup"), Some(login["user"]["id"].clone()))
+    );
+    assert_eq!(
+        (line.target.as_deref(), line.address.as_deref()),
+        (login["user"]["id"].as_str(), Some("127.0.0.1"))
+    );
     let me = answer(server.get("/api/v1/users/me").bearer_auth(login["accessToken"].as_str().unwrap())).await;
     assert_eq!(me.expect(StatusCode::OK), login["user"]);
 

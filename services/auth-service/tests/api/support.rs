@@ -12,8 +12,8 @@ use auth_service::{
 };
 use common::auth::mail::{ACCOUNT_MAIL_LABEL, AccountMail};
 use common::auth::{
-    AuthStore, Authenticator, Cached, CachedSession, CredentialCache, PasswordRules, RateDecision, RateLimiter, RateRule,
-    SessionState, TokenHash, TokenState, UserState,
+    AuthStore, Authenticator, Cached, CachedSession, CredentialCache, PasswordRules, RateDecision,
+    RateLimiter, RateRule, SessionState, TokenHash, TokenState, UserState,
 };
 use common::jobs::types::ACCOUNT_MAIL;
 use common::jobs::{NewJob, Outbox};

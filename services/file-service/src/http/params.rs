@@ -55,7 +55,8 @@ pub(crate) fn ends_with_it(caller: &Principal, end: Option<Timestamp>) -> ApiRes
     if end.is_some_and(|end| end <= own) {
         return Ok(());
     }
-    let detail = format!("The token ends at {own}; it opens nothing to others for longer, and nothing without an end");
+    let detail =
+        format!("The token ends at {own}; it opens nothing to others for longer, and nothing without an end");
     Err(Problem::new(Code::Forbidden).detail(detail))
 }
 

@@ -69,7 +69,8 @@ pub(super) async fn change(
     let body: PasswordChange = input::json(&request, payload, BODY_BYTES).await?;
     let from = client(&request, &service);
     passwords::change(&service, &from, &caller, &body.current, &body.new, body.end_tokens)
-        .await.map_err(problem)?;
+        .await
+        .map_err(problem)?;
     Ok(HttpResponse::NoContent().finish())
 }
 
