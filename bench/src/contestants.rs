@@ -152,16 +152,19 @@ pub(crate) fn create_administrator(program: &Path, folder: &Path, email: &str, p
     Ok(())
 }
 
+/// The password of accounts that [`sign_up`] makes.
+pub(crate) const PASSWORD: &str = "password";
+
 /// Registers an account; its access token of 24 hours.
 pub(crate) async fn sign_up(address: SocketAddr, email: &str) -> Result<String> {
     let mut connection = Connection::open(address).await?;
-    let body = format!(r#"{{"email":"{email}","password":"password"}}"#);
+    let body = format!(r#"{{"email":"{email}","password":"{PASSWORD}"}}"#);
     let json = [("Content-Type", "application/json")];
     let made = connection
         .send(&head("POST", "/users", &json, Some(body.len() as u64)), body.as_bytes(), true)
         .await?;
     ensure!(made.status == 201, "{}", String::from_utf8_lossy(&made.body));
-    let basic = format!("Basic {}", STANDARD.encode(format!("{email}:password")));
+    let basic = format!("Basic {}", STANDARD.encode(format!("{email}:{PASSWORD}")));
     let answer =
         connection.send(&head("GET", "/connect", &[("Authorization", &basic)], None), b"", true).await?;
     let answer: serde_json::Value = serde_json::from_slice(&answer.body)?;

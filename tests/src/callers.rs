@@ -212,7 +212,7 @@ async fn callers(
 /// A token whose time is over.
 async fn expired(product: &Product, owner: &Account, scopes: &[&str]) -> Result<String> {
     // the server's time, a moment ago
-    let body = json!({"name": "for its time", "scopes": scopes});
+    let body = json!({"name": "for its time", "scopes": scopes, "password": owner.password});
     let made = product.post(owner, TOKENS, &body).await?.expect(201)?.json()?;
     let now = made["createdAt"].as_str().and_then(Timestamp::parse).context("the time")?;
     let body = json!({"name": "short", "scopes": scopes, "expiresAt": now + Duration::from_secs(3)});

@@ -1,6 +1,9 @@
 //! What API tokens are good for: what they open to others, and tokens that are limited to a folder.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
+use common::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -14,7 +17,9 @@ pub const TOKENS: &str = "/api/v1/users/me/tokens";
 /// # Errors
 /// When it is refused.
 pub async fn token(product: &Product, account: &Account, body: &Value) -> Result<(String, String)> {
-    let made = product.post(account, TOKENS, body).await?.expect(201)?.json()?;
+    let mut body = body.clone();
+    body["password"] = json!(account.password);
+    let made = product.post(account, TOKENS, &body).await?.expect(201)?.json()?;
     let text = made["token"].as_str().context("the text of the token")?.to_owned();
     Ok((id(&made)?, text))
 }
@@ -65,6 +70,65 @@ pub async fn a_token_gives_no_more_than_it_has(product: &Product) -> Result<()> 
     let classic = json!({"name": "open.txt", "type": "file", "isPublic": true, "data": "eA=="});
     send(product.as_user(&file_writing, Method::POST, "/files").json(&classic)).await?.expect(403)?;
     send(product.as_user(&writing, Method::POST, "/files").json(&classic)).await?.expect(201)?;
+    Ok(())
+}
+
+/// What a token that ends opens to others ends with it: nothing of it stays when its time is over.
+pub async fn what_a_token_opens_ends_with_it(product: &Product) -> Result<()> {
+    let ada = product.register("ada").await?;
+    let folder = product.make_folder(&ada, "root", "folder").await?;
+    let file = id(&product.upload(&ada, &folder, "a.txt", "a").await?)?;
+    let scopes = ["shares", "files:read", "files:write"];
+    let (_, text) = token(product, &ada, &json!({"name": "endless", "scopes": scopes})).await?;
+    let endless = Account { token: text, ..ada.clone() };
+    let listed = product.get(&ada, TOKENS).await?.expect(200)?.json()?;
+    let now = listed["items"][0]["createdAt"].as_str().and_then(Timestamp::parse).context("the time")?;
+    let end = now + Duration::from_secs(3600);
+    let body = json!({"name": "an hour", "scopes": scopes, "expiresAt": end});
+    let (_, text) = token(product, &ada, &body).await?;
+    let short = Account { token: text, ..ada.clone() };
+
+    let links = format!("/api/v1/files/{folder}/links");
+    for wrong in [json!({}), json!({"expiresAt": end + Duration::from_secs(1)})] {
+        product.post(&short, &links, &wrong).await?.expect_problem(403, "forbidden")?;
+        product.post(&endless, &links, &wrong).await?.expect(201)?;
+    }
+    let made = product.post(&short, &links, &json!({ "expiresAt": end })).await?.expect(201)?.json()?;
+    let path = format!("/api/v1/links/{}", id(&made)?);
+    let change = |account: &Account, path: &str, body: Value| {
+        send(product.as_user(account, Method::PATCH, path).json(&body))
+    };
+    for wrong in [json!({ "expiresAt": null }), json!({"expiresAt": end + Duration::from_secs(1)})] {
+        change(&short, &path, wrong).await?.expect_problem(403, "forbidden")?;
+    }
+    change(&short, &path, json!({"label": "for an hour"})).await?.expect(200)?;
+    // nor does it widen one that outlives it
+    let lasting = product.post(&ada, &links, &json!({})).await?.expect(201)?.json()?;
+    let lasting = format!("/api/v1/links/{}", id(&lasting)?);
+    change(&short, &lasting, json!({"role": "editor"})).await?.expect_problem(403, "forbidden")?;
+    change(&short, &lasting, json!({"role": "editor", "expiresAt": end})).await?.expect(200)?;
+    send(product.as_user(&short, Method::DELETE, &lasting)).await?.expect(204)?;
+
+    // rights and what is public have no end
+    let eve = product.register("eve").await?;
+    let shares = format!("/api/v1/files/{folder}/shares");
+    let right = json!({"userId": eve.id, "role": "viewer"});
+    product.post(&short, &shares, &right).await?.expect_problem(403, "forbidden")?;
+    let given = product.post(&endless, &shares, &right).await?.expect(201)?.json()?;
+    let given = format!("/api/v1/shares/{}", id(&given)?);
+    change(&short, &given, json!({"role": "editor"})).await?.expect_problem(403, "forbidden")?;
+    send(product.as_user(&short, Method::DELETE, &given)).await?.expect(204)?;
+    let publish = |account: &Account, path: &str| {
+        send(product.as_user(account, Method::PUT, &format!("{path}/{file}/public")))
+    };
+    publish(&short, "/api/v1/files").await?.expect_problem(403, "forbidden")?;
+    send(product.as_user(&short, Method::PUT, &format!("/files/{file}/publish"))).await?.expect(403)?;
+    publish(&endless, "/api/v1/files").await?.expect(200)?;
+    send(product.as_user(&short, Method::DELETE, &format!("/api/v1/files/{file}/public")))
+        .await?
+        .expect(200)?;
+    let classic = json!({"name": "open.txt", "type": "file", "isPublic": true, "data": "eA=="});
+    send(product.as_user(&short, Method::POST, "/files").json(&classic)).await?.expect(403)?;
     Ok(())
 }
 

@@ -40,7 +40,7 @@ pub async fn what_is_sent_again_is_done_once(product: &Product) -> Result<()> {
     let batch = json!({"operations": [{"op": "copy", "id": id(&folder)?, "name": "by batch"}]});
     twice(product, &ada, "/api/v1/files/batch", &batch, 200).await?;
     ensure!(product.children(&ada, "root").await?.len() == 3);
-    let token = json!({"name": "script", "scopes": ["files:write", "files:read"]});
+    let token = json!({"name": "script", "scopes": ["files:write", "files:read"], "password": ada.password});
     let token = twice(product, &ada, "/api/v1/users/me/tokens", &token, 201).await?;
     let tokens = product.get(&ada, "/api/v1/users/me/tokens").await?.expect(200)?.json()?;
     ensure!(tokens["items"].as_array().map(Vec::len) == Some(1), "{tokens}");

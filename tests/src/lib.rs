@@ -73,6 +73,7 @@ macro_rules! all_cases {
             credentials {
                 a_token_with_a_folder_sees_nothing_else
                 a_token_gives_no_more_than_it_has
+                what_a_token_opens_ends_with_it
             }
             endings {
                 an_account_ends_for_everybody_at_once

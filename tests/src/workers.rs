@@ -156,7 +156,7 @@ async fn who_makes_jobs_reads_no_more_by_them(
 pub async fn a_withdrawn_token_gets_no_job_however_long_it_has_waited(product: &Product) -> Result<()> {
     const TOKENS: &str = "/api/v1/users/me/tokens";
     let admin = product.set_up().await?;
-    let wanted = json!({ "name": "worker", "scopes": ["jobs:work"] });
+    let wanted = json!({ "name": "worker", "scopes": ["jobs:work"], "password": admin.password });
     let made = product.post(&admin, TOKENS, &wanted).await?.expect(201)?.json()?;
     let program = Account { token: made["token"].as_str().context("a token")?.to_owned(), ..admin.clone() };
     let claim = |kind: &str, wait_ms: u32| {

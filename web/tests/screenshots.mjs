@@ -205,6 +205,7 @@ const screens = [
     act: async (page) => {
       await press(page, 'New token');
       await page.getByRole('dialog').getByLabel('Name').fill('Sync client');
+      await page.getByRole('dialog').getByLabel('Your password', { exact: true }).fill(account.password);
       await press(page, 'Make token');
       await page.getByText('It is not shown again').waitFor();
     },

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{Api, Load, Sizes, Turn, load};
-use crate::contestants::{Contestants, OURS, sign_up, start_ours};
+use crate::contestants::{Contestants, OURS, PASSWORD, sign_up, start_ours};
 use crate::http::{Connection, head};
 use crate::report::{Report, percentile};
 
@@ -33,7 +33,7 @@ pub(super) async fn run(contestants: &Contestants, sizes: &Sizes, report: &mut R
     let server = start_ours(&contestants.program, &folder, BCRYPT_COST).await?;
     let token = sign_up(server.address, "bench@example.org").await?;
     let api = Api { address: server.address, token };
-    let body = json!({"name": "bench", "scopes": ["account"]}).to_string();
+    let body = json!({"name": "bench", "scopes": ["account"], "password": PASSWORD}).to_string();
     let made = api.json("POST", "/api/v1/users/me/tokens", &body).await?;
     let api_token = made["token"].as_str().context("the text of a token")?.to_owned();
     let who = |token: String| move |_| head("GET", "/users/me", &[("X-Token", &token)], None);

@@ -11,7 +11,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, web};
 use common::access::{Need, need};
 use common::auth::{Authenticator, Presented, PresentedBy, Principal, Scope, TokenText};
-use common::{Code, PortError};
+use common::{Code, PortError, PortResult};
 use futures_util::future::LocalBoxFuture;
 
 use crate::basic;
@@ -124,6 +124,22 @@ impl FromRequest for MaybeAuthenticated {
 /// The caller, if the credential is good for this call. Otherwise its handler says what is wrong.
 pub(crate) async fn caller(request: &HttpRequest) -> Option<Principal> {
     authenticate(request).await.ok().map(|caller| caller.principal)
+}
+
+/// The sign-in whose cookie a request brings, whatever the request is about and wherever it comes from: for a sign-in that takes its place. None if the request
+/// brings none, or one that is not good.
+///
+/// # Errors
+/// [`PortError`]: nobody can say.
+pub async fn cookie_session(request: &HttpRequest) -> PortResult<Option<Principal>> {
+    let Some(policy) = request.app_data::<web::Data<CookiePolicy>>() else { return Ok(None) };
+    let Held::One(token) = policy.find(request) else { return Ok(None) };
+    let Ok(token) = plausible(token.as_bytes()) else { return Ok(None) };
+    let presented = Presented { token: token.to_owned(), by: PresentedBy::Cookie };
+    let authenticator = request
+        .app_data::<web::Data<dyn Authenticator>>()
+        .ok_or_else(|| PortError::broken("auth", "the app has no authenticator among its data"))?;
+    authenticator.authenticate(&presented).await
 }
 
 async fn authenticate(request: &HttpRequest) -> Result<Authenticated, Refusal> {

@@ -4,18 +4,23 @@ mod support;
 
 use std::sync::Arc;
 
-use common::auth::{AuthStore as _, CreateUserError, RefreshOutcome, Role, User};
-use common::{Clock as _, UserId};
+use common::auth::{AuditAction, AuditEntry, AuthStore as _, CreateUserError, RefreshOutcome, Role, User};
+use common::{Clock as _, Timestamp, UserId};
 use futures_util::future::join_all;
 use store_mongo::AuthDb;
 use testkit::account_store::AccountSubject;
-use testkit::auth_store::{AuthSubject, session, user};
+use testkit::auth_store::{AuthSubject, audit_entry, session, user};
 use testkit::outbox::OutboxSubject;
 use testkit::{TestClock, TestIds};
 
 async fn subject() -> AuthSubject {
     let (mongo, scratch) = support::mongo().await;
     AuthSubject::new(Arc::new(AuthDb::new(&mongo)), scratch)
+}
+
+/// A line of the audit log about an account that is made.
+fn line(ids: &TestIds, at: Timestamp) -> AuditEntry {
+    audit_entry(ids.next(), AuditAction::UserMade, at)
 }
 
 testkit::auth_store_suite!(subject);
@@ -142,8 +147,12 @@ mod replicas {
                 ..user(ids.next(), &format!("root{n}@example.org"), at)
             })
             .collect();
+        let lines: Vec<_> = admins.iter().map(|_| line(&ids, at)).collect();
         let made = join_all(
-            admins.iter().enumerate().map(|(n, admin)| stores[n % 2].create_first_admin(admin, &[])),
+            admins
+                .iter()
+                .enumerate()
+                .map(|(n, admin)| stores[n % 2].create_first_admin(admin, &[], &lines[n])),
         )
         .await;
         assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1);
@@ -161,7 +170,7 @@ mod replicas {
         let admin = |address: &str| User { role: Role::Admin, ..user(ids.next(), address, at) };
         stores[0].create_user(&admin("eve@example.org"), &[]).await.unwrap();
         assert!(stores[1].has_admin().await.unwrap());
-        let first = stores[1].create_first_admin(&admin("root@example.org"), &[]).await;
+        let first = stores[1].create_first_admin(&admin("root@example.org"), &[], &line(&ids, at)).await;
         assert!(matches!(first, Err(CreateUserError::AlreadySetUp)), "{first:?}");
         stores[1].create_user(&admin("kim@example.org"), &[]).await.unwrap();
     }

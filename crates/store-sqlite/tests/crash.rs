@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::auth::{AuthStore as _, Role, User};
+use common::auth::{AuditAction, AuthStore as _, Role, User};
 use common::files::{Commit, Kind, ListQuery, Order, Sort};
 use common::jobs::{ClaimRequest, JobAdmin as _, JobState, JobStore as _, NewJob, Outbox as _};
 use common::{Clock as _, IdGen as _, Timestamp};
 use store_sqlite::{AuthDb, FilesDb, JobsDb, OpenOptions};
-use testkit::auth_store::{session, user};
+use testkit::auth_store::{audit_entry, session, user};
 use testkit::file_store::{FilesSubject, query};
 use testkit::{TestClock, TestIds};
 
@@ -49,7 +49,8 @@ async fn accounts_and_sessions_outlive_the_process() {
     let session = session(ids.next(), bob.id, Some([1; 32]), now);
     let welcome = job(&ids);
     let db = AuthDb::open(&path, &options()).unwrap();
-    db.create_first_admin(&admin, &[]).await.unwrap();
+    let line = audit_entry(ids.next(), AuditAction::UserMade, now);
+    db.create_first_admin(&admin, &[], &line).await.unwrap();
     db.create_user(&bob, std::slice::from_ref(&welcome)).await.unwrap();
     db.create_session(&session).await.unwrap();
     db.rotate_refresh(&[1; 32], &[2; 32], now, session.expires_at).await.unwrap();

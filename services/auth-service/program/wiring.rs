@@ -15,8 +15,8 @@ use common::auth::{AuthStore as _, Authenticator};
 use common::routes::Service;
 use common::{Clock, PortError};
 use distributed::{
-    Assembled, Common, Platform, ServiceProgram, open_cache, open_database, open_files_client, part,
-    refuse_a_part, until_available,
+    Assembled, Common, Platform, ServiceProgram, open_cache, open_database, open_files_client,
+    open_master_key, part, refuse_a_part, until_available,
 };
 use http_kit::health;
 use http_kit::openapi::MethodTable;
@@ -61,6 +61,7 @@ impl ServiceProgram for AuthProgram {
     async fn command(settings: Settings, matches: clap::ArgMatches) -> Result<Exit, Failure> {
         let asked = matches.subcommand().and_then(|(_, admin)| Admin::from_arg_matches(admin).ok());
         let command = asked.expect("there is no other command, and what was typed has been checked");
+        settings.accounts.check().map_err(Failure::setting)?;
         let mongo = open_database(Self::SERVICE, &settings.common).await?;
         refuse_a_part(&mongo).await?;
         let store = Arc::new(AuthDb::new(&mongo));
@@ -83,6 +84,8 @@ impl ServiceProgram for AuthProgram {
             account_store: store.clone(),
             cache,
             spaces: Arc::new(FilesClient::new(open_files_client(Self::SERVICE, &settings.common, clock)?)),
+            master_key: Arc::new(open_master_key(&settings.common)?),
+            password_rules: settings.accounts.password_rules(),
         };
         match command {
             Admin::Accounts(command) => {

@@ -5,12 +5,13 @@ use std::io;
 
 use clap::{Subcommand, ValueEnum};
 use common::UserId;
-use common::auth::{Address, InvalidAddress, PasswordRules, Role, User, UserFilter};
+use common::auth::mail::AccountEvent;
+use common::auth::{Address, InvalidAddress, Role, User, UserFilter};
 
 use crate::app::accounts::CreateAccountError;
 use crate::app::admin::{AccountChange, AdminError, Administration};
 use crate::app::audit::Author;
-use crate::app::setup::{InvalidNewCredentials, NewCredentials, create_first_admin};
+use crate::app::setup::{InvalidNewCredentials, NewCredentials};
 
 /// Administrator's commands
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -64,7 +65,7 @@ pub enum UsersCommand {
         /// What it may do
         role: RoleWord,
     },
-    /// Give an account a new password, which is read from standard input; it is signed out
+    /// Give an account a new password, which is read from standard input; it is signed out, and its API tokens end
     ResetPassword {
         /// Its address
         #[arg(long)]
@@ -167,9 +168,9 @@ impl AdminCommand {
     ) -> Result<String, AdminCommandError> {
         match self {
             Self::Create { email } => {
-                let credentials =
-                    NewCredentials::parse(&email, &read_password()?, &PasswordRules::default())?;
-                let user = create_first_admin(&administration.accounts, credentials).await?;
+                let rules = administration.password_rules;
+                let credentials = NewCredentials::parse(&email, &read_password()?, &rules)?;
+                let user = administration.create_first_admin(credentials).await?;
                 Ok(format!("administrator {} made; sign in with the address and the password\n", user.id))
             }
             Self::Users(command) => command.run(administration, read_password).await,
@@ -196,7 +197,7 @@ impl UsersCommand {
             Self::List { search } => list(administration, search.as_deref()).await,
             Self::Create { email, role } => {
                 let NewCredentials { address, password } =
-                    NewCredentials::parse(&email, &read_password()?, &PasswordRules::default())?;
+                    NewCredentials::parse(&email, &read_password()?, &administration.password_rules)?;
                 let user = administration.create(&by, address, &password, role.into()).await?;
                 Ok(format!("account {} made\n", user.id))
             }
@@ -218,14 +219,18 @@ impl UsersCommand {
                 let password = NewCredentials::parse_password(
                     &read_password()?,
                     &user.address,
-                    &PasswordRules::default(),
+                    &administration.password_rules,
                 )?;
-                administration.reset_password(&by, user.id, &password).await?;
-                Ok(format!("account {} has a new password and is signed out\n", user.id))
+                administration.reset_password(&by, &user, &password).await?;
+                Ok(format!(
+                    "account {} has a new password and is signed out; its API tokens have ended\n",
+                    user.id
+                ))
             }
             Self::ResetSecondFactor { email } => {
                 let user = find(&email).await?;
-                Ok(if administration.reset_second_factor(&by, user.id, &[]).await? {
+                let notice = administration.notice(&user, AccountEvent::SecondFactorOff);
+                Ok(if administration.reset_second_factor(&by, user.id, &notice).await? {
                     format!("account {} signs in by its password alone\n", user.id)
                 } else {
                     format!("account {} has no second factor\n", user.id)

@@ -153,6 +153,8 @@ impl AuthService {
             account_store: Arc::clone(&account_store),
             cache: Arc::clone(&cache),
             spaces,
+            master_key: Arc::clone(&master_key),
+            password_rules: settings.accounts.password_rules(),
         };
         Ok(Arc::new(Self {
             admin,

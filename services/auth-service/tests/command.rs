@@ -23,6 +23,7 @@ fn admin(database: &str, uri: &str, arguments: &[&str], password: &str) -> Outpu
         .arg("admin")
         .args(arguments)
         .envs([("FM_MONGODB_URI", uri), ("FM_MONGODB_DATABASE", database), ("FM_BCRYPT_COST", "4")])
+        .env("FM_ACCOUNTS__MIN_PASSWORD", "10")
         .envs([("FM_INTERNAL_SECRET", SECRET), ("FM_MASTER_KEY", SECRET), ("FM_MONGODB_DEADLINE", "2s")])
         // named, and never asked
         .env("FM_REDIS_URL", "redis://127.0.0.1:1")
@@ -46,7 +47,7 @@ fn the_first_administrator_is_made_once() {
     let database = format!("fm_command_{}", std::process::id());
     let weak = create(&database, &uri, "root", "short");
     assert_eq!(weak.status.code(), Some(64), "{}", said(&weak));
-    assert!(said(&weak).contains("name@domain") && said(&weak).contains("8 characters"), "{}", said(&weak));
+    assert!(said(&weak).contains("name@domain") && said(&weak).contains("10 characters"), "{}", said(&weak));
     let made = create(&database, &uri, "root@example.org", "correct horse");
     assert!(made.status.success(), "{}", said(&made));
     assert!(said(&made).starts_with("administrator "), "{}", said(&made));

@@ -17,6 +17,7 @@ use store_sqlite::{AuthDb, FilesDb, OpenOptions};
 
 use crate::check;
 use crate::command_line::Admin;
+use crate::keys::master_key;
 use crate::parts::{self, Parts};
 use crate::settings::Settings;
 
@@ -54,7 +55,7 @@ async fn accounts(settings: &Settings, data: &DataDir, command: AdminCommand) ->
     let store = parts::auth_store(data)?;
     let files = FilesDb::open(data.path().join("files.db"), &OpenOptions::default());
     let files = Arc::new(files.map_err(|error| Failure::store(&error))?);
-    let done = command.run(&administration(settings, &store, &files)?, read_password).await;
+    let done = command.run(&administration(settings, data, &store, &files)?, read_password).await;
     store.close();
     files.close();
     program::told(done, AdminCommandError::is_usage)
@@ -64,7 +65,7 @@ async fn take_over(settings: &Settings, data: &DataDir, asked: &Migrate) -> Resu
     let parts = assembled(settings, data).await?;
     let line = ProgressLine::default();
     let show = |what: &str, done: u64, all: u64| line.show(|| format!("{what}: {done} of {all}"));
-    let accounts = administration(settings, parts.stores.auth(), parts.stores.files())?;
+    let accounts = administration(settings, data, parts.stores.auth(), parts.stores.files())?;
     let mut report = Report::new(asked.dry_run);
     let done = migrate(asked, &accounts, &*parts.files, &mut report, &show).await;
     line.end();
@@ -78,7 +79,7 @@ async fn bring_in(settings: &Settings, data: &DataDir, asked: &Import) -> Result
     let show = |files: u64, bytes: u64| {
         line.show(|| format!("brought in: {files} files, {} MiB", bytes / (1024 * 1024)));
     };
-    let accounts = administration(settings, parts.stores.auth(), parts.stores.files())?;
+    let accounts = administration(settings, data, parts.stores.auth(), parts.stores.files())?;
     let owner = Address::parse(&asked.user).map_err(|error| Failure::new(Exit::Usage, &error))?;
     let owner = accounts.find_by_address(&owner.key()).await.map_err(|error| Failure::store(&error))?;
     let mut report = Report::new(false);
@@ -105,6 +106,7 @@ async fn ended(parts: &Parts) {
 
 fn administration(
     settings: &Settings,
+    data: &DataDir,
     store: &Arc<AuthDb>,
     files: &Arc<FilesDb>,
 ) -> Result<Administration, Failure> {
@@ -126,5 +128,7 @@ fn administration(
             clock,
             default_quota_bytes: settings.files.settings().default_quota_bytes,
         }),
+        master_key: Arc::new(master_key(settings, data)?),
+        password_rules: settings.accounts.password_rules(),
     })
 }

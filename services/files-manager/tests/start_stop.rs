@@ -121,17 +121,21 @@ async fn a_stop_lets_running_requests_end_and_everything_survives() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_administrator_can_be_made_by_command() {
     let installation = Installation::fresh();
-    let create = || {
+    let create = |min_password: &str| {
         let mut child = installation
             .command()
             .args(["admin", "create", "--email", "root@example.org"])
+            .env("FM_ACCOUNTS__MIN_PASSWORD", min_password)
+            .stderr(Stdio::piped())
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
         child.stdin.take().unwrap().write_all(b"correct horse\n").unwrap();
         child.wait_with_output().unwrap()
     };
-    let output = create();
+    let weak = create("20");
+    assert!(!weak.status.success() && said(&weak).contains("20 characters"), "{}", said(&weak));
+    let output = create("8");
     assert!(output.status.success(), "{}", said(&output));
     let running = installation.start();
     let product = running.product();
@@ -139,7 +143,7 @@ async fn the_first_administrator_can_be_made_by_command() {
     assert_eq!(setup["needed"], json!(false));
     product.login("root@example.org", "correct horse").await.unwrap();
     drop(running);
-    let again = create();
+    let again = create("8");
     assert!(!again.status.success(), "there is an administrator already: {}", said(&again));
 }
 

@@ -68,6 +68,7 @@ for (const options of [
       await check(page, 'a new token, with mistakes');
       await page.getByLabel('Only for one folder').uncheck();
       await page.getByRole('dialog').getByLabel('Name').fill('Sync');
+      await field(page, 'Your password').fill(account.password);
       await button(page, 'Make token').click();
       await page.getByText('It is not shown again').waitFor();
       await check(page, 'a token that was made');
@@ -239,6 +240,8 @@ journey('the account is used by keys alone, and dialogs give the focus back', as
   await page.keyboard.type('By keys');
   await tabTo(page, 'Change files files:write');
   await page.keyboard.press('Space');
+  await tabTo(page, 'Your password');
+  await page.keyboard.type(account.password);
   await tabTo(page, 'Make token');
   await page.keyboard.press('Enter');
   await page.getByText('It is not shown again').waitFor();

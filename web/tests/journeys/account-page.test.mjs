@@ -268,6 +268,12 @@ journey('a token is made for a folder, shown once, and revoked', async ({ page, 
   assert.equal(await page.getByLabel('Look at jobs').count(), 0, 'a folder has no jobs');
   await page.getByLabel('Works for').selectOption('30 days');
   await button(page, 'Make token').click();
+  await page.getByText('Please enter your password').waitFor();
+  await field(page, 'Your password').fill('not mine');
+  await button(page, 'Make token').click();
+  await page.getByText('This is not your password').waitFor();
+  await field(page, 'Your password').fill(account.password);
+  await button(page, 'Make token').click();
   const shown = page.getByRole('dialog').getByLabel('Photo frame');
   await shown.waitFor();
   const token = await shown.inputValue();

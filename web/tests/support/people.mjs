@@ -25,7 +25,8 @@ export const makeGroup = (admin, name, members = []) =>
 
 export const makeInvitation = (admin, body = {}) => ok('POST', '/admin/invitations', { body, token: admin.token });
 
-export const makeToken = (account, body) => ok('POST', '/users/me/tokens', { body, token: account.token });
+export const makeToken = (account, body) =>
+  ok('POST', '/users/me/tokens', { body: { ...body, password: account.password }, token: account.token });
 
 /** An installation as one might find it, for pictures. */
 export async function furnishPeople(admin) {

@@ -110,6 +110,8 @@ pub struct PasswordChange {
     pub keep: Option<SessionId>,
     /// By which hashes the device that asks goes, which stays known.
     pub keep_devices: Vec<[u8; 32]>,
+    /// The account's API tokens end, too.
+    pub end_tokens: bool,
     /// When.
     pub at: Timestamp,
 }
@@ -152,8 +154,8 @@ pub trait AccountStore: Send + Sync {
     /// Removes up to `limit` codes that expired before `before`; how many went. Safe to repeat.
     async fn remove_expired_codes(&self, before: Timestamp, limit: u32) -> PortResult<u32>;
 
-    /// Sets a password, ends the account's sessions but one, removes all its codes, forgets its devices but the one that asks and puts `jobs` into the outbox,
-    /// in one commit. That devices were known is not forgotten: the next sign-in from another one is from a new device. False, and no effect, if the proof
+    /// Sets a password, ends the account's sessions but one (and its API tokens, if the change says so), removes all its codes, forgets its devices but the one
+    /// that asks and puts `jobs` into the outbox, in one commit. That devices were known is not forgotten: the next sign-in from another one is from a new device. False, and no effect, if the proof
     /// is none any more. Of any number of simultaneous calls with one proof exactly one succeeds.
     async fn change_password(&self, change: &PasswordChange, jobs: &[NewJob]) -> PortResult<bool>;
 
@@ -163,7 +165,7 @@ pub trait AccountStore: Send + Sync {
     /// The account with this address, whole.
     async fn find_account_by_address(&self, key: &AddressKey) -> PortResult<Option<Account>>;
 
-    /// As [`super::AuthStore::create_user`], with the code that verifies the address, in one commit.
+    /// As [`super::UserAdmin::add_user`], with the code that verifies the address, in one commit.
     ///
     /// # Errors
     /// `AddressTaken`.
@@ -172,6 +174,7 @@ pub trait AccountStore: Send + Sync {
         user: &User,
         code: &MailedCode,
         jobs: &[NewJob],
+        audit: &AuditEntry,
     ) -> Result<(), CreateUserError>;
 
     /// Takes a code of [`CodeKind::Verify`]: the address of its account is its owner's. The account, or none if there is no such code.

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -47,10 +48,12 @@ impl Address {
         &self.0
     }
 
-    /// Has the form `local@domain`, with something on both sides and no white space: enough to try to send mail to.
+    /// Has the form `local@domain` (RFC 5321, 4.1.2, with the characters of RFC 6531), without white space: enough to try to send mail to. The local part is of up to
+    /// 64 bytes, and quoted if it holds what is special; the domain is made of labels of letters, digits and hyphens of any script, or is a network address in
+    /// brackets.
     pub fn is_mailbox(&self) -> bool {
         self.0.rsplit_once('@').is_some_and(|(local, domain)| {
-            !local.is_empty() && !domain.is_empty() && !self.0.chars().any(char::is_whitespace)
+            !self.0.chars().any(is_unseen) && is_local_part(local) && is_domain(domain)
         })
     }
 
@@ -58,6 +61,49 @@ impl Address {
     pub fn key(&self) -> AddressKey {
         AddressKey(AddressKey::fold(&self.0))
     }
+}
+
+/// White space, and what would make two addresses look the same or one look like another: it belongs into no address. Joiners are letters of some scripts.
+fn is_unseen(letter: char) -> bool {
+    letter.is_whitespace()
+        || letter.is_control()
+        || matches!(letter, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+}
+
+fn is_local_part(text: &str) -> bool {
+    if text.is_empty() || text.len() > 64 {
+        return false;
+    }
+    match text.strip_prefix('"') {
+        // dots may stand anywhere: there are mailboxes that have them so
+        None => !text.contains(['(', ')', '<', '>', '[', ']', ':', ';', '@', '\\', ',', '"']),
+        Some(rest) => {
+            let Some(quoted) = rest.strip_suffix('"') else { return false };
+            let mut letters = quoted.chars();
+            while let Some(letter) = letters.next() {
+                if letter == '"' || (letter == '\\' && letters.next().is_none()) {
+                    return false;
+                }
+            }
+            !quoted.is_empty()
+        }
+    }
+}
+
+fn is_domain(text: &str) -> bool {
+    if let Some(literal) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        return match literal.strip_prefix("IPv6:") {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+            None => literal.parse::<Ipv4Addr>().is_ok(),
+        };
+    }
+    let is_of_labels = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || !letter.is_ascii();
+    text.split('.').all(|label| {
+        (1..=63).contains(&label.chars().count())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(is_of_labels)
+    })
 }
 
 impl fmt::Debug for Address {
@@ -115,6 +161,71 @@ mod tests {
             [("a@b", true), ("a", false), ("@b", false), ("a@", false), ("a b@c", false), ("\"a@b\"@c", true)]
         {
             assert_eq!(Address::parse(text).unwrap().is_mailbox(), is, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_no_mailbox_is_none() {
+        let long = format!("{}@b", "a".repeat(65));
+        let label = format!("a@{}.org", "b".repeat(64));
+        for text in [
+            "a@b@c",
+            "a b@c",
+            "a@b c",
+            "a\u{a0}b@c",
+            "a@",
+            "@",
+            "a@.",
+            "a@b.",
+            "a@.b",
+            "a@b..c",
+            "a@-b",
+            "a@b-",
+            "a@b_c",
+            "a@b/c",
+            "a@b:25",
+            "a,b@c",
+            "a;b@c",
+            "<a@b>",
+            "Ann <a@b>",
+            "a@b>",
+            "(a)@b",
+            "a\\b@c",
+            "a\"b@c",
+            "\"@b",
+            "\"\"@b",
+            "\"a\"b\"@c",
+            "\"a\\\"@c",
+            "a@[1.2.3]",
+            "a@[IPv6:x]",
+            "a@[b]",
+            "a\u{202e}b@c",
+            "a\u{200b}@c",
+            "mailto:a@b",
+            &long,
+            &label,
+        ] {
+            assert!(!Address::parse(text).unwrap().is_mailbox(), "{text}");
+        }
+        for text in [
+            "a@b",
+            "user+tag@example.org",
+            "first.last@sub.example.org",
+            "o'brien@example.org",
+            "a..b@example.org",
+            "\"a@b\"@c",
+            "\"a\\\"b\"@c",
+            "x!#$%&'*/=?^_`{|}~@example.org",
+            "ünï@bücher.example",
+            "用户@例子.广告",
+            "अजय@डाटा.भारत",
+            "a@xn--bcher-kva.example",
+            "a@1.example",
+            "a@[192.0.2.1]",
+            "a@[IPv6:2001:db8::1]",
+            "root@localhost",
+        ] {
+            assert!(Address::parse(text).unwrap().is_mailbox(), "{text}");
         }
     }
 }

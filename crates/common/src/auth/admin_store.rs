@@ -84,8 +84,8 @@ pub trait UserAdmin: Send + Sync {
         audit: &AuditEntry,
     ) -> Result<User, ChangeUserError>;
 
-    /// Replaces the password, ends all sessions, removes the codes that went by mail and forgets the devices, as a change by its owner does. A second factor
-    /// with its recovery codes stays.
+    /// Replaces the password, ends all sessions and API tokens, removes the codes that went by mail, forgets the devices and puts `jobs` into the outbox. A second
+    /// factor with its recovery codes stays.
     ///
     /// # Errors
     /// `NotFound`.
@@ -94,6 +94,7 @@ pub trait UserAdmin: Send + Sync {
         id: UserId,
         password_hash: &str,
         at: Timestamp,
+        jobs: &[NewJob],
         audit: &AuditEntry,
     ) -> Result<(), ChangeUserError>;
 

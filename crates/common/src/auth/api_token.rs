@@ -6,6 +6,7 @@ use std::fmt;
 use super::Scopes;
 use super::audit::AuditEntry;
 use crate::error::{PortError, PortResult};
+use crate::jobs::NewJob;
 use crate::{FileId, Sha256, Timestamp, TokenId, UserId};
 
 /// SHA-256 of the whole text of a token: what stores and caches know it by.
@@ -114,7 +115,7 @@ pub enum CreateTokenError {
 /// API tokens. Every change but that of the last use is one atomic commit, durable when the call returns, with its line of the audit log in it.
 #[async_trait]
 pub trait TokenStore: Send + Sync {
-    /// Keeps a new token.
+    /// Keeps a new token, and puts `jobs` into the outbox.
     ///
     /// # Errors
     /// `TooMany` if its account has `most` that were not ended.
@@ -122,6 +123,7 @@ pub trait TokenStore: Send + Sync {
         &self,
         token: &ApiToken,
         most: u32,
+        jobs: &[NewJob],
         audit: &AuditEntry,
     ) -> Result<(), CreateTokenError>;
 

@@ -42,13 +42,15 @@ pub struct Principal {
     pub scopes: Scopes,
     /// Only this folder and what is below it.
     pub folder: Option<FileId>,
+    /// When a token ends by itself, and with it all that it opens to others; none for a session.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Principal {
     /// Somebody who signed in.
     pub fn of_session(user: UserId, session: SessionId, role: Role) -> Self {
         let credential = CredentialId::Session(session);
-        Self { user, credential, role, scopes: Scopes::of_role(role), folder: None }
+        Self { user, credential, role, scopes: Scopes::of_role(role), folder: None, expires_at: None }
     }
 
     /// A program with a token of this state, whose owner has this role now.
@@ -59,6 +61,7 @@ impl Principal {
             role,
             scopes: token.scopes.and(Scopes::of_role(role)),
             folder: token.folder,
+            expires_at: token.expires_at,
         }
     }
 

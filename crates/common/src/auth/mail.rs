@@ -75,9 +75,20 @@ pub enum MailContent {
 #[serde(tag = "what", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum AccountEvent {
     /// It has another password, by someone who knew the old one.
-    PasswordChanged,
-    /// It has another password, by a code that went by mail.
+    PasswordChanged {
+        /// Its API tokens have ended with it.
+        #[serde(default)]
+        tokens_ended: bool,
+    },
+    /// It has another password, by a code that went by mail. Its API tokens have ended.
     PasswordReset,
+    /// It has another password, by whoever runs the installation. Its API tokens have ended.
+    PasswordSet,
+    /// An API token was made.
+    TokenMade {
+        /// What it is called.
+        name: String,
+    },
     /// It has another address.
     AddressChanged,
     /// A second factor is asked for from now on.

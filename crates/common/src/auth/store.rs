@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{AddressKey, Session, User};
+use super::{AddressKey, AuditEntry, Session, User};
 use crate::error::{PortError, PortResult};
 use crate::jobs::NewJob;
 use crate::{SessionId, SigningKeyId, Timestamp, UserId};
@@ -97,11 +97,16 @@ pub trait AuthStore: Send + Sync {
     /// `AddressTaken` if an account with the same [`AddressKey`] exists; of any number of simultaneous calls exactly one succeeds.
     async fn create_user(&self, user: &User, jobs: &[NewJob]) -> Result<(), CreateUserError>;
 
-    /// Makes the first administrator, if no administrator exists.
+    /// Makes the first administrator, if no administrator exists, puts `jobs` into the outbox and writes the line of the audit log, in one commit.
     ///
     /// # Errors
     /// `AlreadySetUp` if there is one; of any number of simultaneous calls exactly one succeeds. `AddressTaken` as above.
-    async fn create_first_admin(&self, user: &User, jobs: &[NewJob]) -> Result<(), CreateUserError>;
+    async fn create_first_admin(
+        &self,
+        user: &User,
+        jobs: &[NewJob],
+        audit: &AuditEntry,
+    ) -> Result<(), CreateUserError>;
 
     /// Whether an administrator exists.
     async fn has_admin(&self) -> PortResult<bool>;

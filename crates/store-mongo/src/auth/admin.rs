@@ -15,6 +15,7 @@ use mongodb::bson::{Document, doc};
 
 use super::account::{codes, deletion, devices};
 use super::sessions::{REFRESH_TOKENS, SESSIONS};
+use super::tokens::{self, TOKENS};
 use super::users::{self, COUNT, COUNTERS, EMAILS, FIRST_ADMIN, NOTE, Office, USERS, UserDoc};
 use super::{AuthDb, KeyDoc, SIGNING_KEYS, audit};
 use crate::engine::{Abort, Engine, Fault, TxResult};
@@ -121,8 +122,10 @@ impl UserAdmin for AuthDb {
         id: UserId,
         password_hash: &str,
         at: Timestamp,
+        jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> Result<(), ChangeUserError> {
+        let _ring = self.outbox.ring_for(jobs);
         let engine = &self.engine;
         engine
             .transact(&[id.oid()], |mut tx| async move {
@@ -133,9 +136,12 @@ impl UserAdmin for AuthDb {
                     .session(tx.session())
                     .await?;
                 end_sessions(engine, tx.session(), id, at).await?;
+                let (live, end) = tokens::revocation(id.oid(), at);
+                engine.collection::<Document>(TOKENS).update_many(live, end).session(tx.session()).await?;
                 codes::remove_of(engine, tx.session(), id.oid()).await?;
                 devices::forget(engine, tx.session(), id.oid(), &[], at).await?;
                 audit::insert(engine, tx.session(), std::slice::from_ref(entry)).await?;
+                self.outbox.push(engine, tx.session(), jobs).await?;
                 Ok(())
             })
             .await

@@ -13,7 +13,9 @@ mod tokens;
 mod users;
 
 use async_trait::async_trait;
-use common::auth::{AddressKey, AuthStore, CreateUserError, RefreshOutcome, SealedKey, Session, User};
+use common::auth::{
+    AddressKey, AuditEntry, AuthStore, CreateUserError, RefreshOutcome, SealedKey, Session, User,
+};
 use common::jobs::NewJob;
 use common::{PortError, PortResult, SessionId, SigningKeyId, Timestamp, UserId};
 use futures_util::TryStreamExt as _;
@@ -119,13 +121,20 @@ impl AuthDb {
         self.engine.migrate().await
     }
 
-    async fn create(&self, user: &User, jobs: &[NewJob], office: Office) -> Result<(), CreateUserError> {
+    async fn create(
+        &self,
+        user: &User,
+        jobs: &[NewJob],
+        audit: &[AuditEntry],
+        office: Office,
+    ) -> Result<(), CreateUserError> {
         let _ring = self.outbox.ring_for(jobs);
         let engine = &self.engine;
         // all of them change the count
         engine
             .transact(&[ObjectId::from_bytes([0; 12])], |mut tx| async move {
                 users::insert(engine, tx.session(), user, office).await?;
+                audit::insert(engine, tx.session(), audit).await?;
                 self.outbox.push(engine, tx.session(), jobs).await?;
                 Ok(())
             })
@@ -173,11 +182,16 @@ impl KeyDoc {
 #[async_trait]
 impl AuthStore for AuthDb {
     async fn create_user(&self, user: &User, jobs: &[NewJob]) -> Result<(), CreateUserError> {
-        self.create(user, jobs, Office::AsTheRoleSays).await
+        self.create(user, jobs, &[], Office::AsTheRoleSays).await
     }
 
-    async fn create_first_admin(&self, user: &User, jobs: &[NewJob]) -> Result<(), CreateUserError> {
-        self.create(user, jobs, Office::FirstAdmin).await
+    async fn create_first_admin(
+        &self,
+        user: &User,
+        jobs: &[NewJob],
+        entry: &AuditEntry,
+    ) -> Result<(), CreateUserError> {
+        self.create(user, jobs, std::slice::from_ref(entry), Office::FirstAdmin).await
     }
 
     async fn has_admin(&self) -> PortResult<bool> {

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use common::auth::{ApiToken, AuditEntry, CreateTokenError, Scopes, TokenHash, TokenStore};
+use common::jobs::NewJob;
 use common::{PortError, PortResult, Timestamp, TokenId, UserId};
 use futures_util::TryStreamExt as _;
 use mongodb::bson::oid::ObjectId;
@@ -67,14 +68,25 @@ impl TokenDoc {
     }
 }
 
+/// Filter and change that end all live tokens of an account.
+pub(super) fn revocation(user: ObjectId, at: Timestamp) -> (Document, Document) {
+    let live = doc! {
+        "user": user, "revoked_at": null,
+        "$or": [{ "expires_at": null }, { "expires_at": { "$gt": at.millis() } }],
+    };
+    (live, doc! { "$set": { "revoked_at": at.millis() }, "$min": { "ended_at": at.millis() } })
+}
+
 #[async_trait]
 impl TokenStore for AuthDb {
     async fn create_token(
         &self,
         token: &ApiToken,
         most: u32,
+        jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> Result<(), CreateTokenError> {
+        let _ring = self.outbox.ring_for(jobs);
         let engine = &self.engine;
         engine
             .transact(&[token.user.oid()], |mut tx| async move {
@@ -97,6 +109,7 @@ impl TokenStore for AuthDb {
                 }
                 tokens.insert_one(TokenDoc::of(token)).session(tx.session()).await?;
                 audit::insert(engine, tx.session(), std::slice::from_ref(entry)).await?;
+                self.outbox.push(engine, tx.session(), jobs).await?;
                 Ok(())
             })
             .await

@@ -12,7 +12,7 @@ use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
 use super::account::{codes, deletion, devices};
-use super::{AuthDb, audit, users};
+use super::{AuthDb, audit, tokens, users};
 use crate::engine::{Abort, Durability, Tx, TxResult};
 use crate::outbox;
 use crate::row::RowExt as _;
@@ -108,9 +108,10 @@ impl UserAdmin for AuthDb {
         id: UserId,
         password_hash: &str,
         at: Timestamp,
+        jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> Result<(), ChangeUserError> {
-        let (hash, entry) = (password_hash.to_owned(), entry.clone());
+        let (hash, jobs, entry) = (password_hash.to_owned(), jobs.to_vec(), entry.clone());
         self.engine
             .write(Durability::Durable, move |tx| {
                 let changed = tx
@@ -120,9 +121,11 @@ impl UserAdmin for AuthDb {
                     return Err(ChangeUserError::NotFound.into());
                 }
                 end_sessions(tx, id, at)?;
+                tokens::revoke_all(tx, id, at)?;
                 codes::remove_of(tx, id)?;
                 devices::forget(tx, id, &[], at)?;
-                Ok(audit::insert(tx, &entry)?)
+                audit::insert(tx, &entry)?;
+                Ok(outbox::push(tx, &jobs)?)
             })
             .await
     }

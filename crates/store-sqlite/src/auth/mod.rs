@@ -15,7 +15,9 @@ mod users;
 use std::path::Path;
 
 use async_trait::async_trait;
-use common::auth::{AddressKey, AuthStore, CreateUserError, RefreshOutcome, SealedKey, Session, User};
+use common::auth::{
+    AddressKey, AuditEntry, AuthStore, CreateUserError, RefreshOutcome, SealedKey, Session, User,
+};
 use common::jobs::NewJob;
 use common::{PortError, PortResult, SessionId, SigningKeyId, Timestamp, UserId};
 
@@ -87,14 +89,20 @@ impl AuthStore for AuthDb {
             .await
     }
 
-    async fn create_first_admin(&self, user: &User, jobs: &[NewJob]) -> Result<(), CreateUserError> {
-        let (user, jobs) = (user.clone(), jobs.to_vec());
+    async fn create_first_admin(
+        &self,
+        user: &User,
+        jobs: &[NewJob],
+        entry: &AuditEntry,
+    ) -> Result<(), CreateUserError> {
+        let (user, jobs, entry) = (user.clone(), jobs.to_vec(), entry.clone());
         self.engine
             .write(Durability::Durable, move |tx| {
                 if users::has_admin(tx)? {
                     return Err(CreateUserError::AlreadySetUp.into());
                 }
                 users::insert(tx, &user)?;
+                audit::insert(tx, &entry)?;
                 Ok(outbox::push(tx, &jobs)?)
             })
             .await

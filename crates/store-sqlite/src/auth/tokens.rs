@@ -2,11 +2,13 @@
 
 use async_trait::async_trait;
 use common::auth::{ApiToken, AuditEntry, CreateTokenError, Scopes, TokenHash, TokenStore};
+use common::jobs::NewJob;
 use common::{PortError, PortResult, Timestamp, TokenId, UserId};
 use rusqlite::{OptionalExtension as _, Row};
 
 use super::{AuthDb, audit};
 use crate::engine::{Abort, Durability, Tx};
+use crate::outbox;
 use crate::row::RowExt as _;
 
 pub(super) const COLUMNS: &str =
@@ -31,15 +33,25 @@ pub(super) fn insert(tx: &Tx<'_>, token: &ApiToken) -> rusqlite::Result<()> {
     .map(drop)
 }
 
+/// Ends all live tokens of an account.
+pub(super) fn revoke_all(tx: &Tx<'_>, user: UserId, at: Timestamp) -> rusqlite::Result<usize> {
+    tx.prepare_cached(
+        "UPDATE api_tokens SET revoked_at = ?2
+         WHERE user = ?1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)",
+    )?
+    .execute((user.bytes(), at.millis()))
+}
+
 #[async_trait]
 impl TokenStore for AuthDb {
     async fn create_token(
         &self,
         token: &ApiToken,
         most: u32,
+        jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> Result<(), CreateTokenError> {
-        let (token, entry) = (token.clone(), entry.clone());
+        let (token, jobs, entry) = (token.clone(), jobs.to_vec(), entry.clone());
         self.engine
             .write(Durability::Durable, move |tx| {
                 let live: u32 = tx
@@ -52,7 +64,8 @@ impl TokenStore for AuthDb {
                     return Err(CreateTokenError::TooMany.into());
                 }
                 insert(tx, &token)?;
-                Ok(audit::insert(tx, &entry)?)
+                audit::insert(tx, &entry)?;
+                Ok(outbox::push(tx, &jobs)?)
             })
             .await
     }

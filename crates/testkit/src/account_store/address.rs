@@ -1,4 +1,6 @@
-use common::auth::{Address, AddressChange, ChangeAddressError, CodeKind, CreateUserError, MailedCode};
+use common::auth::{
+    Address, AddressChange, AuditFilter, ChangeAddressError, CodeKind, CreateUserError, MailedCode,
+};
 
 use super::{AccountSubject, code};
 use crate::auth_store::user;
@@ -9,7 +11,7 @@ pub async fn an_account_comes_with_the_code_that_verifies_it(subject: &AccountSu
     let bob = user(subject.ids.next(), "bob@example.org", now);
     let verify = code(1, CodeKind::Verify, Some(bob.id), now);
     let jobs = [job(&subject.ids, "welcome-mail", now), job(&subject.ids, "account-mail", now)];
-    subject.accounts.create_user_with_code(&bob, &verify, &jobs).await.unwrap();
+    subject.accounts.create_user_with_code(&bob, &verify, &jobs, &subject.line()).await.unwrap();
     assert_eq!(subject.store.count_users().await.unwrap(), 1);
     assert_eq!(subject.outbox.depth().await.unwrap(), 2);
     let account = subject.accounts.find_account(bob.id).await.unwrap().unwrap();
@@ -17,9 +19,11 @@ pub async fn an_account_comes_with_the_code_that_verifies_it(subject: &AccountSu
 
     let eve = user(subject.ids.next(), "BOB@example.org", now);
     let other = code(2, CodeKind::Verify, Some(eve.id), now);
-    let taken = subject.accounts.create_user_with_code(&eve, &other, &jobs[..0]).await;
+    let taken = subject.accounts.create_user_with_code(&eve, &other, &jobs[..0], &subject.line()).await;
     assert!(matches!(taken, Err(CreateUserError::AddressTaken)), "{taken:?}");
     assert_eq!(subject.accounts.find_code(&[2; 32], CodeKind::Verify, now).await.unwrap(), None);
+    let log = subject.audit.list_audit(&AuditFilter::default(), None, 10).await.unwrap();
+    assert_eq!(log.len(), 1, "the one that was made is in the log");
 
     subject.accounts.add_code(&code(3, CodeKind::Verify, Some(bob.id), now), &[]).await.unwrap();
     let verify = async |byte: u8, at| subject.accounts.verify_address(&[byte; 32], at).await.unwrap();

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use common::auth::{ApiToken, ChangeUserError, CodeKind, Group, Role, Scope, User, UserChange, UserFilter};
+use common::auth::{ChangeUserError, CodeKind, Group, Role, User, UserChange, UserFilter};
 
 use super::{AccountSubject, code};
 use crate::auth_store::user;
@@ -107,19 +107,7 @@ async fn filled(subject: &AccountSubject, address: &str) -> (User, common::Sessi
     accounts.confirm_totp(user.id, b"secret", 1, &[[1; 32]], now, &[]).await.unwrap();
     accounts.note_device(user.id, &[[1; 32]], now, &[]).await.unwrap();
     accounts.add_code(&code(1, CodeKind::Reset, Some(user.id), now), &[]).await.unwrap();
-    let token = ApiToken {
-        id: subject.ids.next(),
-        user: user.id,
-        name: "t".to_owned(),
-        hash: [4; 32],
-        scopes: [Scope::FilesRead].into_iter().collect(),
-        folder: None,
-        created_at: now,
-        expires_at: None,
-        revoked_at: None,
-        last_used_at: None,
-    };
-    subject.tokens.create_token(&token, 10, &subject.line()).await.unwrap();
+    subject.token(user.id, 4).await;
     let identity = subject.identity(&user, "one");
     subject.identities.add_identity(&identity, &[], &subject.line()).await.unwrap();
     let group =
@@ -174,7 +162,7 @@ pub async fn an_account_that_an_administrator_removes_leaves_nothing(subject: &A
 pub async fn a_password_that_an_administrator_sets_ends_codes_and_devices(subject: &AccountSubject) {
     let (bob, _) = filled(subject, "bob@example.org").await;
     let (accounts, now) = (&subject.accounts, subject.now());
-    subject.users.reset_password(bob.id, "new", now, &subject.line()).await.unwrap();
+    subject.users.reset_password(bob.id, "new", now, &[], &subject.line()).await.unwrap();
     assert_eq!(accounts.find_code(&[1; 32], CodeKind::Reset, now).await.unwrap(), None);
     assert!(!accounts.is_device_of(&bob.address.key(), &[1; 32]).await.unwrap());
     assert!(

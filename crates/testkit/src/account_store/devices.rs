@@ -41,6 +41,7 @@ pub async fn after_a_new_password_another_device_is_new(subject: &AccountSubject
             proof: PasswordProof::Hash(before.to_owned()),
             password_hash: after.to_owned(),
             keep: None,
+            end_tokens: false,
             keep_devices: keep_devices.to_vec(),
             at: now,
         };

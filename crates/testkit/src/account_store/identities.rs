@@ -145,7 +145,7 @@ pub async fn the_last_way_into_an_account_stays(subject: &AccountSubject) {
     assert_eq!(left.len(), 1);
 
     // with a password it is not the last one
-    subject.users.reset_password(bob.id, "hash", subject.now(), &subject.line()).await.unwrap();
+    subject.users.reset_password(bob.id, "hash", subject.now(), &[], &subject.line()).await.unwrap();
     subject.unlink(&left[0]).await.unwrap();
     assert_eq!(subject.identities.list_identities(bob.id).await.unwrap(), []);
     let again = subject.unlink(&left[0]).await;

@@ -15,8 +15,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use common::auth::{
-    AccountStore, AuditAction, AuditEntry, AuditStore, AuthStore, ExportStore, GroupStore, IdentityStore,
-    Session, TokenStore, User, UserAdmin,
+    AccountStore, ApiToken, AuditAction, AuditEntry, AuditStore, AuthStore, ExportStore, GroupStore,
+    IdentityStore, Scope, Session, TokenStore, User, UserAdmin,
 };
 use common::jobs::Outbox;
 use common::{Clock as _, Timestamp, UserId};
@@ -122,6 +122,24 @@ impl AccountSubject {
         let user = user(self.ids.next(), address, self.now());
         self.store.create_user(&user, &[]).await.expect("the address is free");
         user
+    }
+
+    /// An API token without an end, kept.
+    async fn token(&self, user: UserId, byte: u8) -> ApiToken {
+        let token = ApiToken {
+            id: self.ids.next(),
+            user,
+            name: "t".to_owned(),
+            hash: [byte; 32],
+            scopes: [Scope::FilesRead].into_iter().collect(),
+            folder: None,
+            created_at: self.now(),
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        self.tokens.create_token(&token, 10, &[], &self.line()).await.expect("it is one of few");
+        token
     }
 
     /// A session of an hour, kept.

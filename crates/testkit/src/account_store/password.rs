@@ -1,7 +1,11 @@
-use common::auth::{CodeKind, PasswordChange, PasswordProof};
+use std::time::Duration;
+
+use common::auth::{ApiToken, CodeKind, PasswordChange, PasswordProof};
 
 use super::{AccountSubject, code};
 use crate::outbox::job;
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 pub async fn a_new_password_ends_the_other_sessions(subject: &AccountSubject) {
     let (bob, eve) =
@@ -12,12 +16,14 @@ pub async fn a_new_password_ends_the_other_sessions(subject: &AccountSubject) {
     for (byte, user) in [(1, bob.id), (2, eve.id)] {
         subject.accounts.add_code(&code(byte, CodeKind::Reset, Some(user), now), &[]).await.unwrap();
     }
+    let (token, hers) = (subject.token(bob.id, 1).await, subject.token(eve.id, 2).await);
     let change = PasswordChange {
         user: bob.id,
         proof: PasswordProof::Hash(bob.password_hash.clone()),
         password_hash: "new".to_owned(),
         keep: Some(mine.id),
         keep_devices: Vec::new(),
+        end_tokens: false,
         at: now,
     };
     let notice = job(&subject.ids, "account-mail", now);
@@ -29,18 +35,31 @@ pub async fn a_new_password_ends_the_other_sessions(subject: &AccountSubject) {
     let find = async |byte: u8| subject.accounts.find_code(&[byte; 32], CodeKind::Reset, now).await.unwrap();
     assert_eq!((find(1).await.is_some(), find(2).await.is_some()), (false, true), "his codes work no longer");
 
+    let works =
+        async |token: &ApiToken| subject.tokens.find_token(&token.hash).await.unwrap().unwrap().is_live(now);
+    assert!(works(&token).await, "API tokens go on, unless the change says otherwise");
+
     // it was the hash before
-    let again = PasswordChange { keep: None, ..change };
+    let again = PasswordChange { keep: None, end_tokens: true, ..change.clone() };
     let late = job(&subject.ids, "account-mail", now);
     assert!(!subject.accounts.change_password(&again, &[late]).await.unwrap());
-    assert!(live(mine.id).await, "nothing was done");
+    assert!(live(mine.id).await && works(&token).await, "nothing was done");
     assert_eq!(subject.outbox.depth().await.unwrap(), 1);
+
+    let proof = PasswordProof::Hash("new".to_owned());
+    let ends = PasswordChange { proof, password_hash: "newer".to_owned(), end_tokens: true, ..change };
+    assert!(subject.accounts.change_password(&ends, &[]).await.unwrap());
+    assert!(live(mine.id).await && !works(&token).await && works(&hers).await);
+    assert!(subject.tokens.list_tokens(bob.id).await.unwrap().is_empty());
+    // one that ended long ago is removed as any other
+    assert_eq!(subject.tokens.remove_ended_tokens(now + HOUR, 10).await.unwrap(), 1);
 }
 
 pub async fn a_reset_code_works_once(subject: &AccountSubject) {
     let (bob, eve) =
         (subject.registered("bob@example.org").await, subject.registered("eve@example.org").await);
     let session = subject.opened(bob.id, None).await;
+    let token = subject.token(bob.id, 1).await;
     let now = subject.now();
     for (byte, kind) in [(1, CodeKind::Reset), (2, CodeKind::Reset), (3, CodeKind::Verify)] {
         subject.accounts.add_code(&code(byte, kind, Some(bob.id), now), &[]).await.unwrap();
@@ -52,6 +71,7 @@ pub async fn a_reset_code_works_once(subject: &AccountSubject) {
             password_hash: hash.to_owned(),
             keep: None,
             keep_devices: Vec::new(),
+            end_tokens: true,
             at,
         };
         async move { subject.accounts.change_password(&change, &[]).await.unwrap() }
@@ -66,5 +86,6 @@ pub async fn a_reset_code_works_once(subject: &AccountSubject) {
     let outcomes = futures_util::future::join_all(tries).await;
     assert_eq!(outcomes.iter().filter(|done| **done).count(), 1, "{outcomes:?}");
     assert!(!subject.store.find_session(session.id).await.unwrap().unwrap().is_live(now));
+    assert!(!subject.tokens.find_token(&token.hash).await.unwrap().unwrap().is_live(now));
     assert!(!reset(2, bob.id, now, "x").await, "the other code went with it");
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use common::auth::{Address, CreateUserError, Role, User};
+use common::auth::{Address, AuditAction, CreateUserError, Role, User};
 
 use super::AuthSubject;
 use crate::outbox::job;
@@ -46,22 +46,33 @@ pub async fn the_first_administrator_is_made_once(subject: &AuthSubject) {
     subject.registered("bob@example.org").await;
     assert!(!subject.store.has_admin().await.unwrap());
     let admin = |address| User { role: Role::Admin, bootstrap: true, ..subject.user(address) };
-    let taken = subject.store.create_first_admin(&admin("BOB@example.org"), &[]).await;
+    let taken = subject
+        .store
+        .create_first_admin(&admin("BOB@example.org"), &[], &subject.line(AuditAction::UserMade))
+        .await;
     assert!(matches!(taken, Err(CreateUserError::AddressTaken)), "{taken:?}");
     assert!(!subject.store.has_admin().await.unwrap());
-    subject.store.create_first_admin(&admin("root@example.org"), &[]).await.unwrap();
+    subject
+        .store
+        .create_first_admin(&admin("root@example.org"), &[], &subject.line(AuditAction::UserMade))
+        .await
+        .unwrap();
     assert!(subject.store.has_admin().await.unwrap());
-    let second = subject.store.create_first_admin(&admin("other@example.org"), &[]).await;
+    let second = subject
+        .store
+        .create_first_admin(&admin("other@example.org"), &[], &subject.line(AuditAction::UserMade))
+        .await;
     assert!(matches!(second, Err(CreateUserError::AlreadySetUp)), "{second:?}");
     let key = Address::parse("other@example.org").unwrap().key();
     assert_eq!(subject.store.find_user_by_address(&key).await.unwrap(), None);
+    assert_eq!(subject.lines(AuditAction::UserMade).await, 1, "what was refused is not told of");
 }
 
 pub async fn of_simultaneous_first_administrators_one_is_made(subject: &AuthSubject) {
     let tries = (0..20).map(|n| {
         let user =
             User { role: Role::Admin, bootstrap: true, ..subject.user(&format!("root{n}@example.org")) };
-        async move { subject.store.create_first_admin(&user, &[]).await }
+        async move { subject.store.create_first_admin(&user, &[], &subject.line(AuditAction::UserMade)).await }
     });
     let results = futures_util::future::join_all(tries).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
@@ -71,7 +82,7 @@ pub async fn of_simultaneous_first_administrators_one_is_made(subject: &AuthSubj
 pub async fn the_count_leaves_out_bootstrap_administrators(subject: &AuthSubject) {
     assert_eq!(subject.store.count_users().await.unwrap(), 0);
     let bootstrap = User { role: Role::Admin, bootstrap: true, ..subject.user("root@example.org") };
-    subject.store.create_first_admin(&bootstrap, &[]).await.unwrap();
+    subject.store.create_first_admin(&bootstrap, &[], &subject.line(AuditAction::UserMade)).await.unwrap();
     assert_eq!(subject.store.count_users().await.unwrap(), 0);
     subject.registered("bob@example.org").await;
     let admin = User { role: Role::Admin, ..subject.user("eve@example.org") };

@@ -151,13 +151,19 @@ pub async fn a_new_password_ends_the_sessions(subject: &AuthSubject) {
     for session in [&one, &two, &hers] {
         subject.store.create_session(session).await.unwrap();
     }
+    let token = subject.token(bob.id, 1);
+    subject.keep(&token).await;
     let line = || subject.line(AuditAction::PasswordReset);
-    let missing = subject.users.reset_password(subject.ids.next(), "new", subject.now(), &line()).await;
+    let notice = [crate::outbox::job(&subject.ids, "account-mail", subject.now())];
+    let missing =
+        subject.users.reset_password(subject.ids.next(), "new", subject.now(), &notice, &line()).await;
     assert!(matches!(missing, Err(ChangeUserError::NotFound)), "{missing:?}");
-    subject.users.reset_password(bob.id, "new", subject.now(), &line()).await.unwrap();
+    subject.users.reset_password(bob.id, "new", subject.now(), &notice, &line()).await.unwrap();
     assert_eq!(subject.store.find_user(bob.id).await.unwrap().unwrap().password_hash, "new");
     let live = async |id| subject.store.find_session(id).await.unwrap().unwrap().is_live(subject.now());
     assert!(!live(one.id).await && !live(two.id).await && live(hers.id).await);
+    assert!(subject.tokens.list_tokens(bob.id).await.unwrap().is_empty(), "nor does a token outlive it");
+    assert_eq!(subject.outbox.depth().await.unwrap(), 1);
     assert_eq!(subject.lines(AuditAction::PasswordReset).await, 1);
 }
 

@@ -5,12 +5,13 @@ use common::auth::{ApiToken, AuditAction, CreateTokenError, Scope};
 use futures_util::future::join_all;
 
 use super::{AuthSubject, audit_entry};
+use crate::outbox::job;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const MOST: u32 = 3;
 
 impl AuthSubject {
-    fn token(&self, user: common::UserId, byte: u8) -> ApiToken {
+    pub(super) fn token(&self, user: common::UserId, byte: u8) -> ApiToken {
         ApiToken {
             id: self.ids.next(),
             user,
@@ -25,9 +26,9 @@ impl AuthSubject {
         }
     }
 
-    async fn keep(&self, token: &ApiToken) {
+    pub(super) async fn keep(&self, token: &ApiToken) {
         let entry = audit_entry(self.ids.next(), AuditAction::TokenMade, self.now());
-        self.tokens.create_token(token, 100, &entry).await.unwrap();
+        self.tokens.create_token(token, 100, &[], &entry).await.unwrap();
     }
 }
 
@@ -48,8 +49,19 @@ pub async fn a_token_is_found_as_it_was_made(subject: &AuthSubject) {
     assert_eq!(subject.tokens.find_token(&[4; 32]).await.unwrap(), None);
     assert_eq!(subject.tokens.list_tokens(bob.id).await.unwrap(), [full, plain]);
     assert_eq!(subject.tokens.list_tokens(eve.id).await.unwrap(), [other]);
+    let one_more = subject.token(eve.id, 5);
+    let (mail, entry) = (
+        job(&subject.ids, "account-mail", subject.now()),
+        audit_entry(subject.ids.next(), AuditAction::TokenMade, subject.now()),
+    );
+    let before = subject.outbox.depth().await.unwrap();
+    subject.tokens.create_token(&one_more, 100, std::slice::from_ref(&mail), &entry).await.unwrap();
+    assert_eq!(subject.outbox.depth().await.unwrap(), before + 1, "its owner is told");
+    let refused = subject.tokens.create_token(&subject.token(eve.id, 6), 1, &[mail], &entry).await;
+    assert!(matches!(refused, Err(CreateTokenError::TooMany)), "{refused:?}");
+    assert_eq!(subject.outbox.depth().await.unwrap(), before + 1);
     let log = subject.audit.list_audit(&common::auth::AuditFilter::default(), None, 10).await.unwrap();
-    assert_eq!(log.len(), 3);
+    assert_eq!(log.len(), 4);
 }
 
 pub async fn an_account_has_only_so_many_tokens(subject: &AuthSubject) {
@@ -58,7 +70,7 @@ pub async fn an_account_has_only_so_many_tokens(subject: &AuthSubject) {
     let entry = |user| audit_entry(user, AuditAction::TokenMade, subject.now());
     let tries = (0..10).map(|n| {
         let (token, entry) = (subject.token(bob.id, n), entry(subject.ids.next()));
-        async move { subject.tokens.create_token(&token, MOST, &entry).await }
+        async move { subject.tokens.create_token(&token, MOST, &[], &entry).await }
     });
     let made = join_all(tries).await;
     assert_eq!(made.iter().filter(|made| made.is_ok()).count(), MOST as usize, "{made:?}");
@@ -66,16 +78,20 @@ pub async fn an_account_has_only_so_many_tokens(subject: &AuthSubject) {
     let listed = subject.tokens.list_tokens(bob.id).await.unwrap();
     assert_eq!(listed.len(), MOST as usize);
     // nobody else is concerned, and one that was ended makes room
-    subject.tokens.create_token(&subject.token(eve.id, 50), MOST, &entry(subject.ids.next())).await.unwrap();
+    subject
+        .tokens
+        .create_token(&subject.token(eve.id, 50), MOST, &[], &entry(subject.ids.next()))
+        .await
+        .unwrap();
     let ended = entry(subject.ids.next());
     subject.tokens.revoke_token(bob.id, listed[0].id, subject.now(), &ended).await.unwrap();
     let short = ApiToken { expires_at: Some(subject.now() + HOUR), ..subject.token(bob.id, 51) };
-    subject.tokens.create_token(&short, MOST, &entry(subject.ids.next())).await.unwrap();
+    subject.tokens.create_token(&short, MOST, &[], &entry(subject.ids.next())).await.unwrap();
     // so does one whose time is over
     let late = ApiToken { created_at: subject.now() + HOUR, ..subject.token(bob.id, 52) };
-    subject.tokens.create_token(&late, MOST, &entry(subject.ids.next())).await.unwrap();
+    subject.tokens.create_token(&late, MOST, &[], &entry(subject.ids.next())).await.unwrap();
     let one_more = ApiToken { created_at: subject.now() + HOUR, ..subject.token(bob.id, 53) };
-    let refused = subject.tokens.create_token(&one_more, MOST, &entry(subject.ids.next())).await;
+    let refused = subject.tokens.create_token(&one_more, MOST, &[], &entry(subject.ids.next())).await;
     assert!(matches!(refused, Err(CreateTokenError::TooMany)), "{refused:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::auth::{Address, AuthStore, CreateUserError, Password, Role, User};
+use common::auth::{Address, AuditEntry, AuthStore, CreateUserError, Password, Role, User};
 use common::{Clock, IdGen, PortError, UserId};
 
 use runtime::passwords::{HashError, PasswordHasher};
@@ -67,17 +67,18 @@ impl Accounts {
         Ok(self.new_user(address, password, Role::User, false).await?)
     }
 
-    /// Makes the first administrator.
+    /// Makes the first administrator, with its line of the audit log.
     pub(crate) async fn create_first_admin(
         &self,
         address: Address,
         password: &Password,
+        line: impl FnOnce(&User) -> AuditEntry + Send,
     ) -> Result<User, CreateAccountError> {
         if self.store.has_admin().await? {
             return Err(CreateAccountError::AlreadySetUp);
         }
         let user = self.new_user(address, password, Role::Admin, true).await?;
-        self.store.create_first_admin(&user, &[]).await?;
+        self.store.create_first_admin(&user, &[], &line(&user)).await?;
         Ok(user)
     }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use common::auth::mail::AccountEvent;
 use common::auth::{
     AccountStore, Address, AuditAction, AuditEntry, ChangeUserError, CreateUserError, CredentialCache,
-    Password, Role, User, UserChange,
+    Password, PasswordRules, Role, User, UserChange,
 };
 use common::files::{UserSpaces, UserUsage};
 use common::jobs::NewJob;
@@ -12,10 +13,13 @@ use common::jobs::types::{account_ended, welcome_mail};
 use common::{JobId, PortError, UserId};
 use serde_json::{Map, Value, json};
 
-use super::accounts::Accounts;
+use super::accounts::{Accounts, CreateAccountError};
 use super::audit::{self, Author};
+use super::setup::{self, NewCredentials};
 use super::stores::AdminStores;
+use super::{Client, mails};
 use runtime::passwords::HashError;
+use runtime::secrets::MasterKey;
 
 /// The use cases of an administrator, without the rest of the service.
 #[derive(Clone)]
@@ -30,6 +34,10 @@ pub struct Administration {
     pub cache: Arc<dyn CredentialCache>,
     /// Quotas, which are file-service's.
     pub spaces: Arc<dyn UserSpaces>,
+    /// Seals what mails say.
+    pub master_key: Arc<MasterKey>,
+    /// What new passwords must be.
+    pub password_rules: PasswordRules,
 }
 
 /// Why an administrator's change was not made.
@@ -97,6 +105,23 @@ impl Administration {
         audit::entry(&**ids, &**clock, by, action, Some(target.to_string()), details)
     }
 
+    /// Makes the first administrator, for whoever can open the store.
+    pub(crate) async fn create_first_admin(
+        &self,
+        credentials: NewCredentials,
+    ) -> Result<User, CreateAccountError> {
+        let line = |user: &User| {
+            let details = json!({ "role": user.role, "how": "command" });
+            self.entry(&Author::default(), AuditAction::UserMade, user.id, details)
+        };
+        setup::create_first_admin(&self.accounts, credentials, line).await
+    }
+
+    /// The job that tells the owner of an account what the administrator's command did to it; none if its address is no mailbox.
+    pub(crate) fn notice(&self, user: &User, event: AccountEvent) -> Vec<NewJob> {
+        mails::notice_of(&self.accounts, &self.master_key, &Client::default(), user, event)
+    }
+
     /// Makes an account of any role, and the job that welcomes it.
     pub(crate) async fn create(
         &self,
@@ -155,17 +180,18 @@ impl Administration {
         Ok(user)
     }
 
-    /// Gives an account a new password and signs it out.
+    /// Gives an account a new password, signs it out, ends its API tokens, and tells its owner.
     pub(crate) async fn reset_password(
         &self,
         by: &Author,
-        id: UserId,
+        user: &User,
         password: &Password,
     ) -> Result<(), AdminError> {
         let hash = self.accounts.hasher.hash(password).await?;
-        let entry = self.entry(by, AuditAction::PasswordReset, id, Value::Null);
-        self.stores.users.reset_password(id, &hash, entry.at, &entry).await?;
-        self.cache.forget_user(id).await?;
+        let entry = self.entry(by, AuditAction::PasswordReset, user.id, json!({ "tokensEnded": true }));
+        let notice = self.notice(user, AccountEvent::PasswordSet);
+        self.stores.users.reset_password(user.id, &hash, entry.at, &notice, &entry).await?;
+        self.cache.forget_user(user.id).await?;
         Ok(())
     }
 

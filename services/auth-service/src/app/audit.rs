@@ -106,6 +106,12 @@ impl AuthService {
         self.tell(self.audit_entry(by, action, Some(user.to_string()), Value::Null)).await;
     }
 
+    /// Somebody set a password of their own.
+    pub(crate) async fn tell_password(&self, by: &Author, user: UserId, tokens_ended: bool) {
+        let details = json!({ "tokensEnded": tokens_ended });
+        self.tell(self.audit_entry(by, AuditAction::OwnPassword, Some(user.to_string()), details)).await;
+    }
+
     /// Somebody has ended a sign-in of theirs from another one, or all others.
     pub(crate) async fn tell_ended(&self, by: &Author, session: Option<SessionId>) {
         let target = session.map(|session| session.to_string());

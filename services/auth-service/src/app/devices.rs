@@ -45,6 +45,16 @@ pub(crate) fn hashes(client: &Client) -> Vec<[u8; 32]> {
     [program_hash(client)].into_iter().chain(cookie).collect()
 }
 
+/// The device that a request comes from, if the account was signed in to from it before.
+pub(crate) async fn known(
+    service: &AuthService,
+    client: &Client,
+    user: &User,
+) -> PortResult<Option<[u8; 32]>> {
+    let Some(hash) = client.device_cookie.as_deref().map(cookie_hash) else { return Ok(None) };
+    Ok(service.account_store.is_device_of(&user.address.key(), &hash).await?.then_some(hash))
+}
+
 /// Notes from where somebody signs in, and tells them by mail if that is new. Where they signed in first is not.
 pub(crate) async fn note(
     service: &AuthService,

@@ -37,6 +37,10 @@ pub struct LimitRules {
     pub proof: RateRule,
     /// Codes of a second factor for one account, right ones forgotten.
     pub second_factor: RateRule,
+    /// The same from a device that the account was signed in to from before. Nothing else limits these.
+    pub second_factor_device: RateRule,
+    /// Recovery codes for one account from one address, right ones forgotten. Nobody guesses one, so those that others try from elsewhere are not counted.
+    pub recovery_code: RateRule,
     /// Mails that were asked for one account's address.
     pub mail_account: RateRule,
     /// Mails that were asked for from one address.
@@ -45,7 +49,7 @@ pub struct LimitRules {
     pub code: RateRule,
     /// Ways back from identity providers to one address, each of which costs requests to them.
     pub provider: RateRule,
-    /// Whole addresses that one account looks up.
+    /// People that one account looks up: each look-up tells whether there is somebody with just this address.
     pub people: RateRule,
 }
 
@@ -64,6 +68,8 @@ impl Default for LimitRules {
             proof: rule("proof", 10, 60),
             // who knows the password gets one guess in 10^6/3 a minute: on average one right in four months
             second_factor: rule("second_factor", 5, 60),
+            second_factor_device: rule("second_factor_device", 5, 60),
+            recovery_code: rule("recovery_code", 10, 60),
             // what is kept from the owner when a stranger uses it up is a sixth mail, with a sixth code
             mail_account: rule("mail_account", 5, 600),
             mail_address: rule("mail_address", 20, 60),
@@ -138,6 +144,35 @@ impl Proof<'_> {
     /// It was right: what was counted is forgotten.
     pub(crate) async fn succeeded(self) -> PortResult<()> {
         self.limits.forget(self.limits.rules.proof, &self.user.to_string()).await
+    }
+}
+
+/// How somebody tries to prove a second factor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum FactorTry<'a> {
+    /// By what an app shows: six digits, which can be guessed.
+    App {
+        /// The device, if the account was signed in to from it before.
+        known_device: Option<&'a [u8; 32]>,
+    },
+    /// By a recovery code: 80 bits, which cannot.
+    Recovery {
+        /// Where it comes from.
+        ip: Option<IpAddr>,
+    },
+}
+
+/// A code of a second factor that was counted and is being looked at.
+pub(crate) struct Counted<'a> {
+    limits: &'a Limits,
+    rule: RateRule,
+    key: String,
+}
+
+impl Counted<'_> {
+    /// It was right: what was counted is forgotten.
+    pub(crate) async fn succeeded(self) -> PortResult<()> {
+        self.limits.forget(self.rule, &self.key).await
     }
 }
 
@@ -225,14 +260,22 @@ impl Limits {
         Ok(Proof { limits: self, user, _lane: lane })
     }
 
-    /// Counts a code of a second factor before it is looked at.
-    pub(crate) async fn count_second_factor(&self, user: UserId) -> Result<(), Refused> {
-        self.count(self.rules.second_factor, &user.to_string()).await
-    }
-
-    /// It was right: what was counted is forgotten.
-    pub(crate) async fn forget_second_factor(&self, user: UserId) -> PortResult<()> {
-        self.forget(self.rules.second_factor, &user.to_string()).await
+    /// Counts a code of a second factor before it is looked at. Who knows the password of somebody else can use up what is counted for the account, but neither
+    /// what is counted for a device that its owner signed in from, nor recovery codes from the owner's address.
+    pub(crate) async fn count_second_factor(
+        &self,
+        user: UserId,
+        try_of: FactorTry<'_>,
+    ) -> Result<Counted<'_>, Refused> {
+        let (rule, key) = match try_of {
+            FactorTry::App { known_device: None } => (self.rules.second_factor, user.to_string()),
+            FactorTry::App { known_device: Some(device) } => {
+                (self.rules.second_factor_device, format!("{user}#{}", hex::encode(&device[..16])))
+            }
+            FactorTry::Recovery { ip } => (self.rules.recovery_code, format!("{user}@{}", customer_key(ip))),
+        };
+        self.count(rule, &key).await?;
+        Ok(Counted { limits: self, rule, key })
     }
 
     /// Counts a mail that somebody asks for, whether there is an account with this address or not.
@@ -241,7 +284,7 @@ impl Limits {
         self.count(self.rules.mail_account, &account_key(account)).await
     }
 
-    /// Counts a look-up of a whole address, which tells whether there is an account with it.
+    /// Counts a look-up of a person, which tells whether there is an account with just this address, or, of the classic API, with just this name.
     pub(crate) async fn count_look_up(&self, user: UserId) -> Result<(), Refused> {
         self.count(self.rules.people, &user.to_string()).await
     }

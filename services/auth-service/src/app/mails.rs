@@ -6,7 +6,10 @@ use common::auth::{Address, User};
 use common::jobs::NewJob;
 use common::jobs::types::account_mail;
 
+use runtime::secrets::MasterKey;
+
 use super::Client;
+use super::accounts::Accounts;
 use crate::AuthService;
 
 /// The job of one mail. Without an account, or with one whose address is no mailbox, it does nothing; from outside both look alike.
@@ -17,10 +20,20 @@ pub(crate) fn mail(
     known: bool,
     content: MailContent,
 ) -> NewJob {
+    mail_of(&service.accounts, &service.master_key, client, to, known, content)
+}
+
+fn mail_of(
+    accounts: &Accounts,
+    master_key: &MasterKey,
+    client: &Client,
+    to: &Address,
+    known: bool,
+    content: MailContent,
+) -> NewJob {
     let mail = AccountMail { to: to.as_str().to_owned(), decoy: !known || !to.is_mailbox(), content };
     let plain = serde_json::to_vec(&mail).expect("a mail is plain data");
-    let sealed = service.master_key.seal(ACCOUNT_MAIL_LABEL, &plain);
-    let accounts = &service.accounts;
+    let sealed = master_key.seal(ACCOUNT_MAIL_LABEL, &plain);
     account_mail(JobId(accounts.ids.object_id()), sealed, accounts.clock.now()).caused_by(&client.cause)
 }
 
@@ -31,14 +44,25 @@ pub(crate) fn notice(
     user: &User,
     event: AccountEvent,
 ) -> Vec<NewJob> {
+    notice_of(&service.accounts, &service.master_key, client, user, event)
+}
+
+/// [`notice`], without the rest of the service.
+pub(crate) fn notice_of(
+    accounts: &Accounts,
+    master_key: &MasterKey,
+    client: &Client,
+    user: &User,
+    event: AccountEvent,
+) -> Vec<NewJob> {
     if !user.address.is_mailbox() {
         return Vec::new();
     }
     let content = MailContent::Notice {
         event,
-        at: service.accounts.clock.now(),
+        at: accounts.clock.now(),
         device: client.device.clone(),
         address: client.ip.map(|ip| ip.to_string()),
     };
-    vec![mail(service, client, &user.address, true, content)]
+    vec![mail_of(accounts, master_key, client, &user.address, true, content)]
 }

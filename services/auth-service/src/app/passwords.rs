@@ -1,9 +1,7 @@
 //! New passwords: by whoever knows the old one, or by a code that goes by mail.
 
 use common::auth::mail::{AccountEvent, MailContent};
-use common::auth::{
-    Account, Address, AuditAction, CodeKind, Password, PasswordChange, PasswordProof, Principal, User,
-};
+use common::auth::{Account, Address, CodeKind, Password, PasswordChange, PasswordProof, Principal, User};
 
 use super::audit::Author;
 use super::own_account::{self, AccountError};
@@ -11,14 +9,15 @@ use super::setup::AddressFault;
 use super::{Client, codes, devices, mails, my_sessions};
 use crate::AuthService;
 
-/// Sets a new password for a caller who knows the old one, and ends their other sessions. Without the cache nothing changes: a repetition would bring a
-/// password that is the old one no more.
+/// Sets a new password for a caller who knows the old one, and ends their other sessions, and their API tokens if they want that. Without the cache nothing
+/// changes: a repetition would bring a password that is the old one no more.
 pub(crate) async fn change(
     service: &AuthService,
     client: &Client,
     caller: &Principal,
     current: &str,
     new: &str,
+    end_tokens: bool,
 ) -> Result<(), AccountError> {
     // what cannot be chosen costs no hash
     let new = chosen(service, &own_account::find(service, caller.user).await?, "/new", new)?;
@@ -29,14 +28,16 @@ pub(crate) async fn change(
         password_hash: service.accounts.hasher.hash(&new).await?,
         keep: caller.session(),
         keep_devices: devices::hashes(client),
+        end_tokens,
         at: service.accounts.clock.now(),
     };
-    let notice = mails::notice(service, client, &user, AccountEvent::PasswordChanged);
+    let notice =
+        mails::notice(service, client, &user, AccountEvent::PasswordChanged { tokens_ended: end_tokens });
     my_sessions::forget(service, user.id).await?;
     if !service.account_store.change_password(&change, &notice).await? {
         return Err(AccountError::Conflict);
     }
-    service.tell_own(&Author::of(caller, client), AuditAction::OwnPassword, user.id).await;
+    service.tell_password(&Author::of(caller, client), user.id, end_tokens).await;
     done(&user, "changed");
     Ok(())
 }
@@ -65,7 +66,7 @@ pub(crate) async fn forgot(
     Ok(())
 }
 
-/// Sets a new password by a code, and ends all sessions of the account. Without the cache nothing changes, and the code stays good.
+/// Sets a new password by a code, and ends all sessions and API tokens of the account. Without the cache nothing changes, and the code stays good.
 pub(crate) async fn reset(
     service: &AuthService,
     client: &Client,
@@ -90,6 +91,8 @@ pub(crate) async fn reset(
         password_hash: service.accounts.hasher.hash(&new).await?,
         keep: None,
         keep_devices: Vec::new(),
+        // whoever knew the old one may have made some
+        end_tokens: true,
         at: now,
     };
     let notice = mails::notice(service, client, &user, AccountEvent::PasswordReset);
@@ -97,7 +100,7 @@ pub(crate) async fn reset(
     if !service.account_store.change_password(&change, &notice).await? {
         return Err(AccountError::WrongCode);
     }
-    service.tell_own(&Author::unknown(client), AuditAction::OwnPassword, user.id).await;
+    service.tell_password(&Author::unknown(client), user.id, true).await;
     done(&user, "reset");
     Ok(())
 }

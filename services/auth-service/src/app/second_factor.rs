@@ -7,9 +7,10 @@ use qrcode::QrCode;
 use qrcode::render::svg;
 
 use super::audit::Author;
+use super::limits::FactorTry;
 use super::own_account::{self, AccountError};
 use super::totp::Secret;
-use super::{Client, codes, mails};
+use super::{Client, codes, devices, mails};
 use crate::AuthService;
 
 /// What apps show beside the address.
@@ -70,12 +71,14 @@ pub(crate) async fn confirm(
         return Err(AccountError::HasSecondFactor);
     }
     let totp = account.totp.as_ref().ok_or(AccountError::NoSecondFactor)?;
-    service.limits.count_second_factor(caller.user).await?;
+    // only who is signed in comes here, and there is no other factor yet that somebody could guess
+    let counted =
+        service.limits.count_second_factor(caller.user, FactorTry::App { known_device: None }).await?;
     let now = service.accounts.clock.now();
     let Some(step) = open(service, caller.user, totp)?.matching_step(code, now) else {
         return Err(AccountError::WrongSecondFactor);
     };
-    service.limits.forget_second_factor(caller.user).await?;
+    counted.succeeded().await?;
     let recovery: Vec<String> =
         (0..RECOVERY_CODES).map(|_| codes::random_text(RECOVERY_DIGITS, 4)).collect::<Result<_, _>>()?;
     let hashes: Vec<_> = recovery.iter().map(|code| codes::hash_code(code)).collect();
@@ -130,7 +133,15 @@ pub(crate) async fn check(
         return Err(AccountError::SecondFactorRequired);
     }
     // counted before it is looked at: a volley of guesses gets no further than one after another
-    service.limits.count_second_factor(user).await?;
+    let device = match factor.totp {
+        Some(_) => devices::known(service, client, &account.user).await?,
+        None => None,
+    };
+    let try_of = match factor.totp {
+        Some(_) => FactorTry::App { known_device: device.as_ref() },
+        None => FactorTry::Recovery { ip: client.ip },
+    };
+    let counted = service.limits.count_second_factor(user, try_of).await?;
     let right = match (factor.totp, factor.recovery_code) {
         (Some(code), _) => match open(service, user, totp)?.matching_step(code, service.accounts.clock.now())
         {
@@ -151,7 +162,7 @@ pub(crate) async fn check(
         return Err(AccountError::WrongSecondFactor);
     }
     metrics::counter!("fm_auth_second_factors_total", "outcome" => "good").increment(1);
-    service.limits.forget_second_factor(user).await?;
+    counted.succeeded().await?;
     Ok(())
 }
 

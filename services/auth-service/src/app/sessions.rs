@@ -10,6 +10,7 @@ use common::{PortError, PortResult, SessionId, Sha256, Timestamp};
 use http_kit::credentials::Claims;
 
 use super::Client;
+use super::audit::Author;
 use crate::AuthService;
 
 /// How long the token of `GET /connect` is good.
@@ -155,6 +156,21 @@ pub(crate) async fn end(service: &AuthService, session: SessionId) -> PortResult
         tracing::info!(%session, "session ended");
     }
     Ok(())
+}
+
+/// Ends the session that a browser had before it got a new one, whosever it was. The new one stands whether or not that can be told everywhere: then the
+/// former is ended in the store, and good for a minute more at most where it is remembered.
+pub(crate) async fn replace(
+    service: &AuthService,
+    user: &User,
+    client: &Client,
+    new: SessionId,
+    former: SessionId,
+) {
+    if let Err(error) = end(service, former).await {
+        tracing::warn!(%error, session = %former, "session of before a sign-in not ended everywhere yet");
+    }
+    service.tell_signed_out(&Author::signed_in(user.id, new, client), former).await;
 }
 
 fn sign(service: &AuthService, session: &Session, now: Timestamp, expires_at: Timestamp) -> String {

@@ -2,12 +2,16 @@
 
 use std::fmt;
 
-use common::auth::{Address, InvalidAddress, InvalidPassword, Password, PasswordRules, User};
+use common::auth::{
+    Address, AuditAction, AuditEntry, InvalidAddress, InvalidPassword, Password, PasswordRules, User,
+};
 use common::{PortError, Sha256};
+use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
 use super::Client;
 use super::accounts::{Accounts, CreateAccountError};
+use super::audit::Author;
 use super::limits::{Limited, Refused};
 use crate::AuthService;
 use runtime::passwords::HashError;
@@ -209,19 +213,25 @@ pub(crate) async fn set_up(
         return Err(SetupError::WrongCode);
     }
     let credentials = NewCredentials::parse(address, password, &service.settings.accounts.password_rules())?;
-    Ok(create_first_admin(&service.accounts, credentials).await?)
+    let line = |user: &User| {
+        let by = Author { user: Some(user.id), ..Author::unknown(client) };
+        let details = json!({ "role": user.role, "how": "setup" });
+        service.audit_entry(&by, AuditAction::UserMade, Some(user.id.to_string()), details)
+    };
+    Ok(create_first_admin(&service.accounts, credentials, line).await?)
 }
 
-/// Makes the first administrator. Of any number of simultaneous calls exactly one succeeds.
+/// Makes the first administrator, with the line of the audit log. Of any number of simultaneous calls exactly one succeeds.
 ///
 /// # Errors
 /// `AlreadySetUp`, `AddressTaken`, and what hasher and store say.
 pub(crate) async fn create_first_admin(
     accounts: &Accounts,
     credentials: NewCredentials,
+    line: impl FnOnce(&User) -> AuditEntry + Send,
 ) -> Result<User, CreateAccountError> {
     let NewCredentials { address, password } = credentials;
-    let user = accounts.create_first_admin(address, &password).await?;
+    let user = accounts.create_first_admin(address, &password, line).await?;
     tracing::info!(user = %user.id, "first administrator made");
     Ok(user)
 }

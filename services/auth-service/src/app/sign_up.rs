@@ -1,9 +1,11 @@
-use common::auth::{Address, Password, User};
+use common::auth::{Address, AuditAction, Password, User};
 use common::jobs::types::welcome_mail;
 use common::{JobId, PortError};
 use runtime::passwords::HashError;
+use serde_json::json;
 
 use super::accounts::CreateAccountError;
+use super::audit::Author;
 use super::limits::{Limited, Refused};
 use super::{Client, verification};
 use crate::{AuthService, Registration, Verify};
@@ -110,12 +112,15 @@ async fn make(
     let user = accounts.prepare(address, password).await?;
     let welcome = welcome_mail(JobId(accounts.ids.object_id()), user.id, user.created_at);
     let mut jobs = vec![welcome.caused_by(&client.cause)];
+    let by = Author { user: Some(user.id), ..Author::unknown(client) };
+    let details = json!({ "role": user.role, "how": "registration" });
+    let line = service.audit_entry(&by, AuditAction::UserMade, Some(user.id.to_string()), details);
     if service.settings.accounts.verify == Verify::Required {
         let (code, mail) = verification::code_by_mail(service, client, Some(user.id), &user.address)?;
         jobs.push(mail);
-        service.account_store.create_user_with_code(&user, &code, &jobs).await?;
+        service.account_store.create_user_with_code(&user, &code, &jobs, &line).await?;
     } else {
-        accounts.store.create_user(&user, &jobs).await?;
+        service.admin.users.add_user(&user, &jobs, &line).await?;
     }
     Ok(user)
 }

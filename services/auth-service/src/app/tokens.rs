@@ -5,11 +5,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::rand;
+use common::auth::mail::AccountEvent;
 use common::auth::{ApiToken, AuditAction, CreateTokenError, Principal, Scopes, TokenStore, TokenText};
 use common::{FileId, PortError, PortResult, Timestamp, TokenId, UserId};
 use serde_json::json;
 
 use super::audit::Author;
+use super::own_account::{self, AccountError};
+use super::second_factor::{self, SecondFactor};
+use super::{Client, mails};
 use crate::AuthService;
 
 /// The time of the last use is written no more often than this.
@@ -37,18 +41,67 @@ pub(crate) enum NewTokenError {
     FolderScope,
     #[error("the end of the token has passed")]
     Expired,
+    /// The caller does not prove to be the account's owner.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     #[error(transparent)]
     Store(#[from] CreateTokenError),
 }
 
-/// Makes a token for the caller, who signed in: a token cannot make another one, since it could make a wider one.
+/// What a caller brings once more, to prove that the session is theirs.
+#[derive(Clone, Copy)]
+pub(crate) struct Proof<'a> {
+    pub(crate) password: &'a str,
+    /// Wanted where the account has one: a token gets past it from then on.
+    pub(crate) second_factor: SecondFactor<'a>,
+}
+
+/// Makes a token for the caller, who signed in and proves once more to be the owner: whoever has only found an open session would make themselves a lasting way
+/// in. A token cannot make another one, since it could make a wider one. A mail tells the owner.
 pub(crate) async fn create(
     service: &AuthService,
+    client: &Client,
     caller: &Principal,
-    by: &Author,
+    proof: Proof<'_>,
     new: NewToken,
 ) -> Result<(ApiToken, TokenText), NewTokenError> {
     let now = service.accounts.clock.now();
+    check(caller, &new, now)?;
+    let user = own_account::prove(service, caller.user, proof.password).await?;
+    let account = service.account_store.find_account(user.id).await.map_err(AccountError::from)?;
+    let account = account.ok_or(AccountError::Gone)?;
+    second_factor::check(service, client, &account, proof.second_factor).await?;
+    let text = random_token().map_err(CreateTokenError::from)?;
+    let token = ApiToken {
+        id: TokenId(service.accounts.ids.object_id()),
+        user: user.id,
+        name: new.name.trim().to_owned(),
+        hash: text.hash(),
+        scopes: new.scopes,
+        folder: new.folder,
+        created_at: now,
+        expires_at: new.expires_at,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    let details = json!({ "scopes": token.scopes, "folderId": token.folder, "expiresAt": token.expires_at });
+    let by = Author::of(caller, client);
+    let entry = service.audit_entry(&by, AuditAction::TokenMade, Some(token.id.to_string()), details);
+    let notice = mails::notice(service, client, &user, AccountEvent::TokenMade { name: token.name.clone() });
+    service.admin.tokens.create_token(&token, ApiToken::MAX_PER_USER, &notice, &entry).await?;
+    // the proof took a while: who set another password meanwhile ended all tokens but this one, which came too late for that
+    let current = service.accounts.store.find_user(user.id).await.map_err(AccountError::from)?;
+    if current.is_none_or(|current| current.password_hash != user.password_hash) {
+        revoke(service, user.id, &by, token.id).await.map_err(AccountError::from)?;
+        return Err(AccountError::Conflict.into());
+    }
+    metrics::counter!("fm_auth_api_tokens_made_total").increment(1);
+    tracing::info!(user = %user.id, token = %token.id, scopes = %token.scopes, "API token made");
+    Ok((token, text))
+}
+
+/// What is wrong with it is said before a password is looked at.
+fn check(caller: &Principal, new: &NewToken, now: Timestamp) -> Result<(), NewTokenError> {
     let name = new.name.trim();
     let chars = name.chars().count();
     if chars == 0 || chars > ApiToken::MAX_NAME_CHARS || name.chars().any(char::is_control) {
@@ -67,25 +120,7 @@ pub(crate) async fn create(
     if new.expires_at.is_some_and(|end| end <= now) {
         return Err(NewTokenError::Expired);
     }
-    let text = random_token().map_err(CreateTokenError::from)?;
-    let token = ApiToken {
-        id: TokenId(service.accounts.ids.object_id()),
-        user: caller.user,
-        name: name.to_owned(),
-        hash: text.hash(),
-        scopes: new.scopes,
-        folder: new.folder,
-        created_at: now,
-        expires_at: new.expires_at,
-        revoked_at: None,
-        last_used_at: None,
-    };
-    let details = json!({ "scopes": token.scopes, "folderId": token.folder, "expiresAt": token.expires_at });
-    let entry = service.audit_entry(by, AuditAction::TokenMade, Some(token.id.to_string()), details);
-    service.admin.tokens.create_token(&token, ApiToken::MAX_PER_USER, &entry).await?;
-    metrics::counter!("fm_auth_api_tokens_made_total").increment(1);
-    tracing::info!(user = %caller.user, token = %token.id, scopes = %token.scopes, "API token made");
-    Ok((token, text))
+    Ok(())
 }
 
 /// Ends a token of an account, for the next request everywhere. False if there is none. Safe to repeat, also after a 503.

@@ -92,6 +92,7 @@ impl From<NewTokenError> for Failure {
             NewTokenError::NoScope => invalid("/scopes", "missing"),
             NewTokenError::FolderScope => invalid("/scopes", "not_for_folder"),
             NewTokenError::Expired => invalid("/expiresAt", "in_the_past"),
+            NewTokenError::Account(error) => error.into(),
             NewTokenError::BeyondRole(_) => Self(Problem::new(Code::Forbidden).detail(detail)),
             NewTokenError::Store(CreateTokenError::TooMany) => {
                 Self(Problem::new(Code::TooMany).detail(detail))

@@ -56,6 +56,8 @@ async fn all_faults_of_a_registration_are_named() {
         ("", "", vec!["/email:missing", "/password:missing"]),
         ("nobody", PASSWORD, vec!["/email:invalid"]),
         ("a b@c", PASSWORD, vec!["/email:invalid"]),
+        ("a@b@c", PASSWORD, vec!["/email:invalid"]),
+        ("a@b..c", PASSWORD, vec!["/email:invalid"]),
         ("a@b", "1234567", vec!["/password:too_short"]),
         ("a@b", &"x".repeat(73), vec!["/password:too_long"]),
         ("a@b", "abcdefgh\u{0}", vec!["/password:invalid"]),

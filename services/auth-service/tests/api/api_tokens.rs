@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use common::auth::internal::{ResolveToken, ResolvedToken};
+use common::auth::mail::{AccountEvent, MailContent};
 use common::auth::{AuditAction, AuditFilter, AuditStore as _, TokenStore as _, TokenText};
 use common::routes::Service;
 use common::{Sha256, Timestamp};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::second_factor::{STEP, app, enrolled};
 use crate::support::{PASSWORD, Server, answer, keys};
 
 const TOKENS: &str = "/api/v1/users/me/tokens";
@@ -35,7 +37,7 @@ async fn log(server: &Server, action: AuditAction) -> usize {
 async fn a_token_is_shown_once_and_opens_from_each_place() {
     let server = Server::start().await;
     let bob = session(&server, "bob@b").await;
-    let body = json!({"name": " laptop ", "scopes": ["shares", "files:read"], "folderId": "5f1e8896c7ba06511e683b25"});
+    let body = json!({"name": " laptop ", "scopes": ["shares", "files:read"], "folderId": "5f1e8896c7ba06511e683b25", "password": PASSWORD});
     let made = answer(server.post(TOKENS, body).bearer_auth(&bob)).await;
     assert_eq!(made.header("cache-control"), Some("no-store"));
     let made = made.expect(StatusCode::CREATED);
@@ -117,9 +119,12 @@ async fn a_token_makes_no_token_and_widens_nothing() {
         .await;
     let (_, narrow) = server.api_token(&root, json!({"name": "narrow", "scopes": ["files:read"]})).await;
     for token in [&all, &narrow] {
-        let made =
-            answer(server.post(TOKENS, json!({"name": "b", "scopes": ["files:read"]})).bearer_auth(token))
-                .await;
+        let made = answer(
+            server
+                .post(TOKENS, json!({"name": "b", "scopes": ["files:read"], "password": PASSWORD}))
+                .bearer_auth(token),
+        )
+        .await;
         made.expect_problem(403, "insufficient_scope");
     }
     assert_eq!(list(&server, &all).await["total"], 2);
@@ -153,19 +158,68 @@ async fn what_is_wrong_with_a_new_token_is_said() {
             "/expiresAt",
         ),
     ] {
-        let problem = answer(server.post(TOKENS, body.clone()).bearer_auth(&bob)).await;
+        let mut asked = body.clone();
+        asked["password"] = json!(PASSWORD);
+        let problem = answer(server.post(TOKENS, asked).bearer_auth(&bob)).await;
         let problem = problem.expect_problem(400, "invalid_request");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
     }
     for scope in ["admin", "jobs:work"] {
-        let body = json!({"name": "a", "scopes": ["files:read", scope]});
+        let body = json!({"name": "a", "scopes": ["files:read", scope], "password": PASSWORD});
         answer(server.post(TOKENS, body).bearer_auth(&bob)).await.expect_problem(403, "forbidden");
     }
     for n in 0..100 {
         server.api_token(&bob, json!({"name": n.to_string(), "scopes": ["files:read"]})).await;
     }
-    let body = json!({"name": "a", "scopes": ["files:read"]});
+    let body = json!({"name": "a", "scopes": ["files:read"], "password": PASSWORD});
     answer(server.post(TOKENS, body).bearer_auth(&bob)).await.expect_problem(409, "too_many");
+}
+
+#[actix_web::test]
+async fn whoever_has_only_a_session_makes_no_lasting_token() {
+    let server = Server::start().await;
+    let bob = session(&server, "bob@example.org").await;
+    let make = async |more: Value| {
+        let mut body = json!({"name": "laptop", "scopes": ["files:read"]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        answer(server.post(TOKENS, body).bearer_auth(&bob)).await
+    };
+    let missing = make(json!({})).await.expect_problem(400, "invalid_request");
+    assert_eq!(missing["errors"][0]["code"], "missing", "{missing}");
+    for wrong in ["", "wrong"] {
+        make(json!({ "password": wrong })).await.expect_problem(403, "wrong_password");
+    }
+    assert_eq!(
+        (list(&server, &bob).await["total"].clone(), log(&server, AuditAction::TokenMade).await),
+        (json!(0), 0)
+    );
+    make(json!({ "password": PASSWORD })).await.expect(StatusCode::CREATED);
+    let told = server.mails().await.pop().unwrap();
+    let MailContent::Notice { event, address, .. } = told.content else { panic!("a notice") };
+    assert_eq!((&*told.to, address.as_deref()), ("bob@example.org", Some("127.0.0.1")));
+    assert_eq!(event, AccountEvent::TokenMade { name: "laptop".to_owned() });
+    // and nobody guesses the password here
+    for _ in 0..10 {
+        make(json!({ "password": "wrong" })).await.expect_problem(403, "wrong_password");
+    }
+    make(json!({ "password": PASSWORD })).await.expect_problem(429, "rate_limited");
+}
+
+#[actix_web::test]
+async fn a_token_is_no_way_around_the_second_factor() {
+    let server = Server::start().await;
+    let (bob, secret, codes) = enrolled(&server).await;
+    server.clock.advance(STEP);
+    let make = async |more: Value| {
+        let mut body = json!({"name": "a", "scopes": ["files:read"], "password": PASSWORD});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        answer(server.post(TOKENS, body).bearer_auth(&bob)).await
+    };
+    make(json!({})).await.expect_problem(401, "second_factor_required");
+    make(json!({ "totp": "x" })).await.expect_problem(401, "invalid_second_factor");
+    make(json!({ "totp": app(&server, &secret) })).await.expect(StatusCode::CREATED);
+    make(json!({ "recoveryCode": codes[0] })).await.expect(StatusCode::CREATED);
+    assert_eq!(list(&server, &bob).await["total"], 2);
 }
 
 #[actix_web::test]

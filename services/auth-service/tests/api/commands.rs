@@ -1,8 +1,14 @@
 //! The administrator's commands about accounts.
 
-use auth_service::{AdminCommand, AdminCommandError, AdminError, Limit, RoleWord, UsersCommand};
+use auth_service::{
+    AdminCommand, AdminCommandError, AdminError, Administration, Limit, RoleWord, UsersCommand,
+};
+use common::auth::PasswordRules;
+use common::auth::mail::{AccountEvent, MailContent};
 use reqwest::StatusCode;
+use serde_json::json;
 
+use crate::second_factor::enrolled;
 use crate::support::{PASSWORD, Server};
 
 async fn run(server: &Server, command: UsersCommand, password: &str) -> Result<String, AdminCommandError> {
@@ -49,10 +55,39 @@ async fn a_password_is_reset() {
     let weak = run(&server, reset(), "short").await.unwrap_err();
     assert!(weak.is_usage(), "{weak}");
     assert_eq!(server.me(&session).await, StatusCode::OK);
+    let (_, token) = server.api_token(&session, json!({"name": "a", "scopes": ["files:read"]})).await;
     run(&server, reset(), "another password").await.unwrap();
+    assert_eq!(server.me(&token).await, StatusCode::UNAUTHORIZED);
     assert_eq!(server.me(&session).await, StatusCode::UNAUTHORIZED);
     server.login("bob@b", PASSWORD).await.expect_problem(401, "invalid_credentials");
     server.login("bob@b", "another password").await.expect(StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn the_command_keeps_to_the_settings_and_tells_the_owner() {
+    let server = Server::start().await;
+    let (session, _, _) = enrolled(&server).await;
+    let administration =
+        || Administration { password_rules: PasswordRules { min_chars: 20 }, ..server.administration() };
+    let run = async |command: UsersCommand, password: &'static str| {
+        AdminCommand::Users(command).run(&administration(), move || Ok(password.to_owned())).await
+    };
+    let bob = || email("bob@example.org");
+    let weak = run(UsersCommand::ResetPassword { email: bob() }, "another password").await.unwrap_err();
+    assert!(weak.to_string().contains("20 characters"), "{weak}");
+    let create = UsersCommand::Create { email: email("ann@b"), role: RoleWord::User };
+    assert!(run(create, "another password").await.unwrap_err().is_usage());
+    let told = async || match server.mails().await.pop().map(|mail| (mail.to, mail.content)) {
+        Some((to, MailContent::Notice { event, .. })) => (to, event),
+        _ => panic!("a notice"),
+    };
+    let long = "another password, but a longer one";
+    run(UsersCommand::ResetPassword { email: bob() }, long).await.unwrap();
+    assert_eq!(told().await, (bob(), AccountEvent::PasswordSet));
+    run(UsersCommand::ResetSecondFactor { email: bob() }, "").await.unwrap();
+    assert_eq!(told().await, (bob(), AccountEvent::SecondFactorOff));
+    server.login("bob@example.org", long).await.expect(StatusCode::OK);
+    assert_eq!(server.me(&session).await, StatusCode::UNAUTHORIZED);
 }
 
 #[actix_web::test]

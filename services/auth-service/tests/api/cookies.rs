@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::auth::{AuditAction, AuditFilter, AuditStore as _};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -115,6 +116,46 @@ async fn a_sign_in_never_keeps_a_session_that_it_was_given() {
     let answer = answer(request.header("sec-fetch-site", "same-origin")).await;
     answer.expect(StatusCode::OK);
     assert_ne!(answer.header("set-cookie").unwrap().split(';').next().unwrap(), planted);
+}
+
+#[actix_web::test]
+async fn a_sign_in_over_a_session_ends_that_one() {
+    let server = server().await;
+    server.sign_up("eve@b", PASSWORD).await.expect(StatusCode::CREATED);
+    let me = async |cookie: &str| answer(server.get("/api/v1/users/me").header("cookie", cookie)).await;
+    let over = async |cookie: &str, email: &str, session: &str| {
+        let body = json!({"email": email, "password": PASSWORD, "session": session});
+        let request = server.post("/api/v1/auth/login", body).header("cookie", cookie);
+        let answer = answer(request.header("sec-fetch-site", "same-origin")).await;
+        answer.expect(StatusCode::OK);
+        answer.header("set-cookie").map(|cookie| cookie.split(';').next().unwrap().to_owned())
+    };
+    let ended = async || {
+        let action = Some(AuditAction::SignedOut.word().to_owned());
+        let filter = AuditFilter { action, ..AuditFilter::default() };
+        server.store.list_audit(&filter, None, 10).await.unwrap()
+    };
+    let elsewhere = sign_in(&server).await;
+    let first = sign_in(&server).await;
+    // a program that signs in beside it takes no cookie away
+    assert_eq!(over(&first, "a@b", "token").await, None);
+    me(&first).await.expect(StatusCode::OK);
+    assert!(ended().await.is_empty());
+
+    let second = over(&first, "a@b", "cookie").await.unwrap();
+    me(&first).await.expect_problem(401, "unauthorized");
+    let owner = me(&second).await.expect(StatusCode::OK)["id"].clone();
+    let third = over(&second, "eve@b", "cookie").await.unwrap();
+    me(&second).await.expect_problem(401, "unauthorized");
+    assert_eq!(me(&third).await.expect(StatusCode::OK)["email"], "eve@b");
+    me(&elsewhere).await.expect(StatusCode::OK);
+    let lines = ended().await;
+    assert_eq!(lines.len(), 2);
+    assert_eq!(json!(lines[1].actor), owner);
+    assert_ne!(json!(lines[0].actor), owner, "whoever signed in over it has ended it");
+    // one that is no session any more ends nothing
+    over(&first, "a@b", "cookie").await.unwrap();
+    assert_eq!(ended().await.len(), 2);
 }
 
 #[actix_web::test]

@@ -195,8 +195,20 @@ async fn whole_addresses_are_looked_up_so_often() {
         look("eve@example.org").await.expect(StatusCode::OK);
     }
     look("eve@example.org").await.expect_problem(429, "rate_limited");
-    // what is no whole address tells nothing that the settings do not
-    look("eve").await.expect(StatusCode::OK);
     server.clock.advance(Duration::from_secs(2));
     look("eve@example.org").await.expect(StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn names_of_the_classic_api_are_looked_up_no_more_often() {
+    let server = Server::start().await;
+    let token = server.classic_token("bob").await;
+    server.sign_up("eve", PASSWORD).await.expect(StatusCode::CREATED);
+    let look = async |q: &str| answer(server.get(&format!("/api/v1/people?q={q}")).bearer_auth(&token)).await;
+    for n in 0..119 {
+        assert_eq!(look(&format!("eve{n}")).await.expect(StatusCode::OK)["items"], json!([]));
+    }
+    assert_eq!(look("eve").await.expect(StatusCode::OK)["items"][0]["email"], "eve");
+    look("eve").await.expect_problem(429, "rate_limited");
+    look("eve@example.org").await.expect_problem(429, "rate_limited");
 }

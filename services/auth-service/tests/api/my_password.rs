@@ -52,7 +52,10 @@ async fn a_new_password_ends_all_other_sessions() {
     let mail = server.mails().await.pop().unwrap();
     assert_eq!((&*mail.to, mail.decoy), ("bob@example.org", false));
     let MailContent::Notice { event, address, .. } = mail.content else { panic!("a notice") };
-    assert_eq!((event, address.as_deref()), (AccountEvent::PasswordChanged, Some("127.0.0.1")));
+    assert_eq!(
+        (event, address.as_deref()),
+        (AccountEvent::PasswordChanged { tokens_ended: false }, Some("127.0.0.1"))
+    );
 }
 
 #[actix_web::test]
@@ -139,6 +142,33 @@ async fn a_lost_password_is_replaced_by_a_code() {
     };
     let events: Vec<_> = server.mails().await.into_iter().filter_map(event).collect();
     assert_eq!(events, [AccountEvent::PasswordReset, AccountEvent::NewDevice]);
+}
+
+#[actix_web::test]
+async fn api_tokens_do_not_outlive_a_lost_password() {
+    let server = Server::start().await;
+    let session = server.classic_token("bob@example.org").await;
+    let wanted = || json!({"name": "a", "scopes": ["files:read"]});
+    let (_, token) = server.api_token(&session, wanted()).await;
+    assert_eq!(server.me(&token).await, StatusCode::OK);
+    // whoever knows the old password decides, and keeps them unless they say otherwise
+    change(&server, &session, PASSWORD, NEW).await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(server.me(&token).await, StatusCode::OK);
+    let body = json!({"current": NEW, "new": PASSWORD, "endTokens": true});
+    let changed = answer(server.post("/api/v1/users/me/password", body).bearer_auth(&session)).await;
+    changed.expect(StatusCode::NO_CONTENT);
+    assert_eq!(server.me(&token).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(server.me(&session).await, StatusCode::OK);
+    let MailContent::Notice { event, .. } = server.mails().await.pop().unwrap().content else {
+        panic!("a notice")
+    };
+    assert_eq!(event, AccountEvent::PasswordChanged { tokens_ended: true });
+
+    let (_, token) = server.api_token(&session, wanted()).await;
+    assert_eq!(server.me(&token).await, StatusCode::OK);
+    forgot(&server, "bob@example.org").await.expect(StatusCode::ACCEPTED);
+    reset(&server, &code(&server).await, NEW).await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(server.me(&token).await, StatusCode::UNAUTHORIZED, "somebody else may have made it");
 }
 
 #[actix_web::test]

@@ -7,7 +7,7 @@ use common::auth::mail::{AccountEvent, MailContent};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PASSWORD, Server, answer};
+use crate::support::{Answer, Options, PASSWORD, Server, answer};
 
 const TOTP: &str = "/api/v1/users/me/totp";
 const EMAIL: &str = "bob@example.org";
@@ -142,13 +142,63 @@ async fn codes_are_not_guessed() {
     for _ in 0..5 {
         login(&server, json!({"totp": "x"})).await.expect_problem(401, "invalid_second_factor");
     }
-    for body in [json!({"totp": app(&server, &secret)}), json!({"recoveryCode": codes[0]})] {
-        let limited = login(&server, body).await;
-        limited.expect_problem(429, "rate_limited");
-        assert!(limited.header("retry-after").is_some());
+    let limited = login(&server, json!({"totp": app(&server, &secret)})).await;
+    limited.expect_problem(429, "rate_limited");
+    assert!(limited.header("retry-after").is_some());
+    // recovery codes have a count of their own
+    for _ in 0..10 {
+        login(&server, json!({"recoveryCode": "x"})).await.expect_problem(401, "invalid_second_factor");
     }
+    login(&server, json!({"recoveryCode": codes[0]})).await.expect_problem(429, "rate_limited");
     server.clock.advance(2 * STEP);
     login(&server, json!({"totp": app(&server, &secret)})).await.expect(StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn whoever_knows_the_password_does_not_keep_the_owner_out_by_the_second_factor() {
+    let server = Server::with(Options::behind_gateway()).await;
+    let (_, secret, codes) = enrolled(&server).await;
+    let from = async |ip: &str, cookie: Option<&str>, more: Value| {
+        let mut body = json!({"email": EMAIL, "password": PASSWORD, "session": "cookie"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let request = server.post("/api/v1/auth/login", body).header("x-forwarded-for", ip);
+        answer(match cookie {
+            Some(cookie) => request.header("cookie", cookie),
+            None => request,
+        })
+        .await
+    };
+    server.clock.advance(STEP);
+    let first = from("7.7.7.7", None, json!({"totp": app(&server, &secret)})).await;
+    first.expect(StatusCode::OK);
+    let mut cookies = first.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+    let device = cookies.find(|cookie| cookie.starts_with("fm_device=")).unwrap();
+    let device = device.split(';').next().unwrap().to_owned();
+    server.clock.advance(STEP);
+
+    let burn = async || {
+        for n in 0..20 {
+            from(&format!("6.6.6.{n}"), None, json!({"totp": "000000"})).await;
+            from("6.6.6.6", None, json!({"recoveryCode": "x"})).await;
+        }
+        from("6.6.6.7", None, json!({"totp": "000000"})).await.expect_problem(429, "rate_limited");
+        from("6.6.6.6", None, json!({"recoveryCode": "x"})).await.expect_problem(429, "rate_limited");
+    };
+    burn().await;
+    from("7.7.7.8", None, json!({"totp": app(&server, &secret)})).await.expect_problem(429, "rate_limited");
+    let code = app(&server, &secret);
+    from("7.7.7.7", Some(&device), json!({ "totp": code })).await.expect(StatusCode::OK);
+    // from a new device by a recovery code
+    from("7.7.7.8", None, json!({"recoveryCode": codes[0]})).await.expect(StatusCode::OK);
+    // what the owner does right makes no room for the others
+    from("6.6.6.7", None, json!({"totp": "000000"})).await.expect_problem(429, "rate_limited");
+    // a known device is no place to guess from either
+    for _ in 0..5 {
+        from("7.7.7.7", Some(&device), json!({"totp": "x"}))
+            .await
+            .expect_problem(401, "invalid_second_factor");
+    }
+    from("7.7.7.7", Some(&device), json!({"totp": "x"})).await.expect_problem(429, "rate_limited");
 }
 
 #[actix_web::test]

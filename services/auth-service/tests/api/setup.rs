@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use auth_service::{AdminCommand, AdminCommandError, CreateAccountError};
-use common::auth::AuthStore as _;
+use auth_service::{AdminCommand, AdminCommandError, CreateAccountError, Verify};
+use common::auth::{AuditAction, AuditEntry, AuditFilter, AuditStore as _, AuthStore as _};
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -12,6 +12,13 @@ use crate::support::{Answer, Options, PASSWORD, SETUP_CODE, Server, answer, keys
 
 async fn set_up(server: &Server, code: &str, email: &str, password: &str) -> Answer {
     answer(server.post("/api/v1/setup", json!({"code": code, "email": email, "password": password}))).await
+}
+
+/// The lines of the audit log about accounts that were made.
+async fn made(server: &Server) -> Vec<AuditEntry> {
+    let filter =
+        AuditFilter { action: Some(AuditAction::UserMade.word().to_owned()), ..AuditFilter::default() };
+    server.store.list_audit(&filter, None, 10).await.unwrap()
 }
 
 async fn needed(server: &Server) -> Value {
@@ -32,6 +39,16 @@ async fn the_code_makes_the_first_administrator_once() {
 
     let login = set_up(&server, " 0123 4567 89ab ", "root@b", PASSWORD).await.expect(StatusCode::CREATED);
     assert_eq!((&login["user"]["role"], &login["session"]), (&json!("admin"), &json!("token")));
+    let lines = made(&server).await;
+    let [line] = &*lines else { panic!("one line: {lines:?}") };
+    assert_eq!(
+        (&line.details["how"], line.actor.map(|id| json!(id))),
+        (&json!("setup"), Some(login["user"]["id"].clone()))
+    );
+    assert_eq!(
+        (line.target.as_deref(), line.address.as_deref()),
+        (login["user"]["id"].as_str(), Some("127.0.0.1"))
+    );
     let me = answer(server.get("/api/v1/users/me").bearer_auth(login["accessToken"].as_str().unwrap())).await;
     assert_eq!(me.expect(StatusCode::OK), login["user"]);
 
@@ -42,6 +59,23 @@ async fn the_code_makes_the_first_administrator_once() {
     // it counts in no statistics, and is welcomed by nobody
     assert_eq!(user_count(&server.store).await, 0);
     assert_eq!(outbox_depth(&server.store).await, 0);
+}
+
+#[actix_web::test]
+async fn whoever_registers_stands_in_the_audit_log() {
+    for verify in [Verify::Off, Verify::Required] {
+        let mut options = Options::default();
+        options.settings.accounts.verify = verify;
+        let server = Server::with(options).await;
+        let body = json!({"email": "bob@example.org", "password": PASSWORD});
+        let register = async || answer(server.post("/api/v1/auth/register", body.clone())).await;
+        let user = serde_json::from_str::<Value>(&register().await.text).unwrap()["user"]["id"].clone();
+        register().await.expect_problem(409, "address_taken");
+        server.sign_up("eve", "x").await.expect(StatusCode::CREATED);
+        let lines = made(&server).await;
+        assert_eq!(lines.len(), 2);
+        assert_eq!((json!(lines[1].actor), &lines[1].details["how"]), (user, &json!("registration")));
+    }
 }
 
 #[actix_web::test]
@@ -116,6 +150,8 @@ async fn the_administrators_command_makes_one_too() {
     let text = create("root@b", PASSWORD).await.unwrap();
     assert!(text.starts_with("administrator "), "{text}");
     assert!(server.store.has_admin().await.unwrap());
+    let lines = made(&server).await;
+    assert_eq!((lines.len(), lines[0].actor, &lines[0].details["how"]), (1, None, &json!("command")));
     let again = create("other@b", PASSWORD).await.unwrap_err();
     assert!(matches!(again, AdminCommandError::Account(CreateAccountError::AlreadySetUp)));
     assert!(!again.is_usage());

@@ -12,8 +12,8 @@ use auth_service::{
 };
 use common::auth::mail::{ACCOUNT_MAIL_LABEL, AccountMail};
 use common::auth::{
-    AuthStore, Authenticator, Cached, CachedSession, CredentialCache, RateDecision, RateLimiter, RateRule,
-    SessionState, TokenHash, TokenState, UserState,
+    AuthStore, Authenticator, Cached, CachedSession, CredentialCache, PasswordRules, RateDecision,
+    RateLimiter, RateRule, SessionState, TokenHash, TokenState, UserState,
 };
 use common::jobs::types::ACCOUNT_MAIL;
 use common::jobs::{NewJob, Outbox};
@@ -233,8 +233,9 @@ impl Server {
         answer(self.post("/api/v1/auth/login", json!({"email": email, "password": password}))).await
     }
 
-    /// Makes an API token by this session; its id and text.
-    pub(crate) async fn api_token(&self, session: &str, body: Value) -> (String, String) {
+    /// Makes an API token by this session, with the usual password; its id and text.
+    pub(crate) async fn api_token(&self, session: &str, mut body: Value) -> (String, String) {
+        body["password"] = json!(PASSWORD);
         let request = self.post("/api/v1/users/me/tokens", body).bearer_auth(session);
         let made = answer(request).await.expect(StatusCode::CREATED);
         (made["id"].as_str().unwrap().to_owned(), made["token"].as_str().unwrap().to_owned())
@@ -249,6 +250,8 @@ impl Server {
             account_store: self.store.clone(),
             cache: Arc::clone(&self.cache),
             spaces: self.spaces.clone(),
+            master_key: Arc::clone(&self.master),
+            password_rules: PasswordRules::default(),
         }
     }
 

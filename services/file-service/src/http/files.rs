@@ -335,6 +335,9 @@ async fn set_public(
 ) -> ApiResult<HttpResponse> {
     let target = params::target(request, "id")?;
     let node = authorize(service, params::actor(caller), Action::Share, target).await?;
+    if public {
+        params::ends_with_it(caller, None)?;
+    }
     let changed = public::set(service, &node, public).await?;
     let sight = marks::seen(service, node.actor(), &changed, node.sight()).await?;
     Ok(view::file(StatusCode::OK, &changed, sight))

@@ -209,7 +209,7 @@ pub(super) struct MakeBody {
     responses(
         (status = 201, description = "The new link", body = LinkView),
         (status = 400, description = "`invalid_request`, `invalid_json`", body = ProblemDocument),
-        (status = 403, description = "`forbidden`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`, also by a token that ends before the link would; `insufficient_scope`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 422, description = "`unprocessable`: a root folder, or a file that should be dropped into", body = ProblemDocument),
     ),
@@ -234,6 +234,7 @@ pub(super) async fn make(
         notify: body.notify,
     };
     may_give(&caller, wanted.role)?;
+    params::ends_with_it(&caller, wanted.expires_at)?;
     let link = links::make(&service, &node, wanted).await?;
     let names = names(&service, [], [link.by]).await;
     Ok(HttpResponse::Created().insert_header(view::PRIVATE).json(LinkView::of(&link, &names)))
@@ -287,6 +288,7 @@ pub(super) struct ChangeBody {
     responses(
         (status = 200, description = "The link as it is now", body = LinkView),
         (status = 400, description = "`invalid_request`, `invalid_json`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`: by a token that ends before the link; `insufficient_scope`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 422, description = "`unprocessable`: a file that should be dropped into", body = ProblemDocument),
     ),
@@ -315,6 +317,7 @@ pub(super) async fn change(
     };
     let held = service.links.find_link(id).await.map_err(AppError::from)?.ok_or(Code::NotFound)?;
     may_give(&caller, changes.role.unwrap_or(held.role))?;
+    params::ends_with_it(&caller, changes.expires_at.unwrap_or(held.expires_at))?;
     let link = links::change(&service, caller.user, id, changes).await?;
     let names = names(&service, [], [link.by]).await;
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(LinkView::of(&link, &names)))

@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use common::auth::{Principal, Scope};
 use common::files::Actor;
-use common::{Code, FileId, UserId};
+use common::{Code, FileId, Timestamp, UserId};
 use http_kit::input;
 use http_kit::{ApiResult, Problem};
 
@@ -43,6 +43,21 @@ pub(crate) fn gives_what_it_has(caller: &Principal, reads: bool, writes: bool) -
         return Err(Code::InsufficientScope.into());
     }
     Ok(())
+}
+
+/// Whether what the credential opens to others until `end` ends with it at the latest. None is for what has no end. A session is no such credential: whoever
+/// signs in gives what is theirs.
+///
+/// # Errors
+/// `forbidden`.
+pub(crate) fn ends_with_it(caller: &Principal, end: Option<Timestamp>) -> ApiResult<()> {
+    let Some(own) = caller.expires_at else { return Ok(()) };
+    if end.is_some_and(|end| end <= own) {
+        return Ok(());
+    }
+    let detail =
+        format!("The token ends at {own}; it opens nothing to others for longer, and nothing without an end");
+    Err(Problem::new(Code::Forbidden).detail(detail))
 }
 
 /// The node that the segment `name` of the path means: an id, or the word `root`.

@@ -211,7 +211,7 @@ fn receiver(body: &GiveBody) -> ApiResult<Receiver> {
         (status = 201, description = "The new right", body = ShareView),
         (status = 200, description = "The right that they had, with this role", body = ShareView),
         (status = 400, description = "`invalid_request`, `invalid_json`", body = ProblemDocument),
-        (status = 403, description = "`forbidden`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`, also by a token that ends; `insufficient_scope`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 422, description = "`unknown_person`: no such account, or no group that the caller is in; `unprocessable` for the owner, and for a root folder", body = ProblemDocument),
         (status = 429, description = "`rate_limited`: too many addresses were looked up", body = ProblemDocument),
@@ -236,7 +236,9 @@ pub(super) async fn give(
 }
 
 fn may_give(caller: &Principal, role: ShareRole) -> ApiResult<()> {
-    params::gives_what_it_has(caller, true, role >= ShareRole::Editor)
+    params::gives_what_it_has(caller, true, role >= ShareRole::Editor)?;
+    // a right has no end of its own
+    params::ends_with_it(caller, None)
 }
 
 /// What shall be different.
@@ -258,7 +260,7 @@ pub(super) struct ChangeBody {
     responses(
         (status = 200, description = "The right as it is now", body = ShareView),
         (status = 400, description = "`invalid_request`, `invalid_json`", body = ProblemDocument),
-        (status = 403, description = "`forbidden`: it is the caller's own", body = ProblemDocument),
+        (status = 403, description = "`forbidden`: it is the caller's own, or a token that ends asks; `insufficient_scope`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))

@@ -72,7 +72,7 @@ async fn fill(product: &Product) -> Result<Known> {
         json!({"url": format!("http://{}:9/", e2e::webhooks::RECEIVER), "events": ["file.created"]});
     product.post(&ada, "/api/v1/webhooks", &webhook).await?.expect(201)?;
 
-    let made = json!({"name": "script", "scopes": ["files:read"]});
+    let made = json!({"name": "script", "scopes": ["files:read"], "password": ada.password});
     let made = product.post(&ada, "/api/v1/users/me/tokens", &made).await?.expect(201)?.json()?;
     let token = made["token"].as_str().context("no token")?.to_owned();
     let begun = json!({"password": ada.password});

@@ -145,7 +145,7 @@ async fn there_and_back() -> Result<()> {
     let running = installation.start();
     let product = running.product();
     let (ada, bob) = (product.register("ada").await?, product.register("bob").await?);
-    let wanted = json!({"name": "n", "scopes": ["files:read"]});
+    let wanted = json!({"name": "n", "scopes": ["files:read"], "password": ada.password});
     let made = product.post(&ada, "/api/v1/users/me/tokens", &wanted).await?;
     let token = made.expect(201)?.json()?["token"].as_str().context("no token")?.to_owned();
     let folder = product.make_folder(&ada, "root", "Shared").await?;

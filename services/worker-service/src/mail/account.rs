@@ -126,14 +126,29 @@ fn link(public_url: &str, place: &str, code: &str) -> String {
 fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
     const RESET: &str = "If that was not you, set a new password now: \"Forgot your password?\" on the sign-in page sends a code to this address.";
     match event {
-        AccountEvent::PasswordChanged => (
+        AccountEvent::PasswordChanged { tokens_ended } => (
             "Your password was changed",
-            "The password of your account was changed. All other sign-ins have ended.".to_owned(),
+            format!(
+                "The password of your account was changed. All other sign-ins have ended.{}",
+                if *tokens_ended { " So have all API tokens." } else { "" }
+            ),
             RESET,
+        ),
+        AccountEvent::PasswordSet => (
+            "Your password was set",
+            "Whoever runs this installation has set another password for your account. All sign-ins and API tokens have ended."
+                .to_owned(),
+            "If you did not ask for that, ask them.",
+        ),
+        AccountEvent::TokenMade { name } => (
+            "An API token was made",
+            format!("An API token was made for your account, called \"{name}\". Programs that have it get in without your password."),
+            "If that was not you, sign in, end it under Account, API tokens, and set a new password.",
         ),
         AccountEvent::PasswordReset => (
             "Your password was reset",
-            "The password of your account was set anew with a code from a mail. All sign-ins have ended."
+            "The password of your account was set anew with a code from a mail. All sign-ins and API tokens have ended. Programs that used a \
+             token need a new one."
                 .to_owned(),
             RESET,
         ),
@@ -270,7 +285,7 @@ mod tests {
     #[test]
     fn what_is_foreign_is_escaped() {
         let mail = mail(&MailContent::Notice {
-            event: AccountEvent::PasswordChanged,
+            event: AccountEvent::PasswordChanged { tokens_ended: false },
             at: Timestamp::from_millis(0),
             device: Some("<script>alert(1)</script>".to_owned()),
             address: Some("192.0.2.7".to_owned()),

@@ -74,8 +74,10 @@ export function changeMe(change: { name?: string | null; preferences?: Preferenc
   return answerOf(client.PATCH('/api/v1/users/me', { body: change as never }));
 }
 
-export function changePassword(current: string, fresh: string): Promise<unknown> {
-  return answerOf(client.POST('/api/v1/users/me/password', { body: { current, new: fresh } }));
+/** All other sign-ins end, and with `endTokens` all API tokens. */
+export function changePassword(current: string, fresh: string, endTokens: boolean): Promise<unknown> {
+  const body = { current, new: fresh, ...(endTokens ? { endTokens } : {}) };
+  return answerOf(client.POST('/api/v1/users/me/password', { body }));
 }
 
 export function changeEmail(fresh: string, password: string): Promise<unknown> {

@@ -62,7 +62,7 @@ const deAuth: Translated<typeof enAuth> = {
   'reset.act': 'Passwort setzen',
   'reset.again': 'Neuen Code schicken',
   'reset.done': 'Dein Passwort ist gesetzt',
-  'reset.done.text': 'Alle Anmeldungen deines Kontos sind beendet. Melde dich mit dem neuen Passwort an.',
+  'reset.done.text': 'Alle Anmeldungen und API-Token deines Kontos sind beendet. Melde dich mit dem neuen Passwort an.',
   'second.title': 'Anmeldung in zwei Schritten',
   'second.text': 'Gib die sechs Ziffern ein, die deine Authenticator-App zeigt.',
   'second.code': 'Code der App',

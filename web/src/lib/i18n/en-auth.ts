@@ -60,7 +60,7 @@ const enAuth = {
   'reset.act': 'Set password',
   'reset.again': 'Send another code',
   'reset.done': 'Your password is set',
-  'reset.done.text': 'All sign-ins of your account have ended. Sign in with the new password.',
+  'reset.done.text': 'All sign-ins and API tokens of your account have ended. Sign in with the new password.',
   'second.title': 'Two-step sign-in',
   'second.text': 'Enter the six digits that your authenticator app shows.',
   'second.code': 'Code of the app',

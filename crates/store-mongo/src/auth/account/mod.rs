@@ -113,6 +113,7 @@ impl AccountStore for AuthDb {
         user: &User,
         code: &MailedCode,
         jobs: &[NewJob],
+        entry: &AuditEntry,
     ) -> Result<(), CreateUserError> {
         let _ring = self.outbox.ring_for(jobs);
         let engine = &self.engine;
@@ -121,6 +122,7 @@ impl AccountStore for AuthDb {
             .transact(&[ObjectId::from_bytes([0; 12])], |mut tx| async move {
                 users::insert(engine, tx.session(), user, Office::AsTheRoleSays).await?;
                 codes::insert(engine, tx.session(), code).await?;
+                audit::insert(engine, tx.session(), std::slice::from_ref(entry)).await?;
                 self.outbox.push(engine, tx.session(), jobs).await?;
                 Ok(())
             })

@@ -6,6 +6,7 @@ use mongodb::bson::{Document, doc};
 use super::codes::{self, CODES};
 use super::{devices, sessions};
 use crate::auth::sessions::SESSIONS;
+use crate::auth::tokens::{self, TOKENS};
 use crate::auth::users::USERS;
 use crate::engine::{Engine, TxResult};
 use crate::value::ToOid as _;
@@ -16,7 +17,7 @@ pub(super) async fn change(
     session: &mut ClientSession,
     change: &PasswordChange,
 ) -> TxResult<bool, PortError> {
-    let PasswordChange { user, proof, password_hash, keep, keep_devices, at } = change;
+    let PasswordChange { user, proof, password_hash, keep, keep_devices, end_tokens, at } = change;
     let user = user.oid();
     let mut filter = doc! { "_id": user };
     match proof {
@@ -46,6 +47,10 @@ pub(super) async fn change(
     }
     let (live, end) = sessions::revocation(user, *keep, *at);
     engine.collection::<Document>(SESSIONS).update_many(live, end).session(&mut *session).await?;
+    if *end_tokens {
+        let (live, end) = tokens::revocation(user, *at);
+        engine.collection::<Document>(TOKENS).update_many(live, end).session(&mut *session).await?;
+    }
     codes::remove_of(engine, session, user).await?;
     devices::forget(engine, session, user, keep_devices, *at).await?;
     Ok(true)

@@ -93,12 +93,14 @@ impl AccountStore for AuthDb {
         user: &User,
         code: &MailedCode,
         jobs: &[NewJob],
+        entry: &AuditEntry,
     ) -> Result<(), CreateUserError> {
-        let (user, code, jobs) = (user.clone(), code.clone(), jobs.to_vec());
+        let (user, code, jobs, entry) = (user.clone(), code.clone(), jobs.to_vec(), entry.clone());
         self.engine
             .write(Durable, move |tx| {
                 users::insert(tx, &user)?;
                 codes::insert(tx, &code)?;
+                audit::insert(tx, &entry)?;
                 Ok(outbox::push(tx, &jobs)?)
             })
             .await

@@ -2,11 +2,12 @@ use common::auth::{CodeKind, PasswordChange, PasswordProof};
 use common::{Timestamp, UserId};
 
 use super::{codes, devices, sessions};
+use crate::auth::tokens;
 use crate::engine::Tx;
 
 /// False, and nothing done, if the proof is none any more.
 pub(super) fn change(tx: &Tx<'_>, change: &PasswordChange) -> rusqlite::Result<bool> {
-    let PasswordChange { user, proof, password_hash, keep, keep_devices, at } = change;
+    let PasswordChange { user, proof, password_hash, keep, keep_devices, end_tokens, at } = change;
     let changed = match proof {
         PasswordProof::Hash(before) => tx
             .prepare_cached("UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2")?
@@ -24,6 +25,9 @@ pub(super) fn change(tx: &Tx<'_>, change: &PasswordChange) -> rusqlite::Result<b
         return Ok(false);
     }
     sessions::revoke_all(tx, *user, *keep, *at)?;
+    if *end_tokens {
+        tokens::revoke_all(tx, *user, *at)?;
+    }
     codes::remove_of(tx, *user)?;
     devices::forget(tx, *user, keep_devices, *at)?;
     Ok(true)

@@ -308,7 +308,7 @@ pub(super) struct PeopleQuery {
         (status = 200, body = PeopleView),
         (status = 400, description = "`invalid_request`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "`insufficient_scope`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`: too many whole addresses", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`: too many look-ups", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 #[get("/api/v1/people")]
@@ -322,10 +322,9 @@ pub(super) async fn people(
     let mut found: Vec<User> = Vec::new();
     if let Ok(address) = Address::parse(&query.q) {
         let key = address.key();
-        if address.is_mailbox() {
-            let counted = service.limits.count_look_up(caller.user).await;
-            counted.map_err(|refused| problem(AccountError::from(refused)))?;
-        }
+        // any text may be the whole name of an account that the classic API made
+        let counted = service.limits.count_look_up(caller.user).await;
+        counted.map_err(|refused| problem(AccountError::from(refused)))?;
         let exact = service.accounts.store.find_user_by_address(&key).await?;
         found.extend(exact.filter(|user| !user.disabled));
         let groups = &service.admin.groups;

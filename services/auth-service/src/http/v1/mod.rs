@@ -27,7 +27,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use common::Code;
 use common::auth::{Role, SessionKind};
-use http_kit::{ApiResult, CookiePolicy, Problem};
+use http_kit::{ApiResult, CookiePolicy, Problem, cookie_session};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -219,7 +219,7 @@ async fn signed_in(
     Ok(answer)
 }
 
-/// Opens a session. With it comes the cookie by which a browser is known from now on, if that is new.
+/// Opens a session. One that the browser had before ends: its cookie is written over, so nobody could sign it out any more. With it comes the cookie by which a browser is known from now on, if that is new.
 async fn open_session(
     service: &AuthService,
     request: &HttpRequest,
@@ -233,7 +233,15 @@ async fn open_session(
         _ => None,
     };
     devices::note(service, &client, user, device.as_deref()).await?;
+    // asked before there is a new one: without an answer there is no sign-in, rather than one that leaves another behind
+    let former = match kind {
+        SessionKind::Cookie => cookie_session(request).await?.and_then(|former| former.session()),
+        SessionKind::Token | SessionKind::Classic => None,
+    };
     let opened = sessions::open(service, user, kind, &client).await?.ok_or(Code::InvalidCredentials)?;
+    if let Some(former) = former {
+        sessions::replace(service, user, &client, opened.session, former).await;
+    }
     let policy = cookie_policy(request)?;
     Ok((opened, device.map(|value| policy.issue_device(value, DEVICE_LIFETIME))))
 }

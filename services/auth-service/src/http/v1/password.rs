@@ -18,6 +18,9 @@ pub(super) struct PasswordChange {
     /// 8 characters (or as many as are configured) to 72 bytes, without NUL; not the address, and none of the most common passwords.
     #[schema(format = Password)]
     new: String,
+    /// Ends the account's API tokens, too.
+    #[serde(default)]
+    end_tokens: bool,
 }
 
 /// Whose password is lost.
@@ -65,7 +68,9 @@ pub(super) async fn change(
 ) -> ApiResult<HttpResponse> {
     let body: PasswordChange = input::json(&request, payload, BODY_BYTES).await?;
     let from = client(&request, &service);
-    passwords::change(&service, &from, &caller, &body.current, &body.new).await.map_err(problem)?;
+    passwords::change(&service, &from, &caller, &body.current, &body.new, body.end_tokens)
+        .await
+        .map_err(problem)?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -93,7 +98,7 @@ pub(super) async fn forgot(
     Ok(HttpResponse::Accepted().finish())
 }
 
-/// Sets a new password by a code that came by mail, and ends all sessions of the account
+/// Sets a new password by a code that came by mail, and ends all sessions and API tokens of the account
 #[utoipa::path(
     tag = "accounts",
     operation_id = "resetPassword",

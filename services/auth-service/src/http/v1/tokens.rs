@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::AuthService;
-use crate::app::tokens::{self, NewToken};
-use crate::http::{BODY_BYTES, author, problem};
+use crate::app::second_factor::SecondFactor;
+use crate::app::tokens::{self, NewToken, Proof};
+use crate::http::{BODY_BYTES, author, client, problem};
 
 /// An API token, as its owner sees it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -92,6 +93,15 @@ pub(super) struct TokenBody {
     /// When it shall end by itself.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    /// The account's password.
+    #[schema(format = Password)]
+    password: String,
+    /// The code that the app shows, where the account has a second factor.
+    #[serde(default)]
+    totp: Option<String>,
+    /// One of the recovery codes, in its place.
+    #[serde(default)]
+    recovery_code: Option<String>,
 }
 
 /// Lists the caller's API tokens
@@ -116,7 +126,8 @@ pub(super) async fn list(caller: Authenticated, service: web::Data<AuthService>)
 
 /// Makes an API token
 ///
-/// It takes a sign-in: no token makes another. The text is shown in this answer alone.
+/// It takes a sign-in, and the password once more, with a code where the account has a second factor: no token makes another. The text is shown in this
+/// answer alone. A mail tells the owner.
 #[utoipa::path(
     tag = "accounts",
     operation_id = "createApiToken",
@@ -125,9 +136,10 @@ pub(super) async fn list(caller: Authenticated, service: web::Data<AuthService>)
     responses(
         (status = 201, description = "Made", body = NewTokenView),
         (status = 400, description = "`invalid_json`, `invalid_request`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`: a scope that only administrators have; `insufficient_scope`; `cross_origin`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 409, description = "`too_many`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`; `second_factor_required`, `invalid_second_factor`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "`wrong_password`; `forbidden`: a scope that only administrators have; `insufficient_scope`; `cross_origin`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 409, description = "`too_many`; `conflict`: another password was set meanwhile", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 #[post("/api/v1/users/me/tokens")]
@@ -144,8 +156,10 @@ pub(super) async fn create(
         folder: body.folder_id,
         expires_at: body.expires_at,
     };
-    let by = author(&caller, &request, &service);
-    let (token, text) = tokens::create(&service, &caller, &by, new).await.map_err(problem)?;
+    let factor = SecondFactor { totp: body.totp.as_deref(), recovery_code: body.recovery_code.as_deref() };
+    let proof = Proof { password: &body.password, second_factor: factor };
+    let from = client(&request, &service);
+    let (token, text) = tokens::create(&service, &from, &caller, proof, new).await.map_err(problem)?;
     let answer = NewTokenView { token_facts: TokenView::from(&token), token: text.reveal().to_owned() };
     Ok(HttpResponse::Created().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }

@@ -169,6 +169,9 @@ async fn set_public(
     public: bool,
 ) -> ClassicResult<HttpResponse> {
     let node = node(service, params::actor(caller), Action::Share, request).await?;
+    if public {
+        params::ends_with_it(caller, None)?;
+    }
     let changed = public::set(service, &node, public).await?;
     let object = FileObject::new(&changed, object::parent_of(&node));
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(object))

@@ -71,7 +71,9 @@ pub(super) async fn create(
         AskedParent::Unknown => return Err(ClassicError::bad_request("Parent not found")),
     };
     let parent = authorize_parent(&service, params::actor(&caller), target).await?;
-    let may_open = caller.scopes.contains(Scope::Shares) && parent.sight().role >= ShareRole::Manager;
+    let may_open = caller.scopes.contains(Scope::Shares)
+        && params::ends_with_it(&caller, None).is_ok()
+        && parent.sight().role >= ShareRole::Manager;
     if asked.public && !may_open {
         return Err(ClassicError::new(StatusCode::FORBIDDEN, "Forbidden"));
     }
