@@ -19,7 +19,7 @@ const SHORTEST_LOOK: Duration = Duration::from_millis(5);
 
 /// Makes the text by which a program shows that it holds a job. It is good for its account only.
 pub(crate) fn lease_token(key: &CursorKey, holder: LeaseHolder, user: UserId) -> String {
-    cursor::encode(key, &subject(holder.job, user), &holder.generation)
+    cursor::encode(key, &subject(holder.job, user), &holder.mark)
 }
 
 /// Reads such a text.
@@ -27,9 +27,9 @@ pub(crate) fn lease_token(key: &CursorKey, holder: LeaseHolder, user: UserId) ->
 /// # Errors
 /// `forbidden` for one that was not made for this job and this account.
 pub(crate) fn lease_of(key: &CursorKey, job: JobId, user: UserId, token: &str) -> ApiResult<LeaseHolder> {
-    let generation = cursor::decode(key, &subject(job, user), token)
+    let mark = cursor::decode(key, &subject(job, user), token)
         .map_err(|_| Problem::new(Code::Forbidden).detail("The lease is not one of this job and account"))?;
-    Ok(LeaseHolder { job, generation })
+    Ok(LeaseHolder { job, mark })
 }
 
 fn subject(job: JobId, user: UserId) -> String {
@@ -143,7 +143,7 @@ mod tests {
         let key = CursorKey::new(&[1; 32]);
         let id = |byte| JobId::from_bytes([byte; 12]);
         let (ann, bea) = (UserId::from_bytes([1; 12]), UserId::from_bytes([2; 12]));
-        let holder = LeaseHolder { job: id(7), generation: 3 };
+        let holder = LeaseHolder { job: id(7), mark: 3 };
         let token = lease_token(&key, holder, ann);
         assert_eq!(lease_of(&key, id(7), ann, &token).unwrap(), holder);
         for (key, job, user, token) in [

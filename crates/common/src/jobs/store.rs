@@ -31,13 +31,19 @@ pub struct ClaimRequest {
     pub lease: Duration,
 }
 
-/// Names one claim of one job. A result must carry it: after the lease was lost, and the job claimed again, the generation is another.
+/// Names one claim of one job. A result must carry it: after the lease was lost, and the job claimed again, the mark is another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LeaseHolder {
     /// The job.
     pub job: JobId,
-    /// Counts the claims of the job.
-    pub generation: u64,
+    /// Tells the claim from all others of the job. Stores draw it by lot from [`LeaseHolder::MARKS`]: one that was brought back from a backup could count
+    /// once more what it had counted before, and take what the holder of back then says.
+    pub mark: u64,
+}
+
+impl LeaseHolder {
+    /// All marks. None is 0, what jobs have that were never claimed, and no column or document has more bits for a count.
+    pub const MARKS: std::ops::RangeInclusive<u64> = 1..=(1 << 62);
 }
 
 /// A job that was claimed.

@@ -153,12 +153,12 @@ async fn take<'a>(
 ) -> Result<Option<Taken<'a>>, Fault> {
     loop {
         let mut as_seen = line.jobs();
-        as_seen.extend(doc! { "number": int(job.number), "generation": int(job.generation) });
+        as_seen.extend(doc! { "number": int(job.number), "generation": int(job.mark) });
         let lease_until = now + request.lease;
         let attempt = astray.attempt(Claim::new(id(job.id), &job.kind, lease_until));
         let change = job.begin(&request.worker, attempt.mark, lease_until, now);
         if engine.collection::<JobDoc>(JOBS).update_one(as_seen, change).await?.matched_count == 1 {
-            let holder = LeaseHolder { job: id(job.id), generation: job.generation };
+            let holder = LeaseHolder { job: id(job.id), mark: job.mark };
             return Ok(Some((Claimed { job: job.read()?, holder, lease_until }, attempt)));
         }
         attempt.settle();

@@ -164,7 +164,7 @@ async fn claim(subject: &JobsSubject, random: &mut StdRng, model: &mut Model) {
         job.attempts += 1;
         assert_eq!((claimed.job.attempts_made, claimed.lease_until), (job.attempts, now + lease));
         let ttl_until = now + Duration::from_millis(job.spec.ttl_ms);
-        assert!(!model.lost.contains(&claimed.holder), "a generation comes once");
+        assert!(!model.lost.contains(&claimed.holder), "a mark comes once");
         model.held.push(Held { holder: claimed.holder, lease_until: now + lease, ttl_until });
     }
     if came < max as usize {
@@ -241,7 +241,7 @@ async fn lost_ones_are_refused(subject: &JobsSubject, random: &mut StdRng, model
     let (store, now) = (&subject.store, subject.now());
     let known = model.lost[random.random_range(0..model.lost.len())];
     // one that never was, too
-    let holder = if random.random_bool(0.2) { LeaseHolder { generation: 1000, ..known } } else { known };
+    let holder = if random.random_bool(0.2) { LeaseHolder { mark: 1000, ..known } } else { known };
     assert!(!taken(store.complete(holder, None, now).await));
     assert!(!taken(store.fail(holder, &failure(true), now).await.map(drop)));
     assert!(!taken(store.give_back(holder, now).await));
