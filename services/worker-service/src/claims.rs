@@ -11,6 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::WorkerService;
+use crate::waiting::NoPlace;
 
 /// How often it is looked whether the program still waits.
 const LOOK_FOR_CLIENT: Duration = Duration::from_secs(1);
@@ -41,9 +42,10 @@ impl WorkerService {
     /// credential is still good: for one that has gone nothing is claimed, and what was claimed meanwhile is given back.
     ///
     /// # Errors
-    /// `unavailable` when too many wait already, or the store does not answer.
+    /// `rate_limited` when too many of this account wait already, `unavailable` when too many wait in all, or the store does not answer.
     pub(crate) async fn claim_for_program(
         &self,
+        user: UserId,
         request: &ClaimRequest,
         wait: Duration,
         is_there: impl Fn() -> bool,
@@ -69,9 +71,12 @@ impl WorkerService {
                 return Ok(claims);
             }
             if place.is_none() {
-                let free = self.waiting_claims.try_acquire();
-                place = Some(free.map_err(|_| {
-                    let problem = Problem::new(Code::Unavailable).detail("Too many claims are waiting");
+                place = Some(self.waiting_claims.enter(user).map_err(|reason| {
+                    let problem = match reason {
+                        NoPlace::Own => Problem::new(Code::RateLimited)
+                            .detail("Too many claims of this account are waiting: one claim can ask for several types and jobs"),
+                        NoPlace::Full => Problem::new(Code::Unavailable).detail("Too many claims are waiting"),
+                    };
                     problem.retry_after(LOOK_FOR_CLIENT)
                 })?);
             }
