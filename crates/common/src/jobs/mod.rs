@@ -22,4 +22,5 @@ pub use outbox::{KnownJobs, MAX_KNOWN_IDS, Outbox, OutboxRow, UNREADABLE_RESTS};
 pub use schedule::{CatchUp, ChangeScheduleError, MAX_SCHEDULES, Schedule, ScheduleSpec, ScheduleStore};
 pub use store::{
     ClaimRequest, Claimed, Claims, FailOutcome, Failure, InsertOutcome, JobStore, LeaseHolder, LostLease,
+    SERVED_KEPT,
 };

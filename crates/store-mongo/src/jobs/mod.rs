@@ -24,6 +24,7 @@ mod tally;
 mod tell;
 mod text;
 mod unique;
+mod turns;
 mod webhooks;
 mod work;
 
@@ -45,6 +46,7 @@ pub struct JobsDb {
     tally: tally::Tally,
     astray: Astray<astray::Claim>,
 }
+    served: turns::Served,
 
 /// What the calls of one process do one after another, so that they meet only those of others.
 #[derive(Clone, Copy)]
@@ -72,6 +74,7 @@ impl JobsDb {
             tally: tally::Tally::default(),
             astray: Astray::default(),
         }
+            served: turns::Served::default(),
     }
 
     /// Brings the schema up to date, if that was not done; for programs to call when they start. Of several processes one does it, and the others wait.

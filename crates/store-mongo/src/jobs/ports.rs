@@ -28,7 +28,7 @@ impl JobStore for JobsDb {
         self.engine
             .write(async {
                 let _turn = self.engine.turn(&keys(Turn::Claim)).await;
-                Ok(claim::claim(&self.engine, &self.astray, request, now).await?)
+                Ok(claim::claim(self, request, now).await?)
             })
             .await
     }
@@ -85,6 +85,7 @@ impl JobStore for JobsDb {
     async fn promote_due(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>> {
         self.tally.bring_old(&self.engine, now).await;
         self.engine.run(self.tally.sweep(&self.engine, now)).await?;
+        self.engine.run(turns::forget(&self.engine, now)).await?;
         arrive::promote_due(&self.engine, limit, now).await
     }
 

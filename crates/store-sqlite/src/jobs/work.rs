@@ -13,13 +13,11 @@ use serde_json::{Value, json};
 use super::history::{self, Ended};
 use super::job::{COLUMN_COUNT, COLUMNS, from_json, job, state_number, to_json};
 use super::moves::{Moves, PLACE_COLUMNS, PLACE_COUNT, Place};
+use super::turns::{self, Turn};
 use super::types::{self, Allowance};
 use super::{events, remove};
 use crate::engine::{Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
-
-/// Priority, active jobs of the user, number: the least is next.
-type Turn = (i32, u64, u64);
 
 pub(super) fn claim(tx: &Tx<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Result<Claims> {
     if types::all_paused(tx)? {
@@ -30,7 +28,7 @@ pub(super) fn claim(tx: &Tx<'_>, request: &ClaimRequest, now: Timestamp) -> rusq
     let mut claimed = Vec::new();
     while claimed.len() < request.max as usize {
         let lets = request.types.iter().filter(|kind| allowance.lets(kind));
-        let Some((_, _, number)) = next(tx, lets)? else { break };
+        let Some(Turn { head, .. }) = turns::next(tx, lets)? else { break };
         let lease_until = now + request.lease;
         let (job, mark) = tx
             .prepare_cached(&format!(
@@ -38,13 +36,13 @@ pub(super) fn claim(tx: &Tx<'_>, request: &ClaimRequest, now: Timestamp) -> rusq
                                  lease_until = ?2, ttl_until = ?3 + ttl_ms, started_at = ?3, updated_at = ?3, worker = ?4
                  WHERE number = ?1 AND state = 0 RETURNING {COLUMNS}, generation"
             ))?
-            .query_row((int(number), lease_until.millis(), now.millis(), &request.worker), |row| {
+            .query_row((head, lease_until.millis(), now.millis(), &request.worker), |row| {
                 Ok((job(row)?, row.count(COLUMN_COUNT)?))
             })
             .optional()?
             .ok_or_else(|| damaged("the first in line is not ready"))?;
         let place = Place::of(&job);
-        moves.change(&place, JobState::Inactive, JobState::Active)?;
+        moves.begin(&place, now)?;
         allowance.count(&place.kind);
         events::write(tx, &place, JobEventKind::Start, None, now)?;
         let holder = LeaseHolder { job: job.spec.id, mark };
@@ -52,22 +50,6 @@ pub(super) fn claim(tx: &Tx<'_>, request: &ClaimRequest, now: Timestamp) -> rusq
     }
     moves.finish()?;
     Ok(Claims { jobs: claimed, again_at: allowance.finish(tx)? })
-}
-
-fn next<'a>(tx: &Tx<'_>, types: impl Iterator<Item = &'a String>) -> rusqlite::Result<Option<Turn>> {
-    let mut first: Option<Turn> = None;
-    let mut select = tx.prepare_cached(
-        "SELECT priority, active, head FROM ready INDEXED BY ready_order WHERE type = ?1 ORDER BY priority, active, head LIMIT 1",
-    )?;
-    for kind in types {
-        let turn =
-            select.query_row([kind], |row| Ok((row.get(0)?, row.count(1)?, row.count(2)?))).optional()?;
-        first = match (first, turn) {
-            (Some(first), Some(turn)) => Some(first.min(turn)),
-            (first, turn) => first.or(turn),
-        };
-    }
-    Ok(first)
 }
 
 /// An active job, as its results need it.
