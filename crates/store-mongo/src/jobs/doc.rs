@@ -274,6 +274,13 @@ impl JobDoc {
         })
     }
 
+    /// Bytes of what may be long: data, result, error, failures, and data of the progress.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = [&self.result, &self.error, &self.progress_data].into_iter().flatten();
+        let failures = self.failures.iter().map(|attempt| &attempt.error);
+        texts.chain(failures).chain([&self.data]).map(String::len).sum()
+    }
+
     /// How it waits between attempts.
     pub(super) fn backoff(&self) -> Result<common::jobs::Backoff, Fault> {
         from_json(&self.backoff)

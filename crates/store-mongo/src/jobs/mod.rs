@@ -7,6 +7,7 @@
 mod arrive;
 mod astray;
 mod claim;
+mod depths;
 mod doc;
 mod events;
 mod lines;
@@ -23,8 +24,8 @@ mod stream;
 mod tally;
 mod tell;
 mod text;
-mod unique;
 mod turns;
+mod unique;
 mod webhooks;
 mod work;
 
@@ -45,8 +46,8 @@ pub struct JobsDb {
     named: settings::Named,
     tally: tally::Tally,
     astray: Astray<astray::Claim>,
-}
     served: turns::Served,
+}
 
 /// What the calls of one process do one after another, so that they meet only those of others.
 #[derive(Clone, Copy)]
@@ -73,8 +74,8 @@ impl JobsDb {
             named: settings::Named::default(),
             tally: tally::Tally::default(),
             astray: Astray::default(),
-        }
             served: turns::Served::default(),
+        }
     }
 
     /// Brings the schema up to date, if that was not done; for programs to call when they start. Of several processes one does it, and the others wait.

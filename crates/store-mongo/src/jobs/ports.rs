@@ -13,8 +13,8 @@ use common::{JobId, PortResult, ScheduleId, Timestamp, UserId};
 use serde_json::Value;
 
 use super::{
-    JobsDb, Turn, arrive, astray, claim, doc, events, keys, list, log, manage, schedules, settings, stream,
-    tally, text, work,
+    JobsDb, Turn, arrive, astray, claim, depths, doc, events, keys, list, log, manage, schedules, settings,
+    stream, tally, text, turns, work,
 };
 
 #[async_trait]
@@ -139,6 +139,10 @@ impl JobAdmin for JobsDb {
 
     async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts> {
         self.engine.run(list::counts(&self.engine, user)).await
+    }
+
+    async fn depths(&self, now: Timestamp) -> PortResult<JobCounts> {
+        self.engine.run(depths::depths(&self.engine, now)).await
     }
 
     async fn change(&self, id: JobId, change: JobChange, now: Timestamp) -> Result<Job, ChangeJobError> {

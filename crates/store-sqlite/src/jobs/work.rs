@@ -57,9 +57,6 @@ struct Held {
     place: Place,
     attempts_made: u32,
     max_attempts: u32,
-/// A mark of [`LeaseHolder::MARKS`], drawn by lot. The column has its name from when it counted the claims.
-const MARK: &str = "1 + (random() & ((1 << 62) - 1))";
-
     backoff: Backoff,
     failures: Vec<Attempt>,
 }
@@ -77,6 +74,9 @@ impl Held {
         })
     }
 }
+
+/// A mark of [`LeaseHolder::MARKS`], drawn by lot. The column has its name from when it counted the claims.
+const MARK: &str = "1 + (random() & ((1 << 62) - 1))";
 
 /// Held by this claim, whose lease and time to live have not ended.
 const HOLDS: &str = "id = ?1 AND state = 1 AND generation = ?2 AND ends_at > ?3";

@@ -209,9 +209,11 @@ macro_rules! job_store_suite {
                 a_schedule_fires_once_however_many_fire,
                 a_schedule_whose_job_still_lives_makes_no_other,
                 jobs_are_listed_in_pages_of_both_orders,
+                a_page_of_large_jobs_ends_early,
                 jobs_are_found_by_their_words,
                 jobs_are_listed_by_the_time_of_their_arrival,
                 counts_are_by_state_and_user,
+                depths_are_exact_for_live_jobs,
                 random_work_agrees_with_a_model,
                 a_long_queue_of_many_users_is_worked_in_order,
             ]
