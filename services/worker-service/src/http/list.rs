@@ -18,7 +18,7 @@ use crate::WorkerService;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct JobPage {
-    /// The jobs.
+    /// The jobs. They are fewer than were asked for where they would have more than 4 MiB of data, results, progress and errors.
     items: Vec<Job>,
     /// Where the next page begins; null on the last one.
     #[schema(required)]
