@@ -70,6 +70,7 @@ const JOBS: &[(&str, Fate)] = &[
     ("job_log", Goes),
     ("job_minutes", Stays),
     ("job_schedules", Goes),
+    ("job_turns", Derived),
     ("job_types", Goes),
     ("jobs", Goes),
     ("jobs_keyed_requests", Stays),

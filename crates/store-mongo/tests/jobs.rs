@@ -79,6 +79,43 @@ mod replicas {
         assert_eq!(claimed.into_iter().collect::<HashSet<_>>().len(), 80);
     }
 
+    /// What one process has begun counts for the other: one after the other exactly, and at the same moment nearly so.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn users_take_turns_whichever_process_claims() {
+        let (stores, _scratch) = replicas().await;
+        let (ids, at) = (TestIds::new(), TestClock::default().now());
+        let of = |user: UserId, count: usize| -> Vec<NewJob> {
+            let job = |_| NewJob { user: Some(user), ..testkit::outbox::job(&ids, "test", at) };
+            (0..count).map(job).map(|job| NewJob { run_at: None, unique_key: None, ..job }).collect()
+        };
+        let (many, few): (UserId, UserId) = (ids.next(), ids.next());
+        stores[0].insert(&of(many, 40), at).await.unwrap();
+        stores[0].insert(&of(few, 8), at).await.unwrap();
+        let done = &std::sync::Mutex::new(Vec::new());
+        let one = |n: usize| {
+            let store = &stores[n];
+            async move {
+                let claimed = store.claim(&request(1), at).await.unwrap().jobs;
+                for claimed in claimed {
+                    done.lock().unwrap().push(claimed.job.spec.user == Some(few));
+                    store.complete(claimed.holder, None, at).await.unwrap();
+                }
+            }
+        };
+        for n in [0, 1, 0, 0, 1, 1] {
+            one(n).await;
+        }
+        assert_eq!(*done.lock().unwrap(), [false, true, false, true, false, true]);
+        for _ in 0..20 {
+            tokio::join!(one(0), one(1));
+        }
+        let done = done.lock().unwrap();
+        let last = done.iter().rposition(|is_few| *is_few).unwrap();
+        assert_eq!(done.iter().filter(|is_few| **is_few).count(), 8, "{done:?}");
+        // where both see the same user as next, that one is served twice: once more than the other, at most
+        assert!(last < 30, "{done:?}");
+    }
+
     /// A line that a claimer finds empty, while jobs enter it, must not be lost with them.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn no_job_is_lost_between_those_who_bring_and_those_who_take() {

@@ -103,7 +103,6 @@ const FILES: &[(&str, Fate)] = &[
 ];
 
 const JOBS: &[(&str, Fate)] = &[
-    ("active_users", Derived),
     ("deliveries", Goes("id webhook event body created_at state attempts finished_at")),
     ("events", Stays("what finished jobs were is no part of what is yet to be done")),
     ("job_log", Goes("number seq at line")),
@@ -121,10 +120,10 @@ const JOBS: &[(&str, Fate)] = &[
     ("meta", Derived),
     ("minutes", Stays("figures are of one installation, and kept for two days")),
     ("notifications", Goes("id user kind text data created_at read_at")),
-    ("ready", Derived),
     ("removed", Stays("what is in an outbox and was done here is left out by the export")),
     ("schedules", Goes("id spec paused next_at last_at user created_at revision")),
     ("texts", Derived),
+    ("turns", Derived),
     ("type_counts", Derived),
     ("types", Goes("type paused max per_ms window_at window_count work_ms")),
     ("user_counts", Derived),

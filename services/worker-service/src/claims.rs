@@ -11,6 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::WorkerService;
+use crate::waiting::NoPlace;
 
 /// How often it is looked whether the program still waits.
 const LOOK_FOR_CLIENT: Duration = Duration::from_secs(1);
@@ -19,7 +20,7 @@ const SHORTEST_LOOK: Duration = Duration::from_millis(5);
 
 /// Makes the text by which a program shows that it holds a job. It is good for its account only.
 pub(crate) fn lease_token(key: &CursorKey, holder: LeaseHolder, user: UserId) -> String {
-    cursor::encode(key, &subject(holder.job, user), &holder.generation)
+    cursor::encode(key, &subject(holder.job, user), &holder.mark)
 }
 
 /// Reads such a text.
@@ -27,9 +28,9 @@ pub(crate) fn lease_token(key: &CursorKey, holder: LeaseHolder, user: UserId) ->
 /// # Errors
 /// `forbidden` for one that was not made for this job and this account.
 pub(crate) fn lease_of(key: &CursorKey, job: JobId, user: UserId, token: &str) -> ApiResult<LeaseHolder> {
-    let generation = cursor::decode(key, &subject(job, user), token)
+    let mark = cursor::decode(key, &subject(job, user), token)
         .map_err(|_| Problem::new(Code::Forbidden).detail("The lease is not one of this job and account"))?;
-    Ok(LeaseHolder { job, generation })
+    Ok(LeaseHolder { job, mark })
 }
 
 fn subject(job: JobId, user: UserId) -> String {
@@ -41,9 +42,10 @@ impl WorkerService {
     /// credential is still good: for one that has gone nothing is claimed, and what was claimed meanwhile is given back.
     ///
     /// # Errors
-    /// `unavailable` when too many wait already, or the store does not answer.
+    /// `rate_limited` when too many of this account wait already, `unavailable` when too many wait in all, or the store does not answer.
     pub(crate) async fn claim_for_program(
         &self,
+        user: UserId,
         request: &ClaimRequest,
         wait: Duration,
         is_there: impl Fn() -> bool,
@@ -69,9 +71,12 @@ impl WorkerService {
                 return Ok(claims);
             }
             if place.is_none() {
-                let free = self.waiting_claims.try_acquire();
-                place = Some(free.map_err(|_| {
-                    let problem = Problem::new(Code::Unavailable).detail("Too many claims are waiting");
+                place = Some(self.waiting_claims.enter(user).map_err(|reason| {
+                    let problem = match reason {
+                        NoPlace::Own => Problem::new(Code::RateLimited)
+                            .detail("Too many claims of this account are waiting: one claim can ask for several types and jobs"),
+                        NoPlace::Full => Problem::new(Code::Unavailable).detail("Too many claims are waiting"),
+                    };
                     problem.retry_after(LOOK_FOR_CLIENT)
                 })?);
             }
@@ -143,7 +148,7 @@ mod tests {
         let key = CursorKey::new(&[1; 32]);
         let id = |byte| JobId::from_bytes([byte; 12]);
         let (ann, bea) = (UserId::from_bytes([1; 12]), UserId::from_bytes([2; 12]));
-        let holder = LeaseHolder { job: id(7), generation: 3 };
+        let holder = LeaseHolder { job: id(7), mark: 3 };
         let token = lease_token(&key, holder, ann);
         assert_eq!(lease_of(&key, id(7), ann, &token).unwrap(), holder);
         for (key, job, user, token) in [

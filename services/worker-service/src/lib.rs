@@ -16,6 +16,7 @@ mod schedule;
 mod sections;
 mod service;
 mod settings;
+mod waiting;
 mod webhooks;
 mod work;
 

@@ -116,7 +116,7 @@ impl Reconciler {
             self.given_up.look_again();
             self.bells.ring(&distinct(types)).await;
         }
-        let counts = self.admin.counts(None).await?;
+        let counts = self.admin.depths(self.clock.now()).await?;
         for state in JobState::ALL {
             let count = counts.get(&state).copied().unwrap_or(0);
             gauge!("fm_jobs_depth", "state" => state.word()).set(count as f64);

@@ -13,7 +13,6 @@ use http_kit::health::{self, ReadyCheck};
 use http_kit::seats::Seats;
 use http_kit::ticket::TicketKey;
 use runtime::secrets::MasterKey;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::bookkeeping::Bookkeeper;
@@ -24,6 +23,7 @@ use crate::maintenance;
 use crate::reconcile::Reconciler;
 use crate::schedule::Scheduler;
 use crate::settings::WorkerSettings;
+use crate::waiting::WaitingRoom;
 use crate::webhooks::{DeliverHandler, FileTeller, Resealer, Secrets, Teller};
 use crate::work::{Bells, GivenUp, Registry, Workers};
 
@@ -89,7 +89,7 @@ pub struct WorkerService {
     /// Places for streams.
     pub(crate) seats: Arc<Seats>,
     /// Places for claims that wait.
-    pub(crate) waiting_claims: Semaphore,
+    pub(crate) waiting_claims: WaitingRoom,
     /// Cancelled when shut-down begins: what waits ends.
     pub(crate) closing: CancellationToken,
     parts: Parts,
@@ -126,7 +126,7 @@ impl WorkerService {
             settings: parts.settings.clone(),
             hub: Arc::new(Hub::new(&parts, bells.clone())),
             seats: Arc::new(Seats::new(listeners.streams, listeners.streams_of_one)),
-            waiting_claims: Semaphore::new(listeners.waiting_claims),
+            waiting_claims: WaitingRoom::new(listeners.waiting_claims, listeners.waiting_claims_of_one),
             closing: CancellationToken::new(),
             bells,
             given_up: GivenUp::new(

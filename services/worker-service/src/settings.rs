@@ -59,6 +59,8 @@ pub struct Listeners {
     pub streams_of_one: usize,
     /// Claims that wait for jobs. Default 500.
     pub waiting_claims: usize,
+    /// Those of one account; one more is refused. Default 50.
+    pub waiting_claims_of_one: usize,
     /// How often a silent stream says that it is alive. Default 15 s.
     pub heartbeat: Duration,
     /// How often it is looked whether a stream's client is still there. Default 1 s.
@@ -136,6 +138,7 @@ impl Default for Listeners {
             streams: 500,
             streams_of_one: 20,
             waiting_claims: 500,
+            waiting_claims_of_one: 50,
             heartbeat: Duration::from_secs(15),
             look_for_client: Duration::from_secs(1),
             recheck: Duration::from_secs(3),

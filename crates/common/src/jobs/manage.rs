@@ -45,8 +45,30 @@ pub struct JobPage {
     pub total: Option<u64>,
 }
 
+impl JobPage {
+    /// Bytes of data, results, progress and errors that a page has at most, unless its first job has more: as many jobs as a page may have would be hundreds of
+    /// megabytes.
+    pub const MOST_BYTES: usize = 4 * 1024 * 1024;
+}
+
+/// How full a page is, for stores.
+#[derive(Debug, Default)]
+pub struct PageBytes(usize);
+
+impl PageBytes {
+    /// Whether a job with so many bytes of data, result, progress and errors is still on the page.
+    pub fn takes(&mut self, bytes: usize) -> bool {
+        let is_first = self.0 == 0;
+        self.0 = self.0.saturating_add(bytes.max(1));
+        is_first || self.0 <= JobPage::MOST_BYTES
+    }
+}
+
 /// How many jobs are in each state.
 pub type JobCounts = BTreeMap<JobState, u64>;
+
+/// See [`JobAdmin::depths`].
+pub const ENDED_COUNTED_EVERY: Duration = Duration::from_secs(300);
 
 /// What can be done with a job from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +170,8 @@ pub struct JobMinute {
 /// Jobs as people look after them. Changes are durable when they return.
 #[async_trait]
 pub trait JobAdmin: Send + Sync {
-    /// A page of jobs; `after` is the last number of the page before.
+    /// A page of jobs; `after` is the last number of the page before. It has up to `limit` jobs, and ends before the one with which it would have more than
+    /// [`JobPage::MOST_BYTES`].
     ///
     /// What is searched for by text is found once [`JobAdmin::index_text`] has seen it.
     async fn list(
@@ -159,8 +182,12 @@ pub trait JobAdmin: Send + Sync {
         limit: u32,
     ) -> PortResult<JobPage>;
 
-    /// Counts by state, of one user or of all. From counters or an index.
+    /// Counts by state, of one user or of all, exact. From counters or an index.
     async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts>;
+
+    /// Counts by state of all jobs, for figures that are asked for every few seconds: those of live jobs are exact, and those of jobs that have ended may be
+    /// [`ENDED_COUNTED_EVERY`] old where each count looks at all of them.
+    async fn depths(&self, now: Timestamp) -> PortResult<JobCounts>;
 
     /// Changes a job; how it is then. Of two that exclude one another one succeeds.
     ///

@@ -15,11 +15,12 @@ pub use bus::{Doorbells, JobBus, Submission, Submissions};
 pub use events::{JobEvent, JobEventFilter, JobEventKind, JobEventPage, JobEvents};
 pub use job::{Attempt, Backoff, Cause, InvalidJob, Job, JobState, MOST_FAILURES, NewJob, Priority};
 pub use manage::{
-    ChangeJobError, JobAdmin, JobChange, JobCounts, JobFilter, JobMinute, JobOrder, JobPage, JobType,
-    JobTypes, RetriedDead, TypeLimit,
+    ChangeJobError, ENDED_COUNTED_EVERY, JobAdmin, JobChange, JobCounts, JobFilter, JobMinute, JobOrder,
+    JobPage, JobType, JobTypes, PageBytes, RetriedDead, TypeLimit,
 };
 pub use outbox::{KnownJobs, MAX_KNOWN_IDS, Outbox, OutboxRow, UNREADABLE_RESTS};
 pub use schedule::{CatchUp, ChangeScheduleError, MAX_SCHEDULES, Schedule, ScheduleSpec, ScheduleStore};
 pub use store::{
     ClaimRequest, Claimed, Claims, FailOutcome, Failure, InsertOutcome, JobStore, LeaseHolder, LostLease,
+    SERVED_KEPT,
 };

@@ -7,6 +7,10 @@ use super::{Job, JobState, NewJob};
 use crate::error::{PortError, PortResult};
 use crate::{JobId, Timestamp};
 
+/// How long it is remembered that a user was served with a type: that they had a job of it begun. Afterwards they count as never served, unless they still
+/// wait.
+pub const SERVED_KEPT: Duration = Duration::from_secs(3600);
+
 /// What became of an inserted job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InsertOutcome {
@@ -31,13 +35,19 @@ pub struct ClaimRequest {
     pub lease: Duration,
 }
 
-/// Names one claim of one job. A result must carry it: after the lease was lost, and the job claimed again, the generation is another.
+/// Names one claim of one job. A result must carry it: after the lease was lost, and the job claimed again, the mark is another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LeaseHolder {
     /// The job.
     pub job: JobId,
-    /// Counts the claims of the job.
-    pub generation: u64,
+    /// Tells the claim from all others of the job. Stores draw it by lot from [`LeaseHolder::MARKS`]: one that was brought back from a backup could count
+    /// once more what it had counted before, and take what the holder of back then says.
+    pub mark: u64,
+}
+
+impl LeaseHolder {
+    /// All marks. None is 0, what jobs have that were never claimed, and no column or document has more bits for a count.
+    pub const MARKS: std::ops::RangeInclusive<u64> = 1..=(1 << 62);
 }
 
 /// A job that was claimed.
@@ -109,9 +119,12 @@ pub trait JobStore: Send + Sync {
     /// within the last day. A job whose unique key a live job has is not inserted, also when that one stands before it in `jobs`.
     async fn insert(&self, jobs: &[NewJob], now: Timestamp) -> PortResult<Vec<InsertOutcome>>;
 
-    /// Claims the next eligible jobs: by priority, then of the user with the fewest active jobs, then by number. No job is ever claimed twice
-    /// at once, by any number of callers. Types that are paused bring nothing to claims that begin after the pause was answered; of a type with
-    /// a rate limit no more jobs are begun than it says.
+    /// Claims the next eligible jobs: by priority, then of the user with the fewest active jobs of the type, then of the one who was served with the type
+    /// longest ago, where those who were not served within [`SERVED_KEPT`] come first, then by number. Jobs without a user are one user's. A turn counts when the
+    /// job is begun, whatever becomes of it. Callers that claim at the same moment may see the same user as next; what they begin counts for all.
+    ///
+    /// No job is ever claimed twice at once, by any number of callers. Types that are paused bring nothing to claims that begin after the pause was
+    /// answered; of a type with a rate limit no more jobs are begun than it says.
     async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Claims>;
 
     /// Renews a lease.

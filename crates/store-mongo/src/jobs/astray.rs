@@ -11,21 +11,22 @@ use super::doc::state_number;
 use super::schema::JOBS;
 use super::work;
 use crate::engine::{Astray, Attempt, Engine, Fault};
-use crate::value::{ToOid as _, id};
+use crate::value::{ToOid as _, id, int};
 
 /// A claim that was asked for.
 #[derive(Debug)]
 pub(super) struct Claim {
     job: JobId,
     kind: String,
-    /// What only this claim writes into the job.
-    pub(super) mark: ObjectId,
+    /// Of the lease: what only this claim writes into the job.
+    pub(super) mark: u64,
     lease_until: Timestamp,
 }
 
 impl Claim {
     pub(super) fn new(job: JobId, kind: &str, lease_until: Timestamp) -> Self {
-        Self { job, kind: kind.to_owned(), mark: ObjectId::new(), lease_until }
+        let mark = rand::random_range(LeaseHolder::MARKS);
+        Self { job, kind: kind.to_owned(), mark, lease_until }
     }
 }
 
@@ -34,8 +35,8 @@ impl Claim {
 struct Held {
     #[serde(rename = "_id")]
     id: ObjectId,
-    claim: ObjectId,
-    generation: u64,
+    #[serde(rename = "generation")]
+    mark: u64,
 }
 
 /// Gives jobs of these types back that were claimed without anybody's knowing. What does not show yet may still be on its way, and is looked for until its
@@ -53,11 +54,11 @@ pub(super) async fn bring_back(
     if claims.is_empty() {
         return Ok(());
     }
-    for Held { id: job, claim, generation } in engine.run(find(engine, &claims)).await? {
-        let holder = LeaseHolder { job: id(job), generation };
+    for Held { id: job, mark } in engine.run(find(engine, &claims)).await? {
+        let holder = LeaseHolder { job: id(job), mark };
         match work::give_back(engine, holder, now).await {
             Ok(()) | Err(LostLease::Lost) => {
-                claims.extract_if(.., |known| known.mark == claim).for_each(Attempt::settle);
+                claims.extract_if(.., |known| known.mark == mark).for_each(Attempt::settle);
             }
             Err(LostLease::Port(error)) => return Err(error),
         }
@@ -67,11 +68,11 @@ pub(super) async fn bring_back(
 
 /// The jobs that these claims have taken.
 async fn find(engine: &Engine, claims: &[Attempt<'_, Claim>]) -> Result<Vec<Held>, Fault> {
-    let marks: Vec<ObjectId> = claims.iter().map(|claim| claim.mark).collect();
+    let marks: Vec<i64> = claims.iter().map(|claim| int(claim.mark)).collect();
     let ids: Vec<ObjectId> = claims.iter().map(|claim| claim.job.oid()).collect();
     let taken = doc! {
-        "_id": { "$in": ids }, "claim": { "$in": marks }, "state": state_number(JobState::Active),
+        "_id": { "$in": ids }, "generation": { "$in": marks }, "state": state_number(JobState::Active),
     };
     let jobs = engine.collection::<Held>(JOBS);
-    Ok(jobs.find(taken).projection(doc! { "claim": 1, "generation": 1 }).await?.try_collect().await?)
+    Ok(jobs.find(taken).projection(doc! { "generation": 1 }).await?.try_collect().await?)
 }

@@ -11,6 +11,7 @@ use super::doc::{JobDoc, seen};
 use super::lines::{self, Line};
 use super::schema::JOBS;
 use super::settings::{Places, Rules};
+use super::{JobsDb, turns};
 use crate::engine::{Astray, Attempt, Engine, Fault};
 use crate::value::{id, int};
 use mongodb::bson::doc;
@@ -21,14 +22,9 @@ const AT_ONCE: usize = 16;
 /// A job, and the attempt that brought it: known when the job is handed over.
 type Taken<'a> = (Claimed, Attempt<'a, Claim>);
 
-pub(super) async fn claim(
-    engine: &Engine,
-    astray: &Astray<Claim>,
-    request: &ClaimRequest,
-    now: Timestamp,
-) -> Result<Claims, Fault> {
+pub(super) async fn claim(db: &JobsDb, request: &ClaimRequest, now: Timestamp) -> Result<Claims, Fault> {
     let mut taken = Vec::new();
-    let again_at = match gather(engine, astray, request, now, &mut taken).await {
+    let again_at = match gather(db, request, now, &mut taken).await {
         Ok(again_at) => again_at,
         // what is there is worked; what failed is asked again soon
         Err(fault) if !taken.is_empty() => {
@@ -47,20 +43,20 @@ pub(super) async fn claim(
 
 /// Takes jobs as long as there are any and room for them; when a rate limit lets more through.
 async fn gather<'a>(
-    engine: &Engine,
-    astray: &'a Astray<Claim>,
+    db: &'a JobsDb,
     request: &ClaimRequest,
     now: Timestamp,
     jobs: &mut Vec<Taken<'a>>,
 ) -> Result<Option<Timestamp>, Fault> {
+    let JobsDb { engine, astray, served, .. } = db;
     let max = request.max as usize;
     if max == 0 || request.types.is_empty() {
         return Ok(None);
     }
     let (mut active, mut rules) =
-        try_join(lines::active_by_user(engine), Rules::read(engine, &request.types, now)).await?;
+        try_join(lines::active(engine, &request.types), Rules::read(engine, &request.types, now)).await?;
     while jobs.len() < max && !rules.open.is_empty() {
-        let next = lines::next(engine, &rules.open, &active, max - jobs.len()).await?;
+        let next = lines::next(engine, served, &rules.open, &active, max - jobs.len()).await?;
         if next.is_empty() {
             break;
         }
@@ -79,11 +75,12 @@ async fn gather<'a>(
                     .into_iter()
                     .map(async |(line, job)| (line, take(engine, astray, line, job, request, now).await)),
             );
-            let mut failed = None;
+            let (mut failed, mut were_served) = (None, Vec::new());
             for (line, outcome) in outcomes.await {
                 match outcome {
                     Ok(Some(taken)) => {
-                        *active.entry(line.user).or_default() += 1;
+                        *active.entry((line.user, line.kind.clone())).or_default() += 1;
+                        were_served.push(line.clone());
                         unused.entry(&line.kind).and_modify(|places| *places -= 1);
                         jobs.push(taken);
                     }
@@ -94,7 +91,8 @@ async fn gather<'a>(
             if let Some(fault) = failed {
                 return Err(fault);
             }
-            try_join_all(part.iter().map(|line| line.clone().step_forward(engine))).await?;
+            let forward = try_join_all(part.iter().map(|line| line.clone().step_forward(engine)));
+            try_join(forward, turns::serve(engine, served, were_served, now)).await?;
             if is_cut {
                 break;
             }
@@ -153,12 +151,12 @@ async fn take<'a>(
 ) -> Result<Option<Taken<'a>>, Fault> {
     loop {
         let mut as_seen = line.jobs();
-        as_seen.extend(doc! { "number": int(job.number), "generation": int(job.generation) });
+        as_seen.extend(doc! { "number": int(job.number), "generation": int(job.mark) });
         let lease_until = now + request.lease;
         let attempt = astray.attempt(Claim::new(id(job.id), &job.kind, lease_until));
         let change = job.begin(&request.worker, attempt.mark, lease_until, now);
         if engine.collection::<JobDoc>(JOBS).update_one(as_seen, change).await?.matched_count == 1 {
-            let holder = LeaseHolder { job: id(job.id), generation: job.generation };
+            let holder = LeaseHolder { job: id(job.id), mark: job.mark };
             return Ok(Some((Claimed { job: job.read()?, holder, lease_until }, attempt)));
         }
         attempt.settle();

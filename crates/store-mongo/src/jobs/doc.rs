@@ -93,8 +93,9 @@ pub(super) struct JobDoc {
     /// Whether `finished_at` is a time: what the index of finished jobs goes by.
     finished: bool,
     worker: Option<String>,
-    /// Counts the claims.
-    pub(super) generation: u64,
+    /// Of the last claim; 0 before the first one. The field has its name from when it counted the claims.
+    #[serde(rename = "generation")]
+    pub(super) mark: u64,
     lease_until: Option<i64>,
     pub(super) ttl_until: Option<i64>,
     /// The earlier of both.
@@ -167,7 +168,7 @@ impl JobDoc {
             finished_at: None,
             finished: false,
             worker: None,
-            generation: 0,
+            mark: 0,
             lease_until: None,
             ttl_until: None,
             ends_at: None,
@@ -208,25 +209,25 @@ impl JobDoc {
         read_state(self.state)
     }
 
-    /// Begins an attempt; the change that this is. `claim` tells it from all others, also where its answer is lost.
+    /// Begins an attempt; the change that this is. `mark` tells it from all others, also where its answer is lost.
     pub(super) fn begin(
         &mut self,
         worker: &str,
-        claim: ObjectId,
+        mark: u64,
         lease_until: Timestamp,
         now: Timestamp,
     ) -> Document {
         let ttl_until = now.millis() + self.ttl_ms.min(LONGEST_TTL_MS);
         self.state = state_number(JobState::Active);
         self.attempts_made += 1;
-        self.generation += 1;
+        self.mark = mark;
         self.progress = 0;
         self.started_at = Some(now.millis());
         self.updated_at = now.millis();
         self.worker = Some(worker.to_owned());
         let begun = doc! {
-            "state": self.state, "attempts_made": self.attempts_made, "generation": int(self.generation), "progress": 0,
-            "started_at": now.millis(), "updated_at": now.millis(), "worker": worker, "claim": claim,
+            "state": self.state, "attempts_made": self.attempts_made, "generation": int(mark), "progress": 0,
+            "started_at": now.millis(), "updated_at": now.millis(), "worker": worker,
             "lease_until": lease_until.millis(), "ttl_until": ttl_until, "ends_at": ttl_until.min(lease_until.millis()),
         };
         tell::with(doc! { "$set": begun }, Told::plain(JobEventKind::Start, now))
@@ -271,6 +272,13 @@ impl JobDoc {
             finished_at: self.finished_at.map(Timestamp::from_millis),
             worker: self.worker,
         })
+    }
+
+    /// Bytes of what may be long: data, result, error, failures, and data of the progress.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = [&self.result, &self.error, &self.progress_data].into_iter().flatten();
+        let failures = self.failures.iter().map(|attempt| &attempt.error);
+        texts.chain(failures).chain([&self.data]).map(String::len).sum()
     }
 
     /// How it waits between attempts.

@@ -1,11 +1,12 @@
-//! Who waits with what: a document for each user, type and priority that has ready jobs, with the number of the first of them. It is what makes
-//! a claim's cost depend on how many jobs are active, not on how many wait.
+//! Who waits with what: a document for each user, type and priority that has ready jobs, with the number of the first of them, and when the user was last
+//! served from it. It is what makes a claim's cost depend on how many jobs are active, not on how many wait.
 //!
 //! A job becomes ready only in a transaction that also writes its line, so a ready job is never without one. A line that has lost its jobs is
 //! found out by claims and removed then, on the condition that nobody has written it since it was read. So `head` can be too low for a moment, when several
-//! processes claim, or one dies after it called a job off; then a claim looks at the line for nothing, and corrects it.
+//! processes claim, or one dies after it called a job off; then a claim looks at the line for nothing, and corrects it. `served` can be too low, too, where
+//! the user was served from another line or an earlier one; `turns.rs` knows better.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use common::{Causes, PortError};
 use futures_util::TryStreamExt as _;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 
 use super::doc::JobDoc;
 use super::schema::{JOBS, LINES};
+use super::turns::{self, Served};
 use crate::engine::{Engine, Fault, statements};
 use crate::value::int;
 
@@ -29,6 +31,9 @@ pub(super) struct Line {
     pub(super) kind: String,
     pub(super) priority: i32,
     pub(super) head: i64,
+    /// When the user was served from it last, if they were; lines without come first.
+    #[serde(default)]
+    pub(super) served: Option<i64>,
     /// Counts the writes that brought jobs.
     version: i64,
 }
@@ -98,68 +103,103 @@ impl Leaving {
     }
 }
 
-/// How many jobs each user has active. Their number is that of the workers' places, not that of the jobs.
-pub(super) async fn active_by_user(engine: &Engine) -> Result<HashMap<Holder, u64>, Fault> {
+/// Lines that a claim reads at least, if there are so many: what they say of turns can be old, and is looked up for all of them at once.
+const LEAST_READ: usize = 16;
+
+/// How many jobs of each type each user has active.
+pub(super) type Active = HashMap<(Holder, String), u64>;
+
+/// How many jobs of these types each user has active. Their number is that of the workers' places, not that of the jobs.
+pub(super) async fn active(engine: &Engine, types: &[String]) -> Result<Active, Fault> {
     #[derive(Deserialize)]
-    struct Active {
+    struct Group {
         #[serde(rename = "_id")]
-        user: Holder,
+        of: Of,
         jobs: i64,
+    }
+    #[derive(Deserialize)]
+    struct Of {
+        #[serde(default)]
+        user: Holder,
+        #[serde(rename = "type")]
+        kind: String,
     }
     let groups = engine
         .collection::<Document>(JOBS)
         .aggregate([
-            doc! { "$match": { "state": 1 } },
-            doc! { "$group": { "_id": "$user", "jobs": { "$sum": 1_i64 } } },
+            doc! { "$match": { "state": 1, "type": { "$in": types } } },
+            doc! { "$group": { "_id": { "user": "$user", "type": "$type" }, "jobs": { "$sum": 1_i64 } } },
         ])
         .max_time(engine.deadline())
-        .with_type::<Active>()
+        .with_type::<Group>()
         .await?;
-    let groups: Vec<Active> = groups.try_collect().await?;
-    groups.into_iter().map(|group| Ok((group.user, crate::value::count(group.jobs)?))).collect()
+    let groups: Vec<Group> = groups.try_collect().await?;
+    let read = |Group { of, jobs }| Ok(((of.user, of.kind), crate::value::count(jobs)?));
+    groups.into_iter().map(read).collect()
 }
 
-/// The lines whose first jobs are next, in their order: by priority, then of the users with the fewest active jobs, then by number. At most one of each user,
-/// since a claim makes the user have one more.
+/// The lines whose first jobs are next, in their order: by priority, then of the users with the fewest active jobs of the type, then of those who were served
+/// with it longest ago, then by number.
 pub(super) async fn next(
     engine: &Engine,
+    served: &Served,
     types: &[String],
-    active: &HashMap<Holder, u64>,
+    active: &Active,
     limit: usize,
 ) -> Result<Vec<Line>, Fault> {
-    // so many lines hold enough users without an active job, if there are enough; a user has at most one of each type
-    let enough = (active.len() + limit).saturating_mul(types.len());
+    // a user has one line of a type and a priority: so many hold enough users without an active job, if there are enough
+    let enough = (active.len() + limit).max(LEAST_READ);
+    loop {
+        let (mut lines, are_all) = most_urgent(engine, types, enough).await?;
+        let last = lines.last().map(Line::turn);
+        // whoever is alone is next, whenever they were served; these are all, since more were asked for
+        let corrected =
+            if lines.len() < 2 { Vec::new() } else { turns::correct(engine, served, &mut lines).await? };
+        let is_beyond = |index: &usize| Some(lines[*index].turn()) > last;
+        if !are_all && corrected.iter().any(is_beyond) {
+            // others, which were not read, may be before them
+            turns::note_in(engine, corrected.iter().map(|index| &lines[*index])).await?;
+            continue;
+        }
+        lines.sort_unstable_by_key(Line::turn);
+        let of = |line: &Line| active.get(&(line.user, line.kind.clone())).copied().unwrap_or(0);
+        let least = lines.iter().map(of).min();
+        lines.retain(|line| Some(of(line)) == least);
+        lines.truncate(limit);
+        return Ok(lines);
+    }
+}
+
+/// Up to so many lines of the most urgent priority that there is, as they say themselves whose turn it is; whether these are all.
+async fn most_urgent(engine: &Engine, types: &[String], limit: usize) -> Result<(Vec<Line>, bool), Fault> {
     let mut found = engine
         .collection::<Line>(LINES)
         .find(doc! { "type": { "$in": types } })
-        .sort(doc! { "priority": 1, "head": 1 })
-        .limit(int(enough as u64))
+        .sort(doc! { "priority": 1, "served": 1, "head": 1 })
+        .limit(int(limit as u64))
         .max_time(engine.deadline())
         .await?;
-    let (mut priority, mut idle, mut busy, mut seen) = (None, Vec::new(), Vec::new(), HashSet::new());
+    let mut lines: Vec<Line> = Vec::new();
     while let Some(line) = found.try_next().await? {
-        if *priority.get_or_insert(line.priority) != line.priority {
-            break;
+        if lines.first().is_some_and(|first| first.priority != line.priority) {
+            return Ok((lines, true));
         }
-        match active.get(&line.user) {
-            Some(jobs) => busy.push((*jobs, line)),
-            None if seen.insert(line.user) => idle.push(line),
-            None => {}
-        }
-        if idle.len() == limit {
-            break;
-        }
+        lines.push(line);
     }
-    if !idle.is_empty() {
-        return Ok(idle);
-    }
-    let least = busy.iter().map(|(jobs, _)| *jobs).min();
-    busy.retain(|(jobs, line)| Some(*jobs) == least && seen.insert(line.user));
-    busy.truncate(limit);
-    Ok(busy.into_iter().map(|(_, line)| line).collect())
+    let are_all = lines.len() < limit;
+    Ok((lines, are_all))
 }
 
 impl Line {
+    pub(super) fn id(&self) -> String {
+        line_id(&self.kind, self.priority, self.user)
+    }
+
+    /// What decides whose turn it is among those who are equal otherwise.
+    fn turn(&self) -> (Option<i64>, i64) {
+        (self.served, self.head)
+    }
+
     /// What finds its jobs.
     pub(super) fn jobs(&self) -> Document {
         doc! { "state": 0, "type": &self.kind, "priority": self.priority, "user": self.user }
@@ -168,7 +208,7 @@ impl Line {
     /// Brings the line up to date after a job was claimed from it, or was not there.
     pub(super) async fn step_forward(mut self, engine: &Engine) -> Result<(), Fault> {
         let lines = engine.collection::<Line>(LINES);
-        let id = line_id(&self.kind, self.priority, self.user);
+        let id = self.id();
         loop {
             let first = engine
                 .collection::<Document>(JOBS)

@@ -1,7 +1,7 @@
 //! Lists and counts.
 
 use common::UserId;
-use common::jobs::{JobCounts, JobFilter, JobOrder, JobPage, JobState};
+use common::jobs::{JobCounts, JobFilter, JobOrder, JobPage, JobState, PageBytes};
 use futures_util::TryStreamExt as _;
 use mongodb::bson::{Bson, Document, doc};
 use serde::Deserialize;
@@ -34,17 +34,21 @@ pub(super) async fn list(
     if let Some(after) = after {
         on_page.insert("number", doc! { beyond: int(after) });
     }
-    let found = jobs
+    let mut found = jobs
         .find(on_page)
         .projection(seen())
         .sort(doc! { "number": direction })
         .limit(i64::from(limit) + 1)
         .max_time(engine.deadline())
         .await?;
-    let mut found: Vec<JobDoc> = found.try_collect().await?;
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let items = found.into_iter().map(JobDoc::read).collect::<Result<_, _>>()?;
+    let (mut items, mut on_page, mut more) = (Vec::new(), PageBytes::default(), false);
+    while let Some(job) = found.try_next().await? {
+        if items.len() == limit as usize || !on_page.takes(job.bytes()) {
+            more = true;
+            break;
+        }
+        items.push(job.read()?);
+    }
     Ok(JobPage { items, more, total })
 }
 
@@ -79,15 +83,22 @@ fn matching(filter: &JobFilter) -> Document {
 
 /// The server answers it from the index by state, or by user and state, without the jobs.
 pub(super) async fn counts(engine: &Engine, user: Option<UserId>) -> Result<JobCounts, Fault> {
+    let mut matching = doc! { "state": any_state() };
+    if let Some(user) = user {
+        matching.insert("user", user.oid());
+    }
+    let mut counts: JobCounts = JobState::ALL.into_iter().map(|state| (state, 0)).collect();
+    counts.extend(by_state(engine, matching).await?);
+    Ok(counts)
+}
+
+/// How many of these jobs are in each state; states without any are left out.
+pub(super) async fn by_state(engine: &Engine, matching: Document) -> Result<JobCounts, Fault> {
     #[derive(Deserialize)]
     struct Group {
         #[serde(rename = "_id")]
         state: i32,
         jobs: i64,
-    }
-    let mut matching = doc! { "state": any_state() };
-    if let Some(user) = user {
-        matching.insert("user", user.oid());
     }
     let groups = engine
         .collection::<Document>(JOBS)
@@ -99,9 +110,5 @@ pub(super) async fn counts(engine: &Engine, user: Option<UserId>) -> Result<JobC
         .with_type::<Group>()
         .await?;
     let groups: Vec<Group> = groups.try_collect().await?;
-    let mut counts: JobCounts = JobState::ALL.into_iter().map(|state| (state, 0)).collect();
-    for group in groups {
-        counts.insert(read_state(group.state)?, count(group.jobs)?);
-    }
-    Ok(counts)
+    groups.into_iter().map(|group| Ok((read_state(group.state)?, count(group.jobs)?))).collect()
 }

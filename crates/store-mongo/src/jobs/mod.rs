@@ -7,6 +7,7 @@
 mod arrive;
 mod astray;
 mod claim;
+mod depths;
 mod doc;
 mod events;
 mod lines;
@@ -23,6 +24,7 @@ mod stream;
 mod tally;
 mod tell;
 mod text;
+mod turns;
 mod unique;
 mod webhooks;
 mod work;
@@ -44,6 +46,7 @@ pub struct JobsDb {
     named: settings::Named,
     tally: tally::Tally,
     astray: Astray<astray::Claim>,
+    served: turns::Served,
 }
 
 /// What the calls of one process do one after another, so that they meet only those of others.
@@ -71,6 +74,7 @@ impl JobsDb {
             named: settings::Named::default(),
             tally: tally::Tally::default(),
             astray: Astray::default(),
+            served: turns::Served::default(),
         }
     }
 

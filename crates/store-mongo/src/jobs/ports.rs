@@ -13,8 +13,8 @@ use common::{JobId, PortResult, ScheduleId, Timestamp, UserId};
 use serde_json::Value;
 
 use super::{
-    JobsDb, Turn, arrive, astray, claim, doc, events, keys, list, log, manage, schedules, settings, stream,
-    tally, text, work,
+    JobsDb, Turn, arrive, astray, claim, depths, doc, events, keys, list, log, manage, schedules, settings,
+    stream, tally, text, turns, work,
 };
 
 #[async_trait]
@@ -28,7 +28,7 @@ impl JobStore for JobsDb {
         self.engine
             .write(async {
                 let _turn = self.engine.turn(&keys(Turn::Claim)).await;
-                Ok(claim::claim(&self.engine, &self.astray, request, now).await?)
+                Ok(claim::claim(self, request, now).await?)
             })
             .await
     }
@@ -85,6 +85,7 @@ impl JobStore for JobsDb {
     async fn promote_due(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>> {
         self.tally.bring_old(&self.engine, now).await;
         self.engine.run(self.tally.sweep(&self.engine, now)).await?;
+        self.engine.run(turns::forget(&self.engine, now)).await?;
         arrive::promote_due(&self.engine, limit, now).await
     }
 
@@ -138,6 +139,10 @@ impl JobAdmin for JobsDb {
 
     async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts> {
         self.engine.run(list::counts(&self.engine, user)).await
+    }
+
+    async fn depths(&self, now: Timestamp) -> PortResult<JobCounts> {
+        self.engine.run(depths::depths(&self.engine, now)).await
     }
 
     async fn change(&self, id: JobId, change: JobChange, now: Timestamp) -> Result<Job, ChangeJobError> {

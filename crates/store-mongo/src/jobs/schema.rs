@@ -8,12 +8,16 @@ use crate::keyed;
 pub(super) const JOBS: &str = "jobs";
 /// Who waits with what: see `lines.rs`.
 pub(super) const LINES: &str = "job_lines";
+/// Who was served, and when: see `turns.rs`.
+pub(super) const TURNS: &str = "job_turns";
 pub(super) const LOG: &str = "job_log";
 /// Ids of removed jobs, known for a day more.
 pub(super) const REMOVED: &str = "removed_jobs";
 pub(super) const COUNTERS: &str = "job_counters";
 /// The last number that was given.
 pub(super) const NUMBER: &str = "number";
+/// How many jobs have ended: see `depths.rs`.
+pub(super) const ENDED: &str = "ended_jobs";
 /// The place of the last event that was forgotten.
 pub(super) const FORGOTTEN: &str = "forgotten_events";
 /// Unique keys: see `unique.rs`.
@@ -141,6 +145,8 @@ pub(crate) static SCHEMA: Schema = Schema {
         FILE_EVENTS_1_3,
         // requests with a key of their own
         Migration { version: Version { major: 1, minor: 4 }, steps: &keyed::steps(keyed::JOBS) },
+        TURNS_1_5,
+        ENDED_1_6,
     ],
 };
 
@@ -150,4 +156,25 @@ const FILE_EVENTS_1_3: Migration = Migration {
     steps: &[Step::Index(
         Index::new(WEBHOOKS, "file_events_1", &[("file_events", 1), ("_id", 1)]).only(|| doc! { "on": true }),
     )],
+};
+
+/// Users of a type take turns. Programs of the version before go by `order_1`, and note no turns.
+const TURNS_1_5: Migration = Migration {
+    version: Version { major: 1, minor: 5 },
+    steps: &[
+        Step::Collection(TURNS),
+        Step::Index(Index::new(TURNS, "served_1", &[("served", 1)])),
+        Step::Index(Index::new(
+            LINES,
+            "turns_1",
+            &[("type", 1), ("priority", 1), ("served", 1), ("head", 1)],
+        )),
+        Step::Index(Index::new(JOBS, "working_1", &[("type", 1), ("user", 1)]).only(|| doc! { "state": 1 })),
+    ],
+};
+
+/// Jobs that have ended are counted now and then.
+const ENDED_1_6: Migration = Migration {
+    version: Version { major: 1, minor: 6 },
+    steps: &[Step::Document { collection: COUNTERS, id: ENDED, fields: || doc! { "at": 0_i64 } }],
 };

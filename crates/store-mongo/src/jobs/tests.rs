@@ -1,16 +1,17 @@
 //! What cannot be brought about through the ports: crashes between two steps, and databases of versions before.
 
 use common::jobs::{
-    ClaimRequest, Claimed, JobAdmin as _, JobEvent, JobEventFilter, JobEventKind, JobEvents as _, JobFilter,
-    JobOrder, JobState, JobStore as _, NewJob,
+    ClaimRequest, Claimed, ENDED_COUNTED_EVERY, JobAdmin as _, JobEvent, JobEventFilter, JobEventKind,
+    JobEvents as _, JobFilter, JobOrder, JobState, JobStore as _, LostLease, NewJob, SERVED_KEPT,
 };
 use common::{Clock as _, Timestamp};
+use futures_util::TryStreamExt as _;
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::{TestClock, TestIds};
 
-use super::schema::{EVENTS, JOBS, KEYS, LOG, NEVER, REMOVED};
+use super::schema::{EVENTS, JOBS, KEYS, LINES, LOG, NEVER, REMOVED, TURNS};
 use super::{JobsDb, events, schema};
 use crate::engine::{Engine, Schema};
 use crate::support;
@@ -143,6 +144,66 @@ async fn state(store: &JobsDb) -> JobState {
     let page =
         store.list(&JobFilter::default(), JobOrder::Ascending, None, 2).await.expect("the server answers");
     page.items[0].state
+}
+
+/// Counting them is dear, and the figures are asked for every few seconds, by each process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_that_have_ended_are_counted_now_and_then() {
+    let (store, _scratch) = store().await;
+    let (ids, at) = (TestIds::new(), TestClock::default().now());
+    let complete = async || {
+        store.insert(&[job(&ids, at)], at).await.unwrap();
+        let claimed = store.claim(&request(1), at).await.unwrap().jobs.remove(0);
+        store.complete(claimed.holder, None, at).await.unwrap();
+    };
+    let figure = async |passed: Duration| store.depths(at + passed).await.unwrap()[&JobState::Complete];
+    complete().await;
+    assert_eq!(figure(Duration::ZERO).await, 1, "the first time");
+    complete().await;
+    assert_eq!(figure(ENDED_COUNTED_EVERY - Duration::from_millis(1)).await, 1);
+    assert_eq!(figure(ENDED_COUNTED_EVERY).await, 2);
+    assert_eq!(store.counts(None).await.unwrap()[&JobState::Complete], 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_held_a_job_before_a_backup_was_restored_holds_it_no_more() {
+    let (store, _scratch) = store().await;
+    let (ids, at) = (TestIds::new(), TestClock::default().now());
+    store.insert(&[job(&ids, at)], at).await.unwrap();
+    let mut backup = Vec::new();
+    for name in [JOBS, LINES] {
+        let documents = store.engine.collection::<Document>(name).find(doc! {}).await.unwrap();
+        backup.push((name, documents.try_collect::<Vec<_>>().await.unwrap()));
+    }
+    let claim = async || store.claim(&request(1), at).await.unwrap().jobs.remove(0).holder;
+    let before = claim().await;
+    for (name, documents) in backup {
+        let collection = store.engine.collection::<Document>(name);
+        collection.delete_many(doc! {}).await.unwrap();
+        collection.insert_many(documents).await.unwrap();
+    }
+    let after = claim().await;
+    assert_eq!(before.job, after.job);
+    let refused = store.complete(before, None, at).await;
+    assert!(matches!(refused, Err(LostLease::Lost)), "{refused:?}");
+    store.complete(after, None, at).await.unwrap();
+}
+
+/// What is known of who was served goes in time, and lines go with their jobs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_without_jobs_are_forgotten() {
+    let (store, _scratch) = store().await;
+    let (ids, at) = (TestIds::new(), TestClock::default().now());
+    let jobs = [(); 5].map(|()| NewJob { user: Some(ids.next()), ..job(&ids, at) });
+    store.insert(&jobs, at).await.unwrap();
+    for claimed in store.claim(&request(5), at).await.unwrap().jobs {
+        store.complete(claimed.holder, None, at).await.unwrap();
+    }
+    assert_eq!(count(&store, LINES, doc! {}).await, 0);
+    for (passed, left) in [(SERVED_KEPT - Duration::from_millis(1), 5), (SERVED_KEPT, 0)] {
+        store.promote_due(10, at + passed).await.unwrap();
+        assert_eq!(count(&store, TURNS, doc! {}).await, left);
+    }
 }
 
 /// Who removes a job dies at once; who orders its events dies between any two steps.

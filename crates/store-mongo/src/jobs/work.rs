@@ -32,7 +32,7 @@ fn ends_at() -> Document {
 /// Held by this claim, whose lease and time to live have not ended.
 pub(super) fn held(holder: LeaseHolder, now: Timestamp) -> Document {
     doc! {
-        "_id": holder.job.oid(), "state": ACTIVE, "generation": int(holder.generation), "ends_at": { "$gt": now.millis() },
+        "_id": holder.job.oid(), "state": ACTIVE, "generation": int(holder.mark), "ends_at": { "$gt": now.millis() },
     }
 }
 
@@ -231,7 +231,7 @@ pub(super) async fn reap(
             };
             let (change, _) = end_of_attempt(&job, &failure, now)?;
             let same = doc! {
-                "_id": job.id, "state": ACTIVE, "generation": int(job.generation), "ends_at": &over,
+                "_id": job.id, "state": ACTIVE, "generation": int(job.mark), "ends_at": &over,
             };
             // another reaper, or a heartbeat, may have been here
             if jobs.update_one(same, change).await?.matched_count == 1 {

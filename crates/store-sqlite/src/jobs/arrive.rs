@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::job::{state_number, to_json, user_bytes};
 use super::moves::{Moves, PLACE_COLUMNS, Place};
-use super::{events, history};
+use super::{events, history, turns};
 use crate::engine::Tx;
 use crate::row::{RowExt as _, int};
 
@@ -119,6 +119,7 @@ pub(super) fn known(connection: &Connection, ids: &[JobId]) -> rusqlite::Result<
 
 pub(super) fn promote_due(tx: &Tx<'_>, limit: u32, now: Timestamp) -> rusqlite::Result<Vec<String>> {
     forget_removed(tx, now)?;
+    turns::forget(tx, now)?;
     history::forget(tx, now)?;
     let due: Vec<Place> = tx
         .prepare_cached(&format!(

@@ -2,7 +2,7 @@
 
 use common::Timestamp;
 use common::jobs::{JobEvent, JobEventFilter, JobEventKind, JobEventPage};
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::Value;
 
 use super::job::{from_json_opt, to_json, user, user_bytes};
@@ -56,35 +56,53 @@ pub(super) fn after(
     // a place beyond the newest event is one of another store
     let gap = after.saturating_add(1) < first_kept || after > newest;
     let mut page = JobEventPage { events: Vec::new(), last: if gap { first_kept - 1 } else { after }, gap };
-    let mut select = connection.prepare_cached(
-        "SELECT seq, at, job, type, user, event, data FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-    )?;
-    let mut rows = select.query((int(page.last), LOOKED_AT.max(limit)))?;
-    while page.events.len() < limit as usize
-        && let Some(row) = rows.next()?
-    {
-        let kind = usize::try_from(row.count(5)?).ok().and_then(|place| JobEventKind::ALL.get(place));
-        let kind = *kind.ok_or_else(|| damaged("an event of an unknown kind"))?;
-        if filter.only_ends && !JobEventKind::ENDS.contains(&kind) {
-            // before its data are read
-            page.last = row.count(0)?;
-            continue;
-        }
-        let event = JobEvent {
-            seq: row.count(0)?,
-            at: row.time(1)?,
-            job: row.id(2)?,
-            kind: row.get(3)?,
-            user: user(row, 4)?,
-            event: kind,
-            data: from_json_opt(row, 6)?,
+    // a user's are few among all; those of a job or a type are looked for among the events, whose data are not read for it
+    let (select, user) = match &filter.user {
+        Some(user) => (
+            "SELECT seq, at, job, type, user, event, data FROM events INDEXED BY events_user
+             WHERE user = ?3 AND user <> x'' AND seq > ?1 ORDER BY seq LIMIT ?2",
+            Some(user.bytes()),
+        ),
+        None => (
+            "SELECT seq, at, job, type, user, event, data FROM events
+             WHERE ?3 IS NULL AND seq > ?1 ORDER BY seq LIMIT ?2",
+            None,
+        ),
+    };
+    let mut select = connection.prepare_cached(select)?;
+    let most = LOOKED_AT.max(limit);
+    let (mut looked_at, mut at) = (0, page.last);
+    let mut rows = select.query((int(page.last), most, user))?;
+    while page.events.len() < limit as usize {
+        let Some(row) = rows.next()? else {
+            // there is no other, whatever stands behind the last one
+            if looked_at < most {
+                at = at.max(newest);
+            }
+            break;
         };
-        page.last = event.seq;
+        looked_at += 1;
+        let event = without_data(row)?;
+        at = event.seq;
         if filter.passes(&event) {
-            page.events.push(event);
+            page.events.push(JobEvent { data: from_json_opt(row, 6)?, ..event });
         }
     }
+    page.last = at;
     Ok(page)
+}
+
+fn without_data(row: &Row<'_>) -> rusqlite::Result<JobEvent> {
+    let kind = usize::try_from(row.count(5)?).ok().and_then(|place| JobEventKind::ALL.get(place));
+    Ok(JobEvent {
+        seq: row.count(0)?,
+        at: row.time(1)?,
+        job: row.id(2)?,
+        kind: row.get(3)?,
+        user: user(row, 4)?,
+        event: *kind.ok_or_else(|| damaged("an event of an unknown kind"))?,
+        data: None,
+    })
 }
 
 pub(super) fn last(connection: &Connection) -> rusqlite::Result<u64> {

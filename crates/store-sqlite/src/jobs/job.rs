@@ -106,6 +106,14 @@ pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
     })
 }
 
+/// Bytes of what may be long in these columns: data, result, error, failures, and data of the progress.
+pub(super) fn bytes(row: &Row<'_>) -> rusqlite::Result<usize> {
+    let length = |column: usize| -> rusqlite::Result<usize> {
+        Ok(row.get_ref(column)?.as_str_or_null()?.map_or(0, str::len))
+    };
+    [3, 14, 15, 17, 26].into_iter().map(length).sum()
+}
+
 pub(super) fn find(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Job>> {
     connection
         .prepare_cached(&format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1"))?

@@ -1,10 +1,10 @@
 //! Lists and counts.
 
-use common::jobs::{Job, JobCounts, JobFilter, JobOrder, JobPage, JobState};
+use common::jobs::{Job, JobCounts, JobFilter, JobOrder, JobPage, JobState, PageBytes};
 use common::{Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::job::{COLUMNS, job, state, state_number, user_bytes};
+use super::job::{COLUMNS, bytes, job, state, state_number, user_bytes};
 use super::texts;
 use crate::row::{RowExt as _, int};
 
@@ -87,11 +87,19 @@ pub(super) fn list(
     if order == JobOrder::Descending {
         numbers.reverse();
     }
-    let more = numbers.len() > limit as usize;
+    let mut more = numbers.len() > limit as usize;
     numbers.truncate(limit as usize);
     let mut select = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM jobs WHERE number = ?1"))?;
-    let items: Vec<Job> =
-        numbers.into_iter().map(|number| select.query_row([number], job)).collect::<Result<_, _>>()?;
+    let (mut items, mut on_page): (Vec<Job>, _) = (Vec::new(), PageBytes::default());
+    for number in numbers {
+        let next =
+            select.query_row([number], |row| on_page.takes(bytes(row)?).then(|| job(row)).transpose())?;
+        let Some(next) = next else {
+            more = true;
+            break;
+        };
+        items.push(next);
+    }
     let counted = filter.text.is_none() && filter.from.is_none() && filter.until.is_none();
     let total = if counted { Some(total(connection, filter)?) } else { None };
     Ok(JobPage { items, more, total })

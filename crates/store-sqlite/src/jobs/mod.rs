@@ -13,6 +13,7 @@ mod ports;
 mod remove;
 mod schedules;
 mod texts;
+mod turns;
 mod types;
 mod webhooks;
 mod work;
@@ -35,6 +36,8 @@ pub(crate) const SCHEMA: Schema = Schema {
         include_str!("../../migrations/jobs/004.sql"),
         include_str!("../../migrations/jobs/005.sql"),
         include_str!("../../migrations/jobs/006.sql"),
+        include_str!("../../migrations/jobs/007.sql"),
+        include_str!("../../migrations/jobs/008.sql"),
     ],
 };
 

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use common::jobs::{Job, JobState};
-use common::{JobId, UserId};
+use common::{JobId, Timestamp, UserId};
 use rusqlite::{OptionalExtension as _, Row};
 
 use super::job::{state_number, user, user_bytes};
+use super::turns;
 use crate::engine::Tx;
-use crate::row::{RowExt as _, int};
+use crate::row::RowExt as _;
 
 /// What of a job decides its place in the order.
 #[derive(Debug, Clone)]
@@ -47,7 +48,7 @@ impl Place {
         }
     }
 
-    fn user_bytes(&self) -> &[u8] {
+    pub(super) fn user_bytes(&self) -> &[u8] {
         user_bytes(self.user.as_ref())
     }
 }
@@ -67,8 +68,8 @@ impl<'t, 'c> Moves<'t, 'c> {
     pub(super) fn enter(&mut self, place: &Place, state: JobState) -> rusqlite::Result<()> {
         self.count(place, state, 1);
         match state {
-            JobState::Inactive => self.line_up(place),
-            JobState::Active => self.count_active(place.user_bytes(), 1),
+            JobState::Inactive => turns::line_up(self.tx, place),
+            JobState::Active => turns::count_active(self.tx, place, 1),
             _ => Ok(()),
         }
     }
@@ -77,10 +78,17 @@ impl<'t, 'c> Moves<'t, 'c> {
     pub(super) fn leave(&mut self, place: &Place, state: JobState) -> rusqlite::Result<()> {
         self.count(place, state, -1);
         match state {
-            JobState::Inactive => self.step_out(place),
-            JobState::Active => self.count_active(place.user_bytes(), -1),
+            JobState::Inactive => turns::step_out(self.tx, place),
+            JobState::Active => turns::count_active(self.tx, place, -1),
             _ => Ok(()),
         }
+    }
+
+    /// A job that was ready is begun: it is its user's turn.
+    pub(super) fn begin(&mut self, place: &Place, now: Timestamp) -> rusqlite::Result<()> {
+        self.leave(place, JobState::Inactive)?;
+        self.count(place, JobState::Active, 1);
+        turns::serve(self.tx, place, now)
     }
 
     /// A job has changed its state.
@@ -91,65 +99,6 @@ impl<'t, 'c> Moves<'t, 'c> {
 
     fn count(&mut self, place: &Place, state: JobState, change: i64) {
         *self.counts.entry((place.user, place.kind.clone(), state)).or_default() += change;
-    }
-
-    fn line_up(&self, place: &Place) -> rusqlite::Result<()> {
-        self.tx
-            .prepare_cached(
-                "INSERT INTO ready (user, type, priority, head, active)
-                 VALUES (?1, ?2, ?3, ?4, coalesce((SELECT count FROM active_users WHERE user = ?1), 0))
-                 ON CONFLICT (user, type, priority) DO UPDATE SET head = excluded.head WHERE excluded.head < head",
-            )?
-            .execute((place.user_bytes(), &place.kind, place.priority, int(place.number)))
-            .map(drop)
-    }
-
-    /// The next job of the same user, type and priority comes first now.
-    fn step_out(&self, place: &Place) -> rusqlite::Result<()> {
-        let head = self
-            .tx
-            .prepare_cached(
-                "SELECT min(number) FROM jobs INDEXED BY jobs_ready
-                 WHERE state = 0 AND type = ?2 AND priority = ?3 AND user = ?1",
-            )?
-            .query_row((place.user_bytes(), &place.kind, place.priority), |row| {
-                row.get::<_, Option<i64>>(0)
-            })?;
-        match head {
-            Some(head) => self
-                .tx
-                .prepare_cached("UPDATE ready SET head = ?4 WHERE user = ?1 AND type = ?2 AND priority = ?3 AND head <> ?4")?
-                .execute((place.user_bytes(), &place.kind, place.priority, head)),
-            None => self
-                .tx
-                .prepare_cached("DELETE FROM ready WHERE user = ?1 AND type = ?2 AND priority = ?3")?
-                .execute((place.user_bytes(), &place.kind, place.priority)),
-        }
-        .map(drop)
-    }
-
-    fn count_active(&self, user: &[u8], change: i64) -> rusqlite::Result<()> {
-        let before = self
-            .tx
-            .prepare_cached("SELECT count FROM active_users WHERE user = ?1")?
-            .query_row([user], |row| row.get::<_, i64>(0))
-            .optional()?
-            .unwrap_or(0);
-        let now = before + change;
-        if now <= 0 {
-            self.tx.prepare_cached("DELETE FROM active_users WHERE user = ?1")?.execute([user])?;
-        } else {
-            self.tx
-                .prepare_cached(
-                    "INSERT INTO active_users (user, count) VALUES (?1, ?2)
-                     ON CONFLICT (user) DO UPDATE SET count = excluded.count",
-                )?
-                .execute((user, now))?;
-        }
-        self.tx
-            .prepare_cached("UPDATE ready SET active = ?2 WHERE user = ?1")?
-            .execute((user, now.max(0)))
-            .map(drop)
     }
 
     /// Writes the counts.

@@ -140,6 +140,11 @@ impl JobAdmin for JobsDb {
         self.read(move |connection| list::counts(connection, user)).await
     }
 
+    async fn depths(&self, _now: Timestamp) -> PortResult<JobCounts> {
+        // counters
+        self.counts(None).await
+    }
+
     async fn change(&self, id: JobId, change: JobChange, now: Timestamp) -> Result<Job, ChangeJobError> {
         self.engine.write(Durability::Durable, move |tx| manage::change(tx, id, change, now)).await
     }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use common::jobs::{ClaimRequest, Failure, JobFilter, JobOrder, JobStore as _, NewJob};
+use common::jobs::{
+    ClaimRequest, Failure, JobEventFilter, JobFilter, JobOrder, JobStore as _, LostLease, NewJob, Priority,
+    SERVED_KEPT,
+};
 use common::{JobId, Timestamp, UserId};
 use serde_json::json;
 use testkit::TestIds;
@@ -17,16 +20,22 @@ async fn write<T: Send + 'static>(db: &JobsDb, work: impl FnOnce(&Tx<'_>) -> T +
 }
 
 /// A store in which `users` users wait with `jobs` jobs each.
-async fn waiting(users: u64, jobs: u64) -> (JobsDb, tempfile::TempDir) {
+async fn waiting(users: u64, jobs: i32) -> (JobsDb, tempfile::TempDir) {
+    waiting_by(users, jobs, |_| 0).await
+}
+
+/// The same, with priorities by the number of the job.
+async fn waiting_by(users: u64, jobs: i32, priority: fn(i32) -> i32) -> (JobsDb, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let db = JobsDb::open(folder.path().join("jobs.db"), &OpenOptions::default()).unwrap();
     let ids = TestIds::new();
     let owners: Vec<UserId> = (0..users).map(|_| ids.next()).collect();
-    for _ in 0..jobs {
+    for job in 0..jobs {
         let jobs: Vec<_> = owners
             .iter()
             .map(|user| NewJob {
                 user: Some(*user),
+                priority: Priority(priority(job)),
                 max_attempts: 3,
                 ttl_ms: 60_000,
                 ..NewJob::new(ids.next(), "test", json!({}), NOW)
@@ -37,13 +46,17 @@ async fn waiting(users: u64, jobs: u64) -> (JobsDb, tempfile::TempDir) {
     (db, folder)
 }
 
-async fn costs(db: &JobsDb) -> [u64; 7] {
-    let request = ClaimRequest {
-        types: vec!["test".to_owned(), "other".to_owned()],
+fn request(max: u32) -> ClaimRequest {
+    ClaimRequest {
+        types: vec!["test".to_owned()],
         worker: "w".to_owned(),
-        max: 3,
+        max,
         lease: Duration::from_secs(30),
-    };
+    }
+}
+
+async fn costs(db: &JobsDb) -> [u64; 8] {
+    let request = ClaimRequest { types: vec!["test".to_owned(), "other".to_owned()], ..request(3) };
     write(db, move |tx| {
         let (claimed, claim) = steps(|| work::claim(tx, &request, NOW).unwrap());
         let holder = |n: usize| claimed.jobs[n].holder;
@@ -57,7 +70,11 @@ async fn costs(db: &JobsDb) -> [u64; 7] {
         assert!(page.more);
         let (forgotten, forget) = steps(|| events::forget(tx, NOW, 10).unwrap());
         assert_eq!(forgotten, 0, "all of them are of now");
-        [claim, complete, fail, give_back, promote, list, forget]
+        // of somebody who has no jobs
+        let own = JobEventFilter { user: Some(UserId::from_bytes([9; 12])), ..JobEventFilter::default() };
+        let (page, told) = steps(|| events::after(tx, 0, &own, 10).unwrap());
+        assert_eq!((page.events.len(), page.last), (0, events::last(tx).unwrap()));
+        [claim, complete, fail, give_back, promote, list, forget, told]
     })
     .await
 }
@@ -67,24 +84,97 @@ async fn a_claim_among_50_000_jobs_costs_what_it_costs_among_few() {
     let (few, _few_folder) = waiting(20, 5).await;
     let (many_users, _users_folder) = waiting(10_000, 1).await;
     let (many_jobs, _jobs_folder) = waiting(10, 4_000).await;
+    let (many_priorities, _priorities_folder) = waiting_by(10, 1_000, |job| job).await;
     let few = costs(&few).await;
-    for many in [costs(&many_users).await, costs(&many_jobs).await] {
+    for many in [costs(&many_users).await, costs(&many_jobs).await, costs(&many_priorities).await] {
         for (few, many) in few.iter().zip(&many) {
             assert!(*many <= few + 20, "{few:?} {many:?}");
         }
     }
 }
 
+/// Who was served is remembered for so long, and nothing is kept of users without jobs.
+#[tokio::test]
+async fn users_without_jobs_are_forgotten() {
+    let (db, _folder) = waiting(20, 2).await;
+    let at = |passed: Duration| NOW + SERVED_KEPT + passed;
+    let turns = async |now: Timestamp| {
+        db.promote_due(10, now).await.unwrap();
+        write(&db, |tx| tx.query_row("SELECT count(*) FROM turns", [], |row| row.get::<_, i64>(0)).unwrap())
+            .await
+    };
+    let claimed = db.claim(&request(40), at(Duration::ZERO)).await.unwrap().jobs;
+    assert_eq!(claimed.len(), 40);
+    for claimed in &claimed[..39] {
+        db.complete(claimed.holder, None, at(Duration::ZERO)).await.unwrap();
+    }
+    assert_eq!(turns(at(SERVED_KEPT - Duration::from_millis(1))).await, 20);
+    assert_eq!(turns(at(SERVED_KEPT)).await, 1, "one is still active");
+}
+
+#[tokio::test]
+async fn whoever_held_a_job_before_a_backup_was_restored_holds_it_no_more() {
+    let (db, folder) = waiting(1, 1).await;
+    let copy = folder.path().join("copy.db");
+    crate::copy_database(&folder.path().join("jobs.db"), &copy).unwrap();
+    let restored = JobsDb::open(&copy, &OpenOptions::default()).unwrap();
+    let claim = async |db: &JobsDb| db.claim(&request(1), NOW).await.unwrap().jobs.remove(0).holder;
+    let (before, after) = (claim(&db).await, claim(&restored).await);
+    assert_eq!(before.job, after.job);
+    let refused = restored.complete(before, None, NOW).await;
+    assert!(matches!(refused, Err(LostLease::Lost)), "{refused:?}");
+    restored.complete(after, None, NOW).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_waits_in_a_database_of_before_is_served_in_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.db");
+    let old = Connection::open(&path).unwrap();
+    for step in &SCHEMA.migrations[..6] {
+        old.execute_batch(step).unwrap();
+    }
+    old.pragma_update(None, "application_id", SCHEMA.application_id).unwrap();
+    old.pragma_update(None, "user_version", 6).unwrap();
+    let ids = TestIds::new();
+    let (one, two): (UserId, UserId) = (ids.next(), ids.next());
+    for (number, user, priority, state) in [(1, one, 0, 0), (2, one, -5, 0), (3, two, 0, 1), (4, two, 0, 0)] {
+        old.execute(
+            "INSERT INTO jobs (number, id, type, data, priority, user, max_attempts, backoff, ttl_ms, created_at, state,
+                               inserted_at, updated_at)
+             VALUES (?1, ?2, 'test', '{}', ?3, ?4, 1, '{\"kind\":\"none\"}', 1000, 1, ?5, 1, 1)",
+            (number, JobId::bytes(&ids.next()), priority, user.bytes(), state),
+        )
+        .unwrap();
+        if state == 0 {
+            old.execute(
+                "INSERT INTO ready (user, type, priority, head, active) VALUES (?1, 'test', ?2, ?3, ?4)",
+                (user.bytes(), priority, number, i32::from(user == two)),
+            )
+            .unwrap();
+        }
+    }
+    old.execute("INSERT INTO active_users (user, count) VALUES (?1, 1)", [two.bytes()]).unwrap();
+    old.execute("INSERT INTO type_counts (type, state, count) VALUES ('test', 0, 3), ('test', 1, 1)", [])
+        .unwrap();
+    for (user, state, count) in [(one, 0, 2), (two, 0, 1), (two, 1, 1)] {
+        old.execute(
+            "INSERT INTO user_counts (user, type, state, count) VALUES (?1, 'test', ?2, ?3)",
+            (user.bytes(), state, count),
+        )
+        .unwrap();
+    }
+    old.close().unwrap();
+    let db = JobsDb::open(&path, &OpenOptions::default()).unwrap();
+    let claimed = db.claim(&request(3), NOW).await.unwrap().jobs;
+    // the urgent one; then both have one active, and one of them was served
+    assert_eq!(claimed.iter().map(|claimed| claimed.job.number).collect::<Vec<_>>(), [2, 4, 1]);
+}
+
 #[tokio::test]
 async fn a_job_of_a_worker_that_ended_with_its_process_is_taken_at_once() {
     let (db, _folder) = waiting(1, 1).await;
-    let request = ClaimRequest {
-        types: vec!["test".to_owned()],
-        worker: "w".to_owned(),
-        max: 1,
-        lease: Duration::from_secs(30),
-    };
-    assert_eq!(db.claim(&request, NOW).await.unwrap().jobs.len(), 1);
+    assert_eq!(db.claim(&request(1), NOW).await.unwrap().jobs.len(), 1);
     assert!(db.reap(10, NOW).await.unwrap().is_empty(), "the lease has not ended by itself");
     db.end_leases(&["other"]).await.unwrap();
     assert!(db.reap(10, NOW).await.unwrap().is_empty(), "its worker is a program that goes on");

@@ -8,6 +8,7 @@ use common::jobs::{JobState, JobType, JobTypes, TypeLimit};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::job::state;
+use super::turns;
 use crate::engine::Tx;
 use crate::row::{RowExt as _, int};
 
@@ -109,8 +110,7 @@ impl<'a> Allowance<'a> {
                 tx.prepare_cached("UPDATE types SET window_at = ?2, window_count = ?3 WHERE type = ?1")?
                     .execute((kind, window.began_at.millis(), window.begun))?;
             }
-            let waits = window.begun >= window.limit.max
-                && tx.prepare_cached("SELECT 1 FROM ready WHERE type = ?1 LIMIT 1")?.exists([kind])?;
+            let waits = window.begun >= window.limit.max && turns::waits(tx, kind)?;
             if waits {
                 let at = window.began_at + window.limit.per;
                 again_at = Some(again_at.map_or(at, |other: Timestamp| other.min(at)));

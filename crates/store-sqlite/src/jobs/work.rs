@@ -13,13 +13,11 @@ use serde_json::{Value, json};
 use super::history::{self, Ended};
 use super::job::{COLUMN_COUNT, COLUMNS, from_json, job, state_number, to_json};
 use super::moves::{Moves, PLACE_COLUMNS, PLACE_COUNT, Place};
+use super::turns::{self, Turn};
 use super::types::{self, Allowance};
 use super::{events, remove};
 use crate::engine::{Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
-
-/// Priority, active jobs of the user, number: the least is next.
-type Turn = (i32, u64, u64);
 
 pub(super) fn claim(tx: &Tx<'_>, request: &ClaimRequest, now: Timestamp) -> rusqlite::Result<Claims> {
     if types::all_paused(tx)? {
@@ -30,44 +28,28 @@ pub(super) fn claim(tx: &Tx<'_>, request: &ClaimRequest, now: Timestamp) -> rusq
     let mut claimed = Vec::new();
     while claimed.len() < request.max as usize {
         let lets = request.types.iter().filter(|kind| allowance.lets(kind));
-        let Some((_, _, number)) = next(tx, lets)? else { break };
+        let Some(Turn { head, .. }) = turns::next(tx, lets)? else { break };
         let lease_until = now + request.lease;
-        let (job, generation) = tx
+        let (job, mark) = tx
             .prepare_cached(&format!(
-                "UPDATE jobs SET state = 1, attempts_made = attempts_made + 1, generation = generation + 1, progress = 0,
+                "UPDATE jobs SET state = 1, attempts_made = attempts_made + 1, generation = {MARK}, progress = 0,
                                  lease_until = ?2, ttl_until = ?3 + ttl_ms, started_at = ?3, updated_at = ?3, worker = ?4
                  WHERE number = ?1 AND state = 0 RETURNING {COLUMNS}, generation"
             ))?
-            .query_row((int(number), lease_until.millis(), now.millis(), &request.worker), |row| {
+            .query_row((head, lease_until.millis(), now.millis(), &request.worker), |row| {
                 Ok((job(row)?, row.count(COLUMN_COUNT)?))
             })
             .optional()?
             .ok_or_else(|| damaged("the first in line is not ready"))?;
         let place = Place::of(&job);
-        moves.change(&place, JobState::Inactive, JobState::Active)?;
+        moves.begin(&place, now)?;
         allowance.count(&place.kind);
         events::write(tx, &place, JobEventKind::Start, None, now)?;
-        let holder = LeaseHolder { job: job.spec.id, generation };
+        let holder = LeaseHolder { job: job.spec.id, mark };
         claimed.push(Claimed { job, holder, lease_until });
     }
     moves.finish()?;
     Ok(Claims { jobs: claimed, again_at: allowance.finish(tx)? })
-}
-
-fn next<'a>(tx: &Tx<'_>, types: impl Iterator<Item = &'a String>) -> rusqlite::Result<Option<Turn>> {
-    let mut first: Option<Turn> = None;
-    let mut select = tx.prepare_cached(
-        "SELECT priority, active, head FROM ready INDEXED BY ready_order WHERE type = ?1 ORDER BY priority, active, head LIMIT 1",
-    )?;
-    for kind in types {
-        let turn =
-            select.query_row([kind], |row| Ok((row.get(0)?, row.count(1)?, row.count(2)?))).optional()?;
-        first = match (first, turn) {
-            (Some(first), Some(turn)) => Some(first.min(turn)),
-            (first, turn) => first.or(turn),
-        };
-    }
-    Ok(first)
 }
 
 /// An active job, as its results need it.
@@ -93,11 +75,14 @@ impl Held {
     }
 }
 
+/// A mark of [`LeaseHolder::MARKS`], drawn by lot. The column has its name from when it counted the claims.
+const MARK: &str = "1 + (random() & ((1 << 62) - 1))";
+
 /// Held by this claim, whose lease and time to live have not ended.
 const HOLDS: &str = "id = ?1 AND state = 1 AND generation = ?2 AND ends_at > ?3";
 
 fn holds(holder: LeaseHolder, now: Timestamp) -> ([u8; 12], i64, i64) {
-    (*holder.job.bytes(), int(holder.generation), now.millis())
+    (*holder.job.bytes(), int(holder.mark), now.millis())
 }
 
 fn held(changed: usize) -> TxResult<(), LostLease> {
@@ -110,10 +95,10 @@ pub(super) fn heartbeat(
     lease: Duration,
     now: Timestamp,
 ) -> TxResult<Timestamp, LostLease> {
-    let (id, generation, at) = holds(holder, now);
+    let (id, mark, at) = holds(holder, now);
     let lease_until = now + lease;
     let mut update = tx.prepare_cached(&format!("UPDATE jobs SET lease_until = ?4 WHERE {HOLDS}"))?;
-    held(update.execute((id, generation, at, lease_until.millis()))?)?;
+    held(update.execute((id, mark, at, lease_until.millis()))?)?;
     Ok(lease_until)
 }
 
@@ -124,14 +109,14 @@ pub(super) fn progress(
     data: Option<&Value>,
     now: Timestamp,
 ) -> TxResult<(), LostLease> {
-    let (id, generation, at) = holds(holder, now);
+    let (id, mark, at) = holds(holder, now);
     let percent = percent.min(100);
     let place = tx
         .prepare_cached(&format!(
             "UPDATE jobs SET progress = ?4, progress_data = ?5, ttl_until = ?3 + ttl_ms, updated_at = ?3
              WHERE {HOLDS} RETURNING {PLACE_COLUMNS}"
         ))?
-        .query_row((id, generation, at, percent, data.map(to_json).transpose()?), Place::read)
+        .query_row((id, mark, at, percent, data.map(to_json).transpose()?), Place::read)
         .optional()?
         .ok_or(LostLease::Lost)?;
     let told = json!({"progress": percent, "data": data});
@@ -144,14 +129,14 @@ pub(super) fn complete(
     result: Option<&Value>,
     now: Timestamp,
 ) -> TxResult<(), LostLease> {
-    let (id, generation, at) = holds(holder, now);
+    let (id, mark, at) = holds(holder, now);
     let (place, removes, started_at, ready_at) = tx
         .prepare_cached(&format!(
             "UPDATE jobs SET state = 2, progress = 100, result = ?4, error = NULL, finished_at = ?3, updated_at = ?3,
                              lease_until = NULL, ttl_until = NULL
              WHERE {HOLDS} RETURNING {PLACE_COLUMNS}, remove_on_complete, started_at, ready_at"
         ))?
-        .query_row((id, generation, at, result.map(to_json).transpose()?), |row| {
+        .query_row((id, mark, at, result.map(to_json).transpose()?), |row| {
             let (removes, started_at) = (row.get::<_, bool>(PLACE_COUNT)?, row.time_opt(PLACE_COUNT + 1)?);
             Ok((Place::read(row)?, removes, started_at, row.time_opt(PLACE_COUNT + 2)?))
         })
@@ -180,10 +165,10 @@ pub(super) fn fail(
     failure: &Failure,
     now: Timestamp,
 ) -> TxResult<FailOutcome, LostLease> {
-    let (id, generation, at) = holds(holder, now);
+    let (id, mark, at) = holds(holder, now);
     let job = tx
         .prepare_cached(&format!("SELECT {PLACE_COLUMNS}, {HELD_COLUMNS} FROM jobs WHERE {HOLDS}"))?
-        .query_row((id, generation, at), Held::read)
+        .query_row((id, mark, at), Held::read)
         .optional()?
         .ok_or(LostLease::Lost)?;
     let mut moves = Moves::new(tx);
@@ -237,7 +222,7 @@ fn end_attempt(
 }
 
 pub(super) fn give_back(tx: &Tx<'_>, holder: LeaseHolder, now: Timestamp) -> TxResult<(), LostLease> {
-    let (id, generation, at) = holds(holder, now);
+    let (id, mark, at) = holds(holder, now);
     let place = tx
         .prepare_cached(&format!(
             "UPDATE jobs SET state = 0, attempts_made = attempts_made - 1, progress = 0, started_at = NULL,
@@ -245,7 +230,7 @@ pub(super) fn give_back(tx: &Tx<'_>, holder: LeaseHolder, now: Timestamp) -> TxR
                              worker = NULL, lease_until = NULL, ttl_until = NULL
              WHERE {HOLDS} RETURNING {PLACE_COLUMNS}"
         ))?
-        .query_row((id, generation, at), Place::read)
+        .query_row((id, mark, at), Place::read)
         .optional()?
         .ok_or(LostLease::Lost)?;
     let mut moves = Moves::new(tx);
@@ -288,14 +273,14 @@ pub(super) fn log(tx: &Tx<'_>, holder: LeaseHolder, line: &str, now: Timestamp) 
     while !line.is_char_boundary(end) {
         end -= 1;
     }
-    let (id, generation, at) = holds(holder, now);
+    let (id, mark, at) = holds(holder, now);
     let (number, seq) = tx
         .prepare_cached(&format!(
             "INSERT INTO job_log (number, seq, at, line)
              SELECT number, coalesce((SELECT max(seq) FROM job_log l WHERE l.number = jobs.number), 0) + 1, ?3, ?4
              FROM jobs WHERE {HOLDS} RETURNING number, seq"
         ))?
-        .query_row((id, generation, at, &line[..end]), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+        .query_row((id, mark, at, &line[..end]), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
         .optional()?
         .ok_or(LostLease::Lost)?;
     tx.prepare_cached("DELETE FROM job_log WHERE number = ?1 AND seq <= ?2")?

@@ -110,7 +110,7 @@ pub async fn whoever_works_a_cancelled_job_loses_it(subject: &JobsSubject) {
     assert_eq!(claims(subject, "other", 10).await.len(), 2);
     subject.change(claimed.holder.job, JobChange::Retry).await.unwrap();
     let again = subject.claim_one("test").await;
-    assert!(again.holder.generation > claimed.holder.generation);
+    assert_ne!(again.holder, claimed.holder);
     assert_eq!(again.job.attempts_made, 1);
 }
 
@@ -132,7 +132,7 @@ pub async fn a_dead_job_is_tried_again_from_its_first_attempt(subject: &JobsSubj
     assert!(matches!(lost, Err(LostLease::Lost)), "{lost:?}");
     let again = subject.claim_one("test").await;
     assert_eq!(again.job.attempts_made, 1);
-    assert!(again.holder.generation > claimed.holder.generation);
+    assert_ne!(again.holder, claimed.holder);
     subject.complete(&again).await;
     assert_state(subject, new.id, JobChange::Retry, JobState::Complete).await;
 }

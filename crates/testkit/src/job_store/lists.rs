@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use common::jobs::{Job, JobFilter, JobOrder, JobState, NewJob};
+use common::jobs::{ENDED_COUNTED_EVERY, Job, JobFilter, JobOrder, JobPage, JobState, NewJob};
 use common::{JobId, UserId};
 use serde_json::json;
 
@@ -74,6 +74,38 @@ pub async fn jobs_are_listed_in_pages_of_both_orders(subject: &JobsSubject) {
                 assert_eq!(listed(subject, &filter, JobOrder::Descending).await, (expected, total));
             }
         }
+    }
+}
+
+pub async fn a_page_of_large_jobs_ends_early(subject: &JobsSubject) {
+    let user: UserId = subject.ids.next();
+    let data = json!({"text": "x".repeat(250 * 1024)});
+    let jobs: Vec<_> =
+        (0..20).map(|_| NewJob { data: data.clone(), ..subject.job_of("large", user) }).collect();
+    subject.insert(&jobs).await;
+    let claimed = subject.claim_one("large").await;
+    // counts as well
+    subject.store.complete(claimed.holder, Some(&data), subject.now()).await.unwrap();
+    let bytes = |job: &Job| {
+        let length = |value: &serde_json::Value| value.to_string().len();
+        length(&job.spec.data) + job.result.as_ref().map_or(0, length)
+    };
+    for filter in [JobFilter::default(), JobFilter { user: Some(user), ..JobFilter::default() }] {
+        let (mut found, mut pages, mut after) = (Vec::new(), Vec::new(), None);
+        loop {
+            let page = subject.admin.list(&filter, JobOrder::Ascending, after, 1000).await.unwrap();
+            assert!(page.items.iter().map(bytes).sum::<usize>() <= JobPage::MOST_BYTES);
+            assert_eq!(page.total, Some(20));
+            after = page.items.last().map(|job| job.number);
+            pages.push(page.items.len());
+            found.extend(page.items.iter().map(|job| job.spec.id));
+            assert!(pages.len() <= 20, "pages come forward");
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(pages, [15, 5]);
+        assert_eq!(found, jobs.iter().map(|job| job.id).collect::<Vec<_>>());
     }
 }
 
@@ -170,6 +202,26 @@ pub async fn jobs_are_listed_by_the_time_of_their_arrival(subject: &JobsSubject)
             assert_eq!(found.iter().map(|job| job.spec.id).collect::<Vec<_>>(), expected, "{filter:?}");
             expected.reverse();
         }
+    }
+}
+
+/// Jobs that have ended may be counted now and then.
+pub async fn depths_are_exact_for_live_jobs(subject: &JobsSubject) {
+    filled(subject).await;
+    let mut depths = subject.admin.depths(subject.now()).await.unwrap();
+    assert_eq!(depths, subject.admin.counts(None).await.unwrap(), "the first time");
+    for (passed, is_counted) in [(Duration::from_secs(1), false), (ENDED_COUNTED_EVERY, true)] {
+        let new = [subject.inserted("d").await, subject.inserted("d").await];
+        let done = subject.claim_one("d").await;
+        subject.complete(&done).await;
+        subject.clock.advance(passed);
+        let counts = subject.admin.counts(None).await.unwrap();
+        let found = subject.admin.depths(subject.now()).await.unwrap();
+        for state in JobState::ALL {
+            let is_old = !is_counted && !state.is_live() && found[&state] == depths[&state];
+            assert!(found[&state] == counts[&state] || is_old, "{state:?} {found:?} {counts:?} {new:?}");
+        }
+        depths = found;
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::jobs::{Claimed, JobChange, JobState, NewJob, Priority};
+use common::jobs::{Claimed, JobChange, JobState, NewJob, Priority, SERVED_KEPT};
 use common::{JobId, UserId};
 
 use super::{JobsSubject, LEASE};
@@ -46,34 +46,146 @@ pub async fn the_user_with_the_fewest_active_jobs_is_next(subject: &JobsSubject)
         (subject.ids.next(), subject.ids.next(), subject.ids.next());
     let photos: Vec<_> = (0..10).map(|_| subject.job_of("photo", many)).collect();
     subject.insert(&photos).await;
-    let late = [subject.job_of("photo", one), subject.job_of("mail", one), subject.job_of("photo", one)];
+    let late = [subject.job_of("photo", one), subject.job_of("photo", one)];
     subject.insert(&late).await;
     let (photos, late): (Vec<_>, Vec<_>) =
         (photos.iter().map(|job| job.id).collect(), late.iter().map(|job| job.id).collect());
     // one each in turn, whatever arrived before
     let claimed = subject.claim(&["photo"], 4).await;
-    assert_eq!(ids(&claimed), [photos[0], late[0], photos[1], late[2]]);
-    // active jobs of every type count, and those of other calls
-    assert_eq!(
-        ids(&subject.claim(&["photo", "mail"], 1).await),
-        [photos[2]],
-        "both have two, the number decides"
-    );
-    assert_eq!(ids(&subject.claim(&["photo", "mail"], 1).await), [late[1]]);
-    // who finishes comes sooner
+    assert_eq!(ids(&claimed), [photos[0], late[0], photos[1], late[1]]);
+    // those of other calls count
     let third: UserId = subject.ids.next();
     let more = [subject.job_of("photo", one), subject.job_of("photo", third)];
     subject.insert(&more).await;
     assert_eq!(ids(&subject.claim(&["photo"], 1).await), [more[1].id]);
+    // who finishes comes sooner
     for claimed in &claimed {
-        subject.store.complete(claimed.holder, None, subject.now()).await.unwrap();
+        subject.complete(claimed).await;
     }
-    assert_eq!(ids(&subject.claim(&["photo"], 2).await), [photos[3], more[0].id], "one active each");
+    let more_of_third = subject.job_of("photo", third);
+    subject.insert(std::slice::from_ref(&more_of_third)).await;
+    assert_eq!(ids(&subject.claim(&["photo"], 2).await), [photos[2], more[0].id], "none active");
+    assert_eq!(ids(&subject.claim(&["photo"], 1).await), [more_of_third.id], "one active each");
     // urgency is before fairness
     let job = NewJob { priority: Priority::HIGH, ..subject.job_of("photo", many) };
     subject.insert(std::slice::from_ref(&job)).await;
     subject.insert(&[subject.job_of("photo", urgent)]).await;
     assert_eq!(ids(&subject.claim(&["photo"], 1).await), [job.id]);
+}
+
+pub async fn jobs_of_other_types_do_not_count_against_a_user(subject: &JobsSubject) {
+    let (one, other): (UserId, UserId) = (subject.ids.next(), subject.ids.next());
+    subject.insert(&[(); 3].map(|()| subject.job_of("mail", one))).await;
+    assert_eq!(subject.claim(&["mail"], 3).await.len(), 3);
+    let photos = [one, other, one].map(|user| subject.job_of("photo", user));
+    subject.insert(&photos).await;
+    // neither active ones nor that one was served
+    assert_eq!(ids(&subject.claim(&["photo"], 1).await), [photos[0].id]);
+    // of one user and two types in one claim
+    let more = ["mail", "film"].map(|kind| subject.job_of(kind, one));
+    subject.insert(&more).await;
+    let claimed = subject.claim(&["mail", "film", "photo"], 4).await;
+    assert_eq!(ids(&claimed), [photos[1].id, more[1].id, photos[2].id, more[0].id]);
+}
+
+/// Claims and completes one job after another, as a single worker does.
+async fn one_by_one(subject: &JobsSubject, count: usize) -> Vec<JobId> {
+    let mut done = Vec::new();
+    for _ in 0..count {
+        let claimed = subject.claim_one("photo").await;
+        subject.complete(&claimed).await;
+        done.push(claimed.job.spec.id);
+    }
+    done
+}
+
+/// Nobody has an active job whenever a single worker claims.
+pub async fn users_take_turns_at_a_single_worker(subject: &JobsSubject) {
+    let (many, one): (UserId, UserId) = (subject.ids.next(), subject.ids.next());
+    let photos: Vec<_> = (0..50).map(|_| subject.job_of("photo", many)).collect();
+    subject.insert(&photos).await;
+    let single = subject.job_of("photo", one);
+    subject.insert(std::slice::from_ref(&single)).await;
+    assert_eq!(one_by_one(subject, 4).await, [photos[0].id, single.id, photos[1].id, photos[2].id]);
+    // who is back at once is no newcomer
+    let mut single = subject.job_of("photo", one);
+    subject.insert(std::slice::from_ref(&single)).await;
+    for photo in &photos[3..8] {
+        assert_eq!(one_by_one(subject, 1).await, [single.id]);
+        single = subject.job_of("photo", one);
+        subject.insert(std::slice::from_ref(&single)).await;
+        assert_eq!(one_by_one(subject, 1).await, [photo.id]);
+    }
+    // several go round, nobody among them
+    let others: Vec<UserId> = (0..3).map(|_| subject.ids.next()).collect();
+    let rounds: Vec<_> = (0..2)
+        .flat_map(|_| others.iter().copied().map(Some).chain([None]))
+        .map(|user| NewJob { user, ..subject.job("photo") })
+        .collect();
+    subject.insert(&rounds).await;
+    let (first, second) = rounds.split_at(4);
+    let expected = first.iter().chain([&single, &photos[8]]).chain(second).chain([&photos[9]]);
+    assert_eq!(one_by_one(subject, 11).await, expected.map(|job| job.id).collect::<Vec<_>>());
+    // those behind them have lost nothing
+    let rest = one_by_one(subject, 40).await;
+    assert_eq!(rest, photos[10..].iter().map(|job| job.id).collect::<Vec<_>>());
+}
+
+/// Also when it was of another priority, or came to nothing.
+pub async fn whoever_was_served_waits_for_the_others(subject: &JobsSubject) {
+    let (one, other): (UserId, UserId) = (subject.ids.next(), subject.ids.next());
+    let urgent = NewJob { priority: Priority::HIGH, ..subject.job_of("photo", one) };
+    let jobs = [one, other, one, other].map(|user| subject.job_of("photo", user));
+    subject.insert(std::slice::from_ref(&urgent)).await;
+    subject.insert(&jobs).await;
+    assert_eq!(one_by_one(subject, 2).await, [urgent.id, jobs[1].id]);
+    let claimed = subject.claim_one("photo").await;
+    assert_eq!(claimed.holder.job, jobs[0].id);
+    subject.store.give_back(claimed.holder, subject.now()).await.unwrap();
+    assert_eq!(one_by_one(subject, 3).await, [jobs[3].id, jobs[0].id, jobs[2].id]);
+    // a newcomer is before both, and each stays where it is
+    let jobs = [one, other, subject.ids.next()].map(|user| subject.job_of("photo", user));
+    subject.insert(&jobs).await;
+    assert_eq!(one_by_one(subject, 3).await, [jobs[2].id, jobs[1].id, jobs[0].id]);
+}
+
+/// More come back than a store looks at for a claim.
+pub async fn many_who_were_served_wait_for_one_who_was_not(subject: &JobsSubject) {
+    let users: Vec<UserId> = (0..50).map(|_| subject.ids.next()).collect();
+    let insert = async |users: &[UserId]| {
+        let jobs: Vec<_> = users.iter().map(|user| subject.job_of("photo", *user)).collect();
+        subject.insert(&jobs).await;
+        jobs.into_iter().map(|job| job.id).collect::<Vec<_>>()
+    };
+    let first = insert(&users).await;
+    let claimed = subject.claim(&["photo"], 50).await;
+    assert_eq!(ids(&claimed), first);
+    for claimed in &claimed {
+        subject.complete(claimed).await;
+    }
+    // in the other order, and one more
+    let back: Vec<UserId> = users.iter().rev().copied().collect();
+    let back = insert(&back).await;
+    let new = insert(&[subject.ids.next()]).await;
+    assert_eq!(one_by_one(subject, 3).await, [new[0], back[49], back[48]]);
+    let rest: Vec<JobId> = back[..48].iter().rev().copied().collect();
+    assert_eq!(ids(&subject.claim(&["photo"], 100).await), rest);
+}
+
+pub async fn that_somebody_was_served_is_forgotten_in_time(subject: &JobsSubject) {
+    let users: [UserId; 3] = [subject.ids.next(), subject.ids.next(), subject.ids.next()];
+    let served = users.map(|user| subject.job_of("photo", user));
+    subject.insert(&served).await;
+    assert_eq!(one_by_one(subject, 3).await, served.map(|job| job.id));
+    for (passed, order) in [(SERVED_KEPT / 2, [3, 2, 1, 0]), (SERVED_KEPT, [0, 1, 2, 3])] {
+        subject.clock.advance(passed);
+        subject.store.promote_due(10, subject.now()).await.unwrap();
+        // in the other order than they were served, and one who was not
+        let jobs = [users[2], users[1], users[0], subject.ids.next()];
+        let jobs = jobs.map(|user| subject.job_of("photo", user));
+        subject.insert(&jobs).await;
+        assert_eq!(one_by_one(subject, 4).await, order.map(|n: usize| jobs[n].id));
+    }
 }
 
 pub async fn jobs_of_nobody_count_as_one_user(subject: &JobsSubject) {

@@ -89,6 +89,7 @@ pub(super) struct ClaimedJob {
     responses(
         (status = 200, description = "Jobs, or none", body = ClaimedJobs),
         (status = 413, description = "`too_large`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`: 50 claims of the account wait already", body = ProblemDocument, content_type = "application/problem+json"),
         Restricted,
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
@@ -109,7 +110,7 @@ pub(super) async fn claim(
         // where nobody can say, it is
         Err(error) => error.as_response_error().status_code().is_server_error(),
     };
-    let claims = service.claim_for_program(&wanted, wait, is_there, is_allowed).await?;
+    let claims = service.claim_for_program(caller.user, &wanted, wait, is_there, is_allowed).await?;
     let items = claims.jobs.into_iter().map(|claimed| shown(&service, claimed, &caller)).collect();
     Ok(web::Json(ClaimedJobs { items, again_at: claims.again_at }))
 }

@@ -18,7 +18,7 @@ use crate::WorkerService;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct JobPage {
-    /// The jobs.
+    /// The jobs. They are fewer than were asked for where they would have more than 4 MiB of data, results, progress and errors.
     items: Vec<Job>,
     /// Where the next page begins; null on the last one.
     #[schema(required)]
@@ -69,7 +69,7 @@ pub(super) struct JobsQuery {
     /// `nextCursor` of the page before.
     #[serde(skip_serializing)]
     cursor: Option<String>,
-    /// Most items on the page.
+    /// Most items on the page. It has fewer where they would have more than 4 MiB of data, results, progress and errors.
     #[serde(skip_serializing)]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
@@ -85,7 +85,7 @@ pub(super) struct DeadQuery {
     kind: Option<String>,
     /// `nextCursor` of the page before.
     cursor: Option<String>,
-    /// Most items on the page.
+    /// Most items on the page. It has fewer where they would have more than 4 MiB of data, results, progress and errors.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
 }

@@ -18,7 +18,7 @@ use crate::WorkerService;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct JobList {
-    /// The jobs.
+    /// The jobs. They are fewer than were asked for where they would have more than 4 MiB of data, results, progress and errors.
     items: Vec<Job>,
     /// Where the next page begins; null on the last one.
     #[schema(required)]
@@ -40,7 +40,7 @@ pub(super) struct ListQuery {
     kind: Option<String>,
     /// `nextCursor` of the page before.
     cursor: Option<String>,
-    /// Most items on the page.
+    /// Most items on the page. It has fewer where they would have more than 4 MiB of data, results, progress and errors.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
 }

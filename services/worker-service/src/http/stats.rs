@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, get, web};
 use common::Timestamp;
-use common::jobs::{JobFilter, JobMinute, JobOrder, JobState as State};
+use common::jobs::{JobCounts, JobFilter, JobMinute, JobOrder, JobState as State};
 use http_kit::{ApiResult, input};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -98,11 +98,10 @@ pub(super) async fn show(
     )?;
     let chosen: Vec<_> =
         types.types.iter().filter(|found| kind.as_ref().is_none_or(|kind| found.kind == *kind)).collect();
-    let counts = match &kind {
-        // the store's own, so that what is counted elsewhere says the same
-        None => service.admin.counts(None).await?,
-        Some(_) => chosen.first().map(|found| found.counts.clone()).unwrap_or_default(),
-    };
+    let mut counts = JobCounts::new();
+    for (state, count) in chosen.iter().flat_map(|found| &found.counts) {
+        *counts.entry(*state).or_default() += count;
+    }
     let paused = types.paused || (kind.is_some() && chosen.iter().any(|found| found.paused));
     Ok(web::Json(JobStats {
         counts: JobSummary::from(&counts),

@@ -87,9 +87,25 @@ impl World {
 
     /// Loses everything but the disk, as a restart does.
     pub(crate) fn restarted(self) -> Self {
+        self.started_over(|_| ())
+    }
+
+    /// Goes on from a copy of the database, as after a backup was brought back.
+    pub(crate) fn restored(self, backup: &Path) -> Self {
+        self.started_over(|folder| {
+            for name in ["jobs.db-wal", "jobs.db-shm"] {
+                // gone where the database was closed
+                let _ = std::fs::remove_file(folder.join(name));
+            }
+            std::fs::copy(backup, folder.join("jobs.db")).unwrap();
+        })
+    }
+
+    fn started_over(self, meanwhile: impl FnOnce(&Path)) -> Self {
         let Self { folder, store, clock, ids, settings, auth, files, webhooks, master_key, .. } = self;
         store.db.close();
         drop(store);
+        meanwhile(folder.path());
         let store = Arc::new(Watched::new(open(folder.path())));
         let bus = Arc::new(EmbeddedBus::default());
         Self { folder, store, bus, clock, ids, settings, auth, files, webhooks, master_key }

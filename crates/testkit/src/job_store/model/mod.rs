@@ -15,7 +15,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use self::compare::{agree, compare, replay};
-use self::plain::{Held, KINDS, Model, Plain, up_to};
+use self::plain::{Held, KINDS, Model, Plain, Served, up_to};
 use super::{JobsSubject, failure};
 
 const KEYS: [&str; 3] = ["k", "l", "m"];
@@ -46,10 +46,11 @@ impl Drop for Seed {
 
 pub async fn random_work_agrees_with_a_model(subject: &JobsSubject) {
     let mut told = 0;
+    let mut served = HashMap::new();
     for seed in seeds() {
         let _told_on_failure = Seed(seed);
         let mut random = StdRng::seed_from_u64(seed);
-        let mut model = Model::default();
+        let mut model = Model { served, ..Model::default() };
         let mut heard = HashMap::new();
         let users: Vec<UserId> = (0..4).map(|_| subject.ids.next()).collect();
         for step in 1..=STEPS {
@@ -60,12 +61,12 @@ pub async fn random_work_agrees_with_a_model(subject: &JobsSubject) {
                 agree(&model, &heard);
             }
         }
-        empty(subject, model).await;
+        served = empty(subject, model).await;
     }
 }
 
-/// An empty store for the next seed.
-async fn empty(subject: &JobsSubject, mut model: Model) {
+/// An empty store for the next seed; who was served in it last.
+async fn empty(subject: &JobsSubject, mut model: Model) -> Served {
     for pause in model.paused.drain() {
         subject.admin.set_paused(pause, false).await.unwrap();
     }
@@ -75,7 +76,10 @@ async fn empty(subject: &JobsSubject, mut model: Model) {
         subject.store.reap(1000, subject.now()).await.unwrap();
     }
     subject.store.promote_due(1000, subject.now()).await.unwrap();
+    // all who were served before go: who is not forgotten by now is served once more
+    model.served.clear();
     for claimed in subject.claim(&KINDS, 1000).await {
+        model.serve(claimed.job.spec.id, subject.now());
         subject.complete(&claimed).await;
     }
     subject.clock.advance(Duration::from_secs(1));
@@ -83,6 +87,7 @@ async fn empty(subject: &JobsSubject, mut model: Model) {
         subject.removed(state, subject.now(), 1000).await;
     }
     assert!(subject.admin.counts(None).await.unwrap().values().all(|count| *count == 0));
+    model.served
 }
 
 /// One step: something that producers, workers, people or time do.
@@ -160,11 +165,12 @@ async fn claim(subject: &JobsSubject, random: &mut StdRng, model: &mut Model) {
     for claimed in claimed {
         let id = claimed.job.spec.id;
         assert_eq!(Some(id), model.next(kinds), "the order of claims");
+        model.serve(id, now);
         let job = model.set(id, JobState::Active, now);
         job.attempts += 1;
         assert_eq!((claimed.job.attempts_made, claimed.lease_until), (job.attempts, now + lease));
         let ttl_until = now + Duration::from_millis(job.spec.ttl_ms);
-        assert!(!model.lost.contains(&claimed.holder), "a generation comes once");
+        assert!(!model.lost.contains(&claimed.holder), "a mark comes once");
         model.held.push(Held { holder: claimed.holder, lease_until: now + lease, ttl_until });
     }
     if came < max as usize {
@@ -241,7 +247,7 @@ async fn lost_ones_are_refused(subject: &JobsSubject, random: &mut StdRng, model
     let (store, now) = (&subject.store, subject.now());
     let known = model.lost[random.random_range(0..model.lost.len())];
     // one that never was, too
-    let holder = if random.random_bool(0.2) { LeaseHolder { generation: 1000, ..known } } else { known };
+    let holder = if random.random_bool(0.2) { LeaseHolder { mark: 1000, ..known } } else { known };
     assert!(!taken(store.complete(holder, None, now).await));
     assert!(!taken(store.fail(holder, &failure(true), now).await.map(drop)));
     assert!(!taken(store.give_back(holder, now).await));
@@ -254,6 +260,7 @@ async fn promote(subject: &JobsSubject, model: &mut Model) {
     let now = subject.now();
     let due = model.all(JobState::Delayed, |job| job.due.is_some_and(|due| due <= now));
     let promoted = subject.store.promote_due(1000, now).await.unwrap();
+    model.forget_served(now);
     assert_eq!(promoted.len(), due.len());
     for id in due {
         model.set(id, JobState::Inactive, now);

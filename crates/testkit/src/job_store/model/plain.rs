@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use common::jobs::{FailOutcome, JobChange, JobState, LeaseHolder, NewJob};
+use common::jobs::{FailOutcome, JobChange, JobState, LeaseHolder, NewJob, SERVED_KEPT};
 use common::{JobId, Timestamp, UserId};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
@@ -39,6 +39,9 @@ impl Held {
     }
 }
 
+/// When each user was served last with a type, and as which of all.
+pub(super) type Served = HashMap<(Option<UserId>, String), (u64, Timestamp)>;
+
 #[derive(Default)]
 pub(super) struct Model {
     pub(super) jobs: HashMap<JobId, Plain>,
@@ -48,6 +51,7 @@ pub(super) struct Model {
     /// Jobs whose ids are known although they are not there.
     pub(super) gone: Vec<NewJob>,
     pub(super) paused: HashSet<Option<&'static str>>,
+    pub(super) served: Served,
 }
 
 impl Model {
@@ -58,15 +62,38 @@ impl Model {
         }
         let waits =
             |kind: &str| KINDS.iter().any(|known| *known == kind && self.paused.contains(&Some(known)));
-        let active = |user: Option<UserId>| {
-            self.jobs.values().filter(|job| job.state == JobState::Active && job.spec.user == user).count()
+        let active = |of: &NewJob| {
+            let same = |job: &&Plain| {
+                job.state == JobState::Active && job.spec.user == of.user && job.spec.kind == of.kind
+            };
+            self.jobs.values().filter(same).count()
         };
+        let served = |of: &NewJob| self.served.get(&(of.user, of.kind.clone())).map(|(place, _)| *place);
         self.jobs
             .values()
             .filter(|job| job.state == JobState::Inactive && kinds.contains(&job.spec.kind.as_str()))
             .filter(|job| !waits(&job.spec.kind))
-            .min_by_key(|job| (job.spec.priority, active(job.spec.user), job.number))
+            .min_by_key(|job| (job.spec.priority, active(&job.spec), served(&job.spec), job.number))
             .map(|job| job.spec.id)
+    }
+
+    /// A job is begun: its user was served.
+    pub(super) fn serve(&mut self, id: JobId, now: Timestamp) {
+        let spec = &self.jobs[&id].spec;
+        let last = self.served.values().map(|(place, _)| *place).max().unwrap_or(0);
+        self.served.insert((spec.user, spec.kind.clone()), (last + 1, now));
+    }
+
+    /// Who was served long ago, and neither waits nor works, is forgotten.
+    pub(super) fn forget_served(&mut self, now: Timestamp) {
+        let jobs = &self.jobs;
+        let has_to_do = |user: &Option<UserId>, kind: &str| {
+            jobs.values().any(|job| {
+                let is_here = matches!(job.state, JobState::Inactive | JobState::Active);
+                is_here && job.spec.user == *user && job.spec.kind == kind
+            })
+        };
+        self.served.retain(|(user, kind), (_, at)| *at + SERVED_KEPT > now || has_to_do(user, kind));
     }
 
     /// Jobs in a state for which something holds.

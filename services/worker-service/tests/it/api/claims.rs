@@ -86,6 +86,37 @@ async fn a_job_goes_on_elsewhere_when_its_program_dies_and_the_late_result_is_re
     api.stop().await;
 }
 
+/// All that the store had counted by the claim, it counts once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_from_before_a_backup_was_restored_is_lost() {
+    let world = World::new();
+    let api = Api::start(&world);
+    let id = api.make(json!({ "type": "film", "attempts": 3 })).await;
+    let backup = world.folder.path().join("backup.db");
+    store_sqlite::copy_database(&world.folder.path().join("jobs.db"), &backup).unwrap();
+    let before = api.claim("film").await;
+    api.stop().await;
+    let world = world.restored(&backup);
+    let api = Api::start(&world);
+    let after = api.claim("film").await;
+    assert_eq!((&before.id, &after.id), (&id, &id));
+    assert_eq!(before.claim["job"]["attempts"], after.claim["job"]["attempts"]);
+    for (what, body) in [
+        ("complete", json!({ "result": "of before" })),
+        ("fail", json!({ "error": "of before" })),
+        ("progress", json!({ "progress": 50 })),
+        ("log", json!({ "line": "of before" })),
+        ("heartbeat", json!({})),
+        ("return", json!({})),
+    ] {
+        let (status, answer) = before.report(&api, what, body).await;
+        assert_eq!((status, &answer["code"]), (409, &json!("lease_lost")), "{what}");
+    }
+    assert_eq!(after.report(&api, "complete", json!({ "result": "of now" })).await.0, 204);
+    assert_eq!(api.job(&id).await["result"], "of now");
+    api.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_that_is_forged_or_of_another_job_or_account_is_forbidden() {
     let world = World::new();

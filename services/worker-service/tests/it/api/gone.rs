@@ -109,6 +109,29 @@ async fn a_claim_that_waits_ends_at_shut_down_and_when_too_many_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_waiting_claims_of_one_account_leave_places_to_others() {
+    let mut world = quiet();
+    world.settings.listeners.waiting_claims = 3;
+    world.settings.listeners.waiting_claims_of_one = 2;
+    let api = Api::start(&world);
+    let tasks = [begin(&api, &world, &["t"]).await, begin(&api, &world, &["t"]).await];
+    let refused =
+        api.request(Method::POST, "/jobs/claim", "ann").json(&waiting(&["t"])).send().await.unwrap();
+    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (429, "1"));
+    assert_eq!(refused.json::<Value>().await.unwrap()["code"], "rate_limited");
+    // who does not wait takes no place
+    assert_eq!(api.post("/jobs/claim", &json!({ "types": ["t"], "workerId": "w" })).await.0, 200);
+    // another account has one
+    let body = waiting_briefly();
+    assert_eq!(api.send(api.request(Method::POST, "/jobs/claim", "amy").json(&body)).await.0, 200);
+    api.begin_to_stop();
+    for task in tasks {
+        assert_eq!(woken(task).await, "none");
+    }
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_left_while_it_waited_gets_no_job() {
     let mut world = quiet();
     world.settings.listeners.waiting_claims = 1;
