@@ -44,12 +44,63 @@ function pdfData(): Plugin {
   };
 }
 
+/**
+ * What lets browsers install the page. Its addresses are relative to its own, so that it holds below a path of a host, too; it keeps its name
+ * because browsers know an installed page by it.
+ */
+function webManifest(): Plugin {
+  const name = 'app.webmanifest';
+  const icons = [
+    { file: 'icon-192.png', sizes: '192x192', purpose: 'any' },
+    { file: 'icon-512.png', sizes: '512x512', purpose: 'any' },
+    { file: 'icon-maskable.png', sizes: '512x512', purpose: 'maskable' },
+  ];
+  const refs = new Map<string, string>();
+  return {
+    name: 'web-manifest',
+    apply: 'build',
+    buildStart() {
+      for (const { file } of icons)
+        refs.set(
+          file,
+          this.emitFile({
+            type: 'asset',
+            name: file,
+            source: readFileSync(new URL(`src/icons/${file}`, import.meta.url)),
+          }),
+        );
+    },
+    generateBundle() {
+      const manifest = {
+        name: 'Files Manager',
+        short_name: 'Files',
+        start_url: './app/files',
+        scope: './',
+        display: 'standalone',
+        background_color: '#f3f4f8',
+        theme_color: '#f3f4f8',
+        icons: icons.map(({ file, sizes, purpose }) => ({
+          src: `./${this.getFileName(refs.get(file) ?? '')}`,
+          sizes,
+          type: 'image/png',
+          purpose,
+        })),
+      };
+      this.emitFile({ type: 'asset', fileName: name, source: JSON.stringify(manifest) });
+    },
+    transformIndexHtml: {
+      order: 'post',
+      handler: () => [{ tag: 'link', attrs: { rel: 'manifest', href: `/${name}` }, injectTo: 'head' }],
+    },
+  };
+}
+
 const proxy = { '/api': product, '/health': product };
 
 export default defineConfig({
   // The one place that says under which path the page stands. See src/lib/base.ts for the run-time side.
   base: '/',
-  plugins: [svelte(), pdfData()],
+  plugins: [svelte(), pdfData(), webManifest()],
   worker: { format: 'es' },
   resolve: {
     alias: {
@@ -63,6 +114,17 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rolldownOptions: {
+      output: {
+        // What is wanted at once comes in one piece: many small ones weigh more, by their heads and because each is compressed alone.
+        codeSplitting: {
+          groups: [
+            { name: 'first', tags: ['$initial'], priority: 2 },
+            { name: 'sign-in', test: /views\/auth\/(Gate|SignIn|AuthCard|PasswordField)\.|ui\/Field\./, priority: 1 },
+          ],
+        },
+      },
+    },
   },
   experimental: {
     // Scripts and styles find one another relatively, so that only the few addresses in index.html depend on the path.

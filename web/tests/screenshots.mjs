@@ -7,7 +7,7 @@ import { ensureSetUp, newAccount, setupState } from './support/product.mjs';
 import { administrator, furnishQueue } from './support/queue.mjs';
 import { picture, text } from './support/samples.mjs';
 import { furnish } from './support/scene.mjs';
-import { furnishSharing } from './support/sharing.mjs';
+import { furnishNews, furnishSharing } from './support/sharing.mjs';
 import { choose, dropFiles, entry, grid, signIn } from './support/steps.mjs';
 
 const [folder, ...wanted] = process.argv.slice(2);
@@ -464,6 +464,25 @@ const screens = [
     act: (page) => page.getByRole('region', { name: 'Background jobs' }).waitFor(),
   },
   {
+    name: 'notifications',
+    path: () => '/app/notifications',
+    act: (page) => page.getByRole('region', { name: 'What happened' }).waitFor(),
+  },
+  {
+    name: 'playing',
+    act: async (page, phone) => {
+      await view(page, phone, 'birdsong.wav', (dialog) => dialog.locator('audio').waitFor());
+      await page.locator('audio').evaluate((one) => {
+        one.muted = true;
+        // It lasts a second.
+        one.playbackRate = 0.07;
+        return one.play();
+      });
+      await page.keyboard.press('Escape');
+      await page.getByRole('region', { name: 'Playing' }).waitFor();
+    },
+  },
+  {
     name: 'queue-overview',
     admin: true,
     path: () => '/app/queue',
@@ -904,6 +923,7 @@ const scene = await furnish(account);
 const admin = await administrator();
 const wants = (...parts) => screens.some(({ name }) => parts.some((part) => name.startsWith(part)) && asked(name));
 if (wants('share', 'link')) scene.sharing = await furnishSharing(account, scene);
+if (wants('notifications')) await furnishNews(account);
 if (wants('queue')) scene.queue = await furnishQueue(admin);
 if (wants('admin')) scene.people = await furnishPeople(admin);
 if (wants('account-')) await furnishTokens(account, scene.photosFolder);

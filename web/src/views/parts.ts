@@ -22,24 +22,35 @@ export const parts = {
   exported: () => import('./account/Exported.svelte'),
   identities: withTexts('auth', () => import('./account/Identities.svelte')),
   admin: withTexts(['admin', 'auth'], () => import('./admin/AdminPage.svelte')),
-  folderBar: () => import('./browse/FolderBar.svelte'),
+  folderBar: withTexts('organise', () => import('./browse/FolderBar.svelte')),
+  folderActs: withTexts('organise', () => import('./browse/folder-acts')),
   details: withTexts('organise', () => import('./browse/Details.svelte')),
   trash: withTexts('organise', () => import('./browse/TrashPage.svelte')),
   gathered: withTexts('organise', () => import('./gathered/GatheredPage.svelte')),
   tags: withTexts('organise', () => import('./gathered/TagsPage.svelte')),
   search: withTexts(['search', 'organise'], () => import('./search/SearchPage.svelte')),
   jobs: withTexts('jobs', () => import('./jobs/JobsPage.svelte')),
+  notices: withTexts('notices', () => import('./notices/NoticesPage.svelte')),
   queue: withTexts(['queue', 'jobs'], () => import('./queue/QueuePage.svelte')),
   viewer: withTexts(['viewer', 'organise'], () => import('./viewer/Viewer.svelte')),
+  player: withTexts('viewer', () => import('./player/MiniPlayer.svelte')),
   share: withTexts('sharing', () => import('./sharing/ShareDialog.svelte')),
   shared: withTexts('sharing', () => import('./sharing/SharedPage.svelte')),
   visit: withTexts('public', () => import('./public/PublicPage.svelte')),
   uploads: withTexts('tray', () => import('./upload/UploadPanel.svelte')),
+  confirm: () => import('./dialogs/Confirm.svelte'),
+  newFolder: () => import('./dialogs/NewFolder.svelte'),
+  rename: () => import('./browse/RenameField.svelte'),
   move: withTexts('organise', () => import('./dialogs/MoveDialog.svelte')),
   tagging: withTexts('organise', () => import('./dialogs/TagsDialog.svelte')),
   failed: withTexts('organise', () => import('./dialogs/FailedDialog.svelte')),
   help: withTexts('organise', () => import('./dialogs/HelpSheet.svelte')),
 };
+
+/** Brings what is small and wanted in an instant, once there is something to look at. */
+export function prefetch(): void {
+  for (const part of [parts.confirm, parts.newFolder, parts.rename]) part().catch(() => {});
+}
 
 /** What the viewer shows files with; those that bring a library with them come when the first such file is opened. */
 export const stages = {

@@ -89,6 +89,10 @@ for (const scheme of ['light', 'dark']) {
         await choose(page, 'Compare with now');
         await page.getByText('less than now').waitFor();
         await check(page, 'recents and versions');
+        const history = page.getByRole('complementary', { name: 'Details' });
+        await history.getByRole('button', { name: 'History' }).click();
+        await history.getByText('Got new content').waitFor();
+        await check(page, 'history');
         await page.getByRole('button', { name: 'Close details' }).click();
         await page.goto(`${address}/app/trash`);
         await grid(page).waitFor();
@@ -99,6 +103,9 @@ for (const scheme of ['light', 'dark']) {
         await page.goto(`${address}/app/jobs`);
         await page.getByRole('region', { name: 'Background jobs' }).waitFor();
         await check(page, 'jobs');
+        await page.goto(`${address}/app/notifications`);
+        await page.getByText('Nothing to tell you').waitFor();
+        await check(page, 'no notifications');
         await page.goto(`${address}/app/files/0123456789abcdef01234567`);
         await page.getByText('This folder is not there').waitFor();
         await check(page, 'nothing there');

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { watchFirst } from '../bench/fresh.mjs';
+import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
 import { children, makeFolder, thumbnailsReady, upload } from '../support/product.mjs';
 import { picture, text } from '../support/samples.mjs';
@@ -170,3 +172,32 @@ journey('a key that is pressed as a dialog closes is not lost', async ({ page, a
     await help.waitFor({ state: 'detached' });
   }
 });
+
+journey(
+  'the list is there before 100 kB of the page have come, and what is wanted later comes after it',
+  async (their) => {
+    const { page, account } = their;
+    await makeFolder(account, 'root', 'First');
+    await signIn(page, account);
+    // Another tab that knows nothing of what the first one has fetched.
+    const fresh = await page.context().newPage();
+    const protocol = await page.context().newCDPSession(fresh);
+    await protocol.send('Network.enable');
+    await protocol.send('Network.setCacheDisabled', { cacheDisabled: true });
+    await fresh.addInitScript(watchFirst, { selector: '[role=grid] .entry[aria-selected]', name: 'firstSight' });
+    await fresh.goto(`${address}/app/files`);
+    const fetched = await fresh.evaluate(async () => {
+      const { drawn } = await window.firstSight;
+      return ['navigation', 'resource']
+        .flatMap((type) => performance.getEntriesByType(type))
+        .filter((one) => !one.name.includes('/api/') && one.startTime <= drawn)
+        .map(({ name, transferSize }) => ({ name, bytes: transferSize }));
+    });
+    const bytes = fetched.reduce((sum, one) => sum + one.bytes, 0);
+    const told = fetched.map(({ name, bytes }) => `${bytes} ${name}`).join('\n');
+    assert.ok(fetched.length >= 3 && bytes > 50_000 && bytes <= 100_000, `${bytes} bytes:\n${told}`);
+    await fresh.waitForFunction(() =>
+      performance.getEntriesByType('resource').some(({ name }) => name.includes('/UploadPanel-')),
+    );
+  },
+);

@@ -107,6 +107,26 @@ journey('what is deleted for good is asked about once, and then gone', async ({ 
   await until('the trash is empty', async () => (await ok('GET', '/trash', { token: account.token })).total === 0);
 });
 
+journey('the details tell what happened to a file, and what happens to it now', async ({ page, account }) => {
+  const { id } = await upload(account, 'root', 'draft.txt', text('one'));
+  const change = (body) => ok('PATCH', `/files/${id}`, { body, token: account.token });
+  await change({ name: '<b>final.txt' });
+  await signIn(page, account);
+  await entry(page, '<b>final.txt').click();
+  await page.keyboard.press('i');
+  const details = page.getByRole('complementary', { name: 'Details' });
+  await details.getByRole('button', { name: 'History' }).click();
+  const history = details.getByRole('region', { name: 'History' });
+  await history.getByText('Renamed from “draft.txt” to “<b>final.txt”').waitFor();
+  await history.getByText('Created').waitFor();
+  await history.getByText('· you').first().waitFor();
+  // By a program, while somebody looks: the list, the details and the history follow.
+  await change({ name: 'later.txt', tags: ['urgent'] });
+  await entry(page, 'later.txt').waitFor();
+  await history.getByText('Tags changed').waitFor();
+  await details.getByRole('heading', { name: 'later.txt' }).waitFor();
+});
+
 journey('files move by drag and drop, and by choosing a folder', async ({ page, account }) => {
   const box = await makeFolder(account, 'root', 'Box');
   await makeFolder(account, box.id, 'Drawer');

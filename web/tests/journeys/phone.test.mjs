@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
 import { makeFolder, upload } from '../support/product.mjs';
 import { text } from '../support/samples.mjs';
+import { makeLink } from '../support/sharing.mjs';
 import { choose, entry, grid, signIn } from '../support/steps.mjs';
 
 journey(
@@ -46,6 +48,37 @@ journey(
       'nothing is wider than the screen',
     );
     assert.ok(await grid(page).isVisible());
+  },
+  { phone: true },
+);
+
+journey(
+  'the page can be put on the first screen of a device; a link that is put there stays that link',
+  async ({ page, account }) => {
+    const link = await makeLink(account, (await makeFolder(account, 'root', 'Album')).id);
+    await signIn(page, account);
+    const protocol = await page.context().newCDPSession(page);
+    // As the browser itself reads it.
+    const { url, errors, data } = await protocol.send('Page.getAppManifest');
+    assert.deepEqual(errors, []);
+    const { start_url, scope, display, icons } = JSON.parse(data);
+    assert.equal(new URL(start_url, url).href, `${address}/app/files`);
+    assert.equal(new URL(scope, url).href, `${address}/`);
+    assert.equal(display, 'standalone');
+    const sizes = await page.evaluate(
+      async (addresses) => {
+        const read = async (one) => (await createImageBitmap(await (await fetch(one)).blob())).width;
+        return Promise.all(addresses.map(read));
+      },
+      icons.map(({ src }) => new URL(src, url).href),
+    );
+    assert.deepEqual(sizes, [192, 512, 512]);
+    const head = (rel) => page.locator(`link[rel="${rel}"]`);
+    assert.match(await head('apple-touch-icon').getAttribute('href'), /\.png$/);
+
+    await page.goto(`${address}/app/s/${link.token}`);
+    await page.getByRole('heading', { name: 'Album' }).waitFor();
+    await head('manifest').waitFor({ state: 'detached' });
   },
   { phone: true },
 );

@@ -1,12 +1,13 @@
 // The page that a link opens, for somebody who has nothing else: each in a profile of its own, without an account.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { check } from '../support/axe.mjs';
 import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
 import { children, makeFolder, ok, thumbnailsReady, until, upload } from '../support/product.mjs';
 import { picture, text } from '../support/samples.mjs';
 import { linksOf, makeLink } from '../support/sharing.mjs';
-import { dropFiles, entry, pickFiles } from '../support/steps.mjs';
+import { dropFiles, entry, pickFiles, signIn } from '../support/steps.mjs';
 
 const visit = (page, link) => page.goto(`${address}/app/s/${link.token}`);
 
@@ -78,6 +79,34 @@ journey(
   },
   { stranger: true },
 );
+
+journey('who made a link is told that it was used', async ({ page, account, newPage }) => {
+  const { box } = await album(account);
+  const label = '<i>Grandparents</i>';
+  const link = await makeLink(account, box.id, { label, notify: true });
+  await signIn(page, account);
+  const rail = page.getByRole('banner');
+  await rail.getByRole('link', { name: 'Notifications', exact: true }).waitFor();
+  const visitor = await newPage();
+  await visit(visitor, link);
+  await entry(visitor, 'words.txt').click();
+  const bar = visitor.getByRole('toolbar', { name: 'Selection' });
+  await Promise.all([visitor.waitForEvent('download'), bar.getByRole('button', { name: 'Download' }).click()]);
+
+  await rail.getByRole('link', { name: 'Notifications 1 unread notification' }).click();
+  const list = page.getByRole('region', { name: 'What happened' });
+  await list.getByText(`The link “${label}” was used`).waitFor();
+  await list.getByText('1 download').waitFor();
+  await list.getByText('New', { exact: true }).waitFor();
+  await check(page, 'notifications');
+  // Shown is read, here and elsewhere.
+  await rail.getByRole('link', { name: 'Notifications', exact: true }).waitFor();
+  await page.reload();
+  await list.getByText(`The link “${label}” was used`).waitFor();
+  assert.equal(await list.getByText('New', { exact: true }).count(), 0);
+  await list.getByRole('link', { name: 'words.txt' }).click();
+  await page.getByRole('dialog', { name: 'Viewing words.txt' }).waitFor();
+});
 
 journey('a download limit is shown, counts, and says when it is used up', async ({ page, account }) => {
   const { box } = await album(account);

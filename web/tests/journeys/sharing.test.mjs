@@ -5,7 +5,7 @@ import { journey } from '../support/journey.mjs';
 import { children, makeFolder, newAccount, ok, until, upload } from '../support/product.mjs';
 import { text } from '../support/samples.mjs';
 import { colleagues, linksOf, sharesOf, shareWith } from '../support/sharing.mjs';
-import { choose, dropFiles, entry, grid, signIn, toast } from '../support/steps.mjs';
+import { choose, dropFiles, entry, signIn, toast } from '../support/steps.mjs';
 
 const dialog = (page) => page.getByRole('dialog', { name: /^Share “/ });
 
@@ -106,6 +106,7 @@ journey('a link is made, copied, shown as a picture, changed and ended', async (
   await form.getByRole('button', { name: 'Make link' }).click();
   await form.getByText('Please enter a whole number').waitFor();
   await form.getByLabel('Download limit').fill('3');
+  await form.getByLabel('Tell me when it is used').check();
   await form.getByLabel('Ends on').fill('2001-01-01');
   await form.getByRole('button', { name: 'Make link' }).click();
   await form.getByText('This lies in the past').waitFor();
@@ -241,8 +242,8 @@ journey('two people work in one shared folder at once', async ({ page, account, 
 
   const files = (who) => [1, 2, 3].map((n) => ({ name: `${who} ${n}.txt`, bytes: text(`${who} ${n}`) }));
   await Promise.all([dropFiles(page, files('mine')), dropFiles(theirs, files('theirs'))]);
-  await entry(page, 'mine 3.txt').waitFor();
-  await entry(theirs, 'theirs 3.txt').waitFor();
+  // Each sees what the other does, without asking.
+  for (const one of [page, theirs]) for (const who of ['mine', 'theirs']) await entry(one, `${who} 3.txt`).waitFor();
   await until('all are there', async () => (await children(account, box.id)).length === 6);
   // The same name at the same time: one of the two is asked.
   await Promise.all([
@@ -258,21 +259,29 @@ journey('two people work in one shared folder at once', async ({ page, account, 
   await until('both are kept', async () => (await children(account, box.id)).length === 8);
 
   // What one does the other meets: a file is renamed there and trashed here.
-  await theirs.reload();
-  await grid(theirs).waitFor();
   await entry(theirs, 'mine 1.txt').click();
   await theirs.keyboard.press('F2');
   await theirs.getByRole('textbox', { name: /^New name for/ }).fill('renamed by the guest.txt');
   await theirs.keyboard.press('Enter');
   await toast(theirs, 'Renamed to “renamed by the guest.txt”').waitFor();
-  await page.reload();
   await entry(page, 'renamed by the guest.txt').waitFor();
   await entry(page, 'theirs 1.txt').click();
   await page.keyboard.press('Delete');
   await toast(page, 'Moved “theirs 1.txt”').waitFor();
-  await theirs.reload();
+  await entry(theirs, 'theirs 1.txt').waitFor({ state: 'detached' });
   await entry(theirs, 'theirs 2.txt').waitFor();
-  assert.equal(await entry(theirs, 'theirs 1.txt').count(), 0);
+
+  // A name that somebody writes is not taken from them by what the other does, and the folder's own name follows.
+  await entry(theirs, 'theirs 3.txt').click();
+  await theirs.keyboard.press('F2');
+  const writing = theirs.getByRole('textbox', { name: /^New name for/ });
+  await writing.fill('half written');
+  await dropFiles(page, [{ name: 'a first one.txt', bytes: text('first') }]);
+  await ok('PATCH', `/files/${box.id}`, { body: { name: 'Together again' }, token: account.token });
+  await theirs.getByRole('navigation', { name: 'Where you are' }).getByText('Together again').waitFor();
+  assert.equal(await writing.inputValue(), 'half written');
+  await writing.press('Escape');
+  await entry(theirs, 'a first one.txt').waitFor();
 
   // The right ends while the other looks: nothing more goes in, and it is said.
   const [given] = await sharesOf(account, box.id);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { check } from '../support/axe.mjs';
 import { journey } from '../support/journey.mjs';
-import { makeFolder, thumbnailsReady, upload } from '../support/product.mjs';
-import { picture, text, tone } from '../support/samples.mjs';
+import { makeFolder, ok, thumbnailsReady, upload } from '../support/product.mjs';
+import { picture, sample, text, tone } from '../support/samples.mjs';
 import { entry, signIn } from '../support/steps.mjs';
 
 const viewer = (page, name) => page.getByRole('dialog', { name: `Viewing ${name}` });
@@ -106,6 +107,103 @@ journey('sound plays in the page; what has no viewer can be downloaded', async (
     viewer(page, 'thing.bin').getByRole('button', { name: 'Download' }).last().click(),
   ]);
   assert.equal(download.suggestedFilename(), 'thing.bin');
+});
+
+journey('a film is sought through, by ranges of its bytes', async ({ page, account }) => {
+  // Without a collection of samples a long sound stands for it: it is read in the same way.
+  const film = sample('video-h264.mp4');
+  const name = film ? 'rabbit.mp4' : 'rabbit.wav';
+  await upload(account, 'root', name, new Uint8Array(film ?? tone(600)));
+  const parts = [];
+  page.on('response', (answer) => {
+    if (answer.url().endsWith('/content')) parts.push(answer.status());
+  });
+  await signIn(page, account);
+  await entry(page, name).dblclick();
+  await viewer(page, name).waitFor();
+  const media = page.locator('[role=dialog] :is(video, audio)');
+  await page.waitForFunction(() => document.querySelector(':is(video, audio)')?.readyState >= 1);
+  for (const part of [0.75, 0.25]) {
+    const reached = await media.evaluate(
+      (one, to) =>
+        new Promise((resolve) => {
+          one.addEventListener('seeked', () => resolve(one.currentTime / one.duration), { once: true });
+          one.currentTime = one.duration * to;
+        }),
+      part,
+    );
+    assert.ok(Math.abs(reached - part) < 0.02, `${reached} instead of ${part}`);
+  }
+  assert.ok(parts.length > 0 && parts.every((status) => status === 206), parts.join());
+});
+
+journey('markup in names, tags and the facts of a picture is text', async ({ page, account }) => {
+  const name = '<img src=x onerror="document.title=1">.jpg';
+  const { id } = await upload(account, 'root', name, new Uint8Array(sample('exif-markup.jpg') ?? picture(480, 320)));
+  await ok('PATCH', `/files/${id}`, { body: { tags: ['<b>bold</b>'] }, token: account.token });
+  const { media } = await thumbnailsReady(account, id);
+  page.on('dialog', (asked) => page.problems.push(`asked: ${asked.message()}`));
+  await signIn(page, account);
+  await entry(page, name).waitFor();
+  await page.getByRole('button', { name: 'List' }).click();
+  await entry(page, name).dblclick();
+  await viewer(page, name).waitFor();
+  await loaded(page);
+  await page.keyboard.press('i');
+  const details = viewer(page, name).getByRole('complementary', { name: 'Details' });
+  await details.getByRole('heading', { name }).waitFor();
+  await details.getByText('<b>bold</b>', { exact: true }).first().waitFor();
+  if (media?.camera) await details.getByText(media.camera, { exact: true }).waitFor();
+  assert.equal(await details.locator('img[src="x"], b').count(), 0);
+  assert.notEqual(await page.title(), '1');
+});
+
+journey('what plays goes on when the viewer is closed, and is taken back by it', async ({ page, account }) => {
+  await makeFolder(account, 'root', 'Elsewhere');
+  await upload(account, 'root', 'long.wav', tone(90));
+  await signIn(page, account);
+  await entry(page, 'long.wav').dblclick();
+  await viewer(page, 'long.wav').waitFor();
+  await page.locator('audio').evaluate((one) => {
+    one.muted = true;
+    one.currentTime = 20;
+    return one.play();
+  });
+  await page.keyboard.press('Escape');
+  await viewer(page, 'long.wav').waitFor({ state: 'detached' });
+  const playing = page.getByRole('region', { name: 'Playing' });
+  const goesOn = () =>
+    page.waitForFunction(() => {
+      const [one, ...more] = document.querySelectorAll('audio');
+      return one && more.length === 0 && !one.paused && one.muted && one.currentTime > 20;
+    });
+  await playing.waitFor();
+  await goesOn();
+  await check(page, 'what plays on');
+  await entry(page, 'Elsewhere').dblclick();
+  await page.getByText('This folder is empty').waitFor();
+  await goesOn();
+
+  await playing.getByRole('link', { name: 'long.wav' }).click();
+  await viewer(page, 'long.wav').waitFor();
+  await playing.waitFor({ state: 'detached' });
+  await goesOn();
+  // What is stopped stays so.
+  await page.locator('audio').evaluate((one) => one.pause());
+  await page.keyboard.press('Escape');
+  await viewer(page, 'long.wav').waitFor({ state: 'detached' });
+  assert.equal(await page.locator('audio').count(), 0);
+
+  await entry(page, 'long.wav').dblclick();
+  await viewer(page, 'long.wav').waitFor();
+  await page.locator('audio').evaluate((one) => {
+    one.muted = true;
+    return one.play();
+  });
+  await page.keyboard.press('Escape');
+  await playing.getByRole('button', { name: 'Stop playing' }).click();
+  await playing.waitFor({ state: 'detached' });
+  assert.equal(await page.locator('audio').count(), 0);
 });
 
 journey('a picture thrown away while viewing makes room for the next', async ({ page, account }) => {

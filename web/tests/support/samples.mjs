@@ -54,12 +54,13 @@ function chunk(type, data) {
   return out;
 }
 
-/** A second of a tone as WAV. */
-export function tone() {
+/** A tone as WAV: a second of it, or as many as are wanted. */
+export function tone(seconds = 1) {
   const rate = 8000;
-  const out = Buffer.alloc(44 + rate * 2);
+  const count = rate * seconds;
+  const out = Buffer.alloc(44 + count * 2);
   out.write('RIFF', 0);
-  out.writeUInt32LE(36 + rate * 2, 4);
+  out.writeUInt32LE(36 + count * 2, 4);
   out.write('WAVEfmt ', 8);
   out.writeUInt32LE(16, 16);
   out.writeUInt16LE(1, 20);
@@ -69,8 +70,8 @@ export function tone() {
   out.writeUInt16LE(2, 32);
   out.writeUInt16LE(16, 34);
   out.write('data', 36);
-  out.writeUInt32LE(rate * 2, 40);
-  for (let i = 0; i < rate; i++)
+  out.writeUInt32LE(count * 2, 40);
+  for (let i = 0; i < count; i++)
     out.writeInt16LE(Math.round(8000 * Math.sin((2 * Math.PI * 440 * i) / rate)), 44 + i * 2);
   return new Uint8Array(out);
 }

@@ -36,6 +36,16 @@ export async function colleagues(account, name = 'colleague') {
 
 export { until };
 
+/** News for pictures: a link that was used, as its maker is told of it. */
+export async function furnishNews(account) {
+  const inbox = await makeFolder(account, 'root', 'Letter box');
+  const link = await makeLink(account, inbox.id, { role: 'dropper', label: 'Summer party', notify: true });
+  await ok('PUT', `/public/${link.token}/children/greetings.txt/content`, { body: new TextEncoder().encode('hello') });
+  await until('the news has come', async () =>
+    (await ok('GET', '/notifications', { token: account.token })).items.some(({ kind }) => kind === 'link.used'),
+  );
+}
+
 /** Shares and links of every kind, for pictures of them. */
 export async function furnishSharing(account, scene) {
   const grace = await newAccount('grace');

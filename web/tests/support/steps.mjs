@@ -11,9 +11,11 @@ export async function signIn(page, account, path = '/') {
 
 /** Signs in, and waits until the page follows what happens: from then on it hears of the end of its session only when it asks for something. */
 export async function signInAndFollow(page, account, path = '/') {
-  const follows = page.waitForResponse((response) => response.url().endsWith('/users/me/jobs/events'));
+  const follows = ['/users/me/jobs/events', '/api/v1/events', '/notifications?unread=true&limit=1'].map((asked) =>
+    page.waitForResponse((response) => response.url().endsWith(asked)),
+  );
   await signIn(page, account, path);
-  await follows;
+  await Promise.all(follows);
 }
 
 /** The list of what is in a place. */

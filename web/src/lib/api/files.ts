@@ -1,6 +1,17 @@
 import { answerOf, changeOf, client } from './client';
 import { ApiError } from './problem';
-import type { Change, ChangeResult, File, FileList, Limits, Operation, PathItem, Tag, Usage } from './types';
+import type {
+  Change,
+  ChangeResult,
+  File,
+  FileEventList,
+  FileList,
+  Limits,
+  Operation,
+  PathItem,
+  Tag,
+  Usage,
+} from './types';
 import { visit } from './urls';
 
 export type SortKey = 'name' | 'size' | 'modifiedAt' | 'type';
@@ -79,6 +90,11 @@ export function getOperation(id: string): Promise<Operation> {
 }
 
 type Page = { cursor?: string; limit?: number };
+
+/** What happened to a file or folder, the latest first. */
+export function listActivity(file: string, query: Page, signal?: AbortSignal): Promise<FileEventList> {
+  return answerOf(client.GET('/api/v1/activity', { params: { query: { file, ...query } }, signal }));
+}
 
 export function listStarred(query: Page, signal?: AbortSignal): Promise<FileList> {
   return answerOf(client.GET('/api/v1/starred', { params: { query }, signal }));

@@ -89,6 +89,12 @@ export type Upload = Schemas['Upload'];
 export type Version = Schemas['Version'];
 export type VersionList = Schemas['VersionList'];
 export type Tag = Schemas['Tag'];
+/** Something that happened to a file or folder. */
+export type FileEvent = Schemas['FileEvent'];
+export type FileEventList = Schemas['FileEventList'];
+/** News of what is one's own; what it is about depends on its kind. */
+export type Notification = Free<Schemas['Notification'], 'data'>;
+export type NotificationList = Omit<Schemas['NotificationList'], 'items'> & { items: Notification[] };
 /** Something that goes on after its request was answered. */
 export type Operation = Schemas['Operation'];
 /** One change among many, and what came of it. */

@@ -4,6 +4,7 @@ import deAccount from './de-account';
 import deAdmin from './de-admin';
 import deAuth from './de-auth';
 import deJobs from './de-jobs';
+import deNotices from './de-notices';
 import deOrganise from './de-organise';
 import dePublic from './de-public';
 import deQueue from './de-queue';
@@ -16,6 +17,7 @@ import enAccount from './en-account';
 import enAdmin from './en-admin';
 import enAuth from './en-auth';
 import enJobs from './en-jobs';
+import enNotices from './en-notices';
 import enOrganise from './en-organise';
 import enPublic from './en-public';
 import enQueue from './en-queue';
@@ -31,6 +33,7 @@ const parts: [string, Record<string, Message>, Record<string, Message>][] = [
   ['the account', enAccount, deAccount],
   ['administration', enAdmin, deAdmin],
   ['the jobs', enJobs, deJobs],
+  ['the news', enNotices, deNotices],
   ['the search', enSearch, deSearch],
   ['organising', enOrganise, deOrganise],
   ['the dashboard', enQueue, deQueue],

@@ -91,6 +91,19 @@ const deAuth: Translated<typeof enAuth> = {
   'provider.taken': 'Diese Identität öffnet schon ein anderes Konto.',
   'provider.other.failure': 'Das ging nicht. Bitte versuche es noch einmal.',
   'second.back': 'Mit einem anderen Konto anmelden',
+  'error.credentials': 'Diese E-Mail-Adresse und dieses Passwort gehören nicht zusammen.',
+  'error.secondFactor': 'Dieser Code stimmt nicht oder wurde schon benutzt. Nimm den nächsten, den deine App zeigt.',
+  'error.wrongPassword': 'Das ist nicht dein Passwort.',
+  'error.code': 'Dieser Code stimmt nicht, wurde schon benutzt oder ist zu alt. Fordere einen neuen an.',
+  'error.notVerified': 'Diese Adresse ist noch nicht bestätigt. Gib den Code ein, der an sie geschickt wurde.',
+  'error.invitationRequired': 'Ein Konto gibt es hier nur mit einer Einladung.',
+  'error.invitation': 'Diese Einladung wurde benutzt oder zurückgezogen, ist zu alt oder gilt für eine andere Adresse.',
+  'error.lastAdministrator': 'Das ist der letzte Administrator. Ernenne zuerst jemand anderen dazu.',
+  'error.registrationClosed': 'Neue Konten legt hier die Verwaltung an.',
+  'error.deletionScheduled': 'Dieses Konto wird mit allen Dateien gelöscht. Noch lässt es sich behalten.',
+  'error.addressTaken': 'Mit dieser E-Mail-Adresse gibt es schon ein Konto. Melde dich stattdessen an.',
+  'error.setupCode': 'Das ist nicht der Code, den der Server beim Start ausgegeben hat.',
+  'error.alreadySetUp': 'Jemand hat die Einrichtung schon abgeschlossen. Bitte melde dich an.',
 };
 
 export default deAuth;

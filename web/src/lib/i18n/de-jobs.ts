@@ -23,6 +23,12 @@ const deJobs: Translated<typeof enJobs> = {
   'jobs.gone': 'einer Datei, die es nicht mehr gibt',
   'jobs.attempt': 'Versuch {made} von {max}',
   'jobs.progress': 'Fortschritt: {kind}',
+  'jobs.state.inactive': 'Wartet',
+  'jobs.state.active': 'Läuft',
+  'jobs.state.complete': 'Erledigt',
+  'jobs.state.failed': 'Gescheitert',
+  'jobs.state.delayed': 'Wartet auf den nächsten Versuch',
+  'jobs.state.cancelled': 'Abgebrochen',
 };
 
 export default deJobs;

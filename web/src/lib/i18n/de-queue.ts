@@ -298,6 +298,8 @@ const deQueue: Translated<typeof enQueue> = {
   'queue.schedule.act.save': 'Speichern',
   'queue.schedule.created': '„{name}“ ist geplant',
   'queue.schedule.saved': '„{name}“ ist gespeichert',
+  'error.jobState': 'Der Auftrag ist inzwischen in einem anderen Zustand ({state}); darum geht das nicht.',
+  'error.jobKeyTaken': 'Ein anderer, nicht beendeter Auftrag hat denselben eindeutigen Schlüssel.',
 };
 
 export default deQueue;

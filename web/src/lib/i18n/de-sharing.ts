@@ -76,6 +76,7 @@ const deSharing: Translated<typeof enSharing> = {
   'link.limit': 'Höchstzahl an Downloads',
   'link.limit.hint': 'Wie oft Inhalte damit insgesamt gelesen werden können. Leer für keine Grenze.',
   'link.limit.wrong': 'Bitte gib eine ganze Zahl ein, mindestens 1.',
+  'link.notify': 'Mir Bescheid geben, wenn er benutzt wird',
   'link.unnamed': 'Link',
   'link.of': 'Link „{name}“',
   'link.address': 'Adresse von {name}',

@@ -68,6 +68,18 @@ const deTray: Translated<typeof enTray> = {
   'conflict.skip': 'Überspringen',
   'conflict.replace': 'Ersetzen',
   'conflict.rename': 'Beide behalten',
+  'upload.unreadable': {
+    one: '„{name}“ konnte nicht von deiner Festplatte gelesen werden',
+    other: '{count} Einträge konnten nicht von deiner Festplatte gelesen werden, der erste: „{name}“',
+  },
+  'upload.foldersMade': { one: 'Einen leeren Ordner angelegt', other: '{count} leere Ordner angelegt' },
+  'upload.tooLarge': 'Größer als die {limit}, die der Server annimmt',
+  'upload.noRoom': 'Nicht genug Platz: {free} sind frei',
+  'upload.signIn': 'Geht weiter, wenn du dich angemeldet hast',
+  'upload.otherSize': '„{name}“ ist eine andere Datei: Sie hat {size} statt {wanted}',
+  'upload.otherFile': 'Das ist eine andere Fassung der Datei. Wähle die, die begonnen wurde, oder beende den Upload.',
+  'upload.elsewhere': 'Es geht in einem anderen Fenster weiter',
+  'upload.changed': 'Die Datei auf deiner Festplatte wurde inzwischen geändert oder entfernt',
 };
 
 export default deTray;

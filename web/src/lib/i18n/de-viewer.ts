@@ -66,6 +66,8 @@ const deViewer: Translated<typeof enViewer> = {
   'audio.year': 'Jahr',
   'audio.genre': 'Genre',
   'audio.cover': 'Titelbild von {name}',
+  player: 'Wiedergabe',
+  'player.end': 'Wiedergabe beenden',
 };
 
 export default deViewer;

@@ -86,6 +86,19 @@ const enAuth = {
     'There is an account with your address already. Sign in to it with its password; under Account, Sign-in you can link this way in.',
   'provider.taken': 'This identity opens another account already.',
   'provider.other.failure': 'This did not work. Please try again.',
+  'error.credentials': 'That e-mail address and password do not belong together.',
+  'error.secondFactor': 'This code is wrong, or it was used before. Take the next one that your app shows.',
+  'error.wrongPassword': 'This is not your password.',
+  'error.code': 'This code is wrong, was used before or is too old. Ask for another one.',
+  'error.notVerified': 'This address is not verified yet. Enter the code that was mailed to it.',
+  'error.invitationRequired': 'An account can be made with an invitation only.',
+  'error.invitation': 'This invitation was used or withdrawn, is too old, or is for another address.',
+  'error.lastAdministrator': 'This is the last administrator. Make somebody else one first.',
+  'error.registrationClosed': 'New accounts are made by an administrator here.',
+  'error.deletionScheduled': 'This account waits to be deleted, with all its files. It can still be kept.',
+  'error.addressTaken': 'There is an account with this e-mail address already. Sign in instead.',
+  'error.setupCode': 'This is not the code that the server printed when it started.',
+  'error.alreadySetUp': 'Somebody has finished the set-up already. Please sign in.',
 } as const satisfies Record<string, Message>;
 
 export default enAuth;

@@ -22,6 +22,12 @@ const enJobs = {
   'jobs.gone': 'of a file that is not there any more',
   'jobs.attempt': 'attempt {made} of {max}',
   'jobs.progress': 'Progress of: {kind}',
+  'jobs.state.inactive': 'Waiting',
+  'jobs.state.active': 'Running',
+  'jobs.state.complete': 'Done',
+  'jobs.state.failed': 'Failed',
+  'jobs.state.delayed': 'Waiting to try again',
+  'jobs.state.cancelled': 'Cancelled',
 } as const satisfies Record<string, Message>;
 
 export default enJobs;

@@ -291,6 +291,8 @@ const enQueue = {
   'queue.schedule.act.save': 'Save',
   'queue.schedule.created': '“{name}” is scheduled',
   'queue.schedule.saved': '“{name}” is saved',
+  'error.jobState': 'The job is in another state by now ({state}), so this cannot be done.',
+  'error.jobKeyTaken': 'Another job that is not finished has the same unique key.',
 } as const satisfies Record<string, Message>;
 
 export default enQueue;

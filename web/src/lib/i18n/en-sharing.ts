@@ -75,6 +75,7 @@ const enSharing = {
   'link.limit': 'Download limit',
   'link.limit.hint': 'How often contents may be read by it, all in all. Leave it empty for no limit.',
   'link.limit.wrong': 'Please enter a whole number, 1 or more.',
+  'link.notify': 'Tell me when it is used',
   'link.unnamed': 'Link',
   'link.of': 'Link “{name}”',
   'link.address': 'Address of {name}',

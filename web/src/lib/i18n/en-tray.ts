@@ -60,6 +60,18 @@ const enTray = {
   'conflict.skip': 'Skip',
   'conflict.replace': 'Replace',
   'conflict.rename': 'Keep both',
+  'upload.unreadable': {
+    one: '“{name}” could not be read from your disk',
+    other: '{count} entries could not be read from your disk, the first: “{name}”',
+  },
+  'upload.foldersMade': { one: 'Created an empty folder', other: 'Created {count} empty folders' },
+  'upload.tooLarge': 'Larger than the {limit} that the server takes',
+  'upload.noRoom': 'Not enough room: {free} are free',
+  'upload.signIn': 'Goes on when you have signed in',
+  'upload.otherSize': '“{name}” is another file: it has {size} instead of {wanted}',
+  'upload.otherFile': 'This is another version of the file. Choose the one that was begun, or end the upload.',
+  'upload.elsewhere': 'It goes on in another window',
+  'upload.changed': 'The file on your disk was changed or removed meanwhile',
 } as const satisfies Record<string, Message>;
 
 export default enTray;

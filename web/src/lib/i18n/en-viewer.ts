@@ -62,6 +62,8 @@ const enViewer = {
   'audio.year': 'Year',
   'audio.genre': 'Genre',
   'audio.cover': 'Cover of {name}',
+  player: 'Playing',
+  'player.end': 'Stop playing',
 } as const satisfies Record<string, Message>;
 
 export default enViewer;

@@ -3,6 +3,7 @@ import type enAccount from './en-account';
 import type enAdmin from './en-admin';
 import type enAuth from './en-auth';
 import type enJobs from './en-jobs';
+import type enNotices from './en-notices';
 import type enOrganise from './en-organise';
 import type enPublic from './en-public';
 import type enQueue from './en-queue';
@@ -20,6 +21,7 @@ type Texts = typeof en &
   typeof enAccount &
   typeof enAdmin &
   typeof enJobs &
+  typeof enNotices &
   typeof enOrganise &
   typeof enSearch &
   typeof enQueue &

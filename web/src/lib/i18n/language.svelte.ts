@@ -13,6 +13,7 @@ export type Part =
   | 'account'
   | 'admin'
   | 'jobs'
+  | 'notices'
   | 'organise'
   | 'queue'
   | 'search'
@@ -29,6 +30,7 @@ const sources: Record<Language, Record<Part, Source>> = {
     account: () => import('./en-account'),
     admin: () => import('./en-admin'),
     jobs: () => import('./en-jobs'),
+    notices: () => import('./en-notices'),
     organise: () => import('./en-organise'),
     queue: () => import('./en-queue'),
     search: () => import('./en-search'),
@@ -43,6 +45,7 @@ const sources: Record<Language, Record<Part, Source>> = {
     account: () => import('./de-account'),
     admin: () => import('./de-admin'),
     jobs: () => import('./de-jobs'),
+    notices: () => import('./de-notices'),
     organise: () => import('./de-organise'),
     queue: () => import('./de-queue'),
     search: () => import('./de-search'),

@@ -3,12 +3,12 @@ import type { FollowOptions } from './follow';
 import type { Locks } from './lead';
 import type { Channel, JobEvent, Surroundings } from './shared';
 
-let SharedStream: typeof import('./shared').SharedStream;
+let shared: typeof import('./shared');
 
 beforeAll(async () => {
   vi.stubGlobal('addEventListener', () => {});
   vi.stubGlobal('navigator', { language: 'en' });
-  ({ SharedStream } = await import('./shared'));
+  shared = await import('./shared');
 });
 
 /** A browser with several tabs: channels that reach one another, and a lock for whoever comes first. */
@@ -53,7 +53,7 @@ function tabs() {
     },
   };
   const open = () => {
-    const stream = new SharedStream('/events', around);
+    const stream = new shared.SharedStream('/events', shared.jobEvent, around);
     const heard: JobEvent[] = [];
     stream.onEvents((events) => heard.push(...events));
     stream.start('one');
@@ -108,5 +108,17 @@ describe('SharedStream', () => {
     const { heard } = open();
     follows[0]?.onMessages([{ id: '1', event: 'start', data: 'no JSON' }, message('2', 'remove')], '2');
     expect(heard.map(({ event }) => event)).toEqual(['remove']);
+  });
+
+  it('reads how much news is unread', () => {
+    const told = { event: 'notifications', jobId: '', type: '', data: 3 };
+    expect(shared.jobEvent('notifications', '{"unread":3}')).toEqual(told);
+  });
+
+  it('reads what happened to files, and that something was missed', () => {
+    const told = JSON.stringify({ id: 'e', fileId: 'f', parentId: 'p', oldParentId: null, name: 'a.txt' });
+    expect(shared.fileChange('moved', told)).toEqual({ event: 'moved', fileId: 'f', parentId: 'p', oldParentId: null });
+    expect(shared.fileChange('reset', '{}')).toEqual({ event: 'reset', fileId: '', parentId: null, oldParentId: null });
+    expect(shared.fileChange('moved', 'no JSON')).toBeNull();
   });
 });

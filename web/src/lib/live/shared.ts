@@ -1,9 +1,14 @@
 import { reportOutcome } from '$lib/api/client';
+import type { FileEvent } from '$lib/api/types';
 import { connection } from '$lib/state/connection.svelte';
+import type { FileChange } from './files';
 import { type FollowOptions, follow, pause } from './follow';
 import { type Locks, lead, type Visibility } from './lead';
 
-/** Something that happened to a job; `reset` says that some were missed, so that everything has to be looked at anew. */
+/**
+ * Something that happened to a job; `reset` says that some were missed, so that everything has to be looked at anew, and
+ * `notifications` how many of these are unread: that is its `data`.
+ */
 export interface JobEvent {
   event: string;
   jobId: string;
@@ -11,9 +16,12 @@ export interface JobEvent {
   data: unknown;
 }
 
+/** What a message says, by its word and its text; null for one that cannot be read, which a newer server may send. */
+export type Reader<E> = (event: string, text: string) => E | null;
+
 /** What tabs say to one another. */
-type Told =
-  | { kind: 'events'; events: JobEvent[]; lastId: string }
+type Told<E> =
+  | { kind: 'events'; events: E[]; lastId: string }
   | { kind: 'state'; live: boolean; lastId: string }
   | { kind: 'ask' };
 
@@ -35,18 +43,19 @@ export interface Surroundings {
  * One stream of events for all tabs of this browser: one tab follows it and tells the others. When that tab is closed, the
  * next one goes on where it was.
  */
-export class SharedStream {
+export class SharedStream<E> {
   /** Whether events come as they happen. If not, whoever wants to know has to ask. */
   live = false;
   #lastId = '';
   #leading = false;
   #stop: AbortController | null = null;
   #channel: Channel | null = null;
-  #listeners = new Set<(events: JobEvent[]) => void>();
+  #listeners = new Set<(events: E[]) => void>();
   #watchers = new Set<(live: boolean) => void>();
 
   constructor(
     readonly url: string,
+    readonly read: Reader<E>,
     readonly around: Surroundings = browser,
   ) {}
 
@@ -74,7 +83,7 @@ export class SharedStream {
   }
 
   /** Calls with what happened, a batch at a time. Gives back how to end it. */
-  onEvents(call: (events: JobEvent[]) => void): () => void {
+  onEvents(call: (events: E[]) => void): () => void {
     this.#listeners.add(call);
     return () => this.#listeners.delete(call);
   }
@@ -87,7 +96,7 @@ export class SharedStream {
   #join(name: string): void {
     const channel = this.around.channel(name);
     this.#channel = channel;
-    channel.onmessage = ({ data }: MessageEvent<Told>) => {
+    channel.onmessage = ({ data }: MessageEvent<Told<E>>) => {
       if (data.kind === 'ask') {
         if (this.#leading) this.#tell({ kind: 'state', live: this.live, lastId: this.#lastId });
         return;
@@ -108,7 +117,7 @@ export class SharedStream {
       signal,
       onMessages: (messages, lastId) => {
         this.#lastId = lastId;
-        const events = messages.flatMap(({ event, data }) => eventOf(event, data) ?? []);
+        const events = messages.flatMap(({ event, data }) => this.read(event, data) ?? []);
         this.#tell({ kind: 'events', events, lastId });
         if (events.length > 0) this.#heard(events);
       },
@@ -122,11 +131,11 @@ export class SharedStream {
     if (!signal.aborted) this.#setLive(false);
   }
 
-  #tell(told: Told): void {
+  #tell(told: Told<E>): void {
     this.#channel?.postMessage(told);
   }
 
-  #heard(events: JobEvent[]): void {
+  #heard(events: E[]): void {
     for (const call of this.#listeners) call(events);
   }
 
@@ -137,15 +146,25 @@ export class SharedStream {
   }
 }
 
-/** What a message says; null for one that cannot be read, which a newer server may send. */
-export function eventOf(event: string, text: string): JobEvent | null {
+function said<T>(text: string): Partial<T> | null {
   try {
-    const said = JSON.parse(text) as Partial<JobEvent>;
-    return { event, jobId: said.jobId ?? '', type: said.type ?? '', data: said.data ?? null };
+    return JSON.parse(text) as Partial<T>;
   } catch {
     return null;
   }
 }
+
+export const jobEvent: Reader<JobEvent> = (event, text) => {
+  const about = said<JobEvent & { unread: number }>(text);
+  return about && { event, jobId: about.jobId ?? '', type: about.type ?? '', data: about.data ?? about.unread ?? null };
+};
+
+export const fileChange: Reader<FileChange> = (event, text) => {
+  const about = said<FileEvent>(text);
+  if (!about) return null;
+  const { fileId = '', parentId = null, oldParentId = null } = about;
+  return { event, fileId, parentId, oldParentId };
+};
 
 const browser: Surroundings = {
   get locks() {

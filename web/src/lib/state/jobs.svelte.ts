@@ -4,6 +4,7 @@ import { API } from '$lib/api/urls';
 import { paced } from '$lib/live/paced';
 import type { JobEvent, SharedStream } from '$lib/live/shared';
 import { session } from './session.svelte';
+import { afterFirstSight } from './sight';
 
 /** How often to look while events come: once for many of them. */
 const PACE_MS = 500;
@@ -17,7 +18,7 @@ class JobsState {
   active = $derived(this.summary ? this.summary.active + this.summary.inactive + this.summary.delayed : 0);
   /** Whether what happens is told as it happens. */
   live = $state(false);
-  #stream: SharedStream | null = null;
+  #stream: SharedStream<JobEvent> | null = null;
   #listeners = new Set<(events: JobEvent[]) => void>();
   #timer: ReturnType<typeof setTimeout> | null = null;
   #running = false;
@@ -26,20 +27,20 @@ class JobsState {
   start(): void {
     this.#running = true;
     document.addEventListener('visibilitychange', this.#onVisible);
-    this.#follow().catch(() => {});
+    afterFirstSight(() => this.#follow().catch(() => {}));
     this.#look();
   }
 
   /** What follows events comes after the first sight; without it one looks now and then. */
   async #follow(): Promise<void> {
     if (!this.#stream) {
-      const { SharedStream } = await import('$lib/live/shared');
-      this.#stream ??= this.#listen(new SharedStream(`${API}/users/me/jobs/events`));
+      const { jobEvent, SharedStream } = await import('$lib/live/shared');
+      this.#stream ??= this.#listen(new SharedStream(`${API}/users/me/jobs/events`, jobEvent));
     }
     if (this.#running) this.#stream.start(`fm-jobs-${session.user?.id ?? ''}`);
   }
 
-  #listen(stream: SharedStream): SharedStream {
+  #listen(stream: SharedStream<JobEvent>): SharedStream<JobEvent> {
     stream.onLive((live) => {
       this.live = live;
       // What happened while nobody told it.
@@ -47,8 +48,8 @@ class JobsState {
       else this.#schedule();
     });
     stream.onEvents((events) => {
-      // Progress moves no job from one state to another.
-      if (events.some(({ event }) => event !== 'progress')) this.#look();
+      // Progress moves no job from one state to another, and news is no job.
+      if (events.some(({ event }) => event !== 'progress' && event !== 'notifications')) this.#look();
       for (const call of this.#listeners) call(events);
     });
     return stream;

@@ -41,6 +41,8 @@ class Choices {
   versions = $state(load('versions', false));
   /** They were asked for by name, and are to be brought into sight. */
   versionsAsked = $state(false);
+  /** Whether they show what happened to a file. */
+  activity = $state(load('activity', false));
   singleKeys = $state(load('singleKeys', true));
 
   toggleDetails(open: boolean = !this.details): void {
@@ -51,6 +53,11 @@ class Choices {
   toggleVersions(open: boolean = !this.versions): void {
     this.versions = open;
     save('versions', open);
+  }
+
+  toggleActivity(): void {
+    this.activity = !this.activity;
+    save('activity', this.activity);
   }
 
   setSingleKeys(on: boolean): void {

@@ -11,6 +11,7 @@ export type Route =
   | { at: 'public'; token: string; folder: string | null; view: string | null }
   | { at: 'search'; search: string; view: string | null }
   | { at: 'jobs' }
+  | { at: 'notices' }
   | { at: 'queue'; part: QueuePart; search: string }
   | { at: 'queue'; part: 'job'; id: string }
   | { at: 'account'; part: AccountPart }
@@ -69,6 +70,7 @@ export function parseRoute(pathname: string, search: string): Route {
     return { at: 'search', search: query.toString(), view: seen };
   }
   if (place === 'jobs' && id === undefined) return { at: 'jobs' };
+  if (place === 'notifications' && id === undefined) return { at: 'notices' };
   if (place === 'account') {
     const part = id ?? 'profile';
     return among(ACCOUNT_PARTS, part) ? { at: 'account', part } : { at: 'unknown' };
@@ -106,6 +108,7 @@ export const hrefs = {
   visit: (token: string, folder: string | null) => `${BASE}/app/s/${token}${folder ? `/${folder}` : ''}`,
   search: (query: string) => `${BASE}/app/search${query ? `?${query}` : ''}`,
   jobs: () => `${BASE}/app/jobs`,
+  notices: () => `${BASE}/app/notifications`,
   queue: (part: QueuePart = 'overview', query = '') =>
     `${BASE}/app/queue${part === 'overview' ? '' : `/${part}`}${query ? `?${query}` : ''}`,
   job: (id: string) => `${BASE}/app/queue/${id}`,

@@ -25,6 +25,8 @@ describe('parseRoute', () => {
     ['/app/tags', { at: 'tags', tag: null, view: null }],
     ['/app/tags/holiday', { at: 'unknown' }],
     ['/app/jobs', { at: 'jobs' }],
+    ['/app/notifications', { at: 'notices' }],
+    ['/app/notifications/else', { at: 'unknown' }],
     ['/app/shared', { at: 'shared', part: 'with-me', view: null }],
     ['/app/shared/access', { at: 'shared', part: 'access', view: null }],
     ['/app/shared/nonsense', { at: 'unknown' }],

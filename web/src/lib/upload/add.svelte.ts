@@ -1,4 +1,5 @@
 import { t } from '$lib/i18n';
+import { language } from '$lib/i18n/language.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import type { Harvest } from './entries';
 import type { Target } from './target';
@@ -14,7 +15,7 @@ export const wanted = new Wanted();
 export async function upload(harvest: Harvest | Promise<Harvest>, target: Target): Promise<void> {
   wanted.times += 1;
   try {
-    const [{ uploads }, found] = await Promise.all([import('./uploads.svelte'), harvest]);
+    const [{ uploads }, found] = await Promise.all([import('./uploads.svelte'), harvest, language.need('tray')]);
     uploads.add(found, target);
   } catch {
     toasts.error(`${t('lazy.title')}. ${t('lazy.text')}`);

@@ -8,6 +8,7 @@ import { choices } from '$lib/state/prefs.svelte';
 import { hrefs, router } from '$lib/state/router.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import type { Target } from '$lib/upload/target';
+import { parts } from '$views/parts';
 import type { Commands } from './types';
 
 export interface Place {
@@ -49,7 +50,7 @@ const HARMLESS: readonly Name[] = ['download', 'star', 'copy'];
 const OF_PLACE: readonly Name[] = ['newFolder', 'upload'];
 
 /** What acts comes after the first sight of the page, and is waited for. */
-const doing = () => import('./folder-acts');
+const doing = parts.folderActs;
 type Acts = Awaited<ReturnType<typeof doing>>;
 
 /** Has it fetched, so that nobody waits later. */

@@ -3,7 +3,7 @@ import { getStats, getTypes } from '$lib/api/queue';
 import type { Job, JobSummary, JobType } from '$lib/api/types';
 import { API } from '$lib/api/urls';
 import { paced } from '$lib/live/paced';
-import { type JobEvent, SharedStream } from '$lib/live/shared';
+import { type JobEvent, jobEvent, SharedStream } from '$lib/live/shared';
 import { session } from '$lib/state/session.svelte';
 
 /** How often to look while events come. */
@@ -26,7 +26,7 @@ class Queue {
   now = $state(Date.now());
   /** The job looked at last, so that a list can put the focus back on it. */
   opened: string | null = null;
-  #stream = new SharedStream(`${API}/jobs/events`);
+  #stream = new SharedStream(`${API}/jobs/events`, jobEvent);
   #look = paced(() => this.#read(), PACE_MS);
   #running = false;
   #poll: ReturnType<typeof setTimeout> | null = null;

@@ -1,3 +1,4 @@
+import Bell from '@lucide/svelte/icons/bell';
 import Clock from '@lucide/svelte/icons/clock';
 import Folder from '@lucide/svelte/icons/folder';
 import Gauge from '@lucide/svelte/icons/gauge';
@@ -42,6 +43,7 @@ const everybodys: readonly Place[] = [
   { at: 'shared', part: 'access', href: hrefs.shared('access'), name: 'place.access', icon: KeyRound },
   { at: 'trash', href: hrefs.trash(), name: 'place.trash', icon: Trash },
   { at: 'jobs', href: hrefs.jobs(), name: 'place.jobs', icon: ListTodo },
+  { at: 'notices', href: hrefs.notices(), name: 'place.notices', icon: Bell },
 ];
 
 const administrators: readonly Place[] = [
