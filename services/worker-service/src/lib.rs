@@ -30,4 +30,4 @@ pub use sections::{
 pub use service::{Parts, WorkerService};
 pub use settings::{Concurrency, Listeners, MaintenanceTask, Retention, WorkerSettings};
 pub use webhooks::{WEBHOOKS_DOCS, WebhookSettings, WebhooksSection};
-pub use work::{HandlerError, JobContext, JobHandler, Registry};
+pub use work::{Ending, HandlerError, JobContext, JobHandler, Registry};

@@ -92,15 +92,15 @@ pub struct WorkerService {
     pub(crate) waiting_claims: Semaphore,
     /// Cancelled when shut-down begins: what waits ends.
     pub(crate) closing: CancellationToken,
+    /// Calls jobs off and removes them, so that whoever waits for them learns of it.
+    pub(crate) given_up: GivenUp,
     parts: Parts,
-    given_up: GivenUp,
 }
 
 impl WorkerService {
     /// Puts the service together. Nothing runs before [`WorkerService::run`].
     pub fn new(mut parts: Parts) -> Self {
         parts.registry = maintenance::with_handlers(parts.registry.clone(), &parts);
-        parts.registry = parts.registry.clone().with(Arc::new(AccountEndedHandler::new(&parts)));
         let secrets = Secrets::new(Arc::clone(&parts.master_key));
         let bells = Bells::new(&parts.registry, Arc::clone(&parts.bus));
         // it rings, and is rung for
@@ -108,7 +108,9 @@ impl WorkerService {
         let notices = LinkNoticeHandler::new(&parts, bells.clone());
         let export = AccountExportHandler::new(&parts, bells.clone());
         let registry = parts.registry.clone().with(Arc::new(deliver));
-        parts.registry = registry.with(Arc::new(notices)).with(Arc::new(export));
+        let registry = registry.with(Arc::new(notices)).with(Arc::new(export));
+        let given_up = GivenUp::new(registry.clone(), &parts, bells.clone());
+        parts.registry = registry.with(Arc::new(AccountEndedHandler::new(&parts, given_up.clone())));
         let listeners = parts.settings.listeners;
         Self {
             store: Arc::clone(&parts.store),
@@ -129,11 +131,7 @@ impl WorkerService {
             waiting_claims: Semaphore::new(listeners.waiting_claims),
             closing: CancellationToken::new(),
             bells,
-            given_up: GivenUp::new(
-                parts.registry.clone(),
-                Arc::clone(&parts.admin),
-                Arc::clone(&parts.clock),
-            ),
+            given_up,
             parts,
         }
     }

@@ -14,6 +14,8 @@ pub struct WorkerSettings {
     pub lease: Duration,
     /// How often to look for work without a doorbell, for jobs that are due and for workers that died. Default 5 s.
     pub look_around: Duration,
+    /// How often to look for jobs whose end their handlers may not know of, since whoever should have told them died. Default 1 minute.
+    pub look_for_ends: Duration,
     /// How long running jobs may go on after shut-down began; then they are given back. Default 10 s.
     pub drain: Duration,
     /// How long finished jobs are kept.
@@ -105,6 +107,7 @@ impl Default for WorkerSettings {
             name: "worker".to_owned(),
             lease: Duration::from_secs(30),
             look_around: Duration::from_secs(5),
+            look_for_ends: MINUTE,
             drain: Duration::from_secs(10),
             retention: Retention::default(),
             concurrency: Concurrency::default(),
