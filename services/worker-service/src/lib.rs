@@ -9,6 +9,7 @@ mod follow;
 mod handlers;
 mod http;
 mod intake;
+mod job_types;
 pub mod mail;
 mod maintenance;
 mod reconcile;
@@ -24,6 +25,7 @@ pub use handlers::{
     UpkeepHandler, WelcomeHandler,
 };
 pub use http::{internal_routes, openapi, public_routes};
+pub use job_types::{BuiltInJobs, JOBS_DOCS, JobTypeSection, JobsSection, Pauses};
 pub use sections::{
     MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, SmtpTls, THUMBNAILS_DOCS, ThumbnailsSection,
 };

@@ -100,6 +100,7 @@ pub struct WorkerService {
 impl WorkerService {
     /// Puts the service together. Nothing runs before [`WorkerService::run`].
     pub fn new(mut parts: Parts) -> Self {
+        parts.settings.webhooks = parts.settings.jobs.of_webhooks(parts.settings.webhooks);
         parts.registry = maintenance::with_handlers(parts.registry.clone(), &parts);
         let secrets = Secrets::new(Arc::clone(&parts.master_key));
         let bells = Bells::new(&parts.registry, Arc::clone(&parts.bus));
@@ -155,12 +156,13 @@ impl WorkerService {
     ///
     /// Failures of what it needs are logged and waited out: it never ends by itself. Run it once.
     pub async fn run(&self, stop: CancellationToken) {
-        let Parts { store, bus, clock, registry, .. } = &self.parts;
+        let Parts { store, bus, clock, registry, settings, .. } = &self.parts;
         let intake = Intake {
             store: Arc::clone(store),
             bus: Arc::clone(bus),
             clock: Arc::clone(clock),
             bells: self.bells.clone(),
+            jobs: settings.jobs.clone(),
         };
         let closing = async {
             stop.cancelled().await;

@@ -3,6 +3,7 @@ use std::time::Duration;
 use common::jobs::types;
 use http_kit::event_stream::Pace;
 
+use crate::job_types::BuiltInJobs;
 use crate::webhooks::WebhookSettings;
 
 /// How the service goes about its work. The defaults are for production; tests shorten the times.
@@ -20,7 +21,9 @@ pub struct WorkerSettings {
     pub drain: Duration,
     /// How long finished jobs are kept.
     pub retention: Retention,
-    /// Jobs worked at once, by type.
+    /// How jobs of built-in types are tried and worked, where that is not as usual.
+    pub jobs: BuiltInJobs,
+    /// Jobs worked at once, by type, where [`WorkerSettings::jobs`] does not say it.
     pub concurrency: Concurrency,
     /// How many may wait or listen at once.
     pub listeners: Listeners,
@@ -110,6 +113,7 @@ impl Default for WorkerSettings {
             look_for_ends: MINUTE,
             drain: Duration::from_secs(10),
             retention: Retention::default(),
+            jobs: BuiltInJobs::default(),
             concurrency: Concurrency::default(),
             listeners: Listeners::default(),
             maintenance: MaintenanceTask::defaults(),

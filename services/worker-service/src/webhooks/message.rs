@@ -115,6 +115,7 @@ pub(crate) fn delivery_job(
             delay_ms: ms(settings.first_pause),
             max_delay_ms: ms(settings.longest_pause),
         },
+        ttl_ms: ms(settings.ttl),
         ..job
     }
 }
