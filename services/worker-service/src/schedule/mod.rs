@@ -1,5 +1,6 @@
 //! Schedules: when they fire, and who has them fire.
 
+mod fields;
 mod scheduler;
 mod times;
 
