@@ -14,7 +14,7 @@ use super::access::Worker;
 use super::answers::{MOST_BYTES, Restricted, not_taken, wrong};
 use super::claim;
 use crate::WorkerService;
-use crate::claims::lease_of;
+use crate::claims::{Lease, lease_of};
 
 /// Longest reason of a failure, in bytes.
 const MAX_ERROR_BYTES: usize = 16 * 1024;
@@ -49,7 +49,7 @@ pub(super) struct LogReport {
 pub(super) struct HeartbeatReport {
     /// The lease.
     lease: String,
-    /// How long the program may be silent from now on, from 1,000 to 3,600,000 milliseconds. Default 30,000.
+    /// How long the program may be silent from now on, from 1,000 to 3,600,000 milliseconds. Default: as long as it said when it claimed the job.
     #[schema(minimum = 1000, maximum = 3_600_000)]
     lease_ms: Option<u64>,
 }
@@ -174,8 +174,12 @@ pub(super) async fn heartbeat(
     payload: web::Payload,
 ) -> ApiResult<web::Json<LeaseRenewed>> {
     let HeartbeatReport { lease, lease_ms } = input::json(&request, payload, MOST_BYTES).await?;
-    let holder = holder(&service, &request, caller.user, &lease)?;
-    let span = claim::lease(lease_ms)?;
+    let Lease { holder, span } =
+        lease_of(&service.lease_key, input::path_id(&request, "id")?, caller.user, &lease)?;
+    let span = match lease_ms {
+        Some(_) => claim::lease(lease_ms)?,
+        None => span.unwrap_or(claim::USUAL_LEASE),
+    };
     let lease_until = service.store.heartbeat(holder, span, service.clock.now()).await.map_err(not_taken)?;
     Ok(web::Json(LeaseRenewed { lease_until }))
 }
@@ -272,7 +276,8 @@ pub(super) fn holder(
     user: UserId,
     lease: &str,
 ) -> ApiResult<LeaseHolder> {
-    lease_of(&service.lease_key, input::path_id(request, "id")?, user, lease)
+    let lease = lease_of(&service.lease_key, input::path_id(request, "id")?, user, lease)?;
+    Ok(lease.holder)
 }
 
 pub(super) fn check_size(pointer: &str, value: Option<&Value>) -> ApiResult<()> {

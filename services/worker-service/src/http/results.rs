@@ -15,7 +15,7 @@ use super::access::Worker;
 use super::answers::{MOST_BYTES, Restricted, wrong};
 use super::report::{check_error, check_size};
 use crate::WorkerService;
-use crate::claims::lease_of;
+use crate::claims::{Lease, lease_of};
 
 /// Most results in one request.
 const MOST_RESULTS: usize = 1000;
@@ -175,7 +175,7 @@ impl WorkerService {
     /// What became of a result, and why the store did not say so, if it did not.
     async fn take(&self, user: UserId, report: ResultReport) -> (ResultTaken, Option<PortError>) {
         let ResultReport { id, lease, result, error, retryable } = report;
-        let Ok(holder) = lease_of(&self.lease_key, id, user, &lease) else {
+        let Ok(Lease { holder, .. }) = lease_of(&self.lease_key, id, user, &lease) else {
             return (ResultTaken::new(id, Outcome::Forbidden, None), None);
         };
         let outcome = match error {

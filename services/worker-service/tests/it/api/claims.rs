@@ -311,3 +311,25 @@ async fn the_owner_of_a_job_is_told_its_error_and_administrators_the_stack() {
     assert_eq!(last.data["data"]["error"], STACK);
     api.stop().await;
 }
+
+/// It had become one of 30 seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heartbeat_renews_a_lease_by_the_length_of_its_claim() {
+    let world = World::new();
+    let api = Api::start(&world);
+    api.make(json!({ "type": "t" })).await;
+    let body = json!({ "types": ["t"], "workerId": "w", "leaseMs": 600_000 });
+    let claim = api.done("/jobs/claim", &body).await["items"][0].take();
+    let path = format!("/jobs/{}/heartbeat", claim["job"]["id"].as_str().unwrap());
+    let beat = async |more: Value| {
+        let mut body = json!({ "lease": claim["lease"] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        api.done(&path, &body).await["leaseUntil"].take()
+    };
+    world.clock.advance(Duration::from_secs(10));
+    let after = |seconds| json!(world.clock.now() + Duration::from_secs(seconds));
+    assert_eq!(beat(json!({})).await, after(600));
+    assert_eq!(beat(json!({ "leaseMs": 700_000 })).await, after(700));
+    assert_eq!(beat(json!({ "leaseMs": 5000 })).await, after(5));
+    api.stop().await;
+}
