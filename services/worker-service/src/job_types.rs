@@ -62,15 +62,15 @@ impl FromStr for Pauses {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is neither none, nor a time such as 30s, nor two such as 1s..1h");
-        let millis = |text: &str| {
+        let time = |text: &str| {
             let span: Span = text.trim().parse().map_err(|()| wrong())?;
             Ok::<u64, String>(millis(span.duration()))
         };
         Ok(Self(match text.split_once("..") {
             _ if text.trim() == "none" => Backoff::None,
-            None => Backoff::Fixed { delay_ms: millis(text)? },
+            None => Backoff::Fixed { delay_ms: time(text)? },
             Some((first, longest)) => {
-                Backoff::Exponential { delay_ms: millis(first)?, max_delay_ms: millis(longest)? }
+                Backoff::Exponential { delay_ms: time(first)?, max_delay_ms: time(longest)? }
             }
         }))
     }
@@ -95,7 +95,7 @@ impl fmt::Display for Pauses {
         let span = Span::from_millis;
         match self.0 {
             Backoff::None => f.write_str("none"),
-            Backoff::Fixed { delay_ms } => span(delay_ms).fmt(f),
+            Backoff::Fixed { delay_ms } => write!(f, "{}", span(delay_ms)),
             Backoff::Exponential { delay_ms, max_delay_ms } => {
                 write!(f, "{}..{}", span(delay_ms), span(max_delay_ms))
             }

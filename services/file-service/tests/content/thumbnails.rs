@@ -122,7 +122,7 @@ async fn a_failure_is_shown_with_its_reason() {
     assert_eq!(none["detail"], "The picture is damaged");
     // a job that was given up or called off may be tried again, and then makes them
     assert_eq!(begin(&server, &id, Some(blob), "a").await["state"], "wanted");
-    assert_eq!(put(&server, blob, &[(100, b"small")]).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(put(&server, blob, &[(100, &b"small"[..])]).await.status, StatusCode::NO_CONTENT);
     assert_eq!(user.show(&id).await["thumbnails"]["state"], "ready");
 }
 

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use common::jobs::{ChangeJobError, Job, JobAdmin, JobChange, JobFilter, JobOrder, JobState};
+use common::jobs::{ChangeJobError, Job, JobChange, JobFilter, JobOrder, JobState};
 use common::{Causes, JobId, PortError, PortResult, Timestamp};
 use runtime::retry::RetryDelay;
 use tokio::sync::Notify;
@@ -66,7 +66,7 @@ impl GivenUp {
     /// Calls a live job off: whoever works it stops, and its handler is told, now or by a look.
     ///
     /// # Errors
-    /// Those of [`JobAdmin::change`].
+    /// Those of [`common::jobs::JobAdmin::change`].
     pub(crate) async fn call_off(&self, id: JobId) -> Result<Job, ChangeJobError> {
         let job = self.cancel(id).await?;
         if let Some(handler) = self.0.listener(&job)
@@ -89,7 +89,7 @@ impl GivenUp {
     /// between leaves a job that is called off. One that is being worked is called off only if `force` says so.
     ///
     /// # Errors
-    /// Those of [`JobAdmin::remove`]. If the handler cannot be told, the store's `Unavailable`: then the job is called off, and stays.
+    /// Those of [`common::jobs::JobAdmin::remove`]. If the handler cannot be told, the store's `Unavailable`: then the job is called off, and stays.
     pub(crate) async fn remove(&self, id: JobId, force: bool) -> Result<(), ChangeJobError> {
         let Parts { store, admin, clock, .. } = &self.0.parts;
         for _ in 0..RACES {
