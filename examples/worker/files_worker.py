@@ -362,8 +362,12 @@ class Worker:
 
     def _fail(self, job: Job, error: Exception) -> None:
         permanent = isinstance(error, Permanent)
-        text = str(error) or repr(error) if permanent else traceback.format_exc()
-        text = text.encode()[-MAX_ERROR_BYTES:].decode(errors="ignore")
+        text = str(error) or repr(error)
+        if not permanent:
+            # the first line is for the job's owner, the rest for administrators: of a long stack its end
+            head = f"{type(error).__name__}: {text}"[:MAX_ERROR_BYTES // 16].encode() + b"\n\n"
+            text = (head + traceback.format_exc().encode()[len(head) - MAX_ERROR_BYTES:]).decode(errors="ignore")
+        text = text.encode()[:MAX_ERROR_BYTES].decode(errors="ignore")
         try:
             job.report("fail", error=text, retryable=not permanent)
         except (LeaseLost, Unreachable, Refused) as problem:

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use common::files::internal::{
-    CopyRequest, ExportLength, ExportMeasure, ExportPage, ExportQuestion, FileEventsQuestion, FileEventsTold,
+    CopyGiveUp, CopyRequest, ExportLength, ExportMeasure, ExportPage, ExportQuestion, FileEventsQuestion, FileEventsTold,
     LinkNoticeOf, LinkNoticeTold, MaintenanceStep, PurgeRequest, QuotaChange, StepDone, ThumbnailBegin,
     ThumbnailFailure, ThumbnailUpload, ThumbnailWork, UsageQuestion, UserEnd,
 };
@@ -124,6 +124,14 @@ impl FilesClient {
     /// As above.
     pub async fn copy(&self, question: &CopyRequest) -> PortResult<StepDone> {
         self.0.post_json("/internal/files/copy", question).await
+    }
+
+    /// Gives a copy up whose job is over. Safe to repeat. False if file-service does not know the call: an older one.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn give_up_copy(&self, question: &CopyGiveUp) -> PortResult<bool> {
+        self.0.post_to("/internal/files/copy/give-up", question).await
     }
 
     /// What the notice of a link tells.

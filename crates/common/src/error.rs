@@ -166,6 +166,7 @@ codes! {
     UploadOffset "upload_offset" 409 "The upload stands at another offset",
     LastAdministrator "last_administrator" 409 "The installation needs an administrator",
     TooMany "too_many" 409 "There are as many as there may be",
+    CalledOff "called_off" 409 "It was called off",
     Conflict "conflict" 409 "Something else changed it at the same time",
     ChangedSince "changed_since" 409 "It has changed since, or this was undone already",
     NotUndoable "not_undoable" 409 "This cannot be undone",

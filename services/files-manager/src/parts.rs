@@ -28,8 +28,8 @@ use runtime::{RandomIds, SystemClock};
 use store_sqlite::{AuthDb, FilesDb, JobsDb, OpenOptions};
 use thumbnails::Pool;
 use worker_service::{
-    AccountMailHandler, Concurrency, CopyHandler, MediaFactsHandler, PurgeHandler, Registry, TextHandler,
-    ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
+    AccountMailHandler, BuiltInJobs, Concurrency, CopyHandler, MediaFactsHandler, PurgeHandler, Registry,
+    TextHandler, ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
 };
 
 use crate::check;
@@ -334,6 +334,7 @@ fn worker(
         ticket_key: master_key.derive(TICKET_LABEL),
         settings: WorkerSettings {
             name: format!("files-manager-{}", std::process::id()),
+            jobs: BuiltInJobs::of(&settings.jobs).map_err(Failure::setting)?,
             concurrency,
             public_url: settings.public_url.clone(),
             drain: settings.stop.deadline.duration() / 3,

@@ -12,7 +12,7 @@ use program::{Failure, LOG_DOCS, Log, STOP_DOCS, Stop};
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
 use worker_service::{
-    MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, THUMBNAILS_DOCS, ThumbnailsSection,
+    BuiltInJobs, JOBS_DOCS, JobsSection, MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, THUMBNAILS_DOCS, ThumbnailsSection,
     WEBHOOKS_DOCS, WebhooksSection,
 };
 
@@ -38,6 +38,7 @@ pub(crate) struct Settings {
     pub(crate) mail: MailSection,
     pub(crate) maintenance: MaintenanceSection,
     pub(crate) webhooks: WebhooksSection,
+    pub(crate) jobs: JobsSection,
     pub(crate) administration: AdministrationSection,
     pub(crate) oidc: OidcSection,
     pub(crate) stop: Stop,
@@ -64,6 +65,7 @@ impl Default for Settings {
             mail: MailSection::default(),
             maintenance: MaintenanceSection::default(),
             webhooks: WebhooksSection::default(),
+            jobs: JobsSection::new(),
             administration: AdministrationSection::default(),
             oidc: OidcSection::new(),
             stop: Stop::default(),
@@ -82,6 +84,7 @@ impl Settings {
         self.thumbnails.check().map_err(Failure::setting)?;
         self.maintenance.check().map_err(Failure::setting)?;
         self.webhooks.check().map_err(Failure::setting)?;
+        BuiltInJobs::of(&self.jobs).map_err(Failure::setting)?;
         self.stop.check()
     }
 }
@@ -98,6 +101,7 @@ pub(crate) fn docs() -> Vec<Doc> {
         MAIL_DOCS,
         MAINTENANCE_DOCS,
         WEBHOOKS_DOCS,
+        JOBS_DOCS,
         ADMINISTRATION_DOCS,
         OIDC_DOCS,
         STOP_DOCS,
@@ -140,9 +144,39 @@ const KEY_DOCS: &[Doc] = &[
 
 #[cfg(test)]
 mod tests {
-    use runtime::settings::{ByteSize, Span};
+    use runtime::settings::{ByteSize, Sources, Span};
+    use worker_service::JobTypeSection;
 
     use super::*;
+
+    #[test]
+    fn types_of_jobs_are_set_in_the_environment() {
+        let environment = [
+            ("FM_JOBS__WEBHOOK_DELIVER__ATTEMPTS", "3"),
+            ("FM_JOBS__THUMBNAILS__BACKOFF", "2s..1m"),
+            ("FM_JOBS__THUMBNAILS__TIMEOUT", "90s"),
+            ("FM_JOBS__THUMBNAILS__CONCURRENCY", "7"),
+        ];
+        let environment =
+            environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+        let settings: Settings =
+            runtime::settings::load(&docs(), &Sources { file: None, environment }).unwrap();
+        settings.check().unwrap();
+        assert_eq!(settings.jobs["webhook_deliver"].attempts, Some(3));
+        let thumbnails = &settings.jobs["thumbnails"];
+        let pauses = thumbnails.backoff.unwrap().to_string();
+        assert_eq!((&*pauses, thumbnails.timeout, thumbnails.concurrency), ("2s..1m", Some(Span::from_secs(90)), Some(7)));
+        for (name, value) in [
+            ("FM_JOBS__THUMBNAILS__ATTEMPTS", "many"),
+            ("FM_JOBS__THUMBNAILS__BACKOFF", "soon"),
+            ("FM_JOBS__THUMBNAILS__PAUSE", "1s"),
+        ] {
+            let environment = [(name.to_owned(), value.to_owned())].into();
+            let wrong = runtime::settings::load::<Settings>(&docs(), &Sources { file: None, environment });
+            let error = wrong.unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
 
     #[test]
     fn every_setting_is_documented() {
@@ -166,6 +200,13 @@ mod tests {
         assert_eq!(refusal(&|all| all.thumbnails.timeout = zero), "FM_THUMBNAILS__TIMEOUT: at least 1s");
         assert_eq!(refusal(&|all| all.stop.deadline = zero), "FM_STOP__DEADLINE: at least 1s");
         assert_eq!(refusal(&|all| all.files.keep_trash = zero), "FM_FILES__KEEP_TRASH: at least 60s");
+        let attempts = |attempts| JobTypeSection { attempts: Some(attempts), ..JobTypeSection::default() };
+        assert_eq!(
+            refusal(&|all| drop(all.jobs.insert("thumbnails".to_owned(), attempts(0)))),
+            "FM_JOBS__THUMBNAILS__ATTEMPTS: 1 to 1000"
+        );
+        let unknown = refusal(&|all| drop(all.jobs.insert("thumbnail".to_owned(), attempts(1))));
+        assert!(unknown.starts_with("FM_JOBS__THUMBNAIL: there is no built-in type of jobs"), "{unknown}");
         assert_eq!(
             refusal(&|all| all.files.inline = ByteSize::from_mib(2)),
             "FM_FILES__INLINE: at most 1MiB"

@@ -4,7 +4,7 @@ use distributed::{Common, with_common_docs};
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
 use worker_service::{
-    MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, THUMBNAILS_DOCS, ThumbnailsSection,
+    JOBS_DOCS, JobsSection, MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, THUMBNAILS_DOCS, ThumbnailsSection,
     WEBHOOKS_DOCS, WebhooksSection,
 };
 
@@ -17,11 +17,12 @@ pub(crate) struct Settings {
     pub(crate) mail: MailSection,
     pub(crate) maintenance: MaintenanceSection,
     pub(crate) webhooks: WebhooksSection,
+    pub(crate) jobs: JobsSection,
 }
 
 /// What each key means.
 pub(crate) fn docs() -> Vec<Doc> {
-    with_common_docs(&[THUMBNAILS_DOCS, MAIL_DOCS, MAINTENANCE_DOCS, WEBHOOKS_DOCS])
+    with_common_docs(&[THUMBNAILS_DOCS, MAIL_DOCS, MAINTENANCE_DOCS, WEBHOOKS_DOCS, JOBS_DOCS])
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use store_mongo::JobsDb;
 use thumbnails::Pool;
 use utoipa_actix_web::service_config::ServiceConfig;
 use worker_service::{
-    AccountMailHandler, Concurrency, CopyHandler, MediaFactsHandler, Parts, PurgeHandler, Registry,
+    AccountMailHandler, BuiltInJobs, Concurrency, CopyHandler, MediaFactsHandler, Parts, PurgeHandler, Registry,
     TextHandler, ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
 };
 
@@ -44,6 +44,7 @@ impl ServiceProgram for WorkerProgram {
         settings.thumbnails.check().map_err(Failure::setting)?;
         settings.maintenance.check().map_err(Failure::setting)?;
         settings.webhooks.check().map_err(Failure::setting)?;
+        let jobs = BuiltInJobs::of(&settings.jobs).map_err(Failure::setting)?;
         let egress = settings.webhooks.egress().map_err(Failure::setting)?;
         let mailer = settings.mail.sender(PathBuf::from("mail")).map_err(Failure::setting)?;
 
@@ -98,6 +99,7 @@ impl ServiceProgram for WorkerProgram {
             ticket_key: platform.master_key.derive(TICKET_LABEL),
             settings: WorkerSettings {
                 name: worker_name(),
+                jobs,
                 concurrency,
                 public_url: settings.common.public_url.clone(),
                 drain: settings.common.stop.deadline.duration() / 3,

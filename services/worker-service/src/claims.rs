@@ -7,6 +7,7 @@ use common::{Code, JobId, PortResult, UserId, allowance};
 use http_kit::cursor::{self, CursorKey};
 use http_kit::{ApiResult, Problem};
 use metrics::counter;
+use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -18,19 +19,41 @@ const LOOK_FOR_CLIENT: Duration = Duration::from_secs(1);
 /// Shortest wait for a rate limit.
 const SHORTEST_LOOK: Duration = Duration::from_millis(5);
 
-/// Makes the text by which a program shows that it holds a job. It is good for its account only.
-pub(crate) fn lease_token(key: &CursorKey, holder: LeaseHolder, user: UserId) -> String {
-    cursor::encode(key, &subject(holder.job, user), &holder.mark)
+/// What the text says by which a program shows that it holds a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lease {
+    /// Which claim of which job.
+    pub(crate) holder: LeaseHolder,
+    /// How long the program said at the claim that it may be silent; none in texts that older versions made.
+    pub(crate) span: Option<Duration>,
+}
+
+/// What stands in the text: the mark of the claim, and the milliseconds of the lease.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Whole(u64, u64),
+    Mark(u64),
+}
+
+/// Makes the text by which a program shows that it holds a job for `span`, until a heartbeat renews that. It is good for its account only.
+pub(crate) fn lease_token(key: &CursorKey, holder: LeaseHolder, span: Duration, user: UserId) -> String {
+    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    cursor::encode(key, &subject(holder.job, user), &(holder.mark, millis))
 }
 
 /// Reads such a text.
 ///
 /// # Errors
 /// `forbidden` for one that was not made for this job and this account.
-pub(crate) fn lease_of(key: &CursorKey, job: JobId, user: UserId, token: &str) -> ApiResult<LeaseHolder> {
-    let mark = cursor::decode(key, &subject(job, user), token)
+pub(crate) fn lease_of(key: &CursorKey, job: JobId, user: UserId, token: &str) -> ApiResult<Lease> {
+    let written = cursor::decode(key, &subject(job, user), token)
         .map_err(|_| Problem::new(Code::Forbidden).detail("The lease is not one of this job and account"))?;
-    Ok(LeaseHolder { job, mark })
+    let (mark, span) = match written {
+        Written::Whole(mark, millis) => (mark, Some(Duration::from_millis(millis))),
+        Written::Mark(mark) => (mark, None),
+    };
+    Ok(Lease { holder: LeaseHolder { job, mark }, span })
 }
 
 fn subject(job: JobId, user: UserId) -> String {
@@ -149,8 +172,11 @@ mod tests {
         let id = |byte| JobId::from_bytes([byte; 12]);
         let (ann, bea) = (UserId::from_bytes([1; 12]), UserId::from_bytes([2; 12]));
         let holder = LeaseHolder { job: id(7), mark: 3 };
-        let token = lease_token(&key, holder, ann);
-        assert_eq!(lease_of(&key, id(7), ann, &token).unwrap(), holder);
+        let span = Duration::from_secs(300);
+        let token = lease_token(&key, holder, span, ann);
+        assert_eq!(lease_of(&key, id(7), ann, &token).unwrap(), Lease { holder, span: Some(span) });
+        let older = cursor::encode(&key, &subject(id(7), ann), &holder.mark);
+        assert_eq!(lease_of(&key, id(7), ann, &older).unwrap(), Lease { holder, span: None });
         for (key, job, user, token) in [
             (&key, id(8), ann, &*token),
             (&key, id(7), bea, &*token),

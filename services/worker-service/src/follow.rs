@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::jobs::{JobEvent, JobEventFilter, JobEvents};
+use common::jobs::{JobEvent, JobEventFilter, JobEvents, short_error};
 use common::{Causes, Clock, PortResult};
 use runtime::retry::RetryDelay;
 use serde_json::Value;
@@ -217,4 +217,15 @@ pub(crate) fn shown(event: &JobEvent) -> Value {
         "event": event.event.word(),
         "data": event.data,
     })
+}
+
+/// The same for whoever the job is: errors without stacks.
+pub(crate) fn shown_to_owner(event: &JobEvent) -> Value {
+    let mut shown = shown(event);
+    if let Some(error) = shown.pointer_mut("/data/error")
+        && let Some(text) = error.as_str()
+    {
+        *error = short_error(text).into();
+    }
+    shown
 }

@@ -13,6 +13,7 @@ use runtime::retry::RetryDelay;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::BuiltInJobs;
 use crate::work::Bells;
 
 /// Submissions in one commit.
@@ -24,6 +25,8 @@ pub(crate) struct Intake {
     pub(crate) bus: Arc<dyn JobBus>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) bells: Bells,
+    /// How jobs of built-in types are tried.
+    pub(crate) jobs: BuiltInJobs,
 }
 
 impl Intake {
@@ -62,7 +65,8 @@ impl Intake {
 
     async fn take(&self, batch: Vec<Box<dyn Submission>>) -> PortResult<()> {
         crash_point("intake.before-insert");
-        let jobs: Vec<NewJob> = batch.iter().map(|submission| submission.job().clone()).collect();
+        let jobs: Vec<NewJob> = 
+            batch.iter().map(|submission| self.jobs.apply(submission.job().clone())).collect();
         let mut delay = RetryDelay::default();
         let outcomes = loop {
             match self.insert(&jobs).await {

@@ -9,6 +9,7 @@ mod follow;
 mod handlers;
 mod http;
 mod intake;
+mod job_types;
 pub mod mail;
 mod maintenance;
 mod reconcile;
@@ -25,10 +26,11 @@ pub use handlers::{
     UpkeepHandler, WelcomeHandler,
 };
 pub use http::{internal_routes, openapi, public_routes};
+pub use job_types::{BuiltInJobs, JOBS_DOCS, JobTypeSection, JobsSection, Pauses};
 pub use sections::{
     MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, SmtpTls, THUMBNAILS_DOCS, ThumbnailsSection,
 };
 pub use service::{Parts, WorkerService};
 pub use settings::{Concurrency, Listeners, MaintenanceTask, Retention, WorkerSettings};
 pub use webhooks::{WEBHOOKS_DOCS, WebhookSettings, WebhooksSection};
-pub use work::{HandlerError, JobContext, JobHandler, Registry};
+pub use work::{Ending, HandlerError, JobContext, JobHandler, Registry};

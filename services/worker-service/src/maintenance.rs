@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::handlers::UpkeepHandler;
 use crate::work::Registry;
-use crate::{MaintenanceTask, Parts};
+use crate::{BuiltInJobs, MaintenanceTask, Parts};
 
 /// Longest time between two looks.
 const LONGEST_LOOK: Duration = Duration::from_secs(60);
@@ -41,6 +41,7 @@ pub(crate) struct Planner {
     admin: Arc<dyn JobAdmin>,
     clock: Arc<dyn Clock>,
     tasks: Vec<MaintenanceTask>,
+    jobs: BuiltInJobs,
 }
 
 impl Planner {
@@ -50,6 +51,7 @@ impl Planner {
             admin: Arc::clone(&parts.admin),
             clock: Arc::clone(&parts.clock),
             tasks: parts.settings.maintenance.clone(),
+            jobs: parts.settings.jobs.clone(),
         }
     }
 
@@ -131,14 +133,15 @@ impl Planner {
                 [next - 1, next].map(|period| types::upkeep(task.name, task.every, period, now));
             // who removed the waiting job did not ask for one at once
             if self.store.known(&[following.id]).await?.is_empty() {
-                let outcome = self.store.insert(&[NewJob { run_at: Some(soon), ..first }], now).await?;
+                let first = self.jobs.apply(NewJob { run_at: Some(soon), ..first });
+                let outcome = self.store.insert(&[first], now).await?;
                 if outcome.first() != Some(&InsertOutcome::Known) {
                     return Ok(());
                 }
             }
         }
         for period in next..next + PERIODS {
-            let job = types::upkeep(task.name, task.every, period, now);
+            let job = self.jobs.apply(types::upkeep(task.name, task.every, period, now));
             let id = job.id;
             let outcome = self.store.insert(&[job], now).await?;
             if outcome.first() != Some(&InsertOutcome::Known)

@@ -92,15 +92,16 @@ pub struct WorkerService {
     pub(crate) waiting_claims: WaitingRoom,
     /// Cancelled when shut-down begins: what waits ends.
     pub(crate) closing: CancellationToken,
+    /// Calls jobs off and removes them, so that whoever waits for them learns of it.
+    pub(crate) given_up: GivenUp,
     parts: Parts,
-    given_up: GivenUp,
 }
 
 impl WorkerService {
     /// Puts the service together. Nothing runs before [`WorkerService::run`].
     pub fn new(mut parts: Parts) -> Self {
+        parts.settings.webhooks = parts.settings.jobs.of_webhooks(parts.settings.webhooks);
         parts.registry = maintenance::with_handlers(parts.registry.clone(), &parts);
-        parts.registry = parts.registry.clone().with(Arc::new(AccountEndedHandler::new(&parts)));
         let secrets = Secrets::new(Arc::clone(&parts.master_key));
         let bells = Bells::new(&parts.registry, Arc::clone(&parts.bus));
         // it rings, and is rung for
@@ -108,7 +109,9 @@ impl WorkerService {
         let notices = LinkNoticeHandler::new(&parts, bells.clone());
         let export = AccountExportHandler::new(&parts, bells.clone());
         let registry = parts.registry.clone().with(Arc::new(deliver));
-        parts.registry = registry.with(Arc::new(notices)).with(Arc::new(export));
+        let registry = registry.with(Arc::new(notices)).with(Arc::new(export));
+        let given_up = GivenUp::new(registry.clone(), &parts, bells.clone());
+        parts.registry = registry.with(Arc::new(AccountEndedHandler::new(&parts, given_up.clone())));
         let listeners = parts.settings.listeners;
         Self {
             store: Arc::clone(&parts.store),
@@ -129,11 +132,7 @@ impl WorkerService {
             waiting_claims: WaitingRoom::new(listeners.waiting_claims, listeners.waiting_claims_of_one),
             closing: CancellationToken::new(),
             bells,
-            given_up: GivenUp::new(
-                parts.registry.clone(),
-                Arc::clone(&parts.admin),
-                Arc::clone(&parts.clock),
-            ),
+            given_up,
             parts,
         }
     }
@@ -157,12 +156,13 @@ impl WorkerService {
     ///
     /// Failures of what it needs are logged and waited out: it never ends by itself. Run it once.
     pub async fn run(&self, stop: CancellationToken) {
-        let Parts { store, bus, clock, registry, .. } = &self.parts;
+        let Parts { store, bus, clock, registry, settings, .. } = &self.parts;
         let intake = Intake {
             store: Arc::clone(store),
             bus: Arc::clone(bus),
             clock: Arc::clone(clock),
             bells: self.bells.clone(),
+            jobs: settings.jobs.clone(),
         };
         let closing = async {
             stop.cancelled().await;

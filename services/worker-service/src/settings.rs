@@ -3,6 +3,7 @@ use std::time::Duration;
 use common::jobs::types;
 use http_kit::event_stream::Pace;
 
+use crate::job_types::BuiltInJobs;
 use crate::webhooks::WebhookSettings;
 
 /// How the service goes about its work. The defaults are for production; tests shorten the times.
@@ -14,11 +15,15 @@ pub struct WorkerSettings {
     pub lease: Duration,
     /// How often to look for work without a doorbell, for jobs that are due and for workers that died. Default 5 s.
     pub look_around: Duration,
+    /// How often to look for jobs whose end their handlers may not know of, since whoever should have told them died. Default 1 minute.
+    pub look_for_ends: Duration,
     /// How long running jobs may go on after shut-down began; then they are given back. Default 10 s.
     pub drain: Duration,
     /// How long finished jobs are kept.
     pub retention: Retention,
-    /// Jobs worked at once, by type.
+    /// How jobs of built-in types are tried and worked, where that is not as usual.
+    pub jobs: BuiltInJobs,
+    /// Jobs worked at once, by type, where [`WorkerSettings::jobs`] does not say it.
     pub concurrency: Concurrency,
     /// How many may wait or listen at once.
     pub listeners: Listeners,
@@ -107,8 +112,10 @@ impl Default for WorkerSettings {
             name: "worker".to_owned(),
             lease: Duration::from_secs(30),
             look_around: Duration::from_secs(5),
+            look_for_ends: MINUTE,
             drain: Duration::from_secs(10),
             retention: Retention::default(),
+            jobs: BuiltInJobs::default(),
             concurrency: Concurrency::default(),
             listeners: Listeners::default(),
             maintenance: MaintenanceTask::defaults(),

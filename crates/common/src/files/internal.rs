@@ -87,6 +87,17 @@ pub struct CopyRequest {
     pub operation: OperationId,
 }
 
+/// `POST /internal/files/copy/give-up`: the job of a copy is over before the copy is. What there is of the copy goes into the trash, and its operation has
+/// failed. Without effect on one that has ended or is unknown; one that has nothing left to copy is done. Answer: 204.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CopyGiveUp {
+    /// The copy.
+    pub operation: OperationId,
+    /// Somebody called its job off; otherwise its attempts are used up.
+    pub called_off: bool,
+}
+
 /// `POST /internal/links/notice`: what shall the notice of a link tell? Answer: [`LinkNoticeTold`]. And `POST /internal/links/noticed`: it was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,6 +1,7 @@
 //! Background jobs: the job store is the truth; messages only carry new jobs and ring doorbells.
 
 mod bus;
+mod error_text;
 mod events;
 pub mod internal;
 mod job;
@@ -12,6 +13,7 @@ pub mod text;
 pub mod types;
 
 pub use bus::{Doorbells, JobBus, Submission, Submissions};
+pub use error_text::short_error;
 pub use events::{JobEvent, JobEventFilter, JobEventKind, JobEventPage, JobEvents};
 pub use job::{Attempt, Backoff, Cause, InvalidJob, Job, JobState, MOST_FAILURES, NewJob, Priority};
 pub use manage::{

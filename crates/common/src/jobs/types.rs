@@ -198,6 +198,55 @@ pub struct WebhookDeliverData {
 
 const SECOND: u64 = 1000;
 
+/// How jobs of a built-in type are tried, unless whoever makes or takes one says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tries {
+    /// How often.
+    pub attempts: u32,
+    /// How long it waits between attempts.
+    pub backoff: Backoff,
+    /// Longest time that an attempt may be active without progress, in milliseconds.
+    pub ttl_ms: u64,
+}
+
+impl Tries {
+    const USUAL: Self = Self::of_seconds(5, 1, 60);
+    const UPKEEP: Self = Self::of_seconds(10, 10, 600);
+
+    const fn of_seconds(attempts: u32, delay: u64, max_delay: u64) -> Self {
+        let backoff = Backoff::Exponential { delay_ms: delay * SECOND, max_delay_ms: max_delay * SECOND };
+        Self { attempts, backoff, ttl_ms: 300 * SECOND }
+    }
+
+    /// Those of a type; none if it is not built in.
+    pub fn of(kind: &str) -> Option<Self> {
+        Some(match kind {
+            // for two hours: a mail server may be away, or let strangers wait on purpose
+            WELCOME_MAIL => Self::of_seconds(14, 1, 3600),
+            // for an hour: codes in it work no longer
+            ACCOUNT_MAIL => Self::of_seconds(12, 1, 1200),
+            // for an hour
+            COPY => Self::of_seconds(60, 1, 60),
+            // for weeks: whatever it needs may be away, and nothing else would do it
+            ACCOUNT_ENDED => Self::of_seconds(NewJob::MAX_ATTEMPTS, 1, 3600),
+            // for a day
+            LINK_NOTICE => Self::of_seconds(34, 1, 3600),
+            // for some hours: whoever waits for it may ask again when it was given up
+            ACCOUNT_EXPORT => Self::of_seconds(20, 1, 1200),
+            EXPIRE_TRASH | EXPIRE_VERSIONS | PURGE_TOMBSTONES | COLLECT_BLOBS | SWEEP_STRAYS
+            | SWEEP_RESERVATIONS | EXPIRE_UPLOADS | SCRUB_BLOBS | RECOUNT_USAGE | INDEX_FILES => Self::UPKEEP,
+            kind if BUILT_IN.contains(&kind) => Self::USUAL,
+            _ => return None,
+        })
+    }
+
+    /// The job, to be tried like this.
+    #[must_use]
+    pub fn of_job(self, job: NewJob) -> NewJob {
+        NewJob { max_attempts: self.attempts, backoff: self.backoff, ttl_ms: self.ttl_ms, ..job }
+    }
+}
+
 /// A job that makes the thumbnails of `file`.
 pub fn thumbnails(id: JobId, user: UserId, file: FileId, blob: BlobKey, at: Timestamp) -> NewJob {
     built_in(
@@ -236,13 +285,9 @@ pub fn text(
     NewJob { remove_on_complete: true, ..built_in(id, TEXT, &data, Some(user), at) }
 }
 
-/// A job that welcomes `user`. It is tried for two hours: a mail server may be away, or let strangers wait on purpose.
+/// A job that welcomes `user`.
 pub fn welcome_mail(id: JobId, user: UserId, at: Timestamp) -> NewJob {
-    NewJob {
-        max_attempts: 14,
-        backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 3600 * SECOND },
-        ..built_in(id, WELCOME_MAIL, &WelcomeMailData { user_id: Some(user) }, Some(user), at)
-    }
+    built_in(id, WELCOME_MAIL, &WelcomeMailData { user_id: Some(user) }, Some(user), at)
 }
 
 /// A job that hands `delivery` over, for the owner of its webhook. What it brings stands in the delivery; only one that failed is kept.
@@ -251,13 +296,10 @@ pub fn webhook_deliver(delivery: &Delivery, user: UserId, at: Timestamp) -> NewJ
     NewJob { remove_on_complete: true, ..built_in(delivery.job(), WEBHOOK_DELIVER, &data, Some(user), at) }
 }
 
-/// A job that sends a mail about an account. It is nobody's, so that nobody's list of jobs tells of it, and is tried for an hour: codes in it work no
-/// longer.
+/// A job that sends a mail about an account. It is nobody's, so that nobody's list of jobs tells of it.
 pub fn account_mail(id: JobId, sealed: Vec<u8>, at: Timestamp) -> NewJob {
     NewJob {
         priority: Priority::HIGH,
-        max_attempts: 12,
-        backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 1200 * SECOND },
         remove_on_complete: true,
         ..built_in(id, ACCOUNT_MAIL, &AccountMailData { sealed }, None, at)
     }
@@ -268,52 +310,32 @@ pub fn purge(id: JobId, node: FileId, user: UserId, at: Timestamp) -> NewJob {
     NewJob { priority: Priority::LOW, ..built_in(id, PURGE, &PurgeData { node }, Some(user), at) }
 }
 
-/// A job that goes on with a copy from `begins` on, and is tried for an hour: whoever began it does so before.
+/// A job that goes on with a copy from `begins` on: whoever began it does so before.
 pub fn copy(id: JobId, operation: OperationId, user: UserId, begins: Timestamp, at: Timestamp) -> NewJob {
-    NewJob {
-        max_attempts: 60,
-        run_at: Some(begins),
-        ..built_in(id, COPY, &CopyData { operation }, Some(user), at)
-    }
+    NewJob { run_at: Some(begins), ..built_in(id, COPY, &CopyData { operation }, Some(user), at) }
 }
 
-/// The job that removes what is left of `user`: the same, with the same id, whoever makes it. It is nobody's, since what is theirs goes, and is tried for
-/// weeks: whatever it needs may be away, and nothing else would do it.
+/// The job that removes what is left of `user`: the same, with the same id, whoever makes it. It is nobody's, since what is theirs goes.
 pub fn account_ended(user: UserId, at: Timestamp) -> NewJob {
     let digest = Sha256::of(format!("account-ended {user}").as_bytes());
     let mut bytes = [0; 12];
     bytes.copy_from_slice(&digest.0[..12]);
-    NewJob {
-        max_attempts: NewJob::MAX_ATTEMPTS,
-        backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 3600 * SECOND },
-        ..built_in(JobId::from_bytes(bytes), ACCOUNT_ENDED, &AccountEndedData { user_id: user }, None, at)
-    }
+    built_in(JobId::from_bytes(bytes), ACCOUNT_ENDED, &AccountEndedData { user_id: user }, None, at)
 }
 
-/// A job that tells of uses of `link`, for the owner of what that opens. It is tried for a day.
+/// A job that tells of uses of `link`, for the owner of what that opens.
 pub fn link_notice(id: JobId, link: LinkId, user: UserId, at: Timestamp) -> NewJob {
     NewJob {
         priority: Priority::LOW,
-        max_attempts: 34,
-        backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 3600 * SECOND },
         remove_on_complete: true,
         ..built_in(id, LINK_NOTICE, &LinkNoticeData { link_id: link }, Some(user), at)
     }
 }
 
-/// The job that puts an export together. It has the export's id, and is tried for some hours: whoever waits for it may ask again when it was given up.
+/// The job that puts an export together. It has the export's id.
 pub fn account_export(id: ExportId, user: UserId, at: Timestamp) -> NewJob {
-    NewJob {
-        max_attempts: 20,
-        backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 1200 * SECOND },
-        ..built_in(
-            JobId(id.0),
-            ACCOUNT_EXPORT,
-            &AccountExportData { user_id: user, export_id: id },
-            Some(user),
-            at,
-        )
-    }
+    let data = AccountExportData { user_id: user, export_id: id };
+    built_in(JobId(id.0), ACCOUNT_EXPORT, &data, Some(user), at)
 }
 
 /// Which period of this length a time is in, counted from 1970.
@@ -333,24 +355,16 @@ pub fn upkeep(kind: &str, every: Duration, period: i64, at: Timestamp) -> NewJob
     bytes.copy_from_slice(&digest.0[..12]);
     NewJob {
         priority: Priority::LOW,
-        max_attempts: 10,
-        backoff: Backoff::Exponential { delay_ms: 10 * SECOND, max_delay_ms: 600 * SECOND },
-        ttl_ms: 300 * SECOND,
         run_at: Some(Timestamp::from_millis(period.saturating_mul(length))),
         unique_key: Some(kind.to_owned()),
-        ..NewJob::new(JobId::from_bytes(bytes), kind, json!({}), at)
+        ..Tries::UPKEEP.of_job(NewJob::new(JobId::from_bytes(bytes), kind, json!({}), at))
     }
 }
 
 fn built_in(id: JobId, kind: &str, data: &impl Serialize, user: Option<UserId>, at: Timestamp) -> NewJob {
     let data = serde_json::to_value(data).expect("ids become JSON");
-    NewJob {
-        user,
-        max_attempts: 5,
-        backoff: Backoff::Exponential { delay_ms: SECOND, max_delay_ms: 60 * SECOND },
-        ttl_ms: 300 * SECOND,
-        ..NewJob::new(id, kind, data, at)
-    }
+    let tries = Tries::of(kind).unwrap_or(Tries::USUAL);
+    NewJob { user, ..tries.of_job(NewJob::new(id, kind, data, at)) }
 }
 
 #[cfg(test)]

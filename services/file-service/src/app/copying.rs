@@ -237,6 +237,23 @@ pub(crate) async fn step(service: &FileService, id: OperationId) -> Result<StepD
     }
 }
 
+/// Ends a copy whose job is over, with this reason. One that has nothing left to copy is done; one that has ended, or is unknown, stays as it is. Safe to
+/// repeat.
+///
+/// # Errors
+/// `unavailable` and the like.
+pub(crate) async fn give_up(service: &FileService, id: OperationId, code: Code) -> Result<(), AppError> {
+    let operation = service.copies.find_copy(id).await?;
+    let Some(operation) = operation.filter(|operation| operation.state == CopyState::Running) else {
+        return Ok(());
+    };
+    if service.copies.copy_front(id).await?.is_none() {
+        service.copies.end_copy(id, CopyState::Done, service.clock.now()).await?;
+        return Ok(());
+    }
+    fail(service, &operation, code).await
+}
+
 /// The copies to be made of these nodes.
 async fn items(service: &FileService, target: FileId, nodes: Vec<Node>) -> Result<Vec<CopyItem>, AppError> {
     let gone = || AppError::refused(Code::ParentNotFound);

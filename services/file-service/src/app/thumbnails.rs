@@ -74,10 +74,11 @@ pub(crate) async fn begin(
         },
     };
     Ok(match content.thumbnails {
-        ThumbnailState::Pending => {
+        // a job that was given up or called off may be tried again
+        ThumbnailState::Pending | ThumbnailState::Failed => {
             ThumbnailWork::Wanted { blob: content.blob, size: content.size, mime: content.mime }
         }
-        ThumbnailState::None | ThumbnailState::Ready | ThumbnailState::Failed => ThumbnailWork::Settled,
+        ThumbnailState::None | ThumbnailState::Ready => ThumbnailWork::Settled,
     })
 }
 

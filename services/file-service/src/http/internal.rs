@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use common::files::internal::{
-    CopyRequest, ExportLength, ExportMeasure, ExportQuestion, FileEventsQuestion, LinkNoticeOf,
+    CopyGiveUp, CopyRequest, ExportLength, ExportMeasure, ExportQuestion, FileEventsQuestion, LinkNoticeOf,
     MAX_EVENT_PLACES, MaintenanceStep, PurgeRequest, QuotaChange, ThumbnailBegin, ThumbnailFailure,
     ThumbnailUpload, UsageQuestion, UserEnd,
 };
@@ -37,6 +37,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/internal/blobs/{blob}/thumbnails/failed", web::post().to(fail_thumbnails))
         .route("/internal/files/purge", web::post().to(purge))
         .route("/internal/files/copy", web::post().to(copy))
+        .route("/internal/files/copy/give-up", web::post().to(give_up_copy))
         .route("/internal/links/notice", web::post().to(open_notice))
         .route("/internal/links/noticed", web::post().to(close_notice))
         .route("/internal/events/after", web::post().to(events_after))
@@ -180,6 +181,18 @@ async fn copy(
 ) -> ApiResult<HttpResponse> {
     let question: CopyRequest = input::json(&request, payload, BODY_BYTES).await?;
     Ok(HttpResponse::Ok().json(copying::step(&service, question.operation).await?))
+}
+
+async fn give_up_copy(
+    _: ServiceCaller,
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
+    let CopyGiveUp { operation, called_off } = input::json(&request, payload, BODY_BYTES).await?;
+    let code = if called_off { Code::CalledOff } else { Code::Unavailable };
+    copying::give_up(&service, operation, code).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 async fn purge(

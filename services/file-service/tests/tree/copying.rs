@@ -231,3 +231,45 @@ async fn a_copy_takes_no_more_than_who_began_it_may_take() {
     let ended = guest.get(&path).await.expect(StatusCode::OK);
     assert_eq!((&ended["state"], &ended["code"]), (&json!("failed"), &json!("not_found")));
 }
+
+async fn give_up(server: &Server, operation: &str, called_off: bool) {
+    let body = json!({"operation": operation, "calledOff": called_off});
+    let request = server.internal(Method::POST, "/internal/files/copy/give-up").json(&body);
+    assert_eq!(answer(request).await.status, StatusCode::NO_CONTENT);
+}
+
+/// It had neither ended nor been cleaned up.
+#[actix_web::test]
+async fn a_copy_whose_job_is_over_ends_in_the_trash() {
+    let server = impatient().await;
+    let user = server.user("a");
+    let top = user.folder("top", "root").await;
+    let below = user.folder("below", &top).await;
+    user.file("1", &top, "12345").await;
+    user.file("2", &below, "12345").await;
+    for (called_off, code) in [(true, "called_off"), (false, "unavailable")] {
+        let operation = copy(&user, &top, json!({"name": "copy"})).await.expect(StatusCode::ACCEPTED);
+        let (id, made) = (id_of(&operation), operation["fileId"].clone());
+        assert_eq!(step(&server, &id).await["changed"], 2);
+        // also if it is said twice
+        for _ in 0..2 {
+            give_up(&server, &id, called_off).await;
+        }
+        let failed = user.get(&format!("/api/v1/operations/{id}")).await.expect(StatusCode::OK);
+        assert_eq!((&failed["state"], &failed["code"]), (&json!("failed"), &json!(code)));
+        assert!(failed["endedAt"].is_string());
+        assert_eq!(user.names("root").await, ["top"]);
+        let trash = user.get("/api/v1/trash").await.expect(StatusCode::OK);
+        assert!(trash["items"].as_array().unwrap().iter().any(|item| item["id"] == made), "{trash}");
+        assert_eq!(step(&server, &id).await["done"], true, "nothing more of it is copied");
+    }
+    // one that had come to its end is done, and stays so
+    let operation = copy(&user, &top, json!({"name": "whole"})).await.expect(StatusCode::ACCEPTED);
+    let id = id_of(&operation);
+    finish(&server, &id).await;
+    give_up(&server, &id, true).await;
+    let done = user.get(&format!("/api/v1/operations/{id}")).await.expect(StatusCode::OK);
+    assert_eq!(done["state"], "done");
+    assert_eq!(user.names("root").await, ["top", "whole"]);
+    give_up(&server, "5f1e8896c7ba06511e683b25", true).await;
+}

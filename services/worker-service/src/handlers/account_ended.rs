@@ -4,15 +4,15 @@ use async_trait::async_trait;
 use clients::{AuthClient, FilesClient};
 use common::files::internal::UserEnd;
 use common::jobs::types::{self, AccountEndedData};
-use common::jobs::{ChangeJobError, JobAdmin, JobChange, JobFilter, JobOrder, ScheduleStore};
+use common::jobs::{ChangeJobError, JobAdmin, JobFilter, JobOrder, ScheduleStore};
 use common::notifications::NotificationStore;
 use common::webhooks::WebhookStore;
-use common::{Clock, JobId, PortResult, UserId};
+use common::{JobId, PortResult, UserId};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::service::Parts;
-use crate::work::{HandlerError, JobContext, JobHandler};
+use crate::work::{GivenUp, HandlerError, JobContext, JobHandler};
 
 /// Steps without effect after which the job is tried again later.
 const MOST_IDLE_STEPS: u32 = 3;
@@ -28,12 +28,12 @@ pub(crate) struct AccountEndedHandler {
     schedules: Arc<dyn ScheduleStore>,
     webhooks: Arc<dyn WebhookStore>,
     notifications: Arc<dyn NotificationStore>,
-    clock: Arc<dyn Clock>,
+    given_up: GivenUp,
 }
 
 impl AccountEndedHandler {
-    /// Works on the stores of this service.
-    pub(crate) fn new(parts: &Parts) -> Self {
+    /// Works on the stores of this service; `given_up` removes jobs.
+    pub(crate) fn new(parts: &Parts, given_up: GivenUp) -> Self {
         Self {
             auth: parts.auth.clone(),
             files: parts.files.clone(),
@@ -41,7 +41,7 @@ impl AccountEndedHandler {
             schedules: Arc::clone(&parts.schedules),
             webhooks: Arc::clone(&parts.webhooks),
             notifications: Arc::clone(&parts.notifications),
-            clock: Arc::clone(&parts.clock),
+            given_up,
         }
     }
 
@@ -91,12 +91,7 @@ impl AccountEndedHandler {
 
     /// Calls a job off, whoever works it, and removes it. False if it is gone.
     async fn end_job(&self, id: JobId) -> PortResult<bool> {
-        let now = self.clock.now();
-        match self.jobs.change(id, JobChange::Cancel, now).await {
-            Ok(_) | Err(ChangeJobError::State(_) | ChangeJobError::NotFound | ChangeJobError::Taken(_)) => {}
-            Err(ChangeJobError::Port(error)) => return Err(error),
-        }
-        match self.jobs.remove(id, now).await {
+        match self.given_up.remove(id, true).await {
             Ok(()) => Ok(true),
             // somebody had it tried again meanwhile: it will find nothing to do
             Err(ChangeJobError::NotFound | ChangeJobError::State(_) | ChangeJobError::Taken(_)) => Ok(false),

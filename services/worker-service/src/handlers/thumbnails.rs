@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use thumbnails::{Limit, Limits, Made, Options, Pool};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::work::{HandlerError, JobContext, JobHandler};
+use crate::work::{Ending, HandlerError, JobContext, JobHandler};
 
 /// Makes the thumbnails of one picture: reads the original from file-service into a private temporary file, has a child process decode it, and gives the
 /// results to file-service, which keeps them once.
@@ -111,8 +111,12 @@ impl JobHandler for ThumbnailsHandler {
         }
     }
 
+    fn hears_of_ends(&self) -> bool {
+        true
+    }
+
     /// Tells file-service, so that the file shows why it has no thumbnails.
-    async fn given_up(&self, job: &Job, reason: &str) -> Result<(), HandlerError> {
+    async fn given_up(&self, job: &Job, ending: Ending<'_>) -> Result<(), HandlerError> {
         let Ok(subject) = Subject::read(&job.spec.data) else {
             // the message was wrong: it concerns no file
             return Ok(());
@@ -124,7 +128,7 @@ impl JobHandler for ThumbnailsHandler {
                 ThumbnailWork::Settled | ThumbnailWork::FileNotFound => return Ok(()),
             },
         };
-        self.files.fail_thumbnails(blob, &ThumbnailFailure { reason: reason.to_owned() }).await?;
+        self.files.fail_thumbnails(blob, &ThumbnailFailure { reason: ending.reason().to_owned() }).await?;
         Ok(())
     }
 }

@@ -2,9 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, delete, patch, post, web};
 use common::jobs::{ChangeJobError, Job as StoredJob, JobChange, JobState as State, Priority};
-use common::{Code, JobId};
+use common::JobId;
 use http_kit::problem::ProblemDocument;
-use http_kit::{ApiResult, Problem, input};
+use http_kit::{ApiResult, input};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -48,13 +48,15 @@ pub(super) struct RemoveQuery {
 
 impl WorkerService {
     async fn change_job(&self, id: JobId, change: JobChange) -> Result<StoredJob, ChangeJobError> {
+        if change == JobChange::Cancel {
+            return self.given_up.call_off(id).await;
+        }
         let job = self.admin.change(id, change, self.clock.now()).await?;
         match change {
             JobChange::Promote | JobChange::Retry => {
                 self.bells.ring(std::slice::from_ref(&job.spec.kind)).await;
             }
-            JobChange::Cancel => self.bells.call_off(id),
-            JobChange::Priority(_) => self.bells.changed(),
+            JobChange::Priority(_) | JobChange::Cancel => self.bells.changed(),
         }
         Ok(job)
     }
@@ -162,7 +164,8 @@ pub(super) async fn cancel(
     Ok(web::Json(job.into()))
 }
 
-/// Removes a job with its log. One that is being worked has to be called off first, or `force` says to do so.
+/// Removes a job with its log. One that is being worked has to be called off first, or `force` says to do so. Whoever waits for what a built-in job brings
+/// is told first that it is called off; while that cannot be done, the answer is 503, and the job stays, called off.
 #[utoipa::path(
     tag = "jobs",
     operation_id = "removeJob",
@@ -183,17 +186,7 @@ pub(super) async fn remove(
 ) -> ApiResult<HttpResponse> {
     let id: JobId = input::path_id(&request, "id")?;
     let RemoveQuery { force } = input::query(&request)?;
-    let mut removed = service.admin.remove(id, service.clock.now()).await;
-    if force && matches!(removed, Err(ChangeJobError::State(State::Active))) {
-        match service.change_job(id, JobChange::Cancel).await {
-            // it ended meanwhile
-            Ok(_) | Err(ChangeJobError::State(_)) => {}
-            Err(ChangeJobError::NotFound) => return Err(Problem::new(Code::NotFound)),
-            Err(error) => return Err(unchanged(error)),
-        }
-        removed = service.admin.remove(id, service.clock.now()).await;
-    }
-    removed.map_err(unchanged)?;
+    service.given_up.remove(id, force).await.map_err(unchanged)?;
     service.bells.changed();
     Ok(HttpResponse::NoContent().finish())
 }

@@ -111,7 +111,8 @@ pub(super) async fn claim(
         Err(error) => error.as_response_error().status_code().is_server_error(),
     };
     let claims = service.claim_for_program(caller.user, &wanted, wait, is_there, is_allowed).await?;
-    let items = claims.jobs.into_iter().map(|claimed| shown(&service, claimed, &caller)).collect();
+    let shown = |claimed| shown(&service, claimed, wanted.lease, &caller);
+    let items = claims.jobs.into_iter().map(shown).collect();
     Ok(web::Json(ClaimedJobs { items, again_at: claims.again_at }))
 }
 
@@ -148,6 +149,9 @@ impl JobClaim {
     }
 }
 
+/// How long a program may be silent where it does not say it.
+pub(super) const USUAL_LEASE: Duration = Duration::from_millis(USUAL_LEASE_MS);
+
 /// How long a program may be silent.
 pub(super) fn lease(asked_ms: Option<u64>) -> ApiResult<Duration> {
     let millis = asked_ms.unwrap_or(USUAL_LEASE_MS);
@@ -158,7 +162,12 @@ pub(super) fn lease(asked_ms: Option<u64>) -> ApiResult<Duration> {
     }
 }
 
-fn shown(service: &WorkerService, claimed: StoredClaim, caller: &Principal) -> ClaimedJob {
+fn shown(
+    service: &WorkerService,
+    claimed: StoredClaim,
+    lease: Duration,
+    caller: &Principal,
+) -> ClaimedJob {
     let StoredClaim { job, holder, lease_until } = claimed;
     // only what the worker's account may read anyway: whoever may make jobs, in whosever name, must not read all files by them
     let may_read = caller.scopes.contains(Scope::FilesRead) && caller.folder.is_none();
@@ -166,7 +175,7 @@ fn shown(service: &WorkerService, claimed: StoredClaim, caller: &Principal) -> C
         .then(|| content_of(&job.spec.data, caller.user, service.clock.now() + LIFETIME))
         .flatten()
         .map(|ticket| service.ticket_key.content_path(&ticket));
-    let lease = lease_token(&service.lease_key, holder, caller.user);
+    let lease = lease_token(&service.lease_key, holder, lease, caller.user);
     ClaimedJob { job: job.into(), lease, lease_until, content_url }
 }
 

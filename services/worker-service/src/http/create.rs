@@ -132,11 +132,41 @@ pub(super) struct Created {
     holder: Option<String>,
 }
 
+/// One of several jobs that were to be made.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CreatedJobOfSeveral)]
+pub(super) struct CreatedOfSeveral {
+    /// Its id.
+    id: String,
+    /// What became of it.
+    outcome: Outcome,
+    /// The job that has its unique key, where it is taken.
+    #[schema(required)]
+    holder: Option<String>,
+    /// The status that the call for this one job would have had: 201, 200 where it is known, 409 where its key is taken.
+    status: u16,
+    /// The error code; null if it is there.
+    #[schema(required)]
+    code: Option<&'static str>,
+}
+
+impl From<Created> for CreatedOfSeveral {
+    fn from(made: Created) -> Self {
+        let Created { id, outcome, holder } = made;
+        let (status, code) = match outcome {
+            Outcome::Inserted => (StatusCode::CREATED, None),
+            Outcome::Known => (StatusCode::OK, None),
+            Outcome::Taken => (StatusCode::CONFLICT, Some(Code::KeyTaken.word())),
+        };
+        Self { id, outcome, holder, status: status.as_u16(), code }
+    }
+}
+
 /// Jobs that were to be made, in the order of the request.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = CreatedJobs)]
 pub(super) struct CreatedJobs {
-    items: Vec<Created>,
+    items: Vec<CreatedOfSeveral>,
 }
 
 impl JobRequest {
@@ -176,6 +206,7 @@ impl JobRequest {
     responses(
         (status = 201, description = "The job, or what became of each of them (then `CreatedJobs`)", body = Created, headers(("Location" = String))),
         (status = 200, description = "A job of this id had been made before", body = Created),
+        (status = 207, description = "Some or all jobs of an array were not made, since their keys are taken: `status` and `code` of each say so", body = CreatedJobs),
         (status = 409, description = "`key_taken` by `holder`, where one job is to be made", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 413, description = "`too_large`", body = ProblemDocument, content_type = "application/problem+json"),
         Restricted,
@@ -200,7 +231,14 @@ pub(super) async fn create(
                 return Err(wrong("", "an array has 1 to 1000 jobs"));
             }
             let jobs = checked(&service, asked, |index, member| format!("/{index}/{member}"))?;
-            Ok(HttpResponse::Created().json(CreatedJobs { items: insert(&service, jobs).await? }))
+            let made = insert(&service, jobs).await?;
+            let items: Vec<_> = made.into_iter().map(CreatedOfSeveral::from).collect();
+            let status = if items.iter().all(|made| made.code.is_none()) {
+                StatusCode::CREATED
+            } else {
+                StatusCode::MULTI_STATUS
+            };
+            Ok(HttpResponse::build(status).json(CreatedJobs { items }))
         }
     }
 }

@@ -18,7 +18,7 @@ use super::access::Administrator;
 use super::answers::{Refused, Restricted, wrong};
 use super::view::Job;
 use crate::WorkerService;
-use crate::follow::{Follower, Told, shown};
+use crate::follow::{Follower, Told, shown, shown_to_owner};
 
 /// Which events to follow.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -171,7 +171,10 @@ impl Jobs {
 
     async fn told(&self, told: PortResult<Told>) -> PortResult<String> {
         Ok(match told? {
-            Told::Event(event) => message(event.seq, event.event.word(), &shown(&event)),
+            Told::Event(event) => {
+                let shown = if self.only.is_some() { shown_to_owner(&event) } else { shown(&event) };
+                message(event.seq, event.event.word(), &shown)
+            }
             Told::Reset(place) => {
                 let reset = message(place, "reset", &json!({}));
                 reset + &self.state().await?.unwrap_or_default()
@@ -185,7 +188,7 @@ impl Jobs {
         let found = self.service.store.find(id).await?;
         let job = found.filter(|job| self.only.is_none_or(|user| job.spec.user == Some(user)));
         let state = job.as_ref().map_or("unknown", |job| job.state.word());
-        let job = job.map(Job::from);
+        let job = job.map(|job| if self.only.is_some() { Job::for_owner(job) } else { Job::from(job) });
         let data = json!({ "jobId": id, "state": state, "job": job });
         Ok(Some(format!("event: state\ndata: {data}\n\n")))
     }

@@ -52,7 +52,7 @@ impl ListQuery {
     }
 }
 
-/// The caller's own jobs, newest first.
+/// The caller's own jobs, newest first. Errors are told in a line: stacks are for administrators.
 #[utoipa::path(
     tag = "jobs",
     operation_id = "listMyJobs",
@@ -75,7 +75,7 @@ pub(super) async fn list(
         ..JobFilter::default()
     };
     let (page, next_cursor) = asked.page(&service, &filter, JobOrder::Descending).await?;
-    let items = page.items.into_iter().map(Job::from).collect();
+    let items = page.items.into_iter().map(Job::for_owner).collect();
     Ok(web::Json(JobList { items, next_cursor, total: page.total.unwrap_or(0) }))
 }
 
@@ -115,5 +115,5 @@ pub(super) async fn show(
 ) -> ApiResult<web::Json<Job>> {
     let id: JobId = input::path_id(&request, "id")?;
     let job = service.store.find(id).await?.filter(|job| job.spec.user == Some(caller.user));
-    job.map(|job| web::Json(job.into())).ok_or_else(|| Problem::new(Code::NotFound))
+    job.map(|job| web::Json(Job::for_owner(job))).ok_or_else(|| Problem::new(Code::NotFound))
 }

@@ -16,6 +16,7 @@ mod mine;
 mod notifications;
 mod page;
 mod report;
+mod results;
 mod return_job;
 mod schedule_body;
 mod schedule_preview;
@@ -57,7 +58,7 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(schedules::remove)
         .service(schedules::run)
         .service(claim::claim)
-        .service(report::results)
+        .service(results::results)
         .service(list::show)
         .service(list::log)
         .service(change::alter)

@@ -2,8 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use common::jobs::{FailOutcome, Failure, LeaseHolder, LostLease, NewJob};
-use common::{Code, JobId, Timestamp, UserId};
-use futures_util::future::join_all;
+use common::{Code, Timestamp, UserId};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Problem, input};
 use metrics::counter;
@@ -15,12 +14,10 @@ use super::access::Worker;
 use super::answers::{MOST_BYTES, Restricted, not_taken, wrong};
 use super::claim;
 use crate::WorkerService;
-use crate::claims::lease_of;
+use crate::claims::{Lease, lease_of};
 
 /// Longest reason of a failure, in bytes.
 const MAX_ERROR_BYTES: usize = 16 * 1024;
-/// Most results in one request.
-const MOST_RESULTS: usize = 1000;
 
 /// How far a job is.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -52,7 +49,7 @@ pub(super) struct LogReport {
 pub(super) struct HeartbeatReport {
     /// The lease.
     lease: String,
-    /// How long the program may be silent from now on, from 1,000 to 3,600,000 milliseconds. Default 30,000.
+    /// How long the program may be silent from now on, from 1,000 to 3,600,000 milliseconds. Default: as long as it said when it claimed the job.
     #[schema(minimum = 1000, maximum = 3_600_000)]
     lease_ms: Option<u64>,
 }
@@ -83,7 +80,7 @@ pub(super) struct CompleteReport {
 pub(super) struct FailReport {
     /// The lease.
     lease: String,
-    /// Why, for people: 1 byte to 16 KiB.
+    /// Why, for people: 1 byte to 16 KiB. The job's owner is told its first line; a stack in the lines after it is for administrators.
     error: String,
     /// Whether trying again could help. Default true.
     retryable: Option<bool>,
@@ -96,68 +93,6 @@ pub(super) struct FailureTaken {
     /// When it comes again; null if it is given up.
     #[schema(value_type = Option<String>, format = DateTime, required)]
     retry_at: Option<Timestamp>,
-}
-
-/// What came of one of several jobs.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct ResultReport {
-    /// The job.
-    #[schema(value_type = String)]
-    id: JobId,
-    /// The lease.
-    lease: String,
-    /// What it gave, where it is done.
-    #[schema(value_type = Option<Object>)]
-    result: Option<Value>,
-    /// Why it failed, where it did.
-    error: Option<String>,
-    /// Whether trying again could help.
-    retryable: Option<bool>,
-}
-
-/// What came of several jobs.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ResultReports {
-    /// 1 to 1,000 results.
-    results: Vec<ResultReport>,
-}
-
-/// What became of a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = ResultOutcome)]
-pub(super) enum Outcome {
-    /// The job is complete.
-    Complete,
-    /// It comes again.
-    Delayed,
-    /// It is given up.
-    Failed,
-    /// The lease was lost: it was not taken.
-    Lost,
-    /// The lease is none of this job and account: it was not taken.
-    Forbidden,
-}
-
-/// What became of one of several results.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ResultTaken {
-    /// The job.
-    id: String,
-    /// What became of it.
-    outcome: Outcome,
-    /// When it comes again, if it does.
-    #[schema(value_type = Option<String>, format = DateTime, required)]
-    retry_at: Option<Timestamp>,
-}
-
-/// What became of several results, in the order of the request.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ResultsTaken {
-    items: Vec<ResultTaken>,
 }
 
 /// Sets the progress of a job, and gives the attempt its whole time to live again. It does not renew the lease.
@@ -239,8 +174,12 @@ pub(super) async fn heartbeat(
     payload: web::Payload,
 ) -> ApiResult<web::Json<LeaseRenewed>> {
     let HeartbeatReport { lease, lease_ms } = input::json(&request, payload, MOST_BYTES).await?;
-    let holder = holder(&service, &request, caller.user, &lease)?;
-    let span = claim::lease(lease_ms)?;
+    let Lease { holder, span } =
+        lease_of(&service.lease_key, input::path_id(&request, "id")?, caller.user, &lease)?;
+    let span = match lease_ms {
+        Some(_) => claim::lease(lease_ms)?,
+        None => span.unwrap_or(claim::USUAL_LEASE),
+    };
     let lease_until = service.store.heartbeat(holder, span, service.clock.now()).await.map_err(not_taken)?;
     Ok(web::Json(LeaseRenewed { lease_until }))
 }
@@ -302,55 +241,15 @@ pub(super) async fn fail(
     Ok(web::Json(FailureTaken { retry_at }))
 }
 
-/// What came of several jobs at once: complete, or failed where there is an `error`. Each is durable when it is answered, and stands for itself.
-#[utoipa::path(
-    tag = "jobs",
-    operation_id = "reportResults",
-    request_body = ResultReports,
-    responses(
-        (status = 200, description = "What became of each", body = ResultsTaken),
-        (status = 413, description = "`too_large`", body = ProblemDocument, content_type = "application/problem+json"),
-        Restricted,
-    ),
-    security(("bearer" = []), ("token" = []), ("cookie" = [])),
-)]
-#[post("/api/v1/jobs/results")]
-pub(super) async fn results(
-    caller: Worker,
-    service: web::Data<WorkerService>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> ApiResult<web::Json<ResultsTaken>> {
-    let ResultReports { results } = input::json(&request, payload, MOST_BYTES).await?;
-    if !(1..=MOST_RESULTS).contains(&results.len()) {
-        return Err(wrong("/results", "there are 1 to 1000 results"));
-    }
-    for (index, report) in results.iter().enumerate() {
-        check_size(&format!("/results/{index}/result"), report.result.as_ref())?;
-        match &report.error {
-            Some(_) if report.result.is_some() => {
-                return Err(wrong(&format!("/results/{index}/error"), "either result or error"));
-            }
-            Some(error) => check_error(&format!("/results/{index}/error"), error)?,
-            None => {}
-        }
-    }
-    // together, so that they share commits
-    let user = caller.user;
-    let taken = join_all(results.into_iter().map(|report| service.take(user, report))).await;
-    let items = taken.into_iter().collect::<ApiResult<Vec<_>>>()?;
-    Ok(web::Json(ResultsTaken { items }))
-}
-
 impl WorkerService {
-    async fn complete(&self, holder: LeaseHolder, result: Option<&Value>) -> Result<(), LostLease> {
+    pub(super) async fn complete(&self, holder: LeaseHolder, result: Option<&Value>) -> Result<(), LostLease> {
         self.store.complete(holder, result, self.clock.now()).await?;
         counter!("fm_jobs_completed_by_programs_total").increment(1);
         self.bells.changed();
         Ok(())
     }
 
-    async fn fail(
+    pub(super) async fn fail(
         &self,
         holder: LeaseHolder,
         error: String,
@@ -368,27 +267,6 @@ impl WorkerService {
         self.bells.changed();
         Ok(outcome)
     }
-
-    async fn take(&self, user: UserId, report: ResultReport) -> ApiResult<ResultTaken> {
-        let ResultReport { id, lease, result, error, retryable } = report;
-        let taken = |outcome, retry_at| Ok(ResultTaken { id: id.to_string(), outcome, retry_at });
-        let Ok(holder) = lease_of(&self.lease_key, id, user, &lease) else {
-            return taken(Outcome::Forbidden, None);
-        };
-        let outcome = match error {
-            None => self.complete(holder, result.as_ref()).await.map(|()| (Outcome::Complete, None)),
-            Some(error) => self.fail(holder, error, retryable).await.map(|outcome| match outcome {
-                FailOutcome::Retry(at) => (Outcome::Delayed, Some(at)),
-                FailOutcome::Dead => (Outcome::Failed, None),
-            }),
-        };
-        match outcome {
-            Ok((outcome, retry_at)) => taken(outcome, retry_at),
-            Err(LostLease::Lost) => taken(Outcome::Lost, None),
-            // what was taken is taken; asked again, those say that they are lost
-            Err(LostLease::Port(error)) => Err(error.into()),
-        }
-    }
 }
 
 /// Who holds the job of the path, as its lease says.
@@ -398,17 +276,18 @@ pub(super) fn holder(
     user: UserId,
     lease: &str,
 ) -> ApiResult<LeaseHolder> {
-    lease_of(&service.lease_key, input::path_id(request, "id")?, user, lease)
+    let lease = lease_of(&service.lease_key, input::path_id(request, "id")?, user, lease)?;
+    Ok(lease.holder)
 }
 
-fn check_size(pointer: &str, value: Option<&Value>) -> ApiResult<()> {
+pub(super) fn check_size(pointer: &str, value: Option<&Value>) -> ApiResult<()> {
     if value.is_some_and(|value| value.to_string().len() > NewJob::MAX_DATA_BYTES) {
         return Err(wrong(pointer, "at most 256 KiB as JSON"));
     }
     Ok(())
 }
 
-fn check_error(pointer: &str, error: &str) -> ApiResult<()> {
+pub(super) fn check_error(pointer: &str, error: &str) -> ApiResult<()> {
     if (1..=MAX_ERROR_BYTES).contains(&error.len()) {
         Ok(())
     } else {

@@ -215,12 +215,12 @@ pub(super) fn next(spec: &ScheduleSpec, paused: bool, now: Timestamp) -> ApiResu
     Ok((!paused).then_some(next))
 }
 
-/// Reads an expression.
+/// Reads an expression that somebody has just written.
 ///
 /// # Errors
 /// `invalid_request`, which names the member at fault.
 pub(super) fn times(cron: &str, time_zone: &str) -> ApiResult<Times> {
-    Times::parse(cron, time_zone).map_err(|error| match error {
+    Times::parse_new(cron, time_zone).map_err(|error| match error {
         WrongTimes::Cron(_) => wrong("/cron", error.to_string()),
         WrongTimes::Zone => wrong("/timeZone", error.to_string()),
     })

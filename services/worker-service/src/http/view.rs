@@ -1,7 +1,7 @@
 //! Jobs as JSON.
 
 use common::Timestamp;
-use common::jobs::{Backoff, Job as StoredJob, JobCounts, JobState as State, types};
+use common::jobs::{Backoff, Job as StoredJob, JobCounts, JobState as State, short_error, types};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -34,7 +34,7 @@ pub(super) struct Job {
     /// What it gave.
     #[schema(value_type = Option<Object>, required)]
     result: Option<Value>,
-    /// Why its last attempt failed, if one did.
+    /// Why its last attempt failed, if one did: to administrators and to its worker as that was reported, to its owner in a line, without a stack.
     #[schema(required)]
     error: Option<String>,
     /// How often it was tried.
@@ -204,6 +204,20 @@ impl From<StoredJob> for Job {
             finished_at: job.finished_at,
             duration_ms: took.map(millis),
         }
+    }
+}
+
+impl Job {
+    /// As its owner sees it: errors without stacks.
+    pub(super) fn for_owner(job: StoredJob) -> Self {
+        let mut shown = Self::from(job);
+        if let Some(error) = &mut shown.error {
+            *error = short_error(error);
+        }
+        for failure in &mut shown.failures {
+            failure.error = short_error(&failure.error);
+        }
+        shown
     }
 }
 

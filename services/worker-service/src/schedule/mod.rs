@@ -1,5 +1,8 @@
 //! Schedules: when they fire, and who has them fire.
 
+#[cfg(test)]
+mod clock_changes;
+mod fields;
 mod scheduler;
 mod times;
 

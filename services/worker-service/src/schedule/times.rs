@@ -1,18 +1,28 @@
 //! The times of a schedule.
 //!
-//! Clocks that change for summer: a time that is skipped is served at the next moment that there is, a time that comes twice is served the first time. What
-//! goes by steps (`*/10 * * * *`) follows the time that passes, and so runs through a doubled hour twice, as in other crons.
+//! An expression that names hours means times of day: one that the clock skips is served at the first moment after the gap, all that one gap skips together
+//! once, and one that comes twice is served the first time. An expression of every hour means the time that passes: it is served whenever the clock shows what
+//! it says, through a doubled hour twice, and what the clock skips does not come. [`super::fields`] refuses what nobody can mean.
 
 use common::Timestamp;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp as Instant, Zoned};
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp as Instant};
+
+use super::fields;
 
 /// Longest expression, in bytes.
 const MAX_CRON_BYTES: usize = 200;
 /// Passed times that are counted one by one; of more, only the last ones are looked for.
 const MOST_STEPS: usize = 1000;
+/// Changes of the clock within which a time is looked for: centuries, and a 29 February is at most eight years away.
+const MOST_CHANGES: usize = 1000;
+/// Hours of a day.
+const HOURS: usize = 24;
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
 /// What is wrong with the times of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +40,8 @@ pub(crate) enum WrongTimes {
 pub(crate) struct Times {
     cron: Cron,
     zone: TimeZone,
+    /// It names hours.
+    is_of_day: bool,
 }
 
 impl Times {
@@ -48,7 +60,17 @@ impl Times {
             .parse(cron)
             .map_err(|error| WrongTimes::Cron(error.to_string()))?;
         let zone = TimeZone::get(zone).map_err(|_| WrongTimes::Zone)?;
-        Ok(Self { cron, zone })
+        let is_of_day = cron.pattern.hours.values().len() < HOURS;
+        Ok(Self { cron, zone, is_of_day })
+    }
+
+    /// Reads what somebody has just written, as [`Times::parse`] does, and refuses what can only be a mistake. Schedules of before go on as they are.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(crate) fn parse_new(cron: &str, zone: &str) -> Result<Self, WrongTimes> {
+        fields::check(cron).map_err(WrongTimes::Cron)?;
+        Self::parse(cron, zone)
     }
 
     /// What the expression says, in English.
@@ -58,8 +80,9 @@ impl Times {
 
     /// The first time after this one. None if it never fires again.
     pub(crate) fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
-        let next = self.cron.find_next_occurrence(&self.zoned(at)?, false).ok()?;
-        Some(timestamp(&next)).filter(|next| *next > at)
+        let after = instant(at)?;
+        let next = if self.is_of_day { self.next_of_day(after) } else { self.next_of_every_hour(after) };
+        next.map(timestamp).filter(|next| *next > at)
     }
 
     /// The next times after this one.
@@ -86,22 +109,101 @@ impl Times {
         times
     }
 
-    fn backwards(&self, now: Timestamp, most: usize) -> Vec<Timestamp> {
-        let before = |at: Timestamp, inclusive| {
-            let found = self.cron.find_previous_occurrence(&self.zoned(at)?, inclusive).ok()?;
-            Some(timestamp(&found)).filter(|found| inclusive || *found < at)
+    /// The last times up to this one, newest first.
+    pub(super) fn backwards(&self, now: Timestamp, most: usize) -> Vec<Timestamp> {
+        let until = |at: Timestamp, is_inclusive: bool| {
+            let at = instant(at)?;
+            let at = if is_inclusive { at } else { at.checked_sub(MILLISECOND).ok()? };
+            let last = if self.is_of_day { self.last_of_day(at) } else { self.last_of_every_hour(at) };
+            last.map(timestamp)
         };
-        // a time that is no whole second is after all times of that second
-        std::iter::successors(before(now, true), |at| before(*at, false)).take(most).collect()
+        std::iter::successors(until(now, true), |at| until(*at, false)).take(most).collect()
     }
 
-    fn zoned(&self, at: Timestamp) -> Option<Zoned> {
-        Some(Instant::from_millisecond(at.millis()).ok()?.to_zoned(self.zone.clone()))
+    fn next_of_day(&self, after: Instant) -> Option<Instant> {
+        let mut civil = self.served_until(after)?;
+        loop {
+            civil = self.cron.find_next_occurrence(&civil, false).ok()?;
+            // else a change of the clock has skipped it, and has been served
+            if let Some(at) = self.served_at(civil).filter(|at| *at > after) {
+                return Some(at);
+            }
+        }
+    }
+
+    fn last_of_day(&self, until: Instant) -> Option<Instant> {
+        let mut civil = self.served_until(until)?;
+        let mut is_inclusive = true;
+        loop {
+            civil = self.cron.find_previous_occurrence(&civil, is_inclusive).ok()?;
+            is_inclusive = false;
+            if let Some(at) = self.served_at(civil).filter(|at| *at <= until) {
+                return Some(at);
+            }
+        }
+    }
+
+    /// The last time of day that is served up to this moment: what the clock shows, or, the second time, the last one that it shows twice.
+    fn served_until(&self, at: Instant) -> Option<DateTime> {
+        let civil = self.zone.to_datetime(at);
+        match self.zone.to_ambiguous_timestamp(civil).offset() {
+            AmbiguousOffset::Fold { before, after } if self.zone.to_offset(at) == after => {
+                before.to_datetime(self.change_until(at)?).checked_sub(SECOND).ok()
+            }
+            _ => Some(civil),
+        }
+    }
+
+    /// When a time of day is served.
+    fn served_at(&self, civil: DateTime) -> Option<Instant> {
+        match self.zone.to_ambiguous_timestamp(civil).offset() {
+            AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(civil).ok(),
+            AmbiguousOffset::Fold { before, .. } => before.to_timestamp(civil).ok(),
+            // by the clock of before it would be within the length of the gap after the change
+            AmbiguousOffset::Gap { before, .. } => self.change_until(before.to_timestamp(civil).ok()?),
+        }
+    }
+
+    /// The last change of the clock up to this moment.
+    fn change_until(&self, at: Instant) -> Option<Instant> {
+        Some(self.zone.preceding(at.checked_add(SECOND).ok()?).next()?.timestamp())
+    }
+
+    fn next_of_every_hour(&self, after: Instant) -> Option<Instant> {
+        let (mut from, mut is_inclusive) = (after, false);
+        for _ in 0..MOST_CHANGES {
+            let offset = self.zone.to_offset(from);
+            let next = self.cron.find_next_occurrence(&offset.to_datetime(from), is_inclusive).ok()?;
+            let next = offset.to_timestamp(next).ok()?;
+            match self.zone.following(from).next().map(|change| change.timestamp()) {
+                Some(change) if change <= next => (from, is_inclusive) = (change, true),
+                _ => return Some(next),
+            }
+        }
+        None
+    }
+
+    fn last_of_every_hour(&self, until: Instant) -> Option<Instant> {
+        let mut until = until;
+        for _ in 0..MOST_CHANGES {
+            let offset = self.zone.to_offset(until);
+            let last = self.cron.find_previous_occurrence(&offset.to_datetime(until), true).ok()?;
+            let last = offset.to_timestamp(last).ok()?;
+            match self.change_until(until) {
+                Some(change) if last < change => until = change.checked_sub(MILLISECOND).ok()?,
+                _ => return Some(last),
+            }
+        }
+        None
     }
 }
 
-fn timestamp(at: &Zoned) -> Timestamp {
-    Timestamp::from_millis(at.timestamp().as_millisecond())
+fn instant(at: Timestamp) -> Option<Instant> {
+    Instant::from_millisecond(at.millis()).ok()
+}
+
+fn timestamp(at: Instant) -> Timestamp {
+    Timestamp::from_millis(at.as_millisecond())
 }
 
 #[cfg(test)]
@@ -194,6 +296,32 @@ mod tests {
         }
         for zone in ["", "Europe/Atlantis", "../etc/passwd", "+02:00"] {
             assert_eq!(Times::parse("* * * * *", zone).unwrap_err(), WrongTimes::Zone, "{zone}");
+        }
+        // what can only be a mistake is refused where it is written, and goes on where it was taken before
+        for (cron, said) in [
+            ("*/100 * * * *", "*/100: the step is larger than the range 0-59"),
+            ("*/60 * * * *", "*/60: the step is larger than the range 0-59"),
+            ("0 */24 * * *", "*/24: the step is larger than the range 0-23"),
+            ("0 0 */31 * *", "*/31: the step is larger than the range 1-31"),
+            ("0 10-12/5 * * *", "10-12/5: the step is larger than the range 10-12"),
+            ("*/90 0 * * * *", "*/90: the step is larger than the range 0-59"),
+        ] {
+            let wrong = Times::parse_new(cron, "UTC").unwrap_err();
+            assert_eq!(wrong, WrongTimes::Cron(said.to_owned()), "{cron}");
+            assert!(Times::parse(cron, "UTC").is_ok(), "{cron}");
+        }
+        for (cron, said) in [
+            ("5-2 * * * *", "5-2: a range begins with its smaller end"),
+            ("0 22-6 * * *", "22-6: a range begins with its smaller end"),
+            ("0 22-6/2 * * *", "22-6/2: a range begins with its smaller end"),
+            ("0 0 * * FRI-MON", "FRI-MON: a range begins with its smaller end"),
+            ("0 0 * NOV-FEB *", "NOV-FEB: a range begins with its smaller end"),
+        ] {
+            let wrong = Times::parse_new(cron, "UTC").unwrap_err();
+            assert_eq!(wrong, WrongTimes::Cron(said.to_owned()), "{cron}");
+        }
+        for cron in ["*/59 * * * *", "0 8-18/2 * * MON-FRI", "0 0 * * FRI-SUN", "@hourly", "0 0 L * *", "0 0 * * 5#2"] {
+            assert!(Times::parse_new(cron, "UTC").is_ok(), "{cron}");
         }
         let never = Times::parse("0 0 30 2 *", "UTC").unwrap();
         assert_eq!(never.next_after(at("2026-01-01T00:00:00Z")), None);

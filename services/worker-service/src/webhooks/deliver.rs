@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::off::Switch;
 use super::secret::{Secrets, Signed};
-use crate::work::{Bells, HandlerError, JobContext, JobHandler};
+use crate::work::{Bells, Ending, HandlerError, JobContext, JobHandler};
 use crate::{Parts, WebhookSettings};
 
 /// Failures below which no webhook is switched off, however long ago the first one was: a message a week apart from the next says little.
@@ -211,8 +211,21 @@ impl JobHandler for DeliverHandler {
         })
     }
 
-    async fn given_up(&self, job: &Job, _reason: &str) -> Result<(), HandlerError> {
-        // also when its worker died over the last attempt
-        Ok(self.note(DeliveryId(job.spec.id.0), None, DeliveryState::Failed).await?)
+    fn hears_of_ends(&self) -> bool {
+        true
+    }
+
+    /// Also when its worker died over the last attempt.
+    async fn given_up(&self, job: &Job, ending: Ending<'_>) -> Result<(), HandlerError> {
+        let id = DeliveryId(job.spec.id.0);
+        let found = self.webhooks.find_delivery(id).await?;
+        if found.is_some_and(|delivery| delivery.state == DeliveryState::Pending) {
+            let state = match ending {
+                Ending::Failed(_) => DeliveryState::Failed,
+                Ending::CalledOff => DeliveryState::Cancelled,
+            };
+            self.note(id, None, state).await?;
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! What is sent to webhooks.
 
 use common::files::FileEvent;
-use common::jobs::{Backoff, JobEvent, JobEventKind, NewJob, Priority, types};
+use common::jobs::{Backoff, JobEvent, JobEventKind, NewJob, Priority, short_error, types};
 use common::webhooks::{Delivery, DeliveryState, Webhook, WebhookEvent};
 use common::{DeliveryId, ObjectId, Timestamp};
 use serde_json::{Value, json};
@@ -36,7 +36,11 @@ pub(super) fn of_job(webhook: &Webhook, told: WebhookEvent, event: &JobEvent, no
             data["result"] = result;
         }
     } else {
-        data["error"] = member("error").as_str().map(|error| cut(error, MAX_ERROR_BYTES)).into();
+        // stacks are for administrators, who alone are told of all jobs
+        let told = |error: &str| {
+            if webhook.all_jobs { cut(error, MAX_ERROR_BYTES).to_owned() } else { short_error(error) }
+        };
+        data["error"] = member("error").as_str().map(told).into();
         data["attempt"] = member("attempt");
     }
     let id = DeliveryId(ObjectId::named(&id));
@@ -115,6 +119,7 @@ pub(crate) fn delivery_job(
             delay_ms: ms(settings.first_pause),
             max_delay_ms: ms(settings.longest_pause),
         },
+        ttl_ms: ms(settings.ttl),
         ..job
     }
 }
@@ -182,6 +187,13 @@ mod tests {
         let failed = of_job(&webhook(1), event_of(&failed).unwrap(), &failed, now);
         let data = serde_json::from_str::<Value>(&failed.body).unwrap()["data"].take();
         assert_eq!((&data["error"], &data["attempt"]), (&json!("no"), &json!(2)));
+        let stack = event(8, JobEventKind::Failed, json!({ "error": "app.Jam: no\n  at /srv/x", "attempt": 1 }));
+        let error = |webhook: &Webhook| {
+            let delivery = of_job(webhook, WebhookEvent::JobFailed, &stack, now);
+            serde_json::from_str::<Value>(&delivery.body).unwrap()["data"]["error"].take()
+        };
+        assert_eq!(error(&webhook(1)), "Jam: no");
+        assert_eq!(error(&Webhook { all_jobs: true, ..webhook(1) }), "app.Jam: no\n  at /srv/x");
         let long = event(6, JobEventKind::Complete, json!({ "result": "x".repeat(MAX_RESULT_BYTES) }));
         let long = of_job(&webhook(1), told, &long, now);
         assert!(long.body.contains("\"resultOmitted\":true") && long.body.len() < 1000);

@@ -30,6 +30,8 @@ pub struct WebhookSettings {
     pub first_pause: Duration,
     /// How long to wait at most. Default 6 h: with the others, a message is tried for 17 hours.
     pub longest_pause: Duration,
+    /// Longest time that an attempt may be active. Default 5 minutes.
+    pub ttl: Duration,
     /// How long a webhook may fail before it is switched off. Default 3 days.
     pub off_after: Duration,
     /// How long a secret that was replaced still signs. Default 1 day.
@@ -46,6 +48,7 @@ impl Default for WebhookSettings {
             attempts: 14,
             first_pause: Duration::from_secs(10),
             longest_pause: 6 * HOUR,
+            ttl: HOUR / 12,
             off_after: 72 * HOUR,
             keep_secret: 24 * HOUR,
             look_at_files: Duration::from_secs(1),

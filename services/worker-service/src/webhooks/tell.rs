@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::jobs::{JobEvent, JobEventFilter, JobEventKind, JobEvents, JobStore, NewJob, types};
+use common::jobs::{
+    JobEvent, JobEventFilter, JobEventKind, JobEvents, JobStore, NewJob, short_error, types,
+};
 use common::notifications::{JOB_FAILED, NewNotification, NotificationStore};
 use common::webhooks::{Delivery, WebhookStore};
 use common::{Causes, Clock, NotificationId, ObjectId, PortResult, UserId};
@@ -30,8 +32,6 @@ const FAR: u64 = 1000;
 const CHUNK: usize = 200;
 /// Shortest time between two reads, so that many changes become few reads.
 const BREATH: Duration = Duration::from_millis(100);
-/// Bytes of an error in a notification.
-const MAX_ERROR_BYTES: usize = 500;
 
 /// Built-in types whose failures their users need not hear of: what they lose is nothing that they see, or is made good by upkeep.
 const UNHEARD: [&str; 5] =
@@ -173,7 +173,8 @@ impl Teller {
 
     async fn news(&self, event: &JobEvent, user: UserId) -> PortResult<NewNotification> {
         let error = event.data.as_ref().and_then(|data| data.get("error")?.as_str()).unwrap_or("it failed");
-        let error = cut(error, MAX_ERROR_BYTES);
+        // the stack is for administrators
+        let error = short_error(error);
         let mut data = json!({ "jobId": event.job, "type": event.kind, "error": error });
         // what the page can lead to
         let job = self.store.find(event.job).await?;

@@ -37,7 +37,7 @@ struct Inner {
 impl Bells {
     /// Bells for the types that this process works: those of the registry, and those whose handlers themselves ring.
     pub(crate) fn new(registry: &Registry, bus: Arc<dyn JobBus>) -> Self {
-        let own = [types::WEBHOOK_DELIVER, types::ACCOUNT_EXPORT];
+        let own = [types::WEBHOOK_DELIVER, types::ACCOUNT_EXPORT, types::LINK_NOTICE, types::ACCOUNT_ENDED];
         let types = registry.iter().map(|handler| handler.kind()).chain(own);
         let types = types.map(|kind| (kind, Notify::new())).collect();
         Self(Arc::new(Inner {

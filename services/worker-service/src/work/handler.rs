@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use common::PortError;
-use common::jobs::Job;
+use common::jobs::{Job, JobState};
 use serde_json::Value;
 
 use super::JobContext;
@@ -27,12 +27,45 @@ pub trait JobHandler: Send + Sync {
     /// [`HandlerError`], by what is to become of the job. A panic counts as `Retry`.
     async fn run(&self, job: &JobContext) -> Result<Option<Value>, HandlerError>;
 
-    /// Learns that a job has failed for good, with the reason. Must be idempotent: it is called at least once, also for jobs whose worker died.
+    /// Whether somebody or something waits for what its jobs bring, so that it has to learn of those that end without: see [`JobHandler::given_up`].
+    fn hears_of_ends(&self) -> bool {
+        false
+    }
+
+    /// Learns that a job has failed for good, was called off or is about to be removed. Must be idempotent: it is called at least once, also for jobs whose
+    /// worker died, perhaps while the job is still worked somewhere for a moment, and perhaps after somebody had it tried again.
     ///
     /// # Errors
     /// Any error: it is called again later.
-    async fn given_up(&self, _job: &Job, _reason: &str) -> Result<(), HandlerError> {
+    async fn given_up(&self, _job: &Job, _ending: Ending<'_>) -> Result<(), HandlerError> {
         Ok(())
+    }
+}
+
+/// How a job ended that is not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending<'a> {
+    /// Its attempts are used up, or the failure is permanent, for this reason.
+    Failed(&'a str),
+    /// Somebody called it off, or removes it.
+    CalledOff,
+}
+
+impl<'a> Ending<'a> {
+    /// How this job ended, as its state says.
+    pub(crate) fn of(job: &'a Job) -> Self {
+        match job.state {
+            JobState::Failed => Self::Failed(job.error.as_deref().unwrap_or("It failed")),
+            _ => Self::CalledOff,
+        }
+    }
+
+    /// The reason in a sentence, for whoever waits for the job.
+    pub fn reason(self) -> &'a str {
+        match self {
+            Self::Failed(reason) => reason,
+            Self::CalledOff => "It was called off",
+        }
     }
 }
 

@@ -11,5 +11,5 @@ pub(crate) use attempt::Conclusion;
 pub(crate) use bells::Bells;
 pub use context::JobContext;
 pub(crate) use given_up::GivenUp;
-pub use handler::{HandlerError, JobHandler, Registry};
+pub use handler::{Ending, HandlerError, JobHandler, Registry};
 pub(crate) use pool::Workers;

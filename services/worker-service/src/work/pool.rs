@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempt::Bench;
 use super::{Bells, Conclusion, GivenUp, JobHandler, Registry};
-use crate::Parts;
+use crate::{BuiltInJobs, Parts};
 
 /// Shortest wait for a rate limit.
 const SHORTEST_LOOK: Duration = Duration::from_millis(5);
@@ -24,6 +24,7 @@ pub(crate) struct Workers {
     worker: String,
     look_around: Duration,
     drain: Duration,
+    jobs: BuiltInJobs,
 }
 
 impl Workers {
@@ -43,6 +44,7 @@ impl Workers {
             worker: settings.name.clone(),
             look_around: settings.look_around,
             drain: settings.drain,
+            jobs: settings.jobs.clone(),
         }
     }
 
@@ -66,7 +68,7 @@ impl Workers {
 
     async fn run_type(&self, handler: &Arc<dyn JobHandler>, stop: &CancellationToken) {
         let kind = handler.kind();
-        let places = handler.concurrency().max(1);
+        let places = self.jobs.concurrency(kind).unwrap_or_else(|| handler.concurrency()).max(1);
         let mut running: JoinSet<Conclusion> = JoinSet::new();
         let mut delay = RetryDelay::up_to(self.look_around);
         // whether there may be something to claim

@@ -13,16 +13,18 @@ use common::auth::{
     NewExport, Role, User,
 };
 use common::files::internal::{ExportPage, ExportQuestion};
-use common::jobs::{JobState, NewJob, types};
+use common::jobs::{JobState, JobStore as _, NewJob, types};
 use common::notifications::NotificationStore as _;
 use common::routes::Service;
 use common::{Clock as _, ExportId, UserId};
 use http_kit::service_token::ServiceCaller;
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store_sqlite::{AuthDb, OpenOptions};
 use worker_service::Registry;
 
+use crate::api::Api;
 use crate::ended::{filled, run};
 use crate::files_double::{FilesServer, gate, internal_client};
 use crate::http::{Server, ann, bob};
@@ -218,5 +220,24 @@ async fn what_no_archive_can_hold_is_given_up_at_once() {
     assert_eq!(done.result, Some(json!({ "obsolete": "The export is gone" })));
     running.stop().await;
     files.stop().await;
+    kept.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_whose_job_is_called_off_or_removed_is_given_up() {
+    let kept = Kept::start();
+    let world = World { auth: kept.client(), ..World::new() };
+    let api = Api::start(&world);
+    for (user, method, path) in [(ann(), Method::POST, "/cancel"), (bob(), Method::DELETE, "")] {
+        let job = kept.begin(&world, user).await;
+        let job = NewJob { run_at: Some(world.clock.now() + DAY), ..job };
+        world.store.insert(std::slice::from_ref(&job), world.clock.now()).await.unwrap();
+        assert_eq!(kept.export(user).await.state, ExportState::Running);
+        let path = format!("/jobs/{}{path}", job.id);
+        let (status, body) = api.send(api.request(method, &path, "ann")).await;
+        assert!((200..300).contains(&status), "{path}: {status} {body}");
+        assert_eq!(kept.export(user).await.state, ExportState::Failed, "{path}");
+    }
+    api.stop().await;
     kept.server.stop().await;
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use clients::{AuthClient, FilesClient, InternalClient, WorkerClient};
 use common::auth::Role;
 use common::files::internal::{
-    ExportLength, ExportMeasure, ExportPage, ExportQuestion, FileEventsPlace, FileEventsQuestion,
+    CopyGiveUp, CopyRequest, ExportLength, ExportMeasure, ExportPage, ExportQuestion, FileEventsPlace, FileEventsQuestion,
     FileEventsTold, MaintenanceStep, PurgeRequest, StepDone, ThumbnailBegin, ThumbnailFailure,
     ThumbnailUpload, ThumbnailWork, UserEnd,
 };
@@ -32,6 +32,8 @@ pub(crate) struct Files {
     /// What was kept: the header and the pictures.
     pub(crate) kept: Mutex<HashMap<BlobKey, (ThumbnailUpload, Vec<Bytes>)>>,
     pub(crate) failed: Mutex<HashMap<BlobKey, String>>,
+    /// Copies whose job was over before they were.
+    pub(crate) ended_copies: Mutex<Vec<CopyGiveUp>>,
     /// Blobs that go between the question and the upload.
     pub(crate) vanishing: Mutex<Vec<BlobKey>>,
     /// Blobs that go between the question and the reading.
@@ -73,7 +75,7 @@ impl Files {
             }
             _ => return ThumbnailWork::FileNotFound,
         };
-        if self.kept.lock().unwrap().contains_key(&blob) || self.failed.lock().unwrap().contains_key(&blob) {
+        if self.kept.lock().unwrap().contains_key(&blob) {
             return ThumbnailWork::Settled;
         }
         let size =
@@ -172,6 +174,22 @@ async fn fail(
     HttpResponse::NoContent().finish()
 }
 
+/// A copy that never comes to its end.
+async fn copy(_: ServiceCaller, state: State, _: web::Json<CopyRequest>) -> HttpResponse {
+    if state.fails() {
+        return unavailable();
+    }
+    HttpResponse::Ok().json(StepDone { changed: 1, ..StepDone::default() })
+}
+
+async fn give_up_copy(_: ServiceCaller, state: State, asked: web::Json<CopyGiveUp>) -> HttpResponse {
+    if state.fails() {
+        return unavailable();
+    }
+    state.ended_copies.lock().unwrap().push(*asked);
+    HttpResponse::NoContent().finish()
+}
+
 async fn purge(_: ServiceCaller, state: State, _: web::Json<PurgeRequest>) -> HttpResponse {
     let left = state.purge_steps.load(Ordering::SeqCst).saturating_sub(1);
     state.purge_steps.store(left, Ordering::SeqCst);
@@ -234,6 +252,8 @@ impl FilesServer {
                 .route("/internal/blobs/{blob}/thumbnails", web::put().to(keep))
                 .route("/internal/blobs/{blob}/thumbnails/failed", web::post().to(fail))
                 .route("/internal/files/purge", web::post().to(purge))
+                .route("/internal/files/copy", web::post().to(copy))
+                .route("/internal/files/copy/give-up", web::post().to(give_up_copy))
                 .route("/internal/events/after", web::post().to(events_after))
                 .route("/internal/users/end", web::post().to(end))
                 .route("/internal/users/export", web::post().to(export_page))

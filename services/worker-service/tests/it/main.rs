@@ -6,6 +6,7 @@ mod api;
 mod books;
 #[cfg(feature = "servers")]
 mod broker;
+mod called_off;
 mod crashes;
 mod ended;
 mod errands;

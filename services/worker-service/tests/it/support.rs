@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use worker_service::{
-    HandlerError, JobContext, JobHandler, Parts, Registry, Retention, WebhookSettings, WebhooksSection,
+    Ending, HandlerError, JobContext, JobHandler, Parts, Registry, Retention, WebhookSettings, WebhooksSection,
     WorkerService, WorkerSettings,
 };
 
@@ -296,11 +296,15 @@ impl JobHandler for Does {
         (self.run)(job).await
     }
 
-    async fn given_up(&self, job: &Job, reason: &str) -> Result<(), HandlerError> {
+    fn hears_of_ends(&self) -> bool {
+        true
+    }
+
+    async fn given_up(&self, job: &Job, ending: Ending<'_>) -> Result<(), HandlerError> {
         if self.deaf.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
             return Err(HandlerError::Retry("deaf".to_owned()));
         }
-        self.given_up.lock().unwrap().push((job.spec.id, reason.to_owned()));
+        self.given_up.lock().unwrap().push((job.spec.id, ending.reason().to_owned()));
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use self::own::Own;
 use self::writer::{FileWriter, NotWritten, Output};
 use crate::service::Parts;
-use crate::work::{Bells, HandlerError, JobContext, JobHandler};
+use crate::work::{Bells, Ending, HandlerError, JobContext, JobHandler};
 
 /// Asks each service what it knows of an account, and hands it page by page to auth-service, which keeps it. The files of the account's space are read when
 /// the archive is sent, not here. Each run writes everything anew, and only the newest one is taken.
@@ -182,7 +182,11 @@ impl JobHandler for AccountExportHandler {
         }
     }
 
-    async fn given_up(&self, job: &Job, _reason: &str) -> Result<(), HandlerError> {
+    fn hears_of_ends(&self) -> bool {
+        true
+    }
+
+    async fn given_up(&self, job: &Job, _ending: Ending<'_>) -> Result<(), HandlerError> {
         let Ok(AccountExportData { user_id: user, export_id: id }) = data(job) else { return Ok(()) };
         self.auth.end_export(&EndExport { user, id, end: ExportEnd::Failed }).await?;
         Ok(())

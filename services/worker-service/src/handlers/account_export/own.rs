@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::files::internal::{ExportPage, ExportQuestion};
-use common::jobs::{Job, JobAdmin, JobFilter, JobOrder, ScheduleStore, types};
+use common::jobs::{Job, JobAdmin, JobFilter, JobOrder, ScheduleStore, short_error, types};
 use common::notifications::{Notification, NotificationPlace, NotificationStore};
 use common::webhooks::{Webhook, WebhookEvent, WebhookStore};
 use common::{NotificationId, PortError, PortResult, Timestamp, UserId};
@@ -107,7 +107,7 @@ fn job(job: Job) -> Value {
         "state": job.state,
         "data": data,
         "result": job.result,
-        "error": job.error,
+        "error": job.error.as_deref().map(short_error),
         "attempts": job.attempts_made,
         "createdAt": job.spec.created_at,
         "startedAt": job.started_at,

@@ -178,13 +178,26 @@ async fn many_results_are_reported_at_once_each_for_itself() {
         report(3, json!({ "error": "never", "retryable": false })),
         { "id": claims[0].0, "lease": claims[1].1 },
     ] });
-    let taken = api.done("/jobs/results", &results).await;
-    let outcomes: Vec<_> = taken["items"].as_array().unwrap().iter().map(|taken| &taken["outcome"]).collect();
-    assert_eq!(outcomes, ["complete", "delayed", "failed", "failed", "forbidden"]);
+    // an answer with an error inside is no 200
+    let each = |answer: &Value| {
+        let items = answer["items"].as_array().unwrap().iter();
+        items.map(|item| json!([item["outcome"], item["status"], item["code"]])).collect::<Vec<_>>()
+    };
+    let forbidden = json!(["forbidden", 403, "forbidden"]);
+    let (status, taken) = api.post("/jobs/results", &results).await;
+    let failed = json!(["failed", 200, null]);
+    let expected = [json!(["complete", 204, null]), json!(["delayed", 200, null]), failed.clone(), failed];
+    assert_eq!((status, each(&taken)), (207, [&expected[..], &[forbidden.clone()]].concat()));
     assert!(taken["items"][1]["retryAt"].is_string());
-    let again = api.done("/jobs/results", &results).await;
-    let outcomes: Vec<_> = again["items"].as_array().unwrap().iter().map(|taken| &taken["outcome"]).collect();
-    assert_eq!(outcomes, ["lost", "lost", "lost", "lost", "forbidden"]);
+    let (status, again) = api.post("/jobs/results", &results).await;
+    let lost = json!(["lost", 409, "lease_lost"]);
+    assert_eq!((status, each(&again)), (207, [vec![lost; 4], vec![forbidden]].concat()));
+    // and one without any is
+    let good = api.make(json!({ "type": "alone" })).await;
+    let claim = api.claim("alone").await;
+    let result = json!({ "results": [{ "id": good, "lease": claim.lease, "result": 1 }] });
+    let (status, taken) = api.post("/jobs/results", &result).await;
+    assert_eq!((status, each(&taken)), (200, vec![json!(["complete", 204, null])]));
     for (body, pointer) in [
         (json!({ "results": [] }), "/results"),
         (json!({ "results": [{ "id": "x", "lease": "" }] }), "/results/0/id"),
@@ -286,5 +299,68 @@ async fn c143_a_program_that_reports_may_work_longer_than_its_lease() {
     assert_eq!(world.store.reap(9, world.clock.now()).await.unwrap(), Vec::<String>::new());
     assert_eq!(claim.report(&api, "complete", json!({})).await.0, 204);
     assert_eq!(api.job(&id).await["failures"], json!([]));
+    api.stop().await;
+}
+
+/// Whole stacks had stood on the owner's page.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_of_a_job_is_told_its_error_and_administrators_the_stack() {
+    const STACK: &str = "Traceback (most recent call last):\n  File \"/srv/app/convert.py\", line 3, in run\n    raise Jam()\napp.errors.Jam: no paper";
+    let world = World::new();
+    let api = Api::start(&world);
+    let mut events = api.follow("bob", "/users/me/jobs/events", None).await;
+    let mut all_events = api.follow("ann", "/jobs/events", None).await;
+    let id = api.make(json!({ "type": "t", "attempts": 2, "userId": bob() })).await;
+    let failed = json!({ "error": STACK });
+    assert_eq!(api.claim("t").await.report(&api, "fail", failed.clone()).await.0, 200);
+    until("the second attempt", || async { (api.job(&id).await["state"] == "inactive").then_some(()) }).await;
+    let second = api.claim("t").await;
+    assert_eq!(second.claim["job"]["error"], STACK, "who works it sees the stack");
+    assert_eq!(second.report(&api, "fail", failed).await.0, 200);
+
+    let short = json!("Jam: no paper");
+    let one = api.get_as("bob", &format!("/users/me/jobs/{id}")).await.1;
+    let listed = api.get_as("bob", "/users/me/jobs").await.1["items"][0].take();
+    let state = api.follow("bob", &format!("/users/me/jobs/events?job={id}"), None).await.until("state").await;
+    for seen in [&one, &listed, &state[0].data["job"]] {
+        assert_eq!((&seen["error"], &seen["failures"][0]["error"]), (&short, &short));
+    }
+    for heard in events.until("failed").await {
+        let error = &heard.data["data"]["error"];
+        assert!(error.is_null() || *error == short, "{heard:?}");
+        assert!(!heard.data.to_string().contains("/srv"), "{heard:?}");
+    }
+    let told = until("the notification", || async {
+        api.get_as("bob", "/notifications").await.1["items"].get(0).cloned()
+    })
+    .await;
+    assert_eq!((&told["data"]["error"], &told["text"]), (&short, &json!("A job of type t failed: Jam: no paper")));
+    // administrators see all of it
+    let seen = api.job(&id).await;
+    assert_eq!((&seen["error"], &seen["failures"][0]["error"]), (&json!(STACK), &json!(STACK)));
+    let last = all_events.until("failed").await.pop().unwrap();
+    assert_eq!(last.data["data"]["error"], STACK);
+    api.stop().await;
+}
+
+/// It had become one of 30 seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heartbeat_renews_a_lease_by_the_length_of_its_claim() {
+    let world = World::new();
+    let api = Api::start(&world);
+    api.make(json!({ "type": "t" })).await;
+    let body = json!({ "types": ["t"], "workerId": "w", "leaseMs": 600_000 });
+    let claim = api.done("/jobs/claim", &body).await["items"][0].take();
+    let path = format!("/jobs/{}/heartbeat", claim["job"]["id"].as_str().unwrap());
+    let beat = async |more: Value| {
+        let mut body = json!({ "lease": claim["lease"] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        api.done(&path, &body).await["leaseUntil"].take()
+    };
+    world.clock.advance(Duration::from_secs(10));
+    let after = |seconds| json!(world.clock.now() + Duration::from_secs(seconds));
+    assert_eq!(beat(json!({})).await, after(600));
+    assert_eq!(beat(json!({ "leaseMs": 700_000 })).await, after(700));
+    assert_eq!(beat(json!({ "leaseMs": 5000 })).await, after(5));
     api.stop().await;
 }

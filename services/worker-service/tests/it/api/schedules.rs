@@ -45,6 +45,7 @@ async fn an_expression_can_be_tried_before_there_is_a_schedule_of_it() {
     assert!(!seen["description"].as_str().unwrap().is_empty());
     for (query, pointer) in [
         ("cron=0%2025%20*%20*%20*", "/cron"),
+        ("cron=*/100%20*%20*%20*%20*", "/cron"),
         ("cron=0%200%2030%202%20*", "/cron"),
         ("cron=0%204%20*%20*%20*&timeZone=Nowhere", "/timeZone"),
     ] {
@@ -188,6 +189,8 @@ async fn what_no_schedule_is_is_said_with_its_place() {
     for (change, pointer) in [
         (json!({ "cron": "4" }), "/cron"),
         (json!({ "cron": "0 25 * * *" }), "/cron"),
+        (json!({ "cron": "*/100 * * * *" }), "/cron"),
+        (json!({ "cron": "5-2 * * * *" }), "/cron"),
         (json!({ "cron": "0 0 30 2 *" }), "/cron"),
         (json!({ "cron": "0 0 0 1 1 * 2030" }), "/cron"),
         (json!({ "timeZone": "Mars/Olympus" }), "/timeZone"),

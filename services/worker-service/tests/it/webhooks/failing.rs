@@ -202,3 +202,19 @@ async fn a_disabled_account_is_told_nothing() {
     scene.stop().await;
     receiver.stop().await;
 }
+
+/// It had stayed `pending` for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_whose_job_is_called_off_is_cancelled() {
+    let (scene, receiver) = (Scene::start().await, Receiver::start());
+    let (webhook, _) = scene.webhook("bob", &receiver.url, Value::Null).await;
+    receiver.answer(&[500]);
+    scene.job("good", bob()).await;
+    let waiting = scene.delivery("bob", &webhook, |newest| !newest["nextAttemptAt"].is_null()).await;
+    // the job has the delivery's id
+    let path = format!("/jobs/{}/cancel", waiting["id"].as_str().unwrap());
+    assert_eq!(scene.send("ann", Method::POST, &path, &Value::Null).await.0, 200);
+    assert_eq!(scene.ended("bob", &webhook).await["state"], "cancelled");
+    scene.stop().await;
+    receiver.stop().await;
+}
