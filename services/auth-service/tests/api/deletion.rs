@@ -74,7 +74,14 @@ async fn an_account_waits_closed_and_is_kept_by_a_sign_in() {
     assert_eq!(server.me(&token).await, StatusCode::UNAUTHORIZED, "but for what was signed in");
     let events = events(&server).await;
     assert!(
-        matches!(events[..], [AccountEvent::DeletionAsked { .. }, AccountEvent::DeletionCancelled]),
+        matches!(
+            events[..],
+            [
+                AccountEvent::TokenMade { .. },
+                AccountEvent::DeletionAsked { .. },
+                AccountEvent::DeletionCancelled
+            ]
+        ),
         "{events:?}"
     );
     server.clock.advance(15 * DAY);
