@@ -1,9 +1,9 @@
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use common::files::internal::{
-    CopyGiveUp, CopyRequest, ExportLength, ExportMeasure, ExportPage, ExportQuestion, FileEventsQuestion, FileEventsTold,
-    LinkNoticeOf, LinkNoticeTold, MaintenanceStep, PurgeRequest, QuotaChange, StepDone, ThumbnailBegin,
-    ThumbnailFailure, ThumbnailUpload, ThumbnailWork, UsageQuestion, UserEnd,
+    CopyGiveUp, CopyRequest, ExportLength, ExportMeasure, ExportPage, ExportQuestion, FileEventsQuestion,
+    FileEventsTold, LinkNoticeOf, LinkNoticeTold, MaintenanceStep, PurgeRequest, QuotaChange, StepDone,
+    ThumbnailBegin, ThumbnailFailure, ThumbnailUpload, ThumbnailWork, UsageQuestion, UserEnd,
 };
 use common::files::{BlobRange, ByteStream, MediaFacts, UserSpaces, UserUsage};
 use common::{BlobKey, PortError, PortResult, UserId};

@@ -12,8 +12,8 @@ use program::{Failure, LOG_DOCS, Log, STOP_DOCS, Stop};
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
 use worker_service::{
-    BuiltInJobs, JOBS_DOCS, JobsSection, MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, THUMBNAILS_DOCS, ThumbnailsSection,
-    WEBHOOKS_DOCS, WebhooksSection,
+    BuiltInJobs, JOBS_DOCS, JobsSection, MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection,
+    THUMBNAILS_DOCS, ThumbnailsSection, WEBHOOKS_DOCS, WebhooksSection,
 };
 
 /// The settings of the all-in-one.
@@ -165,7 +165,10 @@ mod tests {
         assert_eq!(settings.jobs["webhook_deliver"].attempts, Some(3));
         let thumbnails = &settings.jobs["thumbnails"];
         let pauses = thumbnails.backoff.unwrap().to_string();
-        assert_eq!((&*pauses, thumbnails.timeout, thumbnails.concurrency), ("2s..1m", Some(Span::from_secs(90)), Some(7)));
+        assert_eq!(
+            (&*pauses, thumbnails.timeout, thumbnails.concurrency),
+            ("2s..1m", Some(Span::from_secs(90)), Some(7))
+        );
         for (name, value) in [
             ("FM_JOBS__THUMBNAILS__ATTEMPTS", "many"),
             ("FM_JOBS__THUMBNAILS__BACKOFF", "soon"),

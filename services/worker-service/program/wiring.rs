@@ -19,8 +19,8 @@ use store_mongo::JobsDb;
 use thumbnails::Pool;
 use utoipa_actix_web::service_config::ServiceConfig;
 use worker_service::{
-    AccountMailHandler, BuiltInJobs, Concurrency, CopyHandler, MediaFactsHandler, Parts, PurgeHandler, Registry,
-    TextHandler, ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
+    AccountMailHandler, BuiltInJobs, Concurrency, CopyHandler, MediaFactsHandler, Parts, PurgeHandler,
+    Registry, TextHandler, ThumbnailsHandler, WelcomeHandler, WorkerService, WorkerSettings,
 };
 
 use crate::settings::{self, Settings};

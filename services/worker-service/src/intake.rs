@@ -65,7 +65,7 @@ impl Intake {
 
     async fn take(&self, batch: Vec<Box<dyn Submission>>) -> PortResult<()> {
         crash_point("intake.before-insert");
-        let jobs: Vec<NewJob> = 
+        let jobs: Vec<NewJob> =
             batch.iter().map(|submission| self.jobs.apply(submission.job().clone())).collect();
         let mut delay = RetryDelay::default();
         let outcomes = loop {

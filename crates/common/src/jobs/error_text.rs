@@ -65,8 +65,7 @@ mod tests {
             python.replace("ValueError: no paper", "app.errors.PrinterError: jammed\nopen the door")
         );
         let java = "java.lang.IllegalStateException: no paper\n\tat org.example.Printer.run(Printer.java:17)\nCaused by: java.io.IOException: x";
-        let node =
-            "/srv/app/index.js:17\n    throw new Error('no paper');\n    ^\n\nError: no paper\n    at run (/srv/app/index.js:17:11)";
+        let node = "/srv/app/index.js:17\n    throw new Error('no paper');\n    ^\n\nError: no paper\n    at run (/srv/app/index.js:17:11)";
         let rust = "thread 'main' panicked at src/main.rs:4:5:\nno paper\nnote: run with `RUST_BACKTRACE=1`";
         for (error, short) in [
             ("no paper", "no paper"),

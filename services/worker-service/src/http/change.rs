@@ -1,8 +1,8 @@
 //! Changing one job.
 
 use actix_web::{HttpRequest, HttpResponse, delete, patch, post, web};
-use common::jobs::{ChangeJobError, Job as StoredJob, JobChange, JobState as State, Priority};
 use common::JobId;
+use common::jobs::{ChangeJobError, Job as StoredJob, JobChange, JobState as State, Priority};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, input};
 use serde::{Deserialize, Serialize};

@@ -161,12 +161,7 @@ pub(super) fn lease(asked_ms: Option<u64>) -> ApiResult<Duration> {
     }
 }
 
-fn shown(
-    service: &WorkerService,
-    claimed: StoredClaim,
-    lease: Duration,
-    caller: &Principal,
-) -> ClaimedJob {
+fn shown(service: &WorkerService, claimed: StoredClaim, lease: Duration, caller: &Principal) -> ClaimedJob {
     let StoredClaim { job, holder, lease_until } = claimed;
     // only what the worker's account may read anyway: whoever may make jobs, in whosever name, must not read all files by them
     let may_read = caller.scopes.contains(Scope::FilesRead) && caller.folder.is_none();

@@ -242,7 +242,11 @@ pub(super) async fn fail(
 }
 
 impl WorkerService {
-    pub(super) async fn complete(&self, holder: LeaseHolder, result: Option<&Value>) -> Result<(), LostLease> {
+    pub(super) async fn complete(
+        &self,
+        holder: LeaseHolder,
+        result: Option<&Value>,
+    ) -> Result<(), LostLease> {
         self.store.complete(holder, result, self.clock.now()).await?;
         counter!("fm_jobs_completed_by_programs_total").increment(1);
         self.bells.changed();

@@ -99,13 +99,7 @@ pub(super) struct ResultTaken {
 impl ResultTaken {
     fn new(id: JobId, outcome: Outcome, retry_at: Option<Timestamp>) -> Self {
         let (status, code) = outcome.status();
-        Self {
-            id: id.to_string(),
-            outcome,
-            status: status.as_u16(),
-            code: code.map(Code::word),
-            retry_at,
-        }
+        Self { id: id.to_string(), outcome, status: status.as_u16(), code: code.map(Code::word), retry_at }
     }
 }
 

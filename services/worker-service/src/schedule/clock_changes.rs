@@ -112,7 +112,9 @@ fn times_of_day_are_served_once_when_clocks_change_and_every_hour_follows_the_ti
 /// Whatever the hours, and wherever: each time of day comes once a day, and never is a time skipped.
 #[test]
 fn a_year_of_days_has_each_time_of_day_once() {
-    for zone in ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Africa/Casablanca"] {
+    for zone in
+        ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Africa/Casablanca"]
+    {
         for hour in 0..24 {
             let times = Times::parse(&format!("30 {hour} * * *"), zone).unwrap();
             let year = times.passed(

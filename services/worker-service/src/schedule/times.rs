@@ -320,7 +320,9 @@ mod tests {
             let wrong = Times::parse_new(cron, "UTC").unwrap_err();
             assert_eq!(wrong, WrongTimes::Cron(said.to_owned()), "{cron}");
         }
-        for cron in ["*/59 * * * *", "0 8-18/2 * * MON-FRI", "0 0 * * FRI-SUN", "@hourly", "0 0 L * *", "0 0 * * 5#2"] {
+        for cron in
+            ["*/59 * * * *", "0 8-18/2 * * MON-FRI", "0 0 * * FRI-SUN", "@hourly", "0 0 L * *", "0 0 * * 5#2"]
+        {
             assert!(Times::parse_new(cron, "UTC").is_ok(), "{cron}");
         }
         let never = Times::parse("0 0 30 2 *", "UTC").unwrap();

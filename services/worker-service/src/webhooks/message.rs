@@ -187,7 +187,8 @@ mod tests {
         let failed = of_job(&webhook(1), event_of(&failed).unwrap(), &failed, now);
         let data = serde_json::from_str::<Value>(&failed.body).unwrap()["data"].take();
         assert_eq!((&data["error"], &data["attempt"]), (&json!("no"), &json!(2)));
-        let stack = event(8, JobEventKind::Failed, json!({ "error": "app.Jam: no\n  at /srv/x", "attempt": 1 }));
+        let stack =
+            event(8, JobEventKind::Failed, json!({ "error": "app.Jam: no\n  at /srv/x", "attempt": 1 }));
         let error = |webhook: &Webhook| {
             let delivery = of_job(webhook, WebhookEvent::JobFailed, &stack, now);
             serde_json::from_str::<Value>(&delivery.body).unwrap()["data"]["error"].take()

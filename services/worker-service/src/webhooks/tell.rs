@@ -7,9 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::jobs::{
-    JobEvent, JobEventFilter, JobEventKind, JobEvents, JobStore, NewJob, short_error, types,
-};
+use common::jobs::{JobEvent, JobEventFilter, JobEventKind, JobEvents, JobStore, NewJob, short_error, types};
 use common::notifications::{JOB_FAILED, NewNotification, NotificationStore};
 use common::webhooks::{Delivery, WebhookStore};
 use common::{Causes, Clock, NotificationId, ObjectId, PortResult, UserId};

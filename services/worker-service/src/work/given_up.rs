@@ -187,11 +187,8 @@ impl Inner {
     async fn tell_of(&self, handler: &Arc<dyn JobHandler>, state: JobState, whole: bool) -> PortResult<bool> {
         let Parts { admin, clock, .. } = &self.parts;
         let now = clock.now();
-        let filter = JobFilter {
-            kind: Some(handler.kind().to_owned()),
-            state: Some(state),
-            ..JobFilter::default()
-        };
+        let filter =
+            JobFilter { kind: Some(handler.kind().to_owned()), state: Some(state), ..JobFilter::default() };
         let (mut all_told, mut after) = (true, None);
         loop {
             let page = admin.list(&filter, JobOrder::Descending, after, PAGE).await?;

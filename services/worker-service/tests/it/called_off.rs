@@ -35,9 +35,7 @@ impl Way {
             Self::Cancel => api.send(api.request(Method::POST, &format!("{path}/cancel"), "ann")).await,
             Self::Patch => api.call(Method::PATCH, &path, &json!({ "state": "cancelled" })).await,
             Self::Remove => api.send(api.request(Method::DELETE, &path, "ann")).await,
-            Self::Force => {
-                api.send(api.request(Method::DELETE, &format!("{path}?force=true"), "ann")).await
-            }
+            Self::Force => api.send(api.request(Method::DELETE, &format!("{path}?force=true"), "ann")).await,
         }
     }
 
@@ -58,7 +56,8 @@ fn thumbnails(world: &World, files: &Files) -> (NewJob, BlobKey) {
 }
 
 fn pictures(world: &World, files: &FilesServer) -> Registry {
-    let handler = worker_service::ThumbnailsHandler::new(files.client(), pool(child()), world.folder.path(), 2);
+    let handler =
+        worker_service::ThumbnailsHandler::new(files.client(), pool(child()), world.folder.path(), 2);
     Registry::default().with(Arc::new(handler))
 }
 

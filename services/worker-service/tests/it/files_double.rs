@@ -10,9 +10,9 @@ use bytes::Bytes;
 use clients::{AuthClient, FilesClient, InternalClient, WorkerClient};
 use common::auth::Role;
 use common::files::internal::{
-    CopyGiveUp, CopyRequest, ExportLength, ExportMeasure, ExportPage, ExportQuestion, FileEventsPlace, FileEventsQuestion,
-    FileEventsTold, MaintenanceStep, PurgeRequest, StepDone, ThumbnailBegin, ThumbnailFailure,
-    ThumbnailUpload, ThumbnailWork, UserEnd,
+    CopyGiveUp, CopyRequest, ExportLength, ExportMeasure, ExportPage, ExportQuestion, FileEventsPlace,
+    FileEventsQuestion, FileEventsTold, MaintenanceStep, PurgeRequest, StepDone, ThumbnailBegin,
+    ThumbnailFailure, ThumbnailUpload, ThumbnailWork, UserEnd,
 };
 use common::files::{FileEvent, FileEventPage};
 use common::jobs::internal::{FindUser, FoundUser};

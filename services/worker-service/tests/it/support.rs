@@ -21,8 +21,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use worker_service::{
-    Ending, HandlerError, JobContext, JobHandler, Parts, Registry, Retention, WebhookSettings, WebhooksSection,
-    WorkerService, WorkerSettings,
+    Ending, HandlerError, JobContext, JobHandler, Parts, Registry, Retention, WebhookSettings,
+    WebhooksSection, WorkerService, WorkerSettings,
 };
 
 use crate::watched::Watched;

@@ -290,7 +290,8 @@ async fn the_owner_of_a_job_is_told_its_error_and_administrators_the_stack() {
     let short = json!("Jam: no paper");
     let one = api.get_as("bob", &format!("/users/me/jobs/{id}")).await.1;
     let listed = api.get_as("bob", "/users/me/jobs").await.1["items"][0].take();
-    let state = api.follow("bob", &format!("/users/me/jobs/events?job={id}"), None).await.until("state").await;
+    let state =
+        api.follow("bob", &format!("/users/me/jobs/events?job={id}"), None).await.until("state").await;
     for seen in [&one, &listed, &state[0].data["job"]] {
         assert_eq!((&seen["error"], &seen["failures"][0]["error"]), (&short, &short));
     }
@@ -303,7 +304,10 @@ async fn the_owner_of_a_job_is_told_its_error_and_administrators_the_stack() {
         api.get_as("bob", "/notifications").await.1["items"].get(0).cloned()
     })
     .await;
-    assert_eq!((&told["data"]["error"], &told["text"]), (&short, &json!("A job of type t failed: Jam: no paper")));
+    assert_eq!(
+        (&told["data"]["error"], &told["text"]),
+        (&short, &json!("A job of type t failed: Jam: no paper"))
+    );
     // administrators see all of it
     let seen = api.job(&id).await;
     assert_eq!((&seen["error"], &seen["failures"][0]["error"]), (&json!(STACK), &json!(STACK)));

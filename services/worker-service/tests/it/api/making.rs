@@ -46,7 +46,8 @@ async fn several_jobs_are_made_at_once_each_with_its_outcome() {
         .await;
     // one of them was not made, so it is no 201
     let each: Vec<_> = made["items"].as_array().unwrap().iter().collect();
-    let each: Vec<_> = each.iter().map(|made| json!([made["outcome"], made["status"], made["code"]])).collect();
+    let each: Vec<_> =
+        each.iter().map(|made| json!([made["outcome"], made["status"], made["code"]])).collect();
     let expected =
         [json!(["inserted", 201, null]), json!(["known", 200, null]), json!(["taken", 409, "key_taken"])];
     assert_eq!((status, each), (207, expected.to_vec()));
