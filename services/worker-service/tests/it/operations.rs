@@ -163,7 +163,7 @@ async fn what_is_set_of_a_built_in_type_is_what_its_jobs_have() {
     let running = world.run(registry(&[&hangs]));
     let jobs: Vec<NewJob> = (0..4).map(|_| made(types::THUMBNAILS, None)).collect();
     let jobs: Vec<NewJob> = jobs.into_iter().map(|job| NewJob { id: world.ids.next(), ..job }).collect();
-    let other = made(types::PURGE, None);
+    let other = NewJob { id: world.ids.next(), ..made(types::PURGE, None) };
     world.submit(&[jobs.clone(), vec![other.clone()]].concat()).await;
     until_true("three at once", || hangs.runs() == 3).await;
     let backoff = Backoff::Exponential { delay_ms: 7000, max_delay_ms: 9000 };
