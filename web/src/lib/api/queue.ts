@@ -44,9 +44,9 @@ export async function getJobLog(id: string, signal?: AbortSignal): Promise<JobLo
   return (await answerOf(client.GET('/api/v1/jobs/{id}/log', { params: job(id), signal }))).items;
 }
 
-export function createJob(request: JobRequest): Promise<CreatedJob> {
-  // Its data may be any JSON, which the document cannot say.
-  return answerOf<CreatedJob>(client.POST('/api/v1/jobs', { body: request as never }));
+export async function createJob(request: JobRequest): Promise<CreatedJob> {
+  // Its data may be any JSON, which the document cannot say; the answer 207 is one to lists alone.
+  return (await answerOf(client.POST('/api/v1/jobs', { body: request as never }))) as CreatedJob;
 }
 
 export function retryJob(id: string): Promise<Job> {
