@@ -91,6 +91,7 @@ mod tests {
         drop(one);
         assert_eq!(reason(ann), None);
         drop((two, other));
-        assert!(room.lock().of.is_empty() && room.lock().count == 0);
+        let taken = room.lock();
+        assert!(taken.of.is_empty() && taken.count == 0);
     }
 }
