@@ -166,7 +166,8 @@ impl Times {
 
     /// The last change of the clock up to this moment.
     fn change_until(&self, at: Instant) -> Option<Instant> {
-        Some(self.zone.preceding(at.checked_add(SECOND).ok()?).next()?.timestamp())
+        // what precedes a moment is before it
+        Some(self.zone.preceding(at.checked_add(MILLISECOND).ok()?).next()?.timestamp())
     }
 
     fn next_of_every_hour(&self, after: Instant) -> Option<Instant> {
