@@ -1,6 +1,6 @@
 import { type ApiError, asApiError } from '$lib/api/problem';
 import type { File } from '$lib/api/types';
-import { layPage, PAGE_SIZE, pagesFor } from './pages';
+import { layPage, PAGE_SIZE, pagesFor, unchanged } from './pages';
 import type { Source } from './sources';
 
 /** The most that the API gives at once; used where a long stretch is needed whole. */
@@ -127,7 +127,7 @@ export class Listing {
   }
 
   #lay(page: File[], offset: number, total: number): void {
-    this.items = layPage(this.items, page, offset, total);
+    this.items = layPage(this.items, unchanged(this.items, page), offset, total);
     this.total = total;
     this.#countFolders();
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clampIndex, columnsFor, layPage, pagesFor } from './pages';
+import { clampIndex, columnsFor, layPage, pagesFor, unchanged } from './pages';
 
 describe('pagesFor', () => {
   it.each([
@@ -16,6 +16,24 @@ describe('pagesFor', () => {
     [40, 60, 20, []],
   ])('%i to %i of %i', (start, end, total, pages) => {
     expect(pagesFor(start, end, total, 100)).toEqual(pages);
+  });
+});
+
+describe('unchanged', () => {
+  it('keeps what is as it was, wherever it stands now, and takes what is not', () => {
+    const [a, b] = [
+      { id: 'a', tags: ['x'] },
+      { id: 'b', tags: [] as string[] },
+    ];
+    const read = [
+      { id: 'b', tags: ['new'] },
+      { id: 'a', tags: ['x'] },
+      { id: 'c', tags: [] },
+    ];
+    const kept = unchanged([undefined, a, b], read);
+    expect(kept).toEqual(read);
+    expect(kept[1]).toBe(a);
+    expect(kept[0]).not.toBe(b);
   });
 });
 

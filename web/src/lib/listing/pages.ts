@@ -24,6 +24,16 @@ export function layPage<T>(
   return next;
 }
 
+/** A page as it was read, in which whatever is as it was before is the same object: who looks at it is not disturbed. */
+export function unchanged<T extends { id: string }>(items: readonly (T | undefined)[], page: readonly T[]): T[] {
+  const before = new Map<string, T>();
+  for (const item of items) if (item) before.set(item.id, item);
+  return page.map((item) => {
+    const known = before.get(item.id);
+    return known && JSON.stringify(known) === JSON.stringify(item) ? known : item;
+  });
+}
+
 /** Puts an index into the bounds of a list; -1 for an empty one. */
 export function clampIndex(index: number, total: number): number {
   return total === 0 ? -1 : Math.min(Math.max(0, index), total - 1);

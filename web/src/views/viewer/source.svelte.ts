@@ -15,14 +15,18 @@ export function textOf(file: () => File, limit: number) {
   let error = $state.raw<ApiError | null>(null);
   let chosen = $state<string>('auto');
 
+  // The same file may be told of anew, with another tag or name: that is no reason to read it again.
+  const id = $derived(file().id);
+  const size = $derived(file().size);
+
   $effect(() => {
     // Read again by `retry`.
     if (error) return;
-    const { id, size } = file();
+    const [wanted, bytes] = [id, size ?? 0];
     const flight = new AbortController();
     (async () => {
       try {
-        const read = await readBeginning(id, size ?? 0, limit, flight.signal);
+        const read = await readBeginning(wanted, bytes, limit, flight.signal);
         const decoded = await decode(read.bytes, read.cut);
         if (flight.signal.aborted) return;
         source = read;
