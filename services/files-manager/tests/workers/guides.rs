@@ -67,7 +67,7 @@ async fn examples_run(guide: &str) {
     let commands = scene.start("sh", &["-xc", &examples.commands], &named);
     let said = commands.ended().await.unwrap();
     // in the middle of a pipe a failure does not end the script
-    for sign in ["curl: (22)", "\"code\":", "jq: "] {
+    for sign in ["curl: (22)", "\"code\":\"", "jq: "] {
         assert!(!said.contains(sign), "not all went well: {said}");
     }
     for worker in workers {
