@@ -69,6 +69,8 @@ impl Scene {
             let content = noise(LENGTH, contents.len() as u64);
             uploads(&self.product, &account, &format!("{}.bin", contents.len()), &content).await?;
             contents.push(content);
+            // the gateway takes turns: an odd number of requests, so that each replica gets every kind of them
+            drop(self.product.get(&account, "/api/v1/usage").await);
         };
         ensure!(status.signal() == Some(9), "it ended with {status}");
         self.stack.replica(program, 0).unset("FM_TEST_CRASH_AT");
