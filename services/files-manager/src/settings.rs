@@ -205,10 +205,14 @@ mod tests {
         assert_eq!(refusal(&|all| all.files.keep_trash = zero), "FM_FILES__KEEP_TRASH: at least 60s");
         let attempts = |attempts| JobTypeSection { attempts: Some(attempts), ..JobTypeSection::default() };
         assert_eq!(
-            refusal(&|all| drop(all.jobs.insert("thumbnails".to_owned(), attempts(0)))),
+            refusal(&|all| {
+                all.jobs.insert("thumbnails".to_owned(), attempts(0));
+            }),
             "FM_JOBS__THUMBNAILS__ATTEMPTS: 1 to 1000"
         );
-        let unknown = refusal(&|all| drop(all.jobs.insert("thumbnail".to_owned(), attempts(1))));
+        let unknown = refusal(&|all| {
+            all.jobs.insert("thumbnail".to_owned(), attempts(1));
+        });
         assert!(unknown.starts_with("FM_JOBS__THUMBNAIL: there is no built-in type of jobs"), "{unknown}");
         assert_eq!(
             refusal(&|all| all.files.inline = ByteSize::from_mib(2)),

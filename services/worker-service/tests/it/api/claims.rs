@@ -187,7 +187,7 @@ async fn many_results_are_reported_at_once_each_for_itself() {
     let (status, taken) = api.post("/jobs/results", &results).await;
     let failed = json!(["failed", 200, null]);
     let expected = [json!(["complete", 204, null]), json!(["delayed", 200, null]), failed.clone(), failed];
-    assert_eq!((status, each(&taken)), (207, [&expected[..], &[forbidden.clone()]].concat()));
+    assert_eq!((status, each(&taken)), (207, [&expected[..], std::slice::from_ref(&forbidden)].concat()));
     assert!(taken["items"][1]["retryAt"].is_string());
     let (status, again) = api.post("/jobs/results", &results).await;
     let lost = json!(["lost", 409, "lease_lost"]);
