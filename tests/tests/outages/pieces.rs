@@ -32,7 +32,8 @@ async fn uploads(product: &Product, account: &Account, name: &str, content: &[u8
             let Ok(stands) = send(tus(product, account, Method::HEAD, &upload)).await else {
                 return Ok(None);
             };
-            if stands.status == 503 { Ok(None) } else { stands.expect(200).map(Some) }
+            // the dead replica holds it for a moment yet
+            if matches!(stands.status.as_u16(), 423 | 503) { Ok(None) } else { stands.expect(200).map(Some) }
         })
         .await?;
         if stands.header("file-id").is_some() {
