@@ -1,4 +1,5 @@
 mod open;
+mod standing;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
