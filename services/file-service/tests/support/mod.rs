@@ -4,6 +4,7 @@
 mod accounts;
 mod exports;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -41,8 +42,12 @@ const SECRET: &[u8] = &[5; 32];
 /// Signs tickets for contents.
 pub(crate) const TICKET_KEY: [u8; 32] = [8; 32];
 
+/// Tokens that tests ended.
+pub(crate) type EndedTokens = Arc<Mutex<HashSet<String>>>;
+
 /// Knows everybody whose token says who they are.
 struct NamedUsers {
+    ended: EndedTokens,
     /// Nobody can be asked while this is set.
     outage: Arc<AtomicBool>,
 }
@@ -52,6 +57,9 @@ impl Authenticator for NamedUsers {
     async fn authenticate(&self, presented: &Presented) -> PortResult<Option<Principal>> {
         if self.outage.load(Ordering::SeqCst) {
             return Err(PortError::unavailable("auth", "cut off by the test"));
+        }
+        if self.ended.lock().unwrap().contains(&presented.token) {
+            return Ok(None);
         }
         Ok(presented
             .token
@@ -132,6 +140,7 @@ struct World {
     ids: Arc<TestIds>,
     store: Arc<FilesDb>,
     disk: Arc<DiskBlobs>,
+    ended: EndedTokens,
     auth_outage: Arc<AtomicBool>,
     directory_outage: Arc<AtomicBool>,
     group: SharedGroup,
@@ -204,7 +213,8 @@ impl World {
             [Service::Files],
             self.clock.clone() as Arc<dyn Clock>,
         ));
-        let authenticator: Arc<dyn Authenticator> = Arc::new(NamedUsers { outage: self.auth_outage.clone() });
+        let authenticator: Arc<dyn Authenticator> =
+            Arc::new(NamedUsers { ended: self.ended.clone(), outage: self.auth_outage.clone() });
         let routes = {
             let service = web::Data::from(Arc::clone(&service));
             move |config: &mut web::ServiceConfig| {
@@ -240,6 +250,8 @@ pub(crate) struct Server {
     pub(crate) blobs: Arc<DiskBlobs>,
     pub(crate) service: Arc<FileService>,
     pub(crate) tokens: ServiceTokens,
+    /// Tokens that are good for nothing any more.
+    pub(crate) ended: EndedTokens,
     /// auth-service does not answer while this is set.
     pub(crate) auth_outage: Arc<AtomicBool>,
     /// Nobody can say who people are while this is set.
@@ -304,6 +316,7 @@ impl Server {
             ids,
             store,
             disk: blobs.clone(),
+            ended: EndedTokens::default(),
             auth_outage: Arc::default(),
             directory_outage: Arc::default(),
             group: SharedGroup::default(),
@@ -323,6 +336,7 @@ impl Server {
             ids,
             store,
             disk: _,
+            ended,
             auth_outage,
             directory_outage,
             group,
@@ -342,6 +356,7 @@ impl Server {
             blobs,
             service,
             tokens,
+            ended,
             auth_outage,
             directory_outage,
             group,
@@ -362,6 +377,7 @@ impl Server {
             ids: self.ids.clone(),
             store: self.store.clone(),
             disk: self.blobs.clone(),
+            ended: self.ended.clone(),
             auth_outage: self.auth_outage.clone(),
             directory_outage: self.directory_outage.clone(),
             group: self.group.clone(),
@@ -391,6 +407,11 @@ impl Server {
     /// What the clock of the service shows.
     pub(crate) fn now(&self) -> common::Timestamp {
         self.clock.now()
+    }
+
+    /// Ends what somebody is signed in by, as auth-service does.
+    pub(crate) fn end_token_of(&self, user: &Client<'_>) {
+        self.ended.lock().unwrap().insert(user.token.clone());
     }
 
     /// A request without a credential.
