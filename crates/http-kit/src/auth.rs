@@ -3,7 +3,9 @@
 //! They need `web::Data<dyn Authenticator>` (made by `web::Data::from(Arc<dyn Authenticator>)`) and, for the page's cookie,
 //! `web::Data<CookiePolicy>` among the app's data.
 
+use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
@@ -118,6 +120,37 @@ impl FromRequest for MaybeAuthenticated {
                 Err(_) => Ok(Self(None)),
             }
         })
+    }
+}
+
+/// The credential of a request that was let in, to be asked again while what the request began goes on. Its `Debug` shows no secret.
+#[derive(Clone)]
+pub struct Standing {
+    authenticator: Arc<dyn Authenticator>,
+    presented: Presented,
+    caller: Principal,
+}
+
+impl Standing {
+    /// That of a request whose caller this is. None for a request without one.
+    pub fn of(request: &HttpRequest, caller: &Principal) -> Option<Self> {
+        let authenticator = request.app_data::<web::Data<dyn Authenticator>>()?;
+        let presented = presented(request).ok()?;
+        Some(Self { authenticator: authenticator.clone().into_inner(), presented, caller: *caller })
+    }
+
+    /// Whether it has not been ended, nor its account: see [`Authenticator::still_stands`].
+    ///
+    /// # Errors
+    /// Nobody can say.
+    pub async fn stands(&self) -> PortResult<bool> {
+        self.authenticator.still_stands(&self.presented, &self.caller).await
+    }
+}
+
+impl fmt::Debug for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Standing").field("caller", &self.caller).finish_non_exhaustive()
     }
 }
 

@@ -109,8 +109,27 @@ fn named(headers: &HeaderMap, name: HeaderName) -> Option<Named> {
 pub struct Current<'a> {
     /// Its tag.
     pub etag: &'a ETag,
-    /// When it was last changed; whole seconds count.
-    pub modified_at: Option<Timestamp>,
+    /// What dates are held against; none where there is no date, and conditions on dates are passed over.
+    pub modified_at: Option<Modified>,
+}
+
+/// What is known of when it last changed. The dates themselves may be anybody's choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Modified {
+    /// It is as it is since then and was never anything else, so that whoever has it has this; whole seconds count.
+    Since(Timestamp),
+    /// It was something else before, which may have had the same date, or a later one: no date says which of them somebody has.
+    Replaced,
+}
+
+impl Modified {
+    /// Whether it is certain that whoever has it from then has what is there now.
+    fn is_since(self, date: i64) -> bool {
+        match self {
+            Self::Since(at) => at.seconds().max(0) <= date,
+            Self::Replaced => false,
+        }
+    }
 }
 
 /// What to do with a conditional request.
@@ -138,7 +157,7 @@ pub fn evaluate(headers: &HeaderMap, method: &Method, current: Option<Current<'_
         }
     } else if let (Some(date), Some(modified)) =
         (date(headers, header::IF_UNMODIFIED_SINCE), modified(current))
-        && modified > date
+        && !modified.is_since(date)
     {
         return Verdict::PreconditionFailed;
     }
@@ -156,14 +175,15 @@ pub fn evaluate(headers: &HeaderMap, method: &Method, current: Option<Current<'_
     }
     if reads
         && let (Some(date), Some(modified)) = (date(headers, header::IF_MODIFIED_SINCE), modified(current))
-        && modified <= date
+        && modified.is_since(date)
     {
         return Verdict::NotModified;
     }
     Verdict::Proceed
 }
 
-/// Whether a `Range` field may be followed (RFC 9110, 13.1.5): there is no `If-Range`, or it names exactly what is there.
+/// Whether a `Range` field may be followed (RFC 9110, 13.1.5): there is no `If-Range`, or it names exactly what is there by a strong tag. A date does not: it
+/// would have to be a strong validator (8.8.2.2), and dates that clients choose are none.
 pub fn range_applies(headers: &HeaderMap, current: Current<'_>) -> bool {
     let mut fields = headers.get_all(header::IF_RANGE);
     let Some(field) = fields.next() else {
@@ -175,13 +195,7 @@ pub fn range_applies(headers: &HeaderMap, current: Current<'_>) -> bool {
     if fields.next().is_some() {
         return false;
     }
-    if let Ok(tag) = text.parse::<ETag>() {
-        return tag.matches_strongly(current.etag);
-    }
-    match (seconds(text), modified(Some(current))) {
-        (Some(date), Some(modified)) => date == modified,
-        _ => false,
-    }
+    text.parse::<ETag>().is_ok_and(|tag| tag.matches_strongly(current.etag))
 }
 
 /// A time as the value of `Last-Modified`, cut to whole seconds. Times before 1970 are written as 1970.
@@ -191,8 +205,8 @@ pub fn http_date(at: Timestamp) -> HeaderValue {
     HeaderValue::from_str(&text).expect("a date is visible ASCII")
 }
 
-fn modified(current: Option<Current<'_>>) -> Option<i64> {
-    Some(current?.modified_at?.seconds().max(0))
+fn modified(current: Option<Current<'_>>) -> Option<Modified> {
+    current?.modified_at
 }
 
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<i64> {
@@ -223,10 +237,14 @@ mod tests {
     }
 
     fn verdict(method: Method, fields: &[(&str, &str)], exists: bool) -> Verdict {
-        let etag = ETag::strong("v1").unwrap();
         // half a second past the whole second that clients see
-        let modified_at = Some(Timestamp::from_millis(AT * 1000 + 500));
-        let current = exists.then_some(Current { etag: &etag, modified_at });
+        let since = Modified::Since(Timestamp::from_millis(AT * 1000 + 500));
+        verdict_on(since, method, fields, exists)
+    }
+
+    fn verdict_on(modified: Modified, method: Method, fields: &[(&str, &str)], exists: bool) -> Verdict {
+        let etag = ETag::strong("v1").unwrap();
+        let current = exists.then_some(Current { etag: &etag, modified_at: Some(modified) });
         evaluate(&headers(fields), &method, current)
     }
 
@@ -322,17 +340,33 @@ mod tests {
     }
 
     #[test]
+    fn no_date_says_that_a_replaced_content_is_the_same() {
+        for offset in [-1, 0, 1] {
+            let date = &*date_at(offset);
+            let on_date = |method, name| verdict_on(Modified::Replaced, method, &[(name, date)], true);
+            assert_eq!(on_date(Method::GET, "if-modified-since"), Verdict::Proceed);
+            assert_eq!(on_date(Method::GET, "if-unmodified-since"), Verdict::PreconditionFailed);
+            assert_eq!(on_date(Method::PUT, "if-unmodified-since"), Verdict::PreconditionFailed);
+        }
+        // a tag goes before a date
+        let fields = [("if-match", "\"v1\""), ("if-unmodified-since", &*date_at(0))];
+        assert_eq!(verdict_on(Modified::Replaced, Method::GET, &fields, true), Verdict::Proceed);
+    }
+
+    #[test]
     fn c047_a_range_of_another_version_is_not_followed() {
         let etag = ETag::strong("v1").unwrap();
-        let current = Current { etag: &etag, modified_at: Some(Timestamp::from_millis(AT * 1000 + 500)) };
-        let applies = |fields: &[(&str, &str)]| range_applies(&headers(fields), current);
-        assert!(applies(&[]));
-        assert!(applies(&[("if-range", "\"v1\"")]));
-        assert!(applies(&[("if-range", &date_at(0))]));
-        for value in ["\"v2\"", "W/\"v1\"", "v1", "*", &date_at(1), &date_at(-1)] {
-            assert!(!applies(&[("if-range", value)]), "{value}");
+        let since = Modified::Since(Timestamp::from_millis(AT * 1000 + 500));
+        for modified_at in [None, Some(since), Some(Modified::Replaced)] {
+            let current = Current { etag: &etag, modified_at };
+            let applies = |fields: &[(&str, &str)]| range_applies(&headers(fields), current);
+            assert!(applies(&[]));
+            assert!(applies(&[("if-range", "\"v1\"")]));
+            for value in ["\"v2\"", "W/\"v1\"", "v1", "*", &date_at(1), &date_at(0), &date_at(-1)] {
+                assert!(!applies(&[("if-range", value)]), "{value}");
+            }
+            assert!(!applies(&[("if-range", "\"v1\""), ("if-range", "\"v1\"")]));
         }
-        assert!(!applies(&[("if-range", "\"v1\""), ("if-range", "\"v1\"")]));
     }
 
     #[test]

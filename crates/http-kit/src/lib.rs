@@ -36,7 +36,7 @@ pub mod service_token;
 pub mod ticket;
 pub mod trace;
 
-pub use auth::{Authenticated, MaybeAuthenticated, cookie_session};
+pub use auth::{Authenticated, MaybeAuthenticated, Standing, cookie_session};
 pub use body::{BodyError, BodyLimits, BodyStream};
 pub use client_ip::{TrustedProxies, client_ip, customer_key, network_key};
 pub use common::network::InvalidNetwork;

@@ -10,6 +10,7 @@ mod http;
 mod section;
 mod state;
 
+pub use app::archive::ArchiveSettings;
 pub use app::blobs::claim_blobs;
 pub use app::spaces::StoredSpaces;
 pub use error::AppError;

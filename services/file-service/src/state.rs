@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::access::Gate;
-use crate::app::archive;
+use crate::app::archive::{ArchiveSettings, Room};
 use crate::app::follow::Lookout;
 use crate::app::maintenance::{self, Task};
 use crate::app::resumable::Uploads;
@@ -96,6 +96,8 @@ pub struct FileSettings {
     pub trusted_proxies: TrustedProxies,
     /// Who follows what happens to files.
     pub streams: StreamSettings,
+    /// How much may be known of archives that are being sent.
+    pub archives: ArchiveSettings,
 }
 
 /// Streams of events in this process, and how they are kept in bounds.
@@ -160,6 +162,7 @@ impl Default for FileSettings {
             recheck_every: Duration::from_secs(3),
             trusted_proxies: TrustedProxies::default(),
             streams: StreamSettings::default(),
+            archives: ArchiveSettings::default(),
         }
     }
 }
@@ -276,7 +279,7 @@ pub struct FileService {
     /// Lets one such body at a time come to its end without room.
     pub(crate) classic_passing: Arc<Semaphore>,
     /// Room for entries of archives that are planned or sent.
-    pub(crate) archive_room: Arc<Semaphore>,
+    pub(crate) archive_room: Arc<Room>,
     /// What `/status` last found, and when.
     pub(crate) last_alive: tokio::sync::Mutex<Option<(Instant, Alive)>>,
     /// Work that goes on after its request was answered.
@@ -313,6 +316,7 @@ impl FileService {
         let gate = Gate::new(&store, &shares, &links, &people, &accounts, &clock);
         let guesses = Guesses::new(limiter, &clock);
         let classic_room = Arc::new(Semaphore::new(settings.classic_bodies_in_flight_bytes.div_ceil(1024)));
+        let archive_room = Room::new(settings.archives);
         let background = Background::here();
         let lookout = Lookout::new(&activity, settings.streams.look);
         let seats = Arc::new(Seats::new(settings.streams.most, settings.streams.most_of_one));
@@ -347,7 +351,7 @@ impl FileService {
             link_key: CursorKey::new(&link_key),
             classic_room,
             classic_passing: Arc::new(Semaphore::new(1)),
-            archive_room: Arc::new(Semaphore::new(archive::ENTRIES_AT_ONCE)),
+            archive_room,
             last_alive: tokio::sync::Mutex::default(),
             background,
         }

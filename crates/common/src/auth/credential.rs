@@ -91,6 +91,17 @@ pub trait Authenticator: Send + Sync {
     /// # Errors
     /// [`crate::PortError::Unavailable`] when neither the cache nor the source can say.
     async fn authenticate(&self, presented: &Presented) -> PortResult<Option<Principal>>;
+
+    /// Whether what `caller` began with this token may go on: the sign-in or API token has not ended, and its account is open. That the text of a sign-in's
+    /// token has run out meanwhile ends nothing, since the sign-in goes on by another. `caller` is what [`Authenticator::authenticate`] said of the same token.
+    /// Cheap enough to ask every few seconds for each transfer.
+    ///
+    /// # Errors
+    /// As [`Authenticator::authenticate`].
+    async fn still_stands(&self, presented: &Presented, caller: &Principal) -> PortResult<bool> {
+        let now = self.authenticate(presented).await?;
+        Ok(now.is_some_and(|now| (now.user, now.credential) == (caller.user, caller.credential)))
+    }
 }
 
 /// The part of a session that decides whether a token of it is good.

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use common::auth::{
-    Authenticator, Cached, CachedSession, CredentialCache, CredentialSource, OpenAccounts, Presented,
-    PresentedBy, Principal, SessionState, TokenHash, TokenState, TokenText, UserState,
+    Authenticator, Cached, CachedSession, CredentialCache, CredentialId, CredentialSource, OpenAccounts,
+    Presented, PresentedBy, Principal, SessionState, TokenHash, TokenState, TokenText, UserState,
 };
-use common::{Clock, PortResult, UserId};
+use common::{Clock, PortResult, SessionId, SigningKeyId, UserId};
 
 use super::keys::KeyRing;
 use super::token::{TokenPolicy, Verified, claimed_key, verify};
@@ -62,11 +62,16 @@ impl CachedAuthenticator {
         Ok(Some(verified))
     }
 
-    async fn states(&self, verified: &Verified) -> PortResult<Option<(SessionState, UserState)>> {
-        let Verified { session, user, .. } = *verified;
+    /// The states of a sign-in, whose token is signed with `key`, and of its account; none if either has ended.
+    async fn states(
+        &self,
+        session: SessionId,
+        user: UserId,
+        key: SigningKeyId,
+    ) -> PortResult<Option<(SessionState, UserState)>> {
         let cached = self.cache.get(session, user).await;
         if let Ok(CachedSession { keys_since: Some(new), .. }) = &cached
-            && !self.keys.has_since(*new, verified.key).await?
+            && !self.keys.has_since(*new, key).await?
         {
             return Ok(None);
         }
@@ -84,6 +89,18 @@ impl CachedAuthenticator {
             }
         }
         Ok(resolved)
+    }
+
+    /// The account of a sign-in that has not ended.
+    async fn account(
+        &self,
+        session: SessionId,
+        user: UserId,
+        key: SigningKeyId,
+    ) -> PortResult<Option<UserState>> {
+        let states = self.states(session, user, key).await?;
+        let now = self.clock.now();
+        Ok(states.filter(|(state, _)| state.user == user && now < state.expires_at).map(|(_, user)| user))
     }
 
     async fn token_states(&self, hash: &TokenHash) -> PortResult<Option<(TokenState, UserState)>> {
@@ -137,13 +154,19 @@ impl Authenticator for CachedAuthenticator {
         let Some(verified) = self.verified(&presented.token).await? else {
             return Ok(None);
         };
-        let Some((session, user)) = self.states(&verified).await? else {
-            return Ok(None);
+        let Verified { session, user, key, .. } = verified;
+        let account = self.account(session, user, key).await?;
+        Ok(account.map(|account| Principal::of_session(user, session, account.role)))
+    }
+
+    async fn still_stands(&self, presented: &Presented, caller: &Principal) -> PortResult<bool> {
+        let CredentialId::Session(session) = caller.credential else {
+            let now = self.authenticate(presented).await?;
+            return Ok(now.is_some_and(|now| now.credential == caller.credential));
         };
-        if session.user != verified.user || session.expires_at <= self.clock.now() {
-            return Ok(None);
-        }
-        Ok(Some(Principal::of_session(verified.user, verified.session, user.role)))
+        // its signature was good when the caller came
+        let Some(key) = claimed_key(&presented.token) else { return Ok(false) };
+        Ok(self.account(session, caller.user, key).await?.is_some())
     }
 }
 

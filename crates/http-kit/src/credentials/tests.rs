@@ -1,5 +1,6 @@
 mod open;
 mod world;
+mod standing;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

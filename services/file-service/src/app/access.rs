@@ -9,6 +9,7 @@ use common::files::{
 };
 use common::{Clock, Code, FileId, GroupId, SpaceId, UserId};
 
+use super::watch::Pass;
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -337,11 +338,16 @@ pub(crate) async fn authorize_parent(
     }
 }
 
-/// What took long was allowed when it began: whether it still is. An owner is not asked again.
+/// What took long was allowed when it began: whether it still is, by the credential that it came with, and by right. An owner's right is not asked for again.
 ///
 /// # Errors
-/// As [`authorize`].
-pub(crate) async fn still(service: &FileService, authorized: &Authorized) -> Result<(), AppError> {
+/// `unauthorized`; as [`authorize`].
+pub(crate) async fn still(
+    service: &FileService,
+    authorized: &Authorized,
+    pass: &Pass,
+) -> Result<(), AppError> {
+    pass.still(service).await?;
     if authorized.is_owners() {
         return Ok(());
     }

@@ -13,7 +13,8 @@ use http_kit::BodyError;
 
 use super::access::{Authorized, authorize_parent};
 use super::spaces::StoredSpaces;
-use super::upload::{self, Announced, OnConflict};
+use super::upload::{self, Announced, OnConflict, Sender};
+use super::watch::Pass;
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -65,7 +66,11 @@ impl Intake for FileService {
         });
         let taken = match file.former {
             Some(former) => upload::take_former(self, &parent, &file.name, former, announced, body).await,
-            None => upload::put_child(self, &parent, &file.name, OnConflict::Replace, announced, body).await,
+            None => {
+                let kept_as = (&file.name, OnConflict::Replace);
+                let sender = Sender::Caller(Pass::Free);
+                upload::put_child(self, &parent, kept_as, sender, announced, body).await
+            }
         };
         match taken {
             Ok(committed) => Ok(committed.node),

@@ -5,7 +5,6 @@ use actix_web::http::header;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, get, head, post, web};
 use archive::Format;
-use common::files::Actor;
 use common::{Code, FileId};
 use http_kit::conditions::{Current, ETag, Verdict, evaluate, range_applies};
 use http_kit::disposition::{Disposition, content_disposition};
@@ -20,7 +19,8 @@ use super::content::policy;
 use super::params;
 use super::toll::Toll;
 use crate::app::access::Target;
-use crate::app::archive::{self as archives, Plan};
+use crate::app::archive::{self as archives, Holder, Plan};
+use crate::app::watch::Pass;
 use crate::state::FileService;
 
 /// Most ids in an address, which every server on the way must take.
@@ -161,7 +161,7 @@ async fn node(
 ) -> ApiResult<HttpResponse> {
     let target = params::target(request, "id")?;
     let query: FormatQuery = input::query(request)?;
-    answer(service, request, params::actor(caller), &[target], query.format).await
+    answer(service, request, caller, &[target], query.format).await
 }
 
 /// A selection of files and folders as an archive, as an address that a browser can save from. As for one folder otherwise.
@@ -218,7 +218,7 @@ async fn selection(
 ) -> ApiResult<HttpResponse> {
     let query: SelectionQuery = input::query(request)?;
     let targets = targets(query.ids.split(','), MOST_IN_ADDRESS, "?ids")?;
-    answer(service, request, params::actor(caller), &targets, query.format).await
+    answer(service, request, caller, &targets, query.format).await
 }
 
 /// A selection of files and folders as an archive, for more of them than an address can name.
@@ -243,7 +243,7 @@ pub(super) async fn make(
 ) -> ApiResult<HttpResponse> {
     let asked: ArchiveRequest = input::json(&request, payload, MOST_BYTES).await?;
     let targets = targets(asked.ids.iter().map(String::as_str), MOST_IN_BODY, "/ids")?;
-    answer(&service, &request, params::actor(&caller), &targets, asked.format).await
+    answer(&service, &request, &caller, &targets, asked.format).await
 }
 
 /// The nodes that are meant.
@@ -271,12 +271,13 @@ pub(super) fn targets<'a>(
 async fn answer(
     service: &FileService,
     request: &HttpRequest,
-    actor: Actor,
+    caller: &Authenticated,
     targets: &[Target],
     format: ArchiveFormat,
 ) -> ApiResult<HttpResponse> {
-    let plan = archives::plan(service, actor, targets, format.form()).await?;
-    send(service, request, plan, format, |_| None).await
+    let holder = Holder::Account(caller.user);
+    let plan = archives::plan(service, params::actor(caller), holder, targets, format.form()).await?;
+    send(service, request, plan, format, params::pass(request, caller), |_| None).await
 }
 
 /// Answers with an archive, once the toll of a link is paid: conditions, one range, validators.
@@ -285,6 +286,7 @@ pub(super) async fn send<'a>(
     request: &HttpRequest,
     plan: Plan,
     format: ArchiveFormat,
+    pass: Pass,
     toll: impl FnOnce(&Plan) -> Option<Toll<'a>>,
 ) -> ApiResult<HttpResponse> {
     let digest = plan.digest.to_string();
@@ -330,7 +332,13 @@ pub(super) async fn send<'a>(
         let nothing = futures_util::stream::empty::<Result<_, actix_web::Error>>();
         return Ok(response.no_chunking(len).body(SizedStream::new(len, nothing)));
     }
-    if let Some(toll) = toll(&plan) {
+    let toll = toll(&plan);
+    if let Some(toll) = &toll {
+        toll.check(service, request)?;
+    }
+    let body = archives::Body::open(service, plan, pass, start, end).await?;
+    // counted when its first content was there to be read
+    if let Some(toll) = toll {
         for field in toll.pay(service, request, start == 0).await? {
             response.append_header(field);
         }
@@ -341,18 +349,8 @@ pub(super) async fn send<'a>(
             .insert_header((header::CONTENT_RANGE, one.content_range(len)));
     }
     counter!("fm_archives_total", "format" => format.extension()).increment(1);
-    let body = archives::body(
-        service,
-        plan,
-        start,
-        end,
-        || actix_web::error::ErrorForbidden("the right to read this has ended"),
-        |error| {
-            tracing::error!(cause = %common::Causes(&error), "an archive broke off while it was sent");
-            actix_web::error::ErrorInternalServerError("the archive broke off")
-        },
-    );
-    Ok(response.body(SizedStream::new(end - start, body)))
+    let bytes = body.send(service, || actix_web::error::ErrorInternalServerError("the archive broke off"));
+    Ok(response.body(SizedStream::new(end - start, bytes)))
 }
 
 /// What an archive is called: as the one thing that is in it, or as the folder that everything is in, as far as the caller may know it.

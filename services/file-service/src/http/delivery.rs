@@ -56,8 +56,10 @@ fn is_plain(headers: &HeaderMap, wanted: Wanted) -> bool {
         return true;
     }
     let single = |name| headers.get_all(name).count() <= 1;
+    // of a date nginx would think otherwise than we do
+    let by_tag = headers.get(header::IF_RANGE).is_none_or(|value| value.as_bytes().starts_with(b"\""));
     let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    single(header::RANGE) && single(header::IF_RANGE) && range.is_some_and(is_plain_range)
+    single(header::RANGE) && single(header::IF_RANGE) && by_tag && range.is_some_and(is_plain_range)
 }
 
 /// `bytes=`, then one range without white space, in numbers that fit everywhere.
@@ -121,5 +123,10 @@ mod tests {
             assert!(is_plain(&fields, Wanted::Whole));
         }
         assert!(!is_plain(&headers(&[]), Wanted::Part));
+        for no_tag in ["Thu, 01 Jan 1970 00:00:01 GMT", "W/\"a\"", ""] {
+            let fields = headers(&[range, ("if-range", no_tag)]);
+            assert!(!is_plain(&fields, Wanted::Part), "{no_tag}");
+            assert!(is_plain(&fields, Wanted::Whole), "{no_tag}");
+        }
     }
 }

@@ -79,5 +79,6 @@ async fn answer(
         found.filter(|export| export.id == id && export.user == user && export.state == ExportState::Ready);
     let export = export.ok_or(Code::NotFound)?;
     let plan = archive::export::plan(service, &export, query.format.form()).await?;
-    send(service, request, plan, query.format, |_| None).await
+    let pass = params::pass(request, caller);
+    send(service, request, plan, query.format, pass, |_| None).await
 }

@@ -5,9 +5,10 @@ use common::auth::{Principal, Scope};
 use common::files::Actor;
 use common::{Code, FileId, Timestamp, UserId};
 use http_kit::input;
-use http_kit::{ApiResult, Problem};
+use http_kit::{ApiResult, Problem, Standing};
 
 use crate::app::access::Target;
+use crate::app::watch::Pass;
 
 /// How many items a page of a list has where the request does not say.
 const DEFAULT_LIMIT: u32 = 100;
@@ -23,6 +24,11 @@ pub(crate) fn actor(caller: &Principal) -> Actor {
         Some(folder) => Actor::UserWithin { user: caller.user, folder },
         None => Actor::User(caller.user),
     }
+}
+
+/// What a caller was let in by, which is looked at again while what they began goes on.
+pub(crate) fn pass(request: &HttpRequest, caller: &Principal) -> Pass {
+    Standing::of(request, caller).map_or(Pass::Account(caller.user), Pass::of)
 }
 
 /// Who asks, where the question goes beyond one folder.

@@ -9,7 +9,7 @@ use http_kit::{ApiResult, Authenticated, Problem, cursor, input};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::content::send_content;
+use super::content::{Way, send_content};
 use super::view::{self, FileView};
 use super::{params, preconditions};
 use crate::app::access::{Authorized, authorize};
@@ -209,7 +209,8 @@ async fn send(
     let version = versions::get(service, &file, number(request)?).await?;
     let query: ContentQuery =
         if request.query_string().is_empty() { ContentQuery::default() } else { input::query(request)? };
-    send_content(service, request, &file, &version.content, query.download, None).await
+    let way = Way::Pass(params::pass(request, caller));
+    send_content(service, request, &file, &version.content, query.download, way).await
 }
 
 /// Makes an old version the content of the file once more, as a new version. That of the content that the file has changes nothing.

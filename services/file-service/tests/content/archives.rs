@@ -2,13 +2,14 @@
 
 use std::io::{Cursor, Read as _};
 
+use common::files::BlobStore as _;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::helpers::noise;
 use crate::support::{Answer, Client, Server, answer};
 
-fn archive(node: &str) -> String {
+pub(crate) fn archive(node: &str) -> String {
     format!("/api/v1/files/{node}/archive")
 }
 
@@ -38,7 +39,7 @@ fn untarred(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// `Reise / {a.txt, leer /, Tag 2 / {a.txt, Ü.bin}, Tag 10 / }`
-async fn journey(user: &Client<'_>) -> String {
+pub(crate) async fn journey(user: &Client<'_>) -> String {
     let top = user.folder("Reise", "root").await;
     user.file("a.txt", &top, "first").await;
     user.folder("leer", &top).await;
@@ -50,7 +51,7 @@ async fn journey(user: &Client<'_>) -> String {
     top
 }
 
-fn expected() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn expected() -> Vec<(String, Vec<u8>)> {
     let entry = |name: &str, content: &[u8]| (name.to_owned(), content.to_vec());
     vec![
         entry("Reise/", b""),
@@ -192,16 +193,42 @@ async fn many_small_files_are_one_download() {
 }
 
 #[actix_web::test]
-async fn an_archive_whose_content_is_missing_breaks_off_instead_of_being_cut_short() {
+async fn c103_an_archive_whose_last_content_is_missing_breaks_off_instead_of_being_cut_short() {
     let server = Server::start().await;
     let user = server.user("a");
-    let top = journey(&user).await;
-    for blob in server.stored() {
-        std::fs::remove_file(blob).unwrap();
+    let top = user.folder("top", "root").await;
+    let size = 8_000_000;
+    user.file("1.bin", &top, noise(size)).await;
+    let last = user.file("2.bin", &top, noise(300_000)).await;
+    server.blobs.delete(server.blob_of(&last).await).await.unwrap();
+    for format in ["zip", "tar"] {
+        let path = format!("{}?format={format}", archive(&top));
+        let mut broken = user.request(Method::GET, &path).send().await.unwrap();
+        assert_eq!(broken.status(), StatusCode::OK);
+        let mut received = 0;
+        let error = loop {
+            match broken.chunk().await {
+                Ok(Some(piece)) => received += piece.len(),
+                Ok(None) => panic!("a clean end after {received} bytes"),
+                Err(error) => break error,
+            }
+        };
+        assert!(0 < received && received < size + 300_000, "{received}: {error}");
     }
-    // before the first byte was sent, or after
-    match user.request(Method::GET, &archive(&top)).send().await {
-        Ok(broken) => assert!(broken.bytes().await.is_err()),
-        Err(error) => assert!(error.is_request(), "{error:?}"),
-    }
+    // where it is the first, nothing is begun
+    user.get(&format!("/api/v1/archives?ids={last}")).await.expect_problem(500, "internal");
+}
+
+#[actix_web::test]
+async fn c106_ten_thousand_ids_are_taken_and_one_of_somebody_else_is_not() {
+    let server = Server::start().await;
+    let (user, other) = (server.user("a"), server.user("b"));
+    let mine = [user.file("a.txt", "root", "1").await, user.file("b.txt", "root", "2").await];
+    let mut ids: Vec<_> = mine.iter().cycle().take(10_000).cloned().collect();
+    let taken = user.post("/api/v1/archives", json!({ "ids": ids })).await;
+    assert_eq!(taken.status, StatusCode::OK, "{}", String::from_utf8_lossy(&taken.bytes));
+    let named = |name: &str, content: &str| (name.to_owned(), content.as_bytes().to_vec());
+    assert_eq!(unzipped(&taken.bytes), [named("a.txt", "1"), named("b.txt", "2")]);
+    ids[9_999] = other.file("c.txt", "root", "theirs").await;
+    user.post("/api/v1/archives", json!({ "ids": ids })).await.expect_problem(404, "not_found");
 }

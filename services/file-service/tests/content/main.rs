@@ -7,6 +7,8 @@ mod support;
 mod helpers;
 
 mod active;
+#[cfg(feature = "servers")]
+mod archive_readers;
 mod archives;
 mod broken;
 mod clearing;

@@ -1,9 +1,10 @@
 //! Conditions on reading.
 
 use reqwest::StatusCode;
+use serde_json::json;
 
-use crate::helpers::{content, noise};
-use crate::support::Server;
+use crate::helpers::{child, content, noise};
+use crate::support::{Server, id_of};
 
 #[actix_web::test]
 async fn c043_contents_of_one_size_and_second_differ() {
@@ -25,6 +26,33 @@ async fn c043_contents_of_one_size_and_second_differ() {
     // what was there before is the same again
     user.upload(&content(&id), "version one").await.expect(StatusCode::OK);
     assert_eq!(user.get(&content(&id)).await.header("etag"), Some(tag));
+}
+
+#[actix_web::test]
+async fn a_date_that_the_client_chose_hides_no_other_content() {
+    let server = Server::start().await;
+    let user = server.user("a");
+    let (old, late) = ("2001-02-03T04:05:06Z", "2030-01-01T00:00:00Z");
+    let dated = |at: &str| child("root", "a", &format!("?onConflict=replace&modifiedAt={at}"));
+    let id = id_of(&user.upload(&dated(late), "first").await.expect(StatusCode::CREATED));
+    let date = user.get(&content(&id)).await.header("last-modified").unwrap().to_owned();
+    assert_eq!(date, "Tue, 01 Jan 2030 00:00:00 GMT");
+    let since = async || user.get_with(&content(&id), &[("if-modified-since", &*date)]).await;
+    // as long as it has been nothing else, the date says enough
+    assert_eq!(since().await.status, StatusCode::NOT_MODIFIED);
+    for (at, text) in [(old, "older"), (late, "of the same date")] {
+        user.upload(&dated(at), text).await.expect(StatusCode::OK);
+        let other = since().await;
+        assert_eq!((other.status, other.text()), (StatusCode::OK, text));
+    }
+    // what was there before it is older by its date, and newer to whoever has the other
+    user.post(&format!("/api/v1/files/{id}/versions/2/restore"), json!({})).await.expect(StatusCode::OK);
+    let restored = since().await;
+    assert_eq!((restored.status, restored.text()), (StatusCode::OK, "older"));
+    // what a version was made of is never anything else
+    let version = format!("/api/v1/files/{id}/versions/1/content");
+    let first = user.get_with(&version, &[("if-modified-since", &date)]).await;
+    assert_eq!(first.status, StatusCode::NOT_MODIFIED);
 }
 
 #[actix_web::test]

@@ -270,4 +270,17 @@ async fn the_times_of_files_on_the_disk_mean_nothing() {
             expect_same(&format!("{field:?} {range:?}"), &both);
         }
     }
+    // nor do those of contents, once there was another
+    let shown = installation.both(Method::GET, &path, &[]).await.0;
+    let date = shown.header("last-modified").unwrap().to_owned();
+    let owner = installation.server.user("a");
+    let other = answer(owner.request(Method::PUT, &path).body(noise(100_001))).await;
+    assert_eq!(other.status, StatusCode::OK);
+    for field in [("if-modified-since", &*date), ("if-range", &*date)] {
+        let fields = [("x-request-id", "1"), field, ("range", "bytes=0-9")];
+        let asked = if field.0 == "if-range" { &fields[..] } else { &fields[..2] };
+        let both = installation.both(Method::GET, &path, asked).await;
+        assert_eq!((both.0.status, both.0.bytes.len()), (OK, 100_001), "{field:?}");
+        expect_same(&format!("{field:?} of a replaced content"), &both);
+    }
 }

@@ -433,3 +433,27 @@ async fn what_could_run_in_a_browser_is_disarmed_here_too() {
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
     assert!(page.header("cache-control").unwrap().contains("private"));
 }
+
+#[actix_web::test]
+async fn what_arrived_is_acknowledged_although_the_link_cannot_note_it() {
+    let server = Server::start().await;
+    let owner = server.user("a");
+    let folder = owner.folder("f", "root").await;
+    let visitor = Visitor::of(&server, &owner, &folder, json!({"role": "editor", "notify": true})).await;
+    let files = rusqlite::Connection::open(server.dir.path().join("files.db")).unwrap();
+    files
+        .execute_batch(
+            "CREATE TRIGGER no_notes BEFORE UPDATE OF last_used_at ON links
+             BEGIN SELECT RAISE(ABORT, 'by the test'); END",
+        )
+        .unwrap();
+    // whoever gets a receipt does not send it again
+    let receipt = visitor.put("/children/a.txt/content", "bytes").await.expect(StatusCode::CREATED);
+    assert_eq!((&receipt["name"], &receipt["size"]), (&json!("a.txt"), &json!(5)));
+    assert_eq!(owner.names(&folder).await, ["a.txt"]);
+    assert_eq!(visitor.get("").await.expect(StatusCode::OK)["file"]["name"], "f");
+    files.execute_batch("DROP TRIGGER no_notes").unwrap();
+    visitor.put("/children/b.txt/content", "bytes").await.expect(StatusCode::CREATED);
+    let links = owner.get("/api/v1/links").await.expect(StatusCode::OK);
+    assert!(links["items"][0]["lastUsedAt"].is_string(), "{links}");
+}

@@ -34,7 +34,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use accounts::{Accounts, ClosedAccounts, SharedCredentials};
 use exports::SharedExport;
-use people::{Directory, NamedUsers, TOKEN};
+use people::{Directory, EndedTokens, NamedUsers, TOKEN};
 
 pub(crate) use client::{Answer, Client, answer, id_of, keys, names_of, segment};
 pub(crate) use people::{PEOPLE, SharedGroup, address, user_id};
@@ -49,6 +49,7 @@ struct World {
     ids: Arc<TestIds>,
     store: Arc<FilesDb>,
     disk: Arc<DiskBlobs>,
+    ended: EndedTokens,
     auth_outage: Arc<AtomicBool>,
     directory_outage: Arc<AtomicBool>,
     group: SharedGroup,
@@ -121,7 +122,8 @@ impl World {
             [Service::Files],
             self.clock.clone() as Arc<dyn Clock>,
         ));
-        let authenticator: Arc<dyn Authenticator> = Arc::new(NamedUsers { outage: self.auth_outage.clone() });
+        let authenticator: Arc<dyn Authenticator> =
+            Arc::new(NamedUsers { ended: self.ended.clone(), outage: self.auth_outage.clone() });
         let routes = {
             let service = web::Data::from(Arc::clone(&service));
             move |config: &mut web::ServiceConfig| {
@@ -157,6 +159,8 @@ pub(crate) struct Server {
     pub(crate) blobs: Arc<DiskBlobs>,
     pub(crate) service: Arc<FileService>,
     pub(crate) tokens: ServiceTokens,
+    /// Tokens that are good for nothing any more.
+    pub(crate) ended: EndedTokens,
     /// auth-service does not answer while this is set.
     pub(crate) auth_outage: Arc<AtomicBool>,
     /// Nobody can say who people are while this is set.
@@ -221,6 +225,7 @@ impl Server {
             ids,
             store,
             disk: blobs.clone(),
+            ended: EndedTokens::default(),
             auth_outage: Arc::default(),
             directory_outage: Arc::default(),
             group: SharedGroup::default(),
@@ -240,6 +245,7 @@ impl Server {
             ids,
             store,
             disk: _,
+            ended,
             auth_outage,
             directory_outage,
             group,
@@ -259,6 +265,7 @@ impl Server {
             blobs,
             service,
             tokens,
+            ended,
             auth_outage,
             directory_outage,
             group,
@@ -279,6 +286,7 @@ impl Server {
             ids: self.ids.clone(),
             store: self.store.clone(),
             disk: self.blobs.clone(),
+            ended: self.ended.clone(),
             auth_outage: self.auth_outage.clone(),
             directory_outage: self.directory_outage.clone(),
             group: self.group.clone(),
@@ -308,6 +316,11 @@ impl Server {
     /// What the clock of the service shows.
     pub(crate) fn now(&self) -> common::Timestamp {
         self.clock.now()
+    }
+
+    /// Ends what somebody is signed in by, as auth-service does.
+    pub(crate) fn end_token_of(&self, user: &Client<'_>) {
+        self.ended.lock().unwrap().insert(user.token.clone());
     }
 
     /// A request without a credential.

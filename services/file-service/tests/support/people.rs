@@ -1,5 +1,6 @@
 //! Who is signed in, and who can be found: everybody whose token says who they are.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,8 +11,12 @@ use common::{GroupId, PortError, PortResult, SessionId, Sha256, UserId};
 /// Tokens of this form are good: a user each.
 pub(super) const TOKEN: &str = "token-of-";
 
+/// Tokens that tests ended.
+pub(crate) type EndedTokens = Arc<Mutex<HashSet<String>>>;
+
 /// Knows everybody whose token says who they are.
 pub(super) struct NamedUsers {
+    pub(super) ended: EndedTokens,
     /// Nobody can be asked while this is set.
     pub(super) outage: Arc<AtomicBool>,
 }
@@ -21,6 +26,9 @@ impl Authenticator for NamedUsers {
     async fn authenticate(&self, presented: &Presented) -> PortResult<Option<Principal>> {
         if self.outage.load(Ordering::SeqCst) {
             return Err(PortError::unavailable("auth", "cut off by the test"));
+        }
+        if self.ended.lock().unwrap().contains(&presented.token) {
+            return Ok(None);
         }
         Ok(presented
             .token

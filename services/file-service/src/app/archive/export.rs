@@ -10,6 +10,7 @@ use futures_util::stream;
 
 use super::Plan;
 use super::plan::Walk;
+use super::room::Holder;
 use crate::app::access::{Target, authorize};
 use crate::error::AppError;
 use crate::state::FileService;
@@ -55,7 +56,7 @@ async fn lay_out(
     format: Format,
 ) -> Result<Plan, AppError> {
     let root = authorize(service, Actor::User(user), Action::List, Target::Root).await?;
-    let mut walk = Walk::begin(service, format, MAX_ENTRIES)?;
+    let mut walk = Walk::begin(service, Holder::Account(user), format, MAX_ENTRIES);
     let account = walk.add_folder("account", at.seconds())?;
     for (file, position) in files.iter().zip(0..) {
         let held = ExportPart { user, export, file: position, number: 0 };

@@ -3,9 +3,9 @@
 mod body;
 pub(crate) mod export;
 mod plan;
+mod room;
 
-pub(crate) use body::body;
+pub(crate) use body::Body;
 pub(crate) use plan::{Plan, plan};
-
-/// So many entries of archives may be known at once in one process, all requests together: about 100 bytes each.
-pub(crate) const ENTRIES_AT_ONCE: usize = 2_000_000;
+pub use room::ArchiveSettings;
+pub(crate) use room::{Holder, Room};

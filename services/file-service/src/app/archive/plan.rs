@@ -6,8 +6,8 @@ use common::auth::{ExportFile, ExportPart};
 use common::digest::Hasher;
 use common::files::{Action, Actor, Kind, ListQuery, Node, NodeName, Order, Position, Sort};
 use common::{BlobKey, Code, FileId, PortError, Sha256};
-use tokio::sync::OwnedSemaphorePermit;
 
+use super::room::{Holder, Part};
 use crate::app::access::{Authorized, Target, authorize};
 use crate::error::AppError;
 use crate::state::FileService;
@@ -40,7 +40,7 @@ pub(crate) struct Plan {
     /// What it is called, whatever is in it.
     pub(crate) title: Option<&'static str>,
     /// Room for the entries, until the archive was sent.
-    pub(crate) room: OwnedSemaphorePermit,
+    pub(crate) room: Part,
 }
 
 /// Plans an archive of these files and folders with all that is in them, as far as `actor` may read them. One root folder stands for what is in it;
@@ -52,10 +52,11 @@ pub(crate) struct Plan {
 pub(crate) async fn plan(
     service: &FileService,
     actor: Actor,
+    holder: Holder,
     targets: &[Target],
     format: Format,
 ) -> Result<Plan, AppError> {
-    let mut walk = Walk::begin(service, format, MAX_ENTRIES)?;
+    let mut walk = Walk::begin(service, holder, format, MAX_ENTRIES);
     let mut roots: Vec<(usize, Authorized)> = Vec::with_capacity(targets.len());
     let mut seen = HashSet::new();
     for target in targets {
@@ -88,7 +89,7 @@ fn refused(error: LayoutError) -> AppError {
 pub(super) struct Walk<'a> {
     service: &'a FileService,
     most: usize,
-    room: OwnedSemaphorePermit,
+    room: Part,
     entries: Vec<Entry>,
     contents: Vec<Option<Held>>,
     hasher: Hasher,
@@ -100,21 +101,19 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Nothing yet, and at most so many entries.
-    pub(super) fn begin(service: &'a FileService, format: Format, most: usize) -> Result<Self, AppError> {
-        let nothing = Arc::clone(&service.archive_room).try_acquire_many_owned(0);
-        let room = nothing.map_err(|error| PortError::unavailable("archives", error))?;
+    pub(super) fn begin(service: &'a FileService, holder: Holder, format: Format, most: usize) -> Self {
         let mut hasher = Hasher::default();
         hasher.update(if format == Format::Zip { b"zip1" } else { b"tar1" });
-        Ok(Self {
+        Self {
             service,
             most,
-            room,
+            room: service.archive_room.part(holder),
             entries: Vec::new(),
             contents: Vec::new(),
             hasher,
             taken: HashSet::new(),
             numbers: HashMap::new(),
-        })
+        }
     }
 
     /// The plan of what was taken in.
@@ -275,9 +274,7 @@ impl<'a> Walk<'a> {
             let detail = format!("An archive holds up to {} files and folders: choose less", self.most);
             return Err(AppError::because(Code::Unprocessable, detail));
         }
-        let more = u32::try_from(more).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.service.archive_room).try_acquire_many_owned(more);
-        self.room.merge(room.map_err(|error| PortError::unavailable("archives", error))?);
+        self.room.grow(more).map_err(|error| PortError::unavailable("archives", error))?;
         Ok(())
     }
 }

@@ -79,7 +79,7 @@ enum Piece {
 /// caller may be dropped, but no longer than `watch` allows.
 ///
 /// # Errors
-/// `parent_not_found` if the right to add to the folder has ended; `upload_offset`, `upload_complete`, `upload_length`, `too_large`, `checksum_mismatch`, `locked` when another request wants the upload; those of the
+/// `parent_not_found` if the right to add to the folder has ended, `unauthorized` if the credential has; `upload_offset`, `upload_complete`, `upload_length`, `too_large`, `checksum_mismatch`, `locked` when another request wants the upload; those of the
 /// body; `quota_exceeded`, `disk_full`; those of the commit, after which the upload is complete and can be committed by another request.
 pub(crate) async fn append(
     mut hold: Hold,
@@ -294,9 +294,10 @@ impl Session {
             return Err(AppError::because(Code::TooLarge, format!("The upload has {length} bytes in all")));
         }
         if let Some(watch) = &mut self.watch
-            && watch.has_ended().await
+            && let Some(code) = watch.end().await
         {
-            return Err(AppError::refused(Code::ParentNotFound));
+            let code = if code == Code::Unauthorized { code } else { Code::ParentNotFound };
+            return Err(AppError::refused(code));
         }
         let service = Arc::clone(self.hold.service());
         check_size(&service, Some(size))?;

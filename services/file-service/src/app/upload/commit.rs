@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::files::{
-    Commit, CommitTarget, Committed, FileStore, NewContent, NewFile, NodeError, Place, ThumbnailState,
+    Commit, CommitTarget, Committed, FileStore, LinkStore, LinkUse, NewContent, NewFile, NodeError, Place,
+    ThumbnailState,
 };
-use common::jobs::{Cause, types};
-use common::{Clock, FileId, IdGen, JobId, LinkId, PortError, Timestamp, UserId};
+use common::jobs::{Cause, NewJob, types};
+use common::{Causes, Clock, FileId, IdGen, JobId, LinkId, PortError, Timestamp, UserId};
 use metrics::counter;
 use runtime::crash_point;
 
 use super::Announced;
 use super::receive::Received;
 use crate::app::access::Authorized;
+use crate::app::watch::Pass;
 use crate::background::Background;
 use crate::error::AppError;
 use crate::state::FileService;
@@ -42,6 +44,15 @@ impl Subject {
     }
 }
 
+/// Who sends bytes.
+#[derive(Debug)]
+pub(crate) enum Sender {
+    /// Whoever was let in by this.
+    Caller(Pass),
+    /// A visitor by this link, with the job that may have to tell of it.
+    Visitor(LinkId, Box<NewJob>),
+}
+
 /// A commit that did not come about.
 pub(super) enum Uncommitted {
     /// The store refused it; it can be committed to another target.
@@ -63,7 +74,9 @@ impl From<Uncommitted> for AppError {
 pub(in crate::app) struct Finished {
     received: Received,
     subject: Subject,
+    sender: Sender,
     store: Arc<dyn FileStore>,
+    links: Arc<dyn LinkStore>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
     background: Background,
@@ -80,7 +93,9 @@ impl Finished {
         Self {
             received,
             subject,
+            sender: Sender::Caller(Pass::Free),
             store: Arc::clone(&service.store),
+            links: Arc::clone(&service.links),
             clock: Arc::clone(&service.clock),
             ids: Arc::clone(&service.ids),
             background: service.background.clone(),
@@ -94,6 +109,19 @@ impl Finished {
     /// Its jobs are those of this cause, although the commit is not made in its request.
     pub(in crate::app) fn caused_by(self, cause: Cause) -> Self {
         Self { cause: Some(cause), ..self }
+    }
+
+    /// It comes from somebody who may have been shut out since, or by a link, which notes it.
+    pub(super) fn sent_by(self, sender: Sender) -> Self {
+        Self { sender, ..self }
+    }
+
+    /// What whoever sends it was let in by.
+    pub(super) fn pass(&self) -> &Pass {
+        match &self.sender {
+            Sender::Caller(pass) => pass,
+            Sender::Visitor(..) => &Pass::Free,
+        }
     }
 
     /// It was made at this time, before it came here.
@@ -130,6 +158,7 @@ impl Finished {
                     if matches!(commit.content.blob.place, Place::Inline(_)) { "inline" } else { "blob" };
                 counter!("fm_files_uploads_total", "place" => place).increment(1);
                 counter!("fm_files_uploaded_bytes_total").increment(commit.content.blob.size);
+                self.note(committed.node.id).await;
                 Ok(committed)
             }
             Err(error) => {
@@ -141,6 +170,15 @@ impl Finished {
                 self.may_be_committed(unknown);
                 Err(Uncommitted::Refused(error.into(), Box::new(self)))
             }
+        }
+    }
+
+    /// Notes at its link what came by it. That fails alone: whoever sent it would send it again if they heard of no file.
+    async fn note(&self, file: FileId) {
+        let Sender::Visitor(link, job) = &self.sender else { return };
+        let used = LinkUse { file, job: (**job).clone() };
+        if let Err(error) = self.links.note_drop(*link, self.clock.now(), &used).await {
+            tracing::error!(%link, %file, cause = %Causes(&error), "a file came by a link, and the link has no note of it");
         }
     }
 

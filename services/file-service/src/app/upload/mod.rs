@@ -17,9 +17,11 @@ use futures_util::Stream;
 use http_kit::BodyError;
 
 use super::access::{Authorized, still};
+use super::watch::Pass;
 use crate::error::AppError;
 use crate::state::FileService;
 
+pub(crate) use commit::Sender;
 pub(super) use commit::{Finished, Subject};
 pub(super) use guards::Reservation;
 pub(super) use receive::Received;
@@ -45,12 +47,12 @@ pub(crate) struct Announced {
 ///
 /// # Errors
 /// `name_taken`, `quota_exceeded`, `disk_full`, `too_large` before a byte is read, where that can be known; those of the body; `digest_mismatch`;
-/// `parent_not_found`, `too_deep`.
+/// `parent_not_found`, `too_deep`; `unauthorized` if the sender's credential was ended while the bytes came.
 pub(crate) async fn put_child(
     service: &FileService,
     parent: &Authorized,
-    name: &NodeName,
-    on_conflict: OnConflict,
+    (name, on_conflict): (&NodeName, OnConflict),
+    sender: Sender,
     announced: Announced,
     body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<Committed, AppError> {
@@ -60,7 +62,8 @@ pub(crate) async fn put_child(
     let received = receive(service, parent.space(), name, announced, body).await?;
     let subject = Subject::of(parent, announced, false);
     let id = FileId(service.ids.object_id());
-    commit_child(service, parent, name, on_conflict, id, Finished::new(service, received, subject)).await
+    let finished = Finished::new(service, received, subject).sent_by(sender);
+    commit_child(service, parent, name, on_conflict, id, finished).await
 }
 
 /// Takes over a file that was another product's, with the id that it had there (action: add a child): under the next free name if its name is taken, and with a job
@@ -129,7 +132,7 @@ pub(super) async fn commit_child(
     mut finished: Finished,
 ) -> Result<Committed, AppError> {
     // the folder may have been closed to them while the bytes came
-    still(service, parent).await.map_err(parent_gone)?;
+    still(service, parent, finished.pass()).await.map_err(parent_gone)?;
     for _ in 0..RACES {
         let target = child_target(service, parent, name, on_conflict, id).await?;
         match finished.commit(target).await {
@@ -196,6 +199,7 @@ pub(crate) async fn put_content(
     service: &FileService,
     file: &Authorized,
     revision: Option<u64>,
+    pass: &Pass,
     announced: Announced,
     body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<Committed, AppError> {
@@ -204,7 +208,7 @@ pub(crate) async fn put_content(
         return Err(AppError::refused(Code::NotAFile));
     }
     let received = receive(service, file.space(), &file.node().name, announced, body).await?;
-    still(service, file).await?;
+    still(service, file, pass).await?;
     let subject = Subject::of(file, announced, file.node().classic_type == Some(ClassicType::Image));
     let keep_versions = service.settings.keep_versions;
     let target = CommitTarget::Existing { id: file.id(), revision, keep_versions };

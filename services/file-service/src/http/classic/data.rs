@@ -14,6 +14,8 @@ use super::{Failure, node, object};
 use crate::app::access::Authorized;
 use crate::app::content::{self, Part};
 use crate::app::thumbnails::{self, Found};
+use crate::app::watch::Pass;
+use crate::http::content::Way;
 use crate::http::{content as contents, params, thumbnails as pictures};
 use crate::state::FileService;
 
@@ -71,12 +73,13 @@ async fn answer(
     service: &FileService,
 ) -> ClassicResult<HttpResponse> {
     let actor = caller.0.as_ref().map_or(Actor::Anonymous, params::actor);
+    let pass = caller.0.map_or(Pass::Free, |caller| params::pass(request, &caller));
     let file = node(service, actor, Action::ReadContent, request).await?;
     let Some(content) = &file.node().content else {
         return Err(ClassicError::bad_request("A folder doesn't have content"));
     };
     match size(request.query_string()) {
-        Size::Original => original(service, request, &file, content).await,
+        Size::Original => original(service, request, &file, content, pass).await,
         Size::Thumbnail(size) => thumbnail(service, request, &file, size).await,
         Size::Unknown => Err(ClassicError::not_found()),
     }
@@ -107,11 +110,13 @@ async fn original(
     request: &HttpRequest,
     file: &Authorized,
     content: &Content,
+    pass: Pass,
 ) -> ClassicResult<HttpResponse> {
     let node = as_named(file.node());
     let sent = async {
         let kind = content_type(service, node.name.as_str(), content).await?;
-        contents::send(service, request, file, &node, content, &kind, Disposition::Inline, None).await
+        let way = Way::Pass(pass);
+        contents::send(service, request, file, &node, content, &kind, Disposition::Inline, way).await
     };
     match sent.await {
         Ok(response) => Ok(response),

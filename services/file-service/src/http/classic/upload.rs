@@ -64,7 +64,9 @@ pub(super) async fn create(
     payload: web::Payload,
     service: web::Data<FileService>,
 ) -> ClassicResult<HttpResponse> {
+    let pass = params::pass(&request, &caller);
     let (asked, _room) = read(&service, &request, payload).await?;
+    pass.still(&service).await?;
     let target = match asked.parent {
         AskedParent::Root => Target::Root,
         AskedParent::Node(id) => Target::Node(id),

@@ -4,6 +4,6 @@ mod read;
 mod safety;
 mod write;
 
-pub(super) use read::{describe, send, send_content, send_file, show};
+pub(super) use read::{Way, describe, send, send_content, send_file, show};
 pub(super) use safety::policy;
 pub(super) use write::{OnConflictWord, announced, name, put_child, put_content};

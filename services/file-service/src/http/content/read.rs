@@ -11,7 +11,7 @@ use common::files::{Action, Actor, BlobRange, ByteStream, Content, Node};
 use common::{Code, FileId, PortResult};
 use futures_util::stream::LocalBoxStream;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
-use http_kit::conditions::{Current, ETag, Verdict, evaluate, http_date, range_applies};
+use http_kit::conditions::{Current, ETag, Modified, Verdict, evaluate, http_date, range_applies};
 use http_kit::digest_fields::REPR_DIGEST;
 use http_kit::disposition::{Disposition, content_disposition};
 use http_kit::problem::ProblemDocument;
@@ -24,7 +24,7 @@ use super::safety::{self, Sent};
 use crate::app::access::{Authorized, authorize};
 use crate::app::content::{self, Part};
 use crate::app::sniff;
-use crate::app::watch::Watch;
+use crate::app::watch::{Pass, Watch};
 use crate::error::AppError;
 use crate::http::delivery::{self, Wanted};
 use crate::http::params;
@@ -105,19 +105,24 @@ async fn answer(request: &HttpRequest, service: &FileService) -> actix_web::Resu
     if let Ok(query) = query()
         && let Some(ticket) = &query.ticket
     {
-        let file = by_ticket(service, request, ticket).await?;
-        return Ok(send_file(service, request, &file, query.download, None).await?);
+        let (file, pass) = by_ticket(service, request, ticket).await?;
+        return Ok(send_file(service, request, &file, query.download, Way::Pass(pass)).await?);
     }
     let caller = Authenticated::extract(request).await?;
     let target = params::target(request, "id")?;
     let file = authorize(service, params::actor(&caller), Action::ReadContent, target)
         .await
         .map_err(Problem::from)?;
-    Ok(send_file(service, request, &file, query()?.download, None).await?)
+    let way = Way::Pass(params::pass(request, &caller));
+    Ok(send_file(service, request, &file, query()?.download, way).await?)
 }
 
-/// The file that a ticket is for. What is in the trash, and a content that the ticket does not mean, are not there.
-async fn by_ticket(service: &FileService, request: &HttpRequest, ticket: &str) -> ApiResult<Authorized> {
+/// The file that a ticket is for, and what the ticket ends with. What is in the trash, and a content that the ticket does not mean, are not there.
+async fn by_ticket(
+    service: &FileService,
+    request: &HttpRequest,
+    ticket: &str,
+) -> ApiResult<(Authorized, Pass)> {
     let id: FileId = input::path_id(request, "id")?;
     let ticket = service
         .ticket_key
@@ -134,8 +139,16 @@ async fn by_ticket(service: &FileService, request: &HttpRequest, ticket: &str) -
     let file = authorize(service, actor, Action::ReadContent, id).await?.live()?;
     match (ticket.blob, &file.node().content) {
         (Some(meant), Some(content)) if content.blob != meant => Err(Problem::new(Code::NotFound)),
-        _ => Ok(file),
+        _ => Ok((file, ticket.user.map_or(Pass::Free, Pass::Account))),
     }
+}
+
+/// What a reader comes by.
+pub(in crate::http) enum Way<'a> {
+    /// A link, which counts what is read.
+    Link(Toll<'a>),
+    /// Their own credential, or what stands for one.
+    Pass(Pass),
 }
 
 /// Answers with the content of a file, under its sniffed type.
@@ -144,9 +157,9 @@ pub(in crate::http) async fn send_file(
     request: &HttpRequest,
     file: &Authorized,
     download: bool,
-    toll: Option<Toll<'_>>,
+    way: Way<'_>,
 ) -> ApiResult<HttpResponse> {
-    send_content(service, request, file, content::of(file)?, download, toll).await
+    send_content(service, request, file, content::of(file)?, download, way).await
 }
 
 /// Answers with one of the contents of a file, under its sniffed type.
@@ -156,11 +169,11 @@ pub(in crate::http) async fn send_content(
     file: &Authorized,
     content: &Content,
     download: bool,
-    toll: Option<Toll<'_>>,
+    way: Way<'_>,
 ) -> ApiResult<HttpResponse> {
     let sent = Sent::of(&content.mime, charset(service, content).await?);
     let disposition = if download { Disposition::Attachment } else { sent.disposition };
-    send(service, request, file, file.node(), content, &sent.content_type, disposition, toll).await
+    send(service, request, file, file.node(), content, &sent.content_type, disposition, way).await
 }
 
 /// The charset of a text, as far as its first bytes show.
@@ -185,11 +198,11 @@ pub(in crate::http) async fn send(
     content: &Content,
     content_type: &str,
     disposition: Disposition,
-    toll: Option<Toll<'_>>,
+    way: Way<'_>,
 ) -> ApiResult<HttpResponse> {
     let tag = content.etag();
     let etag = ETag::strong(tag.trim_matches('"')).map_err(|_| Problem::new(Code::Internal))?;
-    let current = Current { etag: &etag, modified_at: Some(content.modified_at) };
+    let current = Current { etag: &etag, modified_at: Some(modified(content)) };
     let validators = |response: &mut HttpResponseBuilder| {
         response
             .insert_header((header::ETAG, etag.to_value()))
@@ -219,97 +232,112 @@ pub(in crate::http) async fn send(
         .insert_header((REPR_DIGEST, content.sha256.to_field()))
         .insert_header((header::CONTENT_DISPOSITION, content_disposition(disposition, node.name.as_str())))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .insert_header((header::CONTENT_TYPE, content_type))
         .insert_header(safety::policy(content_type));
-    let sends = request.method() == Method::GET && !matches!(asked, RangeSet::Unsatisfiable);
-    if let Some(toll) = toll.filter(|_| sends) {
-        let from_start = match &asked {
-            RangeSet::Whole | RangeSet::Unsatisfiable => true,
-            RangeSet::One(one) => one.start == 0,
-            RangeSet::Many(parts) => parts.iter().any(|part| part.start == 0),
-        };
+    if request.method() == Method::HEAD {
+        return Ok(response.no_chunking(content.size).body(SizedStream::new(content.size, nothing())));
+    }
+    let (toll, pass) = match way {
+        Way::Link(toll) => (Some(toll), Pass::Free),
+        Way::Pass(pass) => (None, pass),
+    };
+    if let Some(toll) = &toll {
+        toll.check(service, request)?;
+    }
+    let (opened, from_start) = match asked {
+        RangeSet::Unsatisfiable => return Err(unsatisfiable(content.size)),
+        RangeSet::Whole => {
+            let whole = BlobRange { start: 0, len: content.size };
+            (open(service, request, file, content, (Wanted::Whole, whole)).await?, true)
+        }
+        RangeSet::One(one) => {
+            let part = BlobRange { start: one.start, len: one.len };
+            let opened = open(service, request, file, content, (Wanted::Part, part)).await?;
+            // the gateway says by itself which part it sends
+            if !matches!(opened, Opened::Gateway(_)) {
+                response
+                    .status(StatusCode::PARTIAL_CONTENT)
+                    .insert_header((header::CONTENT_RANGE, one.content_range(content.size)));
+            }
+            (opened, one.start == 0)
+        }
+        RangeSet::Many(parts) => {
+            let multipart = Multipart::new(content_type, content.size);
+            let from_start = parts.iter().any(|part| part.start == 0);
+            let opened = open_many(service, content, &multipart, parts).await?;
+            response
+                .status(StatusCode::PARTIAL_CONTENT)
+                .insert_header((header::CONTENT_TYPE, multipart.media_type()));
+            (opened, from_start)
+        }
+    };
+    // counted when nothing but the client's line is left that could fail
+    if let Some(toll) = toll {
         for field in toll.pay(service, request, from_start).await? {
             response.append_header(field);
         }
     }
-    let watch = Watch::over(service, file);
-    // what is handed over cannot be called back
-    let may_hand_over = watch.is_none();
-    match asked {
-        RangeSet::Unsatisfiable => {
-            let size =
-                HeaderValue::from_str(&ranges::unsatisfied(content.size)).expect("a range is visible ASCII");
-            let problem = Problem::new(Code::RangeNotSatisfiable)
-                .detail(format!("The content has {} bytes", content.size));
-            Err(problem.header(header::CONTENT_RANGE, size))
+    Ok(match opened {
+        Opened::Gateway(field) => response.insert_header(field).finish(),
+        Opened::Bytes(bytes) => response.body(bytes),
+        Opened::Stream(len, stream) => {
+            let watch = Watch::with(service, Watch::over(service, file), pass);
+            response.body(SizedStream::new(len, watched(logged(stream), watch)))
         }
-        RangeSet::Whole => {
-            response.insert_header((header::CONTENT_TYPE, content_type));
-            if request.method() == Method::HEAD {
-                return Ok(response
-                    .no_chunking(content.size)
-                    .body(SizedStream::new(content.size, nothing())));
-            }
-            if may_hand_over
-                && let Some(field) = handed_over(service, request, content, Wanted::Whole).await?
-            {
-                return Ok(response.insert_header(field).finish());
-            }
-            part(service, content, BlobRange { start: 0, len: content.size }, response, watch).await
-        }
-        RangeSet::One(one) => {
-            response.insert_header((header::CONTENT_TYPE, content_type));
-            if may_hand_over && let Some(field) = handed_over(service, request, content, Wanted::Part).await?
-            {
-                return Ok(response.insert_header(field).finish());
-            }
-            response
-                .status(StatusCode::PARTIAL_CONTENT)
-                .insert_header((header::CONTENT_RANGE, one.content_range(content.size)));
-            part(service, content, BlobRange { start: one.start, len: one.len }, response, watch).await
-        }
-        RangeSet::Many(parts) => many(service, content, content_type, parts, response, watch).await,
-    }
+    })
 }
 
-/// The field that lets the gateway send the bytes. What may stand in the store is not looked for in a blob first.
-async fn handed_over(
+/// What a date tells of a content: clients choose it, so that it tells nothing where the file had another one before.
+fn modified(content: &Content) -> Modified {
+    if content.version == 1 { Modified::Since(content.modified_at) } else { Modified::Replaced }
+}
+
+fn unsatisfiable(size: u64) -> Problem {
+    let range = HeaderValue::from_str(&ranges::unsatisfied(size)).expect("a range is visible ASCII");
+    Problem::new(Code::RangeNotSatisfiable)
+        .detail(format!("The content has {size} bytes"))
+        .header(header::CONTENT_RANGE, range)
+}
+
+/// Bytes that can be sent: that they are there was seen already, as far as sizes tell.
+enum Opened {
+    /// By the gateway, which this field tells of them.
+    Gateway((HeaderName, HeaderValue)),
+    Bytes(Bytes),
+    /// So many.
+    Stream(u64, ByteStream),
+}
+
+async fn open(
     service: &FileService,
     request: &HttpRequest,
+    file: &Authorized,
     content: &Content,
-    wanted: Wanted,
-) -> PortResult<Option<(HeaderName, HeaderValue)>> {
-    if content.size <= service.settings.inline_bytes as u64 {
-        return Ok(None);
+    (wanted, range): (Wanted, BlobRange),
+) -> ApiResult<Opened> {
+    // what is handed over cannot be called back; and what may stand in the store is not looked for in a blob first
+    if file.is_owners()
+        && content.size > service.settings.inline_bytes as u64
+        && let Some(field) = delivery::field(service, request, content.blob, content.size, wanted).await?
+    {
+        return Ok(Opened::Gateway(field));
     }
-    delivery::field(service, request, content.blob, content.size, wanted).await
+    Ok(match content::read(service, content, range).await? {
+        Part::Bytes(bytes) => Opened::Bytes(bytes),
+        Part::Stream(stream) => Opened::Stream(range.len, stream),
+    })
 }
 
 fn nothing() -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
     futures_util::stream::empty()
 }
 
-async fn part(
+async fn open_many(
     service: &FileService,
     content: &Content,
-    part: BlobRange,
-    mut response: HttpResponseBuilder,
-    watch: Option<Watch>,
-) -> ApiResult<HttpResponse> {
-    Ok(match content::read(service, content, part).await? {
-        Part::Bytes(bytes) => response.body(bytes),
-        Part::Stream(stream) => response.body(SizedStream::new(part.len, watched(logged(stream), watch))),
-    })
-}
-
-async fn many(
-    service: &FileService,
-    content: &Content,
-    content_type: &str,
+    multipart: &Multipart,
     parts: Vec<ByteRange>,
-    mut response: HttpResponseBuilder,
-    watch: Option<Watch>,
-) -> ApiResult<HttpResponse> {
-    let multipart = Multipart::new(content_type, content.size);
+) -> ApiResult<Opened> {
     let length = multipart.length(&parts);
     // what is missing shows before the first byte; where only a later part is, the answer breaks off
     if let Some(first) = parts.first() {
@@ -322,11 +350,7 @@ async fn many(
         pieces.push(content::read_in_turn(service, content, range));
     }
     pieces.push(text(multipart.tail()));
-    let body = futures_util::stream::iter(pieces).flatten();
-    Ok(response
-        .status(StatusCode::PARTIAL_CONTENT)
-        .insert_header((header::CONTENT_TYPE, multipart.media_type()))
-        .body(SizedStream::new(length, watched(logged(body), watch))))
+    Ok(Opened::Stream(length, Box::pin(futures_util::stream::iter(pieces).flatten())))
 }
 
 fn watched(
@@ -335,7 +359,7 @@ fn watched(
 ) -> LocalBoxStream<'static, Result<Bytes, actix_web::Error>> {
     match watch {
         Some(watch) => watch
-            .guard(body, || actix_web::error::ErrorForbidden("the right to read this has ended"))
+            .guard(body, || actix_web::error::ErrorForbidden("what it was opened by has ended"))
             .boxed_local(),
         None => body.boxed_local(),
     }

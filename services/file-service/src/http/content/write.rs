@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::access::{Authorized, Sight, authorize, authorize_parent};
 use crate::app::marks;
-use crate::app::upload::{self, Announced, OnConflict};
+use crate::app::upload::{self, Announced, OnConflict, Sender};
 use crate::http::view::{self, FileView};
 use crate::http::{params, preconditions};
 use crate::state::FileService;
@@ -91,13 +91,14 @@ pub(in crate::http) async fn put_child(
     let query = query(&request)?;
     let announced = announced(&request, query.modified_at)?;
     let body = BodyStream::new(payload, service.settings.upload_pace);
+    let pass = params::pass(&request, &caller);
 
     if request.headers().contains_key(header::IF_MATCH) {
         let existing = service.store.find_child(parent.id(), &name).await.map_err(Problem::from)?;
         let existing = existing.ok_or_else(|| Problem::new(Code::PreconditionFailed))?;
         let file = authorize(&service, actor, Action::Change, existing.id).await?;
         let revision = content_precondition(&request, &file)?;
-        let committed = upload::put_content(&service, &file, revision, announced, body).await?;
+        let committed = upload::put_content(&service, &file, revision, &pass, announced, body).await?;
         return answer(&service, actor, &committed, parent.child_sight()).await;
     }
     let only_new = request
@@ -108,7 +109,9 @@ pub(in crate::http) async fn put_child(
         _ if only_new => OnConflict::Fail,
         word => word.into(),
     };
-    let committed = upload::put_child(&service, &parent, &name, on_conflict, announced, body).await?;
+    let sender = Sender::Caller(pass);
+    let committed =
+        upload::put_child(&service, &parent, (&name, on_conflict), sender, announced, body).await?;
     answer(&service, actor, &committed, parent.child_sight()).await
 }
 
@@ -147,7 +150,8 @@ pub(in crate::http) async fn put_content(
     let announced = announced(&request, query(&request)?.modified_at)?;
     let revision = content_precondition(&request, &file)?;
     let body = BodyStream::new(payload, service.settings.upload_pace);
-    let committed = upload::put_content(&service, &file, revision, announced, body).await?;
+    let pass = params::pass(&request, &caller);
+    let committed = upload::put_content(&service, &file, revision, &pass, announced, body).await?;
     answer(&service, file.actor(), &committed, file.sight()).await
 }
 

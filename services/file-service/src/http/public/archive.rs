@@ -2,13 +2,14 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, head, web};
 use http_kit::problem::ProblemDocument;
-use http_kit::{ApiResult, input};
+use http_kit::{ApiResult, client_ip, customer_key, input};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{cookies, enter};
 use crate::app::access::Target;
-use crate::app::archive;
+use crate::app::archive::{self, Holder};
+use crate::app::watch::Pass;
 use crate::http::archives::{ArchiveFormat, MOST_IN_ADDRESS, send, targets};
 use crate::http::toll::Toll;
 use crate::state::FileService;
@@ -45,6 +46,7 @@ pub(super) struct PublicArchiveQuery {
         (status = 410, description = "`link_exhausted`", body = ProblemDocument),
         (status = 416, description = "`range_not_satisfiable`", body = ProblemDocument),
         (status = 422, description = "`unprocessable`: over 250,000 files and folders", body = ProblemDocument),
+        (status = 503, description = "`unavailable`: too many large archives are being sent, by this link, to this address, or to visitors at all", body = ProblemDocument),
     )
 )]
 #[get("/api/v1/public/{token}/archive")]
@@ -62,6 +64,7 @@ pub(super) async fn show(request: HttpRequest, service: web::Data<FileService>) 
         (status = 401, description = "`link_locked`"),
         (status = 403, description = "`forbidden`"),
         (status = 404, description = "`not_found`"),
+        (status = 410, description = "`link_exhausted`"),
     )
 )]
 #[head("/api/v1/public/{token}/archive")]
@@ -75,12 +78,15 @@ pub(super) async fn describe(
 async fn answer(request: &HttpRequest, service: &FileService) -> ApiResult<HttpResponse> {
     let visit = enter(request, service).await?;
     let query: PublicArchiveQuery = input::query(request)?;
+    Toll::check_archive(service, request, &visit.link)?;
     let chosen = match &query.ids {
         Some(ids) => targets(ids.split(','), MOST_IN_ADDRESS, "?ids")?,
         None => vec![Target::Node(visit.link.node)],
     };
-    let plan = archive::plan(service, visit.actor, &chosen, query.format.form()).await?;
+    let ip = client_ip(request, &service.settings.trusted_proxies);
+    let holder = Holder::Visitor { link: visit.link.id, address: customer_key(ip) };
+    let plan = archive::plan(service, visit.actor, holder, &chosen, query.format.form()).await?;
     let cookies = cookies(request)?;
     let toll = |plan: &archive::Plan| Some(Toll::of_archive(&visit.link, plan.digest, cookies));
-    send(service, request, plan, query.format, toll).await
+    send(service, request, plan, query.format, Pass::Free, toll).await
 }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, head, web};
 use common::files::{Action, Kind, LinkRole, Order, Sort};
-use common::{Code, FileId};
+use common::{Causes, Code, FileId};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Problem, input};
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use super::view::{PublicFileListView, PublicFileView, PublicLinkView};
 use super::{cookies, enter};
 use crate::app::content;
 use crate::http::children::{self, ChildrenQuery};
-use crate::http::content::send_file;
+use crate::http::content::{Way, send_file};
 use crate::http::thumbnails::{self, PendingThumbnail};
 use crate::http::toll::Toll;
 use crate::http::view::PRIVATE;
@@ -57,7 +57,10 @@ pub(super) async fn show(request: HttpRequest, service: web::Data<FileService>) 
     };
     let node = visit.authorize(&service, action, id).await?;
     if id.is_none() {
-        service.links.count_open(link.id, service.clock.now()).await?;
+        // whoever may look does not have to wait until it can be counted
+        if let Err(error) = service.links.count_open(link.id, service.clock.now()).await {
+            tracing::warn!(link = %link.id, cause = %Causes(&error), "a link was opened, and that was not counted");
+        }
     }
     let shown = (action == Action::ReadMetadata).then(|| node.node());
     Ok(HttpResponse::Ok().insert_header(PRIVATE).json(PublicLinkView::of(link, shown)))
@@ -185,7 +188,7 @@ async fn send(request: &HttpRequest, service: &FileService) -> ApiResult<HttpRes
     let file = visit.authorize(service, Action::ReadContent, id).await?;
     let content = content::of(&file)?;
     let toll = Toll::of_content(&visit.link, file.id(), content, cookies(request)?);
-    send_file(service, request, &file, query.download, Some(toll)).await
+    send_file(service, request, &file, query.download, Way::Link(toll)).await
 }
 
 /// The picture of a file by a link, in one of four widths.

@@ -16,7 +16,7 @@ use super::{UNLOCK_COOKIE, UNLOCK_TICKET, cookies, enter, place};
 use crate::app::access::authorize_parent;
 use crate::app::sharing::notices;
 use crate::app::sharing::visit::{self, UNLOCKED_FOR};
-use crate::app::upload::{self, OnConflict};
+use crate::app::upload::{self, OnConflict, Sender};
 use crate::http::content::{OnConflictWord, announced, name};
 use crate::http::view::PRIVATE;
 use crate::state::FileService;
@@ -137,11 +137,11 @@ pub(super) async fn put_child(
         LinkRole::Dropper => OnConflict::Rename,
         _ => query.on_conflict.unwrap_or_default().into(),
     };
-    let committed = upload::put_child(&service, &parent, &name, on_conflict, announced, body).await?;
-    let now = service.clock.now();
-    let used = notices::used(&service, &visit.link, committed.node.id);
-    service.links.note_drop(visit.link.id, now, &used).await?;
-    let receipt = ReceiptView::of(&visit, name.as_str(), &committed.node, now);
+    let job = notices::used(&service, &visit.link, visit.link.node).job;
+    let sender = Sender::Visitor(visit.link.id, Box::new(job));
+    let committed =
+        upload::put_child(&service, &parent, (&name, on_conflict), sender, announced, body).await?;
+    let receipt = ReceiptView::of(&visit, name.as_str(), &committed.node, service.clock.now());
     let receipt = receipt.ok_or_else(|| Problem::new(Code::Internal))?;
     let status = if committed.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(HttpResponse::build(status).insert_header(PRIVATE).json(receipt))

@@ -19,6 +19,7 @@ use super::protocol::{
 use super::view::UploadView;
 use super::{FROM_ONE, view};
 use crate::app::resumable::{self, Appended, Ends, Go, Hold, UploadChange};
+use crate::app::watch::Watch;
 use crate::http::content::OnConflictWord;
 use crate::http::params;
 use crate::state::FileService;
@@ -83,32 +84,33 @@ pub(in crate::http) async fn append(
     payload: web::Payload,
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
-    go_on(params::whole(&caller)?, &request, payload, &service.into_inner()).await
+    go_on(&caller, &request, payload, &service.into_inner()).await
 }
 
 pub(super) async fn go_on(
-    user: UserId,
+    caller: &Authenticated,
     request: &HttpRequest,
     payload: web::Payload,
     service: &Arc<FileService>,
 ) -> ApiResult<HttpResponse> {
+    let user = params::whole(caller)?;
     let protocol = Protocol::of(request)?;
     match protocol {
         Protocol::Plain => change(user, request, payload, service).await,
-        Protocol::Tus | Protocol::Draft => append_bytes(user, protocol, request, payload, service)
+        Protocol::Tus | Protocol::Draft => append_bytes(caller, protocol, request, payload, service)
             .await
             .map_err(|problem| protocol.mark(problem)),
     }
 }
 
 async fn append_bytes(
-    user: UserId,
+    caller: &Authenticated,
     protocol: Protocol,
     request: &HttpRequest,
     payload: web::Payload,
     service: &Arc<FileService>,
 ) -> ApiResult<HttpResponse> {
-    let upload = resumable::own(service, user, input::path_id(request, "id")?).await?;
+    let upload = resumable::own(service, caller.user, input::path_id(request, "id")?).await?;
     let wanted = if protocol == Protocol::Tus { TUS_BYTES } else { DRAFT_BYTES };
     if media_type(request) != wanted {
         let why = format!("The bytes of an upload are {wanted}");
@@ -128,6 +130,7 @@ async fn append_bytes(
         Protocol::Draft | Protocol::Plain => draft_go(request, offset)?,
     };
     let watch = resumable::goes_on(service, &upload).await?;
+    let watch = Watch::with(service, watch, params::pass(request, caller));
     let hold = Hold::take(service, upload.id).await?;
     let body = BodyStream::new(payload, service.settings.upload_pace);
     Ok(match (protocol, resumable::append(hold, watch, go, body).await?) {

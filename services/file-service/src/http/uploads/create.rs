@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use common::files::UploadRole;
-use common::{Code, Timestamp, UserId};
+use common::{Code, Timestamp};
 use http_kit::digest_fields::REPR_DIGEST;
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, BodyStream, Problem, input};
@@ -18,6 +18,7 @@ use super::go::{digest, draft_go, nothing, tus_creation};
 use super::protocol::{self, Protocol, UPLOAD_LENGTH, UPLOAD_METADATA, Wishes, wrong};
 use super::{FROM_LIST, view};
 use crate::app::resumable::{self, Appended, Ends, Go, NewUpload};
+use crate::app::watch::Watch;
 use crate::http::content::OnConflictWord;
 use crate::http::params;
 use crate::state::FileService;
@@ -84,18 +85,19 @@ pub(in crate::http) async fn create(
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
     let protocol = Protocol::of(&request)?;
-    begin(params::whole(&caller)?, protocol, &request, payload, &service.into_inner())
+    begin(&caller, protocol, &request, payload, &service.into_inner())
         .await
         .map_err(|problem| protocol.mark(problem))
 }
 
 async fn begin(
-    user: UserId,
+    caller: &Authenticated,
     protocol: Protocol,
     request: &HttpRequest,
     payload: web::Payload,
     service: &Arc<FileService>,
 ) -> ApiResult<HttpResponse> {
+    let user = params::whole(caller)?;
     let query: CreateQuery =
         if request.query_string().is_empty() { CreateQuery::default() } else { input::query(request)? };
     let mut wishes = Wishes {
@@ -163,6 +165,7 @@ async fn begin(
         None => Appended::Open(hold.leave().await?),
         Some(go) => {
             let body = BodyStream::new(payload, service.settings.upload_pace);
+            let watch = Watch::with(service, watch, params::pass(request, caller));
             resumable::append(hold, watch, go, body).await.map_err(|error| with_location(error.into()))?
         }
     };

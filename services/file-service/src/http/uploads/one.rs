@@ -107,7 +107,7 @@ pub(in crate::http) async fn change_method(
     let meant = meant.and_then(|method| Method::from_bytes(method.to_ascii_uppercase().as_bytes()).ok());
     let service = service.into_inner();
     match meant {
-        Some(Method::PATCH) => go_on(params::whole(&caller)?, &request, payload, &service).await,
+        Some(Method::PATCH) => go_on(&caller, &request, payload, &service).await,
         Some(Method::DELETE) => end(params::whole(&caller)?, &request, &service).await,
         Some(Method::HEAD) => {
             stand(Protocol::of(&request)?, params::whole(&caller)?, &request, &service).await
