@@ -13,7 +13,7 @@ use blob::{DiskBlobs, DiskOptions};
 use common::auth::{Address, Authenticator, GroupName, People, Person, Presented, Principal, Role};
 use common::files::{
     ActivityStore, BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore, SearchStore,
-    ShareStore, VersionStore,
+    ShareStore, UploadStore, VersionStore,
 };
 use common::routes::Service;
 use common::{Clock, GroupId, IdGen, PortError, PortResult, SessionId, Sha256, UserId};
@@ -132,6 +132,7 @@ struct World {
     ids: Arc<TestIds>,
     store: Arc<FilesDb>,
     disk: Arc<DiskBlobs>,
+    uploads: Arc<dyn UploadStore>,
     auth_outage: Arc<AtomicBool>,
     directory_outage: Arc<AtomicBool>,
     group: SharedGroup,
@@ -170,7 +171,7 @@ impl World {
         let service = Arc::new(FileService::new(Parts {
             store: self.store.clone() as Arc<dyn FileStore>,
             blobs,
-            uploads: self.store.clone(),
+            uploads: self.uploads.clone(),
             partial_blobs: self.disk.clone(),
             clock: self.clock.clone() as Arc<dyn Clock>,
             ids: self.ids.clone() as Arc<dyn IdGen>,
@@ -290,6 +291,21 @@ impl Server {
         change: impl FnOnce(&mut FileSettings, &Arc<DiskBlobs>),
         wrap: impl FnOnce(Arc<dyn BlobStore>) -> Arc<dyn BlobStore>,
     ) -> Self {
+        Self::assembled(change, wrap, |uploads| uploads).await
+    }
+
+    /// A fresh one that sees the rows of its uploads through a wrapper.
+    pub(crate) async fn over_uploads(
+        wrap: impl FnOnce(Arc<dyn UploadStore>) -> Arc<dyn UploadStore>,
+    ) -> Self {
+        Self::assembled(|_, _| {}, |disk| disk, wrap).await
+    }
+
+    async fn assembled(
+        change: impl FnOnce(&mut FileSettings, &Arc<DiskBlobs>),
+        wrap: impl FnOnce(Arc<dyn BlobStore>) -> Arc<dyn BlobStore>,
+        wrap_uploads: impl FnOnce(Arc<dyn UploadStore>) -> Arc<dyn UploadStore>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock::default());
         let ids = Arc::new(TestIds::new());
@@ -302,6 +318,7 @@ impl Server {
         let world = World {
             clock,
             ids,
+            uploads: wrap_uploads(store.clone() as Arc<dyn UploadStore>),
             store,
             disk: blobs.clone(),
             auth_outage: Arc::default(),
@@ -323,6 +340,7 @@ impl Server {
             ids,
             store,
             disk: _,
+            uploads: _,
             auth_outage,
             directory_outage,
             group,
@@ -362,6 +380,7 @@ impl Server {
             ids: self.ids.clone(),
             store: self.store.clone(),
             disk: self.blobs.clone(),
+            uploads: self.store.clone(),
             auth_outage: self.auth_outage.clone(),
             directory_outage: self.directory_outage.clone(),
             group: self.group.clone(),
