@@ -152,8 +152,7 @@ pub async fn c067_an_upload_goes_on_with_another_token(product: &Product) -> Res
 
     send(product.as_user(&next, Method::POST, "/api/v1/auth/logout")).await?.expect(204)?;
     for ended in [&first, &next] {
-        let refused = append(product, ended, &upload, 6_000_000, &content[6_000_000..]).await?;
-        refused.expect_problem(401, "unauthorized")?;
+        append(product, ended, &upload, 6_000_000, b"x").await?.expect_problem(401, "unauthorized")?;
     }
     let eve = product.register("eve").await?;
     append(product, &eve, &upload, 6_000_000, b"x").await?.expect_problem(404, "not_found")?;

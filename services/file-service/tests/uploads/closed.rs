@@ -127,7 +127,9 @@ async fn an_owner_sees_and_ends_what_others_upload_into_their_folders() {
         // in pages of one
         loop {
             let page = who.get(&format!("/api/v1/access?limit=1{cursor}")).await.expect(StatusCode::OK);
-            seen.extend(page["items"].as_array().unwrap().iter().filter(|item| item["kind"] == "upload").cloned());
+            seen.extend(
+                page["items"].as_array().unwrap().iter().filter(|item| item["kind"] == "upload").cloned(),
+            );
             match page["nextCursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => return (seen, page["total"].as_u64().unwrap()),
@@ -176,7 +178,8 @@ async fn who_asks_for_parts_that_find_no_room_is_told() {
         parts.push(part_at);
     }
     assert_eq!(free(&editor).await, QUOTA - 300_000);
-    let made = editor.tus(Method::POST, UPLOADS).header("upload-concat", format!("final;{}", parts.join(" ")));
+    let made =
+        editor.tus(Method::POST, UPLOADS).header("upload-concat", format!("final;{}", parts.join(" ")));
     let made = made.header("upload-metadata", metadata(&[("filename", "whole"), ("folder", &folder)]));
     let made = answer(made).await;
     made.expect_problem(507, "quota_exceeded");

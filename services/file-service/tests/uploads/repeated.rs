@@ -207,8 +207,7 @@ async fn an_empty_upload_whose_name_was_taken_becomes_a_file_of_another() {
     let ann = server.user("ann");
     let upload = begin_without_length(&ann, "empty").await;
     let last = async {
-        let request =
-            ann.tus(Method::PATCH, &upload).header("upload-offset", 0).header("upload-length", 0);
+        let request = ann.tus(Method::PATCH, &upload).header("upload-offset", 0).header("upload-length", 0);
         answer(request.header("content-type", "application/offset+octet-stream")).await
     };
     // its bytes are a blob by then

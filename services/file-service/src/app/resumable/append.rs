@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use common::files::{
-    Committed, NodeError, PartialBlob, PartialWriter, Upload, UploadRole, UploadState,
-};
+use common::files::{Committed, NodeError, PartialBlob, PartialWriter, Upload, UploadRole, UploadState};
 use common::jobs::Cause;
 use common::{Code, FileId, PortError, Sha256};
 use futures_util::{Stream, StreamExt as _};
