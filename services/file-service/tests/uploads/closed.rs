@@ -42,7 +42,7 @@ async fn an_upload_ends_with_the_share_of_its_group() {
     for ends in ["share", "access", "role", "role given again", "member", "folder"] {
         let group = set_group(&server, &[&owner, &editor]);
         share(&owner, &folder, &other, "editor").await;
-        let give = async |role| owner.post(&shares, json!({"groupId": group, "role": role})).await;
+        let give = async |role: &str| owner.post(&shares, json!({"groupId": group, "role": role})).await;
         let id = id_of(&give("editor").await.expect(StatusCode::CREATED));
         let upload = begin_in(&editor, &folder, "x", 600_000).await;
         editor.send(&upload, 0, &content(300_000)).await.expect(StatusCode::NO_CONTENT);
