@@ -109,6 +109,7 @@ macro_rules! all_cases {
             }
             uploads {
                 an_upload_goes_on_where_it_stood
+                c067_an_upload_goes_on_with_another_token
                 parts_are_put_together
                 a_wrong_checksum_counts_nothing
                 the_draft_goes_on_with_the_same_uploads

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::Sha256;
 use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::contents::noise;
@@ -129,6 +130,46 @@ pub async fn an_upload_goes_on_where_it_stood(product: &Product) -> Result<()> {
     send(tus(product, &eve, Method::HEAD, &upload)).await?.expect(404)?;
     append(product, &eve, &upload, 0, b"x").await?.expect_problem(404, "not_found")?;
     Ok(())
+}
+
+/// An upload takes longer than a token lasts: the one that comes after it, of the same session or of another, goes on.
+pub async fn c067_an_upload_goes_on_with_another_token(product: &Product) -> Result<()> {
+    product.register("ada").await?;
+    let body = json!({"email": "ada@example.org", "password": "password of ada"});
+    let login = send(product.request(Method::POST, "/api/v1/auth/login").json(&body)).await?;
+    let login = login.expect(200)?.json()?;
+    let first = of_tokens(product, &login).await?;
+    let content = noise(9_000_000, 6);
+    let upload = begin(product, &first, "long.bin", content.len()).await?;
+    append(product, &first, &upload, 0, &content[..3_000_000]).await?.expect(204)?;
+
+    let refresh = json!({ "refreshToken": login["refreshToken"] });
+    let next = send(product.request(Method::POST, "/api/v1/auth/refresh").json(&refresh)).await?;
+    let next = of_tokens(product, &next.expect(200)?.json()?).await?;
+    ensure!(next.token != first.token, "a refresh gives another token");
+    ensure!(offset(product, &next, &upload).await? == 3_000_000, "the next token does not see it");
+    append(product, &next, &upload, 3_000_000, &content[3_000_000..6_000_000]).await?.expect(204)?;
+
+    send(product.as_user(&next, Method::POST, "/api/v1/auth/logout")).await?.expect(204)?;
+    for ended in [&first, &next] {
+        append(product, ended, &upload, 6_000_000, b"x").await?.expect_problem(401, "unauthorized")?;
+    }
+    let eve = product.register("eve").await?;
+    append(product, &eve, &upload, 6_000_000, b"x").await?.expect_problem(404, "not_found")?;
+    let again = product.login("ada@example.org", "password of ada").await?;
+    ensure!(offset(product, &again, &upload).await? == 6_000_000, "what was refused has counted");
+    let done = append(product, &again, &upload, 6_000_000, &content[6_000_000..]).await?.expect(204)?;
+    ensure!(product.content(&again, &file_of(&done)?).await? == content, "other bytes than were sent");
+    Ok(())
+}
+
+/// Whose session it is that an answer with tokens begins or goes on with.
+async fn of_tokens(product: &Product, answer: &Value) -> Result<Account> {
+    let token = answer["accessToken"].as_str().context("no token")?.to_owned();
+    let me = send(product.request(Method::GET, "/api/v1/users/me").bearer_auth(&token)).await?;
+    let me = me.expect(200)?.json()?;
+    let email = me["email"].as_str().context("no address")?.to_owned();
+    Ok(Account { email, password: "password of ada".to_owned(), token, id: id(&me)? })
 }
 
 /// Parts that are sent at the same time become one file.

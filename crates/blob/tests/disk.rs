@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use blob::{DiskBlobs, DiskOptions};
-use common::files::{BlobLocator as _, BlobRange, BlobStore as _};
+use common::files::{BlobLocator as _, BlobRange, BlobStore as _, PartialBlob, PartialBlobs as _};
 use common::{PortError, Timestamp};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use testkit::blob_store::{bytes, key, write};
@@ -33,6 +33,21 @@ fn files_below(folder: &Path) -> usize {
 /// A runtime whose drop waits for the blocking work that has begun.
 fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// As an earlier version of this program left one behind that finished a blob twice.
+#[test]
+fn a_second_file_of_an_empty_blob_is_as_good_as_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = open(folder.path());
+    runtime().block_on(async {
+        let writer = blobs.append(&PartialBlob::new(key(1)), Some(0), 1).await.unwrap();
+        let whole = writer.close().await.unwrap();
+        let finished = blobs.finish(&whole).await.unwrap();
+        fs::write(folder.path().join("partial").join(key(1).to_string()), "").unwrap();
+        assert_eq!(blobs.finish(&whole).await.unwrap(), finished);
+        assert_eq!(files_below(&folder.path().join("partial")), 0);
+    });
 }
 
 #[test]

@@ -188,12 +188,14 @@ pub async fn nothing_shows_before_the_end(subject: &Subject) {
 
 /// A crash may come between the end and what the caller notes of it.
 pub async fn finishing_again_says_the_same(subject: &Subject) {
-    for (number, size) in [(1, 5), (2, LARGE)] {
+    for (number, size) in [(1, 5), (2, LARGE), (3, 0)] {
         let content = bytes(number, size);
         let whole = subject.append(&PartialBlob::new(key(u128::from(number))), &content).await;
         for process in [&subject.partial, &subject.partial, &subject.other] {
             assert_eq!(process.finish(&whole).await.unwrap(), digests(&content), "{size}");
+            assert_eq!(subject.partial.list_partial(None, 10).await.unwrap(), [], "{size}");
         }
+        assert_eq!(subject.blobs.size(key(u128::from(number))).await.unwrap(), Some(size as u64));
     }
     assert_gone(subject.partial.finish(&PartialBlob { size: 3, ..PartialBlob::new(key(9)) }).await);
 }

@@ -39,6 +39,8 @@ macro_rules! upload_store_suite {
                 of_many_who_take_an_upload_one_gets_it,
                 a_removed_upload_is_gone,
                 users_see_their_own_unfinished_uploads,
+                owners_see_what_others_upload_into_their_space,
+                unfinished_uploads_of_all_are_walked_through,
                 expired_uploads_are_listed,
                 bytes_of_unfinished_uploads_are_known,
                 finals_are_found_by_their_parts,
@@ -249,6 +251,76 @@ pub async fn users_see_their_own_unfinished_uploads(subject: &Subject) {
     }
     assert_eq!(found, own);
     assert_eq!(subject.store.count_uploads(subject.user).await.unwrap(), own.len() as u64);
+}
+
+/// Newest first, in pages, without their own.
+pub async fn owners_see_what_others_upload_into_their_space(subject: &Subject) {
+    let (space, owner) = (subject.ids.next(), subject.ids.next());
+    let mut theirs = Vec::new();
+    for number in 0..7 {
+        let upload = subject
+            .insert(|upload| {
+                upload.space = space;
+                match number {
+                    2 => upload.owner = owner,
+                    3 => upload.state = UploadState::Done(upload.file),
+                    4 => upload.state = UploadState::Complete,
+                    _ => {}
+                }
+            })
+            .await;
+        if number != 2 && number != 3 {
+            theirs.push(upload.id);
+        }
+        // into another space
+        subject.insert(|_| {}).await;
+    }
+    theirs.reverse();
+    let mut found: Vec<UploadId> = Vec::new();
+    loop {
+        let before = found.last().copied();
+        let page = subject.store.list_uploads_into(space, owner, before, 2).await.unwrap();
+        found.extend(page.iter().map(|upload| upload.id));
+        if page.len() < 2 {
+            break;
+        }
+    }
+    assert_eq!(found, theirs);
+    assert_eq!(subject.store.count_uploads_into(space, owner).await.unwrap(), theirs.len() as u64);
+    assert_eq!(subject.store.count_uploads_into(subject.ids.next(), owner).await.unwrap(), 0);
+    assert_eq!(subject.store.list_uploads_into(space, owner, None, 0).await.unwrap(), []);
+}
+
+/// By their ids, in pages, parts included.
+pub async fn unfinished_uploads_of_all_are_walked_through(subject: &Subject) {
+    let mut expected = Vec::new();
+    for number in 0..6 {
+        let upload = subject
+            .insert(|upload| {
+                upload.owner = subject.ids.next();
+                match number {
+                    1 => upload.state = UploadState::Done(upload.file),
+                    2 => upload.role = UploadRole::Part,
+                    3 => upload.role = UploadRole::Final(vec![subject.ids.next(), subject.ids.next()]),
+                    _ => {}
+                }
+            })
+            .await;
+        if number != 1 {
+            expected.push(upload);
+        }
+    }
+    expected.sort_unstable_by_key(|upload| upload.id);
+    let mut found: Vec<Upload> = Vec::new();
+    loop {
+        let after = found.last().map(|upload| upload.id);
+        let page = subject.store.list_unfinished_uploads(after, 2).await.unwrap();
+        found.extend(page.iter().cloned());
+        if page.len() < 2 {
+            break;
+        }
+    }
+    assert_eq!(found, expected);
 }
 
 /// Whatever their state, the oldest first.

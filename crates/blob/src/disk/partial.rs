@@ -54,11 +54,10 @@ impl From<Refusal> for PartialError {
     }
 }
 
-/// The file with its lock, cut to what counts, and the digests of that.
-fn open(layout: &Layout, from: &PartialBlob) -> Result<(File, Hasher), Refusal> {
+/// The file with its lock, cut to what counts, and the digests of that. `makes` it if it is not there.
+fn open(layout: &Layout, from: &PartialBlob, makes: bool) -> Result<(File, Hasher), Refusal> {
     let path = layout.partial(from.key);
-    let is_new = from.size == 0;
-    let mut file = OpenOptions::new().read(true).write(true).create(is_new).mode(0o600).open(&path)?;
+    let mut file = OpenOptions::new().read(true).write(true).create(makes).mode(0o600).open(&path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(fs::TryLockError::WouldBlock) => return Err(Refusal::Busy),
@@ -72,7 +71,7 @@ fn open(layout: &Layout, from: &PartialBlob) -> Result<(File, Hasher), Refusal> 
     if facts.len() > from.size {
         file.set_len(from.size)?;
     }
-    if is_new {
+    if makes {
         sync_folder(layout.partials())?;
     }
     let hasher = digests(&mut file, from)?;
@@ -101,10 +100,14 @@ fn digests(file: &mut File, from: &PartialBlob) -> io::Result<Hasher> {
 }
 
 /// [`open`], with some patience for a writer that is about to end.
-async fn opened(layout: &Arc<Layout>, from: &PartialBlob) -> Result<(File, Hasher), PartialError> {
+async fn opened(
+    layout: &Arc<Layout>,
+    from: &PartialBlob,
+    makes: bool,
+) -> Result<(File, Hasher), PartialError> {
     for _ in 0..LOCK_TRIES {
         let (layout, from) = (Arc::clone(layout), from.clone());
-        match joined(spawn_blocking(move || open(&layout, &from)).await)? {
+        match joined(spawn_blocking(move || open(&layout, &from, makes)).await)? {
             Err(Refusal::Busy) => tokio::time::sleep(LOCK_WAIT).await,
             other => return Ok(other?),
         }
@@ -122,7 +125,7 @@ impl PartialBlobs for DiskBlobs {
     ) -> Result<Box<dyn PartialWriter>, PartialError> {
         let coming = length.map_or(0, |length| length.saturating_sub(from.size));
         let promise = promise(&self.layout, coming).await?;
-        let (file, hasher) = opened(&self.layout, from).await?;
+        let (file, hasher) = opened(&self.layout, from, from.size == 0).await?;
         Ok(Box::new(Writer {
             layout: Arc::clone(&self.layout),
             file: Arc::new(file),
@@ -137,9 +140,14 @@ impl PartialBlobs for DiskBlobs {
     }
 
     async fn finish(&self, whole: &PartialBlob) -> Result<WrittenBlob, PartialError> {
-        let (file, hasher) = match opened(&self.layout, whole).await {
+        // a file that is made here would hide that an earlier call has published one
+        let (file, hasher) = match opened(&self.layout, whole, false).await {
             Ok(opened) => opened,
-            Err(PartialError::Gone) => return self.finished(whole).await,
+            Err(PartialError::Gone) => match self.finished(whole).await {
+                // there is nothing of it that could be lost
+                Err(PartialError::Gone) if whole.size == 0 => opened(&self.layout, whole, true).await?,
+                finished => return finished,
+            },
             Err(error) => return Err(error),
         };
         let _turn = Arc::clone(&self.layout.finishing)
@@ -208,14 +216,17 @@ fn publish(layout: &Layout, file: &File, key: BlobKey) -> io::Result<()> {
     let path = layout.partial(key);
     match layout.publish(&path, key) {
         // linked, and not removed under the old name: the end of an earlier call
-        Err(error)
-            if error.kind() == io::ErrorKind::AlreadyExists
-                && fs::metadata(layout.path(key))?.ino() == file.metadata()?.ino() =>
-        {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_same(layout, file, key)? => {
             fs::remove_file(path)
         }
         other => other,
     }
+}
+
+/// Whether what is published under this key is this file, or as empty as it is: of an empty blob an earlier version of this program made a second file.
+fn is_same(layout: &Layout, file: &File, key: BlobKey) -> io::Result<bool> {
+    let (published, own) = (fs::metadata(layout.path(key))?, file.metadata()?);
+    Ok(published.ino() == own.ino() || (published.len() == 0 && own.len() == 0))
 }
 
 fn list(folder: &Path, after: Option<BlobKey>, limit: usize) -> io::Result<Vec<StoredBlob>> {

@@ -205,7 +205,8 @@ impl Standing {
         Some(Self { role, above, hidden })
     }
 
-    fn allows(self, action: Action) -> bool {
+    /// Whether this is enough for `action`, with a node that is not in the trash.
+    pub fn allows(self, action: Action) -> bool {
         match action {
             Action::ReadMetadata | Action::ReadPreview | Action::ReadContent | Action::List => true,
             Action::AddChild | Action::Change => self.role >= ShareRole::Editor,

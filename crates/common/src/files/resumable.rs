@@ -152,6 +152,21 @@ pub trait UploadStore: Send + Sync {
     /// How many there are in that list.
     async fn count_uploads(&self, owner: UserId) -> PortResult<u64>;
 
+    /// Uploads of others than `owner` into a space that are no files yet, newest first, older than `before`, at most `limit`.
+    async fn list_uploads_into(
+        &self,
+        space: SpaceId,
+        owner: UserId,
+        before: Option<UploadId>,
+        limit: u32,
+    ) -> PortResult<Vec<Upload>>;
+
+    /// How many there are in that list.
+    async fn count_uploads_into(&self, space: SpaceId, owner: UserId) -> PortResult<u64>;
+
+    /// Uploads of everybody that are no files yet, by their ids, after `after`, at most `limit`: for upkeep.
+    async fn list_unfinished_uploads(&self, after: Option<UploadId>, limit: u32) -> PortResult<Vec<Upload>>;
+
     /// Takes an upload if nobody holds it, or if the holder's lease ended before `now`: its generation is counted up and the lease is `until`. Otherwise
     /// notes that it is wanted. Of simultaneous calls one gets it.
     async fn take_upload(&self, id: UploadId, now: Timestamp, until: Timestamp) -> PortResult<Taken>;

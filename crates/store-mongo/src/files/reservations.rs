@@ -29,14 +29,17 @@ fn reservations(db: &FilesDb) -> Collection<Reservation> {
     db.collection(schema::RESERVATIONS)
 }
 
+/// Sets bytes aside under `id`, in place of what that and these held.
 pub(super) async fn reserve(
     db: &FilesDb,
     tx: &mut Tx,
     space: SpaceId,
     id: ReservationId,
+    merged: &[ReservationId],
     bytes: u64,
     expires_at: Timestamp,
 ) -> TxResult<(), NodeError> {
+    let given = take_all(db, tx, space, id, merged).await?;
     let bytes = int(bytes);
     let new = Reservation { id: id.oid(), space: space.oid(), bytes, expires_at: expires_at.millis() };
     let old = reservations(db)
@@ -45,7 +48,7 @@ pub(super) async fn reserve(
         .return_document(ReturnDocument::Before)
         .session(tx.session())
         .await?;
-    let held = settle(db, tx, space, old).await?;
+    let held = given + settle(db, tx, space, old).await?;
     // giving some back is always possible, even under a quota that was lowered
     let must_fit = (bytes > held).then_some(bytes - held);
     let change = Change { reserved_bytes: bytes - held, must_fit, ..Change::default() };
@@ -56,6 +59,28 @@ pub(super) async fn reserve(
     } else {
         Err(NodeError::NotFound.into())
     }
+}
+
+/// Removes all of these but `id`; how many bytes they held in this space.
+async fn take_all(
+    db: &FilesDb,
+    tx: &mut Tx,
+    space: SpaceId,
+    id: ReservationId,
+    merged: &[ReservationId],
+) -> Result<i64, Fault> {
+    let ids: Vec<ObjectId> = merged.iter().filter(|one| **one != id).map(|one| one.oid()).collect();
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let these = || doc! { "_id": { "$in": &ids } };
+    let found = all(reservations(db).find(these()), tx).await?;
+    reservations(db).delete_many(these()).session(tx.session()).await?;
+    let mut held = 0;
+    for one in found {
+        held += settle(db, tx, space, Some(one)).await?;
+    }
+    Ok(held)
 }
 
 /// How much a reservation that is no more held in this space. What it held in another (which no caller does) goes back there.
@@ -85,6 +110,16 @@ pub(super) async fn take(
     let Some(id) = reservation else { return Ok(0) };
     let taken = reservations(db).find_one_and_delete(doc! { "_id": id.oid() }).session(tx.session()).await?;
     settle(db, tx, space, taken).await
+}
+
+/// Lets a reservation last for longer.
+pub(super) async fn prolong(db: &FilesDb, id: ReservationId, expires_at: Timestamp) -> PortResult<()> {
+    let change = doc! { "$max": { "expires_at": expires_at.millis() } };
+    db.read(async {
+        reservations(db).update_one(doc! { "_id": id.oid() }, change).await?;
+        Ok(())
+    })
+    .await
 }
 
 pub(super) async fn release(db: &FilesDb, id: ReservationId) -> PortResult<()> {

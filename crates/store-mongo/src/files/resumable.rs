@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use common::files::{
     NodeName, OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore,
 };
-use common::{BlobKey, PortResult, Sha256, Timestamp, UploadId, UserId};
+use common::{BlobKey, PortResult, Sha256, SpaceId, Timestamp, UploadId, UserId};
 use futures_util::TryStreamExt as _;
 use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
@@ -176,6 +176,11 @@ async fn list(db: &FilesDb, filter: Document, sort: Document, limit: u32) -> Por
     .await
 }
 
+/// Uploads of others into a space that are no files yet.
+fn into_space(space: SpaceId, owner: UserId) -> Document {
+    doc! { "space": space.oid(), "unfinished": true, "owner": { "$ne": owner.oid() } }
+}
+
 #[derive(Deserialize)]
 struct OfBlob {
     blob: Binary,
@@ -222,6 +227,33 @@ impl UploadStore for FilesDb {
     async fn count_uploads(&self, owner: UserId) -> PortResult<u64> {
         let filter = doc! { "owner": owner.oid(), "unfinished": true };
         self.read(async { Ok(uploads(self).count_documents(filter).await?) }).await
+    }
+
+    async fn list_uploads_into(
+        &self,
+        space: SpaceId,
+        owner: UserId,
+        before: Option<UploadId>,
+        limit: u32,
+    ) -> PortResult<Vec<Upload>> {
+        let mut filter = into_space(space, owner);
+        if let Some(before) = before {
+            filter.insert("_id", doc! { "$lt": before.oid() });
+        }
+        list(self, filter, doc! { "_id": -1 }, limit).await
+    }
+
+    async fn count_uploads_into(&self, space: SpaceId, owner: UserId) -> PortResult<u64> {
+        let filter = into_space(space, owner);
+        self.read(async { Ok(uploads(self).count_documents(filter).await?) }).await
+    }
+
+    async fn list_unfinished_uploads(&self, after: Option<UploadId>, limit: u32) -> PortResult<Vec<Upload>> {
+        let mut filter = doc! { "unfinished": true };
+        if let Some(after) = after {
+            filter.insert("_id", doc! { "$gt": after.oid() });
+        }
+        list(self, filter, doc! { "_id": 1 }, limit).await
     }
 
     async fn take_upload(&self, id: UploadId, now: Timestamp, until: Timestamp) -> PortResult<Taken> {

@@ -182,7 +182,16 @@ pub(crate) static SCHEMA: Schema = Schema {
         schema_search::MIGRATION,
         schema_activity::MIGRATION,
         KEYED_1_8,
+        INTO_SPACES_1_9,
     ],
+};
+
+/// Uploads of others into a space, which its owner can see and end.
+const INTO_SPACES_1_9: Migration = Migration {
+    version: Version { major: 1, minor: 9 },
+    steps: &[Step::Index(
+        Index::new(UPLOADS, "space_1", &[("space", 1), ("_id", -1)]).only(|| doc! { "unfinished": true }),
+    )],
 };
 
 /// Requests with a key of their own.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use common::files::{
     NodeName, OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore,
 };
-use common::{BlobKey, PortResult, Sha256, Timestamp, UploadId, UserId};
+use common::{BlobKey, PortResult, Sha256, SpaceId, Timestamp, UploadId, UserId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
@@ -19,6 +19,9 @@ const COLUMNS: &str = "id, owner, space, parent, name, on_conflict, modified_at,
 
 /// Most uploads that are told to wait for one part.
 const MAX_FINALS: u32 = 100;
+
+/// No id is behind this one.
+const GREATEST: UploadId = UploadId::from_bytes([0xff; 12]);
 
 /// All but the parts of a final upload.
 fn upload(row: &Row<'_>) -> rusqlite::Result<Upload> {
@@ -229,8 +232,7 @@ impl UploadStore for FilesDb {
         limit: u32,
     ) -> PortResult<Vec<Upload>> {
         self.read_one_state(move |connection| {
-            // the greatest id where no other is given
-            let before = before.unwrap_or_else(|| UploadId::from_bytes([0xff; 12]));
+            let before = before.unwrap_or(GREATEST);
             let mut statement = connection.prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM uploads WHERE owner = ?1 AND state != 'done' AND id < ?2 ORDER BY id DESC LIMIT ?3"
             ))?;
@@ -245,6 +247,49 @@ impl UploadStore for FilesDb {
             connection
                 .prepare_cached("SELECT count(*) FROM uploads WHERE owner = ?1 AND state != 'done'")?
                 .query_row([owner.bytes()], |row| row.count(0))
+        })
+        .await
+    }
+
+    async fn list_uploads_into(
+        &self,
+        space: SpaceId,
+        owner: UserId,
+        before: Option<UploadId>,
+        limit: u32,
+    ) -> PortResult<Vec<Upload>> {
+        self.read_one_state(move |connection| {
+            let before = before.unwrap_or(GREATEST);
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM uploads WHERE space = ?1 AND state != 'done' AND owner != ?2 AND id < ?3
+                 ORDER BY id DESC LIMIT ?4"
+            ))?;
+            let found =
+                statement.query_map((space.bytes(), owner.bytes(), before.bytes(), limit), upload)?;
+            all_with_parts(connection, found)
+        })
+        .await
+    }
+
+    async fn count_uploads_into(&self, space: SpaceId, owner: UserId) -> PortResult<u64> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT count(*) FROM uploads WHERE space = ?1 AND state != 'done' AND owner != ?2",
+                )?
+                .query_row((space.bytes(), owner.bytes()), |row| row.count(0))
+        })
+        .await
+    }
+
+    async fn list_unfinished_uploads(&self, after: Option<UploadId>, limit: u32) -> PortResult<Vec<Upload>> {
+        self.read_one_state(move |connection| {
+            let after = after.map(|after| *after.bytes());
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM uploads WHERE state != 'done' AND id > coalesce(?1, x'') ORDER BY id LIMIT ?2"
+            ))?;
+            let found = statement.query_map((after, limit), upload)?;
+            all_with_parts(connection, found)
         })
         .await
     }

@@ -124,14 +124,19 @@ fn fits(usage: Usage, more_bytes: u64) -> bool {
     })
 }
 
+/// Sets bytes aside under `id`, in place of what that and these held.
 pub(super) fn reserve(
     tx: &Tx<'_>,
     space: SpaceId,
     id: ReservationId,
+    merged: &[ReservationId],
     bytes: u64,
     expires_at: Timestamp,
 ) -> TxResult<(), NodeError> {
-    let held = take_back(tx, id)?.unwrap_or(0);
+    let mut held = take_back(tx, id, space)?;
+    for one in merged {
+        held += take_back(tx, *one, space)?;
+    }
     // giving some back is always possible, even under a quota that was lowered
     if bytes > held && !fits(usage(tx, space)?, bytes) {
         return Err(NodeError::OverQuota.into());
@@ -144,8 +149,21 @@ pub(super) fn reserve(
     if changed == 0 { Err(NodeError::NotFound.into()) } else { Ok(()) }
 }
 
-/// Removes a reservation; how many bytes it held.
-pub(super) fn take_back(tx: &Tx<'_>, id: ReservationId) -> rusqlite::Result<Option<u64>> {
+/// Lets a reservation last for longer.
+pub(super) fn prolong(tx: &Tx<'_>, id: ReservationId, expires_at: Timestamp) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE reservations SET expires_at = ?2 WHERE id = ?1 AND expires_at < ?2")?
+        .execute((id.bytes(), expires_at.millis()))
+        .map(drop)
+}
+
+/// Removes a reservation; how many bytes it held in this space.
+fn take_back(tx: &Tx<'_>, id: ReservationId, space: SpaceId) -> rusqlite::Result<u64> {
+    let released = release(tx, id)?;
+    Ok(released.filter(|(of, _)| *of == space).map_or(0, |(_, bytes)| bytes))
+}
+
+/// Removes a reservation; how many bytes it held, and in which space.
+pub(super) fn release(tx: &Tx<'_>, id: ReservationId) -> rusqlite::Result<Option<(SpaceId, u64)>> {
     let held = tx
         .prepare_cached("DELETE FROM reservations WHERE id = ?1 RETURNING space, bytes")?
         .query_row([id.bytes()], |row| Ok((row.id::<SpaceId>(0)?, row.count(1)?)))
@@ -153,7 +171,7 @@ pub(super) fn take_back(tx: &Tx<'_>, id: ReservationId) -> rusqlite::Result<Opti
     let Some((space, bytes)) = held else { return Ok(None) };
     tx.prepare_cached("UPDATE spaces SET reserved_bytes = reserved_bytes - ?2 WHERE id = ?1")?
         .execute((space.bytes(), int(bytes)))?;
-    Ok(Some(bytes))
+    Ok(Some((space, bytes)))
 }
 
 /// Reservations that expired are given back in commits of at most so many.
@@ -166,7 +184,7 @@ pub(super) fn sweep(tx: &Tx<'_>, now: Timestamp) -> rusqlite::Result<u32> {
         .collect::<Result<_, _>>()?;
     let mut swept = 0;
     for id in expired {
-        take_back(tx, id)?;
+        release(tx, id)?;
         swept += 1;
     }
     Ok(swept)
@@ -180,7 +198,7 @@ pub(super) fn charge(
     reservation: Option<ReservationId>,
 ) -> TxResult<(), NodeError> {
     let held = match reservation {
-        Some(id) => take_back(tx, id)?.unwrap_or(0),
+        Some(id) => take_back(tx, id, space)?,
         None => 0,
     };
     if bytes > held && !fits(usage(tx, space)?, bytes) {

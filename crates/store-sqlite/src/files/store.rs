@@ -140,11 +140,27 @@ impl FileStore for FilesDb {
         bytes: u64,
         expires_at: Timestamp,
     ) -> Result<(), NodeError> {
-        self.change(move |tx| space::reserve(tx, space, id, bytes, expires_at)).await
+        self.change(move |tx| space::reserve(tx, space, id, &[], bytes, expires_at)).await
+    }
+
+    async fn merge_reservations(
+        &self,
+        space: SpaceId,
+        id: ReservationId,
+        merged: &[ReservationId],
+        bytes: u64,
+        expires_at: Timestamp,
+    ) -> Result<(), NodeError> {
+        let merged = merged.to_vec();
+        self.change(move |tx| space::reserve(tx, space, id, &merged, bytes, expires_at)).await
+    }
+
+    async fn prolong_reservation(&self, id: ReservationId, expires_at: Timestamp) -> PortResult<()> {
+        self.write(move |tx| space::prolong(tx, id, expires_at)).await
     }
 
     async fn release(&self, id: ReservationId) -> PortResult<()> {
-        self.write(move |tx| space::take_back(tx, id).map(drop)).await
+        self.write(move |tx| space::release(tx, id).map(drop)).await
     }
 
     async fn sweep_reservations(&self, now: Timestamp) -> PortResult<u32> {

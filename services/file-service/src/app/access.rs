@@ -216,11 +216,31 @@ impl Gate {
         if user == path.node.owner || (path.in_trash() && !path.is_in_trash_by(user)) {
             return Ok(Default::default());
         }
+        self.grants_on(user, path).await
+    }
+
+    /// What was given on the way to a node, and the groups that somebody is in, if that matters.
+    async fn grants_on(&self, user: UserId, path: &NodePath) -> Result<(Vec<Grant>, Vec<GroupId>), AppError> {
         let way: Vec<_> = path.ancestors.iter().map(|crumb| crumb.id).chain([path.node.id]).collect();
         let grants = self.shares.find_grants(path.node.space, &way, user).await?;
         let to_groups = grants.iter().any(|grant| matches!(grant.grantee, Grantee::Group(_)));
         let groups = if to_groups { self.people.groups_of(user).await? } else { Vec::new() };
         Ok((grants, groups))
+    }
+
+    /// Whether shares that were given to somebody let them do `action` to a node of somebody else, wherever it is: also in the trash, or while its owner's account
+    /// is closed, when nothing is done with it.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub(crate) async fn was_given(
+        &self,
+        user: UserId,
+        action: Action,
+        path: &NodePath,
+    ) -> Result<bool, AppError> {
+        let (grants, groups) = self.grants_on(user, path).await?;
+        Ok(Standing::of(user, &groups, path, &grants).is_some_and(|standing| standing.allows(action)))
     }
 
     /// # Errors

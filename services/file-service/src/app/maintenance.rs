@@ -6,7 +6,7 @@ use std::sync::Arc;
 use common::files::internal::{Finding, PurgeRequest, StepDone};
 use common::files::{Action, Actor, CollectOutcome, KeepVersions, RecountPlace, StoredBlob};
 use common::jobs::types;
-use common::{BlobKey, Causes, Code, FileId, JobId, PortResult, Timestamp};
+use common::{BlobKey, Causes, Code, FileId, JobId, PortResult, Timestamp, UploadId};
 use metrics::counter;
 
 use super::access::authorize;
@@ -23,6 +23,8 @@ const OPERATIONS: u32 = 5;
 const EVENTS: u32 = 1000;
 /// Blobs looked at in one step.
 const BLOBS: u32 = 500;
+/// Begins the cursor of a walk through uploads that may be closed to their uploaders.
+const CLOSED: &str = "closed-";
 
 /// A task by its name in the internal API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,24 +214,55 @@ async fn collect_blobs(service: &FileService) -> PortResult<StepDone> {
     Ok(StepDone { done: !more, changed: collected, ..StepDone::default() })
 }
 
-/// Gives up resumable uploads that nobody went on with, and then looks for bytes that belong to none.
+/// Gives up resumable uploads that nobody went on with, then those into folders that are closed to their uploaders, and then looks for bytes that belong to
+/// none.
 async fn expire_uploads(service: &Arc<FileService>, cursor: Option<&str>) -> Result<StepDone, AppError> {
-    let after = match cursor {
-        None => {
-            let (changed, more) = resumable::expire(service, ROWS).await?;
-            if more {
-                return Ok(StepDone { changed, ..StepDone::default() });
-            }
-            // a foreign or unmounted disk deletes nothing: its mark is missing
-            service.blobs.ping().await?;
-            let (swept, next) = resumable::sweep_partial(service, None, BLOBS).await?;
-            return Ok(swept_to(changed + swept, next));
+    let Some(text) = cursor else {
+        let (changed, more) = resumable::expire(service, ROWS).await?;
+        if more {
+            return Ok(StepDone { changed, ..StepDone::default() });
         }
-        Some(text) => BlobKey::parse(text)
-            .map_err(|_| AppError::because(Code::InvalidCursor, "the cursor is no key of a blob"))?,
+        return end_closed_uploads(service, None, changed).await;
     };
-    let (swept, next) = resumable::sweep_partial(service, Some(after), BLOBS).await?;
-    Ok(swept_to(swept, next))
+    let invalid = |what| AppError::because(Code::InvalidCursor, what);
+    match text.strip_prefix(CLOSED) {
+        Some(id) => {
+            let after = UploadId::parse(id).map_err(|_| invalid("the cursor is no id of an upload"))?;
+            end_closed_uploads(service, Some(after), 0).await
+        }
+        None => {
+            let after = BlobKey::parse(text).map_err(|_| invalid("the cursor is no key of a blob"))?;
+            sweep_partial(service, Some(after), 0).await
+        }
+    }
+}
+
+async fn end_closed_uploads(
+    service: &Arc<FileService>,
+    after: Option<UploadId>,
+    changed: u64,
+) -> Result<StepDone, AppError> {
+    let (ended, next) = resumable::end_some_closed(service, after, ROWS).await?;
+    let changed = changed + ended;
+    match next {
+        Some(next) => {
+            Ok(StepDone { cursor: Some(format!("{CLOSED}{next}")), changed, ..StepDone::default() })
+        }
+        None => sweep_partial(service, None, changed).await,
+    }
+}
+
+async fn sweep_partial(
+    service: &FileService,
+    after: Option<BlobKey>,
+    changed: u64,
+) -> Result<StepDone, AppError> {
+    if after.is_none() {
+        // a foreign or unmounted disk deletes nothing: its mark is missing
+        service.blobs.ping().await?;
+    }
+    let (swept, next) = resumable::sweep_partial(service, after, BLOBS).await?;
+    Ok(swept_to(changed + swept, next))
 }
 
 fn swept_to(changed: u64, next: Option<BlobKey>) -> StepDone {

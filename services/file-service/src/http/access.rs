@@ -102,7 +102,8 @@ fn opener(item: &Opening, user: UserId) -> Option<UserId> {
         Opening::Link(link) => Some(link.by),
         Opening::Public(node) => node.public.map(|public| public.by),
         Opening::Share(_) => None,
-        Opening::Credential(_) | Opening::Upload(_) => Some(user),
+        Opening::Upload(upload) => Some(upload.owner),
+        Opening::Credential(_) => Some(user),
     }
 }
 
@@ -157,7 +158,7 @@ impl AccessView {
                 id: upload.id.to_string(),
                 label: upload.name.as_ref().map(|name| name.as_str().to_owned()),
                 expires_at: Some(upload.expires_at),
-                ..blank(user, upload.created_at, ShareRole::Editor.word())
+                ..blank(upload.owner, upload.created_at, ShareRole::Editor.word())
             },
         })
     }
@@ -176,7 +177,7 @@ fn role_of(credential: &OwnCredential) -> ShareRole {
 }
 
 /// Lists everything that opens the caller's files: shares, links, what is open to everybody; and, as far as the credential is good for them, API tokens and
-/// sessions (`account`) and unfinished uploads (`files:write`).
+/// sessions (`account`) and unfinished uploads (`files:write`): the caller's own, and those of others into the caller's folders.
 #[utoipa::path(
     operation_id = "listAccess",
     tag = "sharing",

@@ -14,7 +14,7 @@ use blob::{DiskBlobs, DiskOptions};
 use common::auth::Authenticator;
 use common::files::{
     ActivityStore, BlobStore, CopyStore, FileStore, JournalStore, LinkStore, MarkStore, SearchStore,
-    ShareStore, VersionStore,
+    ShareStore, UploadStore, VersionStore,
 };
 use common::routes::Service;
 use common::{Clock, IdGen, PortError};
@@ -50,6 +50,7 @@ struct World {
     store: Arc<FilesDb>,
     disk: Arc<DiskBlobs>,
     ended: EndedTokens,
+    uploads: Arc<dyn UploadStore>,
     auth_outage: Arc<AtomicBool>,
     directory_outage: Arc<AtomicBool>,
     group: SharedGroup,
@@ -88,7 +89,7 @@ impl World {
         let service = Arc::new(FileService::new(Parts {
             store: self.store.clone() as Arc<dyn FileStore>,
             blobs,
-            uploads: self.store.clone(),
+            uploads: self.uploads.clone(),
             partial_blobs: self.disk.clone(),
             clock: self.clock.clone() as Arc<dyn Clock>,
             ids: self.ids.clone() as Arc<dyn IdGen>,
@@ -211,6 +212,21 @@ impl Server {
         change: impl FnOnce(&mut FileSettings, &Arc<DiskBlobs>),
         wrap: impl FnOnce(Arc<dyn BlobStore>) -> Arc<dyn BlobStore>,
     ) -> Self {
+        Self::assembled(change, wrap, |uploads| uploads).await
+    }
+
+    /// A fresh one that sees the rows of its uploads through a wrapper.
+    pub(crate) async fn over_uploads(
+        wrap: impl FnOnce(Arc<dyn UploadStore>) -> Arc<dyn UploadStore>,
+    ) -> Self {
+        Self::assembled(|_, _| {}, |disk| disk, wrap).await
+    }
+
+    async fn assembled(
+        change: impl FnOnce(&mut FileSettings, &Arc<DiskBlobs>),
+        wrap: impl FnOnce(Arc<dyn BlobStore>) -> Arc<dyn BlobStore>,
+        wrap_uploads: impl FnOnce(Arc<dyn UploadStore>) -> Arc<dyn UploadStore>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock::default());
         let ids = Arc::new(TestIds::new());
@@ -223,6 +239,7 @@ impl Server {
         let world = World {
             clock,
             ids,
+            uploads: wrap_uploads(store.clone() as Arc<dyn UploadStore>),
             store,
             disk: blobs.clone(),
             ended: EndedTokens::default(),
@@ -246,6 +263,7 @@ impl Server {
             store,
             disk: _,
             ended,
+            uploads: _,
             auth_outage,
             directory_outage,
             group,
@@ -287,6 +305,7 @@ impl Server {
             store: self.store.clone(),
             disk: self.blobs.clone(),
             ended: self.ended.clone(),
+            uploads: self.store.clone(),
             auth_outage: self.auth_outage.clone(),
             directory_outage: self.directory_outage.clone(),
             group: self.group.clone(),

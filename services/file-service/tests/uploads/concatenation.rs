@@ -1,5 +1,6 @@
 //! Uploads in parts that are sent at the same time.
 
+use common::Sha256;
 use common::files::FileStore as _;
 use reqwest::{Method, StatusCode};
 
@@ -47,7 +48,9 @@ async fn parts_become_a_file_in_their_order() {
     let file = file_id(&made);
     assert_eq!(ann.content_of(&file).await, bytes);
     let stands = ann.stands(&address(&made)).await;
-    assert_eq!(stands.header("upload-concat").unwrap(), format!("final;{}", parts.join(" ")));
+    // from the address of the upload, so that it is right behind a prefix, too
+    let told: Vec<_> = parts.iter().map(|part| part.replace("/api/v1/", "../")).collect();
+    assert_eq!(stands.header("upload-concat").unwrap(), format!("final;{}", told.join(" ")));
     assert_eq!(
         (stands.header("upload-length"), stands.header("upload-offset")),
         (Some("6000000"), Some("6000000"))
@@ -125,4 +128,38 @@ async fn a_taken_name_keeps_the_joined_bytes() {
     let made = ann.patch(&upload, serde_json::json!({"name": "other"})).await;
     let file = made.expect(StatusCode::CREATED)["id"].as_str().unwrap().to_owned();
     assert_eq!(ann.content_of(&file).await, b"abcd");
+}
+
+#[actix_web::test]
+async fn a_part_is_held_against_its_digest() {
+    let server = Server::start().await;
+    let ann = server.user("ann");
+    let checked = async |digest: Sha256, with_last: bool| {
+        let mut made =
+            ann.tus(Method::POST, UPLOADS).header("upload-length", 6).header("upload-concat", "partial");
+        if !with_last {
+            made = made.header("repr-digest", digest.to_field());
+        }
+        let part = address(&answer(made).await);
+        ann.send(&part, 0, b"abc").await.expect(StatusCode::NO_CONTENT);
+        let mut last = ann.tus(Method::PATCH, &part).header("upload-offset", 3);
+        if with_last {
+            last = last.header("repr-digest", digest.to_field());
+        }
+        let sent = answer(last.header("content-type", "application/offset+octet-stream").body("def")).await;
+        (part, sent)
+    };
+    let mut parts = Vec::new();
+    for with_last in [false, true] {
+        let (part, sent) = checked(Sha256::of(b"abcdeF"), with_last).await;
+        sent.expect_problem(400, "digest_mismatch");
+        assert_eq!(ann.stands(&part).await.status, StatusCode::NOT_FOUND);
+        let (part, sent) = checked(Sha256::of(b"abcdef"), with_last).await;
+        sent.expect(StatusCode::NO_CONTENT);
+        parts.push(part);
+    }
+    assert_eq!(server.blob_files(), 2, "nothing is left of the wrong ones");
+    let file = file_id(&join(&ann, "joined", &parts).await);
+    assert_eq!(ann.content_of(&file).await, b"abcdefabcdef");
+    assert_eq!(server.blob_files(), 1);
 }

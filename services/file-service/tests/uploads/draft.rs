@@ -61,6 +61,8 @@ async fn an_upload_begins_empty_and_becomes_a_file() {
     );
     let more = append(&ann, &upload, 2_000_000, "?1", b"x").await.expect_problem(400, "upload_complete");
     assert_eq!(more["type"], "https://iana.org/assignments/http-problem-types#completed-upload");
+    // wherever it thinks that the upload stands: nothing more is taken
+    append(&ann, &upload, 5, "?0", b"x").await.expect_problem(400, "upload_complete");
 }
 
 #[actix_web::test]

@@ -6,7 +6,7 @@ use common::Clock as _;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::helpers::{Tus as _, content, file_id};
+use crate::helpers::{Tus as _, UPLOADS, address, content, file_id, metadata};
 use crate::support::{Server, answer};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -48,6 +48,28 @@ async fn an_upload_expires_with_all_that_it_took() {
     assert_eq!(ann.offset(&kept).await, 10_000);
     let done = ann.send(&kept, 10_000, &content(40_000)).await;
     assert_eq!(ann.content_of(&file_id(&done)).await.len(), 50_000);
+}
+
+#[actix_web::test]
+async fn what_is_set_aside_for_an_unknown_length_lasts_as_long_as_its_upload() {
+    let server = Server::with(|settings| settings.default_quota_bytes = Some(100_000_000)).await;
+    let ann = server.user("ann");
+    let free = async || ann.get("/api/v1/limits").await.expect(StatusCode::OK)["freeBytes"].clone();
+    let made = ann.tus(Method::POST, UPLOADS).header("upload-defer-length", 1);
+    let upload = address(&answer(made.header("upload-metadata", metadata(&[("filename", "x")]))).await);
+    ann.send(&upload, 0, &content(100_000)).await.expect(StatusCode::NO_CONTENT);
+    server.clock.advance(6 * DAY);
+    ann.send(&upload, 100_000, b"x").await.expect(StatusCode::NO_CONTENT);
+    let left = free().await;
+    // more than a day beyond what it was kept for at first
+    server.clock.advance(3 * DAY);
+    assert_eq!(run(&server, "sweep-reservations").await, 0);
+    assert_eq!(free().await, left);
+    assert_eq!(ann.offset(&upload).await, 100_001);
+    // it goes with the upload
+    server.clock.advance(6 * DAY);
+    assert_eq!(run(&server, "expire-uploads").await, 1);
+    assert_eq!(free().await, 100_000_000);
 }
 
 #[actix_web::test]

@@ -6,12 +6,14 @@
 mod support;
 
 mod checksums;
+mod closed;
 mod concatenation;
 mod draft;
 mod expiry;
 mod helpers;
 mod holders;
 mod quota;
+mod repeated;
 mod shared;
 mod strangers;
 mod tus;

@@ -16,14 +16,14 @@ use tokio::sync::Semaphore;
 use crate::helpers::{Tus as _, UPLOADS, address, content, file_id, half_sent, metadata};
 use crate::support::{Answer, Client, Server, answer, id_of, until};
 
-const QUOTA: u64 = 1_000_000;
+pub(crate) const QUOTA: u64 = 1_000_000;
 
-async fn with_quota() -> Server {
+pub(crate) async fn with_quota() -> Server {
     Server::with(|settings| settings.default_quota_bytes = Some(QUOTA)).await
 }
 
 /// Gives somebody a role in a folder; the id of the share.
-async fn share(owner: &Client<'_>, folder: &str, to: &Client<'_>, role: &str) -> String {
+pub(crate) async fn share(owner: &Client<'_>, folder: &str, to: &Client<'_>, role: &str) -> String {
     let shares = format!("/api/v1/files/{folder}/shares");
     id_of(&owner.post(&shares, json!({"userId": to.id, "role": role})).await.expect(StatusCode::CREATED))
 }
@@ -34,7 +34,7 @@ async fn try_to_begin(who: &Client<'_>, folder: &str, name: &str, length: usize)
 }
 
 /// Begins an upload into a folder; its address.
-async fn begin_in(who: &Client<'_>, folder: &str, name: &str, length: usize) -> String {
+pub(crate) async fn begin_in(who: &Client<'_>, folder: &str, name: &str, length: usize) -> String {
     let made = try_to_begin(who, folder, name, length).await;
     made.expect(StatusCode::CREATED);
     address(&made)
@@ -44,11 +44,11 @@ async fn number(who: &Client<'_>, path: &str, member: &str) -> u64 {
     who.get(path).await.expect(StatusCode::OK)[member].as_u64().unwrap()
 }
 
-async fn free(who: &Client<'_>) -> u64 {
+pub(crate) async fn free(who: &Client<'_>) -> u64 {
     number(who, "/api/v1/limits", "freeBytes").await
 }
 
-async fn used(who: &Client<'_>) -> u64 {
+pub(crate) async fn used(who: &Client<'_>) -> u64 {
     number(who, "/api/v1/usage", "usedBytes").await
 }
 
@@ -257,15 +257,21 @@ async fn head_of(stream: &mut tokio::net::TcpStream) -> String {
 }
 
 /// A disk whose next read waits until it is let go on.
-struct Gated {
-    disk: Arc<dyn BlobStore>,
-    gate: Arc<Gate>,
+pub(crate) struct Gated {
+    pub(crate) disk: Arc<dyn BlobStore>,
+    pub(crate) gate: Arc<Gate>,
 }
 
-struct Gate {
+pub(crate) struct Gate {
     waits: AtomicBool,
-    reached: Semaphore,
-    passes: Semaphore,
+    pub(crate) reached: Semaphore,
+    pub(crate) passes: Semaphore,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { waits: AtomicBool::new(true), reached: Semaphore::new(0), passes: Semaphore::new(0) }
+    }
 }
 
 #[async_trait]
@@ -322,11 +328,7 @@ impl BlobStore for Gated {
 /// Between the first decision of a commit and the commit lies all that is done with the bytes.
 #[actix_web::test]
 async fn what_is_closed_in_the_middle_of_its_commit_is_no_file() {
-    let gate = Arc::new(Gate {
-        waits: AtomicBool::new(true),
-        reached: Semaphore::new(0),
-        passes: Semaphore::new(0),
-    });
+    let gate = Arc::new(Gate::default());
     let given = Arc::clone(&gate);
     let server = Server::over(|_| {}, |disk| Arc::new(Gated { disk, gate: given })).await;
     let (owner, editor) = (server.user("owner"), server.user("editor"));

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use common::files::{
-    Committed, NodeError, PartialBlob, PartialError, PartialWriter, Upload, UploadRole, UploadState,
-};
+use common::files::{Committed, NodeError, PartialBlob, PartialWriter, Upload, UploadRole, UploadState};
 use common::jobs::Cause;
-use common::{Code, PortError, Sha256};
+use common::{Code, FileId, PortError, Sha256};
 use futures_util::{Stream, StreamExt as _};
 use http_kit::BodyError;
 use metrics::counter;
@@ -17,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::checksum::{Checker, Checksum};
 use super::hold::{Hold, RENEWED_EVERY};
+use super::partial::partial_error;
 use super::{RESERVATION_OUTLASTS, check_size, concat, finish};
 use crate::app::watch::Watch;
 use crate::error::AppError;
@@ -65,8 +64,10 @@ pub(crate) struct Go {
 pub(crate) enum Appended {
     /// More is to come, or it is a part.
     Open(Upload),
-    /// It is a file.
+    /// It is a file now.
     Done(Upload, Box<Committed>),
+    /// It was this file before the request came.
+    Earlier(Upload, FileId),
 }
 
 enum Piece {
@@ -91,6 +92,9 @@ pub(crate) async fn append(
         hold.upload.length = hold.saved_length();
         hold.leave().await?;
         return Err(error);
+    }
+    if let UploadState::Done(file) = hold.upload.state {
+        return Ok(Appended::Earlier(hold.leave().await?, file));
     }
     let (sender, pieces) = mpsc::channel(PIECES);
     let cause = http_kit::cause::current();
@@ -125,16 +129,17 @@ fn check(hold: &mut Hold, go: &Go) -> Result<(), AppError> {
         return Err(AppError::because(Code::Forbidden, why));
     }
     let offset = upload.offset();
+    let is_done = matches!(upload.state, UploadState::Done(_));
     if go.offset != offset {
-        return Err(AppError::UploadOffset { expected: offset, provided: go.offset });
+        // by tus an offset that is wrong has an answer of its own, and by the draft an upload that has ended
+        return Err(match go.ends {
+            Ends::Here | Ends::Never if is_done => AppError::refused(Code::UploadComplete),
+            _ => AppError::UploadOffset { expected: offset, provided: go.offset },
+        });
     }
     let brings_nothing = go.announced == Some(0);
-    match upload.state {
-        UploadState::Open => {}
-        UploadState::Complete | UploadState::Done(_) if brings_nothing => {}
-        UploadState::Complete | UploadState::Done(_) => {
-            return Err(AppError::refused(Code::UploadComplete));
-        }
+    if upload.state != UploadState::Open && !brings_nothing {
+        return Err(AppError::refused(Code::UploadComplete));
     }
     let announced_end = go.announced.map(|bytes| offset.saturating_add(bytes));
     let implied = announced_end.filter(|_| go.ends == Ends::Here);
@@ -143,6 +148,9 @@ fn check(hold: &mut Hold, go: &Go) -> Result<(), AppError> {
             Some(known) if known != length => return Err(AppError::refused(Code::UploadLength)),
             _ => upload.length = Some(length),
         }
+    }
+    if is_done {
+        return Ok(());
     }
     if upload.length.is_some_and(|length| length < offset) {
         return Err(AppError::refused(Code::UploadLength));
@@ -380,35 +388,10 @@ impl Session {
         hold.upload.length = Some(offset);
         hold.upload.state = UploadState::Complete;
         if hold.upload.role == UploadRole::Part {
-            let service = Arc::clone(hold.service());
-            let upload = hold.leave().await?;
-            concat::wake(&service, upload.id);
-            return Ok(Appended::Open(upload));
+            return Ok(Appended::Open(concat::complete_part(hold).await?));
         }
         let (upload, committed) = finish::finish(hold, cause).await?;
         Ok(Appended::Done(upload, Box::new(committed)))
-    }
-}
-
-/// What clients learn of bytes that cannot be gone on with.
-pub(super) fn partial_error(error: &PartialError, upload: &Upload) -> Option<AppError> {
-    match error {
-        PartialError::Busy => Some(AppError::because(Code::Locked, "Another request is at this upload")),
-        PartialError::Gone => {
-            tracing::error!(upload = %upload.id, blob = %upload.blob.key, "the bytes of an upload are gone");
-            Some(AppError::because(Code::NotFound, "The bytes of this upload are gone: begin a new one"))
-        }
-        PartialError::Port(_) => None,
-    }
-}
-
-impl From<PartialError> for AppError {
-    fn from(error: PartialError) -> Self {
-        match error {
-            PartialError::Busy => Self::refused(Code::Locked),
-            PartialError::Gone => Self::refused(Code::NotFound),
-            PartialError::Port(error) => Self::Port(error),
-        }
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use common::files::{Action, Actor, Grantee, Share, Upload, UploadState};
-use common::{Causes, Code, SpaceId, UserId};
+use common::{Causes, Code, UploadId, UserId};
 
 use super::hold::Hold;
 use crate::app::access::{Target, authorize, authorize_parent};
+use crate::app::budget::Budget;
 use crate::app::watch::Watch;
 use crate::error::AppError;
 use crate::state::FileService;
@@ -34,30 +35,79 @@ pub(crate) async fn goes_on(service: &FileService, upload: &Upload) -> Result<Op
     }
 }
 
-/// After a share has ended, or its role became another: ends the uploads of whose it was that can be no files any more, so that what was set aside for
-/// them is the owner's again. Those that it misses end when they expire.
+/// After a share has ended, or its role became another: ends the uploads of those whose it was that can be no files any more, so that what was set aside for
+/// them is the owner's again. What it misses the upkeep finds ([`end_some_closed`]).
 pub(crate) fn end_closed(service: &Arc<FileService>, share: &Share) {
-    let Grantee::User(user) = share.grantee else { return };
-    let (task, space) = (Arc::clone(service), share.space);
+    let (task, share) = (Arc::clone(service), share.clone());
     service.background.spawn(async move {
-        if let Err(error) = end_all_closed(&task, user, space).await {
-            tracing::warn!(%space, cause = %Causes(&error), "uploads into what was closed are left to their expiry");
+        if let Err(error) = end_all_closed(&task, &share).await {
+            tracing::warn!(
+                space = %share.space, cause = %Causes(&error), "uploads into what was closed are left to the upkeep"
+            );
         }
     });
 }
 
-async fn end_all_closed(service: &Arc<FileService>, user: UserId, space: SpaceId) -> Result<(), AppError> {
+async fn end_all_closed(service: &Arc<FileService>, share: &Share) -> Result<(), AppError> {
+    let Some(space) = service.store.find_space(share.space).await? else { return Ok(()) };
     let mut before = None;
     loop {
-        let page = service.uploads.store.list_uploads(user, before, PAGE).await?;
+        let page = service.uploads.store.list_uploads_into(space.id, space.owner, before, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         before = Some(last.id);
-        for upload in page.iter().filter(|upload| upload.space == space) {
-            match end_if_closed(service, upload).await {
-                Err(error) if error.code() == Code::NotFound => {}
-                ended => ended?,
+        // a group's members are not known here, and may have been others
+        let concerned = |upload: &&Upload| match share.grantee {
+            Grantee::User(user) => upload.owner == user,
+            Grantee::Group(_) => true,
+        };
+        for upload in page.iter().filter(concerned) {
+            end_if_closed(service, upload).await?;
+        }
+    }
+}
+
+/// Ends uploads after `after` into folders of others that their uploaders may not add to any more, of at most `limit` uploads that it looks at: members who
+/// left a group, above all, since nobody tells of these. How many, and where to go on. Those that cannot be judged now are left for another time.
+///
+/// # Errors
+/// `unavailable`.
+pub(crate) async fn end_some_closed(
+    service: &Arc<FileService>,
+    after: Option<UploadId>,
+    limit: u32,
+) -> Result<(u64, Option<UploadId>), AppError> {
+    let page = service.uploads.store.list_unfinished_uploads(after, limit).await?;
+    let end = page.last().filter(|_| page.len() >= limit as usize).map(|upload| upload.id);
+    let budget = Budget::begin(&*service.clock);
+    let mut ended = 0;
+    for upload in &page {
+        match end_foreign(service, upload).await {
+            Ok(is_ended) => ended += u64::from(is_ended),
+            Err(error) => {
+                tracing::debug!(upload = %upload.id, cause = %Causes(&error), "an upload was not judged");
             }
         }
+        if budget.is_spent() {
+            return Ok((ended, page.last().filter(|last| last.id != upload.id).map(|_| upload.id).or(end)));
+        }
+    }
+    Ok((ended, end))
+}
+
+/// Ends an upload that is not into its uploader's own space, where the right does not end. Whoever still sends to it is told to leave it, and not waited for.
+async fn end_foreign(service: &Arc<FileService>, upload: &Upload) -> Result<bool, AppError> {
+    let space = service.store.find_space(upload.space).await?;
+    if space.is_some_and(|space| space.owner == upload.owner) || is_open(service, upload).await? {
+        return Ok(false);
+    }
+    match Hold::try_take(service, upload.id).await {
+        Ok(Some(hold)) => remove_if_closed(service, hold).await,
+        Ok(None) => {
+            service.uploads.stop(upload.id);
+            Ok(false)
+        }
+        Err(error) if error.code() == Code::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -74,10 +124,7 @@ pub(crate) async fn end_all(
     let mut ended = 0;
     for upload in &page {
         match Hold::try_take(service, upload.id).await {
-            Ok(Some(hold)) => {
-                hold.remove().await?;
-                ended += 1;
-            }
+            Ok(Some(hold)) => ended += u64::from(hold.remove().await?),
             Ok(None) => service.uploads.stop(upload.id),
             Err(error) if error.code() == Code::NotFound => {}
             Err(error) => return Err(error),
@@ -86,24 +133,34 @@ pub(crate) async fn end_all(
     Ok((ended, ended < page.len() as u64 || page.len() >= limit as usize))
 }
 
+/// Ends an upload of somebody else than its folder's owner, if the uploader may not add to the folder any more.
 async fn end_if_closed(service: &Arc<FileService>, upload: &Upload) -> Result<(), AppError> {
     if is_open(service, upload).await? {
         return Ok(());
     }
-    let hold = Hold::take(service, upload.id).await?;
+    match Hold::take(service, upload.id).await {
+        Ok(hold) => remove_if_closed(service, hold).await.map(drop),
+        Err(error) if error.code() == Code::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether it was removed.
+async fn remove_if_closed(service: &FileService, hold: Hold) -> Result<bool, AppError> {
     // it may have been given another folder
     if is_open(service, &hold.upload).await? {
         hold.leave().await?;
-    } else {
-        hold.remove().await?;
+        return Ok(false);
     }
-    Ok(())
+    hold.remove().await
 }
 
+/// Whether it may still become a file. In the trash, and while its owner's account is closed, its folder is closed to everybody, and open again after that:
+/// so what counts is what the uploader was given.
 async fn is_open(service: &FileService, upload: &Upload) -> Result<bool, AppError> {
-    match goes_on(service, upload).await {
-        Ok(_) => Ok(true),
-        Err(error @ AppError::Port(_)) => Err(error),
-        Err(_) => Ok(false),
+    if matches!(upload.state, UploadState::Done(_)) {
+        return Ok(true);
     }
+    let Some(folder) = service.store.find_path(upload.parent).await? else { return Ok(false) };
+    service.gate.was_given(upload.owner, Action::AddChild, &folder).await
 }

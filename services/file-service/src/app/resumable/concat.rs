@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::files::{BlobRange, Committed, PartialBlob, Upload, UploadRole, UploadState};
-use common::{Causes, Code, PortError, UploadId, UserId, allowance};
+use common::{Causes, Code, PortError, ReservationId, UploadId, UserId, allowance};
 use futures_util::TryStreamExt as _;
 use tokio::time::{Instant, timeout};
 
-use super::append::partial_error;
 use super::hold::{Hold, RENEWED_EVERY};
-use super::{RESERVATION_OUTLASTS, finish, length_of, release};
+use super::partial::partial_error;
+use super::{RESERVATION_OUTLASTS, finish, length_of};
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -77,7 +77,7 @@ pub(crate) async fn concatenate(
 }
 
 /// After a part got its last byte: whoever waits for it may have all.
-pub(super) fn wake(service: &Arc<FileService>, part: UploadId) {
+fn wake(service: &Arc<FileService>, part: UploadId) {
     let task = Arc::clone(service);
     service.background.spawn(async move {
         let woken = async {
@@ -104,7 +104,7 @@ async fn join(mut hold: Hold) -> Result<Hold, AppError> {
     let parts = parts_of(&service, hold.upload.owner, &ids).await?;
     let length = length_of(&parts).ok_or_else(|| AppError::refused(Code::UploadLength))?;
     hold.upload.length = Some(length);
-    move_reservations(&service, &mut hold, &parts, length).await?;
+    merge_reservations(&service, &mut hold, &parts, length).await?;
     // a crash in the middle begins again
     hold.upload.blob = PartialBlob::new(hold.upload.blob.key);
     let mut writer = service
@@ -117,8 +117,7 @@ async fn join(mut hold: Hold) -> Result<Hold, AppError> {
     hold.save().await?;
     let mut saved_at = Instant::now();
     for part in &parts {
-        let finished = service.uploads.partial.finish(&part.blob).await;
-        finished.map_err(|error| partial_error(&error, part).unwrap_or_else(|| error.into()))?;
+        check_part(&service, part).await?;
         let whole = BlobRange { start: 0, len: part.blob.size };
         let stream = service.blobs.stream(part.blob.key, whole).await?;
         let mut stream =
@@ -142,25 +141,75 @@ async fn join(mut hold: Hold) -> Result<Hold, AppError> {
 }
 
 /// What was set aside for the parts is for the whole from now on.
-async fn move_reservations(
-    service: &Arc<FileService>,
+async fn merge_reservations(
+    service: &FileService,
     hold: &mut Hold,
     parts: &[Upload],
     length: u64,
 ) -> Result<(), AppError> {
-    if hold.upload.reservation.is_some()
-        || service.store.usage(hold.upload.space).await?.quota_bytes.is_none()
-    {
+    if service.store.usage(hold.upload.space).await?.quota_bytes.is_none() {
         return Ok(());
     }
-    for part in parts {
-        release(service, part.reservation).await;
-    }
-    let id = common::ReservationId(service.ids.object_id());
+    let id = match hold.upload.reservation {
+        Some(id) => id,
+        None => {
+            let id = ReservationId(service.ids.object_id());
+            // noted first: a crash after the merging finds what was set aside
+            hold.upload.reservation = Some(id);
+            hold.save().await?;
+            id
+        }
+    };
+    let merged: Vec<_> = parts.iter().filter_map(|part| part.reservation).collect();
     let until = hold.upload.expires_at + RESERVATION_OUTLASTS;
-    service.store.reserve(hold.upload.space, id, length, until).await?;
-    hold.upload.reservation = Some(id);
-    hold.save().await?;
+    Ok(service.store.merge_reservations(hold.upload.space, id, &merged, length, until).await?)
+}
+
+/// Makes a part a blob that can be read.
+///
+/// # Errors
+/// `digest_mismatch` if it is not what was announced.
+async fn check_part(service: &FileService, part: &Upload) -> Result<(), AppError> {
+    let finished = service.uploads.partial.finish(&part.blob).await;
+    let written = finished.map_err(|error| partial_error(&error, part).unwrap_or_else(|| error.into()))?;
+    match part.digest {
+        Some(digest) if digest != written.sha256 => Err(AppError::refused(Code::DigestMismatch)),
+        _ => Ok(()),
+    }
+}
+
+/// Keeps a part that has all its bytes, and wakes whoever waits for it.
+///
+/// # Errors
+/// `digest_mismatch`, which ends it; what else fails can be repeated.
+pub(super) async fn complete_part(mut hold: Hold) -> Result<Upload, AppError> {
+    let service = Arc::clone(hold.service());
+    if hold.upload.digest.is_some() {
+        // from here on the bytes may become a blob, so the row must say that they are all there
+        hold.save().await?;
+        match check_part(&service, &hold.upload).await {
+            Ok(()) => {}
+            Err(error) if error.code() == Code::DigestMismatch => {
+                remove_part(&service, hold).await?;
+                return Err(error);
+            }
+            Err(error) => {
+                hold.leave().await?;
+                return Err(error);
+            }
+        }
+    }
+    let upload = hold.leave().await?;
+    wake(&service, upload.id);
+    Ok(upload)
+}
+
+/// Removes a part with the blob that it may have become: no commit ever takes one.
+async fn remove_part(service: &FileService, hold: Hold) -> Result<(), AppError> {
+    let key = hold.upload.blob.key;
+    if hold.remove().await? {
+        service.blobs.delete(key).await?;
+    }
     Ok(())
 }
 
@@ -172,10 +221,7 @@ pub(super) async fn end_parts(service: &Arc<FileService>, parts: &[UploadId]) {
                 return Ok(());
             }
             if let Some(hold) = Hold::try_take(service, *part).await? {
-                let key = hold.upload.blob.key;
-                hold.remove().await?;
-                // no commit ever takes a part
-                service.blobs.delete(key).await?;
+                remove_part(service, hold).await?;
             }
             Ok::<_, AppError>(())
         };

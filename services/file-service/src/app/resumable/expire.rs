@@ -22,10 +22,7 @@ pub(crate) async fn expire(service: &Arc<FileService>, limit: u32) -> Result<(u6
         match Hold::try_take(service, upload.id).await {
             // somebody has gone on with it
             Ok(Some(hold)) if hold.upload.expires_at >= now => drop(hold.leave().await?),
-            Ok(Some(hold)) => {
-                hold.remove().await?;
-                removed += 1;
-            }
+            Ok(Some(hold)) => removed += u64::from(hold.remove().await?),
             Ok(None) => {}
             Err(error) if error.code() == Code::NotFound => {}
             Err(error) => return Err(error),

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use common::files::{
-    Actor, BlobRange, Committed, NewBlob, Place, Upload, UploadRole, UploadState, WrittenBlob,
+    Actor, BlobRange, Committed, NewBlob, OnConflict, Place, Upload, UploadRole, UploadState, WrittenBlob,
 };
 use common::jobs::Cause;
 use common::{Code, PortError};
 use runtime::crash_point;
 
-use super::append::partial_error;
 use super::hold::Hold;
+use super::partial::partial_error;
 use super::{DONE_FOR, concat};
 use crate::app::access::{Target, authorize_parent};
 use crate::app::sniff;
@@ -68,15 +68,19 @@ async fn earlier(service: &FileService, upload: &Upload) -> Result<Option<Commit
     if service.store.find_blob(upload.blob.key).await?.is_none() {
         return Ok(None);
     }
-    let files = service.store.files_of_blob(upload.blob.key, 1).await?;
-    let path = match files.first() {
-        Some(file) => service.store.find_path(*file).await?,
-        None => None,
-    };
+    let gone = || AppError::refused(Code::NotFound);
+    // no other upload makes a file of this id, while copies share its content
+    if let Some(path) = service.store.find_path(upload.file).await? {
+        return Ok(Some(Committed { node: path.node, created: true }));
+    }
     // it was a file, and that was deleted
-    let path = path.ok_or_else(|| AppError::refused(Code::NotFound))?;
-    let created = path.node.id == upload.file;
-    Ok(Some(Committed { node: path.node, created }))
+    if upload.on_conflict != OnConflict::Replace {
+        return Err(gone());
+    }
+    let files = service.store.files_of_blob(upload.blob.key, 1).await?;
+    let file = files.first().ok_or_else(gone)?;
+    let path = service.store.find_path(*file).await?.ok_or_else(gone)?;
+    Ok(Some(Committed { node: path.node, created: false }))
 }
 
 async fn commit(service: &FileService, hold: &Hold, cause: Cause) -> Result<Committed, AppError> {

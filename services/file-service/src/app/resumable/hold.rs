@@ -102,9 +102,9 @@ impl Hold {
         let until = self.service.clock.now() + self.service.settings.keep_uploads;
         let unfinished = !matches!(self.upload.state, UploadState::Done(_));
         if unfinished && until.since(self.upload.expires_at) > PROLONGED_AFTER {
-            if let (Some(reservation), Some(length)) = (self.upload.reservation, self.upload.length) {
+            if let Some(reservation) = self.upload.reservation {
                 let outlasts = until + RESERVATION_OUTLASTS;
-                self.service.store.reserve(self.upload.space, reservation, length, outlasts).await?;
+                self.service.store.prolong_reservation(reservation, outlasts).await?;
             }
             self.upload.expires_at = until;
         }
@@ -136,17 +136,24 @@ impl Hold {
         Ok(self.upload.clone())
     }
 
-    /// Removes the upload and its bytes. What a commit may have taken stays: if none did, the sweep takes it for a stray.
+    /// Removes the upload and its bytes; false, and nothing is removed, if somebody else has it by now, or it is gone. What a commit may have taken stays: if
+    /// none did, the sweep takes it for a stray.
     ///
     /// # Errors
     /// `unavailable`; then it can be done again.
-    pub(crate) async fn remove(mut self) -> Result<(), AppError> {
+    pub(crate) async fn remove(mut self) -> Result<bool, AppError> {
         let service = Arc::clone(&self.service);
-        service.uploads.partial.discard(&self.saved.blob).await?;
-        service.uploads.store.remove_upload(self.saved.id, self.saved.generation).await?;
+        // the row first: whoever took the upload over goes on with the bytes
+        let removed = service.uploads.store.remove_upload(self.saved.id, self.saved.generation).await?;
         self.held = false;
+        if !removed {
+            return Ok(false);
+        }
+        if let Err(error) = service.uploads.partial.discard(&self.saved.blob).await {
+            tracing::warn!(upload = %self.saved.id, cause = %Causes(&error), "bytes of an upload are left to the sweep");
+        }
         release(&service, self.saved.reservation).await;
-        Ok(())
+        Ok(true)
     }
 }
 

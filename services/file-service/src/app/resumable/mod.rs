@@ -10,6 +10,7 @@ mod concat;
 mod expire;
 mod finish;
 mod hold;
+mod partial;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,7 @@ use common::files::{
     Actor, Committed, NodeName, OnConflict, PartialBlob, PartialBlobs, Upload, UploadRole, UploadState,
     UploadStore,
 };
-use common::{Code, FileId, ReservationId, Sha256, Timestamp, UploadId, UserId};
+use common::{Code, FileId, ReservationId, Sha256, SpaceId, Timestamp, UploadId, UserId};
 use tokio_util::sync::CancellationToken;
 
 use super::access::{Authorized, Target, authorize_parent};
@@ -30,7 +31,7 @@ use crate::state::FileService;
 
 pub(crate) use append::{Appended, Ends, Go, append};
 pub(crate) use checksum::Checksum;
-pub(crate) use closed::{end_all, end_closed, goes_on};
+pub(crate) use closed::{end_all, end_closed, end_some_closed, goes_on};
 pub(crate) use concat::concatenate;
 pub(crate) use expire::{expire, sweep_partial};
 pub(crate) use hold::Hold;
@@ -43,6 +44,9 @@ const PROLONGED_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// How long an upload that has become a file is remembered, for clients that did not hear of it.
 const DONE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long whoever asks for an upload that is made of parts waits for that: what cannot be put together is refused in less.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
 
 /// Most parts of one file.
 pub(crate) const MAX_PARTS: usize = 1_000;
@@ -221,7 +225,7 @@ pub(crate) async fn own(service: &FileService, user: UserId, id: UploadId) -> Re
 /// How far an upload of this user is, after whoever is sending to it was made to leave: what is told is what can be gone on from.
 ///
 /// # Errors
-/// `not_found`; those of [`goes_on`]; `locked` if somebody does not leave.
+/// `not_found`; those of [`goes_on`]; `locked` if somebody does not leave; for what cannot be put together of its parts, why.
 pub(crate) async fn settled(
     service: &Arc<FileService>,
     user: UserId,
@@ -230,11 +234,14 @@ pub(crate) async fn settled(
     let upload = own(service, user, id).await?;
     goes_on(service, &upload).await?;
     if matches!(upload.role, UploadRole::Final(_)) {
-        return match concatenate(service, upload, Duration::ZERO).await {
+        return match concatenate(service, upload, TOLD_WITHIN).await {
             Ok((upload, _)) => Ok(upload),
             Err(error @ AppError::Port(_)) => Err(error),
-            // its bytes are there, and it is no file: the caller asked where it stands, not for that
-            Err(_) => own(service, user, id).await,
+            Err(error) => {
+                let upload = own(service, user, id).await?;
+                // its bytes are there, and it is no file: the caller asked where it stands, not for that
+                if upload.state == UploadState::Complete { Ok(upload) } else { Err(error) }
+            }
         };
     }
     if upload.lease.is_none_or(|lease| lease < service.clock.now()) {
@@ -249,7 +256,33 @@ pub(crate) async fn settled(
 /// `not_found`; `locked`.
 pub(crate) async fn end(service: &Arc<FileService>, user: UserId, id: UploadId) -> Result<(), AppError> {
     own(service, user, id).await?;
-    Hold::take(service, id).await?.remove().await
+    end_held(service, id).await
+}
+
+/// Ends an upload that is this user's, or comes from somebody else into their space. A file that came of it stays.
+///
+/// # Errors
+/// As [`end`].
+pub(crate) async fn end_seen(
+    service: &Arc<FileService>,
+    user: UserId,
+    space: SpaceId,
+    id: UploadId,
+) -> Result<(), AppError> {
+    let found = service.uploads.store.find_upload(id).await?;
+    let comes = |upload: &Upload| upload.space == space && !matches!(upload.state, UploadState::Done(_));
+    let seen = found.filter(|upload| upload.owner == user || comes(upload));
+    seen.filter(|upload| upload.expires_at >= service.clock.now())
+        .ok_or_else(|| AppError::refused(Code::NotFound))?;
+    end_held(service, id).await
+}
+
+async fn end_held(service: &Arc<FileService>, id: UploadId) -> Result<(), AppError> {
+    if Hold::take(service, id).await?.remove().await? {
+        Ok(())
+    } else {
+        Err(AppError::because(Code::Locked, "Another request has taken this upload over"))
+    }
 }
 
 /// What shall be different about the file that an upload will be.

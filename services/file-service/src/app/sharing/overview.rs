@@ -22,7 +22,7 @@ pub(crate) enum Opening {
     Public(Box<Node>),
     /// An API token, or a sign-in.
     Credential(OwnCredential),
-    /// An upload that is no file yet.
+    /// An upload that is no file yet: theirs, or of somebody else into their space.
     Upload(Box<Upload>),
 }
 
@@ -152,8 +152,8 @@ pub(crate) struct Asked {
     public: Option<SpaceId>,
     /// Tokens and sessions.
     credentials: Vec<OwnCredential>,
-    /// The uploads of this person, or none.
-    uploads: Option<UserId>,
+    /// The uploads of this person, and those of others into this space; or none.
+    uploads: Option<(UserId, SpaceId)>,
 }
 
 impl Asked {
@@ -178,7 +178,7 @@ impl Asked {
             links: AccessOf::Space(space),
             public: Some(space),
             credentials,
-            uploads: may_see(OpeningKind::Upload).then_some(user),
+            uploads: may_see(OpeningKind::Upload).then_some((user, space)),
         })
     }
 
@@ -242,11 +242,16 @@ impl Asked {
             let credentials = self.credentials.iter().cloned().map(Opening::Credential).filter(is_behind);
             items.extend(credentials.take(wanted - items.len()));
         }
-        if let Some(user) = self.uploads {
-            total += service.uploads.store.count_uploads(user).await?;
+        if let Some((user, space)) = self.uploads {
+            let store = &service.uploads.store;
+            total += store.count_uploads(user).await? + store.count_uploads_into(space, user).await?;
             if items.len() < wanted {
                 let after = if let Some(Place::Upload(id)) = after { Some(id) } else { None };
-                let found = service.uploads.store.list_uploads(user, after, left(&items)).await?;
+                let mut found = store.list_uploads(user, after, left(&items)).await?;
+                found.extend(store.list_uploads_into(space, user, after, left(&items)).await?);
+                // two lists, each the newest first
+                found.sort_unstable_by_key(|upload| std::cmp::Reverse(upload.id));
+                found.truncate(wanted - items.len());
                 items.extend(found.into_iter().map(|upload| Opening::Upload(Box::new(upload))));
             }
         }
@@ -290,7 +295,7 @@ pub(crate) async fn end(
                 return Err(gone());
             }
         }
-        OpeningKind::Upload => resumable::end(service, user, UploadId(id)).await?,
+        OpeningKind::Upload => resumable::end_seen(service, user, space, UploadId(id)).await?,
     }
     Ok(())
 }

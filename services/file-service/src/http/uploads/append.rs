@@ -140,7 +140,10 @@ async fn append_bytes(
         (Protocol::Draft, Appended::Open(upload)) => {
             view::draft(service, StatusCode::NO_CONTENT, &upload).finish()
         }
-        (_, Appended::Open(upload) | Appended::Done(upload, _)) => {
+        (Protocol::Draft, Appended::Earlier(upload, file)) => {
+            view::draft_earlier(service, &upload, file, FROM_ONE).await?
+        }
+        (_, Appended::Open(upload) | Appended::Done(upload, _) | Appended::Earlier(upload, _)) => {
             view::tus(StatusCode::NO_CONTENT, &upload).finish()
         }
     })

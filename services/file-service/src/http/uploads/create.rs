@@ -173,10 +173,12 @@ async fn begin(
         (Protocol::Draft, Appended::Done(upload, committed)) => {
             view::draft_done(service, &upload, &committed, FROM_LIST).await?
         }
-        (Protocol::Draft, Appended::Open(upload)) => view::draft(service, StatusCode::CREATED, &upload)
-            .insert_header((header::LOCATION, location))
-            .finish(),
-        (_, Appended::Open(upload) | Appended::Done(upload, _)) => {
+        (Protocol::Draft, Appended::Open(upload) | Appended::Earlier(upload, _)) => {
+            view::draft(service, StatusCode::CREATED, &upload)
+                .insert_header((header::LOCATION, location))
+                .finish()
+        }
+        (_, Appended::Open(upload) | Appended::Done(upload, _) | Appended::Earlier(upload, _)) => {
             view::tus(StatusCode::CREATED, &upload).insert_header((header::LOCATION, location)).finish()
         }
     })

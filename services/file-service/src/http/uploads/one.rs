@@ -53,6 +53,7 @@ pub(in crate::http) async fn show(
         (status = 204, description = "Draft: where it stands", headers(("Upload-Offset" = u64), ("Upload-Complete" = String), ("File-Id" = String))),
         (status = 404, description = "`not_found`"),
         (status = 423, description = "`locked`: another request is at it and does not leave"),
+        (status = 507, description = "`quota_exceeded`, `disk_full`: there is no room to put its parts together"),
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]

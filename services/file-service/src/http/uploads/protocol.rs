@@ -8,6 +8,7 @@ use common::files::{NodeName, OnConflict, Upload, UploadRole, UploadState};
 use common::{Code, Timestamp, UploadId};
 use http_kit::{ApiResult, Problem};
 
+use super::FROM_ONE;
 use crate::app::resumable::{Checksum, MAX_PARTS};
 pub(super) use crate::error::UPLOAD_OFFSET;
 
@@ -158,13 +159,13 @@ pub(super) fn role(request: &HttpRequest) -> ApiResult<UploadRole> {
     }
 }
 
-/// [`role`], as it is told again.
+/// [`role`], as it is told again: with addresses from that of the upload, so that they are right behind a prefix too.
 pub(super) fn concat_field(upload: &Upload) -> Option<String> {
     match &upload.role {
         UploadRole::Whole => None,
         UploadRole::Part => Some("partial".to_owned()),
         UploadRole::Final(parts) => {
-            let parts: Vec<_> = parts.iter().map(|part| format!("/api/v1/uploads/{part}")).collect();
+            let parts: Vec<_> = parts.iter().map(|part| format!("{FROM_ONE}uploads/{part}")).collect();
             Some(format!("final;{}", parts.join(" ")))
         }
     }

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use common::files::{Actor, Committed, NodeName, Upload, UploadRole, UploadState};
-use common::{FileId, Timestamp, UploadId};
+use common::{Code, FileId, Timestamp, UploadId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -170,6 +170,21 @@ pub(super) fn draft(service: &FileService, status: StatusCode, upload: &Upload) 
     }
     file_field(&mut answer, upload);
     answer
+}
+
+/// The answer to who did not hear that an upload has become this file, as [`draft_done`] gives it.
+///
+/// # Errors
+/// `not_found` if the file is gone, or the sender must not see it any more.
+pub(super) async fn draft_earlier(
+    service: &FileService,
+    upload: &Upload,
+    file: FileId,
+    way: &str,
+) -> Result<HttpResponse, AppError> {
+    let path = service.store.find_path(file).await?.ok_or_else(|| AppError::refused(Code::NotFound))?;
+    let committed = Committed { node: path.node, created: file == upload.file };
+    draft_done(service, upload, &committed, way).await
 }
 
 /// The answer to the last bytes: the file. `way` leads from the request's address to `/api/v1/`.

@@ -1,0 +1,224 @@
+//! What is done twice: by a client that did not hear of it, or by a request that was overtaken.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use common::files::{Saved, Taken, Upload, UploadState, UploadStore};
+use common::{BlobKey, PortError, PortResult, SpaceId, Timestamp, UploadId, UserId};
+use futures_util::future::join;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::helpers::{Tus as _, UPLOADS, address, file_id, metadata};
+use crate::shared::{Gate, Gated};
+use crate::support::{Client, Server, answer, id_of};
+
+/// Longer than anybody holds an upload who says nothing.
+const LEASE: Duration = Duration::from_secs(16);
+
+/// Rows of uploads: one removal may wait until it is let go on, and what tells that an upload is a file may be refused.
+struct Faulty {
+    rows: Arc<dyn UploadStore>,
+    faults: Arc<Faults>,
+}
+
+struct Faults {
+    removal_waits: AtomicBool,
+    reached: Semaphore,
+    passes: Semaphore,
+    done_is_lost: AtomicBool,
+}
+
+impl Faults {
+    fn new(removal_waits: bool, done_is_lost: bool) -> Arc<Self> {
+        Arc::new(Self {
+            removal_waits: AtomicBool::new(removal_waits),
+            reached: Semaphore::new(0),
+            passes: Semaphore::new(0),
+            done_is_lost: AtomicBool::new(done_is_lost),
+        })
+    }
+}
+
+#[async_trait]
+impl UploadStore for Faulty {
+    async fn insert_upload(&self, upload: &Upload) -> PortResult<()> {
+        self.rows.insert_upload(upload).await
+    }
+
+    async fn find_upload(&self, id: UploadId) -> PortResult<Option<Upload>> {
+        self.rows.find_upload(id).await
+    }
+
+    async fn list_uploads(
+        &self,
+        owner: UserId,
+        before: Option<UploadId>,
+        limit: u32,
+    ) -> PortResult<Vec<Upload>> {
+        self.rows.list_uploads(owner, before, limit).await
+    }
+
+    async fn count_uploads(&self, owner: UserId) -> PortResult<u64> {
+        self.rows.count_uploads(owner).await
+    }
+
+    async fn list_uploads_into(
+        &self,
+        space: SpaceId,
+        owner: UserId,
+        before: Option<UploadId>,
+        limit: u32,
+    ) -> PortResult<Vec<Upload>> {
+        self.rows.list_uploads_into(space, owner, before, limit).await
+    }
+
+    async fn count_uploads_into(&self, space: SpaceId, owner: UserId) -> PortResult<u64> {
+        self.rows.count_uploads_into(space, owner).await
+    }
+
+    async fn list_unfinished_uploads(&self, after: Option<UploadId>, limit: u32) -> PortResult<Vec<Upload>> {
+        self.rows.list_unfinished_uploads(after, limit).await
+    }
+
+    async fn take_upload(&self, id: UploadId, now: Timestamp, until: Timestamp) -> PortResult<Taken> {
+        self.rows.take_upload(id, now, until).await
+    }
+
+    async fn save_upload(&self, upload: &Upload) -> PortResult<Saved> {
+        if matches!(upload.state, UploadState::Done(_)) && self.faults.done_is_lost.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("files", "cut off by the test"));
+        }
+        self.rows.save_upload(upload).await
+    }
+
+    async fn remove_upload(&self, id: UploadId, generation: u64) -> PortResult<bool> {
+        if self.faults.removal_waits.swap(false, Ordering::SeqCst) {
+            self.faults.reached.add_permits(1);
+            self.faults.passes.acquire().await.unwrap().forget();
+        }
+        self.rows.remove_upload(id, generation).await
+    }
+
+    async fn list_expired_uploads(&self, now: Timestamp, limit: u32) -> PortResult<Vec<Upload>> {
+        self.rows.list_expired_uploads(now, limit).await
+    }
+
+    async fn known_uploads(&self, keys: &[BlobKey]) -> PortResult<Vec<BlobKey>> {
+        self.rows.known_uploads(keys).await
+    }
+
+    async fn finals_of_part(&self, part: UploadId) -> PortResult<Vec<UploadId>> {
+        self.rows.finals_of_part(part).await
+    }
+}
+
+async fn faulty(faults: &Arc<Faults>) -> Server {
+    let faults = Arc::clone(faults);
+    Server::over_uploads(|rows| Arc::new(Faulty { rows, faults })).await
+}
+
+async fn unfinished(who: &Client<'_>) -> usize {
+    who.get(UPLOADS).await.expect(StatusCode::OK)["items"].as_array().unwrap().len()
+}
+
+/// An upload whose length is said later.
+async fn begin_without_length(who: &Client<'_>, name: &str) -> String {
+    let made = who.tus(Method::POST, UPLOADS).header("upload-defer-length", 1);
+    address(&answer(made.header("upload-metadata", metadata(&[("filename", name)]))).await)
+}
+
+#[actix_web::test]
+async fn who_ends_an_upload_too_late_takes_no_bytes_from_who_goes_on() {
+    let faults = Faults::new(true, false);
+    let server = faulty(&faults).await;
+    let ann = server.user("ann");
+    let upload = ann.begin("file", 4).await;
+    ann.send(&upload, 0, b"ab").await.expect(StatusCode::NO_CONTENT);
+    let overtake = async {
+        faults.reached.acquire().await.unwrap().forget();
+        server.clock.advance(LEASE);
+        let done = ann.send(&upload, 2, b"cd").await;
+        faults.passes.add_permits(1);
+        done
+    };
+    let (ended, done) = join(ann.delete(&upload), overtake).await;
+    ended.expect_problem(423, "locked");
+    done.expect(StatusCode::NO_CONTENT);
+    assert_eq!(ann.content_of(&file_id(&done)).await, b"abcd");
+}
+
+#[actix_web::test]
+async fn an_empty_request_leaves_a_finished_upload_as_it_is() {
+    let server = Server::start().await;
+    let ann = server.user("ann");
+    let upload = ann.begin("file", 3).await;
+    let file = file_id(&ann.send(&upload, 0, b"abc").await);
+    let draft = || {
+        let request = ann.request(Method::PATCH, &upload).header("upload-offset", 3);
+        let request = request.header("content-type", "application/partial-upload");
+        answer(request.header("upload-complete", "?1"))
+    };
+    let shown = draft().await.expect(StatusCode::CREATED);
+    assert_eq!((id_of(&shown), &shown["name"]), (file.clone(), &json!("file")));
+    ann.delete(&format!("/api/v1/files/{file}?permanent=true")).await.expect(StatusCode::NO_CONTENT);
+    // it was a file, and is none that waits for its end
+    let again = ann.send(&upload, 3, b"").await;
+    assert_eq!((again.status, file_id(&again)), (StatusCode::NO_CONTENT, file));
+    draft().await.expect_problem(404, "not_found");
+    assert_eq!(ann.get(&upload).await.expect(StatusCode::OK)["state"], "done");
+    assert_eq!(unfinished(&ann).await, 0);
+}
+
+#[actix_web::test]
+async fn what_a_lost_answer_made_is_not_taken_for_a_copy_of_it() {
+    let faults = Faults::new(false, true);
+    let server = faulty(&faults).await;
+    let ann = server.user("ann");
+    let folder = ann.folder("copies", "root").await;
+    for (name, is_deleted) in [("kept", false), ("deleted", true)] {
+        faults.done_is_lost.store(true, Ordering::SeqCst);
+        let upload = ann.begin(name, 3).await;
+        ann.send(&upload, 0, b"abc").await.expect_problem(503, "unavailable");
+        faults.done_is_lost.store(false, Ordering::SeqCst);
+        let list = ann.get("/api/v1/files/root/children").await.expect(StatusCode::OK);
+        let made = list["items"].as_array().unwrap().iter().find(|item| item["name"] == name).unwrap();
+        let file = id_of(made);
+        let copy = ann.post(&format!("/api/v1/files/{file}/copy"), json!({"parentId": folder})).await;
+        copy.expect(StatusCode::CREATED);
+        if is_deleted {
+            let gone = ann.delete(&format!("/api/v1/files/{file}?permanent=true")).await;
+            gone.expect(StatusCode::NO_CONTENT);
+            ann.send_when_free(&upload, 3, b"").await.expect_problem(404, "not_found");
+        } else {
+            assert_eq!(file_id(&ann.send_when_free(&upload, 3, b"").await), file);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn an_empty_upload_whose_name_was_taken_becomes_a_file_of_another() {
+    let gate = Arc::new(Gate::default());
+    let given = Arc::clone(&gate);
+    let server = Server::over(|_| {}, |disk| Arc::new(Gated { disk, gate: given })).await;
+    let ann = server.user("ann");
+    let upload = begin_without_length(&ann, "empty").await;
+    let last = async {
+        let request = ann.tus(Method::PATCH, &upload).header("upload-offset", 0).header("upload-length", 0);
+        answer(request.header("content-type", "application/offset+octet-stream")).await
+    };
+    // its bytes are a blob by then
+    let take = async {
+        gate.reached.acquire().await.unwrap().forget();
+        ann.file("empty", "root", "quicker").await;
+        gate.passes.add_permits(1);
+    };
+    let (refused, ()) = join(last, take).await;
+    refused.expect_problem(409, "name_taken");
+    let made = ann.patch(&upload, json!({"name": "other"})).await.expect(StatusCode::CREATED);
+    assert_eq!((&made["name"], &made["size"]), (&json!("other"), &json!(0)));
+    assert_eq!(ann.content_of(&id_of(&made)).await, b"");
+}
