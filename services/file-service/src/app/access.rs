@@ -7,7 +7,7 @@ use common::files::{
     Action, Actor, Decision, Doer, FileStore, Grant, Grantee, Kind, Link, LinkStore, Node, NodePath,
     ShareRole, ShareStore, Standing, decide,
 };
-use common::{Clock, Code, FileId, GroupId, SpaceId, UserId};
+use common::{Clock, Code, FileId, GroupId, SpaceId, Timestamp, UserId};
 
 use crate::error::AppError;
 use crate::state::FileService;
@@ -216,10 +216,36 @@ impl Gate {
             return Ok(Default::default());
         }
         let way: Vec<_> = path.ancestors.iter().map(|crumb| crumb.id).chain([path.node.id]).collect();
-        let grants = self.shares.find_grants(path.node.space, &way, user).await?;
+        self.grants_on(path.node.space, &way, user).await
+    }
+
+    /// What somebody and groups were given of these nodes of one space; and the person's groups, where that matters.
+    async fn grants_on(
+        &self,
+        space: SpaceId,
+        nodes: &[FileId],
+        user: UserId,
+    ) -> Result<(Vec<Grant>, Vec<GroupId>), AppError> {
+        let grants = self.shares.find_grants(space, nodes, user).await?;
         let to_groups = grants.iter().any(|grant| matches!(grant.grantee, Grantee::Group(_)));
         let groups = if to_groups { self.people.groups_of(user).await? } else { Vec::new() };
         Ok((grants, groups))
+    }
+
+    /// Whether one of these nodes was given to somebody at this time already, by a right that they still have. One of a group counts from when the group was
+    /// given it: since when somebody is in it is not known here.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub(crate) async fn was_given(
+        &self,
+        user: UserId,
+        space: SpaceId,
+        nodes: &[FileId],
+        at: Timestamp,
+    ) -> Result<bool, AppError> {
+        let (grants, groups) = self.grants_on(space, nodes, user).await?;
+        Ok(grants.iter().any(|grant| grant.at <= at && grant.grantee.includes(user, &groups)))
     }
 
     /// # Errors
