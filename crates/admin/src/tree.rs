@@ -1,7 +1,7 @@
 //! Brings a folder of this machine into somebody's space.
 //!
 //! The tree is walked by open folders, never by paths, so whoever can write to it while it is read cannot lead the walk out of it. What is there already
-//! with the same bytes is passed over, so an import that was interrupted goes on.
+//! with the same bytes is passed over, so an import that was interrupted goes on; what was changed there since is left as it is, unless something else is asked.
 
 mod entries;
 
@@ -15,9 +15,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::files::{
-    IncomingContent, IncomingNode, Intake, IntakeError, InvalidName, Kind, MAX_DEPTH, NodeName,
+    Content, IncomingContent, IncomingNode, Intake, IntakeError, InvalidName, Kind, MAX_DEPTH, NodeName,
+    SeenFile,
 };
-use common::{FileId, PortError, Sha256, UserId};
+use common::{FileId, PortError, Sha256, Timestamp, UserId};
 use rustix::fs::OFlags;
 
 use crate::names;
@@ -35,6 +36,9 @@ pub struct Import {
     /// The folder of the space that it goes into, such as `Archive/2024`; folders that are missing are made. The space itself is `/`
     #[arg(long, value_name = "PATH")]
     pub into: String,
+    /// Also give their content from here to files that were changed in the product later than here. Without this they are left as they are, and reported
+    #[arg(long)]
+    pub replace: bool,
     /// The folder of this machine whose content is brought in
     #[arg(value_name = "FOLDER")]
     pub folder: PathBuf,
@@ -93,7 +97,8 @@ pub async fn import(
         .await
         .map_err(|source| ImportError::Source { path: asked.folder.clone(), source })?;
     let (target, depth) = target(files, owner, into).await?;
-    let mut walk = Walk { files, owner, progress, report, taken: 0, bytes: 0, pending: Vec::new() };
+    let replace = asked.replace;
+    let mut walk = Walk { files, owner, replace, progress, report, taken: 0, bytes: 0, pending: Vec::new() };
     walk.enter(top, target, depth, Path::new("")).await?;
     while let Some(step) = walk.pending.pop() {
         walk.take(step).await?;
@@ -147,6 +152,8 @@ struct Step {
 struct Walk<'a> {
     files: &'a dyn Intake,
     owner: UserId,
+    /// Also what was changed in the product since.
+    replace: bool,
     progress: Progress<'a>,
     report: &'a mut Report,
     taken: u64,
@@ -270,9 +277,9 @@ impl Walk<'_> {
                 return Ok(());
             }
         };
-        let mut counted = "files brought in";
+        let (mut counted, mut over) = ("files brought in", None);
         if let Some(node) = self.files.find_child(parent, &name).await? {
-            let Some(content) = node.content else {
+            let Some(content) = &node.content else {
                 self.report.left(format!("{}: a folder has its name", path.display()));
                 return Ok(());
             };
@@ -290,12 +297,28 @@ impl Walk<'_> {
                     return Ok(());
                 }
             }
-            counted = "files that got a newer content";
+            counted = match (is_newer(source.modified_at(), content, node.modified_at), self.replace) {
+                (true, _) => "files that got a newer content",
+                (false, true) => "files that got the content from here back",
+                (false, false) => {
+                    let why = "it was changed in the product later than here (--replace takes it)";
+                    self.report.left(format!("{}: {why}", path.display()));
+                    return Ok(());
+                }
+            };
+            over = Some(SeenFile { id: node.id, revision: node.revision });
         }
         let (size, modified_at) = (source.size(), Some(source.modified_at()));
         let (bytes, read) = source.bytes();
-        let file = IncomingNode { owner: self.owner, parent, name, former: None };
-        match self.files.take_file(&file, IncomingContent { size, modified_at, bytes }).await {
+        let content = IncomingContent { size, modified_at, bytes };
+        let taken = match over {
+            Some(seen) => self.files.take_content(self.owner, seen, content).await,
+            None => {
+                let file = IncomingNode { owner: self.owner, parent, name, former: None };
+                self.files.take_file(&file, content).await
+            }
+        };
+        match taken {
             Ok(node) if node.content.as_ref().map(|content| content.sha256) == read.get() => {
                 self.report.count(counted);
                 self.report.add("bytes", size);
@@ -320,4 +343,11 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// Whether a file that was changed at `here` has a newer content than its namesake in the product, which has other bytes, and was changed there at `changed_at`.
+/// The first content of a file is as old as it says: it was brought in, most of the time. One that took another's place in the product is of that moment at
+/// least: somebody wanted it so, also if they went back to an older one.
+fn is_newer(here: Timestamp, content: &Content, changed_at: Timestamp) -> bool {
+    here > content.modified_at && (content.version == 1 || here > changed_at)
 }

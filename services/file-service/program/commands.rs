@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 enum Admin {
     /// Take over files, folders and public files of the original Files Manager, after `auth-service admin migrate`; run twice, it changes nothing
     Migrate(Migrate),
-    /// Bring a folder of this machine into somebody's space; what is there with the same bytes is passed over
+    /// Bring a folder of this machine into somebody's space; what is there with the same bytes, or was changed there since, is passed over
     Import(Import),
 }
 

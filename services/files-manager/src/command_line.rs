@@ -78,7 +78,7 @@ pub(crate) enum Admin {
     Accounts(AdminCommand),
     /// Take over accounts, files, folders and public files of the original Files Manager; run twice, it changes nothing
     Migrate(Migrate),
-    /// Bring a folder of this machine into somebody's space; what is there with the same bytes is passed over
+    /// Bring a folder of this machine into somebody's space; what is there with the same bytes, or was changed there since, is passed over
     Import(Import),
     /// Look whether what is stored hangs together: contents, counters, folders
     Check(Check),

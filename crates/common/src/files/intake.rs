@@ -35,9 +35,18 @@ pub struct IncomingNode {
     pub parent: FileId,
     /// Its name.
     pub name: NodeName,
-    /// If it comes from another product: it keeps its id, and takes the next free name where its own is taken. Without this it gets a fresh id, and a file
-    /// with the name gets the content as its newest one.
+    /// If it comes from another product: it keeps its id, and takes the next free name where its own is taken. Without this it gets a fresh id, and the name
+    /// must be free.
     pub former: Option<FormerNode>,
+}
+
+/// The content of a file that is there, as somebody has looked at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeenFile {
+    /// The file.
+    pub id: FileId,
+    /// Its revision.
+    pub revision: u64,
 }
 
 /// What a file that is brought in holds.
@@ -94,4 +103,15 @@ pub trait Intake: Send + Sync {
     /// # Errors
     /// [`IntakeError`].
     async fn take_file(&self, file: &IncomingNode, content: IncomingContent) -> Result<Node, IntakeError>;
+
+    /// Gives a file of this account new content, as its newest version, if it still is as it was seen. In constant memory, and durable when the call returns.
+    ///
+    /// # Errors
+    /// [`IntakeError`]; `precondition_failed` if it has changed since.
+    async fn take_content(
+        &self,
+        owner: UserId,
+        file: SeenFile,
+        content: IncomingContent,
+    ) -> Result<Node, IntakeError>;
 }

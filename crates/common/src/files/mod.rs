@@ -29,7 +29,7 @@ mod versions;
 pub use activity::{ActivityOf, ActivityStore, Doer, FileEvent, FileEventKind, FileEventPage, NamedPlace};
 pub use blob_store::{BlobLocator, BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob, WrittenBlob};
 pub use copying::{CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, NewCopy};
-pub use intake::{FormerNode, IncomingBytes, IncomingContent, IncomingNode, Intake, IntakeError};
+pub use intake::{FormerNode, IncomingBytes, IncomingContent, IncomingNode, Intake, IntakeError, SeenFile};
 pub use journal::{Act, Acted, Change, ChangeKind, JournalStore, Note, Operation, Part};
 pub use link::{
     AccessOf, Link, LinkAccess, LinkChange, LinkPlace, LinkRole, LinkStore, LinkToken, NewLink, TakeDownload,

@@ -102,6 +102,8 @@ pub struct Grant {
     pub grantee: Grantee,
     /// What they may do.
     pub role: ShareRole,
+    /// Since when. Another role changes nothing about that.
+    pub at: Timestamp,
 }
 
 /// Which shares a list has.

@@ -131,7 +131,8 @@ pub trait FileStore: Send + Sync {
     /// Live children of a folder by id, newest first, `limit` of them after leaving out `offset`: the classic list.
     async fn list_children_by_id(&self, parent: FileId, offset: u64, limit: u32) -> PortResult<Vec<Node>>;
 
-    /// A page of what is in the trash by itself, newest first by (time, id); `after` is the last item of the page before.
+    /// A page of what is in the trash by itself, newest first by (time, id); `after` is the last item of the page before. `total` is exact where the first page
+    /// has all of it; else it counts what was trashed below a tombstone, too, until that is purged.
     async fn list_trash(
         &self,
         space: SpaceId,

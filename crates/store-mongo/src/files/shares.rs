@@ -193,6 +193,7 @@ impl ShareStore for FilesDb {
             to_group: bool,
             grantee: ObjectId,
             role: String,
+            at: i64,
         }
         let filter = doc! {
             "space": space.oid(),
@@ -203,13 +204,14 @@ impl ShareStore for FilesDb {
             let found = self
                 .collection::<Found>(schema::SHARES)
                 .find(filter)
-                .projection(doc! { "_id": 0, "node": 1, "to_group": 1, "grantee": 1, "role": 1 })
+                .projection(doc! { "_id": 0, "node": 1, "to_group": 1, "grantee": 1, "role": 1, "at": 1 })
                 .max_time(self.engine.deadline())
                 .await?;
             let found: Vec<Found> = found.try_collect().await?;
             let grants = found.into_iter().map(|found| {
                 let grantee = grantee(found.to_group, found.grantee);
-                Ok(Grant { node: id(found.node), grantee, role: role(&found.role)? })
+                let at = Timestamp::from_millis(found.at);
+                Ok(Grant { node: id(found.node), grantee, role: role(&found.role)?, at })
             });
             Ok(grants.collect::<Result<_, Fault>>()?)
         })

@@ -37,6 +37,7 @@ pub(super) async fn list(
     };
     let total = found.usage.trash_count;
     db.read(async {
+        let is_first = after.is_none();
         let mut after = after;
         let mut items = Vec::new();
         loop {
@@ -53,6 +54,8 @@ pub(super) async fn list(
                 return Ok(Page { items, more: true, total });
             }
             if is_last {
+                // the counter counts what waits for the purge until it has gone
+                let total = if is_first { items.len() as u64 } else { total };
                 return Ok(Page { items, more: false, total });
             }
         }

@@ -257,6 +257,8 @@ pub(super) fn trash(
         }
         items.push(node);
     }
+    // the counter counts what waits for the purge until it has gone
+    let total = if after.is_none() { items.len() as u64 } else { total };
     Ok(Page { items, more: false, total })
 }
 

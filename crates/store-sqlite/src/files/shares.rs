@@ -84,14 +84,19 @@ fn grants(connection: &Connection, nodes: &[FileId], user: UserId) -> rusqlite::
     // looks at the index for this person and for groups, however many others have rights
     let nodes_in = vec!["?"; nodes.len()].join(", ");
     let mut select = connection.prepare_cached(&format!(
-        "SELECT node, to_group, grantee, role FROM shares WHERE node IN ({nodes_in}) AND to_group = 1
+        "SELECT node, to_group, grantee, role, at FROM shares WHERE node IN ({nodes_in}) AND to_group = 1
          UNION ALL
-         SELECT node, to_group, grantee, role FROM shares WHERE node IN ({nodes_in}) AND to_group = 0 AND grantee = ?",
+         SELECT node, to_group, grantee, role, at FROM shares WHERE node IN ({nodes_in}) AND to_group = 0 AND grantee = ?",
     ))?;
     let ids = || nodes.iter().map(|node| node.bytes().to_vec());
     let values = ids().chain(ids()).chain([user.bytes().to_vec()]).map(Value::Blob);
     let rows = select.query_map(params_from_iter(values), |row| {
-        Ok(Grant { node: row.id(0)?, grantee: grantee(row, 1)?, role: row.word(3, ShareRole::parse)? })
+        Ok(Grant {
+            node: row.id(0)?,
+            grantee: grantee(row, 1)?,
+            role: row.word(3, ShareRole::parse)?,
+            at: row.time(4)?,
+        })
     })?;
     rows.collect()
 }

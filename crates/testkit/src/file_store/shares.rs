@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::files::{
     ActivityStore, CopyStore, FileStore, Grant, Grantee, JournalStore, LinkStore, MarkStore, NewShare,
@@ -171,7 +172,12 @@ pub async fn grants_are_those_of_the_person_and_the_nodes(subject: &AccessSubjec
     let inside = subject.files.folder(folder.id, "b").await;
     let beside = subject.files.folder(subject.files.root(), "c").await;
     let (ann, bob, group) = (subject.user(), subject.user(), GroupId(subject.files.ids.object_id()));
-    subject.share(folder.id, Grantee::User(ann), ShareRole::Viewer).await;
+    let first = subject.share(folder.id, Grantee::User(ann), ShareRole::Editor).await;
+    let given_at = subject.files.now();
+    subject.files.clock.advance(Duration::from_secs(1));
+    let later = subject.files.now();
+    // another role, but no other time
+    subject.shares.set_share_role(first.id, ShareRole::Viewer).await.unwrap();
     subject.share(inside.id, Grantee::User(ann), ShareRole::Editor).await;
     subject.share(inside.id, Grantee::Group(group), ShareRole::Manager).await;
     subject.share(beside.id, Grantee::User(ann), ShareRole::Manager).await;
@@ -179,12 +185,12 @@ pub async fn grants_are_those_of_the_person_and_the_nodes(subject: &AccessSubjec
     // a user with the id of a group is not the group
     let namesake = UserId::from(group.0);
     let way = [subject.files.root(), folder.id, inside.id];
-    let grant = |node, grantee, role| Grant { node, grantee, role };
+    let grant = |node, grantee, role, at| Grant { node, grantee, role, at };
     let of_ann = [
-        grant(folder.id, Grantee::User(ann), ShareRole::Viewer),
-        grant(inside.id, Grantee::User(ann), ShareRole::Editor),
+        grant(folder.id, Grantee::User(ann), ShareRole::Viewer, given_at),
+        grant(inside.id, Grantee::User(ann), ShareRole::Editor, later),
     ];
-    let of_group = grant(inside.id, Grantee::Group(group), ShareRole::Manager);
+    let of_group = grant(inside.id, Grantee::Group(group), ShareRole::Manager, later);
     assert_eq!(subject.grants(&way, ann).await, [&of_ann[..], &[of_group]].concat());
     assert_eq!(subject.grants(&way[..2], ann).await, of_ann[..1]);
     assert_eq!(subject.grants(&way, subject.user()).await, [of_group], "whoever is in it");

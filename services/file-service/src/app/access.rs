@@ -7,7 +7,7 @@ use common::files::{
     Action, Actor, Decision, Doer, FileStore, Grant, Grantee, Kind, Link, LinkStore, Node, NodePath,
     ShareRole, ShareStore, Standing, decide,
 };
-use common::{Clock, Code, FileId, GroupId, SpaceId, UserId};
+use common::{Clock, Code, FileId, GroupId, SpaceId, Timestamp, UserId};
 
 use super::watch::Pass;
 use crate::error::AppError;
@@ -222,7 +222,17 @@ impl Gate {
     /// What was given on the way to a node, and the groups that somebody is in, if that matters.
     async fn grants_on(&self, user: UserId, path: &NodePath) -> Result<(Vec<Grant>, Vec<GroupId>), AppError> {
         let way: Vec<_> = path.ancestors.iter().map(|crumb| crumb.id).chain([path.node.id]).collect();
-        let grants = self.shares.find_grants(path.node.space, &way, user).await?;
+        self.grants_among(path.node.space, &way, user).await
+    }
+
+    /// What somebody and groups were given of these nodes of one space; and the person's groups, where that matters.
+    async fn grants_among(
+        &self,
+        space: SpaceId,
+        nodes: &[FileId],
+        user: UserId,
+    ) -> Result<(Vec<Grant>, Vec<GroupId>), AppError> {
+        let grants = self.shares.find_grants(space, nodes, user).await?;
         let to_groups = grants.iter().any(|grant| matches!(grant.grantee, Grantee::Group(_)));
         let groups = if to_groups { self.people.groups_of(user).await? } else { Vec::new() };
         Ok((grants, groups))
@@ -241,6 +251,22 @@ impl Gate {
     ) -> Result<bool, AppError> {
         let (grants, groups) = self.grants_on(user, path).await?;
         Ok(Standing::of(user, &groups, path, &grants).is_some_and(|standing| standing.allows(action)))
+    }
+
+    /// Whether one of these nodes was given to somebody at this time already, by a right that they still have. One of a group counts from when the group was
+    /// given it: since when somebody is in it is not known here.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub(crate) async fn was_given_by(
+        &self,
+        user: UserId,
+        space: SpaceId,
+        nodes: &[FileId],
+        at: Timestamp,
+    ) -> Result<bool, AppError> {
+        let (grants, groups) = self.grants_among(space, nodes, user).await?;
+        Ok(grants.iter().any(|grant| grant.at <= at && grant.grantee.includes(user, &groups)))
     }
 
     /// # Errors

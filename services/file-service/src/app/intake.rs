@@ -4,14 +4,16 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use common::files::{
-    Actor, ClassicType, IncomingContent, IncomingNode, Intake, IntakeError, NewFolder, Node, NodeName,
+    Action, Actor, ClassicType, IncomingContent, IncomingNode, Intake, IntakeError, NewFolder, Node,
+    NodeName, SeenFile,
 };
 use common::{Code, FileId, PortResult, UserId};
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use http_kit::BodyError;
 
-use super::access::{Authorized, authorize_parent};
+use super::access::{Authorized, authorize, authorize_parent};
 use super::spaces::StoredSpaces;
 use super::upload::{self, Announced, OnConflict, Sender};
 use super::watch::Pass;
@@ -54,32 +56,59 @@ impl Intake for FileService {
 
     async fn take_file(&self, file: &IncomingNode, content: IncomingContent) -> Result<Node, IntakeError> {
         let parent = parent_of(self, file).await?;
-        let IncomingContent { size, modified_at, bytes } = content;
-        let announced = Announced { length: Some(size), modified_at, ..Announced::default() };
-        let fault = Fault::default();
-        let noted = Arc::clone(&fault);
-        let body = bytes.map(move |piece| {
-            piece.map_err(|error| {
-                *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                BodyError::Incomplete
-            })
-        });
+        let (announced, body, fault) = upload_of(content);
         let taken = match file.former {
             Some(former) => upload::take_former(self, &parent, &file.name, former, announced, body).await,
             None => {
-                let kept_as = (&file.name, OnConflict::Replace);
+                let kept_as = (&file.name, OnConflict::Fail);
                 let sender = Sender::Caller(Pass::Free);
                 upload::put_child(self, &parent, kept_as, sender, announced, body).await
             }
         };
-        match taken {
-            Ok(committed) => Ok(committed.node),
-            Err(AppError::Body(error)) => {
-                let cause = fault.lock().unwrap_or_else(PoisonError::into_inner).take();
-                Err(IntakeError::Source(cause.unwrap_or_else(|| io::Error::other(error))))
-            }
-            Err(error) => Err(refusal(error)),
+        taken.map(|committed| committed.node).map_err(|error| broken_off(error, &fault))
+    }
+
+    async fn take_content(
+        &self,
+        owner: UserId,
+        file: SeenFile,
+        content: IncomingContent,
+    ) -> Result<Node, IntakeError> {
+        let SeenFile { id, revision } = file;
+        let node = authorize(self, Actor::User(owner), Action::Change, id).await.map_err(refusal)?;
+        if node.node().owner != owner {
+            return Err(IntakeError::Refused(Code::NotFound));
         }
+        let (announced, body, fault) = upload_of(content);
+        let taken = upload::put_content(self, &node, Some(revision), &Pass::Free, announced, body).await;
+        taken.map(|committed| committed.node).map_err(|error| broken_off(error, &fault))
+    }
+}
+
+/// The content as an upload has it.
+fn upload_of(
+    content: IncomingContent,
+) -> (Announced, impl Stream<Item = Result<Bytes, BodyError>> + Unpin + Send, Fault) {
+    let IncomingContent { size, modified_at, bytes } = content;
+    let announced = Announced { length: Some(size), modified_at, ..Announced::default() };
+    let fault = Fault::default();
+    let noted = Arc::clone(&fault);
+    let body = bytes.map(move |piece| {
+        piece.map_err(|error| {
+            *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            BodyError::Incomplete
+        })
+    });
+    (announced, body, fault)
+}
+
+fn broken_off(error: AppError, fault: &Fault) -> IntakeError {
+    match error {
+        AppError::Body(error) => {
+            let cause = fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+            IntakeError::Source(cause.unwrap_or_else(|| io::Error::other(error)))
+        }
+        error => refusal(error),
     }
 }
 

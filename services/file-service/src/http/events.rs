@@ -50,7 +50,8 @@ pub(super) async fn follow(
     let query: EventsQuery = input::query(&request)?;
     let user = params::whole(&caller)?;
     let came_from = event_stream::last_event_id(&request).or(query.after.as_deref());
-    let places = came_from.map(|text| Places::parse(text).ok_or_else(no_event)).transpose()?;
+    let read = |text| Places::parse(&service.cursor_key, user, text).ok_or_else(no_event);
+    let places = came_from.map(read).transpose()?;
     let seat = event_stream::seat(&service.seats, user)?;
     let (pace, closing) = (service.settings.streams.pace(&service.settings), service.closing.clone());
     let follower = Follower::begin(service.into_inner(), user, places).await?;

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use common::files::FileStore as _;
 use file_service::FileSettings;
 use futures_util::{Stream, StreamExt as _};
 use reqwest::{Method, StatusCode};
@@ -138,7 +139,9 @@ async fn a_stream_goes_on_where_it_was_at_any_replica() {
     assert_eq!(events.next().await, Heard { word: "reset".to_owned(), data: json!({}) });
     rename(&user, &id, "c").await;
     assert_eq!(events.next().await.brief(), ("renamed", "c"));
-    for wrong in ["x", "1", &format!("{after}.{after}")] {
+    let theirs = Events::follow(&other, None).await.place;
+    let space = server.store.find_space_of(user.id).await.unwrap().unwrap().id;
+    for wrong in ["x", "1", &format!("{after}.{after}"), &format!("{space}-0"), &theirs] {
         let request = user.request(Method::GET, "/api/v1/events").header("last-event-id", wrong);
         answer(request).await.expect_problem(400, "invalid_request");
     }
@@ -179,6 +182,84 @@ async fn of_what_is_shared_it_tells_what_one_may_see() {
     owner.file("d", &shared, "x").await;
     viewer.folder("last", "root").await;
     assert_eq!(events.next().await.brief(), ("created", "last"));
+}
+
+/// A place may be from before a folder was shared, or shared again, by which somebody follows other folders of the same tree. What left the folder until then
+/// never was theirs to see.
+#[actix_web::test]
+async fn what_left_a_folder_before_it_was_shared_is_not_told_to_whoever_comes_back() {
+    let server = server().await;
+    let (owner, viewer) = (server.user("owner"), server.user("viewer"));
+    let (first, late) = (owner.folder("first", "root").await, owner.folder("late", "root").await);
+    let inside = owner.folder("inside", &late).await;
+    let private = owner.folder("private", "root").await;
+    let give = async |folder: &str| {
+        let body = json!({"address": address("viewer"), "role": "viewer"});
+        let path = format!("/api/v1/files/{folder}/shares");
+        id_of(&owner.post(&path, body).await.expect(StatusCode::CREATED))
+    };
+    give(&first).await;
+    let known = Events::follow(&viewer, None).await.place;
+    let leaves = async |folder: &str| {
+        for (name, path) in [("trashed", ""), ("deleted", "?permanent=true")] {
+            let id = owner.file(&format!("secret {name}"), folder, "x").await;
+            owner.delete(&format!("/api/v1/files/{id}{path}")).await.expect(StatusCode::NO_CONTENT);
+        }
+        let id = owner.file("secret moved", folder, "x").await;
+        let away = json!({"parentId": "root"});
+        owner.patch(&format!("/api/v1/files/{id}"), away).await.expect(StatusCode::OK);
+        owner.delete(&format!("/api/v1/files/{id}?permanent=true")).await.expect(StatusCode::NO_CONTENT);
+    };
+    for folder in [&late, &inside, &private] {
+        leaves(folder).await;
+    }
+    let sub = owner.folder("sub", &first).await;
+    let seen = owner.file("seen", &sub, "x").await;
+    owner.delete(&format!("/api/v1/files/{seen}")).await.expect(StatusCode::NO_CONTENT);
+    server.clock.advance(Duration::from_secs(1));
+    // one folder is shared since then, and two have changed places: where something lay when it left is what counts
+    let share = give(&late).await;
+    for (folder, into) in [(&private, &first), (&sub, &late)] {
+        let into = json!({"parentId": into});
+        owner.patch(&format!("/api/v1/files/{folder}"), into).await.expect(StatusCode::OK);
+    }
+    let file = owner.file("open", &inside, "x").await;
+    owner.delete(&format!("/api/v1/files/{file}")).await.expect(StatusCode::NO_CONTENT);
+    let deeper = owner.file("open too", &private, "x").await;
+    owner.delete(&format!("/api/v1/files/{deeper}")).await.expect(StatusCode::NO_CONTENT);
+    let mut events = Events::follow(&viewer, Some(&known)).await;
+    let mut told = Vec::new();
+    while told.last() != Some(&("trashed".to_owned(), "open too".to_owned())) {
+        let heard = events.next().await;
+        let (word, name) = heard.brief();
+        told.push((word.to_owned(), name.to_owned()));
+    }
+    for name in ["seen", "open"] {
+        assert!(told.contains(&("trashed".to_owned(), name.to_owned())), "{told:?}");
+    }
+    assert!(told.iter().all(|(_, name)| !name.contains("secret")), "{told:?}");
+    let away = json!({"parentId": "root"});
+    owner.patch(&format!("/api/v1/files/{inside}"), away).await.expect(StatusCode::OK);
+    assert_eq!(events.next().await.brief(), ("moved", "inside"));
+
+    // not what left between two shares, either
+    let between = events.place.clone();
+    drop(events);
+    owner.delete(&format!("/api/v1/shares/{share}")).await.expect(StatusCode::NO_CONTENT);
+    leaves(&late).await;
+    server.clock.advance(Duration::from_secs(1));
+    give(&late).await;
+    owner.folder("again", &late).await;
+    let mut events = Events::follow(&viewer, Some(&between)).await;
+    assert_eq!(events.next().await.brief(), ("created", "again"));
+
+    // and nobody chooses where to begin
+    let space = server.store.find_space_of(owner.id).await.unwrap().unwrap().id;
+    let stolen = Events::follow(&owner, None).await.place;
+    for wrong in [format!("{space}-0"), stolen] {
+        let request = viewer.request(Method::GET, &format!("/api/v1/events?after={wrong}"));
+        answer(request).await.expect_problem(400, "invalid_request");
+    }
 }
 
 fn reqwest_client() -> reqwest::Client {

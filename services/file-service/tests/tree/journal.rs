@@ -7,12 +7,12 @@ use crate::support::{Answer, Client, Server, address, answer, id_of, keys};
 
 /// The operation that an answer names.
 #[track_caller]
-fn operation(answer: &Answer) -> String {
+pub(crate) fn operation(answer: &Answer) -> String {
     assert!(answer.status.is_success(), "{}", answer.text());
     answer.header("operation-id").expect("it can be undone").to_owned()
 }
 
-async fn undo(user: &Client<'_>, id: &str) -> Answer {
+pub(crate) async fn undo(user: &Client<'_>, id: &str) -> Answer {
     answer(user.request(Method::POST, &format!("/api/v1/operations/{id}/undo"))).await
 }
 
@@ -20,19 +20,19 @@ async fn change(user: &Client<'_>, id: &str, body: Value) -> Answer {
     user.patch(&format!("/api/v1/files/{id}"), body).await
 }
 
-async fn batch(user: &Client<'_>, operations: Value) -> Answer {
+pub(crate) async fn batch(user: &Client<'_>, operations: Value) -> Answer {
     user.post("/api/v1/files/batch", json!({ "operations": operations })).await
 }
 
-async fn show(user: &Client<'_>, id: &str) -> Value {
+pub(crate) async fn show(user: &Client<'_>, id: &str) -> Value {
     user.get(&format!("/api/v1/operations/{id}")).await.expect(StatusCode::OK)
 }
 
-async fn file(user: &Client<'_>, id: &str) -> Value {
+pub(crate) async fn file(user: &Client<'_>, id: &str) -> Value {
     user.get(&format!("/api/v1/files/{id}")).await.expect(StatusCode::OK)
 }
 
-fn codes(undone: &Value) -> Vec<Value> {
+pub(crate) fn codes(undone: &Value) -> Vec<Value> {
     undone["results"].as_array().unwrap().iter().map(|result| result["code"].clone()).collect()
 }
 

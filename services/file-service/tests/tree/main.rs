@@ -21,4 +21,5 @@ mod numbers;
 mod relocate;
 mod strangers;
 mod trash;
+mod undo;
 mod versions;

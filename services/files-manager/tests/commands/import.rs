@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use e2e::contents::noise;
-use e2e::product::id;
+use e2e::product::{Account, Product, id, send};
+use reqwest::Method;
+use serde_json::json;
 
 use super::{has_lines, run};
 use crate::support::Installation;
@@ -20,6 +22,22 @@ fn import(
     let arguments =
         ["admin", "import", "--user", "ADA@example.org", "--into", into, folder.to_str().unwrap()];
     run(installation, &arguments, environment)
+}
+
+fn replace(installation: &Installation, into: &str, folder: &Path) -> (Option<i32>, String) {
+    let folder = folder.to_str().unwrap();
+    let arguments = ["admin", "import", "--replace", "--user", "ada@example.org", "--into", into, folder];
+    run(installation, &arguments, &[])
+}
+
+/// The id of what is at this path.
+async fn at(product: &Product, account: &Account, path: &str) -> String {
+    let mut at = "root".to_owned();
+    for name in path.split('/') {
+        let children = product.children(account, &at).await.unwrap();
+        at = id(children.iter().find(|child| child["name"] == name).unwrap()).unwrap();
+    }
+    at
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,6 +116,31 @@ async fn a_folder_is_brought_in_once_and_goes_on_where_it_was_killed() {
             "not taken: 4",
         ],
     );
+
+    // what was changed in the product later stays as it is, unless the command is told otherwise: other bytes, and an older content that came back
+    let running = installation.start();
+    let product = running.product();
+    let edited = at(&product, &ada, "From disk/2001/a/b/4.txt").await;
+    let put = product.as_user(&ada, Method::PUT, &format!("/api/v1/files/{edited}/content"));
+    send(put.body("edited")).await.unwrap().expect(200).unwrap();
+    let restored = at(&product, &ada, "From disk/2001/1.txt").await;
+    let restore = format!("/api/v1/files/{restored}/versions/1/restore");
+    product.post(&ada, &restore, &json!({})).await.unwrap().expect(200).unwrap();
+    running.stop();
+    let (status, report) = import(&installation, "From disk/2001", &tree, &[]);
+    assert_eq!(status, Some(1), "{report}");
+    has_lines(
+        &report,
+        &[
+            "files that were there: 4",
+            "1.txt: it was changed in the product later",
+            "a/b/4.txt: it was changed in the product later",
+            "not taken: 6",
+        ],
+    );
+    let (status, report) = replace(&installation, "From disk/2001", &tree);
+    assert_eq!(status, Some(1), "{report}");
+    has_lines(&report, &["files that got the content from here back: 2", "not taken: 4"]);
 
     let running = installation.start();
     let product = running.product();

@@ -123,7 +123,7 @@ fn deep() -> NodePath {
 }
 
 fn grant(node: FileId, role: ShareRole) -> Grant {
-    Grant { node, grantee: Grantee::User(OTHER), role }
+    Grant { node, grantee: Grantee::User(OTHER), role, at: AT }
 }
 
 /// The matrix of docs/sharing.md: what each role may do inside of what was shared, and with the shared thing itself.

@@ -26,6 +26,7 @@ const SPACE_DEADLINE: Duration = Duration::from_secs(45);
 struct SpaceRow {
     #[serde(rename = "_id")]
     id: ObjectId,
+    root: ObjectId,
     used_bytes: i64,
     reserved_bytes: i64,
     node_count: i64,
@@ -98,7 +99,10 @@ async fn count_space(db: &FilesDb, mut tx: Tx, space: ObjectId) -> TxResult<Opti
         doc! { "$group": {
             "_id": null,
             "bytes": { "$sum": "$size" },
-            "nodes": { "$sum": { "$cond": ["$deleted", 0_i64, 1_i64] } },
+            // the root is not counted, alive or ended
+            "nodes": { "$sum": { "$cond": [
+                { "$or": ["$deleted", { "$eq": ["$_id", stored.root] }] }, 0_i64, 1_i64,
+            ] } },
             "trashed": { "$sum": { "$cond": ["$in_trash", 1_i64, 0_i64] } },
         } },
     ]);
@@ -112,8 +116,7 @@ async fn count_space(db: &FilesDb, mut tx: Tx, space: ObjectId) -> TxResult<Opti
         counters: [
             (Counter::UsedBytes, stored.used_bytes, used_bytes),
             (Counter::ReservedBytes, stored.reserved_bytes, reserved_bytes),
-            // the root is not counted
-            (Counter::Nodes, stored.node_count, sums.nodes - 1),
+            (Counter::Nodes, stored.node_count, sums.nodes),
             (Counter::Trashed, stored.trash_count, sums.trashed),
         ],
     }))

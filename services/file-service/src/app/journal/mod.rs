@@ -1,6 +1,8 @@
 //! The journal of what people did to their files: what is done is noted with what brings it back, in one commit.
 
 mod list;
+mod order;
+mod revisions;
 mod undo;
 
 use std::sync::atomic::{AtomicBool, Ordering};

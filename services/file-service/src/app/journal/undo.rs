@@ -1,19 +1,20 @@
 //! Undoing what was done: the inverse acts, with the rights of today.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use common::files::{Act, Action, Actor, Node, NodeError, Part};
 use common::{Code, FileId, OperationId};
 use futures_util::{StreamExt as _, stream};
 
-use super::{Entry, Recorder, Recording, find};
+use super::revisions::Revisions;
+use super::{Entry, Recorder, Recording, find, order};
 use crate::app::access::{Sight, authorize, authorize_parent, sight_of};
 use crate::app::marks;
 use crate::error::AppError;
 use crate::state::FileService;
 
 /// How many parts of one kind are undone at once: enough that the store commits them in groups.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 
 /// What a node looks like after a part was undone, unless it is in the trash.
 pub(crate) type PartUndone = Result<Option<Box<(Node, Sight)>>, AppError>;
@@ -27,7 +28,7 @@ pub(crate) struct Undone {
 }
 
 /// Undoes each part of an operation that nothing else has changed since, the last one first. Undoing is an operation itself, so that it can be undone. An
-/// operation of one part is undone or fails.
+/// operation of one part is undone or fails. What was refused can be undone by another call, once nothing stops it any more.
 ///
 /// # Errors
 /// `not_found` if it is not the caller's; `not_undoable` for a copy; `changed_since` if all of it was undone already. Of an operation of one part what
@@ -40,13 +41,13 @@ pub(crate) async fn undo(service: &FileService, actor: Actor, id: OperationId) -
         return Err(AppError::ChangedSince { node: operation.node });
     }
     let recorder = Recorder { undoes: Some(id), ..Recorder::begin(service, actor)? };
-    let mut parts = service.journal.list_parts(id).await?.into_iter().rev().peekable();
-    let mut results = Vec::new();
-    let mut revisions = Revisions::default();
+    let mut parts = service.journal.list_parts(id).await?;
+    parts.reverse();
+    let mut revisions = Revisions::of(service, &parts).await?;
+    let mut parts = parts.into_iter().peekable();
+    let (mut results, mut numbers) = (Vec::new(), 0..);
     while let Some(first) = parts.next() {
         let kind = std::mem::discriminant(&first.change.undo);
-        // in the order of undoing, so that what undoes that goes the other way
-        let number = u32::try_from(results.len()).unwrap_or(u32::MAX);
         let mut seen = HashSet::from([first.node]);
         let mut alike = vec![first];
         while let Some(next) =
@@ -54,25 +55,35 @@ pub(crate) async fn undo(service: &FileService, actor: Actor, id: OperationId) -
         {
             alike.push(next);
         }
-        let undone = alike.into_iter().zip(number..).map(|(part, number)| {
-            let revision = revisions.of(&part);
-            let recording = recorder.part(number).undoing(part.number);
-            async move {
-                let node = undo_part(service, actor, &part, revision, recording).await;
-                (part, node)
-            }
-        });
-        let undone: Vec<_> = stream::iter(undone).buffered(AT_ONCE).collect().await;
-        for (part, node) in undone {
-            let seen = match node {
-                Ok(node) => {
-                    revisions.undone(&part, &node);
-                    look(service, actor, node).await
+        let mut came: Vec<Option<(FileId, PartUndone)>> = alike.iter().map(|_| None).collect();
+        for wave in order::waves(service, &alike).await {
+            // in the order of undoing, so that what undoes that goes the other way
+            let undone: Vec<_> = wave.into_iter().zip(&mut numbers).collect();
+            let undone = undone.into_iter().map(|(at, number)| {
+                let part = alike[at].clone();
+                let revision = revisions.expected(&part);
+                let recording = recorder.part(number).undoing(part.number);
+                async move {
+                    let node = undo_part(service, actor, &part, revision, recording).await;
+                    (at, part, node)
                 }
-                Err(error) => Err(error),
-            };
-            results.push((part.node, seen));
+            });
+            let undone: Vec<_> = stream::iter(undone).buffered(AT_ONCE).collect().await;
+            for (at, part, node) in undone {
+                let seen = match node {
+                    Ok(node) => {
+                        revisions.undone(&part, &node);
+                        look(service, actor, node).await
+                    }
+                    Err(error) => {
+                        revisions.passed(&part);
+                        Err(error)
+                    }
+                };
+                came[at] = Some((part.node, seen));
+            }
         }
+        results.extend(came.into_iter().flatten());
     }
     if let [(_, Err(_))] = &results[..] {
         let only = results.pop().map(|(_, result)| result);
@@ -81,30 +92,6 @@ pub(crate) async fn undo(service: &FileService, actor: Actor, id: OperationId) -
         }
     }
     Ok(Undone { operation: recorder.operation(), results })
-}
-
-/// The revisions that nodes have after the parts that were undone until now.
-#[derive(Default)]
-struct Revisions {
-    /// Of each node: the one from before the part that was undone last, and what it is since.
-    now: HashMap<FileId, (u64, u64)>,
-}
-
-impl Revisions {
-    /// The revision that the node of a part has if nothing but this operation has changed it.
-    fn of(&self, part: &Part) -> u64 {
-        match self.now.get(&part.node) {
-            Some((before, now)) if *before == part.change.after => *now,
-            _ => part.change.after,
-        }
-    }
-
-    fn undone(&mut self, part: &Part, node: &Node) {
-        // a star is no part of the node
-        if part.change.before != part.change.after {
-            self.now.insert(part.node, (part.change.before, node.revision));
-        }
-    }
 }
 
 async fn undo_part(

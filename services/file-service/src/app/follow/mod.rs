@@ -1,31 +1,31 @@
 //! Follows what happens to files: one question to the store for all streams of this process, and for each stream its places in the trees that concern it.
 //!
 //! Those are a person's own tree, and those of which something is shared with them. What is told of others' files is what they could see there at that
-//! moment: each event is held against their rights when it is told.
+//! moment: each event is held against their rights when it is told, and what has left them against those of when it left.
+
+mod places;
+mod sight;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::files::{
-    Action, ActivityOf, ActivityStore, Actor, FileEvent, FileEventKind, NamedPlace, SharesOf,
-};
+use common::files::{ActivityStore, FileEvent, SharesOf};
 use common::{Causes, PortResult, SpaceId, UserId};
 use runtime::retry::RetryDelay;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::activity::Sieve;
+pub(crate) use places::Places;
+use places::TREES;
+
 use super::sharing;
 use crate::error::AppError;
 use crate::state::FileService;
 
 /// Events of a tree read at once.
 const PAGE: u32 = 50;
-/// Trees that one stream follows at most, the person's own among them.
-const TREES: usize = 50;
 /// Shares that are looked at for that.
 const SHARES: u32 = 1000;
 /// How often it is looked what is shared with a person.
@@ -99,35 +99,6 @@ impl Lookout {
     }
 }
 
-/// Places in trees: all that happened up to these numbers has been told.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Places(BTreeMap<SpaceId, u64>);
-
-impl Places {
-    /// Reads [`Places::text`]; none if it is none.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut places = BTreeMap::new();
-        for part in text.split('.') {
-            let (space, seq) = part.split_once('-')?;
-            if places.insert(SpaceId::parse(space).ok()?, seq.parse().ok()?).is_some() || places.len() > TREES
-            {
-                return None;
-            }
-        }
-        Some(Self(places))
-    }
-
-    /// The text by which a client comes back.
-    pub(crate) fn text(&self) -> String {
-        let mut text = String::new();
-        for (space, seq) in &self.0 {
-            let dot = if text.is_empty() { "" } else { "." };
-            let _ = write!(text, "{dot}{space}-{seq}");
-        }
-        text
-    }
-}
-
 /// What a follower hears, with its places after that.
 #[derive(Debug)]
 pub(crate) enum Told {
@@ -193,7 +164,11 @@ impl Follower {
 
     /// Where it is, unless something that was read is still to be told.
     pub(crate) fn place(&self) -> Option<String> {
-        self.read.is_empty().then(|| self.places.text())
+        self.read.is_empty().then(|| self.text())
+    }
+
+    fn text(&self) -> String {
+        self.places.text(&self.service.cursor_key, self.user)
     }
 
     /// What comes next; waits for it. May be dropped at any point.
@@ -237,11 +212,11 @@ impl Follower {
         match read {
             Read::Event(event) => {
                 self.places.0.insert(event.space, event.seq);
-                Some(Told::Event(Box::new(event), self.places.text()))
+                Some(Told::Event(Box::new(event), self.text()))
             }
             Read::Reset(space, seq) => {
                 self.places.0.insert(space, seq);
-                Some(Told::Reset(self.places.text()))
+                Some(Told::Reset(self.text()))
             }
             Read::Nothing(space, seq) => {
                 self.places.0.insert(space, seq);
@@ -282,55 +257,14 @@ impl Follower {
         }
         for event in page.events {
             let seq = event.seq;
-            let told = if space == self.own { Some(event) } else { self.visible(event).await? };
+            let told = if space == self.own {
+                Some(event)
+            } else {
+                sight::visible(&self.service, self.user, event).await?
+            };
             read.push(told.map_or(Read::Nothing(space, seq), Read::Event));
         }
         Ok((read, page.last))
-    }
-
-    /// What of an event among others' files may be told now.
-    async fn visible(&self, event: FileEvent) -> Result<Option<FileEvent>, AppError> {
-        let (actor, see) = (Actor::User(self.user), Action::ReadMetadata);
-        if let Some(node) = found(self.service.gate.decide(actor, see, event.node).await)? {
-            return Ok(Sieve::over(&node).pass(event));
-        }
-        if event.kind == FileEventKind::Deleted {
-            // what was in the trash had gone for them before, or never was there
-            let of = ActivityOf::Node(event.node);
-            let before = self.service.activity.list_activity(of, Some(event.seq), 1).await?;
-            if before.first().is_some_and(|last| last.kind == FileEventKind::Trashed) {
-                return Ok(None);
-            }
-        }
-        // it has left what they see: from a folder of which they know
-        let left = match event.kind {
-            FileEventKind::Trashed | FileEventKind::Deleted => event.place.clone(),
-            FileEventKind::Moved => event.before.clone().unwrap_or_else(|| event.place.clone()),
-            _ => return Ok(None),
-        };
-        let Some(parent) = left.parent else { return Ok(None) };
-        let Some(folder) = found(self.service.gate.decide(actor, see, parent).await)? else {
-            return Ok(None);
-        };
-        let is_moved = event.kind == FileEventKind::Moved;
-        let gone = Sieve::over(&folder).of_what_left(FileEvent { place: left, before: None, ..event });
-        Ok(gone.map(|gone| {
-            if !is_moved {
-                return gone;
-            }
-            // where it went is not theirs to know, nor what it is called there
-            let place = NamedPlace { name: gone.place.name.clone(), parent: None };
-            FileEvent { before: Some(gone.place), place, ..gone }
-        }))
-    }
-}
-
-/// What is there for somebody.
-fn found<T>(decided: Result<T, AppError>) -> Result<Option<T>, AppError> {
-    match decided {
-        Ok(node) => Ok(Some(node)),
-        Err(AppError::Port(error)) => Err(error.into()),
-        Err(_) => Ok(None),
     }
 }
 
@@ -350,22 +284,4 @@ async fn changed(trees: &mut BTreeMap<SpaceId, Tree>) {
     let changes = trees.values_mut().map(|tree| Box::pin(tree.last.changed()));
     // whoever sends lives as long as the service; there is always a person's own tree
     let _ = futures_util::future::select_all(changes).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_read_as_they_were_written() {
-        let (one, two) = (SpaceId::from_bytes([1; 12]), SpaceId::from_bytes([2; 12]));
-        for places in [vec![(one, 0)], vec![(one, 7), (two, u64::MAX)]] {
-            let places = Places(places.into_iter().collect());
-            assert_eq!(Places::parse(&places.text()), Some(places));
-        }
-        let many = (0..=TREES).map(|n| format!("{n:024x}-1")).collect::<Vec<_>>().join(".");
-        for wrong in ["", "1", "x-1", &format!("{one}-"), &format!("{one}-1.{one}-2"), &many] {
-            assert_eq!(Places::parse(wrong), None, "{wrong}");
-        }
-    }
 }
