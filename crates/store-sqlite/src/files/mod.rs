@@ -46,6 +46,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         include_str!("../../migrations/files/008.sql"),
         include_str!("../../migrations/files/009.sql"),
         include_str!("../../migrations/files/010.sql"),
+        include_str!("../../migrations/files/011.sql"),
     ],
 };
 
