@@ -45,6 +45,7 @@ const FILES: &[(&str, Fate)] = &[
     ("activity", Goes),
     ("blobs", Goes),
     ("copies", Goes),
+    ("copy_folders", Stays),
     ("copy_fronts", Goes),
     ("files_keyed_requests", Stays),
     ("files_outbox", Goes),

@@ -159,7 +159,7 @@ mod before_search {
                 limit: 10,
             };
             let found = db.search(&query).await.expect("it can be searched");
-            found.into_iter().map(|found| found.node).collect::<Vec<_>>()
+            found.nodes.into_iter().map(|found| found.node).collect::<Vec<_>>()
         };
         assert!(found("first").await.is_empty());
         assert_eq!(db.index(None, 10).await.expect("it can be walked").indexed, 2);
@@ -167,6 +167,93 @@ mod before_search {
         assert_eq!(found("renam").await, [other.id]);
         assert!(found("other").await.is_empty());
         assert_eq!(db.index(None, 10).await.expect("it can be walked").indexed, 0);
+    }
+}
+
+/// Words that stand in more texts than a question names.
+mod many_texts {
+    use common::files::search::{IndexedText, SearchFilter, SearchQuery, SearchScope, SearchStore as _};
+    use common::files::{FileStore as _, Node};
+    use common::{FileId, SpaceId};
+    use mongodb::bson::{Binary, Bson, Document, doc, oid::ObjectId, spec::BinarySubtype};
+
+    use super::*;
+
+    /// Texts that are named, and one more.
+    const MOST: usize = 20;
+    const MANY: u32 = 21;
+
+    /// Texts of contents that no file has any more, with these words.
+    async fn fill(texts: &mongodb::Collection<Document>, space: SpaceId, words: &[&str]) {
+        let space = ObjectId::from_bytes(*space.bytes());
+        let kind = u8::try_from(words.len()).expect("they are few");
+        let docs = (0..MANY).map(|number| {
+            let bytes = [&number.to_be_bytes()[..], &[kind; 12]].concat();
+            let blob = Bson::from(Binary { subtype: BinarySubtype::Generic, bytes });
+            doc! { "_id": { "space": space, "blob": &blob }, "space": space, "blob": &blob, "words": words, "text": "" }
+        });
+        texts.insert_many(docs.collect::<Vec<_>>()).await.expect("they can be kept");
+    }
+
+    #[tokio::test]
+    async fn those_of_others_take_nothing_from_ones_own() {
+        let (mongo, scratch) = support::mongo().await;
+        let db = Arc::new(FilesDb::new(&mongo).with_most_texts(MOST));
+        let raw = scratch.raw().await;
+        let subject = FilesSubject::new(db.clone(), scratch).await;
+        let texts = raw.collection::<Document>("texts");
+        let other = common::UserId(common::IdGen::object_id(&*subject.ids));
+        let fresh = (SpaceId(common::IdGen::object_id(&*subject.ids)), subject.ids.next());
+        let at = common::Clock::now(&subject.clock);
+        let theirs = db.ensure_space(other, fresh, None, at).await.expect("a space is made");
+        fill(&texts, theirs.id, &["common"]).await;
+        let file = async |parent: FileId, words: &str| -> Node {
+            let file = subject.file(parent, words, 10).await;
+            let blob = file.content.as_ref().expect("it is a file").blob;
+            let text = IndexedText::new(words.replace("file", ""));
+            assert!(db.keep_text(blob, &text).await.expect("it can be kept"));
+            file
+        };
+        let own = file(subject.root(), "file common").await;
+        let given = subject.folder(theirs.root, "given").await;
+        let shared = file(given.id, "file common").await;
+        let closed = file(theirs.root, "file common").await;
+        // by their texts, and not by their names
+        for node in [&own, &shared, &closed] {
+            let name = common::files::NodeName::parse("x").expect("it is one");
+            db.relocate(node.id, None, &name, node.parent.expect("it is no root"), at)
+                .await
+                .expect("it is renamed");
+        }
+        let search = async |words: &[&str], scopes: Vec<SearchScope>| {
+            let query = SearchQuery {
+                words: words.iter().map(|word| (*word).to_owned()).collect(),
+                scopes,
+                filter: SearchFilter::default(),
+                after: None,
+                limit: 10,
+            };
+            let found = db.search(&query).await.expect("it can be searched");
+            let mut nodes: Vec<FileId> = found.nodes.into_iter().map(|found| found.node).collect();
+            nodes.sort_unstable();
+            (nodes, found.incomplete)
+        };
+        let all = |space| SearchScope { space, below: None };
+        let below = |space, node| SearchScope { space, below: Some(vec![node]) };
+        let scopes = vec![below(theirs.id, given.id), all(subject.space.id)];
+        let mut both = vec![own.id, shared.id];
+        both.sort_unstable();
+        for word in ["common", "comm"] {
+            assert_eq!(search(&[word], scopes.clone()).await, (both.clone(), false), "{word}");
+        }
+        // where one space has more than that, the answer says so; all words in one text are found all the same
+        assert!(search(&["common"], vec![all(theirs.id)]).await.1);
+        fill(&texts, subject.space.id, &["frequent", "common"]).await;
+        let rare = file(subject.root(), "file frequent usual").await;
+        fill(&texts, subject.space.id, &["usual", "a", "b"]).await;
+        let name = common::files::NodeName::parse("y").expect("it is one");
+        db.relocate(rare.id, None, &name, subject.root(), at).await.expect("it is renamed");
+        assert_eq!(search(&["frequent", "usual"], vec![all(subject.space.id)]).await, (vec![rare.id], true));
     }
 }
 

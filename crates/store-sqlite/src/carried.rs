@@ -60,6 +60,12 @@ const FILES: &[(&str, Fate)] = &[
         ),
     ),
     ("copies", Goes("id user within source root state reason nodes bytes at ended_at")),
+    (
+        "copy_folders",
+        Stays(
+            "a running copy leaves out what it made itself: where it goes on, its root, and what it makes from then on",
+        ),
+    ),
     ("copy_fronts", Goes("copy target source after")),
     ("counters", Derived),
     ("inline_bytes", Goes("id bytes")),

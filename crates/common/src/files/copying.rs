@@ -1,7 +1,5 @@
 //! Copies of folders, which are made in steps.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 
 use super::{NewFolder, Node, NodeError, Tag};
@@ -72,18 +70,10 @@ pub struct CopyOperation {
     pub nodes: u64,
     /// Bytes of those files.
     pub bytes: u64,
-    /// When it began. What was made after that is not copied.
+    /// When it began.
     pub at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-}
-
-impl CopyOperation {
-    /// When a copy that began at `began` makes something, by a clock that says `now`: always later than that, so that nothing of it is ever copied once
-    /// more, wherever it is moved to.
-    pub fn made_at(began: Timestamp, now: Timestamp) -> Timestamp {
-        now.max(began + Duration::from_millis(1))
-    }
 }
 
 /// A copy to be begun.
@@ -93,7 +83,7 @@ pub struct NewCopy {
     pub id: OperationId,
     /// The folder that is copied.
     pub source: FileId,
-    /// The folder that becomes its copy. Its time is when the copy begins, and the folder is made a moment later.
+    /// The folder that becomes its copy. Its time is when the copy begins.
     pub folder: NewFolder,
     /// The tags of that.
     pub tags: Vec<Tag>,
@@ -141,8 +131,14 @@ pub trait CopyStore: Send + Sync {
     /// A folder of a copy that is not done; none at the end.
     async fn copy_front(&self, id: OperationId) -> PortResult<Option<CopyFront>>;
 
-    /// Live children of the source of a front by ascending ids, those after its place that were there at `since`, at most `limit`.
-    async fn list_to_copy(&self, front: &CopyFront, since: Timestamp, limit: u32) -> PortResult<Vec<Node>>;
+    /// Live children of the source of a front by ascending ids, those after its place, at most `limit`. Folders that this copy has made are left out, wherever they
+    /// were moved to, so that it ends; nothing else is, whatever the clocks of those who made it said.
+    async fn list_to_copy(
+        &self,
+        copy: &CopyOperation,
+        front: &CopyFront,
+        limit: u32,
+    ) -> PortResult<Vec<Node>>;
 
     /// Copies these children, of one after another, in one commit, and notes how far the front has come: to its end unless there is `more`. Files share
     /// their contents, whose bytes are charged to the space of the copy; tags go along, and nothing that opens the originals to others. What is gone since

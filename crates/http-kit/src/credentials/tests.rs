@@ -1,6 +1,6 @@
 mod open;
-mod world;
 mod standing;
+mod world;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use common::files::{
-    CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, Kind, NewContent, NewCopy, NewFolder, NewNode,
-    Node, NodeError, NodeName,
+    CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, Kind, NewContent, NewCopy, NewNode, Node,
+    NodeError, NodeName,
 };
 use common::{BlobKey, FileId, OperationId, PortResult, SpaceId, Timestamp, UserId};
 use futures_util::TryStreamExt as _;
@@ -14,7 +14,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::node::{self, NodeDoc, TagDoc};
+use super::node::{self, NodeDoc};
 use super::space::{self, Change};
 use super::{FilesDb, all, blobs, journal, names, path, schema, tree};
 use crate::engine::{Fault, Tx, TxResult};
@@ -100,6 +100,19 @@ impl FrontDoc {
     }
 }
 
+/// A folder that a running copy has made.
+#[derive(Serialize, Deserialize)]
+struct FolderDoc {
+    copy: ObjectId,
+    node: ObjectId,
+}
+
+impl FolderDoc {
+    fn new(copy: OperationId, node: FileId) -> Self {
+        Self { copy: copy.oid(), node: node.oid() }
+    }
+}
+
 fn of_front(copy: OperationId, front: &CopyFront) -> Document {
     doc! { "copy": copy.oid(), "target": front.target.oid() }
 }
@@ -111,6 +124,23 @@ impl FilesDb {
 
     fn copy_fronts(&self) -> Collection<FrontDoc> {
         self.collection(schema::COPY_FRONTS)
+    }
+
+    fn copy_folders(&self) -> Collection<FolderDoc> {
+        self.collection(schema::COPY_FOLDERS)
+    }
+
+    /// Those of the nodes that a copy has made, or one that was begun after it. Of two copies that are made into one another, the one that was begun first
+    /// does not copy what the other makes: so both end.
+    async fn made_by_copies(&self, since: OperationId, nodes: &[NodeDoc]) -> Result<HashSet<FileId>, Fault> {
+        let folders: Vec<ObjectId> =
+            nodes.iter().filter(|node| node.is_folder()).map(|node| node.id).collect();
+        if folders.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let made = doc! { "node": { "$in": folders }, "copy": { "$gte": since.oid() } };
+        let made = self.copy_folders().find(made).max_time(self.engine.deadline()).await?;
+        Ok(made.map_ok(|made| id::<FileId>(made.node)).try_collect().await?)
     }
 
     /// Rings for the jobs of these items.
@@ -126,16 +156,7 @@ async fn begin(db: &FilesDb, tx: &mut Tx, space: SpaceId, copy: &NewCopy) -> TxR
     if parent.position_of(source.id).is_some() {
         return Err(NodeError::Cycle.into());
     }
-    let made_at = CopyOperation::made_at(copy.folder.at, copy.folder.at);
-    let folder = NewFolder { at: made_at, ..copy.folder.clone() };
-    let mut made = tree::create_folder(db, tx, space, &folder).await?;
-    if !copy.tags.is_empty() {
-        let tags: Vec<TagDoc> = copy.tags.iter().map(TagDoc::new).collect();
-        let tags = mongodb::bson::serialize_to_bson(&tags)
-            .map_err(|_| Fault::Damaged("tags do not become a document"))?;
-        let change = doc! { "$set": { "tags": tags, "tagged": true } };
-        made = node::update(db, tx, made.id, change).await?;
-    }
+    let made = tree::create_folder(db, tx, space, &copy.folder, &copy.tags).await?;
     let doc = CopyDoc {
         id: copy.id.oid(),
         user: copy.folder.by.oid(),
@@ -154,6 +175,8 @@ async fn begin(db: &FilesDb, tx: &mut Tx, space: SpaceId, copy: &NewCopy) -> TxR
     db.copies().insert_one(&doc).session(tx.session()).await?;
     let front = FrontDoc::new(copy.id, source.id, made.id);
     db.copy_fronts().insert_one(&front).session(tx.session()).await?;
+    let folder = FolderDoc::new(copy.id, made.id);
+    db.copy_folders().insert_one(&folder).session(tx.session()).await?;
     db.outbox.push(&db.engine, tx.session(), &copy.jobs).await?;
     Ok(made)
 }
@@ -200,13 +223,13 @@ async fn insert_all(
 ) -> TxResult<Change, NodeError> {
     let parent = path::parent(db, tx, front.target).await?;
     let space = parent.node.space;
-    let at = CopyOperation::made_at(operation.at, at);
     let keys: Vec<BlobKey> =
         items.iter().filter_map(|item| item.source.content.as_ref()).map(|content| content.blob).collect();
     let known = blobs::take(db, tx, &keys).await?;
     let taken = taken_names(db, tx, (space, front.target), items).await?;
     let mut change = Change { depth: parent.depth() + 1, ..Change::default() };
-    let (mut docs, mut fronts, mut counts) = (Vec::<NodeDoc>::new(), Vec::new(), [0_i64; 2]);
+    let (mut docs, mut counts) = (Vec::<NodeDoc>::new(), [0_i64; 2]);
+    let (mut folders, mut fronts) = (Vec::new(), Vec::new());
     for item in items {
         let content = item.source.content.as_ref().map(NewContent::shared);
         let facts = content.as_ref().and_then(|content| known.get(&content.blob.key));
@@ -223,8 +246,11 @@ async fn insert_all(
         let new = NewNode::copy((item.id, &item.source), &parent.node, &name, content, at);
         docs.push(node::document(&new, facts));
         counts[usize::from(item.source.kind == Kind::File)] += 1;
-        if item.source.kind == Kind::Folder && item.source.child_count > 0 {
-            fronts.push(FrontDoc::new(operation.id, item.source.id, item.id));
+        if item.source.kind == Kind::Folder {
+            folders.push(FolderDoc::new(operation.id, item.id));
+            if item.source.child_count > 0 {
+                fronts.push(FrontDoc::new(operation.id, item.source.id, item.id));
+            }
         }
         db.outbox.push(&db.engine, tx.session(), &item.jobs).await?;
     }
@@ -234,6 +260,9 @@ async fn insert_all(
     }
     if !docs.is_empty() {
         db.nodes().insert_many(&docs).session(tx.session()).await?;
+    }
+    if !folders.is_empty() {
+        db.copy_folders().insert_many(&folders).session(tx.session()).await?;
     }
     if !fronts.is_empty() {
         db.copy_fronts().insert_many(&fronts).session(tx.session()).await?;
@@ -291,18 +320,35 @@ impl CopyStore for FilesDb {
         .await
     }
 
-    async fn list_to_copy(&self, front: &CopyFront, since: Timestamp, limit: u32) -> PortResult<Vec<Node>> {
-        let mut filter = doc! {
-            "parent": front.source.oid(), "live": true, "created_at": { "$lte": since.millis() },
-        };
-        if let Some(after) = front.after {
-            filter.insert("_id", doc! { "$gt": after.oid() });
-        }
+    async fn list_to_copy(
+        &self,
+        copy: &CopyOperation,
+        front: &CopyFront,
+        limit: u32,
+    ) -> PortResult<Vec<Node>> {
+        let limit = limit as usize;
         self.read(async {
-            let nodes = self.nodes();
-            let found = nodes.find(filter).sort(doc! { "_id": 1 }).limit(i64::from(limit));
-            let found: Vec<NodeDoc> = found.max_time(self.engine.deadline()).await?.try_collect().await?;
-            Ok(found.into_iter().map(NodeDoc::node).collect::<Result<_, _>>()?)
+            let (mut found, mut after) = (Vec::new(), front.after);
+            loop {
+                let mut filter = doc! { "parent": front.source.oid(), "live": true };
+                filter.extend(after.map(|after| ("_id".to_owned(), doc! { "$gt": after.oid() }.into())));
+                let wanted = limit - found.len();
+                let nodes = self.nodes();
+                let page = nodes.find(filter).sort(doc! { "_id": 1 }).limit(int(wanted as u64));
+                let page: Vec<NodeDoc> = page.max_time(self.engine.deadline()).await?.try_collect().await?;
+                let is_last = page.len() < wanted;
+                after = page.last().map(NodeDoc::id);
+                let mut made = self.made_by_copies(copy.id, &page).await?;
+                made.insert(copy.root);
+                for doc in page {
+                    if !made.contains(&doc.id()) {
+                        found.push(doc.node()?);
+                    }
+                }
+                if is_last || found.len() == limit {
+                    return Ok(found);
+                }
+            }
         })
         .await
     }
@@ -324,7 +370,7 @@ impl CopyStore for FilesDb {
     async fn end_copy(&self, id: OperationId, state: CopyState, at: Timestamp) -> PortResult<bool> {
         let found = self.read(async { Ok(self.copies().find_one(doc! { "_id": id.oid() }).await?) }).await?;
         let Some(found) = found else { return Ok(false) };
-        self.write(found.space, |mut tx| async move {
+        let ended = self.write(found.space, |mut tx| async move {
             let ended = doc! { "$set": {
                 "state": state.word(), "reason": state.reason(), "running": false, "ended_at": at.millis(),
             } };
@@ -333,7 +379,10 @@ impl CopyStore for FilesDb {
             self.copy_fronts().delete_many(doc! { "copy": id.oid() }).session(tx.session()).await?;
             Ok(ended.matched_count == 1)
         })
-        .await
+        .await?;
+        // they may be more than a transaction should change; what is left of them goes with the operation
+        self.read(async { Ok(self.copy_folders().delete_many(doc! { "copy": id.oid() }).await?) }).await?;
+        Ok(ended)
     }
 
     async fn list_copies(
@@ -375,6 +424,7 @@ impl CopyStore for FilesDb {
             if ended.is_empty() {
                 return Ok(0);
             }
+            self.copy_folders().delete_many(doc! { "copy": { "$in": &ended } }).await?;
             let swept = self.copies().delete_many(doc! { "_id": { "$in": ended } }).await?;
             Ok(u32::try_from(swept.deleted_count).unwrap_or(u32::MAX))
         })

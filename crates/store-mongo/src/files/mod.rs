@@ -62,6 +62,7 @@ pub struct FilesDb {
     homes: Recent<FileId, Home>,
     /// The number that was last added to a taken name: where to look for the next.
     numbers: Recent<(FileId, String), u64>,
+    most_texts: usize,
 }
 
 /// Where a node is for as long as it is.
@@ -79,7 +80,14 @@ impl FilesDb {
             outbox: Outbox::new(schema::OUTBOX),
             homes: Recent::new(50_000),
             numbers: Recent::new(1_000),
+            most_texts: search::MAX_TEXTS,
         }
+    }
+
+    /// With another number of texts that a search goes through for one word in a space; 10,000 if it is not said.
+    #[must_use]
+    pub fn with_most_texts(self, most_texts: usize) -> Self {
+        Self { most_texts, ..self }
     }
 
     /// Brings the schema up to date, if that was not done. Of several processes one does it.

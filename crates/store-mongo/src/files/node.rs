@@ -117,6 +117,10 @@ impl NodeDoc {
         &self.words
     }
 
+    pub(super) fn is_folder(&self) -> bool {
+        self.kind == kind_number(Kind::Folder)
+    }
+
     /// It has a tombstone itself.
     pub(super) fn is_deleted(&self) -> bool {
         self.deleted

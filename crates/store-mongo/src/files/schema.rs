@@ -17,6 +17,7 @@ pub(super) const LINKS: &str = "links";
 pub(super) const STARS: &str = "stars";
 pub(super) const COPIES: &str = "copies";
 pub(super) const COPY_FRONTS: &str = "copy_fronts";
+pub(super) const COPY_FOLDERS: &str = "copy_folders";
 pub(super) const OPERATIONS: &str = "operations";
 pub(super) const OPERATION_PARTS: &str = "operation_parts";
 pub(super) const ACTIVITY: &str = "activity";
@@ -183,6 +184,7 @@ pub(crate) static SCHEMA: Schema = Schema {
         schema_activity::MIGRATION,
         KEYED_1_8,
         INTO_SPACES_1_9,
+        FOLDERS_1_10,
     ],
 };
 
@@ -197,6 +199,21 @@ const INTO_SPACES_1_9: Migration = Migration {
 /// Requests with a key of their own.
 const KEYED_1_8: Migration =
     Migration { version: Version { major: 1, minor: 8 }, steps: &keyed::steps(keyed::FILES) };
+
+/// Folders that a search leaves out with all below them, and folders that running copies do not copy.
+const FOLDERS_1_10: Migration = Migration {
+    version: Version { major: 1, minor: 10 },
+    steps: &[
+        // the trashed ones and those with tombstones
+        Step::Index(
+            Index::new(NODES, "hidden_1", &[("space", 1), ("_id", 1)])
+                .only(|| doc! { "kind": 0, "live": false }),
+        ),
+        Step::Collection(COPY_FOLDERS),
+        Step::Index(Index::new(COPY_FOLDERS, "copy_1", &[("copy", 1), ("node", 1)]).unique()),
+        Step::Index(Index::new(COPY_FOLDERS, "node_1", &[("node", 1), ("copy", 1)])),
+    ],
+};
 
 /// What people did, so that it can be undone.
 const OPERATIONS_1_5: Migration = Migration {

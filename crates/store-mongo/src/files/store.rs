@@ -87,8 +87,10 @@ impl FileStore for FilesDb {
 
     async fn create_folder(&self, folder: &NewFolder) -> Result<Node, NodeError> {
         let space = self.space_of(folder.parent).await?.ok_or(NodeError::ParentGone)?;
-        let made = self
-            .change(space, |mut tx| async move { tree::create_folder(self, &mut tx, space, folder).await })
+        let made =
+            self.change(space, |mut tx| async move {
+                tree::create_folder(self, &mut tx, space, folder, &[]).await
+            })
             .await?;
         self.remember(&made);
         Ok(made)

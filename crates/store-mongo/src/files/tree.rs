@@ -2,7 +2,7 @@
 
 use common::files::{
     Doer, FileEvent, FileEventKind, Kind, MAX_DEPTH, NewFolder, NewNode, NewPlace, Node, NodeError, NodeName,
-    NodePath, sort_key,
+    NodePath, Tag, sort_key,
 };
 use common::jobs::NewJob;
 use common::{FileId, SpaceId, Timestamp, UserId};
@@ -19,12 +19,13 @@ pub(super) async fn create_folder(
     tx: &mut Tx,
     space: SpaceId,
     folder: &NewFolder,
+    tags: &[Tag],
 ) -> TxResult<Node, NodeError> {
     let parent = path::parent(db, tx, folder.parent).await?;
     let name = names::free(db, tx, space, folder.parent, &folder.name, folder.rename_if_taken).await?;
     let change = Change { nodes: 1, depth: parent.depth() + 1, events: 1, ..Change::default() };
     let seq = space::must_number(db, tx, space, change).await?;
-    let new = NewNode::folder(folder, &parent.node, &name);
+    let new = NewNode { tags, ..NewNode::folder(folder, &parent.node, &name) };
     let made = node::insert(db, tx, &new, None).await?;
     node::count_child(db, tx, folder.parent, Kind::Folder, 1).await?;
     let doer = Doer { user: Some(folder.by), link: folder.via };

@@ -1,5 +1,6 @@
 //! One SQLite file: a writer thread that commits waiting requests as a group, a few reader threads, migrations, checkpoints.
 
+pub(crate) mod deadline;
 mod error;
 mod migrate;
 mod options;

@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::migrate::{Schema, migrate};
-use super::{PART, sql_error};
+use super::{PART, deadline, sql_error};
 
 /// How a database is opened. The defaults fit a small server; memory is what they bound.
 #[derive(Debug, Clone)]
@@ -68,8 +68,9 @@ impl OpenOptions {
     pub(super) fn open_readers(&self, path: &Path) -> PortResult<Vec<Connection>> {
         (0..self.readers.max(1))
             .map(|_| {
-                let connection = self.open(path, self.reader_cache_kib)?;
+                let mut connection = self.open(path, self.reader_cache_kib)?;
                 connection.pragma_update(None, "query_only", true).map_err(sql_error)?;
+                deadline::heed(&mut connection).map_err(sql_error)?;
                 Ok(connection)
             })
             .collect()

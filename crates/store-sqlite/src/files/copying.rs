@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use common::files::{
-    CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, Kind, NewContent, NewCopy, NewFolder, NewNode,
-    Node, NodeError, Tag,
+    CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, Kind, NewContent, NewCopy, NewNode, Node,
+    NodeError,
 };
 use common::{FileId, OperationId, PortResult, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::space::{self, Change};
-use super::{FilesDb, blobs, marks, names, node, path, tree};
+use super::{FilesDb, blobs, names, node, path, tree};
 use crate::engine::{Durability, Tx, TxResult, damaged};
 use crate::outbox;
 use crate::row::{RowExt as _, int};
@@ -50,19 +50,20 @@ fn add_front(tx: &Tx<'_>, id: OperationId, source: FileId, target: FileId) -> ru
         .map(drop)
 }
 
+/// Notes that a copy has made a folder, for as long as it runs.
+fn note_folder(tx: &Tx<'_>, id: OperationId, made: FileId) -> rusqlite::Result<()> {
+    tx.prepare_cached("INSERT INTO copy_folders (copy, node) VALUES (?1, ?2)")?
+        .execute((id.bytes(), made.bytes()))
+        .map(drop)
+}
+
 fn begin(tx: &Tx<'_>, copy: &NewCopy) -> TxResult<Node, NodeError> {
     let source = path::live(tx, copy.source)?.node;
     let parent = path::parent(tx, copy.folder.parent)?;
     if parent.position_of(source.id).is_some() {
         return Err(NodeError::Cycle.into());
     }
-    let made_at = CopyOperation::made_at(copy.folder.at, copy.folder.at);
-    let made = tree::create_folder(tx, &NewFolder { at: made_at, ..copy.folder.clone() })?;
-    if !copy.tags.is_empty() {
-        tx.prepare_cached("UPDATE nodes SET tags = ?2 WHERE id = ?1")?
-            .execute((made.id.bytes(), Tag::join(&copy.tags)))?;
-        marks::index_tags(tx, made.space, made.id, &copy.tags)?;
-    }
+    let made = tree::create_folder(tx, &copy.folder, &copy.tags)?;
     tx.prepare_cached(
         "INSERT INTO copies (id, user, within, source, root, state, nodes, bytes, at) VALUES (?1, ?2, ?3, ?4, ?5, 'running', 1, 0, ?6)",
     )?
@@ -75,8 +76,9 @@ fn begin(tx: &Tx<'_>, copy: &NewCopy) -> TxResult<Node, NodeError> {
         copy.folder.at.millis(),
     ))?;
     add_front(tx, copy.id, source.id, made.id)?;
+    note_folder(tx, copy.id, made.id)?;
     outbox::push(tx, &copy.jobs)?;
-    Ok(node::get(tx, made.id)?)
+    Ok(made)
 }
 
 fn page(
@@ -117,7 +119,6 @@ fn insert_all(
     at: Timestamp,
 ) -> TxResult<Change, NodeError> {
     let parent = path::parent(tx, front.target)?;
-    let at = CopyOperation::made_at(operation.at, at);
     let mut change = Change { depth: parent.depth() + 1, ..Change::default() };
     for item in items {
         let content = item.source.content.as_ref().map(NewContent::shared);
@@ -132,8 +133,11 @@ fn insert_all(
         node::insert(tx, &NewNode::copy((item.id, &item.source), &parent.node, &name, content, at))?;
         node::count_child(tx, front.target, item.source.kind, 1)?;
         change.nodes += 1;
-        if item.source.kind == Kind::Folder && item.source.child_count > 0 {
-            add_front(tx, operation.id, item.source.id, item.id)?;
+        if item.source.kind == Kind::Folder {
+            note_folder(tx, operation.id, item.id)?;
+            if item.source.child_count > 0 {
+                add_front(tx, operation.id, item.source.id, item.id)?;
+            }
         }
         outbox::push(tx, &item.jobs)?;
     }
@@ -142,20 +146,26 @@ fn insert_all(
     Ok(change)
 }
 
+/// Of two copies that are made into one another, the one that was begun first does not copy what the other makes: so both end.
 fn to_copy(
     connection: &Connection,
+    copy: (OperationId, FileId),
     front: &CopyFront,
-    since: Timestamp,
     limit: u32,
 ) -> rusqlite::Result<Vec<Node>> {
+    let (id, root) = copy;
     let after = front.after.unwrap_or(FileId::from_bytes([0; 12]));
     connection
         .prepare_cached(&format!(
             "SELECT {} FROM nodes n INDEXED BY nodes_parent LEFT JOIN blobs b ON b.key = n.blob
-             WHERE n.parent = ?1 AND n.live = 1 AND n.id > ?2 AND n.created_at <= ?3 ORDER BY n.id LIMIT ?4",
+             WHERE n.parent = ?1 AND n.live = 1 AND n.id > ?2 AND n.id != ?3
+                   AND (n.kind != 0 OR NOT EXISTS (SELECT 1 FROM copy_folders f WHERE f.node = n.id AND f.copy >= ?4))
+             ORDER BY n.id LIMIT ?5",
             node::COLUMNS
         ))?
-        .query_map((front.source.bytes(), after.bytes(), since.millis(), limit), |row| node::node(row, 0))?
+        .query_map((front.source.bytes(), after.bytes(), root.bytes(), id.bytes(), limit), |row| {
+            node::node(row, 0)
+        })?
         .collect()
 }
 
@@ -166,6 +176,7 @@ fn end(tx: &Tx<'_>, id: OperationId, state: CopyState, at: Timestamp) -> rusqlit
         )?
         .execute((id.bytes(), state.word(), state.reason(), at.millis()))?;
     tx.prepare_cached("DELETE FROM copy_fronts WHERE copy = ?1")?.execute([id.bytes()])?;
+    tx.prepare_cached("DELETE FROM copy_folders WHERE copy = ?1")?.execute([id.bytes()])?;
     Ok(ended == 1)
 }
 
@@ -193,9 +204,14 @@ impl CopyStore for FilesDb {
         .await
     }
 
-    async fn list_to_copy(&self, front: &CopyFront, since: Timestamp, limit: u32) -> PortResult<Vec<Node>> {
-        let front = *front;
-        self.read(move |connection| to_copy(connection, &front, since, limit)).await
+    async fn list_to_copy(
+        &self,
+        copy: &CopyOperation,
+        front: &CopyFront,
+        limit: u32,
+    ) -> PortResult<Vec<Node>> {
+        let (copy, front) = ((copy.id, copy.root), *front);
+        self.read(move |connection| to_copy(connection, copy, &front, limit)).await
     }
 
     async fn copy_page(

@@ -130,7 +130,7 @@ impl FileStore for FilesDb {
 
     async fn create_folder(&self, folder: &NewFolder) -> Result<Node, NodeError> {
         let folder = folder.clone();
-        self.change(move |tx| tree::create_folder(tx, &folder)).await
+        self.change(move |tx| tree::create_folder(tx, &folder, &[])).await
     }
 
     async fn reserve(

@@ -157,14 +157,14 @@ async fn a_change_in_a_folder_of_100_000_costs_what_it_costs_in_one_of_200() {
         costs.push([
             bench
                 .cost(move |tx| {
-                    let made = tree::create_folder(tx, &new).unwrap();
+                    let made = tree::create_folder(tx, &new, &[]).unwrap();
                     assert_eq!(made.name.as_str(), format!("a ({})", children + 2));
                 })
                 .await,
             bench.cost(move |tx| upload::commit(tx, &commit).unwrap()).await,
             bench
                 .cost(move |tx| {
-                    tree::create_folder(tx, &other).unwrap();
+                    tree::create_folder(tx, &other, &[]).unwrap();
                     tree::relocate(tx, folder, None, &NodeName::parse("moved").unwrap(), other.id, NOW)
                         .unwrap()
                 })

@@ -2,7 +2,7 @@
 
 use common::files::{
     Doer, FileEvent, FileEventKind, Kind, MAX_DEPTH, NewFolder, NewNode, NewPlace, Node, NodeError, NodeName,
-    NodePath, sort_key,
+    NodePath, Tag, sort_key,
 };
 use common::jobs::NewJob;
 use common::{FileId, Timestamp, UserId};
@@ -13,12 +13,11 @@ use super::{activity, names, path, search};
 use crate::engine::{Tx, TxResult};
 use crate::outbox;
 
-pub(super) fn create_folder(tx: &Tx<'_>, folder: &NewFolder) -> TxResult<Node, NodeError> {
+pub(super) fn create_folder(tx: &Tx<'_>, folder: &NewFolder, tags: &[Tag]) -> TxResult<Node, NodeError> {
     let parent = path::parent(tx, folder.parent)?;
     let name = names::free(tx, folder.parent, &folder.name, folder.rename_if_taken)?;
     let space = parent.node.space;
-    let new = NewNode::folder(folder, &parent.node, &name);
-    node::insert(tx, &new)?;
+    node::insert(tx, &NewNode { tags, ..NewNode::folder(folder, &parent.node, &name) })?;
     node::count_child(tx, folder.parent, Kind::Folder, 1)?;
     space::apply(tx, space, Change { nodes: 1, depth: parent.depth() + 1, ..Change::default() })?;
     let made = node::get(tx, folder.id)?;

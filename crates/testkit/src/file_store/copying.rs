@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::files::{CopyItem, CopyState, MAX_DEPTH, NewCopy, NewFolder, Node, NodeError, Tag};
+use common::files::{CopyItem, CopyState, Kind, MAX_DEPTH, NewCopy, NewFolder, Node, NodeError, Tag};
 use common::{Code, FileId, IdGen as _, OperationId, Timestamp};
 use futures_util::future::join_all;
 
@@ -22,7 +22,6 @@ impl AccessSubject {
 
     pub(super) async fn begin(&self, source: FileId, parent: FileId, name: &str) -> (OperationId, Node) {
         let copy = self.new_copy(source, parent, name);
-        // what is made from now on is no longer copied
         self.files.clock.advance(Duration::from_millis(1));
         (copy.id, self.copies.begin_copy(&copy).await.expect("it can be begun"))
     }
@@ -31,7 +30,7 @@ impl AccessSubject {
     async fn step(&self, id: OperationId, limit: u32) -> Result<bool, NodeError> {
         let Some(front) = self.copies.copy_front(id).await? else { return Ok(false) };
         let Some(copy) = self.copies.find_copy(id).await? else { return Ok(false) };
-        let nodes = self.copies.list_to_copy(&front, copy.at, limit).await?;
+        let nodes = self.copies.list_to_copy(&copy, &front, limit).await?;
         let more = nodes.len() == limit as usize;
         let items: Vec<CopyItem> = nodes
             .into_iter()
@@ -90,23 +89,17 @@ pub async fn a_folder_is_copied_in_steps_and_shares_its_contents(subject: &Acces
         let (id, made) = subject.begin(top.id, files.root(), &name).await;
         assert_eq!((made.name.as_str(), made.child_count), (name.as_str(), 0));
         assert_eq!(subject.copies.find_copy(id).await.unwrap().unwrap().state, CopyState::Running);
-        files.file(top.id, &format!("late {number}"), 7).await;
         subject.finish(id, limit).await;
-        assert_eq!(tree(files, made.id).await, expected, "a copy of what was there when it began");
+        assert_eq!(tree(files, made.id).await, expected);
         let copy = subject.copies.find_copy(id).await.unwrap().unwrap();
         let bytes = expected.iter().filter_map(|(_, size)| *size).sum::<u64>();
         assert_eq!((copy.state, copy.nodes, copy.bytes), (CopyState::Done, expected.len() as u64 + 1, bytes));
         assert_eq!((copy.root, copy.source, copy.user), (made.id, top.id, files.user));
         assert_eq!(copy.ended_at, Some(files.now()));
-        files
-            .delete(
-                files.store.find_child(top.id, &named(&format!("late {number}"))).await.unwrap().unwrap().id,
-            )
-            .await;
     }
     let used = files.usage().await.used_bytes;
     let tree_bytes = expected.iter().filter_map(|(_, size)| *size).sum::<u64>();
-    assert_eq!(used, before.used_bytes + 1 + 3 * 7 + 3 * tree_bytes);
+    assert_eq!(used, before.used_bytes + 1 + 3 * tree_bytes);
     subject.counts_are_right().await;
     // a copy has its own identity, and the time of its content
     let one = files.store.list_children_by_id(top.id, 0, 1000).await.unwrap();
@@ -150,6 +143,10 @@ pub async fn a_copy_is_begun_only_where_it_can_be(subject: &AccessSubject) {
     assert_eq!((made.name.as_str(), &made.tags), ("top (2)", &renamed.tags));
     let tagged = subject.marks.list_tagged(files.space.id, &Tag::parse("kept").unwrap(), None, 10).await;
     assert_eq!(tagged.unwrap(), [made.id]);
+    // by search too, at once
+    assert_eq!(subject.ids("kept").await, [made.id]);
+    assert_eq!(subject.ids("top kep").await, [made.id]);
+    assert_eq!(subject.search.index(None, 1000).await.unwrap().indexed, 0);
     files.trash(top.id).await;
     let trashed = begin(inner.id, files.root(), "new").await;
     assert!(matches!(trashed, Err(NodeError::NotFound)), "{trashed:?}");
@@ -167,6 +164,64 @@ pub async fn a_copy_ends_although_it_is_moved_into_what_is_copied(subject: &Acce
     subject.finish(id, 2).await;
     assert_eq!(tree(files, made.id).await, expected);
     subject.counts_are_right().await;
+}
+
+pub async fn a_copy_leaves_nothing_out_though_clocks_differ(subject: &AccessSubject) {
+    let files = &subject.files;
+    let top = files.folder(files.root(), "top").await;
+    files.file(top.id, "file", 10).await;
+    let folder = files.folder(top.id, "folder").await;
+    files.file(folder.id, "below", 5).await;
+    let expected = tree(files, top.id).await;
+    // it is begun by a process whose clock is an hour behind that of the one that made them
+    let mut copy = subject.new_copy(top.id, files.root(), "copy");
+    copy.folder.at = Timestamp::from_millis(files.now().millis() - 3_600_000);
+    let made = subject.copies.begin_copy(&copy).await.unwrap();
+    subject.finish(copy.id, 1).await;
+    assert_eq!(tree(files, made.id).await, expected);
+}
+
+pub async fn a_copy_does_not_copy_folders_that_it_made(subject: &AccessSubject) {
+    let files = &subject.files;
+    let top = sample(files).await;
+    let (first, second) = (files.folder(files.root(), "1").await, files.folder(files.root(), "2").await);
+    files.move_to(&top, first.id).await.unwrap();
+    let nodes = tree(files, top.id).await.len() as u64 + 1;
+    // parts of it are moved to where it has yet to come
+    let (id, made) = subject.begin(top.id, files.root(), "copy").await;
+    let mut moved = 0;
+    while subject.step(id, 2).await.expect("it can be copied") {
+        for child in files.store.list_children_by_id(made.id, 0, 1000).await.unwrap() {
+            if child.kind == Kind::Folder {
+                let name = named(&format!("moved {moved}"));
+                files.store.relocate(child.id, None, &name, top.id, files.now()).await.unwrap();
+                moved += 1;
+            }
+        }
+    }
+    subject.copies.end_copy(id, CopyState::Done, files.now()).await.unwrap();
+    assert_eq!((moved, subject.copies.find_copy(id).await.unwrap().unwrap().nodes), (2, nodes));
+    // two that are made into one another end, too
+    let (one, _) = subject.begin(first.id, second.id, "one").await;
+    let (other, _) = subject.begin(second.id, first.id, "other").await;
+    let mut steps = 0;
+    loop {
+        let done = [subject.step(one, 2).await.unwrap(), subject.step(other, 2).await.unwrap()];
+        if done == [false, false] {
+            break;
+        }
+        steps += 1;
+        assert!(steps < 200, "they copy one another");
+    }
+    subject.counts_are_right().await;
+    // once it has ended, what it made is copied like anything else
+    for id in [one, other] {
+        subject.copies.end_copy(id, CopyState::Done, files.now()).await.unwrap();
+    }
+    let expected = tree(files, first.id).await;
+    let (id, made) = subject.begin(first.id, files.root(), "all").await;
+    subject.finish(id, 100).await;
+    assert_eq!(tree(files, made.id).await, expected);
 }
 
 pub async fn a_copy_stops_at_the_quota_and_at_the_depth(subject: &AccessSubject) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use common::files::search::{IndexStep, IndexedText, Ranked, SearchQuery, SearchStore};
+use common::files::search::{Found, IndexStep, IndexedText, SearchQuery, SearchStore};
 use common::files::{
     AccessOf, Act, Acted, ActivityOf, ActivityStore, BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit,
     Committed, Content, CopyFront, CopyItem, CopyOperation, CopyState, CopyStore, Dated, FileEvent,
@@ -146,7 +146,7 @@ forward! { CopyStore:
     async fn begin_copy(&self, copy: &NewCopy) -> Result<Node, NodeError>;
     async fn find_copy(&self, id: OperationId) -> PortResult<Option<CopyOperation>>;
     async fn copy_front(&self, id: OperationId) -> PortResult<Option<CopyFront>>;
-    async fn list_to_copy(&self, front: &CopyFront, since: Timestamp, limit: u32) -> PortResult<Vec<Node>>;
+    async fn list_to_copy(&self, copy: &CopyOperation, front: &CopyFront, limit: u32) -> PortResult<Vec<Node>>;
     async fn copy_page(&self, id: OperationId, front: &CopyFront, items: &[CopyItem], more: bool, at: Timestamp) -> Result<bool, NodeError>;
     async fn end_copy(&self, id: OperationId, state: CopyState, at: Timestamp) -> PortResult<bool>;
     async fn list_copies(&self, user: UserId, within: Option<FileId>, before: Option<OperationId>, limit: u32) -> PortResult<Vec<CopyOperation>>;
@@ -171,7 +171,7 @@ forward! { ActivityStore:
 }
 
 forward! { SearchStore:
-    async fn search(&self, query: &SearchQuery) -> PortResult<Vec<Ranked>>;
+    async fn search(&self, query: &SearchQuery) -> PortResult<Found>;
     async fn keep_text(&self, blob: BlobKey, text: &IndexedText) -> PortResult<bool>;
     async fn find_text(&self, space: SpaceId, blob: BlobKey) -> PortResult<Option<String>>;
     async fn index(&self, after: Option<FileId>, limit: u32) -> PortResult<IndexStep>;

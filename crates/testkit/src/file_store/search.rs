@@ -25,12 +25,14 @@ impl AccessSubject {
     /// All that is found, page by page, too.
     async fn found(&self, query: &SearchQuery) -> Vec<Ranked> {
         let all = self.search.search(query).await.unwrap();
+        assert!(!all.incomplete);
+        let all = all.nodes;
         for limit in [1, 2] {
             let mut paged: Vec<Ranked> = Vec::new();
             loop {
                 let after = paged.last().copied().or(query.after);
                 let page = SearchQuery { after, limit, ..query.clone() };
-                let page = self.search.search(&page).await.unwrap();
+                let page = self.search.search(&page).await.unwrap().nodes;
                 assert!(page.len() <= limit as usize);
                 if page.is_empty() {
                     break;
@@ -42,7 +44,7 @@ impl AccessSubject {
         all
     }
 
-    async fn ids(&self, text: &str) -> Vec<FileId> {
+    pub(super) async fn ids(&self, text: &str) -> Vec<FileId> {
         self.found(&self.asked(text)).await.into_iter().map(|found| found.node).collect()
     }
 
@@ -261,6 +263,73 @@ pub async fn a_scope_is_a_space_or_what_lies_below(subject: &AccessSubject) {
         (vec![], vec![]),
     ] {
         assert_eq!(in_scopes(scopes.clone()).await, sorted(expected), "{scopes:?}");
+    }
+}
+
+pub async fn a_scope_may_have_hundreds_of_nodes(subject: &AccessSubject) {
+    let files = &subject.files;
+    let folder = files.folder(files.root(), "folder").await;
+    let inner = files.folder(folder.id, "inner").await;
+    let file = subject.text_file(inner.id, "word", "text").await;
+    let mut nodes: Vec<FileId> = (0..600).map(|_| files.ids.next()).collect();
+    nodes.insert(300, folder.id);
+    nodes.push(file.id);
+    for word in ["word", "text"] {
+        let scopes = vec![SearchScope { space: files.space.id, below: Some(nodes.clone()) }];
+        let query = SearchQuery { scopes, ..subject.asked(word) };
+        let found: Vec<FileId> = subject.found(&query).await.into_iter().map(|found| found.node).collect();
+        assert_eq!(found, [file.id], "{word}");
+    }
+}
+
+pub async fn what_lies_below_the_trash_takes_no_place_in_a_page(subject: &AccessSubject) {
+    let files = &subject.files;
+    let mut live = Vec::new();
+    for number in 0..3 {
+        live.push(subject.text_file(files.root(), &format!("word {number}"), "text").await.id);
+    }
+    live.reverse();
+    let top = files.folder(files.root(), "top").await;
+    let (inner, other) = (files.folder(top.id, "inner").await, files.folder(top.id, "other").await);
+    let mut below = Vec::new();
+    for number in 0..4 {
+        let parent = if number % 2 == 0 { inner.id } else { other.id };
+        below.push(subject.text_file(parent, &format!("word below {number}"), "text").await.id);
+    }
+    below.reverse();
+    let in_inner: Vec<FileId> = below.iter().copied().skip(1).step_by(2).collect();
+    let everything = [below.clone(), live.clone()].concat();
+    let scope = |below: Option<Vec<FileId>>| SearchScope { space: files.space.id, below };
+    let found = async |word: &str, below: Option<Vec<FileId>>, limit: u32| {
+        let query = SearchQuery { scopes: vec![scope(below)], limit, ..subject.asked(word) };
+        let found = subject.search.search(&query).await.unwrap();
+        assert!(!found.incomplete);
+        found.nodes.into_iter().map(|found| found.node).collect::<Vec<_>>()
+    };
+    for word in ["word", "text"] {
+        assert_eq!(found(word, None, 100).await, everything);
+        assert_eq!(found(word, Some(vec![inner.id]), 100).await, in_inner);
+    }
+    files.trash(top.id).await;
+    for word in ["word", "text"] {
+        assert_eq!(found(word, None, 2).await, live[..2], "{word}: a page is full");
+        assert_eq!(found(word, None, 100).await, live, "{word}");
+        for given in [vec![top.id], vec![inner.id], vec![below[0], below[1]]] {
+            assert!(found(word, Some(given), 100).await.is_empty(), "{word}");
+        }
+    }
+    files.store.restore(top.id, files.now()).await.unwrap();
+    files.trash(inner.id).await;
+    for word in ["word", "text"] {
+        let open: Vec<FileId> = everything.iter().copied().filter(|id| !in_inner.contains(id)).collect();
+        assert_eq!(found(word, None, 100).await, open, "{word}");
+        assert_eq!(found(word, Some(vec![top.id]), 100).await, open[..2], "{word}");
+    }
+    // what is gone is not purged at once
+    files.delete(top.id).await;
+    for word in ["word", "text"] {
+        assert_eq!(found(word, None, 2).await, live[..2], "{word}");
+        assert!(found(word, Some(vec![top.id, other.id]), 100).await.is_empty(), "{word}");
     }
 }
 

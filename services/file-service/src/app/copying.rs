@@ -221,7 +221,7 @@ pub(crate) async fn step(service: &FileService, id: OperationId) -> Result<StepD
         let code = if code == Code::NotFound { Code::ParentNotFound } else { code };
         return fail(service, &operation, code).await.map(|()| DONE);
     }
-    let nodes = service.copies.list_to_copy(&front, operation.at, ROWS).await?;
+    let nodes = service.copies.list_to_copy(&operation, &front, ROWS).await?;
     let more = nodes.len() >= ROWS as usize;
     let items = items(service, front.target, nodes).await?;
     let copied = items.len() as u64;

@@ -1,7 +1,7 @@
 //! Finding files by words, and what they are found by.
 
 use common::files::search::{
-    Excerpt, IndexedText, Rank, Ranked, SearchFilter, SearchQuery, SearchScope, excerpt,
+    Excerpt, Found, IndexedText, Rank, Ranked, SearchFilter, SearchQuery, SearchScope, excerpt,
 };
 use common::files::{Action, Actor, SharesOf};
 use common::jobs::types;
@@ -17,8 +17,9 @@ use crate::state::FileService;
 /// How many nodes are looked up at once.
 const LOOK_UPS_AT_ONCE: usize = 16;
 
-/// Fewest nodes that are asked for at once.
+/// Fewest nodes that are asked for at first, and most at any time: each time twice as many as before, since each begins anew.
 const LEAST_BATCH: u32 = 50;
+const MOST_BATCH: u32 = 1_000;
 
 /// How many nodes are looked at for one page: what most of them are closed to gets a short page, and goes on from there.
 const MAX_LOOKED_AT: usize = 2_000;
@@ -64,6 +65,8 @@ pub(crate) struct Hits {
     pub(crate) items: Vec<Hit>,
     /// Where it ended, if more may follow.
     pub(crate) next: Option<Ranked>,
+    /// More may be there that was not looked at.
+    pub(crate) incomplete: bool,
 }
 
 /// Finds what `user` may see: in their own space, and of what others gave them.
@@ -71,12 +74,12 @@ pub(crate) struct Hits {
 /// # Errors
 /// Those of the store alone; `unavailable` if nobody can say which groups they are in.
 pub(crate) async fn search(service: &FileService, user: UserId, asked: &Asked) -> Result<Hits, AppError> {
-    let mut hits = Hits { items: Vec::new(), next: None };
+    let mut hits = Hits { items: Vec::new(), next: None, incomplete: false };
     if asked.words.is_empty() {
         return Ok(hits);
     }
-    let scopes = match &asked.under {
-        Some(folder) => vec![scope_of(folder)],
+    let (scopes, all) = match &asked.under {
+        Some(folder) => (vec![scope_of(folder)], true),
         None => scopes(service, user).await?,
     };
     let mut query = SearchQuery {
@@ -86,11 +89,14 @@ pub(crate) async fn search(service: &FileService, user: UserId, asked: &Asked) -
         after: asked.after,
         limit: 0,
     };
-    let (limit, mut looked_at) = (asked.limit as usize, 0);
+    hits.incomplete = !all;
+    let (limit, mut looked_at, mut batch) = (asked.limit as usize, 0, LEAST_BATCH);
     loop {
         let left = u32::try_from(limit - hits.items.len()).unwrap_or(u32::MAX);
-        query.limit = left.max(LEAST_BATCH) + 1;
-        let mut found = service.search.search(&query).await?;
+        query.limit = left.max(batch) + 1;
+        batch = (batch * 2).min(MOST_BATCH);
+        let Found { nodes: mut found, incomplete } = service.search.search(&query).await?;
+        hits.incomplete |= incomplete;
         let more = found.len() >= query.limit as usize;
         found.truncate(query.limit as usize - 1);
         looked_at += found.len();
@@ -123,8 +129,8 @@ fn is_below(node: &Authorized, folder: Option<&Authorized>) -> bool {
     folder.is_none_or(|folder| node.path().ancestors.iter().any(|crumb| crumb.id == folder.id()))
 }
 
-/// The space of `user`, and what of others they were given.
-async fn scopes(service: &FileService, user: UserId) -> Result<Vec<SearchScope>, AppError> {
+/// The space of `user`, and what of others they were given; and whether that is all of it.
+async fn scopes(service: &FileService, user: UserId) -> Result<(Vec<SearchScope>, bool), AppError> {
     let own = own_space(service, user).await?;
     let mut scopes = vec![SearchScope { space: own, below: None }];
     let of: SharesOf = shares::with(service, user).await?;
@@ -140,10 +146,10 @@ async fn scopes(service: &FileService, user: UserId) -> Result<Vec<SearchScope>,
             }
         }
         if is_last {
-            break;
+            return Ok((scopes, true));
         }
     }
-    Ok(scopes)
+    Ok((scopes, false))
 }
 
 fn add(scopes: &mut Vec<SearchScope>, space: SpaceId, node: FileId) {

@@ -63,6 +63,9 @@ pub(super) struct ResultsView {
     /// What to send as `cursor` for the next page; null on the last one. A page may be shorter than asked for, even empty, with another one behind it.
     #[schema(required = true)]
     next_cursor: Option<String>,
+    /// More may be there that is not found: the search took too long, a word stands in too many texts, or too much is shared with the caller. More words, a
+    /// filter or `under` find it.
+    incomplete: bool,
 }
 
 /// A file or folder that was found.
@@ -183,6 +186,7 @@ pub(super) async fn find(
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(ResultsView {
         items: hits.items.iter().map(ResultView::of).collect(),
         next_cursor: hits.next.map(|next| cursor::encode(&service.cursor_key, &bound_to, &next)),
+        incomplete: hits.incomplete,
     }))
 }
 

@@ -43,7 +43,8 @@ async fn a_result_says_where_it_is_and_by_what_it_was_found() {
     let file = user.file("notes.txt", &folder, "x").await;
     read_text(&server, &file, "Many lines\nbefore 𝄞 the\tNeedle stands, and after it").await;
     let result = search(&user, "q=needle").await;
-    assert_eq!(keys(&result), ["items", "nextCursor"]);
+    assert_eq!(keys(&result), ["incomplete", "items", "nextCursor"]);
+    assert_eq!(result["incomplete"], false);
     let item = &result["items"][0];
     assert_eq!(keys(item), ["excerpt", "file", "match", "path"]);
     assert_eq!(item["file"], user.get(&format!("/api/v1/files/{file}")).await.expect(StatusCode::OK));
@@ -116,6 +117,28 @@ async fn what_is_found_is_what_may_be_seen() {
     owner.delete(&format!("/api/v1/shares/{given}")).await.expect(StatusCode::NO_CONTENT);
     assert_eq!(found(&b, "secret").await, ["my secret.txt"]);
     assert!(found(&b, "hidden").await.is_empty());
+}
+
+#[actix_web::test]
+async fn a_page_is_full_although_much_that_is_newer_lies_in_the_trash() {
+    let server = Server::start().await;
+    let user = server.user("a");
+    for number in 0..3 {
+        user.file(&format!("word {number}"), "root", "x").await;
+    }
+    server.clock.advance(Duration::from_secs(1));
+    let top = user.folder("top", "root").await;
+    let inner = user.folder("inner", &top).await;
+    for number in 0..60 {
+        user.file(&format!("word {number}"), &inner, "x").await;
+    }
+    user.delete(&format!("/api/v1/files/{top}")).await.expect(StatusCode::NO_CONTENT);
+    let mut query = "q=word&limit=2".to_owned();
+    for (count, is_last) in [(2, false), (1, true)] {
+        let page = search(&user, &query).await;
+        assert_eq!((names(&page).len(), page["nextCursor"].is_null()), (count, is_last));
+        query = format!("q=word&limit=2&cursor={}", page["nextCursor"].as_str().unwrap_or_default());
+    }
 }
 
 #[actix_web::test]

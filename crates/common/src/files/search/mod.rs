@@ -116,6 +116,15 @@ pub struct SearchQuery {
     pub limit: u32,
 }
 
+/// What a search finds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The nodes, in the order of [`Ranked`].
+    pub nodes: Vec<Ranked>,
+    /// More may be there that was not looked at: it would have taken too long, or a word stands in more texts than the store goes through.
+    pub incomplete: bool,
+}
+
 /// A text to be found by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexedText {
@@ -164,9 +173,10 @@ pub struct IndexStep {
 /// A text belongs to a content in a space: each file there that has the content is found by it, copies and restored versions too.
 #[async_trait]
 pub trait SearchStore: Send + Sync {
-    /// What is found, in the order of [`Ranked`]. Only what is live itself; whether a folder above it is in the trash or gone, and whether the caller may see it,
-    /// is for the caller to find out. Where a word stands in very many texts of a space (more than 10,000), some of them may not be found by it.
-    async fn search(&self, query: &SearchQuery) -> PortResult<Vec<Ranked>>;
+    /// What is found. Only what is live, with nothing above it in the trash or gone; where very many folders are (more than 20,000), some of what lies below those
+    /// may be among it, so the caller looks once more, and finds out whether it may be seen. Takes seconds at most, and says if that was too short; also if a word
+    /// stands in more than 10,000 texts of a space, of which the others are not found by it.
+    async fn search(&self, query: &SearchQuery) -> PortResult<Found>;
 
     /// Keeps the text of a live content for all spaces in which files have it now, or had it before, in place of the one that was there. False if it is not
     /// live. Safe to repeat.

@@ -1,13 +1,21 @@
 //! The queries of a search: one for each rank and scope, until there is enough. A rank takes in those before it, which are left out.
 
-use common::files::Kind;
-use common::files::search::{MimeFilter, Rank, Ranked, SearchFilter, SearchQuery, SearchScope};
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use common::files::search::{Found, MimeFilter, Rank, Ranked, SearchFilter, SearchQuery, SearchScope};
+use common::files::{Kind, MAX_DEPTH};
 use common::{FileId, SpaceId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use super::super::node::kind_number;
+use crate::engine::deadline::{in_time, within};
 use crate::row::{RowExt as _, int};
+
+/// Longest time that a search takes a reader for.
+pub(super) const MOST_TIME: Duration = Duration::from_secs(3);
 
 /// A piece of SQL, and the values of its parameters in their order.
 #[derive(Default)]
@@ -114,26 +122,107 @@ fn bytes(id: FileId) -> Value {
     Value::Blob(id.bytes().to_vec())
 }
 
-/// The query for one rank in one scope.
-fn of(query: &SearchQuery, scope: &SearchScope, rank: Rank, after: Option<Ranked>) -> Sql {
-    let space: SpaceId = scope.space;
+/// Ids as one value, so that neither a statement's text nor SQLite's limits depend on how many they are.
+fn list_of(ids: &[FileId]) -> String {
+    let mut list = String::with_capacity(2 + 27 * ids.len());
+    list.push('[');
+    for (number, id) in ids.iter().enumerate() {
+        let comma = if number > 0 { "," } else { "" };
+        write!(list, "{comma}\"{id}\"").expect("a string takes what is written");
+    }
+    list.push(']');
+    list
+}
+
+/// Those of some nodes of a space that are live, with nothing above them in the trash or gone, and the folders below them of which that is true. The bound only
+/// keeps a damaged file from running for ever.
+static BELOW: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "WITH RECURSIVE up (root, level, parent, live) AS (
+             SELECT n.id, 0, n.parent, n.live FROM json_each(?1) given CROSS JOIN nodes n ON n.id = unhex(given.value)
+             WHERE n.space = ?2
+             UNION ALL
+             SELECT up.root, up.level + 1, p.parent, p.live
+             FROM up JOIN nodes p ON p.id = up.parent WHERE up.level < 2 * {MAX_DEPTH}),
+         below (id) AS (
+             SELECT root FROM up GROUP BY root HAVING min(live) = 1
+             UNION
+             SELECT f.id FROM below JOIN nodes f INDEXED BY nodes_folders
+                 ON f.parent = below.id AND f.kind = 0 AND f.deleted_at IS NULL
+             WHERE f.live = 1)
+         SELECT id FROM below"
+    )
+});
+
+/// Folders of a space that are in the trash or gone, by themselves or because of one above them.
+const HIDDEN: &str = "WITH RECURSIVE hidden (id) AS (
+         SELECT id FROM nodes INDEXED BY nodes_hidden WHERE space = ?1 AND kind = 0 AND live = 0
+         UNION
+         SELECT f.id FROM hidden JOIN nodes f INDEXED BY nodes_folders
+             ON f.parent = hidden.id AND f.kind = 0 AND f.deleted_at IS NULL)
+     SELECT id FROM hidden";
+
+/// Where to look by one query.
+struct Place {
+    space: SpaceId,
+    extent: Extent,
+}
+
+/// What of a space; ids as [`list_of`] them.
+enum Extent {
+    /// All but what lies in these folders.
+    AllBut(Option<String>),
+    /// These nodes, and what lies in those of them that are folders.
+    Below(String),
+}
+
+/// None if nothing can be there.
+fn place(connection: &Connection, scope: &SearchScope) -> rusqlite::Result<Option<Place>> {
+    let space = scope.space;
+    let ids = |select: &str, values: Vec<Value>| -> rusqlite::Result<Vec<FileId>> {
+        connection.prepare_cached(select)?.query_map(params_from_iter(values), |row| row.id(0))?.collect()
+    };
+    let of_space = Value::Blob(space.bytes().to_vec());
+    let extent = match &scope.below {
+        None => {
+            let hidden = ids(HIDDEN, vec![of_space])?;
+            Extent::AllBut((!hidden.is_empty()).then(|| list_of(&hidden)))
+        }
+        Some(roots) => {
+            let below = ids(&BELOW, vec![list_of(roots).into(), of_space])?;
+            if below.is_empty() {
+                return Ok(None);
+            }
+            Extent::Below(list_of(&below))
+        }
+    };
+    Ok(Some(Place { space, extent }))
+}
+
+/// The query for one rank in one place.
+fn of(query: &SearchQuery, place: &Place, rank: Rank, after: Option<Ranked>) -> Sql {
+    let space = place.space;
     let words = Words { space: space.to_string(), words: &query.words };
     let mut sql = Sql::default();
-    if let Some(below) = &scope.below {
-        let marks = vec!["(?)"; below.len()].join(", ");
-        sql.push(&format!("WITH RECURSIVE below (id) AS (VALUES {marks}"), below.iter().copied().map(bytes));
+    if let Extent::Below(list) = &place.extent {
         sql.push(
-            " UNION SELECT f.id FROM below JOIN nodes f INDEXED BY nodes_folders
-                ON f.parent = below.id AND f.kind = 0 AND f.deleted_at IS NULL) ",
-            [],
+            "WITH below (id) AS MATERIALIZED (SELECT unhex(value) FROM json_each(?)) ",
+            [list.clone().into()],
         );
     }
     sql.push("SELECT n.modified_at, n.id FROM nodes n WHERE n.id IN (", []);
     let nodes = words.of_rank(rank);
     sql.push(&nodes.text, nodes.values);
     sql.push(") AND n.space = ? AND n.live = 1", [Value::Blob(space.bytes().to_vec())]);
-    if scope.below.is_some() {
-        sql.push(" AND (n.parent IN (SELECT id FROM below) OR n.id IN (SELECT id FROM below))", []);
+    match &place.extent {
+        Extent::AllBut(None) => {}
+        Extent::AllBut(Some(list)) => sql.push(
+            " AND (n.parent IS NULL OR n.parent NOT IN (SELECT unhex(value) FROM json_each(?)))",
+            [list.clone().into()],
+        ),
+        Extent::Below(_) => {
+            sql.push(" AND (n.parent IN (SELECT id FROM below) OR n.id IN (SELECT id FROM below))", []);
+        }
     }
     filter(&mut sql, &query.filter);
     if let Some(after) = after {
@@ -172,36 +261,61 @@ fn filter(sql: &mut Sql, filter: &SearchFilter) {
     sql.and("n.size <= ?", filter.max_size.map(int));
 }
 
-/// What is found, the best first.
-pub(super) fn search(connection: &Connection, query: &SearchQuery) -> rusqlite::Result<Vec<Ranked>> {
-    let mut found = Vec::new();
+/// What is found, the best first, within this time.
+pub(super) fn search(
+    connection: &Connection,
+    query: &SearchQuery,
+    limit: Duration,
+) -> rusqlite::Result<Found> {
     if query.words.is_empty() {
-        return Ok(found);
+        return Ok(Found::default());
     }
-    let first = query.after.map_or(Rank::Name, |after| after.rank);
-    for rank in Rank::ALL.into_iter().filter(|rank| *rank >= first) {
-        let after = query.after.filter(|after| after.rank == rank);
-        let mut of_rank: Vec<Ranked> = Vec::new();
-        // below nothing lies nothing
-        for scope in
-            query.scopes.iter().filter(|scope| scope.below.as_ref().is_none_or(|below| !below.is_empty()))
-        {
-            let Sql { text, values } = of(query, scope, rank, after);
-            let mut select = connection.prepare_cached(&text)?;
-            let rows = select.query_map(params_from_iter(values), |row| {
-                Ok(Ranked { rank, modified_at: row.time(0)?, node: row.id(1)? })
-            })?;
-            for row in rows {
-                of_rank.push(row?);
+    within(limit, || {
+        let mut found = Found::default();
+        let mut places = Vec::with_capacity(query.scopes.len());
+        for scope in &query.scopes {
+            let Some(place) = in_time(|| place(connection, scope))? else {
+                found.incomplete = true;
+                break;
+            };
+            places.extend(place);
+        }
+        let first = query.after.map_or(Rank::Name, |after| after.rank);
+        for rank in Rank::ALL.into_iter().filter(|rank| *rank >= first) {
+            let mut of_rank = Vec::new();
+            for place in &places {
+                if in_time(|| look(connection, query, (place, rank), &mut of_rank))?.is_none() {
+                    found.incomplete = true;
+                    break;
+                }
+            }
+            of_rank.sort_unstable_by_key(|found| std::cmp::Reverse((found.modified_at, found.node)));
+            of_rank.dedup_by_key(|found| found.node);
+            found.nodes.append(&mut of_rank);
+            if found.incomplete || found.nodes.len() >= query.limit as usize {
+                break;
             }
         }
-        of_rank.sort_unstable_by_key(|found| std::cmp::Reverse((found.modified_at, found.node)));
-        of_rank.dedup_by_key(|found| found.node);
-        found.append(&mut of_rank);
-        if found.len() >= query.limit as usize {
-            found.truncate(query.limit as usize);
-            break;
-        }
+        found.nodes.truncate(query.limit as usize);
+        Ok(found)
+    })
+}
+
+/// Adds what is found at one rank in one place.
+fn look(
+    connection: &Connection,
+    query: &SearchQuery,
+    (place, rank): (&Place, Rank),
+    found: &mut Vec<Ranked>,
+) -> rusqlite::Result<()> {
+    let after = query.after.filter(|after| after.rank == rank);
+    let Sql { text, values } = of(query, place, rank, after);
+    let mut select = connection.prepare_cached(&text)?;
+    let rows = select.query_map(params_from_iter(values), |row| {
+        Ok(Ranked { rank, modified_at: row.time(0)?, node: row.id(1)? })
+    })?;
+    for row in rows {
+        found.push(row?);
     }
-    Ok(found)
+    Ok(())
 }

@@ -3,7 +3,7 @@
 mod find;
 
 use async_trait::async_trait;
-use common::files::search::{IndexStep, IndexedText, Ranked, SearchQuery, SearchStore, UnreadFile, words_of};
+use common::files::search::{Found, IndexStep, IndexedText, SearchQuery, SearchStore, UnreadFile, words_of};
 use common::files::{NodeName, Tag};
 use common::jobs::NewJob;
 use common::{BlobKey, FileId, PortResult, SpaceId};
@@ -37,6 +37,8 @@ pub(super) fn index_node(
     let row = match found {
         Some(row) => {
             tx.prepare_cached("DELETE FROM name_words WHERE rowid = ?1")?.execute([row])?;
+            tx.prepare_cached("UPDATE search_nodes SET stale = 0 WHERE id = ?1 AND stale != 0")?
+                .execute([row])?;
             row
         }
         None => {
@@ -90,7 +92,7 @@ fn look(connection: &Connection, after: Option<FileId>, limit: u32) -> rusqlite:
     let after = after.unwrap_or(FileId::from_bytes([0; 12]));
     connection
         .prepare_cached(
-            "SELECT n.id, EXISTS (SELECT 1 FROM search_nodes s WHERE s.node = n.id),
+            "SELECT n.id, EXISTS (SELECT 1 FROM search_nodes s WHERE s.node = n.id AND s.stale = 0),
                     n.blob IS NOT NULL AND n.deleted_at IS NULL
                         AND NOT EXISTS (SELECT 1 FROM texts t WHERE t.blob = n.blob AND t.space = n.space),
                     n.owner, n.blob, n.mime, n.size
@@ -109,14 +111,14 @@ fn look(connection: &Connection, after: Option<FileId>, limit: u32) -> rusqlite:
         .collect()
 }
 
-/// Indexes those of the nodes that are still there and are not indexed.
+/// Indexes those of the nodes that are still there and are not indexed, or not as they should be.
 fn index_missing(tx: &Tx<'_>, ids: &[FileId]) -> rusqlite::Result<u32> {
     let mut indexed = 0;
     for id in ids {
         let found = tx
             .prepare_cached(
                 "SELECT n.space, n.name, n.tags FROM nodes n WHERE n.id = ?1
-                 AND NOT EXISTS (SELECT 1 FROM search_nodes s WHERE s.node = n.id)",
+                 AND NOT EXISTS (SELECT 1 FROM search_nodes s WHERE s.node = n.id AND s.stale = 0)",
             )?
             .query_row([id.bytes()], |row| {
                 let tags =
@@ -134,9 +136,9 @@ fn index_missing(tx: &Tx<'_>, ids: &[FileId]) -> rusqlite::Result<u32> {
 
 #[async_trait]
 impl SearchStore for FilesDb {
-    async fn search(&self, query: &SearchQuery) -> PortResult<Vec<Ranked>> {
+    async fn search(&self, query: &SearchQuery) -> PortResult<Found> {
         let query = query.clone();
-        self.read_one_state(move |connection| find::search(connection, &query)).await
+        self.read_one_state(move |connection| find::search(connection, &query, find::MOST_TIME)).await
     }
 
     async fn keep_text(&self, blob: BlobKey, text: &IndexedText) -> PortResult<bool> {

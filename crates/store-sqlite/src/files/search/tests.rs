@@ -1,12 +1,16 @@
-//! What was there before search, and what is left of what went.
+//! What was there before search, what is left of what went, and what a search costs.
+
+use std::time::Duration;
 
 use common::UserId;
-use common::files::search::{SearchFilter, SearchQuery, SearchScope, SearchStore as _};
+use common::files::search::{Found, SearchFilter, SearchQuery, SearchScope, SearchStore as _};
 use common::files::{FileStore as _, MarkStore as _, NewFolder, NodeName, Space, Tag};
 use common::{FileId, PortError, Timestamp};
 use testkit::TestIds;
 
 use super::FilesDb;
+use crate::engine::deadline::{in_time, within};
+use crate::engine::steps::steps;
 use crate::engine::{Abort, Durability, OpenOptions, Tx};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -29,9 +33,13 @@ async fn scene() -> Scene {
 
 impl Scene {
     async fn folder(&self, name: &str) -> FileId {
+        self.folder_in(self.space.root, name).await
+    }
+
+    async fn folder_in(&self, parent: FileId, name: &str) -> FileId {
         let new = NewFolder {
             id: self.ids.next(),
-            parent: self.space.root,
+            parent,
             name: NodeName::parse(name).unwrap(),
             rename_if_taken: false,
             classic_type: None,
@@ -51,15 +59,18 @@ impl Scene {
         self.db.engine.write(Durability::Relaxed, write).await.unwrap();
     }
 
-    async fn count(&self, word: &str) -> usize {
-        let query = SearchQuery {
+    fn asked(&self, word: &str, limit: u32) -> SearchQuery {
+        SearchQuery {
             words: vec![word.to_owned()],
             scopes: vec![SearchScope { space: self.space.id, below: None }],
             filter: SearchFilter::default(),
             after: None,
-            limit: 1000,
-        };
-        self.db.search(&query).await.unwrap().len()
+            limit,
+        }
+    }
+
+    async fn count(&self, word: &str) -> usize {
+        self.db.search(&self.asked(word, 1000)).await.unwrap().nodes.len()
     }
 }
 
@@ -118,4 +129,96 @@ async fn nothing_is_left_of_words_that_went() {
             }
         })
         .await;
+}
+
+/// As a file of a version before has it that knew a copy of a folder by its name alone.
+#[tokio::test]
+async fn a_copy_that_was_not_found_by_its_tags_is_found_after_the_walk() {
+    let scene = scene().await;
+    let (copy, other) = (scene.folder("copy").await, scene.folder("other").await);
+    for (folder, tag) in [(copy, "lost"), (other, "kept")] {
+        scene.db.set_tags(folder, None, &[Tag::parse(tag).unwrap()]).await.unwrap();
+    }
+    let name = super::in_space(scene.space.id, &["copy".to_owned()]);
+    scene
+        .write(move |tx| {
+            let row: i64 = tx
+                .prepare_cached("SELECT id FROM search_nodes WHERE node = ?1")
+                .unwrap()
+                .query_row([copy.bytes()], |row| row.get(0))
+                .unwrap();
+            tx.prepare_cached("DELETE FROM name_words WHERE rowid = ?1").unwrap().execute([row]).unwrap();
+            tx.prepare_cached("INSERT INTO name_words (rowid, name, tags) VALUES (?1, ?2, '')")
+                .unwrap()
+                .execute((row, name))
+                .unwrap();
+            let migration = include_str!("../../../migrations/files/012.sql");
+            let update = migration.split(';').find(|part| part.contains("UPDATE search_nodes")).unwrap();
+            tx.prepare_cached(update).unwrap().execute([]).unwrap();
+        })
+        .await;
+    assert_eq!((scene.count("lost").await, scene.count("copy").await), (0, 1));
+    assert_eq!(scene.db.index(None, 100).await.unwrap().indexed, 2, "both folders with tags");
+    assert_eq!((scene.count("lost").await, scene.count("copy").await, scene.count("kept").await), (1, 1, 1));
+    assert_eq!(scene.db.index(None, 100).await.unwrap().indexed, 0);
+}
+
+/// Counted in SQLite's instructions, not in time.
+#[tokio::test]
+async fn a_page_is_full_at_once_however_much_lies_in_the_trash() {
+    const MANY: usize = 600;
+    let scene = scene().await;
+    let folder = scene.folder("folder").await;
+    let inner = scene.folder_in(folder, "inner").await;
+    for number in 0..MANY {
+        let parent = if number % 2 == 0 { folder } else { inner };
+        scene.folder_in(parent, &format!("word {number}")).await;
+    }
+    let mut live = Vec::new();
+    for number in 0..20 {
+        live.push(scene.folder(&format!("word live {number}")).await);
+    }
+    let query = scene.asked("word", 21);
+    let search = async || {
+        let (query, writer) = (query.clone(), &scene.db.engine);
+        let search = move |tx: &Tx<'_>| {
+            let (found, steps) = steps(|| super::find::search(tx, &query, super::find::MOST_TIME).unwrap());
+            Ok::<_, Abort<PortError>>((found, steps))
+        };
+        writer.write(Durability::Relaxed, search).await.unwrap()
+    };
+    let (found, before) = search().await;
+    assert_eq!((found.nodes.len(), found.incomplete), (21, false));
+    for gone in ["trashed", "deleted"] {
+        if gone == "trashed" {
+            scene.db.trash(folder, None, scene.space.owner, NOW).await.unwrap();
+        } else {
+            scene.db.delete(folder, None, None, NOW, &[]).await.unwrap();
+        }
+        let (found, after) = search().await;
+        let mut nodes: Vec<FileId> = found.nodes.iter().map(|found| found.node).collect();
+        nodes.sort_unstable();
+        live.sort_unstable();
+        assert_eq!(nodes, live, "{gone}");
+        // six ranks are looked through instead of one, and the folders are found out
+        assert!(after < 20 * before, "{gone}: {after} after {before}");
+    }
+}
+
+#[tokio::test]
+async fn a_search_ends_when_its_time_is_over_and_says_so() {
+    let scene = scene().await;
+    scene.folder("word").await;
+    let query = scene.asked("word", 10);
+    let found = scene.db.read(move |connection| super::find::search(connection, &query, Duration::ZERO));
+    assert_eq!(found.await.unwrap(), Found { nodes: Vec::new(), incomplete: true });
+    // within a statement, too; and the next one has its own time
+    let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+    let ended = scene.db.read(move |connection| {
+        within(Duration::from_millis(20), || {
+            in_time(|| connection.prepare_cached(endless)?.query_row([], |row| row.get::<_, i64>(0)))
+        })
+    });
+    assert_eq!(ended.await.unwrap(), None);
+    assert_eq!(scene.count("word").await, 1);
 }
