@@ -41,6 +41,7 @@ logger = logging.getLogger("files_worker")
 
 BUSY = (429, 502, 503, 504)  # statuses after which the same request may succeed later
 MAX_ERROR_BYTES = 16 * 1024  # longest reason of a failure that the server takes
+MOST_CLAIMED = 100  # jobs of one claim
 
 
 class Permanent(Exception):
@@ -256,7 +257,8 @@ Handler = Callable[[Job], Any]
 
 
 class Worker:
-    """Claims jobs of the types that it has handlers for, `concurrency` at a time, and works each in a thread."""
+    """Claims jobs of the types that it has handlers for, and works up to `concurrency` of them at once, each in a thread. One request at a time
+    asks for as many as there are places: an account has only so many that may wait."""
 
     def __init__(self, client: Client, name: str = "", concurrency: int = 1, lease: float = 30, wait: float = 20, grace: float = 8) -> None:
         """`lease`: for how many seconds the server waits for a sign of life before it gives a job to somebody else; one is sent three times as
@@ -268,6 +270,9 @@ class Worker:
         self._error: Optional[BaseException] = None
         self._asked = False
         self._at_hand: set[Job] = set()
+        self._places = threading.Condition()
+        self._free = concurrency
+        self._threads: list[threading.Thread] = []
 
     @classmethod
     def from_environment(cls, **options: Any) -> Worker:
@@ -294,15 +299,16 @@ class Worker:
 
         Raises `Refused` when the server does not let this account work jobs."""
         before = {number: signal.signal(number, self._asked_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
-        threads = [threading.Thread(target=self._loop, daemon=True) for _ in range(self.concurrency)]
-        for thread in threads:
-            thread.start()
+        claiming = threading.Thread(target=self._loop, daemon=True)
+        claiming.start()
         while not self._asked and not self.client.stop.wait(0.2):
             pass
         self.client.interrupt()
         deadline = time.monotonic() + self.grace
-        for thread in threads:
-            while thread.is_alive() and time.monotonic() < deadline:  # in turns, so that a second signal is heard
+        while claiming.is_alive() and time.monotonic() < deadline:  # in turns, so that a second signal is heard
+            claiming.join(0.2)
+        for thread in list(self._threads):
+            while thread.is_alive() and time.monotonic() < deadline:
                 thread.join(0.2)
         for job in list(self._at_hand):
             self._give_back(job)
@@ -315,22 +321,52 @@ class Worker:
         signal.signal(number, signal.SIG_DFL)
         self._asked = True  # no more than that: the interrupted code may hold any lock
 
+    def _stopping(self) -> bool:
+        return self._asked or self.client.stop.is_set()
+
     def _loop(self) -> None:
-        asked = {"types": list(self._handlers), "workerId": self.name, "max": 1, "leaseMs": int(1000 * self.lease),
-                 "waitMs": int(1000 * self.wait)}
+        asked = {"types": list(self._handlers), "workerId": self.name, "leaseMs": int(1000 * self.lease), "waitMs": int(1000 * self.wait)}
         try:
-            while not self._asked and not self.client.stop.is_set():
-                claimed = self.client.post("/api/v1/jobs/claim", asked, float("inf"), self.wait + 30, interruptible=True)
+            while (free := self._free_places()) and not self._stopping():
+                body = {**asked, "max": min(free, MOST_CLAIMED)}
+                claimed = self.client.post("/api/v1/jobs/claim", body, float("inf"), self.wait + 30, interruptible=True)
                 for job in [Job(self.client, claim) for claim in claimed["items"]]:
-                    if self._asked or self.client.stop.is_set():
+                    if self._stopping():
                         self._give_back(job)
                     else:
-                        self._work(job)
+                        self._begin(job)
         except Stopped:
             pass
         except BaseException as error:
-            self._error = error
-            self.client.stop.set()
+            self._fall_over(error)
+
+    def _free_places(self) -> int:
+        """How many jobs can be begun, as soon as there is room for one; 0 when the worker stops."""
+        with self._places:
+            while not self._free and not self._stopping():
+                self._places.wait(0.2)
+            return self._free
+
+    def _begin(self, job: Job) -> None:
+        thread = threading.Thread(target=self._in_place, args=(job,), daemon=True)
+        with self._places:
+            self._free -= 1
+            self._threads = [other for other in self._threads if other.is_alive()] + [thread]
+            thread.start()
+
+    def _in_place(self, job: Job) -> None:
+        try:
+            self._work(job)
+        except BaseException as error:
+            self._fall_over(error)
+        finally:
+            with self._places:
+                self._free += 1
+                self._places.notify()
+
+    def _fall_over(self, error: BaseException) -> None:
+        self._error = error
+        self.client.stop.set()
 
     def _work(self, job: Job) -> None:
         done = threading.Event()

@@ -86,7 +86,11 @@ work() {
 while [ -z "$stopping" ]; do
     credential
     # waits up to 5 seconds for a job: that long it does not hear a signal
-    answer=$(jq -n --arg name "$name" '{types: ["checksum"], workerId: $name, waitMs: 5000}' | post /jobs/claim)
+    answer=$(jq -n --arg name "$name" '{types: ["checksum"], workerId: $name, waitMs: 5000}' | post /jobs/claim) || {
+        # refused, or longer away than was waited for: it is asked again
+        sleep 5
+        continue
+    }
     claim=$(printf '%s' "$answer" | jq -c '.items[0] // empty')
     [ -n "$claim" ] || continue
     id=$(printf '%s' "$claim" | jq -r .job.id)

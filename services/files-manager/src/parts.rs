@@ -338,6 +338,7 @@ fn worker(
             concurrency,
             public_url: settings.public_url.clone(),
             drain: settings.stop.deadline.duration() / 3,
+            listeners: settings.claims.listeners(),
             maintenance: settings.maintenance.tasks(),
             webhooks: settings.webhooks.settings(),
             ..WorkerSettings::default()

@@ -12,7 +12,7 @@ use program::{Failure, LOG_DOCS, Log, STOP_DOCS, Stop};
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
 use worker_service::{
-    BuiltInJobs, JOBS_DOCS, JobsSection, MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection,
+    BuiltInJobs, CLAIMS_DOCS, ClaimsSection, JOBS_DOCS, JobsSection, MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection,
     THUMBNAILS_DOCS, ThumbnailsSection, WEBHOOKS_DOCS, WebhooksSection,
 };
 
@@ -39,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) maintenance: MaintenanceSection,
     pub(crate) webhooks: WebhooksSection,
     pub(crate) jobs: JobsSection,
+    pub(crate) claims: ClaimsSection,
     pub(crate) administration: AdministrationSection,
     pub(crate) oidc: OidcSection,
     pub(crate) stop: Stop,
@@ -66,6 +67,7 @@ impl Default for Settings {
             maintenance: MaintenanceSection::default(),
             webhooks: WebhooksSection::default(),
             jobs: JobsSection::new(),
+            claims: ClaimsSection::default(),
             administration: AdministrationSection::default(),
             oidc: OidcSection::new(),
             stop: Stop::default(),
@@ -85,6 +87,7 @@ impl Settings {
         self.maintenance.check().map_err(Failure::setting)?;
         self.webhooks.check().map_err(Failure::setting)?;
         BuiltInJobs::of(&self.jobs).map_err(Failure::setting)?;
+        self.claims.check().map_err(Failure::setting)?;
         self.stop.check()
     }
 }
@@ -102,6 +105,7 @@ pub(crate) fn docs() -> Vec<Doc> {
         MAINTENANCE_DOCS,
         WEBHOOKS_DOCS,
         JOBS_DOCS,
+        CLAIMS_DOCS,
         ADMINISTRATION_DOCS,
         OIDC_DOCS,
         STOP_DOCS,

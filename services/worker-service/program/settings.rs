@@ -4,7 +4,7 @@ use distributed::{Common, with_common_docs};
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
 use worker_service::{
-    JOBS_DOCS, JobsSection, MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, THUMBNAILS_DOCS,
+    CLAIMS_DOCS, ClaimsSection, JOBS_DOCS, JobsSection, MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, THUMBNAILS_DOCS,
     ThumbnailsSection, WEBHOOKS_DOCS, WebhooksSection,
 };
 
@@ -18,11 +18,12 @@ pub(crate) struct Settings {
     pub(crate) maintenance: MaintenanceSection,
     pub(crate) webhooks: WebhooksSection,
     pub(crate) jobs: JobsSection,
+    pub(crate) claims: ClaimsSection,
 }
 
 /// What each key means.
 pub(crate) fn docs() -> Vec<Doc> {
-    with_common_docs(&[THUMBNAILS_DOCS, MAIL_DOCS, MAINTENANCE_DOCS, WEBHOOKS_DOCS, JOBS_DOCS])
+    with_common_docs(&[THUMBNAILS_DOCS, MAIL_DOCS, MAINTENANCE_DOCS, WEBHOOKS_DOCS, JOBS_DOCS, CLAIMS_DOCS])
 }
 
 #[cfg(test)]

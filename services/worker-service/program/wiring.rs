@@ -44,6 +44,7 @@ impl ServiceProgram for WorkerProgram {
         settings.thumbnails.check().map_err(Failure::setting)?;
         settings.maintenance.check().map_err(Failure::setting)?;
         settings.webhooks.check().map_err(Failure::setting)?;
+        settings.claims.check().map_err(Failure::setting)?;
         let jobs = BuiltInJobs::of(&settings.jobs).map_err(Failure::setting)?;
         let egress = settings.webhooks.egress().map_err(Failure::setting)?;
         let mailer = settings.mail.sender(PathBuf::from("mail")).map_err(Failure::setting)?;
@@ -103,6 +104,7 @@ impl ServiceProgram for WorkerProgram {
                 concurrency,
                 public_url: settings.common.public_url.clone(),
                 drain: settings.common.stop.deadline.duration() / 3,
+                listeners: settings.claims.listeners(),
                 maintenance: settings.maintenance.tasks(),
                 webhooks: settings.webhooks.settings(),
                 ..WorkerSettings::default()

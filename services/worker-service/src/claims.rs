@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::jobs::{ClaimRequest, Claimed, Claims, LeaseHolder};
-use common::{Code, JobId, PortResult, UserId, allowance};
+use common::{Code, JobId, UserId, allowance};
 use http_kit::cursor::{self, CursorKey};
 use http_kit::{ApiResult, Problem};
 use metrics::counter;
@@ -132,12 +132,15 @@ impl WorkerService {
         Claims::default()
     }
 
-    /// All types that have jobs ready, or all that there are: what a change to all of them rings for.
-    pub(crate) async fn ring_all(&self) -> PortResult<()> {
-        let types = self.admin.types().await?.types;
-        let kinds: Vec<String> = types.into_iter().map(|found| found.kind).collect();
-        self.bells.ring(&kinds).await;
-        Ok(())
+    /// Rings for all types, after a change to all of them. The change is done: where the types cannot be read, workers find out when they look by themselves.
+    pub(crate) async fn ring_all(&self) {
+        match self.admin.type_names().await {
+            Ok(kinds) => self.bells.ring(&kinds).await,
+            Err(error) => {
+                tracing::warn!(cause = %common::Causes(&error), "cannot ring for all types of jobs");
+                self.bells.changed();
+            }
+        }
     }
 }
 

@@ -28,7 +28,8 @@ pub use handlers::{
 pub use http::{internal_routes, openapi, public_routes};
 pub use job_types::{BuiltInJobs, JOBS_DOCS, JobTypeSection, JobsSection, Pauses};
 pub use sections::{
-    MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, SmtpTls, THUMBNAILS_DOCS, ThumbnailsSection,
+    CLAIMS_DOCS, ClaimsSection, MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, SmtpTls,
+    THUMBNAILS_DOCS, ThumbnailsSection,
 };
 pub use service::{Parts, WorkerService};
 pub use settings::{Concurrency, Listeners, MaintenanceTask, Retention, WorkerSettings};

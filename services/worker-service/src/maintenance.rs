@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::jobs::{
-    ChangeJobError, InsertOutcome, Job, JobAdmin, JobFilter, JobOrder, JobState, JobStore, JobType, NewJob,
+    ChangeJobError, InsertOutcome, Job, JobAdmin, JobFilter, JobOrder, JobState, JobStore, NewJob, TypeUse,
     types,
 };
 use common::{Causes, Clock, PortResult, Timestamp};
@@ -85,16 +85,11 @@ impl Planner {
 
     /// One look at all tasks. At the first one of the process its settings may be new.
     async fn plan(&self, is_first: bool) -> PortResult<()> {
-        let types = self.admin.types().await?.types;
         for task in &self.tasks {
-            let known = types.iter().find(|found| found.kind == task.name);
-            if known.is_some_and(|kind| has(kind, JobState::is_live)) {
-                if is_first {
-                    self.bring_forward(task).await?;
-                }
-            } else {
-                let is_new = known.is_none_or(|kind| kind.work_time.is_zero() && !has(kind, |_| true));
-                self.plan_next(task, is_new).await?;
+            match self.admin.type_use(task.name).await? {
+                TypeUse::Live if is_first => self.bring_forward(task).await?,
+                TypeUse::Live => {}
+                used => self.plan_next(task, used == TypeUse::Never).await?,
             }
         }
         Ok(())
@@ -159,9 +154,4 @@ impl Planner {
 fn next_begin(task: &MaintenanceTask, now: Timestamp) -> Timestamp {
     let job = types::upkeep(task.name, task.every, types::upkeep_period(task.every, now) + 1, now);
     job.run_at.unwrap_or(Timestamp::MAX)
-}
-
-/// Whether a type has jobs in such a state.
-fn has(kind: &JobType, wanted: impl Fn(JobState) -> bool) -> bool {
-    kind.counts.iter().any(|(state, count)| wanted(*state) && *count > 0)
 }

@@ -56,6 +56,7 @@ impl Reconciler {
             () = stop.cancelled() => {}
             () = self.promote() => {}
             () = self.reap() => {}
+            () = self.measure() => {}
             () = self.remove() => {}
         }
     }
@@ -116,6 +117,20 @@ impl Reconciler {
             self.given_up.look_again();
             self.bells.ring(&distinct(types)).await;
         }
+        Ok(())
+    }
+
+    /// By itself: where jobs are many, counting them takes longer than a worker may be silent.
+    async fn measure(&self) {
+        loop {
+            if let Err(error) = self.measure_depths().await {
+                tracing::warn!(cause = %Causes(&error), "cannot count jobs");
+            }
+            sleep(self.look_around).await;
+        }
+    }
+
+    async fn measure_depths(&self) -> PortResult<()> {
         let counts = self.admin.depths(self.clock.now()).await?;
         for state in JobState::ALL {
             let count = counts.get(&state).copied().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The sections `thumbnails`, `mail` and `maintenance` of the settings of every program that runs the service.
+//! The sections `thumbnails`, `mail`, `maintenance` and `claims` of the settings of every program that runs the service.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use thumbnails::PoolConfig;
 
 use crate::mail::{self, FileMailer, MailSender, Sender, SmtpMailer, SmtpSettings};
-use crate::settings::MaintenanceTask;
+use crate::settings::{Listeners, MaintenanceTask};
 
 /// `thumbnails`
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -227,5 +227,60 @@ impl MaintenanceSection {
             };
         }
         tasks
+    }
+}
+
+/// `claims`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClaimsSection {
+    /// Claims of programs that may wait for jobs at once.
+    pub waiting: usize,
+    /// Those of one account.
+    pub waiting_of_one: usize,
+}
+
+impl Default for ClaimsSection {
+    fn default() -> Self {
+        let usual = Listeners::default();
+        Self { waiting: usual.waiting_claims, waiting_of_one: usual.waiting_claims_of_one }
+    }
+}
+
+/// What the keys of [`ClaimsSection`] mean.
+pub const CLAIMS_DOCS: &[Doc] = &[
+    Doc {
+        key: "claims.waiting",
+        text: "Claims of programs that wait for jobs at once in one process, 1 to 100000; one more is 503. Each holds a connection open.",
+    },
+    Doc {
+        key: "claims.waiting_of_one",
+        text: "Those of one account, at least 1; one more is 429. A program needs one, however many jobs it works at once.",
+    },
+];
+
+/// Most claims that wait.
+const MOST_WAITING: usize = 100_000;
+
+impl ClaimsSection {
+    /// Refuses what makes no sense.
+    ///
+    /// # Errors
+    /// A sentence that names the setting.
+    pub fn check(&self) -> Result<(), String> {
+        for (setting, value) in
+            [("FM_CLAIMS__WAITING", self.waiting), ("FM_CLAIMS__WAITING_OF_ONE", self.waiting_of_one)]
+        {
+            if !(1..=MOST_WAITING).contains(&value) {
+                return Err(format!("{setting}: 1 to {MOST_WAITING}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Who may wait by this section.
+    pub fn listeners(&self) -> Listeners {
+        let Self { waiting, waiting_of_one } = *self;
+        Listeners { waiting_claims: waiting, waiting_claims_of_one: waiting_of_one, ..Listeners::default() }
     }
 }

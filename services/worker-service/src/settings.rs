@@ -62,7 +62,7 @@ pub struct Listeners {
     pub streams: usize,
     /// Streams of one person, at least 1; with one more the oldest ends. Default 20.
     pub streams_of_one: usize,
-    /// Claims that wait for jobs. Default 500.
+    /// Claims that wait for jobs: see [`crate::ClaimsSection`]. Default 500.
     pub waiting_claims: usize,
     /// Those of one account; one more is refused. Default 50.
     pub waiting_claims_of_one: usize,

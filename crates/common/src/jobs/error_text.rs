@@ -6,15 +6,16 @@ const MAX_BYTES: usize = 500;
 /// The error of a failure as the job's owner is told it: one line, at most 500 bytes. Workers report whole stacks, with the paths and modules of programs that
 /// are nobody's business but that of whoever looks after them.
 ///
-/// It is the first line that is no frame of a stack; in a trace of Python, where the error comes last, the first one after the frames. The module in front of
-/// an error's name is left out.
+/// It is the first line, if that says something and is no part of a stack; else the first one that is no frame; in a trace of Python, where the error comes
+/// last, the first one after the frames. The module in front of an error's name is left out.
 pub fn short_error(error: &str) -> String {
-    let lines: Vec<&str> = error.lines().filter(|line| !line.trim().is_empty()).collect();
-    let is_mark = |line: &&str| {
-        line.contains("Traceback (most recent call last)") || line.trim_start().starts_with("File \"")
+    let lines: Vec<&str> = error.lines().skip_while(|line| line.trim().is_empty()).collect();
+    let begin = if begins_with_the_error(&lines) {
+        0
+    } else {
+        lines.iter().rposition(|line| is_header(line) || is_frame(line)).map_or(0, |mark| mark + 1)
     };
-    let begin = lines.iter().rposition(is_mark).map_or(0, |mark| mark + 1);
-    let mut said = lines[begin..].iter().filter(|line| is_said(line));
+    let mut said = lines[begin..].iter().filter(|line| !line.trim().is_empty() && is_said(line));
     let Some(line) = said.next() else { return "It failed".to_owned() };
     let line = without_module(line.trim());
     let mut end = line.len().min(MAX_BYTES);
@@ -22,6 +23,26 @@ pub fn short_error(error: &str) -> String {
         end -= 1;
     }
     line[..end].to_owned()
+}
+
+/// How a trace of Python begins.
+fn is_header(line: &str) -> bool {
+    line.contains("Traceback (most recent call last)")
+}
+
+/// A frame of it.
+fn is_frame(line: &str) -> bool {
+    line.trim_start().starts_with("File \"")
+}
+
+/// Whether the worker said the error before it gave a stack. A stack whose beginning was cut off may begin with any part of a frame: what stands before `, line 3`,
+/// or the name of a function, which its source follows.
+fn begins_with_the_error(lines: &[&str]) -> bool {
+    let Some((first, rest)) = lines.split_first() else { return false };
+    let is_source = |line: &&str| line.starts_with(char::is_whitespace) && !line.trim().is_empty() && !is_frame(line);
+    let goes_on = || rest.iter().find(|line| is_header(line) || is_frame(line)).is_some_and(|line| is_frame(line));
+    let is_cut = first.contains("\", line ") || rest.first().is_some_and(is_source) && goes_on();
+    is_said(first) && !is_header(first) && !is_frame(first) && !is_cut
 }
 
 /// Whether a line says something, and is no part of a stack.
@@ -72,7 +93,12 @@ mod tests {
             ("no paper\nsecond line", "no paper"),
             (python, "ValueError: no paper"),
             (&python[60..], "ValueError: no paper"),
+            (&python[72..], "ValueError: no paper"),
             (&*chained, "PrinterError: jammed"),
+            (&*format!("the report could not be made\n{python}"), "the report could not be made"),
+            (&*format!("\nthe report could not be made\n\n{chained}"), "the report could not be made"),
+            (&*format!("ReportError: not made\n\n{}", &python[60..]), "ReportError: not made"),
+            ("not made\n  File \"/srv/worker/app.py\", line 3, in run\n    convert(job)\n", "not made"),
             (java, "IllegalStateException: no paper"),
             ("Error: no paper\n    at run (/srv/app/index.js:17:11)", "Error: no paper"),
             (node, "Error: no paper"),

@@ -41,8 +41,6 @@ pub struct JobPage {
     pub items: Vec<Job>,
     /// Others come after them.
     pub more: bool,
-    /// How many the filter lets through; not said for texts and times, where it would have to be counted.
-    pub total: Option<u64>,
 }
 
 impl JobPage {
@@ -67,8 +65,12 @@ impl PageBytes {
 /// How many jobs are in each state.
 pub type JobCounts = BTreeMap<JobState, u64>;
 
-/// See [`JobAdmin::depths`].
+/// How old figures of jobs that have ended may be, where each count looks at all of them: see [`JobAdmin::depths`], [`JobAdmin::types`] and
+/// [`JobAdmin::total`].
 pub const ENDED_COUNTED_EVERY: Duration = Duration::from_secs(300);
+
+/// Up to so many jobs are counted exactly whenever figures are asked for: that takes some milliseconds. Of more, see [`ENDED_COUNTED_EVERY`].
+pub const COUNTED_EXACTLY: u64 = 10_000;
 
 /// What can be done with a job from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +81,8 @@ pub enum JobChange {
     Promote,
     /// A live job is `cancelled`; whoever works it loses the lease.
     Cancel,
+    /// As `Cancel`, but an `active` job stays as it is.
+    CancelIdle,
     /// A `failed` or `cancelled` job is ready again, as if it had never been tried; its log stays.
     Retry,
 }
@@ -143,6 +147,17 @@ impl JobType {
     }
 }
 
+/// Whether a type is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypeUse {
+    /// It has no jobs, and none of it was ever completed.
+    Never,
+    /// It has, or had, jobs, none of which is live.
+    Before,
+    /// It has live jobs.
+    Live,
+}
+
 /// All types, and whether all of them wait.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobTypes {
@@ -182,6 +197,10 @@ pub trait JobAdmin: Send + Sync {
         limit: u32,
     ) -> PortResult<JobPage>;
 
+    /// How many jobs the filter lets through. None for texts and times, and for more than [`COUNTED_EXACTLY`] jobs of one user, where they would have to be
+    /// counted; of more jobs of anybody's, those that have ended may be as many as there were [`ENDED_COUNTED_EVERY`] ago.
+    async fn total(&self, filter: &JobFilter) -> PortResult<Option<u64>>;
+
     /// Counts by state, of one user or of all, exact. From counters or an index.
     async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts>;
 
@@ -210,8 +229,15 @@ pub trait JobAdmin: Send + Sync {
         now: Timestamp,
     ) -> PortResult<RetriedDead>;
 
-    /// All types with their counts and settings.
-    async fn types(&self) -> PortResult<JobTypes>;
+    /// All types with their counts and settings, or the one of this name, if there is such a type. Counts of live jobs are exact; where more than
+    /// [`COUNTED_EXACTLY`] of these jobs have ended, their counts may be [`ENDED_COUNTED_EVERY`] old.
+    async fn types(&self, only: Option<&str>) -> PortResult<JobTypes>;
+
+    /// The names of all types, in no order. Costs as much as there are types, however many jobs there are.
+    async fn type_names(&self) -> PortResult<Vec<String>>;
+
+    /// Whether a type is used, exactly. Looks at some jobs at most, however many there are.
+    async fn type_use(&self, kind: &str) -> PortResult<TypeUse>;
 
     /// Pauses or resumes a type, or all (which leaves alone what single types were told). Survives restarts. Safe to repeat.
     async fn set_paused(&self, kind: Option<&str>, paused: bool) -> PortResult<()>;

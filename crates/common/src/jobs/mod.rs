@@ -17,8 +17,8 @@ pub use error_text::short_error;
 pub use events::{JobEvent, JobEventFilter, JobEventKind, JobEventPage, JobEvents};
 pub use job::{Attempt, Backoff, Cause, InvalidJob, Job, JobState, MOST_FAILURES, NewJob, Priority};
 pub use manage::{
-    ChangeJobError, ENDED_COUNTED_EVERY, JobAdmin, JobChange, JobCounts, JobFilter, JobMinute, JobOrder,
-    JobPage, JobType, JobTypes, PageBytes, RetriedDead, TypeLimit,
+    COUNTED_EXACTLY, ChangeJobError, ENDED_COUNTED_EVERY, JobAdmin, JobChange, JobCounts, JobFilter,
+    JobMinute, JobOrder, JobPage, JobType, JobTypes, PageBytes, RetriedDead, TypeLimit, TypeUse,
 };
 pub use outbox::{KnownJobs, MAX_KNOWN_IDS, Outbox, OutboxRow, UNREADABLE_RESTS};
 pub use schedule::{CatchUp, ChangeScheduleError, MAX_SCHEDULES, Schedule, ScheduleSpec, ScheduleStore};

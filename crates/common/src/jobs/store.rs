@@ -81,12 +81,21 @@ pub struct Failure {
     pub jitter_percent: u8,
     /// It does not come again before this time, also where its backoff is shorter.
     pub not_before: Option<Timestamp>,
+    /// What it needs was away, which says nothing about the job: it comes again after its backoff, however often it was tried, and the attempt is not counted.
+    /// Of several such attempts on end the first one stands among the job's failures, under the number of the attempt that they all were, until that fails
+    /// otherwise.
+    pub uncounted: bool,
 }
 
 impl Failure {
     /// When a job comes again whose backoff ends then.
     pub fn due(&self, backoff_ends: Timestamp) -> Timestamp {
         self.not_before.map_or(backoff_ends, |not_before| not_before.max(backoff_ends))
+    }
+
+    /// Whether the job comes again, in whose attempt so many were made.
+    pub fn lets_come_again(&self, attempts_made: u32, max_attempts: u32) -> bool {
+        self.uncounted || self.retryable && attempts_made < max_attempts
     }
 }
 

@@ -93,6 +93,15 @@ impl Engine {
         self.call(async { Ok(work.await?) }).await
     }
 
+    /// [`Engine::run`] of work in several steps that nobody waits for, each with the deadline of a call, under one of its own for all of them.
+    pub(crate) async fn run_within<T>(
+        &self,
+        deadline: Duration,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> PortResult<T> {
+        self.call_within(deadline, async { Ok(work.await?) }).await
+    }
+
     /// [`Engine::call`] of work that changes something by itself, not in a transaction: the first under a key ([`idempotency`]) is preceded by its mark.
     pub(crate) async fn write<T, R: From<PortError>>(
         &self,

@@ -12,7 +12,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 
-use super::doc::{JobDoc, seen, state_number};
+use super::doc::{JobDoc, Placed, state_number};
 use super::lines::Entering;
 use super::schema::{COUNTERS, JOBS, NUMBER, REMOVED};
 use super::settings::Named;
@@ -193,15 +193,15 @@ pub(super) async fn promote_due(engine: &Engine, limit: u32, now: Timestamp) -> 
     }
     engine
         .transact(&keys(Turn::Ready), |mut tx| async move {
-            let jobs = engine.collection::<JobDoc>(JOBS);
+            let jobs = engine.collection::<Placed>(JOBS);
             let mut due = jobs
                 .find(doc! { "state": state_number(JobState::Delayed), "due_at": { "$lte": now.millis() } })
-                .projection(seen())
+                .projection(Placed::fields())
                 .sort(doc! { "due_at": 1 })
                 .limit(i64::from(limit))
                 .session(tx.session())
                 .await?;
-            let due: Vec<JobDoc> = due.stream(tx.session()).try_collect().await?;
+            let due: Vec<Placed> = due.stream(tx.session()).try_collect().await?;
             if due.is_empty() {
                 return Ok(Vec::new());
             }

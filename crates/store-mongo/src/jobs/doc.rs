@@ -97,7 +97,7 @@ pub(super) struct JobDoc {
     #[serde(rename = "generation")]
     pub(super) mark: u64,
     lease_until: Option<i64>,
-    pub(super) ttl_until: Option<i64>,
+    ttl_until: Option<i64>,
     /// The earlier of both.
     ends_at: Option<i64>,
     due_at: Option<i64>,
@@ -280,10 +280,43 @@ impl JobDoc {
         let failures = self.failures.iter().map(|attempt| &attempt.error);
         texts.chain(failures).chain([&self.data]).map(String::len).sum()
     }
+}
 
-    /// How it waits between attempts.
-    pub(super) fn backoff(&self) -> Result<common::jobs::Backoff, Fault> {
-        from_json(&self.backoff)
+/// What of a job decides its place in the order: what many jobs at once are read by, since the rest of each may be long.
+#[derive(Debug, Deserialize)]
+pub(super) struct Placed {
+    #[serde(rename = "_id")]
+    pub(super) id: ObjectId,
+    pub(super) number: u64,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) priority: i32,
+    pub(super) user: Option<ObjectId>,
+    #[serde(default)]
+    pub(super) unique_key: Option<String>,
+}
+
+impl Placed {
+    pub(super) fn fields() -> Document {
+        doc! { "number": 1, "type": 1, "priority": 1, "user": 1, "unique_key": 1 }
+    }
+}
+
+/// A job that has a place in the order.
+pub(super) trait InOrder {
+    /// Its type, priority, user and number.
+    fn place(&self) -> (&str, i32, Option<ObjectId>, u64);
+}
+
+impl InOrder for Placed {
+    fn place(&self) -> (&str, i32, Option<ObjectId>, u64) {
+        (&self.kind, self.priority, self.user, self.number)
+    }
+}
+
+impl InOrder for JobDoc {
+    fn place(&self) -> (&str, i32, Option<ObjectId>, u64) {
+        (&self.kind, self.priority, self.user, self.number)
     }
 }
 

@@ -15,7 +15,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde::Deserialize;
 
-use super::doc::JobDoc;
+use super::doc::InOrder;
 use super::schema::{JOBS, LINES};
 use super::turns::{self, Served};
 use crate::engine::{Engine, Fault, statements};
@@ -50,10 +50,11 @@ pub(super) struct Entering(BTreeMap<(String, i32, Holder), i64>);
 
 impl Entering {
     /// Notes one.
-    pub(super) fn add(&mut self, job: &JobDoc) {
-        let number = int(job.number);
+    pub(super) fn add(&mut self, job: &impl InOrder) {
+        let (kind, priority, user, number) = job.place();
+        let number = int(number);
         self.0
-            .entry((job.kind.clone(), job.priority, job.user))
+            .entry((kind.to_owned(), priority, user))
             .and_modify(|head| *head = number.min(*head))
             .or_insert(number);
     }
@@ -83,8 +84,9 @@ pub(super) struct Leaving {
 
 impl Leaving {
     /// Of a job as it stood in the line.
-    pub(super) fn of(job: &JobDoc) -> Self {
-        Self { line: line_id(&job.kind, job.priority, job.user), number: int(job.number) }
+    pub(super) fn of(job: &impl InOrder) -> Self {
+        let (kind, priority, user, number) = job.place();
+        Self { line: line_id(kind, priority, user), number: int(number) }
     }
 
     /// Brings the line up to date after the change if the job was its first: the ones behind it must not go before older ones of others. The change is done,

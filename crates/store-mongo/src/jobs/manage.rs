@@ -12,7 +12,7 @@ use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::doc::{GONE, JobDoc, any_state, live, read_state, seen, state_number};
+use super::doc::{GONE, JobDoc, Placed, any_state, live, read_state, seen, state_number};
 use super::lines::{Entering, Leaving};
 use super::schema::JOBS;
 use super::tell::{self, Told};
@@ -32,8 +32,10 @@ pub(super) async fn change(
     change: JobChange,
     now: Timestamp,
 ) -> Result<Job, ChangeJobError> {
-    if change == JobChange::Cancel {
-        return engine.write(cancel(engine, job, now)).await;
+    match change {
+        JobChange::Cancel => return engine.write(cancel(engine, job, &live(), now)).await,
+        JobChange::CancelIdle => return engine.write(cancel(engine, job, &idle(), now)).await,
+        _ => {}
     }
     let (changed, leaving) = engine
         .transact(&keys(Turn::Ready), |mut tx| async move {
@@ -51,7 +53,7 @@ pub(super) async fn change(
                 }
                 JobChange::Promote if state == JobState::Delayed => (promoted(now), true),
                 JobChange::Retry if matches!(state, JobState::Failed | JobState::Cancelled) => {
-                    take_keys(engine, session, std::slice::from_ref(&found))
+                    take_keys(engine, session, std::iter::once((found.unique_key.as_deref(), found.id)))
                         .await?
                         .pop()
                         .map_or(Ok(()), |(_, holder)| Err(ChangeJobError::Taken(id(holder))))?;
@@ -79,7 +81,18 @@ pub(super) async fn change(
     Ok(changed)
 }
 
-async fn cancel(engine: &Engine, job: JobId, now: Timestamp) -> TxResult<Job, ChangeJobError> {
+/// States of jobs that wait to be worked.
+fn idle() -> Document {
+    doc! { "$in": [JobState::Inactive, JobState::Delayed].map(state_number).to_vec() }
+}
+
+/// Calls a job off that is in one of these live states.
+async fn cancel(
+    engine: &Engine,
+    job: JobId,
+    from: &Document,
+    now: Timestamp,
+) -> TxResult<Job, ChangeJobError> {
     let jobs = engine.collection::<JobDoc>(JOBS);
     let cancelled = doc! { "$set": {
         "state": state_number(JobState::Cancelled), "due_at": null, "finished_at": now.millis(), "finished": true,
@@ -88,7 +101,7 @@ async fn cancel(engine: &Engine, job: JobId, now: Timestamp) -> TxResult<Job, Ch
     let cancelled = tell::with(cancelled, Told::plain(JobEventKind::Cancel, now));
     loop {
         let changed = jobs
-            .find_one_and_update(doc! { "_id": job.oid(), "state": live() }, cancelled.clone())
+            .find_one_and_update(doc! { "_id": job.oid(), "state": from }, cancelled.clone())
             .projection(seen())
             .return_document(ReturnDocument::After)
             .await?;
@@ -97,7 +110,8 @@ async fn cancel(engine: &Engine, job: JobId, now: Timestamp) -> TxResult<Job, Ch
             return Ok(changed.read()?);
         }
         match state(engine, job).await? {
-            // tried again meanwhile
+            Some(JobState::Active) if *from == idle() => return Err(ChangeJobError::State(JobState::Active).into()),
+            // tried again, or given back, meanwhile
             Some(state) if state.is_live() => {}
             Some(state) => return Err(ChangeJobError::State(state).into()),
             None => return Err(ChangeJobError::NotFound.into()),
@@ -142,10 +156,9 @@ fn anew(now: Timestamp) -> Document {
 async fn take_keys(
     engine: &Engine,
     session: &mut ClientSession,
-    jobs: &[JobDoc],
+    jobs: impl Iterator<Item = (Option<&str>, ObjectId)>,
 ) -> Result<Vec<(ObjectId, ObjectId)>, Fault> {
-    let wanted: Vec<(&str, ObjectId)> =
-        jobs.iter().filter_map(|job| Some((job.unique_key.as_deref()?, job.id))).collect();
+    let wanted: Vec<(&str, ObjectId)> = jobs.filter_map(|(key, job)| Some((key?, job))).collect();
     let holders = unique::take(engine, session, &wanted).await?;
     Ok(wanted.iter().zip(holders).filter_map(|((_, job), holder)| Some((*job, holder?))).collect())
 }
@@ -171,16 +184,17 @@ pub(super) async fn retry_dead(
                 dead.insert("number", doc! { "$gt": int(after) });
             }
             let mut found = engine
-                .collection::<JobDoc>(JOBS)
+                .collection::<Placed>(JOBS)
                 .find(dead)
-                .projection(seen())
+                .projection(Placed::fields())
                 .sort(doc! { "number": 1 })
                 .limit(i64::from(limit))
                 .session(&mut *session)
                 .await?;
-            let found: Vec<JobDoc> = found.stream(&mut *session).try_collect().await?;
+            let found: Vec<Placed> = found.stream(&mut *session).try_collect().await?;
+            let wanted = found.iter().map(|job| (job.unique_key.as_deref(), job.id));
             let left: HashMap<ObjectId, ObjectId> =
-                take_keys(engine, session, &found).await?.into_iter().collect();
+                take_keys(engine, session, wanted).await?.into_iter().collect();
             let (mut entering, mut updates) = (Entering::default(), Vec::new());
             for job in found.iter().filter(|job| !left.contains_key(&job.id)) {
                 entering.add(job);

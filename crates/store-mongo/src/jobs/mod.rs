@@ -47,6 +47,7 @@ pub struct JobsDb {
     tally: tally::Tally,
     astray: Astray<astray::Claim>,
     served: turns::Served,
+    reach: depths::Reach,
 }
 
 /// What the calls of one process do one after another, so that they meet only those of others.
@@ -75,6 +76,7 @@ impl JobsDb {
             tally: tally::Tally::default(),
             astray: Astray::default(),
             served: turns::Served::default(),
+            reach: depths::Reach::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use common::jobs::{
     ChangeJobError, ChangeScheduleError, ClaimRequest, Claims, FailOutcome, Failure, InsertOutcome, Job,
     JobAdmin, JobChange, JobCounts, JobEventFilter, JobEventPage, JobEvents, JobFilter, JobMinute, JobOrder,
     JobPage, JobState, JobStore, JobTypes, LeaseHolder, LostLease, NewJob, RetriedDead, Schedule,
-    ScheduleStore, TypeLimit,
+    ScheduleStore, TypeLimit, TypeUse,
 };
 use common::{JobId, PortResult, ScheduleId, Timestamp, UserId};
 use serde_json::Value;
@@ -141,8 +141,13 @@ impl JobAdmin for JobsDb {
         self.engine.run(list::counts(&self.engine, user)).await
     }
 
+    async fn total(&self, filter: &JobFilter) -> PortResult<Option<u64>> {
+        self.engine.run(depths::total(&self.engine, self.reach, filter)).await
+    }
+
     async fn depths(&self, now: Timestamp) -> PortResult<JobCounts> {
-        self.engine.run(depths::depths(&self.engine, now)).await
+        depths::recount_if_due(&self.engine, self.reach, now).await?;
+        self.engine.run(depths::depths(&self.engine)).await
     }
 
     async fn change(&self, id: JobId, change: JobChange, now: Timestamp) -> Result<Job, ChangeJobError> {
@@ -163,11 +168,24 @@ impl JobAdmin for JobsDb {
         manage::retry_dead(&self.engine, kind, after, limit, now).await
     }
 
-    async fn types(&self) -> PortResult<JobTypes> {
+    async fn types(&self, only: Option<&str>) -> PortResult<JobTypes> {
         self.engine
             .run(async {
                 self.tally.bring(&self.engine).await?;
-                settings::types(&self.engine).await
+                settings::types(&self.engine, self.reach, only).await
+            })
+            .await
+    }
+
+    async fn type_names(&self) -> PortResult<Vec<String>> {
+        self.engine.run(settings::names(&self.engine)).await
+    }
+
+    async fn type_use(&self, kind: &str) -> PortResult<TypeUse> {
+        self.engine
+            .run(async {
+                self.tally.bring(&self.engine).await?;
+                settings::type_use(&self.engine, kind).await
             })
             .await
     }

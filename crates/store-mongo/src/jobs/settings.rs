@@ -8,13 +8,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use common::Timestamp;
-use common::jobs::{JobState, JobType, JobTypes, TypeLimit};
+use common::jobs::{JobState, JobType, JobTypes, TypeLimit, TypeUse};
 use futures_util::TryStreamExt as _;
 use mongodb::bson::{Document, doc};
 use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 
-use super::doc::{any_state, read_state, state_number};
+use super::depths::{self, Reach};
+use super::doc::{any_state, live, state_number};
 use super::schema::{JOBS, TYPES};
 use crate::engine::{Engine, Fault, statements};
 use crate::value::count;
@@ -249,33 +250,44 @@ pub(super) async fn set_limit(engine: &Engine, kind: &str, limit: Option<TypeLim
     Ok(())
 }
 
-pub(super) async fn types(engine: &Engine) -> Result<JobTypes, Fault> {
+/// The names of all types that have jobs, had some, or were told something: whoever brings a job in notes its type before.
+pub(super) async fn names(engine: &Engine) -> Result<Vec<String>, Fault> {
     #[derive(Deserialize)]
-    struct Group {
+    struct Name {
         #[serde(rename = "_id")]
-        of: Of,
-        jobs: i64,
-    }
-    #[derive(Deserialize)]
-    struct Of {
-        #[serde(rename = "type")]
         kind: String,
-        state: i32,
     }
-    let told: Vec<TypeDoc> =
-        engine.collection(TYPES).find(doc! {}).max_time(engine.deadline()).await?.try_collect().await?;
-    // the index has both, so that no job is read
-    let groups = engine
-        .collection::<Document>(JOBS)
-        .aggregate([
-            doc! { "$match": { "state": any_state() } },
-            doc! { "$group": { "_id": { "type": "$type", "state": "$state" }, "jobs": { "$sum": 1_i64 } } },
-        ])
-        .hint(mongodb::options::Hint::Name("by_type_1".to_owned()))
+    let found: Vec<Name> = engine
+        .collection(TYPES)
+        .find(doc! { "_id": { "$ne": ALL } })
+        .projection(doc! { "_id": 1 })
         .max_time(engine.deadline())
-        .with_type::<Group>()
+        .await?
+        .try_collect()
         .await?;
-    let groups: Vec<Group> = groups.try_collect().await?;
+    Ok(found.into_iter().map(|name| name.kind).collect())
+}
+
+/// Whether a type is used, by one job of those that it is looked for.
+pub(super) async fn type_use(engine: &Engine, kind: &str) -> Result<TypeUse, Fault> {
+    let jobs = engine.collection::<Document>(JOBS);
+    let any = async |state: Document| {
+        let found = jobs.find_one(doc! { "type": kind, "state": state }).projection(doc! { "_id": 1 });
+        Ok::<_, Fault>(found.max_time(engine.deadline()).await?.is_some())
+    };
+    if any(live()).await? {
+        return Ok(TypeUse::Live);
+    }
+    let worked = doc! { "_id": kind, "work_ms": { "$gt": 0_i64 } };
+    let was_worked = engine.collection::<Document>(TYPES).find_one(worked).await?.is_some();
+    Ok(if was_worked || any(any_state()).await? { TypeUse::Before } else { TypeUse::Never })
+}
+
+pub(super) async fn types(engine: &Engine, reach: Reach, only: Option<&str>) -> Result<JobTypes, Fault> {
+    let asked = only.map_or_else(|| doc! {}, |only| doc! { "_id": { "$in": [only, ALL] } });
+    let told: Vec<TypeDoc> =
+        engine.collection(TYPES).find(asked).max_time(engine.deadline()).await?.try_collect().await?;
+    let counts = depths::of_types(engine, reach, only).await?;
     let (mut types, mut paused) = (BTreeMap::<String, JobType>::new(), false);
     for doc in told {
         if doc.kind == ALL {
@@ -287,9 +299,8 @@ pub(super) async fn types(engine: &Engine) -> Result<JobTypes, Fault> {
         kind.work_time = Duration::from_millis(count(doc.work_ms)?);
         kind.limit = doc.limit.map(|limit| limit.read()).transpose()?;
     }
-    for group in groups {
-        let kind = named(&mut types, &group.of.kind);
-        kind.counts.insert(read_state(group.of.state)?, count(group.jobs)?);
+    for (kind, counts) in counts {
+        named(&mut types, &kind).counts.extend(counts);
     }
     Ok(JobTypes { types: types.into_values().collect(), paused })
 }

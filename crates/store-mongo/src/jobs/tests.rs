@@ -165,6 +165,44 @@ async fn jobs_that_have_ended_are_counted_now_and_then() {
     assert_eq!(store.counts(None).await.unwrap()[&JobState::Complete], 2);
 }
 
+/// Dashboards ask for figures each second, and a list for its total on each page: more jobs than can be counted quickly are not counted then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn figures_of_many_jobs_that_have_ended_are_those_of_the_last_count() {
+    let (mut store, _scratch) = store().await;
+    store.reach = super::depths::Reach { exactly: 3, at_once: 2 };
+    let (ids, at) = (TestIds::new(), TestClock::default().now());
+    let complete = async |store: &JobsDb, count: u32| {
+        let jobs: Vec<_> = (0..count).map(|_| job(&ids, at)).collect();
+        store.insert(&jobs, at).await.unwrap();
+        for claimed in store.claim(&request(count), at).await.unwrap().jobs {
+            store.complete(claimed.holder, None, at).await.unwrap();
+        }
+    };
+    let figures = async |store: &JobsDb, live: u64| {
+        let all = store.types(None).await.unwrap().types;
+        assert_eq!(store.types(Some("test")).await.unwrap().types, all);
+        assert_eq!(all[0].counts[&JobState::Inactive], live, "live ones are exact");
+        let complete = JobFilter { state: Some(JobState::Complete), ..JobFilter::default() };
+        let totals = [&complete, &JobFilter::default()].map(|filter| store.total(filter));
+        let totals = futures_util::future::try_join_all(totals).await.unwrap();
+        (all[0].counts[&JobState::Complete], totals[0].unwrap(), totals[1].unwrap())
+    };
+    complete(&store, 3).await;
+    store.insert(&[job(&ids, at)], at).await.unwrap();
+    assert_eq!(figures(&store, 1).await, (3, 3, 4), "few are counted");
+    complete(&store, 3).await;
+    // one of the six that were begun was the one that waited
+    assert_eq!(store.depths(at).await.unwrap()[&JobState::Complete], 6, "all of them, two at a time");
+    complete(&store, 1).await;
+    assert_eq!(figures(&store, 1).await, (6, 6, 7), "not counted anew");
+    let later = at + ENDED_COUNTED_EVERY;
+    assert_eq!(store.depths(later).await.unwrap()[&JobState::Complete], 7);
+    assert_eq!(figures(&store, 1).await, (7, 7, 8));
+    let own = JobFilter { user: Some(ids.next()), ..JobFilter::default() };
+    assert_eq!(store.total(&own).await.unwrap(), Some(0), "few of one user");
+    assert_eq!(store.types(Some("other")).await.unwrap().types, []);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_held_a_job_before_a_backup_was_restored_holds_it_no_more() {
     let (store, _scratch) = store().await;
@@ -243,6 +281,7 @@ fn failure() -> common::jobs::Failure {
         retryable: false,
         jitter_percent: 0,
         not_before: None,
+        uncounted: false,
     }
 }
 
@@ -305,7 +344,7 @@ async fn jobs_of_the_version_before_go_on() {
     store.migrate().await.unwrap();
     let other: common::JobId = ids.next();
     jobs.insert_one(old(4, 2, other.oid().into())).await.unwrap();
-    assert_eq!(store.types().await.unwrap().types[0].counts[&JobState::Delayed], 2);
+    assert_eq!(store.types(None).await.unwrap().types[0].counts[&JobState::Delayed], 2);
     assert_eq!(store.promote_due(10, at).await.unwrap(), ["test", "test"]);
     while store.index_text(10).await.unwrap() > 0 {}
     let filter = JobFilter { text: Some("APFEL".to_owned()), ..JobFilter::default() };

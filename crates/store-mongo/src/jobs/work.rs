@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use common::Timestamp;
-use common::jobs::{FailOutcome, Failure, JobEventKind, JobState, LeaseHolder, LostLease, MOST_FAILURES};
+use common::jobs::{
+    Backoff, FailOutcome, Failure, JobEventKind, JobState, LeaseHolder, LostLease, MOST_FAILURES,
+};
 use futures_util::TryStreamExt as _;
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, doc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::doc::{GONE, JobDoc, LONGEST_TTL_MS, seen, state_number, to_json};
+use super::doc::{GONE, LONGEST_TTL_MS, Placed, from_json, state_number, to_json};
 use super::lines::Entering;
 use super::schema::JOBS;
 use super::tally::{Completed, Tally};
@@ -130,23 +133,58 @@ pub(super) async fn fail(
     failure: &Failure,
     now: Timestamp,
 ) -> TxResult<FailOutcome, LostLease> {
-    let jobs = engine.collection::<JobDoc>(JOBS);
-    let Some(job) = jobs.find_one(held(holder, now)).projection(seen()).await? else {
+    let jobs = engine.collection::<Worked>(JOBS);
+    let Some(job) = jobs.find_one(held(holder, now)).projection(Worked::fields()).await? else {
         return Err(LostLease::Lost.into());
     };
     let (change, outcome) = end_of_attempt(&job, failure, now)?;
     let changed = jobs.update_one(held(holder, now), change).await?;
     taken(changed.matched_count)?;
-    tally.failed(&job.kind, now);
+    if !failure.uncounted {
+        tally.failed(&job.kind, now);
+    }
     tally.bring_old(engine, now).await;
     Ok(outcome)
 }
 
+/// What the end of an attempt has to know of its job: not what may be long.
+#[derive(Deserialize)]
+struct Worked {
+    #[serde(rename = "_id")]
+    id: ObjectId,
+    number: u64,
+    #[serde(rename = "type")]
+    kind: String,
+    attempts_made: u32,
+    max_attempts: u32,
+    backoff: String,
+    failures: Vec<Numbered>,
+    #[serde(rename = "generation")]
+    mark: u64,
+    ttl_until: Option<i64>,
+}
+
+/// An attempt that failed.
+#[derive(Deserialize)]
+struct Numbered {
+    number: u32,
+}
+
+impl Worked {
+    fn fields() -> Document {
+        doc! {
+            "number": 1, "type": 1, "attempts_made": 1, "max_attempts": 1, "backoff": 1, "failures.number": 1,
+            "generation": 1, "ttl_until": 1,
+        }
+    }
+}
+
 /// The change that a failure makes, and what it leads to.
-fn end_of_attempt(job: &JobDoc, failure: &Failure, now: Timestamp) -> Result<(Document, FailOutcome), Fault> {
-    let outcome = if failure.retryable && job.attempts_made < job.max_attempts {
+fn end_of_attempt(job: &Worked, failure: &Failure, now: Timestamp) -> Result<(Document, FailOutcome), Fault> {
+    let outcome = if failure.lets_come_again(job.attempts_made, job.max_attempts) {
         let jitter = f64::from(failure.jitter_percent) / 100.0;
-        FailOutcome::Retry(failure.due(now + job.backoff()?.delay(job.attempts_made, jitter)))
+        let backoff: Backoff = from_json(&job.backoff)?;
+        FailOutcome::Retry(failure.due(now + backoff.delay(job.attempts_made, jitter)))
     } else {
         FailOutcome::Dead
     };
@@ -155,13 +193,23 @@ fn end_of_attempt(job: &JobDoc, failure: &Failure, now: Timestamp) -> Result<(Do
         FailOutcome::Dead => (JobState::Failed, Bson::Null, Bson::Int64(now.millis())),
     };
     let attempt = doc! { "number": job.attempts_made, "at": now.millis(), "error": &failure.error };
-    let change = doc! {
-        "$set": {
-            "state": state_number(state), "error": &failure.error, "due_at": due_at, "updated_at": now.millis(),
-            "finished_at": finished_at, "finished": outcome == FailOutcome::Dead,
-            "lease_until": null, "ttl_until": null, "ends_at": null,
+    let mut set = doc! {
+        "state": state_number(state), "error": &failure.error, "due_at": due_at, "updated_at": now.millis(),
+        "finished_at": finished_at, "finished": outcome == FailOutcome::Dead,
+        "lease_until": null, "ttl_until": null, "ends_at": null,
+        "attempts_made": job.attempts_made - u32::from(failure.uncounted),
+    };
+    let change = match job.failures.iter().rposition(|last| last.number == job.attempts_made) {
+        // what it needs is still away
+        Some(_) if failure.uncounted => doc! { "$set": set },
+        Some(place) => {
+            set.insert(format!("failures.{place}"), attempt);
+            doc! { "$set": set }
+        }
+        None => doc! {
+            "$set": set,
+            "$push": { "failures": { "$each": [attempt], "$slice": -(MOST_FAILURES as i32) } },
         },
-        "$push": { "failures": { "$each": [attempt], "$slice": -(MOST_FAILURES as i32) } },
     };
     let event = match outcome {
         FailOutcome::Retry(_) => JobEventKind::FailedAttempt,
@@ -184,9 +232,9 @@ pub(super) async fn give_back(engine: &Engine, holder: LeaseHolder, now: Timesta
             };
             let untouched = tell::with(untouched, Told::plain(JobEventKind::Return, now));
             let job = engine
-                .collection::<JobDoc>(JOBS)
+                .collection::<Placed>(JOBS)
                 .find_one_and_update(held(holder, now), untouched)
-                .projection(seen())
+                .projection(Placed::fields())
                 .session(tx.session())
                 .await?
                 .ok_or(LostLease::Lost)?;
@@ -204,13 +252,13 @@ pub(super) async fn reap(
     limit: u32,
     now: Timestamp,
 ) -> Result<Vec<String>, Fault> {
-    let jobs = engine.collection::<JobDoc>(JOBS);
+    let jobs = engine.collection::<Worked>(JOBS);
     let over = doc! { "$lte": now.millis() };
     let mut types = Vec::new();
     while types.len() < limit as usize {
-        let ended: Vec<JobDoc> = jobs
+        let ended: Vec<Worked> = jobs
             .find(doc! { "state": ACTIVE, "ends_at": &over })
-            .projection(seen())
+            .projection(Worked::fields())
             .sort(doc! { "ends_at": 1 })
             .limit(i64::from(limit) - types.len() as i64)
             .max_time(engine.deadline())
@@ -228,6 +276,7 @@ pub(super) async fn reap(
                 // jobs of a worker that died come back one after another
                 jitter_percent: u8::try_from(job.number % 101).unwrap_or(0),
                 not_before: None,
+                uncounted: false,
             };
             let (change, _) = end_of_attempt(&job, &failure, now)?;
             let same = doc! {

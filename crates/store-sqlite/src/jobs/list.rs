@@ -100,9 +100,7 @@ pub(super) fn list(
         };
         items.push(next);
     }
-    let counted = filter.text.is_none() && filter.from.is_none() && filter.until.is_none();
-    let total = if counted { Some(total(connection, filter)?) } else { None };
-    Ok(JobPage { items, more, total })
+    Ok(JobPage { items, more })
 }
 
 /// The first jobs of each range that the filter is made of: no more than `limit` of each can be on the page.
@@ -208,9 +206,12 @@ fn kinds(connection: &Connection) -> rusqlite::Result<Vec<String>> {
         .collect()
 }
 
-fn total(connection: &Connection, filter: &JobFilter) -> rusqlite::Result<u64> {
+pub(super) fn total(connection: &Connection, filter: &JobFilter) -> rusqlite::Result<Option<u64>> {
+    if filter.text.is_some() || filter.from.is_some() || filter.until.is_some() {
+        return Ok(None);
+    }
     let state = filter.state.map(state_number);
-    match &filter.user {
+    let total = match &filter.user {
         Some(user) => connection
             .prepare_cached(
                 "SELECT coalesce(sum(count), 0) FROM user_counts
@@ -223,7 +224,8 @@ fn total(connection: &Connection, filter: &JobFilter) -> rusqlite::Result<u64> {
                  WHERE (?1 IS NULL OR type = ?1) AND (?2 IS NULL OR state = ?2)",
             )?
             .query_row((&filter.kind, state), |row| row.count(0)),
-    }
+    };
+    total.map(Some)
 }
 
 pub(super) fn counts(connection: &Connection, user: Option<UserId>) -> rusqlite::Result<JobCounts> {

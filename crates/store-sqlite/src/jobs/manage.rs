@@ -45,6 +45,9 @@ pub(super) fn change(
         }
         (JobChange::Promote, JobState::Delayed) => arrive::promote(tx, &found.place, now, &mut moves)?,
         (JobChange::Cancel, state) if state.is_live() => cancel(tx, &found, now, &mut moves)?,
+        (JobChange::CancelIdle, JobState::Inactive | JobState::Delayed) => {
+            cancel(tx, &found, now, &mut moves)?;
+        }
         (JobChange::Retry, JobState::Failed | JobState::Cancelled) => {
             if let Some(holder) = key_holder(tx, &found)? {
                 return Err(ChangeJobError::Taken(holder).into());

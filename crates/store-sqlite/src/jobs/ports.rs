@@ -136,6 +136,11 @@ impl JobAdmin for JobsDb {
         self.read(move |connection| list::list(connection, &filter, order, after, limit)).await
     }
 
+    async fn total(&self, filter: &JobFilter) -> PortResult<Option<u64>> {
+        let filter = filter.clone();
+        self.read(move |connection| list::total(connection, &filter)).await
+    }
+
     async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts> {
         self.read(move |connection| list::counts(connection, user)).await
     }
@@ -165,8 +170,18 @@ impl JobAdmin for JobsDb {
             .await
     }
 
-    async fn types(&self) -> PortResult<JobTypes> {
-        self.read(types::all).await
+    async fn types(&self, only: Option<&str>) -> PortResult<JobTypes> {
+        let only = only.map(str::to_owned);
+        self.read(move |connection| types::all(connection, only.as_deref())).await
+    }
+
+    async fn type_names(&self) -> PortResult<Vec<String>> {
+        self.read(types::names).await
+    }
+
+    async fn type_use(&self, kind: &str) -> PortResult<TypeUse> {
+        let kind = kind.to_owned();
+        self.read(move |connection| types::type_use(connection, &kind)).await
     }
 
     async fn set_paused(&self, kind: Option<&str>, paused: bool) -> PortResult<()> {

@@ -55,12 +55,18 @@ fn request(max: u32) -> ClaimRequest {
     }
 }
 
-async fn costs(db: &JobsDb) -> [u64; 8] {
+async fn costs(db: &JobsDb) -> [u64; 9] {
     let request = ClaimRequest { types: vec!["test".to_owned(), "other".to_owned()], ..request(3) };
     write(db, move |tx| {
         let (claimed, claim) = steps(|| work::claim(tx, &request, NOW).unwrap());
         let holder = |n: usize| claimed.jobs[n].holder;
-        let failure = Failure { error: "x".to_owned(), retryable: true, jitter_percent: 0, not_before: None };
+        let failure = Failure {
+            error: "x".to_owned(),
+            retryable: true,
+            jitter_percent: 0,
+            not_before: None,
+            uncounted: false,
+        };
         let (_, complete) = steps(|| work::complete(tx, holder(0), None, NOW).unwrap());
         let (_, fail) = steps(|| work::fail(tx, holder(1), &failure, NOW).unwrap());
         let (_, give_back) = steps(|| work::give_back(tx, holder(2), NOW).unwrap());
@@ -68,13 +74,19 @@ async fn costs(db: &JobsDb) -> [u64; 8] {
         let (page, list) =
             steps(|| list::list(tx, &JobFilter::default(), JobOrder::Descending, None, 10).unwrap());
         assert!(page.more);
+        let (_, figures) = steps(|| {
+            types::all(tx, None).unwrap();
+            types::names(tx).unwrap();
+            types::type_use(tx, "test").unwrap();
+            list::total(tx, &JobFilter::default()).unwrap();
+        });
         let (forgotten, forget) = steps(|| events::forget(tx, NOW, 10).unwrap());
         assert_eq!(forgotten, 0, "all of them are of now");
         // of somebody who has no jobs
         let own = JobEventFilter { user: Some(UserId::from_bytes([9; 12])), ..JobEventFilter::default() };
         let (page, told) = steps(|| events::after(tx, 0, &own, 10).unwrap());
         assert_eq!((page.events.len(), page.last), (0, events::last(tx).unwrap()));
-        [claim, complete, fail, give_back, promote, list, forget, told]
+        [claim, complete, fail, give_back, promote, list, forget, told, figures]
     })
     .await
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use common::Timestamp;
-use common::jobs::{JobState, JobType, JobTypes, TypeLimit};
+use common::jobs::{JobState, JobType, JobTypes, TypeLimit, TypeUse};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::job::state;
@@ -120,11 +120,36 @@ impl<'a> Allowance<'a> {
     }
 }
 
-pub(super) fn all(connection: &Connection) -> rusqlite::Result<JobTypes> {
+pub(super) fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare_cached("SELECT type FROM types UNION SELECT type FROM type_counts")?
+        .query_map([], |row| row.get(0))?
+        .collect()
+}
+
+pub(super) fn type_use(connection: &Connection, kind: &str) -> rusqlite::Result<TypeUse> {
+    let has_jobs = |states: &str| {
+        connection
+            .prepare_cached(&format!(
+                "SELECT 1 FROM type_counts WHERE type = ?1 AND count > 0 AND state IN ({states})"
+            ))?
+            .exists([kind])
+    };
+    if has_jobs("0, 1, 4")? {
+        return Ok(TypeUse::Live);
+    }
+    let was_worked =
+        connection.prepare_cached("SELECT 1 FROM types WHERE type = ?1 AND work_ms > 0")?.exists([kind])?;
+    Ok(if was_worked || has_jobs("2, 3, 5")? { TypeUse::Before } else { TypeUse::Never })
+}
+
+/// All types, or one.
+pub(super) fn all(connection: &Connection, only: Option<&str>) -> rusqlite::Result<JobTypes> {
     let mut types: BTreeMap<String, JobType> = BTreeMap::new();
-    let mut settings =
-        connection.prepare_cached("SELECT type, paused, max, per_ms, work_ms FROM types ORDER BY type")?;
-    let mut rows = settings.query([])?;
+    let mut settings = connection.prepare_cached(
+        "SELECT type, paused, max, per_ms, work_ms FROM types WHERE ?1 IS NULL OR type = ?1 ORDER BY type",
+    )?;
+    let mut rows = settings.query([only])?;
     while let Some(row) = rows.next()? {
         let kind: String = row.get(0)?;
         let found = JobType {
@@ -135,8 +160,9 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<JobTypes> {
         };
         types.insert(kind, found);
     }
-    let mut counts = connection.prepare_cached("SELECT type, state, count FROM type_counts")?;
-    let mut rows = counts.query([])?;
+    let mut counts = connection
+        .prepare_cached("SELECT type, state, count FROM type_counts WHERE ?1 IS NULL OR type = ?1")?;
+    let mut rows = counts.query([only])?;
     while let Some(row) = rows.next()? {
         let (kind, state, count): (String, JobState, u64) = (row.get(0)?, state(row, 1)?, row.count(2)?);
         types.entry(kind.clone()).or_insert_with(|| JobType::new(kind)).counts.insert(state, count);

@@ -184,9 +184,15 @@ fn end_attempt(
     now: Timestamp,
     moves: &mut Moves<'_, '_>,
 ) -> rusqlite::Result<FailOutcome> {
-    job.failures.push(Attempt { number: job.attempts_made, at: now, error: failure.error.clone() });
+    let attempt = Attempt { number: job.attempts_made, at: now, error: failure.error.clone() };
+    match job.failures.last_mut().filter(|last| last.number == attempt.number) {
+        // what it needs is still away
+        Some(_) if failure.uncounted => {}
+        Some(last) => *last = attempt,
+        None => job.failures.push(attempt),
+    }
     job.failures.drain(..job.failures.len().saturating_sub(MOST_FAILURES));
-    let outcome = if failure.retryable && job.attempts_made < job.max_attempts {
+    let outcome = if failure.lets_come_again(job.attempts_made, job.max_attempts) {
         let jitter = f64::from(failure.jitter_percent) / 100.0;
         FailOutcome::Retry(failure.due(now + job.backoff.delay(job.attempts_made, jitter)))
     } else {
@@ -197,7 +203,7 @@ fn end_attempt(
         FailOutcome::Dead => (JobState::Failed, None),
     };
     tx.prepare_cached(
-        "UPDATE jobs SET state = ?2, error = ?3, failures = ?4, due_at = ?5, updated_at = ?6,
+        "UPDATE jobs SET state = ?2, error = ?3, failures = ?4, due_at = ?5, updated_at = ?6, attempts_made = ?7,
                          finished_at = CASE WHEN ?5 IS NULL THEN ?6 END, lease_until = NULL, ttl_until = NULL
          WHERE number = ?1",
     )?
@@ -208,10 +214,13 @@ fn end_attempt(
         to_json(&job.failures)?,
         due_at,
         now.millis(),
+        job.attempts_made - u32::from(failure.uncounted),
     ))?;
     moves.change(&job.place, JobState::Active, state)?;
-    let ended = Ended { completed: false, waited: Duration::ZERO, worked: Duration::ZERO };
-    history::note(tx, &job.place.kind, &ended, now)?;
+    if !failure.uncounted {
+        let ended = Ended { completed: false, waited: Duration::ZERO, worked: Duration::ZERO };
+        history::note(tx, &job.place.kind, &ended, now)?;
+    }
     let event = match outcome {
         FailOutcome::Retry(_) => JobEventKind::FailedAttempt,
         FailOutcome::Dead => JobEventKind::Failed,
@@ -240,16 +249,20 @@ pub(super) fn give_back(tx: &Tx<'_>, holder: LeaseHolder, now: Timestamp) -> TxR
 }
 
 pub(super) fn reap(tx: &Tx<'_>, limit: u32, now: Timestamp) -> rusqlite::Result<Vec<String>> {
-    let ended: Vec<(Held, bool)> = tx
-        .prepare_cached(&format!(
-            "SELECT {PLACE_COLUMNS}, {HELD_COLUMNS}, ttl_until <= ?1 FROM jobs INDEXED BY jobs_active
-             WHERE state = 1 AND ends_at <= ?1 ORDER BY ends_at LIMIT ?2"
-        ))?
-        .query_map((now.millis(), limit), |row| Ok((Held::read(row)?, row.get(PLACE_COUNT + 4)?)))?
+    let ended: Vec<(i64, bool)> = tx
+        .prepare_cached(
+            "SELECT number, ttl_until <= ?1 FROM jobs INDEXED BY jobs_active
+             WHERE state = 1 AND ends_at <= ?1 ORDER BY ends_at LIMIT ?2",
+        )?
+        .query_map((now.millis(), limit), |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     let mut moves = Moves::new(tx);
     let mut types = Vec::with_capacity(ended.len());
-    for (job, ttl_ended) in ended {
+    // one after another: what each has failed with before may be long
+    let mut select = tx
+        .prepare_cached(&format!("SELECT {PLACE_COLUMNS}, {HELD_COLUMNS} FROM jobs WHERE number = ?1"))?;
+    for (number, ttl_ended) in ended {
+        let job = select.query_row([number], Held::read)?;
         types.push(job.place.kind.clone());
         let failure = Failure {
             error: if ttl_ended { "TTL exceeded" } else { "lease lost" }.to_owned(),
@@ -257,6 +270,7 @@ pub(super) fn reap(tx: &Tx<'_>, limit: u32, now: Timestamp) -> rusqlite::Result<
             // jobs of a worker that died come back one after another
             jitter_percent: u8::try_from(job.place.number % 101).unwrap_or(0),
             not_before: None,
+            uncounted: false,
         };
         end_attempt(tx, job, &failure, now, &mut moves)?;
     }

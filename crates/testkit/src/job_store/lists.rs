@@ -35,7 +35,7 @@ async fn filled(subject: &JobsSubject) -> (Vec<UserId>, Vec<Job>) {
     (users, jobs)
 }
 
-/// All that a filter lets through, page by page; each page says the same total.
+/// All that a filter lets through, page by page, and how many the store says that there are.
 async fn listed(subject: &JobsSubject, filter: &JobFilter, order: JobOrder) -> (Vec<Job>, Option<u64>) {
     let (mut listed, mut after) = (Vec::new(), None);
     loop {
@@ -45,7 +45,7 @@ async fn listed(subject: &JobsSubject, filter: &JobFilter, order: JobOrder) -> (
         listed.extend(page.items);
         assert!(listed.len() <= 1000, "pages come forward: {filter:?}");
         if !page.more {
-            return (listed, page.total);
+            return (listed, subject.admin.total(filter).await.unwrap());
         }
         assert!(full);
     }
@@ -95,7 +95,6 @@ pub async fn a_page_of_large_jobs_ends_early(subject: &JobsSubject) {
         loop {
             let page = subject.admin.list(&filter, JobOrder::Ascending, after, 1000).await.unwrap();
             assert!(page.items.iter().map(bytes).sum::<usize>() <= JobPage::MOST_BYTES);
-            assert_eq!(page.total, Some(20));
             after = page.items.last().map(|job| job.number);
             pages.push(page.items.len());
             found.extend(page.items.iter().map(|job| job.spec.id));

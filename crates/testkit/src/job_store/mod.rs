@@ -135,7 +135,7 @@ impl JobsSubject {
 }
 
 fn failure(retryable: bool) -> Failure {
-    Failure { error: "it broke".to_owned(), retryable, jitter_percent: 0, not_before: None }
+    Failure { error: "it broke".to_owned(), retryable, jitter_percent: 0, not_before: None, uncounted: false }
 }
 
 /// Makes a test of each check, for the adapter that `$make` opens: an async function that returns a [`JobsSubject`].
@@ -174,6 +174,7 @@ macro_rules! job_store_suite {
                 a_failed_attempt_comes_back_after_its_backoff,
                 of_many_failures_the_latest_are_kept,
                 a_failure_may_put_the_next_attempt_off,
+                an_attempt_that_is_not_counted_is_made_again,
                 the_last_attempt_and_a_permanent_failure_are_final,
                 a_job_given_back_was_never_tried,
                 a_lost_lease_takes_no_result,
@@ -189,6 +190,7 @@ macro_rules! job_store_suite {
                 a_delayed_job_can_be_promoted,
                 a_live_job_can_be_cancelled,
                 whoever_works_a_cancelled_job_loses_it,
+                what_is_worked_is_not_called_off_as_what_waits,
                 a_dead_job_is_tried_again_from_its_first_attempt,
                 a_job_that_is_not_active_can_be_removed,
                 of_two_changes_that_exclude_one_another_one_succeeds,

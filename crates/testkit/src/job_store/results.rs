@@ -154,6 +154,32 @@ pub async fn a_failure_may_put_the_next_attempt_off(subject: &JobsSubject) {
     assert_eq!(outcome, FailOutcome::Dead);
 }
 
+/// However long what it needs is away.
+pub async fn an_attempt_that_is_not_counted_is_made_again(subject: &JobsSubject) {
+    let new = NewJob { max_attempts: 1, ..subject.job("test") };
+    subject.insert(std::slice::from_ref(&new)).await;
+    let away = Failure { error: "away".to_owned(), uncounted: true, ..failure(true) };
+    let begun = subject.now();
+    for _ in 0..3 {
+        let claimed = subject.claim_one("test").await;
+        assert_eq!(claimed.job.attempts_made, 1);
+        let outcome = subject.store.fail(claimed.holder, &away, subject.now()).await.unwrap();
+        assert_eq!(outcome, FailOutcome::Retry(subject.now() + BACKOFF));
+        let job = subject.get(new.id).await;
+        assert_eq!((job.state, job.attempts_made, job.error.as_deref()), (JobState::Delayed, 0, Some("away")));
+        let first = Attempt { number: 1, at: begun, error: "away".to_owned() };
+        assert_eq!(job.failures, [first], "since when it waits");
+        subject.clock.advance(BACKOFF);
+        subject.store.promote_due(10, subject.now()).await.unwrap();
+    }
+    let claimed = subject.claim_one("test").await;
+    let outcome = subject.store.fail(claimed.holder, &failure(true), subject.now()).await.unwrap();
+    assert_eq!(outcome, FailOutcome::Dead);
+    let job = subject.get(new.id).await;
+    let last = Attempt { number: 1, at: subject.now(), error: "it broke".to_owned() };
+    assert_eq!((job.attempts_made, job.failures), (1, vec![last]), "the one that counts");
+}
+
 pub async fn the_last_attempt_and_a_permanent_failure_are_final(subject: &JobsSubject) {
     let last = NewJob { max_attempts: 1, ..subject.job("last") };
     let permanent = subject.job("permanent");

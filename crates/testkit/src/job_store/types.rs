@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use common::jobs::{ClaimRequest, Claims, JobMinute, JobState, JobType, TypeLimit};
+use common::jobs::{ClaimRequest, Claims, JobMinute, JobState, JobType, TypeLimit, TypeUse};
 use futures_util::future::join_all;
 
 use super::{JobsSubject, LEASE, failure};
@@ -32,7 +32,7 @@ pub async fn a_paused_type_waits(subject: &JobsSubject) {
     subject.complete(&running).await;
     let paused: Vec<_> = subject
         .admin
-        .types()
+        .types(None)
         .await
         .unwrap()
         .types
@@ -50,12 +50,12 @@ pub async fn everything_can_be_paused(subject: &JobsSubject) {
     subject.insert(&[subject.job("a"), subject.job("b")]).await;
     subject.admin.set_paused(Some("b"), true).await.unwrap();
     subject.admin.set_paused(None, true).await.unwrap();
-    assert!(subject.admin.types().await.unwrap().paused);
+    assert!(subject.admin.types(None).await.unwrap().paused);
     assert_eq!(claims(subject, &["a", "b"], 10).await, Claims::default());
     subject.insert(&[subject.job("a")]).await;
     assert_eq!(claims(subject, &["a"], 10).await, Claims::default());
     subject.admin.set_paused(None, false).await.unwrap();
-    assert!(!subject.admin.types().await.unwrap().paused);
+    assert!(!subject.admin.types(None).await.unwrap().paused);
     let claimed = claims(subject, &["a", "b"], 10).await.jobs;
     assert!(claimed.iter().all(|claimed| claimed.job.spec.kind == "a"), "a type's own pause stays");
     assert_eq!(claimed.len(), 2);
@@ -84,7 +84,7 @@ pub async fn a_limit_lets_so_many_begin(subject: &JobsSubject) {
     subject.admin.set_type_limit("a", None).await.unwrap();
     let rest = claims(subject, &["a"], 10).await;
     assert_eq!((rest.jobs.len(), rest.again_at), (2, None));
-    let types = subject.admin.types().await.unwrap().types;
+    let types = subject.admin.types(None).await.unwrap().types;
     assert!(types.iter().all(|found| found.limit.is_none()), "{types:?}");
 }
 
@@ -98,12 +98,13 @@ pub async fn a_limit_holds_for_claims_at_the_same_time(subject: &JobsSubject) {
         assert_eq!(tries.iter().map(|claims| claims.jobs.len()).sum::<usize>(), 5, "window {window}");
         subject.clock.advance(MINUTE);
     }
-    let types = subject.admin.types().await.unwrap().types;
+    let types = subject.admin.types(None).await.unwrap().types;
     assert_eq!(types[0].limit, Some(limit));
 }
 
 pub async fn types_say_what_they_have_and_do(subject: &JobsSubject) {
-    assert_eq!(subject.admin.types().await.unwrap(), Default::default());
+    assert_eq!(subject.admin.types(None).await.unwrap(), Default::default());
+    assert_eq!(subject.admin.type_use("a").await.unwrap(), TypeUse::Never);
     subject.insert(&[subject.job("b"), subject.job("a"), subject.job("a"), subject.job("a")]).await;
     let first = subject.claim_one("a").await;
     subject.clock.advance(3 * SECOND);
@@ -118,7 +119,17 @@ pub async fn types_say_what_they_have_and_do(subject: &JobsSubject) {
     expected[0].counts.extend([(JobState::Complete, 2), (JobState::Failed, 1)]);
     expected[0].work_time = 7 * SECOND;
     expected[1].counts.insert(JobState::Inactive, 1);
-    assert_eq!(subject.admin.types().await.unwrap().types, expected);
+    assert_eq!(subject.admin.types(None).await.unwrap().types, expected);
+    for one in &expected {
+        assert_eq!(subject.admin.types(Some(&one.kind)).await.unwrap().types, [one.clone()]);
+    }
+    assert_eq!(subject.admin.types(Some("c")).await.unwrap().types, []);
+    let mut names = subject.admin.type_names().await.unwrap();
+    names.sort_unstable();
+    assert_eq!(names, ["a", "b"]);
+    for (kind, used) in [("a", TypeUse::Before), ("b", TypeUse::Live), ("c", TypeUse::Never)] {
+        assert_eq!(subject.admin.type_use(kind).await.unwrap(), used, "{kind}");
+    }
 }
 
 pub async fn what_ended_is_counted_by_the_minute(subject: &JobsSubject) {

@@ -175,6 +175,45 @@ async fn a_worker_that_may_not_work_says_so_and_ends() {
     assert!(refused.contains("401 invalid_credentials"), "{refused}");
 }
 
+/// Works eight jobs at once, each of which ends when all are begun.
+const TOGETHER: &str = r#"
+import os, sys, threading
+from files_worker import Worker
+worker = Worker.from_environment(concurrency=8)
+together = threading.Barrier(8)
+@worker.handles("together")
+def work(job):
+    together.wait(25)
+worker.run()
+"#;
+
+/// Each thread had a claim of its own, and fifty of an account may wait: more than that were refused over and over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_with_many_threads_takes_one_place_among_claims_that_wait() {
+    let installation = Installation::fresh();
+    let running = installation.start_with(&[("FM_CLAIMS__WAITING_OF_ONE", "1")]);
+    let scene = Scene::of(&running).await;
+    let worker = scene.start("python3", &["-W", "error", "-c", TOGETHER], &[]);
+    let waits = json!({ "types": ["other"], "workerId": "w", "waitMs": 1 });
+    until("the worker to wait", || async {
+        let answer = scene.product.post(&scene.admin, "/api/v1/jobs/claim", &waits).await?;
+        Ok(answer.expect(429).is_ok().then_some(()))
+    })
+    .await
+    .unwrap();
+    let mut jobs = Vec::new();
+    for _ in 0..8 {
+        jobs.push(scene.make(json!({ "type": "together" })).await.unwrap());
+    }
+    for job in &jobs {
+        scene.until_state(job, "complete").await.unwrap();
+    }
+    worker.signal(Signal::TERM);
+    let said = worker.ended().await.unwrap();
+    // once, where it came at the very moment of our question
+    assert!(said.matches("429").count() <= 1, "{said}");
+}
+
 /// Downloads the content of its file, and says what came of it.
 const DOWNLOAD: &str = r#"
 import hashlib, os, sys

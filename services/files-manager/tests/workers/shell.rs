@@ -64,3 +64,24 @@ async fn the_worker_in_shell_gives_its_job_back_when_it_is_told_to_stop() {
     worker.ended().await.unwrap();
     assert_eq!(scene.job(&job).await.unwrap()["result"]["sha256"], file["sha256"]);
 }
+
+/// The first claim is refused, as where too many of the account wait.
+const REFUSING: &str = "#!/bin/sh\ncase \"$*\" in *jobs/claim*)\n    if [ ! -e \"$HERE/refused\" ]; then : >\"$HERE/refused\"; exit 22; fi ;;\nesac\nPATH=${PATH#*:} exec curl \"$@\"\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_worker_in_shell_goes_on_after_a_claim_that_was_refused() {
+    let running = support::fresh().await;
+    let scene = Scene::of(&running).await;
+    let file = scene.product.upload(&scene.admin, "root", "a", "x").await.unwrap();
+    let job = scene.make(json!({ "type": "checksum", "data": { "fileId": file["id"] } })).await.unwrap();
+    let tools = scene.path("tools");
+    fs::create_dir(&tools).unwrap();
+    fs::write(tools.join("curl"), REFUSING).unwrap();
+    fs::set_permissions(tools.join("curl"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    let here = scene.path("");
+    let more = [("PATH", &*path), ("HERE", here.to_str().unwrap()), ("ONCE", "1")];
+    scene.start("sh", &["worker.sh"], &more).ended().await.unwrap();
+    scene.until_there("refused").await.unwrap();
+    assert_eq!(scene.job(&job).await.unwrap()["result"]["sha256"], file["sha256"]);
+}

@@ -56,7 +56,7 @@ impl WorkerService {
             JobChange::Promote | JobChange::Retry => {
                 self.bells.ring(std::slice::from_ref(&job.spec.kind)).await;
             }
-            JobChange::Priority(_) | JobChange::Cancel => self.bells.changed(),
+            JobChange::Priority(_) | JobChange::Cancel | JobChange::CancelIdle => self.bells.changed(),
         }
         Ok(job)
     }

@@ -89,7 +89,7 @@ pub(super) struct ClaimedJob {
     responses(
         (status = 200, description = "Jobs, or none", body = ClaimedJobs),
         (status = 413, description = "`too_large`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`: 50 claims of the account wait already", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`: as many claims of the account wait already as may (`FM_CLAIMS__WAITING_OF_ONE`, 50 unless it is set)", body = ProblemDocument, content_type = "application/problem+json"),
         Restricted,
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),

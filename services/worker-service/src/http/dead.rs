@@ -70,7 +70,7 @@ pub(super) async fn retry(
     if retried > 0 {
         match kind {
             Some(kind) => service.bells.ring(&[kind]).await,
-            None => service.ring_all().await?,
+            None => service.ring_all().await,
         }
     }
     let next_cursor = after.map(|after| cursor::encode(&service.cursor_key, &name, &after));

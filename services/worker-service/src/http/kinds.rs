@@ -89,7 +89,7 @@ pub(super) async fn list(
     _caller: Administrator,
     service: web::Data<WorkerService>,
 ) -> ApiResult<web::Json<JobTypes>> {
-    let found = service.admin.types().await?;
+    let found = service.admin.types(None).await?;
     let items = found.types.into_iter().map(JobType::from).collect();
     Ok(web::Json(JobTypes { items, paused: found.paused }))
 }
@@ -133,7 +133,7 @@ pub(super) async fn resume(
     service.admin.set_paused(kind.as_deref(), false).await?;
     match kind {
         Some(kind) => service.bells.ring(&[kind]).await,
-        None => service.ring_all().await?,
+        None => service.ring_all().await,
     }
     Ok(HttpResponse::NoContent().finish())
 }

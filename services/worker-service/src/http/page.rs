@@ -1,7 +1,7 @@
 //! Pages of lists.
 
 use common::jobs::{JobFilter, JobOrder, JobPage};
-use common::{Code, PortResult};
+use common::Code;
 use http_kit::cursor;
 use http_kit::{ApiResult, Problem};
 
@@ -34,8 +34,7 @@ impl Asked<'_> {
         let limit = limit(self.limit)?;
         let after: Option<u64> =
             self.cursor.map(|cursor| cursor::decode(&service.cursor_key, &self.name, cursor)).transpose()?;
-        let page: PortResult<JobPage> = service.admin.list(filter, order, after, limit).await;
-        let page = page?;
+        let page: JobPage = service.admin.list(filter, order, after, limit).await?;
         let last = page.items.last().filter(|_| page.more);
         let next = last.map(|job| cursor::encode(&service.cursor_key, &self.name, &job.number));
         Ok((page, next))

@@ -264,6 +264,7 @@ impl WorkerService {
             retryable: retryable.unwrap_or(true),
             jitter_percent: rand::random_range(0..=100),
             not_before: None,
+            uncounted: false,
         };
         let outcome = self.store.fail(holder, &failure, self.clock.now()).await?;
         counter!("fm_jobs_failed_by_programs_total").increment(1);

@@ -2,7 +2,7 @@
 
 use common::jobs::{Backoff, CatchUp, NewJob, Schedule as Stored, ScheduleSpec};
 use common::{ScheduleId, Timestamp};
-use http_kit::ApiResult;
+use http_kit::{ApiResult, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -190,29 +190,45 @@ impl SchedulePatch {
             no_overlap: patch.no_overlap.unwrap_or(old.no_overlap),
         };
         let paused = patch.paused.unwrap_or(stored.paused);
-        let fresh = next(&spec, paused, now)?;
-        // what is due, and has not been served yet, stays due
-        let is_kept = !paused
-            && !stored.paused
-            && (&spec.cron, &spec.time_zone) == (&stored.spec.cron, &stored.spec.time_zone);
-        let next_at = if is_kept { stored.next_at } else { fresh };
+        check(&spec, now)?;
+        let are_new = (&spec.cron, &spec.time_zone) != (&stored.spec.cron, &stored.spec.time_zone);
+        let next_at = if are_new {
+            let first = first(&times(&spec.cron, &spec.time_zone)?, now)?;
+            (!paused).then_some(first)
+        } else if paused {
+            // whatever its times are: they may be none any more
+            None
+        } else if stored.paused {
+            Some(first(&times_of_before(&spec.cron, &spec.time_zone)?, now)?)
+        } else {
+            // what is due, and has not been served yet, stays due
+            stored.next_at
+        };
         Ok(Stored { spec, paused, next_at, ..stored })
     }
 }
 
-/// When a schedule fires next.
+/// When a new schedule fires next.
 ///
 /// # Errors
 /// `invalid_request` for what makes no sense.
 pub(super) fn next(spec: &ScheduleSpec, paused: bool, now: Timestamp) -> ApiResult<Option<Timestamp>> {
+    check(spec, now)?;
+    let next = first(&times(&spec.cron, &spec.time_zone)?, now)?;
+    Ok((!paused).then_some(next))
+}
+
+/// Whether all but its times makes sense.
+fn check(spec: &ScheduleSpec, now: Timestamp) -> ApiResult<()> {
     if !(1..=MAX_NAME_BYTES).contains(&spec.name.len()) || spec.name.chars().any(char::is_control) {
         return Err(wrong("/name", "a name has 1 to 200 bytes, and no control characters"));
     }
-    let times = times(&spec.cron, &spec.time_zone)?;
     let job = spec.job(ScheduleId::from_bytes([0; 12]), None, now, now);
-    job.check().map_err(|error| wrong(&format!("/{}", member_of(error)), error.to_string()))?;
-    let next = times.next_after(now).ok_or_else(|| wrong("/cron", "there is no such time"))?;
-    Ok((!paused).then_some(next))
+    job.check().map_err(|error| wrong(&format!("/{}", member_of(error)), error.to_string()))
+}
+
+fn first(times: &Times, now: Timestamp) -> ApiResult<Timestamp> {
+    times.next_after(now).ok_or_else(|| wrong("/cron", "there is no such time"))
 }
 
 /// Reads an expression that somebody has just written.
@@ -220,10 +236,19 @@ pub(super) fn next(spec: &ScheduleSpec, paused: bool, now: Timestamp) -> ApiResu
 /// # Errors
 /// `invalid_request`, which names the member at fault.
 pub(super) fn times(cron: &str, time_zone: &str) -> ApiResult<Times> {
-    Times::parse_new(cron, time_zone).map_err(|error| match error {
+    Times::parse_new(cron, time_zone).map_err(wrong_times)
+}
+
+/// Reads an expression of a schedule that there is: steps and ranges that are refused now go on as they were meant.
+fn times_of_before(cron: &str, time_zone: &str) -> ApiResult<Times> {
+    Times::parse(cron, time_zone).map_err(wrong_times)
+}
+
+fn wrong_times(error: WrongTimes) -> Problem {
+    match error {
         WrongTimes::Cron(_) => wrong("/cron", error.to_string()),
         WrongTimes::Zone => wrong("/timeZone", error.to_string()),
-    })
+    }
 }
 
 impl Schedule {

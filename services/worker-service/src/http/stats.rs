@@ -92,12 +92,11 @@ pub(super) async fn show(
     let since = since.unwrap_or(now - USUAL_SPAN).max(now - LONGEST_SPAN);
     let filter = JobFilter { kind: kind.clone(), state: Some(State::Inactive), ..JobFilter::default() };
     let (types, history, oldest) = tokio::try_join!(
-        service.admin.types(),
+        service.admin.types(kind.as_deref()),
         service.admin.history(kind.as_deref(), since),
         service.admin.list(&filter, JobOrder::Ascending, None, 1),
     )?;
-    let chosen: Vec<_> =
-        types.types.iter().filter(|found| kind.as_ref().is_none_or(|kind| found.kind == *kind)).collect();
+    let chosen = types.types;
     let mut counts = JobCounts::new();
     for (state, count) in chosen.iter().flat_map(|found| &found.counts) {
         *counts.entry(*state).or_default() += count;

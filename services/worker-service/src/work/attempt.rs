@@ -1,9 +1,9 @@
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use common::jobs::{Claimed, FailOutcome, Failure, JobStore, LeaseHolder, LostLease};
-use common::{Causes, Clock, TraceContext};
+use common::jobs::{Claimed, FailOutcome, Failure, Job, JobStore, LeaseHolder, LostLease};
+use common::{Causes, Clock, Timestamp, TraceContext};
 use http_kit::request_id::{self, RequestId};
 use http_kit::trace::{self, Step};
 use metrics::{counter, histogram};
@@ -24,6 +24,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Longest time between two heartbeats, and so until a worker learns that its job was called off in another process.
 const LONGEST_SILENCE: Duration = Duration::from_secs(3);
 
+/// How long outages may put one attempt off, before it counts after all: jobs that nothing helps end some time.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(24 * 3600);
+
 /// What an attempt at a job came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Conclusion {
@@ -35,7 +38,7 @@ pub(crate) enum Conclusion {
     Dead,
     /// Somebody else's business now: the lease was lost, or the job was cancelled.
     Lost,
-    /// Shut-down came first: the job is ready again, the attempt not counted.
+    /// Shut-down came first, or what it needs is away: the job is ready again, or comes again later, and the attempt is not counted.
     GivenBack,
 }
 
@@ -82,6 +85,8 @@ enum Ended {
     Finished(Result<Result<Option<Value>, HandlerError>, JoinError>),
     Lost,
     TimeIsUp,
+    /// What the job needs has been away for as long as the attempt may wait for it.
+    Away(String),
     Interrupted,
 }
 
@@ -133,15 +138,17 @@ impl Bench {
         // a task of its own: heartbeats go on while it computes, and its panic ends nothing else
         let mut run = JoinSet::new();
         let (its_handler, its_context) = (Arc::clone(&handler), Arc::clone(&context));
+        let outage = Arc::new(Outage::default());
+        let its_outage = Arc::clone(&outage);
         run.spawn(
             origin
                 .scope(async move {
                     crash_point_of(kind, "job.in-work");
-                    run_through_outages(&*its_handler, &its_context).await
+                    run_through_outages(&*its_handler, &its_context, &its_outage).await
                 })
                 .instrument(span),
         );
-        let ended = attempt.supervise(&mut run, &progressed).await;
+        let ended = attempt.supervise(&mut run, &progressed, &outage).await;
         histogram!("fm_jobs_duration_seconds", "type" => kind).record(begun.elapsed().as_secs_f64());
         let conclusion = match ended {
             Ended::Finished(Ok(Ok(result))) => attempt.complete(kind, result).await,
@@ -150,10 +157,17 @@ impl Bench {
                 attempt.complete(kind, Some(serde_json::json!({ "obsolete": reason }))).await
             }
             Ended::Finished(Ok(Err(HandlerError::Permanent(error)))) => {
-                attempt.fail(&handler, &context, Failed { error, retryable: false, wait: None }).await
+                attempt.fail(&handler, &context, Failed { retryable: false, ..Failed::retryable(error) }).await
             }
-            Ended::Finished(Ok(Err(HandlerError::Retry(error) | HandlerError::Unavailable(error)))) => {
+            Ended::Finished(Ok(Err(HandlerError::Retry(error)))) => {
                 attempt.fail(&handler, &context, Failed::retryable(error)).await
+            }
+            Ended::Finished(Ok(Err(HandlerError::Unavailable(error)))) => {
+                attempt.fail(&handler, &context, Failed::by_outage(error)).await
+            }
+            Ended::Away(error) => {
+                run.abort_all();
+                attempt.fail(&handler, &context, Failed::by_outage(error)).await
             }
             Ended::Finished(Ok(Err(HandlerError::RetryAfter(error, wait)))) => {
                 let failed = Failed { wait: Some(wait), ..Failed::retryable(error) };
@@ -192,12 +206,43 @@ struct Failed {
     retryable: bool,
     /// How long the next one has to wait at least.
     wait: Option<Duration>,
+    /// What it needs is away.
+    is_outage: bool,
 }
 
 impl Failed {
     fn retryable(error: String) -> Self {
-        Self { error, retryable: true, wait: None }
+        Self { error, retryable: true, wait: None, is_outage: false }
     }
+
+    fn by_outage(error: String) -> Self {
+        Self { is_outage: true, ..Self::retryable(error) }
+    }
+}
+
+/// Why the last run of a handler broke off, if what it needs was away; none once it has made progress since.
+#[derive(Default)]
+struct Outage(Mutex<Option<String>>);
+
+impl Outage {
+    fn set(&self, error: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
+    fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// How much of its time to live an attempt waits for what it needs: what is left is for saying so, since nothing is taken from an attempt whose time is up.
+fn patience(ttl: Duration) -> Duration {
+    ttl - ttl / 4
+}
+
+/// Whether an outage may put this attempt off once more: the first time stands among the failures.
+fn may_be_put_off(job: &Job, now: Timestamp) -> bool {
+    let first = job.failures.last().filter(|last| last.number == job.attempts_made);
+    first.is_none_or(|first| now.since(first.at) < LONGEST_OUTAGE)
 }
 
 /// What the store is told.
@@ -226,18 +271,31 @@ impl Attempt<'_> {
         &mut self,
         run: &mut JoinSet<Result<Option<Value>, HandlerError>>,
         progressed: &Notify,
+        outage: &Outage,
     ) -> Ended {
         let every = (self.bench.lease / 3).min(LONGEST_SILENCE);
         let mut cancellations = self.bench.bells.cancellations();
         let mut beat = interval_at(Instant::now() + every, every);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut time_is_up = pin!(sleep(self.ttl));
+        let (mut patience_ends, mut is_patient) = (pin!(sleep(patience(self.ttl))), true);
         loop {
             tokio::select! {
                 Some(finished) = run.join_next() => return Ended::Finished(finished),
                 () = &mut time_is_up => return Ended::TimeIsUp,
                 () = self.bench.interrupt.cancelled() => return Ended::Interrupted,
-                () = progressed.notified() => time_is_up.as_mut().reset(Instant::now() + self.ttl),
+                () = &mut patience_ends, if is_patient => {
+                    if let Some(error) = outage.get() {
+                        return Ended::Away(error);
+                    }
+                    is_patient = false;
+                }
+                () = progressed.notified() => {
+                    outage.set(None);
+                    time_is_up.as_mut().reset(Instant::now() + self.ttl);
+                    patience_ends.as_mut().reset(Instant::now() + patience(self.ttl));
+                    is_patient = true;
+                }
                 _ = beat.tick() => {
                     if !self.heartbeat(every).await {
                         return Ended::Lost;
@@ -288,16 +346,23 @@ impl Attempt<'_> {
 
     async fn fail(&self, handler: &Arc<dyn JobHandler>, context: &JobContext, failed: Failed) -> Conclusion {
         let Bench { clock, bells, given_up, .. } = self.bench;
-        let Failed { error, retryable, wait } = failed;
-        tracing::warn!(error, retryable, "the attempt failed");
+        let Failed { error, retryable, wait, is_outage } = failed;
+        let uncounted = is_outage && may_be_put_off(context.job(), clock.now());
+        tracing::warn!(error, retryable, uncounted, "the attempt failed");
         let reason = error.clone();
         let failure = Failure {
             error,
             retryable,
             jitter_percent: rand::random_range(0..=100),
             not_before: wait.map(|wait| clock.now() + wait),
+            uncounted,
         };
         match self.report(&Report::Fail(failure)).await {
+            Some(Taken::Failed(FailOutcome::Retry(at))) if uncounted => {
+                tracing::debug!(%at, "what the job needs is away");
+                bells.ring_promoter();
+                Conclusion::GivenBack
+            }
             Some(Taken::Failed(FailOutcome::Retry(at))) => {
                 tracing::debug!(%at, "trying again later");
                 bells.ring_promoter();
@@ -367,14 +432,16 @@ impl Attempt<'_> {
 async fn run_through_outages(
     handler: &dyn JobHandler,
     context: &JobContext,
+    outage: &Outage,
 ) -> Result<Option<Value>, HandlerError> {
-    let until = Instant::now() + Duration::from_millis(context.job().spec.ttl_ms);
+    let until = Instant::now() + patience(Duration::from_millis(context.job().spec.ttl_ms));
     let mut delay = RetryDelay::default();
     loop {
         let outcome = handler.run(context).await;
         let next = Instant::now() + delay.next_delay();
-        if !matches!(outcome, Err(HandlerError::Unavailable(_))) || next >= until {
-            return outcome;
+        match &outcome {
+            Err(HandlerError::Unavailable(error)) if next < until => outage.set(Some(error.clone())),
+            _ => return outcome,
         }
         sleep_until(next).await;
     }
@@ -392,4 +459,43 @@ fn count(kind: &'static str, conclusion: Conclusion) {
         Conclusion::GivenBack => counter!("fm_jobs_given_back_total", "type" => kind).increment(1),
     }
     tracing::debug!(conclusion = conclusion.word(), "the attempt is over");
+}
+
+#[cfg(test)]
+mod tests {
+    use common::JobId;
+    use common::jobs::{Attempt, JobState, NewJob};
+
+    use super::*;
+
+    #[test]
+    fn an_outage_puts_an_attempt_off_for_a_day() {
+        let at = Timestamp::from_millis(1_000_000_000);
+        let spec = NewJob::new(JobId::from_bytes([1; 12]), "t", Value::Null, at);
+        let job = |attempts_made, failures: &[(u32, Timestamp)]| Job {
+            spec: spec.clone(),
+            number: 1,
+            state: JobState::Active,
+            progress: 0,
+            progress_data: None,
+            result: None,
+            error: None,
+            attempts_made,
+            failures: failures
+                .iter()
+                .map(|(number, at)| Attempt { number: *number, at: *at, error: String::new() })
+                .collect(),
+            inserted_at: at,
+            started_at: None,
+            updated_at: at,
+            due_at: None,
+            finished_at: None,
+            worker: None,
+        };
+        let later = at + LONGEST_OUTAGE;
+        assert!(may_be_put_off(&job(1, &[]), later));
+        assert!(may_be_put_off(&job(2, &[(1, at)]), later), "that was the attempt before");
+        assert!(may_be_put_off(&job(1, &[(1, at)]), later - Duration::from_millis(1)));
+        assert!(!may_be_put_off(&job(2, &[(1, at), (2, at)]), later));
+    }
 }

@@ -68,7 +68,7 @@ impl GivenUp {
     /// # Errors
     /// Those of [`common::jobs::JobAdmin::change`].
     pub(crate) async fn call_off(&self, id: JobId) -> Result<Job, ChangeJobError> {
-        let job = self.cancel(id).await?;
+        let job = self.cancel(id, JobChange::Cancel).await?;
         if let Some(handler) = self.0.listener(&job)
             && let Err(error) = self.0.tell_once(handler, &job).await
         {
@@ -78,9 +78,9 @@ impl GivenUp {
         Ok(job)
     }
 
-    async fn cancel(&self, id: JobId) -> Result<Job, ChangeJobError> {
+    async fn cancel(&self, id: JobId, cancel: JobChange) -> Result<Job, ChangeJobError> {
         let Parts { admin, clock, .. } = &self.0.parts;
-        let job = admin.change(id, JobChange::Cancel, clock.now()).await?;
+        let job = admin.change(id, cancel, clock.now()).await?;
         self.0.bells.call_off(id);
         Ok(job)
     }
@@ -100,9 +100,11 @@ impl GivenUp {
             }
             let is_waited_for = job.state.is_live() && handler.is_some();
             if job.state == JobState::Active || is_waited_for {
-                job = match self.cancel(id).await {
+                // whoever has begun it since it was looked at keeps it
+                let cancel = if force { JobChange::Cancel } else { JobChange::CancelIdle };
+                job = match self.cancel(id, cancel).await {
                     Ok(job) => job,
-                    // it ended meanwhile
+                    // it ended, or was begun, meanwhile
                     Err(ChangeJobError::State(_)) => continue,
                     Err(error) => return Err(error),
                 };

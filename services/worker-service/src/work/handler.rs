@@ -81,8 +81,8 @@ pub enum HandlerError {
     /// Trying again may help, but not before so much time has passed, also where the job's backoff is shorter.
     #[error("{0}")]
     RetryAfter(String, Duration),
-    /// What it needs does not answer, which says nothing about the job: its worker begins again until it does, and all of that is one attempt. An outage
-    /// that outlasts the job's time to live is a failure to be retried.
+    /// What it needs does not answer, which says nothing about the job: its worker begins again until it does, and all of that is one attempt. One that has
+    /// waited for most of its time to live is given up for the job's pause, and not counted, for up to a day; then it is a failure to be retried.
     #[error("{0}")]
     Unavailable(String),
     /// What the job is about is gone: there is nothing to do any more, and the job completes.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::files::internal::CopyGiveUp;
-use common::jobs::{JobAdmin as _, JobChange, JobState, JobStore as _, NewJob, types};
+use common::jobs::{ClaimRequest, JobAdmin as _, JobChange, JobState, JobStore as _, NewJob, types};
 use common::{BlobKey, Clock as _, JobId, OperationId};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -179,4 +179,28 @@ async fn a_job_is_removed_only_when_who_waits_for_it_has_been_told() {
     assert_eq!(Way::Remove.go(&api, job.id).await.0, 204);
     assert!(world.job(job.id).await.is_none());
     api.stop().await;
+}
+
+/// Somebody looks, a worker begins the job, and the removal goes on: it had called off what was being worked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_begun_while_it_is_removed_is_not_called_off() {
+    let world = World::new();
+    let handler = Does::new("t", 1, |_| Box::pin(std::future::pending()));
+    let api = Api::with(&world, registry(&[&handler]));
+    let jobs = [world.new_job("t"), world.new_job("t")];
+    world.store.insert(&jobs, world.clock.now()).await.unwrap();
+    // the place of this process is taken: the other job waits
+    world.until_state(jobs[0].id, JobState::Active).await;
+    *world.store.claim_after_find.lock().unwrap() = Some(ClaimRequest {
+        types: vec!["t".to_owned()],
+        worker: "another process".to_owned(),
+        max: 1,
+        lease: Duration::from_secs(30),
+    });
+    let (status, body) = Way::Remove.go(&api, jobs[1].id).await;
+    assert_eq!((status, &body["code"], &body["state"]), (409, &json!("job_state"), &json!("active")));
+    assert_eq!(world.job(jobs[1].id).await.unwrap().state, JobState::Active);
+    assert_eq!(Way::Force.go(&api, jobs[1].id).await.0, 204);
+    assert!(world.job(jobs[1].id).await.is_none());
+    api.stop_hard().await;
 }

@@ -1,10 +1,13 @@
 //! Intake, claims, retries, removal.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::jobs::{Backoff, JobAdmin as _, JobFilter, JobOrder, JobState, JobStore as _, NewJob, TypeLimit};
+use common::jobs::{
+    Backoff, JobAdmin as _, JobEventFilter, JobEventKind, JobEvents as _, JobFilter, JobState, JobStore as _,
+    NewJob, TypeLimit,
+};
 use common::{Clock as _, JobId, PortError, UserId};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -181,12 +184,57 @@ async fn an_outage_uses_up_no_attempts() {
     let done = world.until_state(job.id, JobState::Complete).await;
     assert_eq!((done.attempts_made, done.failures.len(), handler.runs()), (1, 0, 4));
 
-    // one that outlasts the job's time to live is a failure after all, with its reason
-    left.store(u32::MAX, Ordering::SeqCst);
-    let job = NewJob { max_attempts: 1, ttl_ms: 500, ..world.new_job("t") };
+    running.stop().await;
+}
+
+/// An outage of half an hour had used up five attempts of five minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_longer_than_all_attempts_uses_up_none() {
+    let world = World::new();
+    let is_away = Arc::new(AtomicBool::new(true));
+    let away = Arc::clone(&is_away);
+    let handler = Does::new("t", 1, move |_| {
+        let away = away.load(Ordering::SeqCst);
+        Box::pin(async move {
+            if away { Err(PortError::unavailable("files", "it is away").into()) } else { Ok(None) }
+        })
+    });
+    let running = world.run(registry(&[&handler]));
+    let job = NewJob { max_attempts: 2, ttl_ms: 200, backoff: Backoff::None, ..world.new_job("t") };
     world.submit(std::slice::from_ref(&job)).await;
-    let failed = world.until_state(job.id, JobState::Failed).await;
-    assert_eq!(failed.failures[0].error, "files is unavailable");
+    let begun = async || {
+        let filter = JobEventFilter { job: Some(job.id), ..JobEventFilter::default() };
+        let events = world.store.db.events_after(0, &filter, 1000).await.unwrap().events;
+        events.iter().filter(|event| event.event == JobEventKind::Start).count()
+    };
+    until("more attempts than it has", || async { (begun().await > 4).then_some(()) }).await;
+    is_away.store(false, Ordering::SeqCst);
+    let done = world.until_state(job.id, JobState::Complete).await;
+    let failures: Vec<_> = done.failures.iter().map(|failed| (failed.number, &*failed.error)).collect();
+    assert_eq!((done.attempts_made, failures), (1, vec![(1, "files is unavailable")]), "it says what it waited for");
+    running.stop().await;
+}
+
+/// What it needs refuses once, and swallows the next call.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_hangs_in_an_outage_is_not_counted() {
+    let world = World::new();
+    let runs = AtomicU32::new(0);
+    let handler = Does::new("t", 1, move |_| {
+        let run = runs.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            match run {
+                0 => Err(PortError::unavailable("files", "it is away").into()),
+                1 => std::future::pending().await,
+                _ => Ok(None),
+            }
+        })
+    });
+    let running = world.run(registry(&[&handler]));
+    let job = NewJob { max_attempts: 1, ttl_ms: 2000, backoff: Backoff::None, ..world.new_job("t") };
+    world.submit(std::slice::from_ref(&job)).await;
+    let done = world.until_state(job.id, JobState::Complete).await;
+    assert_eq!((done.attempts_made, handler.runs()), (1, 3));
     running.stop().await;
 }
 
@@ -331,9 +379,6 @@ async fn finished_jobs_go_after_their_time() {
     assert!(world.job(bad.id).await.is_some());
     world.clock.advance(Duration::from_secs(30 * 24 * 3600));
     until("the removal", || async { world.job(bad.id).await.is_none().then_some(()) }).await;
-    assert_eq!(
-        world.store.db.list(&JobFilter::default(), JobOrder::Descending, None, 9).await.unwrap().total,
-        Some(0)
-    );
+    assert_eq!(world.store.db.total(&JobFilter::default()).await.unwrap(), Some(0));
     running.stop().await;
 }

@@ -169,6 +169,7 @@ async fn a_process_that_hangs_loses_its_jobs_and_cannot_write_any_more() {
         retryable: true,
         jitter_percent: 0,
         not_before: None,
+        uncounted: false,
     };
     assert!(store.complete(hanging, Some(&serde_json::json!("late")), now).await.is_err());
     assert!(store.fail(hanging, &failure, now).await.is_err());

@@ -25,6 +25,8 @@ pub(crate) struct Watched {
     pub(crate) silent_inserts: AtomicBool,
     /// Claims that gave nothing.
     pub(crate) empty_claims: AtomicU32,
+    /// What another worker claims right after the next look at a job.
+    pub(crate) claim_after_find: Mutex<Option<ClaimRequest>>,
     /// Reports of completion, and whether each was taken.
     pub(crate) completions: Mutex<Vec<(LeaseHolder, bool)>>,
     /// Commits of `insert` by their number of jobs.
@@ -40,6 +42,7 @@ impl Watched {
             failing_inserts: AtomicU32::new(0),
             silent_inserts: AtomicBool::new(false),
             empty_claims: AtomicU32::new(0),
+            claim_after_find: Mutex::default(),
             completions: Mutex::default(),
             inserts: Mutex::default(),
         }
@@ -142,7 +145,12 @@ impl JobStore for Watched {
     }
 
     async fn find(&self, id: JobId) -> PortResult<Option<Job>> {
-        self.db.find(id).await
+        let found = self.db.find(id).await;
+        let claim = self.claim_after_find.lock().unwrap().take();
+        if let (Some(claim), Ok(Some(job))) = (claim, &found) {
+            self.db.claim(&claim, job.updated_at).await?;
+        }
+        found
     }
 
     async fn remove_finished(

@@ -109,7 +109,7 @@ async fn write_unknown(
 /// What types of jobs were told: they are few.
 async fn types(stores: &Stores, folder: &Path) -> Result<FileFacts, PortableError> {
     let mut lines = LineWriter::create(folder, "job-types.ndjson")?;
-    let told = stores.job_lists.types().await?;
+    let told = stores.job_lists.types(None).await?;
     if told.paused {
         lines.write(&TypeRecord::ALL_PAUSED)?;
     }

@@ -29,7 +29,7 @@ pub(super) async fn compare(subject: &JobsSubject, model: &Model, users: &[UserI
             assert_eq!(counts[&state], count as u64, "{state:?}");
         }
     }
-    let types = subject.admin.types().await.unwrap();
+    let types = subject.admin.types(None).await.unwrap();
     assert_eq!(types.paused, model.paused.contains(&None));
     for found in types.types {
         for (state, count) in found.counts {

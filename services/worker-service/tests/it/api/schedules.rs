@@ -180,6 +180,62 @@ async fn a_schedule_is_changed_paused_run_and_removed() {
     api.stop().await;
 }
 
+/// Its expression is refused since, its zone is gone, or its times never come again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_of_before_can_be_paused_and_renamed() {
+    use common::ScheduleId;
+    use common::jobs::{CatchUp, NewJob, Priority, Schedule, ScheduleSpec, ScheduleStore as _};
+
+    let world = before_four();
+    let api = Api::start(&world);
+    let far = world.clock.now() + Duration::from_secs(86_400);
+    for (cron, time_zone, goes_on) in [
+        ("*/100 * * * *", "UTC", true),
+        ("5-2 4 * * *", "UTC", false),
+        ("0 4 * * *", "Mars/Olympus", false),
+        ("0 0 30 2 *", "UTC", false),
+    ] {
+        let id: ScheduleId = world.ids.next();
+        let stored = Schedule {
+            id,
+            spec: ScheduleSpec {
+                name: "old".to_owned(),
+                cron: cron.to_owned(),
+                time_zone: time_zone.to_owned(),
+                catch_up: CatchUp::Skip,
+                kind: "report".to_owned(),
+                data: json!({}),
+                priority: Priority::NORMAL,
+                max_attempts: 1,
+                backoff: common::jobs::Backoff::None,
+                ttl_ms: NewJob::USUAL_TTL_MS,
+                no_overlap: false,
+            },
+            paused: false,
+            next_at: Some(far),
+            last_at: None,
+            user: None,
+            created_at: world.clock.now(),
+            revision: 1,
+        };
+        world.store.db.create_schedule(&stored).await.unwrap();
+        let path = format!("/jobs/schedules/{id}");
+        let patch = async |body: Value| api.call(Method::PATCH, &path, &body).await;
+        // forms send what they show
+        let (status, renamed) = patch(json!({ "name": "new", "cron": cron, "timeZone": time_zone })).await;
+        assert_eq!((status, &renamed["name"]), (200, &json!("new")), "{cron} {time_zone}: {renamed}");
+        assert_eq!(renamed["nextAt"], json!(far));
+        let (status, paused) = patch(json!({ "paused": true })).await;
+        assert_eq!((status, &paused["nextAt"]), (200, &Value::Null), "{cron} {time_zone}: {paused}");
+        assert_eq!(patch(json!({ "priority": 3 })).await.0, 200, "{cron} {time_zone}");
+        let (status, resumed) = patch(json!({ "paused": false })).await;
+        assert_eq!(status, if goes_on { 200 } else { 400 }, "{cron} {time_zone}: {resumed}");
+        // what is written anew is held to the rules
+        assert_eq!(patch(json!({ "cron": "*/99 * * * *" })).await.0, 400);
+    }
+    api.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_schedule_is_is_said_with_its_place() {
     let world = before_four();
