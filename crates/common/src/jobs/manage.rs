@@ -60,6 +60,11 @@ impl PageBytes {
         self.0 = self.0.saturating_add(bytes.max(1));
         is_first || self.0 <= JobPage::MOST_BYTES
     }
+
+    /// Whether no more is on the page, since there was one that it did not take, or that went beyond it.
+    pub fn is_full(&self) -> bool {
+        self.0 > JobPage::MOST_BYTES
+    }
 }
 
 /// How many jobs are in each state.

@@ -21,7 +21,10 @@ pub use manage::{
     JobMinute, JobOrder, JobPage, JobType, JobTypes, PageBytes, RetriedDead, TypeLimit, TypeUse,
 };
 pub use outbox::{KnownJobs, MAX_KNOWN_IDS, Outbox, OutboxRow, UNREADABLE_RESTS};
-pub use schedule::{CatchUp, ChangeScheduleError, MAX_SCHEDULES, Schedule, ScheduleSpec, ScheduleStore};
+pub use schedule::{
+    CatchUp, ChangeScheduleError, MAX_SCHEDULES, Schedule, SchedulePage, SchedulePlace, ScheduleSpec,
+    ScheduleStore,
+};
 pub use store::{
     ClaimRequest, Claimed, Claims, FailOutcome, Failure, InsertOutcome, JobStore, LeaseHolder, LostLease,
     SERVED_KEPT,

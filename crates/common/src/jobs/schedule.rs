@@ -77,7 +77,7 @@ pub struct Schedule {
     pub paused: bool,
     /// When it fires next; none if never again, or while it is paused.
     pub next_at: Option<Timestamp>,
-    /// For which time it fired last.
+    /// The last time that it made a job for.
     pub last_at: Option<Timestamp>,
     /// Who made it.
     pub user: Option<UserId>,
@@ -85,6 +85,25 @@ pub struct Schedule {
     pub created_at: Timestamp,
     /// Counts the changes, from 1. Firing is one too.
     pub revision: u64,
+}
+
+/// Where a schedule stands among all of them: by when it was made, then by id.
+pub type SchedulePlace = (Timestamp, ScheduleId);
+
+/// A page of a list of schedules.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SchedulePage {
+    /// The schedules.
+    pub items: Vec<Schedule>,
+    /// Others come after them.
+    pub more: bool,
+}
+
+impl Schedule {
+    /// Its place in lists.
+    pub fn place(&self) -> SchedulePlace {
+        (self.created_at, self.id)
+    }
 }
 
 /// A schedule that stays as it is.
@@ -107,8 +126,12 @@ pub trait ScheduleStore: Send + Sync {
     /// Keeps a new one. Safe to repeat: a known id changes nothing.
     async fn create_schedule(&self, schedule: &Schedule) -> PortResult<()>;
 
-    /// All of them, oldest first. They are few: at most [`MAX_SCHEDULES`].
-    async fn list_schedules(&self) -> PortResult<Vec<Schedule>>;
+    /// Those after this place, oldest first: up to `limit`, and no more than have [`JobPage::MOST_BYTES`](super::JobPage::MOST_BYTES) in all, but for the first
+    /// one. They are few, at most [`MAX_SCHEDULES`]; their data may be long.
+    async fn list_schedules(&self, after: Option<SchedulePlace>, limit: u32) -> PortResult<SchedulePage>;
+
+    /// How many there are.
+    async fn count_schedules(&self) -> PortResult<u64>;
 
     /// The one with this id.
     async fn find_schedule(&self, id: ScheduleId) -> PortResult<Option<Schedule>>;
@@ -128,15 +151,16 @@ pub trait ScheduleStore: Send + Sync {
     /// When the next one is due.
     async fn next_schedule(&self) -> PortResult<Option<Timestamp>>;
 
-    /// Fires: inserts the jobs (as [`super::JobStore::insert`], ids derived from schedule and time so that a repetition changes nothing) and moves
-    /// `last_at` and `next_at` forward. Of any number of callers with one revision the jobs exist once.
+    /// Fires: inserts the jobs (as [`super::JobStore::insert`], ids derived from schedule and time so that a repetition changes nothing), each with the time that
+    /// it is for, and moves `next_at` forward. `last_at` becomes the time of the last of these jobs that exists, if one does: a job whose unique key a live job
+    /// has does not. Of any number of callers with one revision the jobs exist once.
     ///
     /// # Errors
     /// `NotFound`, `Changed`: then no job was made by this call that the other did not make.
     async fn fire_schedule(
         &self,
         schedule: &Schedule,
-        jobs: &[NewJob],
+        jobs: &[(Timestamp, NewJob)],
         next_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), ChangeScheduleError>;

@@ -22,6 +22,13 @@ pub enum InsertOutcome {
     Taken(JobId),
 }
 
+impl InsertOutcome {
+    /// Whether the job exists, or did until lately.
+    pub fn has_job(&self) -> bool {
+        !matches!(self, Self::Taken(_))
+    }
+}
+
 /// What a worker asks for.
 #[derive(Debug, Clone)]
 pub struct ClaimRequest {
@@ -131,6 +138,8 @@ pub trait JobStore: Send + Sync {
     /// Claims the next eligible jobs: by priority, then of the user with the fewest active jobs of the type, then of the one who was served with the type
     /// longest ago, where those who were not served within [`SERVED_KEPT`] come first, then by number. Jobs without a user are one user's. A turn counts when the
     /// job is begun, whatever becomes of it. Callers that claim at the same moment may see the same user as next; what they begin counts for all.
+    ///
+    /// One claim brings no more jobs once those that it has have more than [`JobPage::MOST_BYTES`](super::JobPage::MOST_BYTES) of data, progress and errors.
     ///
     /// No job is ever claimed twice at once, by any number of callers. Types that are paused bring nothing to claims that begin after the pause was
     /// answered; of a type with a rate limit no more jobs are begun than it says.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use common::jobs::{ClaimRequest, Claimed, Claims, LeaseHolder};
+use common::jobs::{ClaimRequest, Claimed, Claims, LeaseHolder, PageBytes};
 use common::{Causes, PortError, Timestamp};
 use futures_util::future::{join_all, try_join, try_join_all};
 
@@ -48,78 +48,102 @@ async fn gather<'a>(
     now: Timestamp,
     jobs: &mut Vec<Taken<'a>>,
 ) -> Result<Option<Timestamp>, Fault> {
-    let JobsDb { engine, astray, served, .. } = db;
+    let JobsDb { engine, served, .. } = db;
     let max = request.max as usize;
     if max == 0 || request.types.is_empty() {
         return Ok(None);
     }
     let (mut active, mut rules) =
         try_join(lines::active(engine, &request.types), Rules::read(engine, &request.types, now)).await?;
-    while jobs.len() < max && !rules.open.is_empty() {
+    let mut in_all = PageBytes::default();
+    while jobs.len() < max && !rules.open.is_empty() && !in_all.is_full() {
         let next = lines::next(engine, served, &rules.open, &active, max - jobs.len()).await?;
         if next.is_empty() {
             break;
         }
-        let (next, places) = admit(engine, &mut rules, next, now).await?;
-        let mut unused: HashMap<&str, usize> =
-            places.iter().map(|(kind, places)| (kind.as_str(), places.count)).collect();
-        for part in next.chunks(AT_ONCE) {
-            let firsts = try_join_all(part.iter().map(|line| first(engine, line))).await?;
-            // a line whose first job was cancelled, removed or made more urgent stands too early: what comes after it may not be next
-            let in_order = part.iter().zip(firsts).map_while(|(line, job)| Some((line, job?)));
-            let in_order: Vec<_> = in_order.take_while(|(line, job)| int(job.number) == line.head).collect();
-            let is_cut = in_order.len() < part.len();
-            // one that fails must not lose what the others have taken
-            let outcomes = join_all(
-                in_order
-                    .into_iter()
-                    .map(async |(line, job)| (line, take(engine, astray, line, job, request, now).await)),
-            );
-            let (mut failed, mut were_served) = (None, Vec::new());
-            for (line, outcome) in outcomes.await {
-                match outcome {
-                    Ok(Some(taken)) => {
-                        *active.entry((line.user, line.kind.clone())).or_default() += 1;
-                        were_served.push(line.clone());
-                        unused.entry(&line.kind).and_modify(|places| *places -= 1);
-                        jobs.push(taken);
-                    }
-                    Ok(None) => {}
-                    Err(fault) => failed = Some(fault),
-                }
-            }
-            if let Some(fault) = failed {
-                return Err(fault);
-            }
-            let forward = try_join_all(part.iter().map(|line| line.clone().step_forward(engine)));
-            try_join(forward, turns::serve(engine, served, were_served, now)).await?;
-            if is_cut {
-                break;
-            }
+        let mut places = HashMap::new();
+        let taken = match admit(engine, &mut rules, next, now, &mut places).await {
+            Ok(next) => take_from(db, request, now, &next, (&mut places, &mut active, &mut in_all), jobs).await,
+            Err(fault) => Err(fault),
+        };
+        // also where something failed: places of a window are for everybody
+        for (kind, places) in places.iter().filter(|(_, places)| places.count > 0) {
+            rules.give_back(engine, kind, places).await?;
         }
-        for (kind, unused) in unused {
-            if unused > 0 && rules.is_limited(kind) {
-                rules.give_back(engine, kind, &places[kind], unused).await?;
-            }
-        }
+        taken?;
     }
     rules.again_at(engine).await
 }
 
-/// Those of the lines that a job may be taken from, with the places that were taken for them.
+/// Takes the first jobs of these lines, up to the first line that is not as it was seen. Places that were used are taken out of `places`.
+async fn take_from<'a>(
+    db: &'a JobsDb,
+    request: &ClaimRequest,
+    now: Timestamp,
+    next: &[Line],
+    (places, active, in_all): (&mut HashMap<String, Places>, &mut lines::Active, &mut PageBytes),
+    jobs: &mut Vec<Taken<'a>>,
+) -> Result<(), Fault> {
+    let JobsDb { engine, astray, served, .. } = db;
+    for part in next.chunks(AT_ONCE) {
+        let firsts = try_join_all(part.iter().map(|line| first(engine, line))).await?;
+        // a line whose first job was cancelled, removed or made more urgent stands too early: what comes after it may not be next
+        let in_order = part.iter().zip(firsts).map_while(|(line, job)| Some((line, job?)));
+        let in_order = in_order.take_while(|(line, job)| int(job.number) == line.head);
+        let in_order: Vec<_> = in_order.take_while(|(_, job)| in_all.takes(job.bytes())).collect();
+        let is_cut = in_order.len() < part.len();
+        // one that fails must not lose what the others have taken
+        let outcomes = join_all(
+            in_order
+                .into_iter()
+                .map(async |(line, job)| (line, take(engine, astray, line, job, request, now).await)),
+        );
+        let (mut failed, mut were_served) = (None, Vec::new());
+        for (line, outcome) in outcomes.await {
+            match outcome {
+                Ok(Some(taken)) => {
+                    *active.entry((line.user, line.kind.clone())).or_default() += 1;
+                    were_served.push(line.clone());
+                    places.entry(line.kind.clone()).and_modify(|places| places.count -= 1);
+                    jobs.push(taken);
+                }
+                Ok(None) => {}
+                Err(fault) => {
+                    // it may have been begun all the same
+                    places.entry(line.kind.clone()).and_modify(|places| places.count -= 1);
+                    failed = Some(fault);
+                }
+            }
+        }
+        if let Some(fault) = failed {
+            return Err(fault);
+        }
+        let forward = try_join_all(part.iter().map(|line| line.clone().step_forward(engine)));
+        try_join(forward, turns::serve(engine, served, were_served, now)).await?;
+        if is_cut {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Those of the lines that a job may be taken from; `places` are those that were taken for them, also where something fails.
 async fn admit(
     engine: &Engine,
     rules: &mut Rules,
     lines: Vec<Line>,
     now: Timestamp,
-) -> Result<(Vec<Line>, HashMap<String, Places>), Fault> {
+    places: &mut HashMap<String, Places>,
+) -> Result<Vec<Line>, Fault> {
     let mut wanted: HashMap<&str, usize> = HashMap::new();
     for line in lines.iter().filter(|line| rules.is_limited(&line.kind)) {
         *wanted.entry(&line.kind).or_default() += 1;
     }
-    let mut places = HashMap::new();
     for (kind, wanted) in wanted {
-        places.insert(kind.to_owned(), rules.take_places(engine, kind, wanted, now).await?);
+        // none where the limit was lifted meanwhile
+        if let Some(taken) = rules.take_places(engine, kind, wanted, now).await? {
+            places.insert(kind.to_owned(), taken);
+        }
     }
     let mut left: HashMap<String, usize> =
         places.iter().map(|(kind, places)| (kind.clone(), places.count)).collect();
@@ -131,7 +155,7 @@ async fn admit(
             true
         }
     });
-    Ok((admitted.collect(), places))
+    Ok(admitted.collect())
 }
 
 /// The first job of a line, if there is one.

@@ -7,7 +7,7 @@ use common::jobs::{
     ChangeJobError, ChangeScheduleError, ClaimRequest, Claims, FailOutcome, Failure, InsertOutcome, Job,
     JobAdmin, JobChange, JobCounts, JobEventFilter, JobEventPage, JobEvents, JobFilter, JobMinute, JobOrder,
     JobPage, JobState, JobStore, JobTypes, LeaseHolder, LostLease, NewJob, RetriedDead, Schedule,
-    ScheduleStore, TypeLimit, TypeUse,
+    SchedulePage, SchedulePlace, ScheduleStore, TypeLimit, TypeUse,
 };
 use common::{JobId, PortResult, ScheduleId, Timestamp, UserId};
 use serde_json::Value;
@@ -248,8 +248,12 @@ impl ScheduleStore for JobsDb {
         self.engine.write_run(schedules::create(&self.engine, schedule)).await
     }
 
-    async fn list_schedules(&self) -> PortResult<Vec<Schedule>> {
-        self.engine.run(schedules::list(&self.engine)).await
+    async fn list_schedules(&self, after: Option<SchedulePlace>, limit: u32) -> PortResult<SchedulePage> {
+        self.engine.run(schedules::list(&self.engine, after, limit)).await
+    }
+
+    async fn count_schedules(&self) -> PortResult<u64> {
+        self.engine.run(schedules::count(&self.engine)).await
     }
 
     async fn find_schedule(&self, id: ScheduleId) -> PortResult<Option<Schedule>> {
@@ -275,7 +279,7 @@ impl ScheduleStore for JobsDb {
     async fn fire_schedule(
         &self,
         schedule: &Schedule,
-        jobs: &[NewJob],
+        jobs: &[(Timestamp, NewJob)],
         next_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), ChangeScheduleError> {

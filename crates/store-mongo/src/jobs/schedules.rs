@@ -1,6 +1,8 @@
 //! Schedules. Firing is one transaction: the schedule moves on with the jobs that it makes, or neither happens.
 
-use common::jobs::{ChangeScheduleError, MAX_SCHEDULES, NewJob, Schedule};
+use std::collections::HashMap;
+
+use common::jobs::{ChangeScheduleError, NewJob, PageBytes, Schedule, SchedulePage, SchedulePlace};
 use common::{PortResult, ScheduleId, Timestamp};
 use futures_util::TryStreamExt as _;
 use mongodb::bson::oid::ObjectId;
@@ -84,9 +86,55 @@ async fn some(
     found.into_iter().map(ScheduleDoc::read).collect()
 }
 
-pub(super) async fn list(engine: &Engine) -> Result<Vec<Schedule>, Fault> {
-    let most = i64::try_from(MAX_SCHEDULES).unwrap_or(i64::MAX);
-    some(engine, doc! {}, doc! { "created_at": 1, "_id": 1 }, most).await
+/// Schedules that are read at once for a page: each may be long.
+const AT_ONCE: usize = 16;
+
+pub(super) async fn list(
+    engine: &Engine,
+    after: Option<SchedulePlace>,
+    limit: u32,
+) -> Result<SchedulePage, Fault> {
+    #[derive(PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+    struct Place {
+        created_at: i64,
+        #[serde(rename = "_id")]
+        id: ObjectId,
+    }
+    let schedules = engine.collection::<ScheduleDoc>(SCHEDULES);
+    // their places first: the server would sort all of what they say
+    let places = schedules
+        .clone_with_type::<Place>()
+        .find(doc! {})
+        .projection(doc! { "created_at": 1 })
+        .max_time(engine.deadline())
+        .await?;
+    let mut places: Vec<Place> = places.try_collect().await?;
+    places.sort_unstable();
+    if let Some((at, id)) = after {
+        let after = Place { created_at: at.millis(), id: id.oid() };
+        places.retain(|place| *place > after);
+    }
+    let (mut items, mut on_page) = (Vec::new(), PageBytes::default());
+    for part in places.chunks(AT_ONCE) {
+        let ids: Vec<ObjectId> = part.iter().map(|place| place.id).collect();
+        let found = schedules.find(doc! { "_id": { "$in": ids } }).max_time(engine.deadline()).await?;
+        let found: Vec<ScheduleDoc> = found.try_collect().await?;
+        let mut found: HashMap<ObjectId, ScheduleDoc> =
+            found.into_iter().map(|schedule| (schedule.id, schedule)).collect();
+        // those that have gone since are left out
+        for schedule in part.iter().filter_map(|place| found.remove(&place.id)) {
+            if items.len() == limit as usize || !on_page.takes(schedule.spec.len()) {
+                return Ok(SchedulePage { items, more: true });
+            }
+            items.push(schedule.read()?);
+        }
+    }
+    Ok(SchedulePage { items, more: false })
+}
+
+pub(super) async fn count(engine: &Engine) -> Result<u64, Fault> {
+    let schedules = engine.collection::<Document>(SCHEDULES);
+    Ok(schedules.count_documents(doc! {}).max_time(engine.deadline()).await?)
 }
 
 pub(super) async fn find(engine: &Engine, schedule: ScheduleId) -> Result<Option<Schedule>, Fault> {
@@ -132,21 +180,20 @@ pub(super) async fn fire(
     engine: &Engine,
     named: &Named,
     schedule: &Schedule,
-    jobs: &[NewJob],
+    jobs: &[(Timestamp, NewJob)],
     next_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), ChangeScheduleError> {
+    let (times, jobs): (Vec<Timestamp>, Vec<NewJob>) = jobs.iter().cloned().unzip();
+    let (times, jobs) = (&times, &jobs[..]);
     let prepared: PortResult<u64> = engine.run(prepare(engine, named, jobs)).await;
     let first = prepared?;
-    let fired_for = schedule.next_at.filter(|at| *at <= now).unwrap_or(now);
     engine
         .transact(&keys(Turn::Ready), |mut tx| async move {
             let session = tx.session();
             let schedules = engine.collection::<Document>(SCHEDULES);
             let fired = doc! {
-                "$set": {
-                    "last_at": fired_for.millis(), "next_at": next_at.map(Timestamp::millis), "waits": next_at.is_some(),
-                },
+                "$set": { "next_at": next_at.map(Timestamp::millis), "waits": next_at.is_some() },
                 "$inc": { "revision": 1_i64 },
             };
             if schedules.update_one(as_seen(schedule), fired).session(&mut *session).await?.matched_count == 0 {
@@ -156,8 +203,14 @@ pub(super) async fn fire(
                     None => ChangeScheduleError::NotFound.into(),
                 });
             }
-            if !jobs.is_empty() {
-                insert_numbered(engine, session, jobs, first, now).await?;
+            if jobs.is_empty() {
+                return Ok(());
+            }
+            let outcomes = insert_numbered(engine, &mut *session, jobs, first, now).await?;
+            let made = times.iter().zip(outcomes).filter(|(_, outcome)| outcome.has_job());
+            if let Some(last_at) = made.map(|(at, _)| *at).max() {
+                let last = doc! { "$set": { "last_at": last_at.millis() } };
+                schedules.update_one(doc! { "_id": schedule.id.oid() }, last).session(session).await?;
             }
             Ok(())
         })

@@ -105,7 +105,7 @@ pub(super) struct Rules {
 
 /// Places in the window of a type.
 pub(super) struct Places {
-    /// So many.
+    /// So many that are not used yet.
     pub(super) count: usize,
     window_at: i64,
 }
@@ -148,15 +148,14 @@ impl Rules {
         self.full.insert(kind.to_owned(), ends_at);
     }
 
-    /// Takes up to `wanted` places of a limited type. Of any number of callers no more get one than there are.
+    /// Takes up to `wanted` places of a limited type; none where it is not limited any more. Of any number of callers no more get one than there are.
     pub(super) async fn take_places(
         &mut self,
         engine: &Engine,
         kind: &str,
         wanted: usize,
         now: Timestamp,
-    ) -> Result<Places, Fault> {
-        let all = wanted;
+    ) -> Result<Option<Places>, Fault> {
         let wanted = i64::try_from(wanted).unwrap_or(i64::MAX);
         let window_at = doc! { "$ifNull": ["$limit.window_at", -2 * LONGEST_WINDOW_MS] };
         let is_over = doc! { "$lte": [{ "$add": [window_at, "$limit.per_ms"] }, now.millis()] };
@@ -176,24 +175,23 @@ impl Rules {
         let Some(limit) = limited.and_then(|kind| kind.limit) else {
             // lifted meanwhile
             self.limited.remove(kind);
-            return Ok(Places { count: all, window_at: 0 });
+            return Ok(None);
         };
         let window_at = limit.window_at.ok_or(Fault::Damaged("a window that has not begun"))?;
         if limit.used >= limit.max {
             self.close(kind, window_at + limit.per_ms);
         }
-        Ok(Places { count: usize::try_from(limit.got).unwrap_or(0), window_at })
+        Ok(Some(Places { count: usize::try_from(limit.got).unwrap_or(0), window_at }))
     }
 
-    /// Gives back places that no job was found for. A window without jobs has not begun.
+    /// Gives back these places, which no job was found for. A window without jobs has not begun.
     pub(super) async fn give_back(
         &mut self,
         engine: &Engine,
         kind: &str,
         places: &Places,
-        unused: usize,
     ) -> Result<(), Fault> {
-        let unused = i64::try_from(unused).unwrap_or(i64::MAX);
+        let unused = i64::try_from(places.count).unwrap_or(i64::MAX);
         let less =
             doc! { "$set": { "limit.used": { "$max": [0_i64, { "$subtract": ["$limit.used", unused] }] } } };
         let begun = doc! { "$cond": [{ "$gt": ["$limit.used", 0_i64] }, "$limit.window_at", null] };

@@ -165,6 +165,24 @@ async fn jobs_that_have_ended_are_counted_now_and_then() {
     assert_eq!(store.counts(None).await.unwrap()[&JobState::Complete], 2);
 }
 
+/// A claim fails after it took a place in the window of its type.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_that_fails_gives_its_places_back() {
+    let (store, _scratch) = store().await;
+    let (ids, at) = (TestIds::new(), TestClock::default().now());
+    let limit = common::jobs::TypeLimit { max: 1, per: Duration::from_secs(3600) };
+    store.set_type_limit("test", Some(limit)).await.unwrap();
+    store.insert(&[job(&ids, at)], at).await.unwrap();
+    let backoff = async |value: Bson| {
+        let change = doc! { "$set": { "backoff": value } };
+        store.engine.collection::<Document>(JOBS).update_one(doc! {}, change).await.unwrap();
+    };
+    backoff(Bson::Null).await;
+    store.claim(&request(1), at).await.unwrap_err();
+    backoff(r#"{"kind":"none"}"#.into()).await;
+    assert_eq!(store.claim(&request(1), at).await.unwrap().jobs.len(), 1, "no other one was begun");
+}
+
 /// Dashboards ask for figures each second, and a list for its total on each page: more jobs than can be counted quickly are not counted then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn figures_of_many_jobs_that_have_ended_are_those_of_the_last_count() {
@@ -183,9 +201,9 @@ async fn figures_of_many_jobs_that_have_ended_are_those_of_the_last_count() {
         assert_eq!(store.types(Some("test")).await.unwrap().types, all);
         assert_eq!(all[0].counts[&JobState::Inactive], live, "live ones are exact");
         let complete = JobFilter { state: Some(JobState::Complete), ..JobFilter::default() };
-        let totals = [&complete, &JobFilter::default()].map(|filter| store.total(filter));
-        let totals = futures_util::future::try_join_all(totals).await.unwrap();
-        (all[0].counts[&JobState::Complete], totals[0].unwrap(), totals[1].unwrap())
+        let total = async |filter: &JobFilter| store.total(filter).await.unwrap().unwrap();
+        let totals = (total(&complete).await, total(&JobFilter::default()).await);
+        (all[0].counts[&JobState::Complete], totals.0, totals.1)
     };
     complete(&store, 3).await;
     store.insert(&[job(&ids, at)], at).await.unwrap();

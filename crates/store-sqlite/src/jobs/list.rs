@@ -120,17 +120,24 @@ fn numbers(
             .query_map((bounds.first, bounds.last, limit), |row| row.get(0))?
             .collect(),
         (Some(user), kind, _) => {
+            let kinds = match kind {
+                Some(kind) => vec![kind.clone()],
+                None => kinds_of(connection, *user)?,
+            };
             let mut numbers = Vec::new();
             let mut select = connection.prepare_cached(&format!(
                 "SELECT number FROM jobs INDEXED BY jobs_by_user
-                 WHERE user = ?1 AND state = ?2 AND number BETWEEN ?3 AND ?4 AND (?5 IS NULL OR type = ?5)
+                 WHERE user = ?1 AND type = ?2 AND state = ?3 AND number BETWEEN ?4 AND ?5
                  ORDER BY number {} LIMIT ?6",
                 bounds.sql()
             ))?;
-            for state in states {
-                let parameters = (user.bytes(), state_number(*state), bounds.first, bounds.last, kind, limit);
-                for number in select.query_map(parameters, |row| row.get(0))? {
-                    numbers.push(number?);
+            for kind in kinds {
+                for state in states {
+                    let parameters =
+                        (user.bytes(), &kind, state_number(*state), bounds.first, bounds.last, limit);
+                    for number in select.query_map(parameters, |row| row.get(0))? {
+                        numbers.push(number?);
+                    }
                 }
             }
             Ok(numbers)
@@ -197,6 +204,14 @@ fn numbers_with(
         }
     }
     Ok(numbers)
+}
+
+/// Types of which this user has jobs.
+fn kinds_of(connection: &Connection, user: UserId) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare_cached("SELECT DISTINCT type FROM user_counts WHERE user = ?1")?
+        .query_map([user.bytes()], |row| row.get(0))?
+        .collect()
 }
 
 fn kinds(connection: &Connection) -> rusqlite::Result<Vec<String>> {

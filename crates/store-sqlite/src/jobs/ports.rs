@@ -7,7 +7,7 @@ use common::jobs::{
     ChangeJobError, ChangeScheduleError, ClaimRequest, Claims, FailOutcome, Failure, InsertOutcome, Job,
     JobAdmin, JobChange, JobCounts, JobEventFilter, JobEventPage, JobEvents, JobFilter, JobMinute, JobOrder,
     JobPage, JobState, JobStore, JobTypes, LeaseHolder, LostLease, NewJob, RetriedDead, Schedule,
-    ScheduleStore, TypeLimit,
+    SchedulePage, SchedulePlace, ScheduleStore, TypeLimit, TypeUse,
 };
 use common::{JobId, PortResult, ScheduleId, Timestamp, UserId};
 use serde_json::Value;
@@ -238,8 +238,12 @@ impl ScheduleStore for JobsDb {
         self.write(Durability::Durable, move |tx| schedules::create(tx, &schedule)).await
     }
 
-    async fn list_schedules(&self) -> PortResult<Vec<Schedule>> {
-        self.read(schedules::list).await
+    async fn list_schedules(&self, after: Option<SchedulePlace>, limit: u32) -> PortResult<SchedulePage> {
+        self.read(move |connection| schedules::list(connection, after, limit)).await
+    }
+
+    async fn count_schedules(&self) -> PortResult<u64> {
+        self.read(schedules::count).await
     }
 
     async fn find_schedule(&self, id: ScheduleId) -> PortResult<Option<Schedule>> {
@@ -266,7 +270,7 @@ impl ScheduleStore for JobsDb {
     async fn fire_schedule(
         &self,
         schedule: &Schedule,
-        jobs: &[NewJob],
+        jobs: &[(Timestamp, NewJob)],
         next_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), ChangeScheduleError> {

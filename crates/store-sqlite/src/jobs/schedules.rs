@@ -1,6 +1,6 @@
 //! Schedules.
 
-use common::jobs::{ChangeScheduleError, NewJob, Schedule};
+use common::jobs::{ChangeScheduleError, NewJob, PageBytes, Schedule, SchedulePage, SchedulePlace};
 use common::{ScheduleId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -41,11 +41,36 @@ pub(super) fn create(tx: &Tx<'_>, schedule: &Schedule) -> rusqlite::Result<()> {
     .map(drop)
 }
 
-pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<Schedule>> {
-    connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM schedules ORDER BY created_at, id"))?
-        .query_map([], read)?
-        .collect()
+pub(super) fn list(
+    connection: &Connection,
+    after: Option<SchedulePlace>,
+    limit: u32,
+) -> rusqlite::Result<SchedulePage> {
+    let (at, id) = after.map_or((i64::MIN, [0; 12]), |(at, id)| (at.millis(), *id.bytes()));
+    // their places first: what is sorted must not be long
+    let mut ids = connection.prepare_cached(
+        "SELECT id FROM schedules WHERE (created_at, id) > (?1, ?2) ORDER BY created_at, id LIMIT ?3",
+    )?;
+    let ids: Vec<ScheduleId> =
+        ids.query_map((at, id, i64::from(limit) + 1), |row| row.id(0))?.collect::<Result<_, _>>()?;
+    let mut select = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM schedules WHERE id = ?1"))?;
+    let (mut items, mut on_page): (Vec<Schedule>, _) = (Vec::new(), PageBytes::default());
+    for id in ids {
+        let next = select.query_row([id.bytes()], |row| {
+            let bytes = row.get_ref(1)?.as_str()?.len();
+            let fits = items.len() < limit as usize && on_page.takes(bytes);
+            fits.then(|| read(row)).transpose()
+        })?;
+        match next {
+            Some(schedule) => items.push(schedule),
+            None => return Ok(SchedulePage { items, more: true }),
+        }
+    }
+    Ok(SchedulePage { items, more: false })
+}
+
+pub(super) fn count(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.prepare_cached("SELECT count(*) FROM schedules")?.query_row([], |row| row.count(0))
 }
 
 pub(super) fn find(connection: &Connection, id: ScheduleId) -> rusqlite::Result<Option<Schedule>> {
@@ -99,12 +124,17 @@ pub(super) fn next(connection: &Connection) -> rusqlite::Result<Option<Timestamp
 pub(super) fn fire(
     tx: &Tx<'_>,
     schedule: &Schedule,
-    jobs: &[NewJob],
+    jobs: &[(Timestamp, NewJob)],
     next_at: Option<Timestamp>,
     now: Timestamp,
 ) -> TxResult<(), ChangeScheduleError> {
-    let fired = Schedule { next_at, last_at: schedule.next_at.or(schedule.last_at), ..schedule.clone() };
-    update(tx, &fired)?;
-    arrive::insert(tx, jobs, now)?;
+    update(tx, &Schedule { next_at, ..schedule.clone() })?;
+    let (times, jobs): (Vec<Timestamp>, Vec<NewJob>) = jobs.iter().cloned().unzip();
+    let outcomes = arrive::insert(tx, &jobs, now)?;
+    let last = times.into_iter().zip(outcomes).filter(|(_, outcome)| outcome.has_job()).map(|(at, _)| at).max();
+    if let Some(last_at) = last {
+        tx.prepare_cached("UPDATE schedules SET last_at = ?2 WHERE id = ?1")?
+            .execute((schedule.id.bytes(), last_at.millis()))?;
+    }
     Ok(())
 }

@@ -105,6 +105,30 @@ async fn a_claim_among_50_000_jobs_costs_what_it_costs_among_few() {
     }
 }
 
+/// A user with thousands of jobs asks for the few of another type.
+#[tokio::test]
+async fn own_jobs_of_a_type_are_listed_without_a_look_at_others() {
+    let cost = async |others: i32| {
+        let (db, _folder) = waiting(1, others).await;
+        let ids = TestIds::seeded(1);
+        write(&db, move |tx| {
+            let owner: Vec<u8> =
+                tx.query_row("SELECT user FROM jobs LIMIT 1", [], |row| row.get(0)).unwrap();
+            let user = UserId::from_bytes(owner.try_into().unwrap());
+            let rare = NewJob { user: Some(user), ..NewJob::new(ids.next(), "rare", json!({}), NOW) };
+            arrive::insert(tx, &[rare], NOW).unwrap();
+            let filter = JobFilter { user: Some(user), kind: Some("rare".to_owned()), ..JobFilter::default() };
+            let (page, steps) =
+                steps(|| list::list(tx, &filter, JobOrder::Descending, None, 10).unwrap());
+            assert_eq!((page.items.len(), page.more), (1, false));
+            steps
+        })
+        .await
+    };
+    let (few, many) = (cost(5).await, cost(2_000).await);
+    assert!(many <= few + 20, "{few} {many}");
+}
+
 /// Who was served is remembered for so long, and nothing is kept of users without jobs.
 #[tokio::test]
 async fn users_without_jobs_are_forgotten() {

@@ -5,13 +5,13 @@ use std::time::Duration;
 use common::Timestamp;
 use common::jobs::{
     Attempt, Backoff, ClaimRequest, Claimed, Claims, FailOutcome, Failure, JobEventKind, JobState,
-    LeaseHolder, LostLease, MOST_FAILURES,
+    LeaseHolder, LostLease, MOST_FAILURES, PageBytes,
 };
 use rusqlite::{OptionalExtension as _, Row};
 use serde_json::{Value, json};
 
 use super::history::{self, Ended};
-use super::job::{COLUMN_COUNT, COLUMNS, from_json, job, state_number, to_json};
+use super::job::{COLUMN_COUNT, COLUMNS, bytes, from_json, job, state_number, to_json};
 use super::moves::{Moves, PLACE_COLUMNS, PLACE_COUNT, Place};
 use super::turns::{self, Turn};
 use super::types::{self, Allowance};
@@ -25,8 +25,8 @@ pub(super) fn claim(tx: &Tx<'_>, request: &ClaimRequest, now: Timestamp) -> rusq
     }
     let mut allowance = Allowance::of(tx, &request.types, now)?;
     let mut moves = Moves::new(tx);
-    let mut claimed = Vec::new();
-    while claimed.len() < request.max as usize {
+    let (mut claimed, mut in_all) = (Vec::new(), PageBytes::default());
+    while claimed.len() < request.max as usize && !in_all.is_full() {
         let lets = request.types.iter().filter(|kind| allowance.lets(kind));
         let Some(Turn { head, .. }) = turns::next(tx, lets)? else { break };
         let lease_until = now + request.lease;
@@ -37,6 +37,7 @@ pub(super) fn claim(tx: &Tx<'_>, request: &ClaimRequest, now: Timestamp) -> rusq
                  WHERE number = ?1 AND state = 0 RETURNING {COLUMNS}, generation"
             ))?
             .query_row((head, lease_until.millis(), now.millis(), &request.worker), |row| {
+                in_all.takes(bytes(row)?);
                 Ok((job(row)?, row.count(COLUMN_COUNT)?))
             })
             .optional()?

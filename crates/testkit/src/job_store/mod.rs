@@ -208,6 +208,8 @@ macro_rules! job_store_suite {
                 events_that_happen_at_the_same_time_have_one_order,
                 a_schedule_is_kept_and_changed_by_revision,
                 due_schedules_come_the_longest_due_first,
+                a_page_of_schedules_ends_where_it_would_be_huge,
+                a_schedule_says_the_last_time_that_got_a_job,
                 a_schedule_fires_once_however_many_fire,
                 a_schedule_whose_job_still_lives_makes_no_other,
                 jobs_are_listed_in_pages_of_both_orders,

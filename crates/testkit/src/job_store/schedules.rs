@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use common::jobs::{Backoff, CatchUp, ChangeScheduleError, JobState, Priority, Schedule, ScheduleSpec};
+use common::jobs::{
+    Backoff, CatchUp, ChangeScheduleError, JobState, NewJob, Priority, Schedule, ScheduleSpec,
+};
 use common::{ScheduleId, Timestamp};
 use futures_util::future::join_all;
 use serde_json::json;
@@ -34,6 +36,20 @@ fn schedule(subject: &JobsSubject, next_at: Option<Timestamp>) -> Schedule {
     }
 }
 
+/// All schedules, page by page.
+async fn listed(subject: &JobsSubject, limit: u32) -> Vec<Schedule> {
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = subject.schedules.list_schedules(after, limit).await.unwrap();
+        after = page.items.last().map(Schedule::place);
+        listed.extend(page.items);
+        assert!(listed.len() <= 1000, "pages come forward");
+        if !page.more {
+            return listed;
+        }
+    }
+}
+
 async fn find(subject: &JobsSubject, id: ScheduleId) -> Option<Schedule> {
     subject.schedules.find_schedule(id).await.unwrap()
 }
@@ -46,7 +62,9 @@ pub async fn a_schedule_is_kept_and_changed_by_revision(subject: &JobsSubject) {
     for new in [&one, &two, &one] {
         schedules.create_schedule(new).await.unwrap();
     }
-    assert_eq!(schedules.list_schedules().await.unwrap(), [one.clone(), two.clone()]);
+    assert_eq!(listed(subject, 10).await, [one.clone(), two.clone()]);
+    assert_eq!(listed(subject, 1).await, [one.clone(), two.clone()]);
+    assert_eq!(schedules.count_schedules().await.unwrap(), 2);
     assert_eq!(find(subject, two.id).await, Some(two.clone()));
     assert_eq!(find(subject, subject.ids.next()).await, None);
     let paused = Schedule { paused: true, next_at: None, last_at: Some(subject.now()), ..two.clone() };
@@ -58,7 +76,25 @@ pub async fn a_schedule_is_kept_and_changed_by_revision(subject: &JobsSubject) {
     assert!(!schedules.delete_schedule(two.id).await.unwrap());
     let gone = schedules.update_schedule(&paused).await;
     assert!(matches!(gone, Err(ChangeScheduleError::NotFound)), "{gone:?}");
-    assert_eq!(schedules.list_schedules().await.unwrap(), [one]);
+    assert_eq!(listed(subject, 10).await, [one]);
+}
+
+/// A thousand of them could have a quarter of a gigabyte.
+pub async fn a_page_of_schedules_ends_where_it_would_be_huge(subject: &JobsSubject) {
+    let long = json!("x".repeat(NewJob::MAX_DATA_BYTES - 2));
+    let mut all = Vec::new();
+    for _ in 0..20 {
+        let mut new = schedule(subject, None);
+        new.spec.data = long.clone();
+        subject.schedules.create_schedule(&new).await.unwrap();
+        all.push(new.id);
+    }
+    // of the same moment: by their ids
+    all.sort_unstable();
+    let page = subject.schedules.list_schedules(None, 1000).await.unwrap();
+    assert_eq!((page.items.len(), page.more), (15, true));
+    let ids: Vec<_> = listed(subject, 1000).await.iter().map(|schedule| schedule.id).collect();
+    assert_eq!(ids, all);
 }
 
 pub async fn due_schedules_come_the_longest_due_first(subject: &JobsSubject) {
@@ -89,7 +125,7 @@ pub async fn a_schedule_fires_once_however_many_fire(subject: &JobsSubject) {
     let next = Some(due + 60 * SECOND);
     let now = subject.now();
     let job = new.spec.job(new.id, new.user, due, now);
-    let jobs = [job.clone()];
+    let jobs = [(due, job.clone())];
     let fires = (0..8).map(|_| subject.schedules.fire_schedule(&new, &jobs, next, now));
     let fired = join_all(fires).await;
     assert_eq!(fired.iter().filter(|fired| fired.is_ok()).count(), 1, "{fired:?}");
@@ -113,8 +149,10 @@ pub async fn a_schedule_whose_job_still_lives_makes_no_other(subject: &JobsSubje
     for round in 0..3_u64 {
         let job = current.spec.job(current.id, current.user, now, now);
         let next = Some(now + SECOND);
-        subject.schedules.fire_schedule(&current, &[job], next, now).await.unwrap();
+        subject.schedules.fire_schedule(&current, &[(now, job)], next, now).await.unwrap();
+        let last = if round == 1 { current.last_at } else { Some(now) };
         current = find(subject, current.id).await.unwrap();
+        assert_eq!(current.last_at, last, "the last time that got a job");
         assert_eq!((current.next_at, current.revision), (next, round + 2));
         let expected = if round < 2 { 1 } else { 2 };
         let counts = subject.admin.counts(None).await.unwrap();
@@ -125,5 +163,22 @@ pub async fn a_schedule_whose_job_still_lives_makes_no_other(subject: &JobsSubje
         }
         subject.clock.advance(SECOND);
         now = subject.now();
+    }
+}
+
+/// It named times that were left out.
+pub async fn a_schedule_says_the_last_time_that_got_a_job(subject: &JobsSubject) {
+    let start = subject.now();
+    let mut current = schedule(subject, Some(start));
+    subject.schedules.create_schedule(&current).await.unwrap();
+    let mut last = None;
+    for (due, has_job) in [(start, false), (start + SECOND, true), (start + 2 * SECOND, false)] {
+        subject.clock.set(due);
+        let job = current.spec.job(current.id, current.user, due, due);
+        let jobs: Vec<_> = has_job.then_some((due, job)).into_iter().collect();
+        subject.schedules.fire_schedule(&current, &jobs, Some(due + SECOND), due).await.unwrap();
+        last = if has_job { Some(due) } else { last };
+        current = find(subject, current.id).await.unwrap();
+        assert_eq!((current.last_at, current.next_at), (last, Some(due + SECOND)));
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use clients::{AuthClient, FilesClient};
 use common::files::internal::UserEnd;
 use common::jobs::types::{self, AccountEndedData};
-use common::jobs::{ChangeJobError, JobAdmin, JobFilter, JobOrder, ScheduleStore};
+use common::jobs::{ChangeJobError, JobAdmin, JobFilter, JobOrder, Schedule, ScheduleStore};
 use common::notifications::NotificationStore;
 use common::webhooks::WebhookStore;
 use common::{JobId, PortResult, UserId};
@@ -64,9 +64,15 @@ impl AccountEndedHandler {
 
     /// What makes jobs goes before the jobs, and what tells of them before what was told.
     async fn end_jobs(&self, job: &JobContext, user: UserId) -> Result<u64, HandlerError> {
-        for schedule in self.schedules.list_schedules().await? {
-            if schedule.user == Some(user) {
+        let mut after = None;
+        loop {
+            let page = self.schedules.list_schedules(after, BATCH).await?;
+            after = page.items.last().map(Schedule::place);
+            for schedule in page.items.iter().filter(|schedule| schedule.user == Some(user)) {
                 self.schedules.delete_schedule(schedule.id).await?;
+            }
+            if !page.more {
+                break;
             }
         }
         for webhook in self.webhooks.list_webhooks(user).await? {

@@ -1,12 +1,12 @@
 //! What programs report of several jobs at once.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, post, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _, post, web};
 use common::jobs::{FailOutcome, LostLease};
-use common::{Code, JobId, PortError, Timestamp, UserId};
+use common::{Code, JobId, Timestamp, UserId};
 use futures_util::future::join_all;
 use http_kit::problem::ProblemDocument;
-use http_kit::{ApiResult, input};
+use http_kit::{ApiResult, Problem, input};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -61,19 +61,16 @@ pub(super) enum Outcome {
     Lost,
     /// The lease is none of this job and account: it was not taken.
     Forbidden,
-    /// The store did not say: it may have been taken. Asked again, it then says `lost`.
+    /// The store did not say, or cannot take it, as `code` says: it may have been taken. Asked again, it then says `lost`.
     Unavailable,
 }
 
 impl Outcome {
-    /// The status that the call for this one result would have had, and the code of a refusal.
-    const fn status(self) -> (StatusCode, Option<Code>) {
+    /// The status that the call for this one result would have had, where it was taken.
+    const fn taken(self) -> StatusCode {
         match self {
-            Self::Complete => (StatusCode::NO_CONTENT, None),
-            Self::Delayed | Self::Failed => (StatusCode::OK, None),
-            Self::Lost => (StatusCode::CONFLICT, Some(Code::LeaseLost)),
-            Self::Forbidden => (StatusCode::FORBIDDEN, Some(Code::Forbidden)),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Some(Code::Unavailable)),
+            Self::Complete => StatusCode::NO_CONTENT,
+            _ => StatusCode::OK,
         }
     }
 }
@@ -97,9 +94,14 @@ pub(super) struct ResultTaken {
 }
 
 impl ResultTaken {
-    fn new(id: JobId, outcome: Outcome, retry_at: Option<Timestamp>) -> Self {
-        let (status, code) = outcome.status();
-        Self { id: id.to_string(), outcome, status: status.as_u16(), code: code.map(Code::word), retry_at }
+    fn taken(id: JobId, outcome: Outcome, retry_at: Option<Timestamp>) -> Self {
+        Self { id: id.to_string(), outcome, status: outcome.taken().as_u16(), code: None, retry_at }
+    }
+
+    /// One that was not taken, for the reason that the call for it alone would have given.
+    fn refused(id: JobId, outcome: Outcome, problem: &Problem) -> Self {
+        let (status, code) = (problem.status_code().as_u16(), Some(problem.code().word()));
+        Self { id: id.to_string(), outcome, status, code, retry_at: None }
     }
 }
 
@@ -146,31 +148,29 @@ pub(super) async fn results(
     // together, so that they share commits
     let user = caller.user;
     let taken = join_all(results.into_iter().map(|report| service.take(user, report))).await;
-    let (mut items, mut away) = (Vec::with_capacity(taken.len()), None);
-    for (item, error) in taken {
+    let (mut items, mut problems) = (Vec::with_capacity(taken.len()), Vec::new());
+    for (item, problem) in taken {
         items.push(item);
-        away = away.or(error);
+        problems.extend(problem);
     }
-    match away {
+    if problems.len() == items.len()
+        && let Some(problem) = problems.pop()
+    {
         // nothing was taken, and nothing of it is for the caller to sort out
-        Some(error) if items.iter().all(|item| item.outcome == Outcome::Unavailable) => Err(error.into()),
-        _ => {
-            let status = if items.iter().all(|item| item.code.is_none()) {
-                StatusCode::OK
-            } else {
-                StatusCode::MULTI_STATUS
-            };
-            Ok(HttpResponse::build(status).json(ResultsTaken { items }))
-        }
+        return Err(problem);
     }
+    let status =
+        if items.iter().all(|item| item.code.is_none()) { StatusCode::OK } else { StatusCode::MULTI_STATUS };
+    Ok(HttpResponse::build(status).json(ResultsTaken { items }))
 }
 
 impl WorkerService {
-    /// What became of a result, and why the store did not say so, if it did not.
-    async fn take(&self, user: UserId, report: ResultReport) -> (ResultTaken, Option<PortError>) {
+    /// What became of a result, and the problem of the store, if that did not take it.
+    async fn take(&self, user: UserId, report: ResultReport) -> (ResultTaken, Option<Problem>) {
         let ResultReport { id, lease, result, error, retryable } = report;
-        let Ok(Lease { holder, .. }) = lease_of(&self.lease_key, id, user, &lease) else {
-            return (ResultTaken::new(id, Outcome::Forbidden, None), None);
+        let holder = match lease_of(&self.lease_key, id, user, &lease) {
+            Ok(Lease { holder, .. }) => holder,
+            Err(problem) => return (ResultTaken::refused(id, Outcome::Forbidden, &problem), None),
         };
         let outcome = match error {
             None => self.complete(holder, result.as_ref()).await.map(|()| (Outcome::Complete, None)),
@@ -180,11 +180,13 @@ impl WorkerService {
             }),
         };
         match outcome {
-            Ok((outcome, retry_at)) => (ResultTaken::new(id, outcome, retry_at), None),
-            Err(LostLease::Lost) => (ResultTaken::new(id, Outcome::Lost, None), None),
+            Ok((outcome, retry_at)) => (ResultTaken::taken(id, outcome, retry_at), None),
+            Err(LostLease::Lost) => {
+                (ResultTaken::refused(id, Outcome::Lost, &Problem::new(Code::LeaseLost)), None)
+            }
             Err(LostLease::Port(error)) => {
-                tracing::warn!(job = %id, cause = %common::Causes(&error), "cannot take a result");
-                (ResultTaken::new(id, Outcome::Unavailable, None), Some(error))
+                let problem = Problem::from(error);
+                (ResultTaken::refused(id, Outcome::Unavailable, &problem), Some(problem))
             }
         }
     }

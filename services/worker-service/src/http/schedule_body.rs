@@ -58,7 +58,7 @@ pub(super) struct Schedule {
     /// When it fires next; null if never again, or while it is paused.
     #[schema(value_type = Option<String>, format = DateTime, required)]
     next_at: Option<Timestamp>,
-    /// For which time it fired last.
+    /// The last time that it made a job for.
     #[schema(value_type = Option<String>, format = DateTime, required)]
     last_at: Option<Timestamp>,
     /// The next five times; none while it is paused.

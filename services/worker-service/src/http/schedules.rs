@@ -3,11 +3,11 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use common::jobs::{ChangeScheduleError, InsertOutcome, MAX_SCHEDULES, Schedule as Stored};
-use common::{Code, JobId, ScheduleId};
+use common::{Code, JobId, ScheduleId, Timestamp};
 use http_kit::problem::ProblemDocument;
-use http_kit::{ApiResult, Problem, cause, input};
-use serde::Serialize;
-use utoipa::ToSchema;
+use http_kit::{ApiResult, Problem, cause, cursor, input};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::access::Administrator;
 use super::answers::{MOST_BYTES, Restricted};
@@ -16,12 +16,32 @@ use crate::WorkerService;
 
 /// How often a change is tried again when the schedule fires at the same moment.
 const MOST_TRIES: u32 = 5;
+/// What a page has where nobody says it: those that there can be, if they are short.
+const ALL: u32 = 1000;
+/// What cursors of the list belong to.
+const LIST: &str = "schedules";
 
-/// All schedules.
+/// A page of schedules.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Schedules {
-    /// Oldest first.
+    /// Oldest first. They are fewer than were asked for where they would have more than 4 MiB.
     items: Vec<Schedule>,
+    /// Where the next page begins; null on the last one.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// Which schedules to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SchedulesQuery {
+    /// `nextCursor` of the page before.
+    cursor: Option<String>,
+    /// Most items on the page. Default: all that there can be.
+    #[param(minimum = 1, maximum = 1000, default = 1000)]
+    limit: Option<u32>,
 }
 
 /// A job that was made.
@@ -31,21 +51,30 @@ pub(super) struct ScheduledJob {
     id: String,
 }
 
-/// All schedules.
+/// All schedules: a page ends before the one with which it would have more than 4 MiB.
 #[utoipa::path(
     tag = "jobs",
     operation_id = "listSchedules",
-    responses((status = 200, description = "The schedules", body = Schedules), Restricted),
+    params(SchedulesQuery),
+    responses((status = 200, description = "A page of schedules", body = Schedules), Restricted),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
 #[get("/api/v1/jobs/schedules")]
 pub(super) async fn list(
     _caller: Administrator,
     service: web::Data<WorkerService>,
+    request: HttpRequest,
 ) -> ApiResult<web::Json<Schedules>> {
-    let (stored, now) = (service.schedules.list_schedules().await?, service.clock.now());
-    let items = stored.into_iter().map(|schedule| Schedule::of(schedule, now)).collect();
-    Ok(web::Json(Schedules { items }))
+    let SchedulesQuery { cursor, limit } = input::query(&request)?;
+    let limit = super::page::limit(limit.or(Some(ALL)))?;
+    let after: Option<(i64, ScheduleId)> =
+        cursor.map(|cursor| cursor::decode(&service.cursor_key, LIST, &cursor)).transpose()?;
+    let after = after.map(|(at, id)| (Timestamp::from_millis(at), id));
+    let (page, now) = (service.schedules.list_schedules(after, limit).await?, service.clock.now());
+    let last = page.items.last().filter(|_| page.more).map(Stored::place);
+    let next_cursor = last.map(|(at, id)| cursor::encode(&service.cursor_key, LIST, &(at.millis(), id)));
+    let items = page.items.into_iter().map(|schedule| Schedule::of(schedule, now)).collect();
+    Ok(web::Json(Schedules { items, next_cursor }))
 }
 
 /// One schedule.
@@ -93,7 +122,7 @@ pub(super) async fn create(
     let now = service.clock.now();
     let (paused, spec) = asked.into_spec();
     let next_at = super::schedule_body::next(&spec, paused, now)?;
-    if service.schedules.list_schedules().await?.len() >= MAX_SCHEDULES {
+    if service.schedules.count_schedules().await? >= MAX_SCHEDULES as u64 {
         return Err(Problem::new(Code::Unprocessable).detail("There are 1000 schedules already"));
     }
     let schedule = Stored {

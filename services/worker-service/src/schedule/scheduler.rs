@@ -99,7 +99,7 @@ impl Scheduler {
             }
         };
         let served = served(&times, spec.catch_up, due, now);
-        let jobs: Vec<_> = served.into_iter().map(|due| spec.job(*id, *user, due, now)).collect();
+        let jobs: Vec<_> = served.into_iter().map(|due| (due, spec.job(*id, *user, due, now))).collect();
         self.schedules.fire_schedule(schedule, &jobs, times.next_after(now), now).await?;
         counter!("fm_jobs_scheduled_total").increment(jobs.len() as u64);
         tracing::debug!(schedule = %id, jobs = jobs.len(), "a schedule fired");

@@ -278,7 +278,8 @@ impl Attempt<'_> {
         let mut beat = interval_at(Instant::now() + every, every);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut time_is_up = pin!(sleep(self.ttl));
-        let (mut patience_ends, mut is_patient) = (pin!(sleep(patience(self.ttl))), true);
+        let mut patience_ends = pin!(sleep(patience(self.ttl)));
+        let mut is_patient = true;
         loop {
             tokio::select! {
                 Some(finished) = run.join_next() => return Ended::Finished(finished),

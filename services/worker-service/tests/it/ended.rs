@@ -80,7 +80,7 @@ pub(crate) async fn filled(world: &World, user: UserId) {
 async fn left(world: &World, user: UserId) -> (u64, usize, usize, usize) {
     let db = &world.store.db;
     let jobs = db.counts(Some(user)).await.unwrap().values().sum();
-    let schedules = db.list_schedules().await.unwrap();
+    let schedules = db.list_schedules(None, 1000).await.unwrap().items;
     let schedules = schedules.iter().filter(|schedule| schedule.user == Some(user)).count();
     let webhooks = db.list_webhooks(user).await.unwrap().len();
     let notifications = db.list_notifications(user, false, None, 10).await.unwrap().items.len();

@@ -27,6 +27,8 @@ pub(crate) struct Watched {
     pub(crate) empty_claims: AtomicU32,
     /// What another worker claims right after the next look at a job.
     pub(crate) claim_after_find: Mutex<Option<ClaimRequest>>,
+    /// Why the next completions are not taken, the last one first.
+    pub(crate) failing_completions: Mutex<Vec<PortError>>,
     /// Reports of completion, and whether each was taken.
     pub(crate) completions: Mutex<Vec<(LeaseHolder, bool)>>,
     /// Commits of `insert` by their number of jobs.
@@ -43,6 +45,7 @@ impl Watched {
             silent_inserts: AtomicBool::new(false),
             empty_claims: AtomicU32::new(0),
             claim_after_find: Mutex::default(),
+            failing_completions: Mutex::default(),
             completions: Mutex::default(),
             inserts: Mutex::default(),
         }
@@ -110,6 +113,10 @@ impl JobStore for Watched {
         result: Option<&Value>,
         now: Timestamp,
     ) -> Result<(), LostLease> {
+        let fails = self.failing_completions.lock().unwrap().pop();
+        if let Some(error) = fails {
+            return Err(error.into());
+        }
         let completed = self.db.complete(holder, result, now).await;
         self.completions.lock().unwrap().push((holder, completed.is_ok()));
         completed

@@ -23,8 +23,16 @@ pub(super) async fn write(
     files.insert("jobs.ndjson".to_owned(), live_jobs(stores, folder, now).await?);
     files.insert("job-types.ndjson".to_owned(), types(stores, folder).await?);
     let mut lines = LineWriter::create(folder, "schedules.ndjson")?;
-    for schedule in stores.schedules.list_schedules().await? {
-        lines.write(&ScheduleRecord::of(schedule))?;
+    let mut after = None;
+    loop {
+        let page = stores.schedules.list_schedules(after, PAGE).await?;
+        after = page.items.last().map(common::jobs::Schedule::place);
+        for schedule in page.items {
+            lines.write(&ScheduleRecord::of(schedule))?;
+        }
+        if !page.more {
+            break;
+        }
     }
     files.insert("schedules.ndjson".to_owned(), lines.finish()?);
     files.extend([

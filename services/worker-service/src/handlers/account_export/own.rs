@@ -6,7 +6,7 @@ use common::files::internal::{ExportPage, ExportQuestion};
 use common::jobs::{Job, JobAdmin, JobFilter, JobOrder, ScheduleStore, short_error, types};
 use common::notifications::{Notification, NotificationPlace, NotificationStore};
 use common::webhooks::{Webhook, WebhookEvent, WebhookStore};
-use common::{NotificationId, PortError, PortResult, Timestamp, UserId};
+use common::{NotificationId, PortError, PortResult, ScheduleId, Timestamp, UserId};
 use serde_json::{Value, json};
 
 use crate::service::Parts;
@@ -42,7 +42,7 @@ impl Own {
     pub(super) async fn page(&self, asked: &ExportQuestion) -> PortResult<ExportPage> {
         match &*asked.what {
             "jobs" => self.jobs(asked).await,
-            "schedules" => self.schedules(asked.user).await,
+            "schedules" => self.schedules(asked).await,
             "webhooks" => self.webhooks(asked.user).await,
             "notifications" => self.notifications(asked).await,
             _ => Err(PortError::broken("exports", "an unknown subject")),
@@ -57,8 +57,14 @@ impl Own {
         Ok(ExportPage { items: page.items.into_iter().map(job).collect(), cursor })
     }
 
-    async fn schedules(&self, user: UserId) -> PortResult<ExportPage> {
-        let all = self.schedules.list_schedules().await?;
+    async fn schedules(&self, asked: &ExportQuestion) -> PortResult<ExportPage> {
+        let after = asked.cursor.as_deref().and_then(|text| {
+            let (at, id) = text.split_once(' ')?;
+            Some((Timestamp::from_millis(at.parse().ok()?), id.parse::<ScheduleId>().ok()?))
+        });
+        let page = self.schedules.list_schedules(after, PAGE).await?;
+        let last = page.items.last().filter(|_| page.more).map(common::jobs::Schedule::place);
+        let cursor = last.map(|(at, id)| format!("{} {id}", at.millis()));
         let item = |schedule: common::jobs::Schedule| {
             json!({
                 "id": schedule.id,
@@ -69,8 +75,9 @@ impl Own {
                 "createdAt": schedule.created_at,
             })
         };
-        let items = all.into_iter().filter(|schedule| schedule.user == Some(user)).map(item).collect();
-        Ok(ExportPage { items, cursor: None })
+        let is_own = |schedule: &common::jobs::Schedule| schedule.user == Some(asked.user);
+        let items = page.items.into_iter().filter(is_own).map(item).collect();
+        Ok(ExportPage { items, cursor })
     }
 
     async fn webhooks(&self, user: UserId) -> PortResult<ExportPage> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::jobs::{JobStore as _, types};
-use common::{BlobKey, Clock as _, FileId};
+use common::{BlobKey, Clock as _, FileId, PortError};
 use http_kit::ticket::TicketKey;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -192,6 +192,25 @@ async fn many_results_are_reported_at_once_each_for_itself() {
     let (status, again) = api.post("/jobs/results", &results).await;
     let lost = json!(["lost", 409, "lease_lost"]);
     assert_eq!((status, each(&again)), (207, [vec![lost; 4], vec![forbidden]].concat()));
+    // the store has its own reasons
+    api.done("/jobs", &json!(vec![json!({ "type": "u" }); 3])).await;
+    let claimed = api.done("/jobs/claim", &json!({ "types": ["u"], "workerId": "w", "max": 3 })).await;
+    let reports: Vec<Value> = claimed["items"].as_array().unwrap().iter().map(|claim| {
+        json!({ "id": claim["job"]["id"], "lease": claim["lease"], "result": 1 })
+    }).collect();
+    let errors = || vec![PortError::broken("store", "it is damaged"), PortError::full("store", "no room")];
+    *world.store.failing_completions.lock().unwrap() = errors();
+    let (status, taken) = api.post("/jobs/results", &json!({ "results": reports })).await;
+    let mut outcomes = each(&taken);
+    outcomes.sort_by_key(|outcome| outcome[1].as_u64());
+    let not_taken = [json!(["unavailable", 500, "internal"]), json!(["unavailable", 507, "disk_full"])];
+    let expected = [vec![json!(["complete", 204, null])], not_taken.to_vec()].concat();
+    assert_eq!((status, outcomes), (207, expected), "as the call for each alone");
+    // of nothing taken the problem is that of the call
+    *world.store.failing_completions.lock().unwrap() = errors();
+    let alone = json!({ "results": [reports[0]] });
+    assert_eq!(api.post("/jobs/results", &alone).await.0, 507);
+    world.store.failing_completions.lock().unwrap().clear();
     // and one without any is
     let good = api.make(json!({ "type": "alone" })).await;
     let claim = api.claim("alone").await;

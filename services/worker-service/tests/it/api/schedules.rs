@@ -163,9 +163,10 @@ async fn a_schedule_is_changed_paused_run_and_removed() {
     let (status, refused) = run().await;
     assert_eq!((status, &refused["code"], &refused["holder"]), (409, &json!("key_taken"), &job["id"]));
     world.clock.advance(next.since(world.clock.now()));
-    until("it to fire", || async { (api.get(&path).await["lastAt"] == changed["nextAt"]).then_some(()) })
+    until("it to fire", || async { (api.get(&path).await["nextAt"] != changed["nextAt"]).then_some(()) })
         .await;
     assert_eq!(jobs_of(&world, "report").await, 1, "none while one is live");
+    assert_eq!(api.get(&path).await["lastAt"], Value::Null, "no time got a job");
     assert_eq!(api.call(Method::DELETE, &path, &json!({})).await, (204, Value::Null));
     for (method, path) in [
         (Method::DELETE, path.clone()),
