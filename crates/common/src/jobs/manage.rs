@@ -120,7 +120,7 @@ pub struct RetriedDead {
     pub next: Option<u64>,
 }
 
-/// At most `max` jobs are begun within `per`, counted from the first of them.
+/// At most `max` jobs are begun within a window of `per`, which begins with the first of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TypeLimit {
     /// From 1.

@@ -32,7 +32,7 @@ pub(super) struct JobType {
     kind: String,
     /// The product works it itself: programs cannot.
     built_in: bool,
-    /// How many jobs are in each state.
+    /// How many jobs are in each state. With MongoDB, where more than 10,000 jobs have ended, those that have are as many as there were up to five minutes ago.
     counts: JobSummary,
     /// Its jobs wait.
     paused: bool,
@@ -43,7 +43,7 @@ pub(super) struct JobType {
     work_time_ms: u64,
 }
 
-/// At most `max` jobs begin within `perMs`, counted from the first of them.
+/// At most `max` jobs begin within a window of `perMs`, which begins with the first of them. Around the end of a window twice as many may begin within `perMs`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct JobTypeLimit {

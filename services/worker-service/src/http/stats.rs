@@ -36,7 +36,7 @@ pub(super) struct StatsQuery {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct JobStats {
-    /// How many are in each state.
+    /// How many are in each state. With MongoDB, where more than 10,000 jobs have ended, those that have are as many as there were up to five minutes ago.
     counts: JobSummary,
     /// How long attempts that completed a job took, in all, in milliseconds.
     work_time_ms: u64,

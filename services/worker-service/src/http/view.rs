@@ -90,7 +90,7 @@ pub(super) struct Job {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = JobAttempts)]
 pub(super) struct Attempts {
-    /// Begun so far.
+    /// Begun so far, but for those that ended since what the job needs was away.
     made: u32,
     /// Left.
     remaining: u32,
@@ -98,7 +98,7 @@ pub(super) struct Attempts {
     max: u32,
 }
 
-/// An attempt that failed.
+/// An attempt that failed. The last one may be one that does not count, since what the job needs is away.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = JobFailure)]
 pub(super) struct Failure {
