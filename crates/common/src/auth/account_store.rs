@@ -110,7 +110,8 @@ pub struct PasswordChange {
     pub keep: Option<SessionId>,
     /// By which hashes the device that asks goes, which stays known.
     pub keep_devices: Vec<[u8; 32]>,
-    /// The account's API tokens end, too.
+    /// The account's API tokens end, too; and its identities, if it had a password before. One that a provider made, and that has had none so far, keeps
+    /// them: they are how its owner came in.
     pub end_tokens: bool,
     /// When.
     pub at: Timestamp,
@@ -154,7 +155,7 @@ pub trait AccountStore: Send + Sync {
     /// Removes up to `limit` codes that expired before `before`; how many went. Safe to repeat.
     async fn remove_expired_codes(&self, before: Timestamp, limit: u32) -> PortResult<u32>;
 
-    /// Sets a password, ends the account's sessions but one (and its API tokens, if the change says so), removes all its codes, forgets its devices but the one
+    /// Sets a password, ends the account's sessions but one (and its API tokens and identities, if the change says so), removes all its codes, forgets its devices but the one
     /// that asks and puts `jobs` into the outbox, in one commit. That devices were known is not forgotten: the next sign-in from another one is from a new device. False, and no effect, if the proof
     /// is none any more. Of any number of simultaneous calls with one proof exactly one succeeds.
     async fn change_password(&self, change: &PasswordChange, jobs: &[NewJob]) -> PortResult<bool>;

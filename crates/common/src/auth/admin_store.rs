@@ -84,8 +84,8 @@ pub trait UserAdmin: Send + Sync {
         audit: &AuditEntry,
     ) -> Result<User, ChangeUserError>;
 
-    /// Replaces the password, ends all sessions and API tokens, removes the codes that went by mail, forgets the devices and puts `jobs` into the outbox. A second
-    /// factor with its recovery codes stays.
+    /// Replaces the password, ends all sessions and API tokens, removes the identities of an account that had a password before and the codes that went by
+    /// mail, forgets the devices and puts `jobs` into the outbox. A second factor with its recovery codes stays.
     ///
     /// # Errors
     /// `NotFound`.

@@ -17,7 +17,7 @@ use super::account::{codes, deletion, devices};
 use super::sessions::{REFRESH_TOKENS, SESSIONS};
 use super::tokens::{self, TOKENS};
 use super::users::{self, COUNT, COUNTERS, EMAILS, FIRST_ADMIN, NOTE, Office, USERS, UserDoc};
-use super::{AuthDb, KeyDoc, SIGNING_KEYS, audit};
+use super::{AuthDb, KeyDoc, SIGNING_KEYS, audit, identities};
 use crate::engine::{Abort, Engine, Fault, TxResult};
 use crate::value::ToOid as _;
 
@@ -129,12 +129,16 @@ impl UserAdmin for AuthDb {
         let engine = &self.engine;
         engine
             .transact(&[id.oid()], |mut tx| async move {
-                find(engine, tx.session(), id).await?;
+                let before = find(engine, tx.session(), id).await?;
+                let set = doc! { "$set": { "password_hash": password_hash }, "$inc": { "identity_changes": 1_i64 } };
                 engine
                     .collection::<Document>(USERS)
-                    .update_one(doc! { "_id": id.oid() }, doc! { "$set": { "password_hash": password_hash } })
+                    .update_one(doc! { "_id": id.oid() }, set)
                     .session(tx.session())
                     .await?;
+                if before.password().is_some() {
+                    identities::remove_of(engine, tx.session(), id.oid()).await?;
+                }
                 end_sessions(engine, tx.session(), id, at).await?;
                 let (live, end) = tokens::revocation(id.oid(), at);
                 engine.collection::<Document>(TOKENS).update_many(live, end).session(tx.session()).await?;

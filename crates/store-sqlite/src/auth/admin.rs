@@ -12,7 +12,7 @@ use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
 use super::account::{codes, deletion, devices};
-use super::{AuthDb, audit, tokens, users};
+use super::{AuthDb, audit, identities, tokens, users};
 use crate::engine::{Abort, Durability, Tx, TxResult};
 use crate::outbox;
 use crate::row::RowExt as _;
@@ -114,11 +114,11 @@ impl UserAdmin for AuthDb {
         let (hash, jobs, entry) = (password_hash.to_owned(), jobs.to_vec(), entry.clone());
         self.engine
             .write(Durability::Durable, move |tx| {
-                let changed = tx
-                    .prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?
+                let before = users::find(tx, id)?.ok_or(ChangeUserError::NotFound)?;
+                tx.prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?
                     .execute((id.bytes(), hash))?;
-                if changed == 0 {
-                    return Err(ChangeUserError::NotFound.into());
+                if before.password().is_some() {
+                    identities::remove_of(tx, id)?;
                 }
                 end_sessions(tx, id, at)?;
                 tokens::revoke_all(tx, id, at)?;

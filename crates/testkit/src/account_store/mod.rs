@@ -166,6 +166,7 @@ macro_rules! account_store_suite {
                 expired_codes_are_removed_in_steps,
                 a_new_password_ends_the_other_sessions,
                 a_reset_code_works_once,
+                identities_go_with_the_password_that_somebody_else_knew,
                 an_account_comes_with_the_code_that_verifies_it,
                 an_address_changes_by_both_codes,
                 only_the_letters_of_an_address_may_change,

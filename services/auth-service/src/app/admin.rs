@@ -180,7 +180,7 @@ impl Administration {
         Ok(user)
     }
 
-    /// Gives an account a new password, signs it out, ends its API tokens, and tells its owner.
+    /// Gives an account a new password, signs it out, ends its API tokens and, if it had a password before, its identities, and tells its owner.
     pub(crate) async fn reset_password(
         &self,
         by: &Author,
@@ -188,8 +188,14 @@ impl Administration {
         password: &Password,
     ) -> Result<(), AdminError> {
         let hash = self.accounts.hasher.hash(password).await?;
-        let entry = self.entry(by, AuditAction::PasswordReset, user.id, json!({ "tokensEnded": true }));
-        let notice = self.notice(user, AccountEvent::PasswordSet);
+        let identities = match user.password() {
+            Some(_) => self.stores.identities.list_identities(user.id).await?.len(),
+            None => 0,
+        };
+        let details = json!({ "tokensEnded": true, "identitiesEnded": identities });
+        let entry = self.entry(by, AuditAction::PasswordReset, user.id, details);
+        let event = AccountEvent::PasswordSet { identities_ended: identities > 0 };
+        let notice = self.notice(user, event);
         self.stores.users.reset_password(user.id, &hash, entry.at, &notice, &entry).await?;
         self.cache.forget_user(user.id).await?;
         Ok(())

@@ -107,8 +107,14 @@ impl AuthService {
     }
 
     /// Somebody set a password of their own.
-    pub(crate) async fn tell_password(&self, by: &Author, user: UserId, tokens_ended: bool) {
-        let details = json!({ "tokensEnded": tokens_ended });
+    pub(crate) async fn tell_password(
+        &self,
+        by: &Author,
+        user: UserId,
+        tokens_ended: bool,
+        identities_ended: u64,
+    ) {
+        let details = json!({ "tokensEnded": tokens_ended, "identitiesEnded": identities_ended });
         self.tell(self.audit_entry(by, AuditAction::OwnPassword, Some(user.to_string()), details)).await;
     }
 

@@ -6,10 +6,10 @@ use common::auth::{Account, Address, CodeKind, Password, PasswordChange, Passwor
 use super::audit::Author;
 use super::own_account::{self, AccountError};
 use super::setup::AddressFault;
-use super::{Client, codes, devices, mails, my_sessions};
+use super::{Client, codes, devices, identities, mails, my_sessions};
 use crate::AuthService;
 
-/// Sets a new password for a caller who knows the old one, and ends their other sessions, and their API tokens if they want that. Without the cache nothing
+/// Sets a new password for a caller who knows the old one, and ends their other sessions, and their API tokens and identities if they want that. Without the cache nothing
 /// changes: a repetition would bring a password that is the old one no more.
 pub(crate) async fn change(
     service: &AuthService,
@@ -31,13 +31,15 @@ pub(crate) async fn change(
         end_tokens,
         at: service.accounts.clock.now(),
     };
-    let notice =
-        mails::notice(service, client, &user, AccountEvent::PasswordChanged { tokens_ended: end_tokens });
+    let identities = if end_tokens { identities::end_with_password(service, &user).await? } else { 0 };
+    let event =
+        AccountEvent::PasswordChanged { tokens_ended: end_tokens, identities_ended: identities > 0 };
+    let notice = mails::notice(service, client, &user, event);
     my_sessions::forget(service, user.id).await?;
     if !service.account_store.change_password(&change, &notice).await? {
         return Err(AccountError::Conflict);
     }
-    service.tell_password(&Author::of(caller, client), user.id, end_tokens).await;
+    service.tell_password(&Author::of(caller, client), user.id, end_tokens, identities).await;
     done(&user, "changed");
     Ok(())
 }
@@ -66,7 +68,8 @@ pub(crate) async fn forgot(
     Ok(())
 }
 
-/// Sets a new password by a code, and ends all sessions and API tokens of the account. Without the cache nothing changes, and the code stays good.
+/// Sets a new password by a code, and ends all sessions, API tokens and identities of the account; but an account that a provider made keeps its identities
+/// with its first password. Without the cache nothing changes, and the code stays good.
 pub(crate) async fn reset(
     service: &AuthService,
     client: &Client,
@@ -95,12 +98,14 @@ pub(crate) async fn reset(
         end_tokens: true,
         at: now,
     };
-    let notice = mails::notice(service, client, &user, AccountEvent::PasswordReset);
+    let identities = identities::end_with_password(service, &user).await?;
+    let event = AccountEvent::PasswordReset { identities_ended: identities > 0 };
+    let notice = mails::notice(service, client, &user, event);
     my_sessions::forget(service, user.id).await?;
     if !service.account_store.change_password(&change, &notice).await? {
         return Err(AccountError::WrongCode);
     }
-    service.tell_password(&Author::unknown(client), user.id, true).await;
+    service.tell_password(&Author::unknown(client), user.id, true, identities).await;
     done(&user, "reset");
     Ok(())
 }

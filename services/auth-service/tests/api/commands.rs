@@ -83,7 +83,7 @@ async fn the_command_keeps_to_the_settings_and_tells_the_owner() {
     };
     let long = "another password, but a longer one";
     run(UsersCommand::ResetPassword { email: bob() }, long).await.unwrap();
-    assert_eq!(told().await, (bob(), AccountEvent::PasswordSet));
+    assert_eq!(told().await, (bob(), AccountEvent::PasswordSet { identities_ended: false }));
     run(UsersCommand::ResetSecondFactor { email: bob() }, "").await.unwrap();
     assert_eq!(told().await, (bob(), AccountEvent::SecondFactorOff));
     server.login("bob@example.org", long).await.expect(StatusCode::OK);
