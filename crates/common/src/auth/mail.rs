@@ -112,6 +112,11 @@ pub enum AccountEvent {
     IdentityLinked,
     /// One does no more.
     IdentityRemoved,
+    /// Another account administers the installation from now on. Goes to those that do.
+    AdministratorMade {
+        /// Its address, as typed.
+        account: String,
+    },
     /// Somebody signed in from where nobody did before.
     NewDevice,
     /// Its owner asked that it be deleted.

@@ -24,7 +24,7 @@ mod user;
 
 pub use account_store::{
     Account, AccountStore, AddressChange, ChangeAddressError, ListedSession, PasswordChange, PasswordProof,
-    Totp,
+    Totp, TotpConfirmation,
 };
 pub use address::{Address, AddressKey, InvalidAddress};
 pub use admin_store::{

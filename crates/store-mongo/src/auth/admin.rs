@@ -68,6 +68,7 @@ impl UserAdmin for AuthDb {
     async fn add_user(
         &self,
         user: &User,
+        verified: bool,
         jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> Result<(), CreateUserError> {
@@ -77,6 +78,9 @@ impl UserAdmin for AuthDb {
         engine
             .transact(&[ObjectId::from_bytes([0; 12])], |mut tx| async move {
                 users::insert(engine, tx.session(), user, Office::AsTheRoleSays).await?;
+                if verified {
+                    users::verify(engine, tx.session(), user).await?;
+                }
                 audit::insert(engine, tx.session(), std::slice::from_ref(entry)).await?;
                 self.outbox.push(engine, tx.session(), jobs).await?;
                 Ok(())
@@ -88,8 +92,10 @@ impl UserAdmin for AuthDb {
         &self,
         id: UserId,
         change: &UserChange,
+        jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> Result<User, ChangeUserError> {
+        let _ring = self.outbox.ring_for(jobs);
         let engine = &self.engine;
         engine
             .transact(&[id.oid()], |mut tx| async move {
@@ -112,6 +118,7 @@ impl UserAdmin for AuthDb {
                     .session(tx.session())
                     .await?;
                 audit::insert(engine, tx.session(), std::slice::from_ref(entry)).await?;
+                self.outbox.push(engine, tx.session(), jobs).await?;
                 find(engine, tx.session(), id).await
             })
             .await

@@ -65,6 +65,7 @@ impl UserAdmin for AuthDb {
     async fn add_user(
         &self,
         user: &User,
+        verified: bool,
         jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> Result<(), CreateUserError> {
@@ -72,6 +73,9 @@ impl UserAdmin for AuthDb {
         self.engine
             .write(Durability::Durable, move |tx| {
                 users::insert(tx, &user)?;
+                if verified {
+                    users::verify(tx, user.id)?;
+                }
                 audit::insert(tx, &entry)?;
                 Ok(outbox::push(tx, &jobs)?)
             })
@@ -82,9 +86,10 @@ impl UserAdmin for AuthDb {
         &self,
         id: UserId,
         change: &UserChange,
+        jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> Result<User, ChangeUserError> {
-        let (change, entry) = (*change, entry.clone());
+        let (change, jobs, entry) = (*change, jobs.to_vec(), entry.clone());
         self.engine
             .write(Durability::Durable, move |tx| {
                 let before = users::find(tx, id)?.ok_or(ChangeUserError::NotFound)?;
@@ -98,6 +103,7 @@ impl UserAdmin for AuthDb {
                 )?
                 .execute((id.bytes(), after.role.word(), change.disabled))?;
                 audit::insert(tx, &entry)?;
+                outbox::push(tx, &jobs)?;
                 Ok(users::find(tx, id)?.ok_or(ChangeUserError::NotFound)?)
             })
             .await

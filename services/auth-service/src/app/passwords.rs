@@ -4,6 +4,7 @@ use common::auth::mail::{AccountEvent, MailContent};
 use common::auth::{Account, Address, CodeKind, Password, PasswordChange, PasswordProof, Principal, User};
 
 use super::audit::Author;
+use super::limits::MailKind;
 use super::own_account::{self, AccountError};
 use super::setup::AddressFault;
 use super::{Client, codes, devices, identities, mails, my_sessions};
@@ -21,7 +22,7 @@ pub(crate) async fn change(
 ) -> Result<(), AccountError> {
     // what cannot be chosen costs no hash
     let new = chosen(service, &own_account::find(service, caller.user).await?, "/new", new)?;
-    let user = own_account::prove(service, caller.user, current).await?;
+    let user = own_account::prove(service, client, caller, current).await?;
     let change = PasswordChange {
         user: user.id,
         proof: PasswordProof::Hash(user.password_hash.clone()),
@@ -52,7 +53,7 @@ pub(crate) async fn forgot(
 ) -> Result<(), AccountError> {
     let address = mailbox(address)?;
     let key = address.key();
-    service.limits.count_mail(&key, client.ip).await?;
+    service.limits.count_mail(MailKind::Reset, &key, client.ip).await?;
     let user = service.account_store.find_account_by_address(&key).await?.and_then(reachable);
     let code = codes::new_code()?;
     let kept = codes::mailed(

@@ -8,7 +8,7 @@ use actix_web::web;
 use async_trait::async_trait;
 use auth_service::{
     Accounts, AdminStores, Administration, AuthService, HashingSettings, PasswordHasher, Ports, Registration,
-    Settings, SetupCode,
+    Settings, SetupCode, Verify,
 };
 use common::auth::mail::{ACCOUNT_MAIL_LABEL, AccountMail};
 use common::auth::{
@@ -96,6 +96,7 @@ pub(crate) struct Server {
     pub(crate) store: Arc<AuthDb>,
     pub(crate) hasher: PasswordHasher,
     pub(crate) master: Arc<MasterKey>,
+    verify: Verify,
     pub(crate) service: Arc<AuthService>,
     /// Cache and limiter fail while this is set.
     pub(crate) outage: Arc<AtomicBool>,
@@ -122,6 +123,7 @@ impl Server {
 
     pub(crate) async fn try_with(options: Options) -> Result<Self, auth_service::KeysError> {
         let master = options.master_key();
+        let verify = options.settings.accounts.verify;
         let Options { settings, hashing, dir, clock, ids, listener, .. } = options;
         let dir = dir.unwrap_or_else(|| Arc::new(tempfile::tempdir().unwrap()));
         let store = Arc::new(AuthDb::open(dir.path().join("auth.db"), &OpenOptions::default()).unwrap());
@@ -185,6 +187,7 @@ impl Server {
             store,
             hasher,
             master,
+            verify,
             service,
             outage,
             tokens,
@@ -252,6 +255,7 @@ impl Server {
             spaces: self.spaces.clone(),
             master_key: Arc::clone(&self.master),
             password_rules: PasswordRules::default(),
+            verify: self.verify,
         }
     }
 

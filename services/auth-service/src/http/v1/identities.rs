@@ -118,7 +118,8 @@ pub(super) async fn link(
         let text = "There is no such identity provider";
         Problem::new(Code::InvalidRequest).detail(text).field("/provider", "unknown", text)
     })?;
-    let user = own_account::prove(&service, caller.user, &body.password).await.map_err(problem)?;
+    let from = client(&request, &service);
+    let user = own_account::prove(&service, &from, &caller, &body.password).await.map_err(problem)?;
     oidc::link(&request, &service, provider, user.id).await
 }
 
