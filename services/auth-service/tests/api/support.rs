@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::web;
 use async_trait::async_trait;
 use auth_service::{
-    Accounts, AdminStores, Administration, AuthService, HashingSettings, PasswordHasher, Ports, Registration,
+    Accounts, AdminCommand, AdminCommandError, AdminStores, Administration, AuthService, HashingSettings, PasswordHasher, Ports, Registration,
     Settings, SetupCode, Verify,
 };
 use common::auth::mail::{ACCOUNT_MAIL_LABEL, AccountMail};
@@ -319,6 +319,15 @@ pub(crate) async fn answer(request: RequestBuilder) -> Answer {
     Answer { status, headers, text: response.text().await.unwrap() }
 }
 
+/// A body of an administrator, with the proof that some of what they do wants.
+pub(crate) fn proven(mut body: Value) -> Value {
+    let wants = body["role"] == "admin" || body["resetSecondFactor"] == true || body["disabled"] == false;
+    if wants && body["proof"].is_null() {
+        body["proof"] = json!({ "password": PASSWORD });
+    }
+    body
+}
+
 /// The members of an object, sorted.
 pub(crate) fn keys(value: &Value) -> Vec<&str> {
     let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
@@ -460,6 +469,20 @@ impl Server {
         [read("auth.db"), read("auth.db-wal")].concat()
     }
 
+    /// Where the database is.
+    pub(crate) fn database_file(&self) -> std::path::PathBuf {
+        self.dir.path().join("auth.db")
+    }
+
+    /// Runs an administrator's command; what it said.
+    pub(crate) async fn command(
+        &self,
+        command: AdminCommand,
+        password: &str,
+    ) -> Result<String, AdminCommandError> {
+        run_command(&self.administration(), command, password).await
+    }
+
     pub(crate) fn now(&self) -> common::Timestamp {
         self.clock.now()
     }
@@ -484,4 +507,15 @@ impl common::files::UserSpaces for Spaces {
         self.0.lock().unwrap().insert(user, quota_bytes);
         self.usage_of(user).await
     }
+}
+
+/// Runs an administrator's command; what it said.
+pub(crate) async fn run_command(
+    administration: &Administration,
+    command: AdminCommand,
+    password: &str,
+) -> Result<String, AdminCommandError> {
+    let (mut said, password) = (String::new(), password.to_owned());
+    command.run(administration, move || Ok(password), &mut |text: &str| said.push_str(text)).await?;
+    Ok(said)
 }

@@ -171,7 +171,7 @@ fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
         ),
         AccountEvent::SecondFactorOn => (
             "Two-step sign-in is on",
-            "A code of your authenticator app is asked for at each sign-in from now on.".to_owned(),
+            "A code of your authenticator app is asked for at each sign-in from now on. All other sign-ins have ended.".to_owned(),
             RESET,
         ),
         AccountEvent::SecondFactorOff => {
@@ -191,6 +191,11 @@ fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
             "A way to sign in was removed",
             "A sign-in by an identity provider does not open your account any more.".to_owned(),
             RESET,
+        ),
+        AccountEvent::AdministratorMade { account } => (
+            "There is another administrator",
+            format!("The account {account} administers this installation from now on."),
+            "If none of you did that, disable that account now, look into the audit log whose sign-in it was done by, and set a new password there.",
         ),
         AccountEvent::NewDevice => (
             "New sign-in to your account",
