@@ -6,8 +6,8 @@ use common::auth::internal::{
     ResolvedToken,
 };
 use common::auth::{
-    Address, CredentialSource, EXPORT_PART_BYTES, Export, ExportPart, Exports, GroupName, OwnCredential,
-    OwnCredentialKind, OwnCredentials, People, Person, PublicKey, Role, SessionState, TokenHash, TokenState,
+    Address, CredentialEnd, CredentialSource, EXPORT_PART_BYTES, Export, ExportPart, Exports, GroupName,
+    OwnCredential, OwnCredentialKind, OwnCredentials, People, Person, PublicKey, Role, SessionState, TokenHash, TokenState,
     UserCount, UserState,
 };
 use common::files::internal::{ExportPage, ExportQuestion};
@@ -122,14 +122,23 @@ impl CredentialSource for AuthClient {
 impl OwnCredentials for AuthClient {
     async fn list_credentials(&self, user: UserId) -> PortResult<Vec<OwnCredential>> {
         let answer: OwnedCredentials =
-            self.0.post_json("/internal/credentials/list", &CredentialsOf { user }).await?;
+            self.0.post_json("/internal/credentials/list", &CredentialsOf { user, identities: true }).await?;
         Ok(answer.items)
     }
 
-    async fn end_credential(&self, user: UserId, kind: OwnCredentialKind, id: ObjectId) -> PortResult<bool> {
+    async fn end_credential(
+        &self,
+        user: UserId,
+        kind: OwnCredentialKind,
+        id: ObjectId,
+    ) -> PortResult<CredentialEnd> {
         let question = EndCredential { user, kind, id };
         let answer: CredentialEnded = self.0.post_json("/internal/credentials/end", &question).await?;
-        Ok(answer.ended)
+        Ok(match answer {
+            CredentialEnded { ended: true, .. } => CredentialEnd::Ended,
+            CredentialEnded { last_way_in: true, .. } => CredentialEnd::LastWayIn,
+            CredentialEnded { .. } => CredentialEnd::Unknown,
+        })
     }
 }
 

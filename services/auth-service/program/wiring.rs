@@ -20,7 +20,7 @@ use distributed::{
 };
 use http_kit::health;
 use http_kit::openapi::MethodTable;
-use program::{Failure, ProgressLine, read_password, reported, told};
+use program::{Failure, ProgressLine, read_password, reported, say, told};
 use runtime::lifecycle::Exit;
 use runtime::memory::MemoryCredentialCache;
 use runtime::settings::Doc;
@@ -73,10 +73,10 @@ impl ServiceProgram for AuthProgram {
         let clock: Arc<dyn Clock> = clock;
         // the services run meanwhile, and must hear of a change; accounts that are made are known to none of them
         let cache = match &command {
-            Admin::Accounts(AdminCommand::Users(_)) => open_cache(&settings.common)?,
             Admin::Accounts(AdminCommand::Create { .. }) | Admin::Migrate(_) => {
                 Arc::new(MemoryCredentialCache::new(Arc::clone(&clock)))
             }
+            Admin::Accounts(_) => open_cache(&settings.common)?,
         };
         let administration = Administration {
             accounts: Accounts::new(store.clone(), hasher(&settings)?, Arc::clone(&clock), ids),
@@ -86,10 +86,12 @@ impl ServiceProgram for AuthProgram {
             spaces: Arc::new(FilesClient::new(open_files_client(Self::SERVICE, &settings.common, clock)?)),
             master_key: Arc::new(open_master_key(&settings.common)?),
             password_rules: settings.accounts.password_rules(),
+            verify: settings.accounts.verify,
         };
         match command {
             Admin::Accounts(command) => {
-                told(command.run(&administration, read_password).await, AdminCommandError::is_usage)
+                let done = command.run(&administration, read_password, &mut say).await;
+                told(done.map(|()| String::new()), AdminCommandError::is_usage)
             }
             Admin::Migrate(asked) => {
                 let line = ProgressLine::default();

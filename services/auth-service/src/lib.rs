@@ -25,6 +25,7 @@ use runtime::secrets::MasterKey;
 use utoipa_actix_web::AppExt as _;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use app::devices::DeviceCookies;
 use app::keys::SigningKeys;
 use app::limits::Limits;
 use app::my_sessions::SessionUses;
@@ -38,7 +39,11 @@ pub use app::keys::KeysError;
 pub use app::limits::LimitRules;
 pub use app::setup::{AddressFault, InvalidNewCredentials, NewCredentials, SetupCode, ShortSetupCode};
 pub use app::stores::AdminStores;
-pub use command::{AdminCommand, AdminCommandError, Limit, RoleWord, UsersCommand};
+pub use app::groups::InvalidGroup;
+pub use command::{
+    AdminCommand, AdminCommandError, AuditCommand, GroupsCommand, InvitationsCommand, KeysCommand, Limit,
+    RoleWord, Say, StateWord, UsersCommand,
+};
 pub use oidc::{OIDC_DOCS, OidcSection, ProviderSection, ProviderSettings, providers};
 pub use runtime::passwords::{HashError, HasherError, HashingSettings, PasswordHasher};
 pub use settings::{
@@ -86,6 +91,7 @@ pub struct AuthService {
     administration: Administration,
     master_key: Arc<MasterKey>,
     cursor_key: CursorKey,
+    device_cookies: DeviceCookies,
     /// Bounds what the audit log tells of failures.
     audit_limiter: MemoryRateLimiter,
     token_uses: Arc<TokenUses>,
@@ -155,12 +161,15 @@ impl AuthService {
             spaces,
             master_key: Arc::clone(&master_key),
             password_rules: settings.accounts.password_rules(),
+            verify: settings.accounts.verify,
         };
+        let device_cookies = DeviceCookies::new(&master_key);
         Ok(Arc::new(Self {
             admin,
             administration,
             master_key,
             cursor_key,
+            device_cookies,
             audit_limiter: MemoryRateLimiter::new(clock),
             token_uses,
             cache,

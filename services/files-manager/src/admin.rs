@@ -48,17 +48,18 @@ pub(crate) async fn run(settings: &Settings, command: Admin) -> Result<Exit, Fai
 
 /// Whether a command may be the first thing that is done in a folder.
 fn makes_what_is_missing(command: &Admin) -> bool {
-    !matches!(command, Admin::Accounts(AdminCommand::Users(_)) | Admin::Import(_) | Admin::Check(_))
+    matches!(command, Admin::Accounts(AdminCommand::Create { .. }) | Admin::Migrate(_))
 }
 
 async fn accounts(settings: &Settings, data: &DataDir, command: AdminCommand) -> Result<Exit, Failure> {
     let store = parts::auth_store(data)?;
     let files = FilesDb::open(data.path().join("files.db"), &OpenOptions::default());
     let files = Arc::new(files.map_err(|error| Failure::store(&error))?);
-    let done = command.run(&administration(settings, data, &store, &files)?, read_password).await;
+    let administration = administration(settings, data, &store, &files)?;
+    let done = command.run(&administration, read_password, &mut program::say).await;
     store.close();
     files.close();
-    program::told(done, AdminCommandError::is_usage)
+    program::told(done.map(|()| String::new()), AdminCommandError::is_usage)
 }
 
 async fn take_over(settings: &Settings, data: &DataDir, asked: &Migrate) -> Result<Exit, Failure> {
@@ -130,5 +131,6 @@ fn administration(
         }),
         master_key: Arc::new(master_key(settings, data)?),
         password_rules: settings.accounts.password_rules(),
+        verify: settings.accounts.verify,
     })
 }

@@ -17,6 +17,15 @@ const field = (page, name) => page.getByLabel(name, { exact: true });
 const row = (page, name) => page.getByRole('row').filter({ has: page.getByRole('rowheader', { name }) });
 const dialog = (page) => page.getByRole('dialog');
 const answer = (page, name) => page.getByRole('alertdialog').getByRole('button', { name, exact: true }).click();
+/** Answers what wants the administrator's own password. */
+async function prove(page, admin, name) {
+  await dialog(page).getByLabel('Your password', { exact: true }).fill('not my password');
+  await dialog(page).getByRole('button', { name, exact: true }).click();
+  await dialog(page).getByText('This is not your password').waitFor();
+  await dialog(page).getByLabel('Your password', { exact: true }).fill(admin.password);
+  await dialog(page).getByRole('button', { name, exact: true }).click();
+}
+
 const find = (page, email) => page.getByRole('searchbox', { name: 'Search by address' }).fill(email);
 
 async function enter(page, email, password) {
@@ -150,7 +159,7 @@ journey(
     await other.getByRole('heading', { name: 'Sign in', exact: true }).waitFor();
 
     await button(page, 'Make administrator').click();
-    await answer(page, 'Make administrator');
+    await prove(page, admin, 'Make administrator');
     await toast(page, `${user.email} is an administrator now`).waitFor();
     await enter(other, user.email, user.password);
     await other.getByRole('link', { name: 'Admin', exact: true }).filter({ visible: true }).waitFor();
@@ -191,7 +200,7 @@ journey(
     await other.getByRole('heading', { name: 'Two-step sign-in' }).waitFor();
 
     await button(page, 'Reset').click();
-    await answer(page, 'Reset second factor');
+    await prove(page, admin, 'Reset second factor');
     await toast(page, 'signs in by password alone').waitFor();
     await button(other, 'Sign in with another account').click();
     await enter(other, user.email, 'chosen by its owner');

@@ -7,23 +7,29 @@ let counter = 0;
 export const signInByApi = async ({ email, password }) =>
   (await ok('POST', '/auth/login', { body: { email, password, session: 'token' } })).accessToken;
 
+/** With the proof that what makes an administrator, and what takes a second factor away, want. */
+const proven = (admin, body) =>
+  body.role === 'admin' || body.resetSecondFactor ? { ...body, proof: { password: admin.password } } : body;
+
 /** A user whom an administrator made. */
 export async function makeUser(admin, name, more = {}) {
   counter += 1;
   const email = `${name}-${process.pid}-${Date.now().toString(36)}-${counter}@example.org`;
-  const body = { email, password: PASSWORD, role: 'user', ...more };
+  const body = proven(admin, { email, password: PASSWORD, role: 'user', ...more });
   const { id } = await ok('POST', '/admin/users', { body, token: admin.token });
   return { id, email: body.email, password: PASSWORD };
 }
 
 export const userOf = (admin, id) => ok('GET', `/admin/users/${id}`, { token: admin.token });
 
-export const changeUser = (admin, id, body) => ok('PATCH', `/admin/users/${id}`, { body, token: admin.token });
+export const changeUser = (admin, id, body) =>
+  ok('PATCH', `/admin/users/${id}`, { body: proven(admin, body), token: admin.token });
 
 export const makeGroup = (admin, name, members = []) =>
   ok('POST', '/groups', { body: { name, members }, token: admin.token });
 
-export const makeInvitation = (admin, body = {}) => ok('POST', '/admin/invitations', { body, token: admin.token });
+export const makeInvitation = (admin, body = {}) =>
+  ok('POST', '/admin/invitations', { body: proven(admin, body), token: admin.token });
 
 export const makeToken = (account, body) =>
   ok('POST', '/users/me/tokens', { body: { ...body, password: account.password }, token: account.token });

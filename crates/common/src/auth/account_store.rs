@@ -61,6 +61,25 @@ pub struct Totp {
     pub last_step: u64,
 }
 
+/// A second factor that its owner has proved to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TotpConfirmation {
+    /// Whose.
+    pub user: UserId,
+    /// The secret that was begun, sealed.
+    pub sealed: Vec<u8>,
+    /// The time step of the code that proved it.
+    pub step: u64,
+    /// Hashes of the recovery codes.
+    pub recovery: Vec<[u8; 32]>,
+    /// The session that asks, and goes on.
+    pub keep: Option<SessionId>,
+    /// By which hashes the device that asks goes, which stays known.
+    pub keep_devices: Vec<[u8; 32]>,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// A new address for an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressChange {
@@ -110,7 +129,8 @@ pub struct PasswordChange {
     pub keep: Option<SessionId>,
     /// By which hashes the device that asks goes, which stays known.
     pub keep_devices: Vec<[u8; 32]>,
-    /// The account's API tokens end, too.
+    /// The account's API tokens end, too; and its identities, if it had a password before. One that a provider made, and that has had none so far, keeps
+    /// them: they are how its owner came in.
     pub end_tokens: bool,
     /// When.
     pub at: Timestamp,
@@ -154,7 +174,7 @@ pub trait AccountStore: Send + Sync {
     /// Removes up to `limit` codes that expired before `before`; how many went. Safe to repeat.
     async fn remove_expired_codes(&self, before: Timestamp, limit: u32) -> PortResult<u32>;
 
-    /// Sets a password, ends the account's sessions but one (and its API tokens, if the change says so), removes all its codes, forgets its devices but the one
+    /// Sets a password, ends the account's sessions but one (and its API tokens and identities, if the change says so), removes all its codes, forgets its devices but the one
     /// that asks and puts `jobs` into the outbox, in one commit. That devices were known is not forgotten: the next sign-in from another one is from a new device. False, and no effect, if the proof
     /// is none any more. Of any number of simultaneous calls with one proof exactly one succeeds.
     async fn change_password(&self, change: &PasswordChange, jobs: &[NewJob]) -> PortResult<bool>;
@@ -177,8 +197,14 @@ pub trait AccountStore: Send + Sync {
         audit: &AuditEntry,
     ) -> Result<(), CreateUserError>;
 
-    /// Takes a code of [`CodeKind::Verify`]: the address of its account is its owner's. The account, or none if there is no such code.
-    async fn verify_address(&self, hash: &[u8; 32], at: Timestamp) -> PortResult<Option<UserId>>;
+    /// Takes a code of [`CodeKind::Verify`]: the address of its account is its owner's. The account, or none if there is no such code. The line of the audit
+    /// log is in the commit.
+    async fn verify_address(
+        &self,
+        hash: &[u8; 32],
+        at: Timestamp,
+        audit: &AuditEntry,
+    ) -> PortResult<Option<UserId>>;
 
     /// Takes the codes of [`CodeKind::Email`], gives the account the address that one of them went to, verified, removes all codes of the account and
     /// puts `jobs` into the outbox, in one commit. Of any number of simultaneous calls for one address exactly one succeeds, sign-ups included.
@@ -203,32 +229,38 @@ pub trait AccountStore: Send + Sync {
     /// Begins a second factor, in place of one that was not confirmed. False if there is one that was.
     async fn begin_totp(&self, user: UserId, sealed: &[u8]) -> PortResult<bool>;
 
-    /// Confirms the second factor with this secret by a code of `step`, sets its recovery codes and puts `jobs` into the outbox, in one commit. False if
+    /// Confirms a second factor by a code of it, sets its recovery codes, ends the account's sessions but one and forgets its devices but the one that asks,
+    /// puts `jobs` into the outbox and writes the line of the audit log, in one commit: whoever knew the password alone until then has nothing left of it. False, and no effect, if
     /// another one was begun since, or it was confirmed before.
     async fn confirm_totp(
         &self,
-        user: UserId,
-        sealed: &[u8],
-        step: u64,
-        recovery: &[[u8; 32]],
-        at: Timestamp,
+        confirmation: &TotpConfirmation,
         jobs: &[NewJob],
+        audit: &AuditEntry,
     ) -> PortResult<bool>;
 
     /// Takes a code of `step`. False if it, or a later one, was taken before, or there is no second factor. Of any number of simultaneous calls with
     /// one step exactly one succeeds.
     async fn use_totp_step(&self, user: UserId, step: u64) -> PortResult<bool>;
 
-    /// Takes a recovery code and puts `jobs` into the outbox. How many are left, or none if there is no such code. Each works once.
+    /// Takes a recovery code, puts `jobs` into the outbox and writes the line of the audit log, in one commit. How many are left, or none, and no effect, if
+    /// there is no such code. Each works once.
     async fn use_recovery_code(
         &self,
         user: UserId,
         hash: &[u8; 32],
         jobs: &[NewJob],
+        audit: &AuditEntry,
     ) -> PortResult<Option<u32>>;
 
-    /// Removes the second factor with its recovery codes and puts `jobs` into the outbox. False if there is none.
-    async fn remove_totp(&self, user: UserId, jobs: &[NewJob]) -> PortResult<bool>;
+    /// Removes the second factor with its recovery codes, puts `jobs` into the outbox and writes the line of the audit log, if one is to be, in one commit.
+    /// False, and no effect, if there is none.
+    async fn remove_totp(
+        &self,
+        user: UserId,
+        jobs: &[NewJob],
+        audit: Option<&AuditEntry>,
+    ) -> PortResult<bool>;
 
     /// Whether the account with this address was signed in to from this device. Costs the same whether there is such an account or not.
     async fn is_device_of(&self, key: &AddressKey, hash: &[u8; 32]) -> PortResult<bool>;

@@ -70,13 +70,19 @@ fn is_unseen(letter: char) -> bool {
         || matches!(letter, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }
 
+/// Bytes that quotes take.
+const QUOTES: usize = 2;
+
 fn is_local_part(text: &str) -> bool {
     if text.is_empty() || text.len() > 64 {
         return false;
     }
     match text.strip_prefix('"') {
-        // dots may stand anywhere: there are mailboxes that have them so
-        None => !text.contains(['(', ')', '<', '>', '[', ']', ':', ';', '@', '\\', ',', '"']),
+        // dots may stand anywhere: there are mailboxes that have them so, and mails to them quote that
+        None => {
+            let is_dot_atom = !text.starts_with('.') && !text.ends_with('.') && !text.contains("..");
+            (is_dot_atom || text.len() <= 64 - QUOTES) && !text.contains(['(', ')', '<', '>', '[', ']', ':', ';', '@', '\\', ',', '"'])
+        }
         Some(rest) => {
             let Some(quoted) = rest.strip_suffix('"') else { return false };
             let mut letters = quoted.chars();
@@ -168,6 +174,7 @@ mod tests {
     fn what_looks_like_no_mailbox_is_none() {
         let long = format!("{}@b", "a".repeat(65));
         let label = format!("a@{}.org", "b".repeat(64));
+        let dots = format!("{}.@b", "a".repeat(62));
         for text in [
             "a@b@c",
             "a b@c",
@@ -204,27 +211,11 @@ mod tests {
             "mailto:a@b",
             &long,
             &label,
+            &dots,
         ] {
             assert!(!Address::parse(text).unwrap().is_mailbox(), "{text}");
         }
-        for text in [
-            "a@b",
-            "user+tag@example.org",
-            "first.last@sub.example.org",
-            "o'brien@example.org",
-            "a..b@example.org",
-            "\"a@b\"@c",
-            "\"a\\\"b\"@c",
-            "x!#$%&'*/=?^_`{|}~@example.org",
-            "ünï@bücher.example",
-            "用户@例子.广告",
-            "अजय@डाटा.भारत",
-            "a@xn--bcher-kva.example",
-            "a@1.example",
-            "a@[192.0.2.1]",
-            "a@[IPv6:2001:db8::1]",
-            "root@localhost",
-        ] {
+        for text in include_str!("mailboxes.txt").lines() {
             assert!(Address::parse(text).unwrap().is_mailbox(), "{text}");
         }
     }

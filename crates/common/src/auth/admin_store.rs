@@ -66,14 +66,20 @@ pub trait UserAdmin: Send + Sync {
         limit: u32,
     ) -> PortResult<Page<User>>;
 
-    /// Makes an account of any role, and puts `jobs` into the outbox.
+    /// Makes an account of any role, and puts `jobs` into the outbox. Its address is verified since it was made, or not yet.
     ///
     /// # Errors
     /// `AddressTaken`.
-    async fn add_user(&self, user: &User, jobs: &[NewJob], audit: &AuditEntry)
-    -> Result<(), CreateUserError>;
+    async fn add_user(
+        &self,
+        user: &User,
+        verified: bool,
+        jobs: &[NewJob],
+        audit: &AuditEntry,
+    ) -> Result<(), CreateUserError>;
 
-    /// Changes role and state; the account as it is now. Safe to repeat. One that waits to be deleted goes on waiting, and is disabled as long.
+    /// Changes role and state, and puts `jobs` into the outbox; the account as it is now. Safe to repeat. One that waits to be deleted goes on waiting, and is
+    /// disabled as long.
     ///
     /// # Errors
     /// `NotFound`, `LastAdministrator`.
@@ -81,11 +87,12 @@ pub trait UserAdmin: Send + Sync {
         &self,
         id: UserId,
         change: &UserChange,
+        jobs: &[NewJob],
         audit: &AuditEntry,
     ) -> Result<User, ChangeUserError>;
 
-    /// Replaces the password, ends all sessions and API tokens, removes the codes that went by mail, forgets the devices and puts `jobs` into the outbox. A second
-    /// factor with its recovery codes stays.
+    /// Replaces the password, ends all sessions and API tokens, removes the identities of an account that had a password before and the codes that went by
+    /// mail, forgets the devices and puts `jobs` into the outbox. A second factor with its recovery codes stays.
     ///
     /// # Errors
     /// `NotFound`.

@@ -107,6 +107,9 @@ pub enum CreateTokenError {
     /// The account has as many as it may have.
     #[error("the account has too many tokens")]
     TooMany,
+    /// The account has another password now, or is gone.
+    #[error("another password was set meanwhile")]
+    Conflict,
     /// The store could not say.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -115,13 +118,15 @@ pub enum CreateTokenError {
 /// API tokens. Every change but that of the last use is one atomic commit, durable when the call returns, with its line of the audit log in it.
 #[async_trait]
 pub trait TokenStore: Send + Sync {
-    /// Keeps a new token, and puts `jobs` into the outbox.
+    /// Keeps a new token, and puts `jobs` into the outbox. `proof` is the hash of the account's password, which was just compared: who has set another one
+    /// since has ended all tokens, and this one would come too late for that.
     ///
     /// # Errors
-    /// `TooMany` if its account has `most` that were not ended.
+    /// `TooMany` if its account has `most` that were not ended; `Conflict` if its account has not this hash. Then nothing has changed.
     async fn create_token(
         &self,
         token: &ApiToken,
+        proof: &str,
         most: u32,
         jobs: &[NewJob],
         audit: &AuditEntry,

@@ -47,6 +47,8 @@ actions! {
     SignedOut "session.ended",
     /// A sign-in failed. Bounded: not each one of a volley is written.
     SignInFailed "session.refused",
+    /// A refresh token came a second time, so somebody has copied it; its session was ended.
+    RefreshReused "session.reused",
     /// An API token was made.
     TokenMade "token.made",
     /// An API token was ended.
@@ -63,6 +65,8 @@ actions! {
     OwnPassword "account.password",
     /// Somebody changed their own address.
     OwnAddress "account.email",
+    /// Somebody proved by a code that their address is theirs.
+    AddressVerified "account.verified",
     /// Somebody asked for the end of their own account.
     DeletionAsked "account.deletion_asked",
     /// Somebody took that back.
@@ -77,6 +81,8 @@ actions! {
     SecondFactorOn "account.second_factor_on",
     /// Its owner took the second factor away.
     SecondFactorOff "account.second_factor_off",
+    /// A recovery code stood in for the second factor.
+    RecoveryCodeUsed "account.recovery_code_used",
     /// An administrator took the second factor away.
     SecondFactorReset "user.second_factor_reset",
     /// An administrator set a new password.

@@ -67,9 +67,12 @@ pub const MAX_SESSIONS: u32 = 1000;
 pub struct CredentialsOf {
     /// The account.
     pub user: UserId,
+    /// Whoever asks knows of identities, which a service of an earlier version does not.
+    #[serde(default)]
+    pub identities: bool,
 }
 
-/// Tokens, then at most [`MAX_SESSIONS`] sessions, each newest first.
+/// Tokens, then at most [`MAX_SESSIONS`] sessions, then identities, each newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnedCredentials {
     /// They.
@@ -81,7 +84,7 @@ pub struct OwnedCredentials {
 pub struct EndCredential {
     /// The account.
     pub user: UserId,
-    /// Token or session.
+    /// Token, session or identity.
     pub kind: OwnCredentialKind,
     /// Its id.
     pub id: ObjectId,
@@ -92,6 +95,9 @@ pub struct EndCredential {
 pub struct CredentialEnded {
     /// It has ended.
     pub ended: bool,
+    /// It has not, since nothing else opens the account.
+    #[serde(default)]
+    pub last_way_in: bool,
 }
 
 /// Most accounts in one [`FindPeople`].

@@ -79,11 +79,22 @@ pub enum AccountEvent {
         /// Its API tokens have ended with it.
         #[serde(default)]
         tokens_ended: bool,
+        /// Identities of providers that opened it do no more.
+        #[serde(default)]
+        identities_ended: bool,
     },
     /// It has another password, by a code that went by mail. Its API tokens have ended.
-    PasswordReset,
+    PasswordReset {
+        /// Identities of providers that opened it do no more.
+        #[serde(default)]
+        identities_ended: bool,
+    },
     /// It has another password, by whoever runs the installation. Its API tokens have ended.
-    PasswordSet,
+    PasswordSet {
+        /// Identities of providers that opened it do no more.
+        #[serde(default)]
+        identities_ended: bool,
+    },
     /// An API token was made.
     TokenMade {
         /// What it is called.
@@ -101,6 +112,11 @@ pub enum AccountEvent {
     IdentityLinked,
     /// One does no more.
     IdentityRemoved,
+    /// Another account administers the installation from now on. Goes to those that do.
+    AdministratorMade {
+        /// Its address, as typed.
+        account: String,
+    },
     /// Somebody signed in from where nobody did before.
     NewDevice,
     /// Its owner asked that it be deleted.

@@ -15,19 +15,32 @@ pub enum OwnCredentialKind {
     Token,
     /// A sign-in.
     Session,
+    /// Somebody at an identity provider, who signs in to the account.
+    Identity,
+}
+
+/// What came of the wish to end a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialEnd {
+    /// It has ended, now or before.
+    Ended,
+    /// The account has no such one.
+    Unknown,
+    /// It is an identity, and nothing else opens the account.
+    LastWayIn,
 }
 
 /// A credential of an account, as its owner sees it. Its `Debug` shows neither name nor device.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnCredential {
-    /// Token or session.
+    /// Token, session or identity.
     pub kind: OwnCredentialKind,
     /// Its id among its kind. Ids ascend with time.
     pub id: ObjectId,
-    /// What a token is called; what a session's `User-Agent` said.
+    /// What a token is called; what a session's `User-Agent` said; the provider of an identity.
     pub label: Option<String>,
-    /// What a token is good for; none for a session, which is good for all that its account may do.
+    /// What a token is good for; none for a session or identity, which is good for all that its account may do.
     pub scopes: Option<Scopes>,
     /// The folder that a token is limited to.
     pub folder: Option<FileId>,
@@ -49,15 +62,20 @@ impl fmt::Debug for OwnCredential {
 #[async_trait]
 pub trait OwnCredentials: Send + Sync {
     /// What an account can be used by now: its tokens that are good, newest first, then its sessions, the newest
-    /// [`MAX_SESSIONS`](crate::auth::internal::MAX_SESSIONS) of them.
+    /// [`MAX_SESSIONS`](crate::auth::internal::MAX_SESSIONS) of them, then its identities, newest first.
     ///
     /// # Errors
     /// [`crate::PortError::Unavailable`].
     async fn list_credentials(&self, user: UserId) -> PortResult<Vec<OwnCredential>>;
 
-    /// Ends one of them, for the next request everywhere; false if the account has no such one. Safe to repeat.
+    /// Ends one of them, for the next request everywhere. Safe to repeat.
     ///
     /// # Errors
     /// [`crate::PortError::Unavailable`]: it may have ended; ask again.
-    async fn end_credential(&self, user: UserId, kind: OwnCredentialKind, id: ObjectId) -> PortResult<bool>;
+    async fn end_credential(
+        &self,
+        user: UserId,
+        kind: OwnCredentialKind,
+        id: ObjectId,
+    ) -> PortResult<CredentialEnd>;
 }

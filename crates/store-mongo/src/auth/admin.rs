@@ -17,7 +17,7 @@ use super::account::{codes, deletion, devices};
 use super::sessions::{REFRESH_TOKENS, SESSIONS};
 use super::tokens::{self, TOKENS};
 use super::users::{self, COUNT, COUNTERS, EMAILS, FIRST_ADMIN, NOTE, Office, USERS, UserDoc};
-use super::{AuthDb, KeyDoc, SIGNING_KEYS, audit};
+use super::{AuthDb, KeyDoc, SIGNING_KEYS, audit, identities};
 use crate::engine::{Abort, Engine, Fault, TxResult};
 use crate::value::ToOid as _;
 
@@ -68,6 +68,7 @@ impl UserAdmin for AuthDb {
     async fn add_user(
         &self,
         user: &User,
+        verified: bool,
         jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> Result<(), CreateUserError> {
@@ -77,6 +78,9 @@ impl UserAdmin for AuthDb {
         engine
             .transact(&[ObjectId::from_bytes([0; 12])], |mut tx| async move {
                 users::insert(engine, tx.session(), user, Office::AsTheRoleSays).await?;
+                if verified {
+                    users::verify(engine, tx.session(), user).await?;
+                }
                 audit::insert(engine, tx.session(), std::slice::from_ref(entry)).await?;
                 self.outbox.push(engine, tx.session(), jobs).await?;
                 Ok(())
@@ -88,8 +92,10 @@ impl UserAdmin for AuthDb {
         &self,
         id: UserId,
         change: &UserChange,
+        jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> Result<User, ChangeUserError> {
+        let _ring = self.outbox.ring_for(jobs);
         let engine = &self.engine;
         engine
             .transact(&[id.oid()], |mut tx| async move {
@@ -112,6 +118,7 @@ impl UserAdmin for AuthDb {
                     .session(tx.session())
                     .await?;
                 audit::insert(engine, tx.session(), std::slice::from_ref(entry)).await?;
+                self.outbox.push(engine, tx.session(), jobs).await?;
                 find(engine, tx.session(), id).await
             })
             .await
@@ -129,12 +136,16 @@ impl UserAdmin for AuthDb {
         let engine = &self.engine;
         engine
             .transact(&[id.oid()], |mut tx| async move {
-                find(engine, tx.session(), id).await?;
+                let before = find(engine, tx.session(), id).await?;
+                let set = doc! { "$set": { "password_hash": password_hash }, "$inc": { "identity_changes": 1_i64 } };
                 engine
                     .collection::<Document>(USERS)
-                    .update_one(doc! { "_id": id.oid() }, doc! { "$set": { "password_hash": password_hash } })
+                    .update_one(doc! { "_id": id.oid() }, set)
                     .session(tx.session())
                     .await?;
+                if before.password().is_some() {
+                    identities::remove_of(engine, tx.session(), id.oid()).await?;
+                }
                 end_sessions(engine, tx.session(), id, at).await?;
                 let (live, end) = tokens::revocation(id.oid(), at);
                 engine.collection::<Document>(TOKENS).update_many(live, end).session(tx.session()).await?;

@@ -151,14 +151,7 @@ impl IdentityStore for AuthDb {
                         Abort::Fault(fault) => Abort::Fault(fault),
                     }
                 })?;
-                engine
-                    .collection::<Document>(USERS)
-                    .update_one(
-                        doc! { "_id": user.id.oid() },
-                        doc! { "$set": { "verified_at": user.created_at.millis() } },
-                    )
-                    .session(tx.session())
-                    .await?;
+                users::verify(engine, tx.session(), user).await?;
                 audit::insert(engine, tx.session(), std::slice::from_ref(entry)).await?;
                 self.outbox.push(engine, tx.session(), jobs).await?;
                 Ok(())

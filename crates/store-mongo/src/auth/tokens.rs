@@ -82,6 +82,7 @@ impl TokenStore for AuthDb {
     async fn create_token(
         &self,
         token: &ApiToken,
+        proof: &str,
         most: u32,
         jobs: &[NewJob],
         entry: &AuditEntry,
@@ -91,11 +92,15 @@ impl TokenStore for AuthDb {
         engine
             .transact(&[token.user.oid()], |mut tx| async move {
                 // all that make a token of this account change its document, so they come one after another
-                engine
+                let owner = doc! { "_id": token.user.oid(), "password_hash": proof };
+                let turn = engine
                     .collection::<Document>(USERS)
-                    .update_one(doc! { "_id": token.user.oid() }, doc! { "$inc": { "tokens_made": 1_i64 } })
+                    .update_one(owner, doc! { "$inc": { "tokens_made": 1_i64 } })
                     .session(tx.session())
                     .await?;
+                if turn.matched_count == 0 {
+                    return Err(CreateTokenError::Conflict.into());
+                }
                 let tokens = engine.collection::<TokenDoc>(TOKENS);
                 let live = tokens
                     .count_documents(doc! {

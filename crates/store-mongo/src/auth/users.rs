@@ -103,6 +103,17 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// The address of a new account is its owner's since it was made.
+pub(super) async fn verify(
+    engine: &Engine,
+    session: &mut ClientSession,
+    user: &User,
+) -> Result<(), mongodb::error::Error> {
+    let set = doc! { "$set": { "verified_at": user.created_at.millis() } };
+    let users = engine.collection::<Document>(USERS);
+    users.update_one(doc! { "_id": user.id.oid() }, set).session(session).await.map(drop)
+}
+
 /// Every administrator leaves a note that there is one, so that the first one is refused by the note alone.
 async fn take_office(
     engine: &Engine,

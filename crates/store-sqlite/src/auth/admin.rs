@@ -12,7 +12,7 @@ use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
 use super::account::{codes, deletion, devices};
-use super::{AuthDb, audit, tokens, users};
+use super::{AuthDb, audit, identities, tokens, users};
 use crate::engine::{Abort, Durability, Tx, TxResult};
 use crate::outbox;
 use crate::row::RowExt as _;
@@ -65,6 +65,7 @@ impl UserAdmin for AuthDb {
     async fn add_user(
         &self,
         user: &User,
+        verified: bool,
         jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> Result<(), CreateUserError> {
@@ -72,6 +73,9 @@ impl UserAdmin for AuthDb {
         self.engine
             .write(Durability::Durable, move |tx| {
                 users::insert(tx, &user)?;
+                if verified {
+                    users::verify(tx, user.id)?;
+                }
                 audit::insert(tx, &entry)?;
                 Ok(outbox::push(tx, &jobs)?)
             })
@@ -82,9 +86,10 @@ impl UserAdmin for AuthDb {
         &self,
         id: UserId,
         change: &UserChange,
+        jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> Result<User, ChangeUserError> {
-        let (change, entry) = (*change, entry.clone());
+        let (change, jobs, entry) = (*change, jobs.to_vec(), entry.clone());
         self.engine
             .write(Durability::Durable, move |tx| {
                 let before = users::find(tx, id)?.ok_or(ChangeUserError::NotFound)?;
@@ -98,6 +103,7 @@ impl UserAdmin for AuthDb {
                 )?
                 .execute((id.bytes(), after.role.word(), change.disabled))?;
                 audit::insert(tx, &entry)?;
+                outbox::push(tx, &jobs)?;
                 Ok(users::find(tx, id)?.ok_or(ChangeUserError::NotFound)?)
             })
             .await
@@ -114,11 +120,11 @@ impl UserAdmin for AuthDb {
         let (hash, jobs, entry) = (password_hash.to_owned(), jobs.to_vec(), entry.clone());
         self.engine
             .write(Durability::Durable, move |tx| {
-                let changed = tx
-                    .prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?
+                let before = users::find(tx, id)?.ok_or(ChangeUserError::NotFound)?;
+                tx.prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?
                     .execute((id.bytes(), hash))?;
-                if changed == 0 {
-                    return Err(ChangeUserError::NotFound.into());
+                if before.password().is_some() {
+                    identities::remove_of(tx, id)?;
                 }
                 end_sessions(tx, id, at)?;
                 tokens::revoke_all(tx, id, at)?;

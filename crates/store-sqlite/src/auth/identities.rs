@@ -88,8 +88,7 @@ impl IdentityStore for AuthDb {
                     }
                     Abort::Sql(error) => Abort::Sql(error),
                 })?;
-                tx.prepare_cached("UPDATE users SET verified_at = created_at WHERE id = ?1")?
-                    .execute([user.id.bytes()])?;
+                users::verify(tx, user.id)?;
                 audit::insert(tx, &entry)?;
                 Ok(outbox::push(tx, &jobs)?)
             })

@@ -6,7 +6,7 @@ use common::jobs::NewJob;
 use common::{PortError, PortResult, Timestamp, TokenId, UserId};
 use rusqlite::{OptionalExtension as _, Row};
 
-use super::{AuthDb, audit};
+use super::{AuthDb, audit, users};
 use crate::engine::{Abort, Durability, Tx};
 use crate::outbox;
 use crate::row::RowExt as _;
@@ -47,13 +47,18 @@ impl TokenStore for AuthDb {
     async fn create_token(
         &self,
         token: &ApiToken,
+        proof: &str,
         most: u32,
         jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> Result<(), CreateTokenError> {
         let (token, jobs, entry) = (token.clone(), jobs.to_vec(), entry.clone());
+        let proof = proof.to_owned();
         self.engine
             .write(Durability::Durable, move |tx| {
+                if users::find(tx, token.user)?.is_none_or(|user| user.password_hash != proof) {
+                    return Err(CreateTokenError::Conflict.into());
+                }
                 let live: u32 = tx
                     .prepare_cached(
                         "SELECT count(*) FROM api_tokens

@@ -35,6 +35,13 @@ pub(super) fn insert(tx: &Tx<'_>, user: &User) -> TxResult<(), CreateUserError> 
     Ok(())
 }
 
+/// The address of a new account is its owner's since it was made.
+pub(super) fn verify(tx: &Tx<'_>, id: UserId) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE users SET verified_at = created_at WHERE id = ?1")?
+        .execute([id.bytes()])
+        .map(drop)
+}
+
 pub(super) fn has_admin(connection: &Connection) -> rusqlite::Result<bool> {
     connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin')")?

@@ -26,7 +26,9 @@ pub async fn an_account_comes_with_the_code_that_verifies_it(subject: &AccountSu
     assert_eq!(log.len(), 1, "the one that was made is in the log");
 
     subject.accounts.add_code(&code(3, CodeKind::Verify, Some(bob.id), now), &[]).await.unwrap();
-    let verify = async |byte: u8, at| subject.accounts.verify_address(&[byte; 32], at).await.unwrap();
+    let verify = async |byte: u8, at| {
+        subject.accounts.verify_address(&[byte; 32], at, &subject.line()).await.unwrap()
+    };
     assert_eq!(verify(1, code(1, CodeKind::Verify, None, now).expires_at).await, None, "it has expired");
     assert_eq!(verify(7, now).await, None, "there is none");
     assert_eq!(verify(1, now).await, Some(bob.id));
@@ -34,6 +36,8 @@ pub async fn an_account_comes_with_the_code_that_verifies_it(subject: &AccountSu
     assert_eq!(verify(3, now).await, None, "and the others are not needed any more");
     let account = subject.accounts.find_account(bob.id).await.unwrap().unwrap();
     assert_eq!(account.verified_at, Some(now));
+    let log = subject.audit.list_audit(&AuditFilter::default(), None, 10).await.unwrap();
+    assert_eq!(log.len(), 2, "and so is the code that worked");
 }
 
 fn email(byte: u8, of: &common::auth::User, address: &str, subject: &AccountSubject) -> MailedCode {

@@ -44,7 +44,7 @@ pub async fn an_account_waits_to_be_deleted(subject: &AccountSubject) {
         UserChange { role: Some(Role::User), disabled: None },
         UserChange { role: None, disabled: Some(false) },
     ] {
-        let changed = subject.users.change_user(bob.id, &change, &subject.line()).await.unwrap();
+        let changed = subject.users.change_user(bob.id, &change, &[], &subject.line()).await.unwrap();
         assert!(changed.disabled, "it waits, after {change:?}");
     }
     assert!(accounts.cancel_deletion(bob.id, &[]).await.unwrap());
@@ -64,7 +64,7 @@ pub async fn the_last_administrator_cannot_ask_to_be_deleted(subject: &AccountSu
     for name in ["ann", "amy", "ada"] {
         let admin = subject.registered(&format!("{name}@example.org")).await;
         let office = UserChange { role: Some(Role::Admin), disabled: None };
-        admins.push(subject.users.change_user(admin.id, &office, &subject.line()).await.unwrap());
+        admins.push(subject.users.change_user(admin.id, &office, &[], &subject.line()).await.unwrap());
     }
     let asked = admins.iter().map(|admin| accounts.schedule_deletion(admin.id, due, now, &[]));
     let asked = futures_util::future::join_all(asked).await;
@@ -76,7 +76,7 @@ pub async fn the_last_administrator_cannot_ask_to_be_deleted(subject: &AccountSu
     // those who wait are none to rely on
     let left = &admins[asked.iter().position(Result::is_err).unwrap()];
     let disable = UserChange { role: None, disabled: Some(true) };
-    let lost = subject.users.change_user(left.id, &disable, &subject.line()).await;
+    let lost = subject.users.change_user(left.id, &disable, &[], &subject.line()).await;
     assert!(matches!(lost, Err(ChangeUserError::LastAdministrator)), "{lost:?}");
 }
 
@@ -102,9 +102,9 @@ pub async fn deletions_are_listed_when_they_are_due(subject: &AccountSubject) {
 async fn filled(subject: &AccountSubject, address: &str) -> (User, common::SessionId) {
     let (accounts, now) = (&subject.accounts, subject.now());
     let user = subject.registered(address).await;
-    let session = subject.opened(user.id, Some(1)).await;
     accounts.begin_totp(user.id, b"secret").await.unwrap();
-    accounts.confirm_totp(user.id, b"secret", 1, &[[1; 32]], now, &[]).await.unwrap();
+    assert!(subject.confirm(&user, b"secret", 1, &[[1; 32]]).await);
+    let session = subject.opened(user.id, Some(1)).await;
     accounts.note_device(user.id, &[[1; 32]], now, &[]).await.unwrap();
     accounts.add_code(&code(1, CodeKind::Reset, Some(user.id), now), &[]).await.unwrap();
     subject.token(user.id, 4).await;
@@ -123,7 +123,7 @@ async fn assert_nothing_is_left(subject: &AccountSubject, gone: &User, session: 
     assert_eq!(accounts.find_account_by_address(&gone.address.key()).await.unwrap(), None);
     assert_eq!(subject.store.find_session(session).await.unwrap(), None);
     assert_eq!(accounts.find_code(&[1; 32], CodeKind::Reset, now).await.unwrap(), None);
-    assert_eq!(accounts.use_recovery_code(gone.id, &[1; 32], &[]).await.unwrap(), None);
+    assert_eq!(accounts.use_recovery_code(gone.id, &[1; 32], &[], &subject.line()).await.unwrap(), None);
     assert_eq!(accounts.list_sealed_totp(None, 10).await.unwrap(), []);
     assert_eq!(subject.tokens.find_token(&[4; 32]).await.unwrap(), None);
     assert_eq!(subject.identities.list_identities(gone.id).await.unwrap(), []);
@@ -131,7 +131,7 @@ async fn assert_nothing_is_left(subject: &AccountSubject, gone: &User, session: 
     let again = User { id: gone.id, ..user(gone.id, "again@example.org", now) };
     subject.store.create_user(&again, &[]).await.unwrap();
     assert!(!accounts.is_device_of(&again.address.key(), &[1; 32]).await.unwrap());
-    assert_eq!(accounts.use_recovery_code(gone.id, &[1; 32], &[]).await.unwrap(), None);
+    assert_eq!(accounts.use_recovery_code(gone.id, &[1; 32], &[], &subject.line()).await.unwrap(), None);
     assert_eq!(accounts.find_account(again.id).await.unwrap().unwrap().totp, None);
 }
 
@@ -171,7 +171,7 @@ pub async fn a_password_that_an_administrator_sets_ends_codes_and_devices(subjec
     );
     // another factor is another factor
     assert!(accounts.find_account(bob.id).await.unwrap().unwrap().second_factor().is_some());
-    assert_eq!(accounts.use_recovery_code(bob.id, &[1; 32], &[]).await.unwrap(), Some(0));
+    assert_eq!(accounts.use_recovery_code(bob.id, &[1; 32], &[], &subject.line()).await.unwrap(), Some(0));
 }
 
 pub async fn people_are_found_by_one_question_and_who_waits_by_none(subject: &AccountSubject) {

@@ -34,7 +34,7 @@ impl AccountSubject {
     }
 
     /// An account without a password, and its identity.
-    async fn identified(&self, address: &str, subject: &str) -> (User, Identity) {
+    pub(super) async fn identified(&self, address: &str, subject: &str) -> (User, Identity) {
         let user = User { password_hash: String::new(), ..user(self.ids.next(), address, self.now()) };
         let identity = self.identity(&user, subject);
         let made = self.identities.create_identified_user(&user, &identity, &[], &self.line()).await;

@@ -21,7 +21,7 @@ use common::auth::{
 use common::jobs::Outbox;
 use common::{Clock as _, Timestamp, UserId};
 
-use crate::auth_store::{session, user};
+use crate::auth_store::{HASH, session, user};
 use crate::outbox::job;
 use crate::{TestClock, TestIds};
 
@@ -138,7 +138,7 @@ impl AccountSubject {
             revoked_at: None,
             last_used_at: None,
         };
-        self.tokens.create_token(&token, 10, &[], &self.line()).await.expect("it is one of few");
+        self.tokens.create_token(&token, HASH, 10, &[], &self.line()).await.expect("it is one of few");
         token
     }
 
@@ -166,6 +166,7 @@ macro_rules! account_store_suite {
                 expired_codes_are_removed_in_steps,
                 a_new_password_ends_the_other_sessions,
                 a_reset_code_works_once,
+                identities_go_with_the_password_that_somebody_else_knew,
                 an_account_comes_with_the_code_that_verifies_it,
                 an_address_changes_by_both_codes,
                 only_the_letters_of_an_address_may_change,
@@ -173,6 +174,7 @@ macro_rules! account_store_suite {
                 a_profile_changes_from_the_revision_that_was_seen,
                 a_second_factor_counts_when_it_is_confirmed,
                 a_recovery_code_works_once,
+                a_second_factor_leaves_nothing_to_whoever_knew_the_password,
                 a_device_is_new_where_others_are_known,
                 the_devices_seen_last_are_kept,
                 an_account_waits_to_be_deleted,

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use common::auth::{ApiToken, CodeKind, PasswordChange, PasswordProof};
+use common::auth::{ApiToken, CodeKind, PasswordChange, PasswordProof, User};
 
 use super::{AccountSubject, code};
 use crate::outbox::job;
@@ -88,4 +88,49 @@ pub async fn a_reset_code_works_once(subject: &AccountSubject) {
     assert!(!subject.store.find_session(session.id).await.unwrap().unwrap().is_live(now));
     assert!(!subject.tokens.find_token(&token.hash).await.unwrap().unwrap().is_live(now));
     assert!(!reset(2, bob.id, now, "x").await, "the other code went with it");
+}
+
+pub async fn identities_go_with_the_password_that_somebody_else_knew(subject: &AccountSubject) {
+    let (bob, eve) =
+        (subject.registered("bob@example.org").await, subject.registered("eve@example.org").await);
+    let now = subject.now();
+    let link = async |user: &User, name: &str| subject.link(&subject.identity(user, name)).await.unwrap();
+    let left = async |user: &User| subject.identities.list_identities(user.id).await.unwrap().len();
+    let change = async |user: &User, proof: PasswordProof, password_hash: &str, end_tokens: bool| {
+        let (user, password_hash) = (user.id, password_hash.to_owned());
+        let keep_devices = Vec::new();
+        let change =
+            PasswordChange { user, proof, password_hash, keep: None, keep_devices, end_tokens, at: now };
+        subject.accounts.change_password(&change, &[]).await.unwrap()
+    };
+    link(&eve, "hers").await;
+    link(&bob, "a").await;
+    link(&bob, "b").await;
+    assert!(change(&bob, PasswordProof::Hash(bob.password_hash.clone()), "one", false).await);
+    assert_eq!(left(&bob).await, 2, "whoever knows the password decides");
+    assert!(!change(&bob, PasswordProof::Hash("other".to_owned()), "two", true).await);
+    assert_eq!(left(&bob).await, 2, "nothing was done");
+    assert!(change(&bob, PasswordProof::Hash("one".to_owned()), "two", true).await);
+    assert_eq!(left(&bob).await, 0);
+
+    link(&bob, "a").await;
+    let reset = async |byte: u8, user: &User| {
+        subject.accounts.add_code(&code(byte, CodeKind::Reset, Some(user.id), now), &[]).await.unwrap();
+        assert!(change(user, PasswordProof::Code([byte; 32]), "three", true).await);
+    };
+    reset(1, &bob).await;
+    assert_eq!(left(&bob).await, 0, "by a code as well");
+    link(&bob, "a").await;
+    subject.users.reset_password(bob.id, "four", now, &[], &subject.line()).await.unwrap();
+    assert_eq!(left(&bob).await, 0, "and by an administrator");
+
+    // how its owner came in goes with no password that there never was
+    let (ann, _) = subject.identified("ann@example.org", "ann").await;
+    reset(2, &ann).await;
+    assert_eq!(left(&ann).await, 1);
+    reset(3, &ann).await;
+    assert_eq!(left(&ann).await, 0);
+    let (joe, _) = subject.identified("joe@example.org", "joe").await;
+    subject.users.reset_password(joe.id, "first", now, &[], &subject.line()).await.unwrap();
+    assert_eq!((left(&joe).await, left(&eve).await), (1, 1));
 }

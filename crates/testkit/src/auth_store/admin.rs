@@ -25,12 +25,12 @@ impl AuthSubject {
 
     async fn admin_user(&self, address: &str) -> User {
         let admin = User { role: Role::Admin, ..self.user(address) };
-        self.users.add_user(&admin, &[], &self.line(AuditAction::UserMade)).await.unwrap();
+        self.users.add_user(&admin, false, &[], &self.line(AuditAction::UserMade)).await.unwrap();
         admin
     }
 
     async fn change(&self, id: UserId, change: &UserChange) -> Result<User, ChangeUserError> {
-        self.users.change_user(id, change, &self.line(AuditAction::UserChanged)).await
+        self.users.change_user(id, change, &[], &self.line(AuditAction::UserChanged)).await
     }
 }
 
@@ -203,4 +203,29 @@ pub async fn a_removed_account_leaves_nothing(subject: &AuthSubject) {
     // the address is free
     subject.registered("BOB@example.org").await;
     assert_eq!(subject.store.find_user(eve.id).await.unwrap(), Some(eve));
+}
+
+pub async fn an_account_is_made_verified_or_not(subject: &AuthSubject) {
+    for (name, verified) in [("ann", true), ("bob", false)] {
+        let user = subject.user(&format!("{name}@example.org"));
+        subject.users.add_user(&user, verified, &[], &subject.line(AuditAction::UserMade)).await.unwrap();
+        let account = subject.accounts.find_account(user.id).await.unwrap().unwrap();
+        assert_eq!(account.verified_at, verified.then_some(user.created_at), "{name}");
+    }
+}
+
+pub async fn jobs_go_with_the_change_of_an_account(subject: &AuthSubject) {
+    let bob = subject.registered("bob@example.org").await;
+    let promote = UserChange { role: Some(Role::Admin), disabled: None };
+    let change = async |id: UserId, change: &UserChange| {
+        let notice = [job(&subject.ids, "account-mail", subject.now())];
+        subject.users.change_user(id, change, &notice, &subject.line(AuditAction::UserChanged)).await
+    };
+    change(bob.id, &promote).await.unwrap();
+    assert_eq!(subject.outbox.depth().await.unwrap(), 1);
+    let last = change(bob.id, &DEMOTE).await;
+    assert!(matches!(last, Err(ChangeUserError::LastAdministrator)), "{last:?}");
+    let nobody = change(subject.ids.next(), &promote).await;
+    assert!(matches!(nobody, Err(ChangeUserError::NotFound)), "{nobody:?}");
+    assert_eq!(subject.outbox.depth().await.unwrap(), 1, "what was refused tells nobody");
 }

@@ -97,6 +97,7 @@ pub async fn people_are_found_by_the_beginning_of_their_address(subject: &AuthSu
         .change_user(
             users[2].id,
             &UserChange { disabled: Some(true), role: None },
+            &[],
             &subject.line(AuditAction::UserChanged),
         )
         .await

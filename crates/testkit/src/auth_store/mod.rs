@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::auth::{
-    Address, AuditStore, AuthStore, GroupStore, InvitationStore, KeyAdmin, Role, Session, SessionKind,
+    AccountStore, Address, AuditStore, AuthStore, GroupStore, InvitationStore, KeyAdmin, Role, Session, SessionKind,
     TokenStore, User, UserAdmin,
 };
 use common::jobs::Outbox;
@@ -39,6 +39,8 @@ pub struct AuthSubject {
     pub tokens: Arc<dyn TokenStore>,
     /// The same, as the audit log.
     pub audit: Arc<dyn AuditStore>,
+    /// The same, as owners manage their accounts.
+    pub accounts: Arc<dyn AccountStore>,
     /// The same, as administrators manage accounts.
     pub users: Arc<dyn UserAdmin>,
     /// The same, as administrators manage signing keys.
@@ -61,6 +63,7 @@ impl AuthSubject {
     pub fn new<S>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self
     where
         S: AuthStore
+            + AccountStore
             + TokenStore
             + AuditStore
             + UserAdmin
@@ -74,6 +77,7 @@ impl AuthSubject {
             store: Arc::<S>::clone(&store),
             tokens: Arc::<S>::clone(&store),
             audit: Arc::<S>::clone(&store),
+            accounts: Arc::<S>::clone(&store),
             users: Arc::<S>::clone(&store),
             keys: Arc::<S>::clone(&store),
             invitations: Arc::<S>::clone(&store),
@@ -104,12 +108,15 @@ impl AuthSubject {
     }
 }
 
+/// The hash of its password.
+pub const HASH: &str = "$2b$04$hash";
+
 /// An ordinary account.
 pub fn user(id: UserId, address: &str, at: Timestamp) -> User {
     User {
         id,
         address: Address::parse(address).expect("the test gives a good address"),
-        password_hash: "$2b$04$hash".to_owned(),
+        password_hash: HASH.to_owned(),
         role: Role::User,
         disabled: false,
         bootstrap: false,
@@ -162,6 +169,9 @@ macro_rules! auth_store_suite {
                 the_store_answers_a_ping,
                 signing_keys_are_replaced_with_a_line_of_the_log,
                 a_token_is_found_as_it_was_made,
+                a_token_comes_with_the_password_that_it_was_made_by_or_not_at_all,
+                an_account_is_made_verified_or_not,
+                jobs_go_with_the_change_of_an_account,
                 an_account_has_only_so_many_tokens,
                 a_token_ends_once_and_tells_its_hash_again,
                 uses_of_tokens_are_noted,

@@ -4,7 +4,7 @@ use common::FileId;
 use common::auth::{ApiToken, AuditAction, CreateTokenError, Scope};
 use futures_util::future::join_all;
 
-use super::{AuthSubject, audit_entry};
+use super::{AuthSubject, HASH, audit_entry};
 use crate::outbox::job;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -28,7 +28,7 @@ impl AuthSubject {
 
     pub(super) async fn keep(&self, token: &ApiToken) {
         let entry = audit_entry(self.ids.next(), AuditAction::TokenMade, self.now());
-        self.tokens.create_token(token, 100, &[], &entry).await.unwrap();
+        self.tokens.create_token(token, HASH, 100, &[], &entry).await.unwrap();
     }
 }
 
@@ -55,13 +55,32 @@ pub async fn a_token_is_found_as_it_was_made(subject: &AuthSubject) {
         audit_entry(subject.ids.next(), AuditAction::TokenMade, subject.now()),
     );
     let before = subject.outbox.depth().await.unwrap();
-    subject.tokens.create_token(&one_more, 100, std::slice::from_ref(&mail), &entry).await.unwrap();
+    subject.tokens.create_token(&one_more, HASH, 100, std::slice::from_ref(&mail), &entry).await.unwrap();
     assert_eq!(subject.outbox.depth().await.unwrap(), before + 1, "its owner is told");
-    let refused = subject.tokens.create_token(&subject.token(eve.id, 6), 1, &[mail], &entry).await;
+    let refused = subject.tokens.create_token(&subject.token(eve.id, 6), HASH, 1, &[mail], &entry).await;
     assert!(matches!(refused, Err(CreateTokenError::TooMany)), "{refused:?}");
     assert_eq!(subject.outbox.depth().await.unwrap(), before + 1);
     let log = subject.audit.list_audit(&common::auth::AuditFilter::default(), None, 10).await.unwrap();
     assert_eq!(log.len(), 4);
+}
+
+pub async fn a_token_comes_with_the_password_that_it_was_made_by_or_not_at_all(subject: &AuthSubject) {
+    let bob = subject.registered("bob@example.org").await;
+    let mail = [job(&subject.ids, "account-mail", subject.now())];
+    let make = async |token: &ApiToken, proof: &str| {
+        let entry = audit_entry(subject.ids.next(), AuditAction::TokenMade, subject.now());
+        subject.tokens.create_token(token, proof, 100, &mail, &entry).await
+    };
+    let late = make(&subject.token(bob.id, 1), "the one before").await;
+    assert!(matches!(late, Err(CreateTokenError::Conflict)), "{late:?}");
+    let nobody = make(&subject.token(subject.ids.next(), 1), HASH).await;
+    assert!(matches!(nobody, Err(CreateTokenError::Conflict)), "{nobody:?}");
+    // nobody is told of a token that never was
+    assert_eq!(subject.outbox.depth().await.unwrap(), 0);
+    assert_eq!(subject.lines(AuditAction::TokenMade).await, 0);
+    assert!(subject.tokens.list_tokens(bob.id).await.unwrap().is_empty());
+    make(&subject.token(bob.id, 1), HASH).await.unwrap();
+    assert_eq!(subject.lines(AuditAction::TokenMade).await, 1);
 }
 
 pub async fn an_account_has_only_so_many_tokens(subject: &AuthSubject) {
@@ -70,7 +89,7 @@ pub async fn an_account_has_only_so_many_tokens(subject: &AuthSubject) {
     let entry = |user| audit_entry(user, AuditAction::TokenMade, subject.now());
     let tries = (0..10).map(|n| {
         let (token, entry) = (subject.token(bob.id, n), entry(subject.ids.next()));
-        async move { subject.tokens.create_token(&token, MOST, &[], &entry).await }
+        async move { subject.tokens.create_token(&token, HASH, MOST, &[], &entry).await }
     });
     let made = join_all(tries).await;
     assert_eq!(made.iter().filter(|made| made.is_ok()).count(), MOST as usize, "{made:?}");
@@ -80,18 +99,18 @@ pub async fn an_account_has_only_so_many_tokens(subject: &AuthSubject) {
     // nobody else is concerned, and one that was ended makes room
     subject
         .tokens
-        .create_token(&subject.token(eve.id, 50), MOST, &[], &entry(subject.ids.next()))
+        .create_token(&subject.token(eve.id, 50), HASH, MOST, &[], &entry(subject.ids.next()))
         .await
         .unwrap();
     let ended = entry(subject.ids.next());
     subject.tokens.revoke_token(bob.id, listed[0].id, subject.now(), &ended).await.unwrap();
     let short = ApiToken { expires_at: Some(subject.now() + HOUR), ..subject.token(bob.id, 51) };
-    subject.tokens.create_token(&short, MOST, &[], &entry(subject.ids.next())).await.unwrap();
+    subject.tokens.create_token(&short, HASH, MOST, &[], &entry(subject.ids.next())).await.unwrap();
     // so does one whose time is over
     let late = ApiToken { created_at: subject.now() + HOUR, ..subject.token(bob.id, 52) };
-    subject.tokens.create_token(&late, MOST, &[], &entry(subject.ids.next())).await.unwrap();
+    subject.tokens.create_token(&late, HASH, MOST, &[], &entry(subject.ids.next())).await.unwrap();
     let one_more = ApiToken { created_at: subject.now() + HOUR, ..subject.token(bob.id, 53) };
-    let refused = subject.tokens.create_token(&one_more, MOST, &[], &entry(subject.ids.next())).await;
+    let refused = subject.tokens.create_token(&one_more, HASH, MOST, &[], &entry(subject.ids.next())).await;
     assert!(matches!(refused, Err(CreateTokenError::TooMany)), "{refused:?}");
 }
 

@@ -21,8 +21,8 @@ pub(crate) async fn begin(
     password: &str,
 ) -> Result<(), AccountError> {
     let new = mailbox(new)?;
-    let user = own_account::prove(service, caller.user, password).await?;
-    service.limits.count_mail(&new.key(), client.ip).await?;
+    let user = own_account::prove(service, client, caller, password).await?;
+    service.limits.count_mail_by(user.id, client.ip).await?;
     let taken = service.accounts.store.find_user_by_address(&new.key()).await?;
     let taken = taken.is_some_and(|other| other.id != user.id);
 

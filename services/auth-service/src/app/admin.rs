@@ -5,21 +5,25 @@ use std::sync::Arc;
 use common::auth::mail::AccountEvent;
 use common::auth::{
     AccountStore, Address, AuditAction, AuditEntry, ChangeUserError, CreateUserError, CredentialCache,
-    Password, PasswordRules, Role, User, UserChange,
+    Password, PasswordRules, Role, User, UserChange, UserFilter,
 };
 use common::files::{UserSpaces, UserUsage};
 use common::jobs::NewJob;
 use common::jobs::types::{account_ended, welcome_mail};
-use common::{JobId, PortError, UserId};
+use common::{JobId, PortError, PortResult, SigningKeyId, UserId};
 use serde_json::{Map, Value, json};
 
 use super::accounts::{Accounts, CreateAccountError};
 use super::audit::{self, Author};
 use super::setup::{self, NewCredentials};
 use super::stores::AdminStores;
-use super::{Client, mails};
+use super::{Client, keys, mails, verification};
+use crate::settings::Verify;
 use runtime::passwords::HashError;
 use runtime::secrets::MasterKey;
+
+/// Administrators that are read at a time.
+const ADMINISTRATORS_AT_ONCE: u32 = 500;
 
 /// The use cases of an administrator, without the rest of the service.
 #[derive(Clone)]
@@ -38,6 +42,8 @@ pub struct Administration {
     pub master_key: Arc<MasterKey>,
     /// What new passwords must be.
     pub password_rules: PasswordRules,
+    /// Whether the address of a new account must be verified before it can be used.
+    pub verify: Verify,
 }
 
 /// Why an administrator's change was not made.
@@ -82,6 +88,15 @@ impl From<CreateUserError> for AdminError {
     }
 }
 
+/// An account that an administrator makes.
+pub(crate) struct NewAccount {
+    pub(crate) address: Address,
+    pub(crate) password: Password,
+    pub(crate) role: Role,
+    /// The administrator knows that the address is its owner's: no code is asked for.
+    pub(crate) verified: bool,
+}
+
 /// What of an account shall be different.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct AccountChange {
@@ -91,6 +106,15 @@ pub(crate) struct AccountChange {
     pub(crate) quota_bytes: Option<Option<u64>>,
     /// Ends all its sessions.
     pub(crate) sign_out: bool,
+}
+
+impl AccountChange {
+    /// Whether this account administers by it which did not before.
+    pub(crate) fn makes_an_administrator_of(&self, user: &User) -> bool {
+        let administers = |user: &User| user.role == Role::Admin && !user.disabled;
+        let change = UserChange { role: self.role, disabled: self.disabled };
+        !administers(user) && administers(&change.apply(user.clone()))
+    }
 }
 
 impl Administration {
@@ -122,24 +146,61 @@ impl Administration {
         mails::notice_of(&self.accounts, &self.master_key, &Client::default(), user, event)
     }
 
-    /// Makes an account of any role, and the job that welcomes it.
+    /// Makes an account of any role, and the job that welcomes it. Where addresses must be verified, a code goes by mail, unless the administrator answers for
+    /// the address. All administrators are told of another one.
     pub(crate) async fn create(
         &self,
         by: &Author,
-        address: Address,
-        password: &Password,
-        role: Role,
+        client: &Client,
+        new: NewAccount,
     ) -> Result<User, AdminError> {
+        let NewAccount { address, password, role, verified } = new;
         let accounts = &self.accounts;
         if accounts.store.find_user_by_address(&address.key()).await?.is_some() {
             return Err(AdminError::AddressTaken);
         }
-        let user = accounts.new_user(address, password, role, false).await?;
+        let user = accounts.new_user(address, &password, role, false).await?;
         let welcome = welcome_mail(JobId(accounts.ids.object_id()), user.id, user.created_at);
-        let entry = self.entry(by, AuditAction::UserMade, user.id, json!({ "role": role }));
-        self.stores.users.add_user(&user, &[welcome], &entry).await?;
+        let mut jobs = vec![welcome.caused_by(&client.cause)];
+        if role == Role::Admin {
+            jobs.extend(self.tell_administrators(client, &user).await?);
+        }
+        let details = json!({ "role": role, "verified": verified });
+        let entry = self.entry(by, AuditAction::UserMade, user.id, details);
+        if self.verify == Verify::Required && !verified {
+            let (code, mail) = verification::code_by_mail(
+                accounts,
+                &self.master_key,
+                client,
+                Some(user.id),
+                &user.address,
+            )?;
+            jobs.push(mail);
+            self.account_store.create_user_with_code(&user, &code, &jobs, &entry).await?;
+        } else {
+            self.stores.users.add_user(&user, verified, &jobs, &entry).await?;
+        }
         tracing::info!(user = %user.id, role = role.word(), "account made by an administrator");
         Ok(user)
+    }
+
+    /// The jobs that tell all administrators of another one: who makes themselves one is seen by those that there are.
+    pub(crate) async fn tell_administrators(&self, client: &Client, made: &User) -> PortResult<Vec<NewJob>> {
+        let filter =
+            UserFilter { role: Some(Role::Admin), disabled: Some(false), ..UserFilter::default() };
+        let (mut jobs, mut before) = (Vec::new(), None);
+        loop {
+            let page = self.stores.users.list_users(&filter, before, ADMINISTRATORS_AT_ONCE).await?;
+            for admin in page.items.iter().filter(|admin| admin.id != made.id) {
+                let account = made.address.as_str().to_owned();
+                let event = AccountEvent::AdministratorMade { account };
+                jobs.extend(mails::notice_of(&self.accounts, &self.master_key, client, admin, event));
+            }
+            before = page.items.last().map(|admin| admin.id);
+            if !page.more {
+                return Ok(jobs);
+            }
+        }
     }
 
     /// Changes an account, for the next request everywhere. What is refused changes nothing; what fails half-way may be repeated. A disabled account is signed
@@ -147,6 +208,7 @@ impl Administration {
     pub(crate) async fn change(
         &self,
         by: &Author,
+        client: &Client,
         id: UserId,
         change: AccountChange,
     ) -> Result<User, AdminError> {
@@ -161,7 +223,12 @@ impl Administration {
             }
             let entry = self.entry(by, AuditAction::UserChanged, id, details.into());
             let store_change = UserChange { role: change.role, disabled: change.disabled };
-            user = self.stores.users.change_user(id, &store_change, &entry).await?;
+            let told = if change.makes_an_administrator_of(&user) {
+                self.tell_administrators(client, &user).await?
+            } else {
+                Vec::new()
+            };
+            user = self.stores.users.change_user(id, &store_change, &told, &entry).await?;
         }
         if change.sign_out || change.disabled == Some(true) {
             let entry = self.entry(by, AuditAction::UserSignedOut, id, Value::Null);
@@ -180,7 +247,7 @@ impl Administration {
         Ok(user)
     }
 
-    /// Gives an account a new password, signs it out, ends its API tokens, and tells its owner.
+    /// Gives an account a new password, signs it out, ends its API tokens and, if it had a password before, its identities, and tells its owner.
     pub(crate) async fn reset_password(
         &self,
         by: &Author,
@@ -188,8 +255,14 @@ impl Administration {
         password: &Password,
     ) -> Result<(), AdminError> {
         let hash = self.accounts.hasher.hash(password).await?;
-        let entry = self.entry(by, AuditAction::PasswordReset, user.id, json!({ "tokensEnded": true }));
-        let notice = self.notice(user, AccountEvent::PasswordSet);
+        let identities = match user.password() {
+            Some(_) => self.stores.identities.list_identities(user.id).await?.len(),
+            None => 0,
+        };
+        let details = json!({ "tokensEnded": true, "identitiesEnded": identities });
+        let entry = self.entry(by, AuditAction::PasswordReset, user.id, details);
+        let event = AccountEvent::PasswordSet { identities_ended: identities > 0 };
+        let notice = self.notice(user, event);
         self.stores.users.reset_password(user.id, &hash, entry.at, &notice, &entry).await?;
         self.cache.forget_user(user.id).await?;
         Ok(())
@@ -202,10 +275,9 @@ impl Administration {
         id: UserId,
         notices: &[NewJob],
     ) -> Result<bool, AdminError> {
-        let removed = self.account_store.remove_totp(id, notices).await?;
+        let entry = self.entry(by, AuditAction::SecondFactorReset, id, Value::Null);
+        let removed = self.account_store.remove_totp(id, notices, Some(&entry)).await?;
         if removed {
-            let entry = self.entry(by, AuditAction::SecondFactorReset, id, Value::Null);
-            self.stores.audit.write_audit(&[entry]).await?;
             tracing::info!(user = %id, "second factor removed by an administrator");
         }
         Ok(removed)
@@ -223,6 +295,21 @@ impl Administration {
         self.stores.users.remove_user(id, &[job], &entry).await?;
         tracing::info!(user = %id, "account removed by an administrator");
         Ok(())
+    }
+
+    /// Makes a new signing key now. It signs when every service has had time to learn of it, and those before verify until they retire; or, if they may be known
+    /// to somebody else, they are gone and it signs at once: then whatever they signed fails, cookies of the page among it, while refresh tokens and API
+    /// tokens, which no key signs, go on. Then the services have to be told, too: [`CredentialCache::forget_keys`].
+    pub(crate) async fn make_signing_key(&self, by: &Author, compromised: bool) -> PortResult<SigningKeyId> {
+        let Accounts { ids, clock, .. } = &self.accounts;
+        let key = keys::new_key(&self.master_key, &**ids, clock.now());
+        let details = json!({ "compromised": compromised });
+        let target = Some(key.id.to_string());
+        let line = audit::entry(&**ids, &**clock, by, AuditAction::KeysRotated, target, details);
+        self.stores.keys.rotate_signing_keys(&key, compromised, &line).await?;
+        metrics::counter!("fm_auth_signing_keys_made_total").increment(1);
+        tracing::info!(key = %key.id, compromised, "signing key made by an administrator");
+        Ok(key.id)
     }
 
     /// What the account's space holds; none while file-service does not answer.

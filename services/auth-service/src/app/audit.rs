@@ -101,14 +101,27 @@ impl AuthService {
         self.tell(self.audit_entry(by, AuditAction::SignedOut, target, Value::Null)).await;
     }
 
+    /// A refresh token came a second time, whoever sent it, and its session was ended.
+    pub(crate) async fn tell_reused(&self, user: UserId, session: SessionId) {
+        let by = Author { user: Some(user), ..Author::default() };
+        let target = Some(session.to_string());
+        self.tell(self.audit_entry(&by, AuditAction::RefreshReused, target, Value::Null)).await;
+    }
+
     /// Somebody changed what their own account is signed in to with.
     pub(crate) async fn tell_own(&self, by: &Author, action: AuditAction, user: UserId) {
         self.tell(self.audit_entry(by, action, Some(user.to_string()), Value::Null)).await;
     }
 
     /// Somebody set a password of their own.
-    pub(crate) async fn tell_password(&self, by: &Author, user: UserId, tokens_ended: bool) {
-        let details = json!({ "tokensEnded": tokens_ended });
+    pub(crate) async fn tell_password(
+        &self,
+        by: &Author,
+        user: UserId,
+        tokens_ended: bool,
+        identities_ended: u64,
+    ) {
+        let details = json!({ "tokensEnded": tokens_ended, "identitiesEnded": identities_ended });
         self.tell(self.audit_entry(by, AuditAction::OwnPassword, Some(user.to_string()), details)).await;
     }
 

@@ -24,7 +24,7 @@ pub(crate) async fn ask(
     password: &str,
     factor: SecondFactor<'_>,
 ) -> Result<Timestamp, AccountError> {
-    let user = own_account::prove(service, caller.user, password).await?;
+    let user = own_account::prove(service, client, caller, password).await?;
     let account = service.account_store.find_account(user.id).await?.ok_or(AccountError::Gone)?;
     if let Some(deletes_at) = account.deletes_at {
         service.cache.forget_user(user.id).await?;

@@ -30,7 +30,7 @@ pub(crate) async fn ask(
     password: &str,
     factor: SecondFactor<'_>,
 ) -> Result<Export, AccountError> {
-    let user = own_account::prove(service, caller.user, password).await?;
+    let user = own_account::prove(service, client, caller, password).await?;
     let account = service.account_store.find_account(user.id).await?.ok_or(AccountError::Gone)?;
     second_factor::check(service, client, &account, factor).await?;
     let at = service.accounts.clock.now();

@@ -116,7 +116,7 @@ pub(crate) async fn account_of(
         let at = service.accounts.clock.now();
         let address = person.address.as_deref();
         service.admin.identities.note_identity_use(&identity, at, address).await?;
-        return account(service, identity.user).await?.ok_or(ProviderError::NotFound);
+        return opened_by(service, &identity).await?.ok_or(ProviderError::NotFound);
     }
     let address = person.address.as_deref().and_then(|text| Address::parse(text).ok());
     let address = address.filter(Address::is_mailbox).ok_or(ProviderError::Unverified)?;
@@ -201,7 +201,7 @@ pub(crate) async fn pending_account(
 ) -> Result<Account, ProviderError> {
     let identity = service.admin.identities.find_identity(&pending.issuer, &pending.subject).await?;
     let identity = identity.ok_or(OidcError::State)?;
-    Ok(account(service, identity.user).await?.ok_or(OidcError::State)?)
+    Ok(opened_by(service, &identity).await?.ok_or(OidcError::State)?)
 }
 
 /// Links the identity of somebody who came back from a provider to the account that they went there for, which they must be signed in to.
@@ -220,7 +220,18 @@ pub(crate) async fn link_to_caller(
         return if found.user == wanted { Ok(()) } else { Err(ProviderError::Taken) };
     }
     let user = own_account::find(service, wanted).await?;
-    link(service, client, provider, &user, person, &Author::of(caller, client)).await
+    let by = Author::of(caller, client);
+    let linked = link(service, client, provider, &user, person, &by).await?;
+    // the way there took a while: who set the password anew meanwhile ended the session and all identities but this one, which came too late for that
+    let session = match caller.session() {
+        Some(session) => service.accounts.store.find_session(session).await?,
+        None => None,
+    };
+    if !session.is_some_and(|session| session.is_live(service.accounts.clock.now())) {
+        remove(service, client, wanted, &by, linked).await?;
+        return Err(ProviderError::NotSignedIn);
+    }
+    Ok(())
 }
 
 async fn link(
@@ -230,27 +241,35 @@ async fn link(
     user: &User,
     person: &Person,
     by: &Author,
-) -> Result<(), ProviderError> {
+) -> Result<IdentityId, ProviderError> {
     let identity = identity(service, provider, user.id, person);
     let details = json!({ "provider": provider.settings.name });
     let line = service.audit_entry(by, AuditAction::IdentityLinked, Some(user.id.to_string()), details);
     let notice = mails::notice(service, client, user, AccountEvent::IdentityLinked);
     service.admin.identities.add_identity(&identity, &notice, &line).await?;
     tracing::info!(user = %user.id, provider = provider.settings.name, "identity linked");
-    Ok(())
+    Ok(identity.id)
 }
 
-/// Removes an identity of a caller. Sessions that it opened go on: they are in the caller's list.
+/// How many identities end with another password, if those that others may have linked are to end: none of an account that had no password.
+pub(crate) async fn end_with_password(service: &AuthService, user: &User) -> PortResult<u64> {
+    match user.password() {
+        Some(_) => Ok(service.admin.identities.list_identities(user.id).await?.len() as u64),
+        None => Ok(0),
+    }
+}
+
+/// Removes an identity of an account. Sessions that it opened go on: they are in its owner's list.
 pub(crate) async fn remove(
     service: &AuthService,
     client: &Client,
-    caller: &Principal,
+    owner: UserId,
+    by: &Author,
     id: IdentityId,
 ) -> Result<(), ProviderError> {
-    let user = own_account::find(service, caller.user).await?;
-    let by = Author::of(caller, client);
+    let user = own_account::find(service, owner).await?;
     let details = json!({ "identity": id.to_string() });
-    let line = service.audit_entry(&by, AuditAction::IdentityRemoved, Some(user.id.to_string()), details);
+    let line = service.audit_entry(by, AuditAction::IdentityRemoved, Some(user.id.to_string()), details);
     let notice = mails::notice(service, client, &user, AccountEvent::IdentityRemoved);
     match service.admin.identities.remove_identity(user.id, id, &notice, &line).await {
         Ok(()) => {
@@ -265,6 +284,14 @@ pub(crate) async fn remove(
 
 async fn find(service: &AuthService, provider: &Provider, subject: &str) -> PortResult<Option<Identity>> {
     service.admin.identities.find_identity(&provider.settings.issuer, subject).await
+}
+
+/// The account that an identity opens. The identity is looked at once more after the account: one that went with the password before must not bring the
+/// account with the one that took its place.
+async fn opened_by(service: &AuthService, identity: &Identity) -> PortResult<Option<Account>> {
+    let account = account(service, identity.user).await?;
+    let now = service.admin.identities.find_identity(&identity.issuer, &identity.subject).await?;
+    Ok(account.filter(|_| now.is_some_and(|now| now.id == identity.id)))
 }
 
 async fn account(service: &AuthService, user: UserId) -> PortResult<Option<Account>> {

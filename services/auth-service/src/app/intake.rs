@@ -42,6 +42,6 @@ impl AccountIntake for Administration {
         };
         let details = json!({ "role": Role::User, "takenOver": true });
         let entry = self.entry(&Author::default(), AuditAction::UserMade, user.id, details);
-        self.stores.users.add_user(&user, &[], &entry).await
+        self.stores.users.add_user(&user, false, &[], &entry).await
     }
 }

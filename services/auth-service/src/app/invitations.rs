@@ -10,8 +10,11 @@ use common::jobs::types::welcome_mail;
 use common::{InvitationId, JobId, PortError, PortResult, Sha256, Timestamp, UserId};
 use serde_json::{Value, json};
 
-use super::audit::Author;
-use super::sign_up::SignUpError;
+use super::accounts::Accounts;
+use super::admin::Administration;
+use super::audit::{self, Author};
+use super::limits::MailKind;
+use super::sign_up::{self, SignUpError};
 use super::{Client, mails, verification};
 use crate::{AuthService, Verify};
 
@@ -37,7 +40,7 @@ pub(crate) struct NewInvitation {
 
 /// Makes an invitation, and the mail that brings it, in one commit; its code is shown once.
 pub(crate) async fn create(
-    service: &AuthService,
+    administration: &Administration,
     client: &Client,
     made_by: UserId,
     by: &Author,
@@ -46,7 +49,7 @@ pub(crate) async fn create(
     let mut bytes = [0; 20];
     rand::fill(&mut bytes).map_err(|_| PortError::broken("random", "the system gives no random bytes"))?;
     let code = format!("{PREFIX}{}", hex::encode(bytes));
-    let accounts = &service.accounts;
+    let accounts = &administration.accounts;
     let invitation = Invitation {
         id: InvitationId(accounts.ids.object_id()),
         hash: hash(&code),
@@ -58,22 +61,30 @@ pub(crate) async fn create(
     };
     let mail = invitation.address.as_ref().map(|address| {
         let content = MailContent::Invitation { code: code.clone(), expires_at: invitation.expires_at };
-        let mail = mails::mail(service, client, address, true, content);
+        let mail =
+            mails::mail_of(accounts, &administration.master_key, client, address, true, content);
         // unlike other codes it is good for days
         NewJob { max_attempts: MAIL_ATTEMPTS, ..mail }
     });
     let details = json!({ "role": invitation.role, "bound": invitation.address.is_some() });
     let target = Some(invitation.id.to_string());
-    let entry = service.audit_entry(by, AuditAction::InvitationMade, target, details);
-    service.admin.invitations.create_invitation(&invitation, mail.as_slice(), &entry).await?;
+    let entry =
+        audit::entry(&*accounts.ids, &*accounts.clock, by, AuditAction::InvitationMade, target, details);
+    administration.stores.invitations.create_invitation(&invitation, mail.as_slice(), &entry).await?;
     tracing::info!(invitation = %invitation.id, role = invitation.role.word(), "invitation made");
     Ok((invitation, code))
 }
 
 /// Withdraws an invitation. False if it is unknown or was used.
-pub(crate) async fn withdraw(service: &AuthService, by: &Author, id: InvitationId) -> PortResult<bool> {
-    let entry = service.audit_entry(by, AuditAction::InvitationWithdrawn, Some(id.to_string()), Value::Null);
-    service.admin.invitations.delete_invitation(id, &entry).await
+pub(crate) async fn withdraw(
+    administration: &Administration,
+    by: &Author,
+    id: InvitationId,
+) -> PortResult<bool> {
+    let Accounts { ids, clock, .. } = &administration.accounts;
+    let target = Some(id.to_string());
+    let entry = audit::entry(&**ids, &**clock, by, AuditAction::InvitationWithdrawn, target, Value::Null);
+    administration.stores.invitations.delete_invitation(id, &entry).await
 }
 
 /// Makes an account for whoever has the code of an invitation, and uses it up.
@@ -85,6 +96,9 @@ pub(crate) async fn accept(
     password: &Password,
 ) -> Result<User, SignUpError> {
     service.limits.count_sign_up(client.ip).await?;
+    if service.settings.accounts.verify == Verify::Required {
+        service.limits.count_mail_to(MailKind::Register, &address.key()).await?;
+    }
     let accounts = &service.accounts;
     let hash = hash(code);
     // spares the hash of the password; the store decides
@@ -102,8 +116,18 @@ pub(crate) async fn accept(
     let entry =
         service.audit_entry(&by, AuditAction::InvitationUsed, Some(invitation.id.to_string()), details);
     let mut jobs = vec![welcome.caused_by(&client.cause)];
-    if service.settings.accounts.verify == Verify::Required {
-        let (code, mail) = verification::code_by_mail(service, client, Some(user.id), &user.address)?;
+    if user.role == Role::Admin {
+        jobs.extend(service.administration.tell_administrators(client, &user).await?);
+    }
+    let must_verify = service.settings.accounts.verify == Verify::Required;
+    if must_verify {
+        let (code, mail) = verification::code_by_mail(
+            accounts,
+            &service.master_key,
+            client,
+            Some(user.id),
+            &user.address,
+        )?;
         // before the account, so that no account waits for a code that is nowhere; without the account it does nothing, and expires
         service.account_store.add_code(&code, &[]).await?;
         jobs.push(mail);
@@ -114,6 +138,11 @@ pub(crate) async fn accept(
             Ok(user)
         }
         Err(UseInvitationError::Invalid) => Err(SignUpError::InvalidInvitation),
+        // as for whoever registers without one; the invitation stays
+        Err(UseInvitationError::AddressTaken) if must_verify => {
+            sign_up::tell_owner(service, client, &user.address).await?;
+            Ok(user)
+        }
         Err(UseInvitationError::AddressTaken) => Err(SignUpError::AddressTaken),
         Err(UseInvitationError::Port(error)) => Err(SignUpError::Port(error)),
     }

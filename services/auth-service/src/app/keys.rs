@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use common::auth::{AuditEntry, AuthStore, KeyAdmin, SealedKey};
+use common::auth::{AuthStore, SealedKey};
 use common::{Clock, IdGen, PortError, SigningKeyId, Timestamp};
 use http_kit::credentials::TokenSigner;
 use runtime::secrets::MasterKey;
@@ -59,22 +59,6 @@ impl SigningKeys {
         self.signer.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Makes a new key now. It signs when every service has had time to learn of it, and those before verify until they retire; or, if they may be known to
-    /// somebody else, they are gone and it signs at once: then whatever they signed fails, cookies of the page among it, while refresh tokens and API
-    /// tokens, which no key signs, go on.
-    pub(crate) async fn rotate(
-        &self,
-        admin: &dyn KeyAdmin,
-        compromised: bool,
-        line: impl FnOnce(SigningKeyId) -> AuditEntry,
-    ) -> Result<SigningKeyId, KeysError> {
-        let key = new_key(&self.master, &*self.ids, self.clock.now());
-        admin.rotate_signing_keys(&key, compromised, &line(key.id)).await?;
-        metrics::counter!("fm_auth_signing_keys_made_total").increment(1);
-        tracing::info!(key = %key.id, compromised, "signing key made by an administrator");
-        Ok(key.id)
-    }
-
     /// Takes up keys that other replicas made, and makes a new one when the newest has signed for [`ROTATION`]. Safe to repeat; two replicas
     /// that do it at once make two keys, which does no harm.
     pub(crate) async fn refresh(&self) -> Result<(), KeysError> {
@@ -111,7 +95,8 @@ fn choose(newest_first: &[SealedKey], now: Timestamp) -> Option<&SealedKey> {
     lasting.or(newest_first.first())
 }
 
-fn new_key(master: &MasterKey, ids: &dyn IdGen, now: Timestamp) -> SealedKey {
+/// A key that is kept nowhere yet.
+pub(super) fn new_key(master: &MasterKey, ids: &dyn IdGen, now: Timestamp) -> SealedKey {
     let signer = TokenSigner::generate(SigningKeyId(ids.object_id()));
     let public = signer.public_key();
     SealedKey {

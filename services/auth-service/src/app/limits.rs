@@ -5,81 +5,18 @@
 //! stricter, so the owner's next good password still passes, while many addresses get few guesses each. The third stops one address from
 //! trying many accounts.
 
+mod rules;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::auth::{AddressKey, RateDecision, RateLimiter, RateRule};
-use common::{PortResult, Sha256, UserId};
+use common::{PortResult, SessionId, Sha256, UserId};
 use http_kit::{customer_key, network_key};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// The rules. What the classic suites need: ten failures and sixty sign-ups a minute pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LimitRules {
-    /// Failed sign-ins of one account from one address.
-    pub login_account: RateRule,
-    /// The same, once [`LimitRules::login_account_total`] is used up.
-    pub login_account_guarded: RateRule,
-    /// Failed sign-ins of one account from anywhere.
-    pub login_account_total: RateRule,
-    /// Failed sign-ins of one account from a device that it was signed in to from before. Nothing else limits these.
-    pub login_device: RateRule,
-    /// Failed sign-ins from one address, of any account.
-    pub login_address: RateRule,
-    /// Failed sign-ins from one network of IPv6 (/48), of any account: many a customer has one, and with it 65,536 addresses in the sense of these rules.
-    pub login_network: RateRule,
-    /// Sign-ups from one address.
-    pub sign_up: RateRule,
-    /// Wrong set-up codes from one address.
-    pub setup: RateRule,
-    /// Passwords where one who is signed in has to give it again, for one account, right ones forgotten.
-    pub proof: RateRule,
-    /// Codes of a second factor for one account, right ones forgotten.
-    pub second_factor: RateRule,
-    /// The same from a device that the account was signed in to from before. Nothing else limits these.
-    pub second_factor_device: RateRule,
-    /// Recovery codes for one account from one address, right ones forgotten. Nobody guesses one, so those that others try from elsewhere are not counted.
-    pub recovery_code: RateRule,
-    /// Mails that were asked for one account's address.
-    pub mail_account: RateRule,
-    /// Mails that were asked for from one address.
-    pub mail_address: RateRule,
-    /// Wrong codes from one address.
-    pub code: RateRule,
-    /// Ways back from identity providers to one address, each of which costs requests to them.
-    pub provider: RateRule,
-    /// People that one account looks up: each look-up tells whether there is somebody with just this address.
-    pub people: RateRule,
-}
-
-impl Default for LimitRules {
-    fn default() -> Self {
-        let rule = |name, burst, seconds| RateRule { name, burst, refill: Duration::from_secs(seconds) };
-        Self {
-            login_account: rule("login_account", 10, 60),
-            login_account_guarded: rule("login_account_guarded", 3, 300),
-            login_account_total: rule("login_account_total", 50, 60),
-            login_device: rule("login_device", 10, 60),
-            login_address: rule("login_address", 60, 2),
-            login_network: rule("login_network", 300, 1),
-            sign_up: rule("sign_up", 60, 1),
-            setup: rule("setup", 10, 60),
-            proof: rule("proof", 10, 60),
-            // who knows the password gets one guess in 10^6/3 a minute: on average one right in four months
-            second_factor: rule("second_factor", 5, 60),
-            second_factor_device: rule("second_factor_device", 5, 60),
-            recovery_code: rule("recovery_code", 10, 60),
-            // what is kept from the owner when a stranger uses it up is a sixth mail, with a sixth code
-            mail_account: rule("mail_account", 5, 600),
-            mail_address: rule("mail_address", 20, 60),
-            code: rule("code", 10, 60),
-            provider: rule("provider", 30, 2),
-            // somebody types on while the page looks up
-            people: rule("people", 120, 1),
-        }
-    }
-}
+pub use rules::LimitRules;
 
 /// An attempt was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -136,14 +73,45 @@ impl Lanes {
 /// A password that is given again, being looked at.
 pub(crate) struct Proof<'a> {
     limits: &'a Limits,
-    user: UserId,
+    key: String,
+    /// Whose failures are counted besides.
+    account: Option<UserId>,
     _lane: SemaphorePermit<'a>,
 }
 
 impl Proof<'_> {
     /// It was right: what was counted is forgotten.
     pub(crate) async fn succeeded(self) -> PortResult<()> {
-        self.limits.forget(self.limits.rules.proof, &self.user.to_string()).await
+        self.limits.forget(self.limits.rules.proof, &self.key).await
+    }
+
+    /// It was wrong.
+    pub(crate) async fn failed(self) -> PortResult<()> {
+        match self.account {
+            Some(user) => self.limits.count_fault(self.limits.rules.proof_account, &user.to_string()).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a mail is asked for. Those of one kind keep nobody from those of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MailKind {
+    /// A code for a new password.
+    Reset,
+    /// A code that verifies an address.
+    Verify,
+    /// What comes of a registration.
+    Register,
+}
+
+impl MailKind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Verify => "verify",
+            Self::Register => "register",
+        }
     }
 }
 
@@ -165,14 +133,16 @@ pub(crate) enum FactorTry<'a> {
 /// A code of a second factor that was counted and is being looked at.
 pub(crate) struct Counted<'a> {
     limits: &'a Limits,
-    rule: RateRule,
-    key: String,
+    counted: Vec<(RateRule, String)>,
 }
 
 impl Counted<'_> {
     /// It was right: what was counted is forgotten.
     pub(crate) async fn succeeded(self) -> PortResult<()> {
-        self.limits.forget(self.rule, &self.key).await
+        for (rule, key) in &self.counted {
+            self.limits.forget(*rule, key).await?;
+        }
+        Ok(())
     }
 }
 
@@ -252,36 +222,70 @@ impl Limits {
         self.count_fault(self.rules.setup, &customer_key(ip)).await
     }
 
-    /// Counts a password that is given again before it is looked at, so that no volley of them gets past the rule.
-    pub(crate) async fn begin_proof(&self, user: UserId) -> Result<Proof<'_>, Refused> {
-        let key = user.to_string();
-        let lane = self.lanes.enter(&key).await;
+    /// Counts a password that is given again before it is looked at, so that no volley of them gets past the rule. Each sign-in has its own count: whoever has
+    /// found an open one does not keep the owner, who has another, from what wants the password. What all of them get wrong together is bounded too, but for
+    /// devices that are known.
+    pub(crate) async fn begin_proof(
+        &self,
+        user: UserId,
+        session: Option<SessionId>,
+        known_device: bool,
+    ) -> Result<Proof<'_>, Refused> {
+        let lane = self.lanes.enter(&user.to_string()).await;
+        let account = (!known_device).then_some(user);
+        if account.is_some() {
+            self.require(self.rules.proof_account, &user.to_string()).await?;
+        }
+        let key = session.map_or_else(|| user.to_string(), |session| format!("{user}#{session}"));
         self.count(self.rules.proof, &key).await?;
-        Ok(Proof { limits: self, user, _lane: lane })
+        Ok(Proof { limits: self, key, account, _lane: lane })
     }
 
     /// Counts a code of a second factor before it is looked at. Who knows the password of somebody else can use up what is counted for the account, but neither
-    /// what is counted for a device that its owner signed in from, nor recovery codes from the owner's address.
+    /// what is counted for a device that its owner signed in from, nor recovery codes from the owner's address. A device is known because somebody signed in
+    /// from it with all that was asked for then; all of them together have a bound, so that many make no more guesses than some.
     pub(crate) async fn count_second_factor(
         &self,
         user: UserId,
         try_of: FactorTry<'_>,
     ) -> Result<Counted<'_>, Refused> {
-        let (rule, key) = match try_of {
-            FactorTry::App { known_device: None } => (self.rules.second_factor, user.to_string()),
-            FactorTry::App { known_device: Some(device) } => {
-                (self.rules.second_factor_device, format!("{user}#{}", hex::encode(&device[..16])))
+        let rules = &self.rules;
+        let counted = match try_of {
+            FactorTry::App { known_device: None } => vec![(rules.second_factor, user.to_string())],
+            FactorTry::App { known_device: Some(device) } => vec![
+                (rules.second_factor_device, format!("{user}#{}", hex::encode(&device[..16]))),
+                (rules.second_factor_devices, user.to_string()),
+            ],
+            FactorTry::Recovery { ip } => {
+                vec![(rules.recovery_code, format!("{user}@{}", customer_key(ip)))]
             }
-            FactorTry::Recovery { ip } => (self.rules.recovery_code, format!("{user}@{}", customer_key(ip))),
         };
-        self.count(rule, &key).await?;
-        Ok(Counted { limits: self, rule, key })
+        for (rule, key) in &counted {
+            self.count(*rule, key).await?;
+        }
+        Ok(Counted { limits: self, counted })
     }
 
     /// Counts a mail that somebody asks for, whether there is an account with this address or not.
-    pub(crate) async fn count_mail(&self, account: &AddressKey, ip: Option<IpAddr>) -> Result<(), Refused> {
+    pub(crate) async fn count_mail(
+        &self,
+        kind: MailKind,
+        account: &AddressKey,
+        ip: Option<IpAddr>,
+    ) -> Result<(), Refused> {
         self.count(self.rules.mail_address, &customer_key(ip)).await?;
-        self.count(self.rules.mail_account, &account_key(account)).await
+        self.count_mail_to(kind, account).await
+    }
+
+    /// The same for a mail that comes of something which is counted by network address already.
+    pub(crate) async fn count_mail_to(&self, kind: MailKind, account: &AddressKey) -> Result<(), Refused> {
+        self.count(self.rules.mail_account, &format!("{} {}", kind.word(), account_key(account))).await
+    }
+
+    /// Counts a mail that somebody asks for who is signed in: nobody else uses that up.
+    pub(crate) async fn count_mail_by(&self, user: UserId, ip: Option<IpAddr>) -> Result<(), Refused> {
+        self.count(self.rules.mail_address, &customer_key(ip)).await?;
+        self.count(self.rules.mail_account, &format!("by {user}")).await
     }
 
     /// Counts a look-up of a person, which tells whether there is an account with just this address, or, of the classic API, with just this name.

@@ -23,7 +23,8 @@ pub(crate) fn mail(
     mail_of(&service.accounts, &service.master_key, client, to, known, content)
 }
 
-fn mail_of(
+/// [`mail`], without the rest of the service.
+pub(crate) fn mail_of(
     accounts: &Accounts,
     master_key: &MasterKey,
     client: &Client,

@@ -4,10 +4,12 @@ pub(crate) mod accounts;
 pub(crate) mod addresses;
 pub(crate) mod admin;
 pub(crate) mod audit;
+pub(crate) mod audit_line;
 pub(crate) mod codes;
 pub(crate) mod deletion;
 pub(crate) mod devices;
 pub(crate) mod export;
+pub(crate) mod groups;
 pub(crate) mod identities;
 mod intake;
 pub(crate) mod invitations;
@@ -78,6 +80,24 @@ pub(crate) struct Profile {
     pub(crate) second_factor: bool,
     /// What programs keep for its owner.
     pub(crate) preferences: Map<String, Value>,
+}
+
+impl Profile {
+    /// An account that was made this moment.
+    pub(crate) fn fresh(user: common::auth::User) -> Self {
+        let common::auth::User { id, address, role, created_at, .. } = user;
+        let preferences = Map::new();
+        Self {
+            id,
+            address,
+            role,
+            created_at,
+            name: None,
+            verified: false,
+            second_factor: false,
+            preferences,
+        }
+    }
 }
 
 impl From<Account> for Profile {

@@ -1,10 +1,12 @@
 //! What everything has in common that people do with their own account.
 
-use common::auth::{InvalidPassword, Password, User};
+use common::auth::{InvalidPassword, Password, Principal, User};
 use common::{PortError, UserId};
 
 use super::limits::{Limited, Refused};
+use super::second_factor::{self, SecondFactor};
 use super::setup::AddressFault;
+use super::{Client, devices};
 use crate::AuthService;
 use runtime::passwords::HashError;
 
@@ -64,15 +66,43 @@ pub(crate) async fn find(service: &AuthService, user: UserId) -> Result<User, Ac
     service.accounts.store.find_user(user).await?.ok_or(AccountError::Gone)
 }
 
+/// What a caller brings once more, to prove that the session is theirs.
+#[derive(Clone, Copy)]
+pub(crate) struct Proof<'a> {
+    pub(crate) password: &'a str,
+    /// Wanted where the account has one.
+    pub(crate) second_factor: SecondFactor<'a>,
+}
+
+/// The account of a caller who proves by password and second factor to be its owner.
+pub(crate) async fn prove_wholly(
+    service: &AuthService,
+    client: &Client,
+    caller: &Principal,
+    proof: Proof<'_>,
+) -> Result<User, AccountError> {
+    let user = prove(service, client, caller, proof.password).await?;
+    let account = service.account_store.find_account(user.id).await?.ok_or(AccountError::Gone)?;
+    second_factor::check(service, client, &account, proof.second_factor).await?;
+    Ok(user)
+}
+
 /// The account of a caller who proves once more to know its password. Whoever has only found a session cannot guess for long.
-pub(crate) async fn prove(service: &AuthService, user: UserId, password: &str) -> Result<User, AccountError> {
-    let user = find(service, user).await?;
-    let proof = service.limits.begin_proof(user.id).await?;
+pub(crate) async fn prove(
+    service: &AuthService,
+    client: &Client,
+    caller: &Principal,
+    password: &str,
+) -> Result<User, AccountError> {
+    let user = find(service, caller.user).await?;
+    let known = devices::known(service, client, &user).await?.is_some();
+    let proof = service.limits.begin_proof(user.id, caller.session(), known).await?;
     let right = match Password::parse(password) {
         Ok(password) => service.accounts.hasher.verify(&password, user.password()).await?,
         Err(_) => false,
     };
     if !right {
+        proof.failed().await?;
         tracing::info!(user = %user.id, "wrong password where it was asked for again");
         return Err(AccountError::WrongPassword);
     }

@@ -1,14 +1,17 @@
 //! What an account can be used by, for the service that shows all that opens somebody's files.
 
 use common::auth::internal::MAX_SESSIONS;
-use common::auth::{OwnCredential, OwnCredentialKind};
-use common::{ObjectId, PortResult, SessionId, TokenId, UserId};
+use common::auth::{CredentialEnd, OwnCredential, OwnCredentialKind};
+use common::{IdentityId, ObjectId, PortError, PortResult, SessionId, TokenId, UserId};
 
 use super::audit::Author;
-use super::{my_sessions, tokens};
+use super::identities::{self, ProviderError};
+use super::own_account::AccountError;
+use super::sign_in::SignInError;
+use super::{Client, my_sessions, tokens};
 use crate::AuthService;
 
-/// Live tokens, then live sessions; each newest first.
+/// Live tokens, then live sessions, then identities; each newest first.
 pub(crate) async fn list(service: &AuthService, user: UserId) -> PortResult<Vec<OwnCredential>> {
     let now = service.accounts.clock.now();
     let tokens = service.admin.tokens.list_tokens(user).await?;
@@ -33,22 +36,49 @@ pub(crate) async fn list(service: &AuthService, user: UserId) -> PortResult<Vec<
         expires_at: Some(listed.session.expires_at),
         last_used_at: listed.last_used_at,
     });
-    Ok(tokens.chain(sessions).collect())
+    let identities = service.admin.identities.list_identities(user).await?;
+    let identities = identities.into_iter().rev().map(|identity| OwnCredential {
+        kind: OwnCredentialKind::Identity,
+        id: identity.id.0,
+        label: Some(match service.providers.of_issuer(&identity.issuer) {
+            Some(provider) => provider.settings.title.clone(),
+            None => identity.issuer,
+        }),
+        scopes: None,
+        folder: None,
+        created_at: identity.created_at,
+        expires_at: None,
+        last_used_at: identity.last_used_at,
+    });
+    Ok(tokens.chain(sessions).chain(identities).collect())
 }
 
-/// Ends one of them; false if the account has no such one.
+/// Ends one of them.
 pub(crate) async fn end(
     service: &AuthService,
     user: UserId,
     kind: OwnCredentialKind,
     id: ObjectId,
-) -> PortResult<bool> {
-    match kind {
-        OwnCredentialKind::Token => {
-            // by which credential and from where, the service knows that asks
-            let by = Author { user: Some(user), ..Author::default() };
-            tokens::revoke(service, user, &by, TokenId(id)).await
+) -> PortResult<CredentialEnd> {
+    // by which credential and from where, the service knows that asks
+    let by = Author { user: Some(user), ..Author::default() };
+    let ended = match kind {
+        OwnCredentialKind::Token => tokens::revoke(service, user, &by, TokenId(id)).await?,
+        OwnCredentialKind::Session => my_sessions::end_one(service, user, SessionId(id)).await?,
+        OwnCredentialKind::Identity => {
+            return match identities::remove(service, &Client::default(), user, &by, IdentityId(id)).await {
+                Ok(()) => Ok(CredentialEnd::Ended),
+                Err(ProviderError::LastWayIn) => Ok(CredentialEnd::LastWayIn),
+                Err(
+                    ProviderError::NotFound | ProviderError::SignIn(SignInError::Account(AccountError::Gone)),
+                ) => Ok(CredentialEnd::Unknown),
+                Err(
+                    ProviderError::Port(error)
+                    | ProviderError::SignIn(SignInError::Account(AccountError::Port(error))),
+                ) => Err(error),
+                Err(error) => Err(PortError::broken("identities", error)),
+            };
         }
-        OwnCredentialKind::Session => my_sessions::end_one(service, user, SessionId(id)).await,
-    }
+    };
+    Ok(if ended { CredentialEnd::Ended } else { CredentialEnd::Unknown })
 }

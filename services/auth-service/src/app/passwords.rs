@@ -4,12 +4,13 @@ use common::auth::mail::{AccountEvent, MailContent};
 use common::auth::{Account, Address, CodeKind, Password, PasswordChange, PasswordProof, Principal, User};
 
 use super::audit::Author;
+use super::limits::MailKind;
 use super::own_account::{self, AccountError};
 use super::setup::AddressFault;
-use super::{Client, codes, devices, mails, my_sessions};
+use super::{Client, codes, devices, identities, mails, my_sessions};
 use crate::AuthService;
 
-/// Sets a new password for a caller who knows the old one, and ends their other sessions, and their API tokens if they want that. Without the cache nothing
+/// Sets a new password for a caller who knows the old one, and ends their other sessions, and their API tokens and identities if they want that. Without the cache nothing
 /// changes: a repetition would bring a password that is the old one no more.
 pub(crate) async fn change(
     service: &AuthService,
@@ -21,7 +22,7 @@ pub(crate) async fn change(
 ) -> Result<(), AccountError> {
     // what cannot be chosen costs no hash
     let new = chosen(service, &own_account::find(service, caller.user).await?, "/new", new)?;
-    let user = own_account::prove(service, caller.user, current).await?;
+    let user = own_account::prove(service, client, caller, current).await?;
     let change = PasswordChange {
         user: user.id,
         proof: PasswordProof::Hash(user.password_hash.clone()),
@@ -31,13 +32,15 @@ pub(crate) async fn change(
         end_tokens,
         at: service.accounts.clock.now(),
     };
-    let notice =
-        mails::notice(service, client, &user, AccountEvent::PasswordChanged { tokens_ended: end_tokens });
+    let identities = if end_tokens { identities::end_with_password(service, &user).await? } else { 0 };
+    let event =
+        AccountEvent::PasswordChanged { tokens_ended: end_tokens, identities_ended: identities > 0 };
+    let notice = mails::notice(service, client, &user, event);
     my_sessions::forget(service, user.id).await?;
     if !service.account_store.change_password(&change, &notice).await? {
         return Err(AccountError::Conflict);
     }
-    service.tell_password(&Author::of(caller, client), user.id, end_tokens).await;
+    service.tell_password(&Author::of(caller, client), user.id, end_tokens, identities).await;
     done(&user, "changed");
     Ok(())
 }
@@ -50,7 +53,7 @@ pub(crate) async fn forgot(
 ) -> Result<(), AccountError> {
     let address = mailbox(address)?;
     let key = address.key();
-    service.limits.count_mail(&key, client.ip).await?;
+    service.limits.count_mail(MailKind::Reset, &key, client.ip).await?;
     let user = service.account_store.find_account_by_address(&key).await?.and_then(reachable);
     let code = codes::new_code()?;
     let kept = codes::mailed(
@@ -66,7 +69,8 @@ pub(crate) async fn forgot(
     Ok(())
 }
 
-/// Sets a new password by a code, and ends all sessions and API tokens of the account. Without the cache nothing changes, and the code stays good.
+/// Sets a new password by a code, and ends all sessions, API tokens and identities of the account; but an account that a provider made keeps its identities
+/// with its first password. Without the cache nothing changes, and the code stays good.
 pub(crate) async fn reset(
     service: &AuthService,
     client: &Client,
@@ -95,12 +99,14 @@ pub(crate) async fn reset(
         end_tokens: true,
         at: now,
     };
-    let notice = mails::notice(service, client, &user, AccountEvent::PasswordReset);
+    let identities = identities::end_with_password(service, &user).await?;
+    let event = AccountEvent::PasswordReset { identities_ended: identities > 0 };
+    let notice = mails::notice(service, client, &user, event);
     my_sessions::forget(service, user.id).await?;
     if !service.account_store.change_password(&change, &notice).await? {
         return Err(AccountError::WrongCode);
     }
-    service.tell_password(&Author::unknown(client), user.id, true).await;
+    service.tell_password(&Author::unknown(client), user.id, true, identities).await;
     done(&user, "reset");
     Ok(())
 }

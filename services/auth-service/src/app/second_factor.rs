@@ -1,16 +1,17 @@
 //! The second factor of an account: begun, confirmed, asked for at each sign-in, removed.
 
 use common::auth::mail::AccountEvent;
-use common::auth::{Account, AuditAction, Principal, Totp};
+use common::auth::{Account, AuditAction, AuditEntry, Principal, Totp, TotpConfirmation};
 use common::{PortError, UserId};
 use qrcode::QrCode;
 use qrcode::render::svg;
+use serde_json::Value;
 
 use super::audit::Author;
 use super::limits::FactorTry;
 use super::own_account::{self, AccountError};
 use super::totp::Secret;
-use super::{Client, codes, devices, mails};
+use super::{Client, codes, devices, mails, my_sessions};
 use crate::AuthService;
 
 /// What apps show beside the address.
@@ -44,10 +45,11 @@ pub(crate) struct Enrolment {
 /// Begins a second factor. It is not asked for before it is confirmed.
 pub(crate) async fn begin(
     service: &AuthService,
+    client: &Client,
     caller: &Principal,
     password: &str,
 ) -> Result<Enrolment, AccountError> {
-    let user = own_account::prove(service, caller.user, password).await?;
+    let user = own_account::prove(service, client, caller, password).await?;
     let secret = Secret::new()?;
     let sealed = service.master_key.seal(&label(user.id), secret.bytes());
     if !service.account_store.begin_totp(user.id, &sealed).await? {
@@ -59,7 +61,8 @@ pub(crate) async fn begin(
     Ok(Enrolment { secret: secret.base32(), uri, qr })
 }
 
-/// Confirms the second factor by a code of the app. The recovery codes, which are shown this once.
+/// Confirms the second factor by a code of the app. The recovery codes, which are shown this once. All other sessions end, and all devices but this one are
+/// forgotten: whoever knew the password until now has neither. Without the cache nothing changes.
 pub(crate) async fn confirm(
     service: &AuthService,
     client: &Client,
@@ -81,15 +84,22 @@ pub(crate) async fn confirm(
     counted.succeeded().await?;
     let recovery: Vec<String> =
         (0..RECOVERY_CODES).map(|_| codes::random_text(RECOVERY_DIGITS, 4)).collect::<Result<_, _>>()?;
-    let hashes: Vec<_> = recovery.iter().map(|code| codes::hash_code(code)).collect();
+    let confirmation = TotpConfirmation {
+        user: caller.user,
+        sealed: totp.sealed.clone(),
+        step,
+        recovery: recovery.iter().map(|code| codes::hash_code(code)).collect(),
+        keep: caller.session(),
+        keep_devices: devices::hashes(client),
+        at: now,
+    };
     let notice = mails::notice(service, client, &account.user, AccountEvent::SecondFactorOn);
-    let confirmed =
-        service.account_store.confirm_totp(caller.user, &totp.sealed, step, &hashes, now, &notice).await?;
-    if !confirmed {
+    let line = own_line(service, &Author::of(caller, client), AuditAction::SecondFactorOn, caller.user);
+    my_sessions::forget(service, caller.user).await?;
+    if !service.account_store.confirm_totp(&confirmation, &notice, &line).await? {
         return Err(AccountError::Conflict);
     }
     tracing::info!(user = %caller.user, "second factor confirmed");
-    service.tell_own(&Author::of(caller, client), AuditAction::SecondFactorOn, caller.user).await;
     Ok(recovery)
 }
 
@@ -101,7 +111,7 @@ pub(crate) async fn remove(
     password: &str,
     factor: SecondFactor<'_>,
 ) -> Result<(), AccountError> {
-    let user = own_account::prove(service, caller.user, password).await?;
+    let user = own_account::prove(service, client, caller, password).await?;
     let account = service.account_store.find_account(user.id).await?.ok_or(AccountError::Gone)?;
     if account.totp.is_none() {
         return Err(AccountError::NoSecondFactor);
@@ -110,13 +120,13 @@ pub(crate) async fn remove(
     check(service, client, &account, factor).await?;
     let event = AccountEvent::SecondFactorOff;
     let notice = if confirmed { mails::notice(service, client, &user, event) } else { Vec::new() };
-    if !service.account_store.remove_totp(user.id, &notice).await? {
+    // one that was only begun was never asked for
+    let line =
+        confirmed.then(|| own_line(service, &Author::of(caller, client), AuditAction::SecondFactorOff, user.id));
+    if !service.account_store.remove_totp(user.id, &notice, line.as_ref()).await? {
         return Err(AccountError::Conflict);
     }
     tracing::info!(user = %user.id, "second factor removed");
-    if confirmed {
-        service.tell_own(&Author::of(caller, client), AuditAction::SecondFactorOff, user.id).await;
-    }
     Ok(())
 }
 
@@ -151,9 +161,10 @@ pub(crate) async fn check(
         (None, Some(code)) => {
             let event = AccountEvent::RecoveryCodeUsed;
             let notice = mails::notice(service, client, &account.user, event);
-            let left =
-                service.account_store.use_recovery_code(user, &codes::hash_code(code), &notice).await?;
-            left.is_some()
+            let by = Author { user: Some(user), ..Author::unknown(client) };
+            let line = own_line(service, &by, AuditAction::RecoveryCodeUsed, user);
+            let hash = codes::hash_code(code);
+            service.account_store.use_recovery_code(user, &hash, &notice, &line).await?.is_some()
         }
         (None, None) => false,
     };
@@ -164,6 +175,11 @@ pub(crate) async fn check(
     metrics::counter!("fm_auth_second_factors_total", "outcome" => "good").increment(1);
     counted.succeeded().await?;
     Ok(())
+}
+
+/// A line about what somebody does with their own account.
+fn own_line(service: &AuthService, by: &Author, action: AuditAction, user: UserId) -> AuditEntry {
+    service.audit_entry(by, action, Some(user.to_string()), Value::Null)
 }
 
 /// The sealed bytes are bound to their use and their account.

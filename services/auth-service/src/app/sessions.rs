@@ -133,6 +133,7 @@ async fn try_refresh(service: &AuthService, token: &str) -> Result<(User, Issued
         RefreshOutcome::Reused(session) => {
             tracing::warn!(%session, "refresh token used twice; session ended");
             metrics::counter!("fm_auth_refresh_reuses_total").increment(1);
+            tell_reused(service, session, now).await;
             service.cache.forget_session(session).await?;
             return Err(RefreshError::Invalid);
         }
@@ -144,6 +145,15 @@ async fn try_refresh(service: &AuthService, token: &str) -> Result<(User, Issued
     };
     let access = sign(service, &session, now, now + ACCESS_LIFETIME);
     Ok((user, Issued::Token { access, refresh: new }))
+}
+
+/// Writes a line if it was this use that ended the session: whoever repeats it later has done nothing any more.
+async fn tell_reused(service: &AuthService, session: SessionId, now: Timestamp) {
+    match service.accounts.store.find_session(session).await {
+        Ok(Some(found)) if found.revoked_at == Some(now) => service.tell_reused(found.user, session).await,
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, %session, "whose refresh token was used twice cannot be asked"),
+    }
 }
 
 /// Ends a session, for the next request everywhere. Safe to repeat, as a client does that got a 503: when the cache cannot be told, the
@@ -158,8 +168,9 @@ pub(crate) async fn end(service: &AuthService, session: SessionId) -> PortResult
     Ok(())
 }
 
-/// Ends the session that a browser had before it got a new one, whosever it was. The new one stands whether or not that can be told everywhere: then the
-/// former is ended in the store, and good for a minute more at most where it is remembered.
+/// Ends the session that a browser had before it got a new one, whosever it was. The new one stands whether or not that succeeds. If the caches cannot be
+/// told, the former is ended in the store, and good for a minute more at most where it is remembered; if the store does not end it, it goes on, and no line
+/// of the log says otherwise.
 pub(crate) async fn replace(
     service: &AuthService,
     user: &User,
@@ -167,10 +178,17 @@ pub(crate) async fn replace(
     new: SessionId,
     former: SessionId,
 ) {
-    if let Err(error) = end(service, former).await {
+    match service.accounts.store.revoke_session(former, service.accounts.clock.now()).await {
+        Ok(true) => service.tell_signed_out(&Author::signed_in(user.id, new, client), former).await,
+        Ok(false) => {}
+        Err(error) => {
+            tracing::warn!(%error, session = %former, "session of before a sign-in not ended");
+            return;
+        }
+    }
+    if let Err(error) = service.cache.forget_session(former).await {
         tracing::warn!(%error, session = %former, "session of before a sign-in not ended everywhere yet");
     }
-    service.tell_signed_out(&Author::signed_in(user.id, new, client), former).await;
 }
 
 fn sign(service: &AuthService, session: &Session, now: Timestamp, expires_at: Timestamp) -> String {

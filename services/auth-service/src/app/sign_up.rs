@@ -1,4 +1,6 @@
-use common::auth::{Address, AuditAction, Password, User};
+use common::auth::mail::MailContent;
+use common::auth::{Address, AuditAction, AuditEntry, CodeKind, CreateUserError, Password, Role, User};
+use common::jobs::NewJob;
 use common::jobs::types::welcome_mail;
 use common::{JobId, PortError};
 use runtime::passwords::HashError;
@@ -6,8 +8,8 @@ use serde_json::json;
 
 use super::accounts::CreateAccountError;
 use super::audit::Author;
-use super::limits::{Limited, Refused};
-use super::{Client, verification};
+use super::limits::{Limited, MailKind, Refused};
+use super::{Client, codes, mails, verification};
 use crate::{AuthService, Registration, Verify};
 
 /// Why there was no sign-up.
@@ -77,12 +79,22 @@ pub(crate) enum Door {
     Closed,
 }
 
-/// Makes an account for whoever asks, and the job that welcomes it, in one commit.
+/// What came of a sign-up.
+enum Made {
+    /// There is an account.
+    New(User),
+    /// There was one with this address. This is what a new one would have been.
+    Taken(User),
+}
+
+/// Makes an account for whoever asks, and the job that welcomes it, in one commit. Where addresses are verified and the caller is `discreet`, a taken address
+/// is answered as a new one, after as much work: nobody is signed in, and its owner is told by mail.
 pub(crate) async fn sign_up(
     service: &AuthService,
     client: &Client,
     address: Address,
     password: &Password,
+    discreet: bool,
 ) -> Result<User, SignUpError> {
     match registration(service, client) {
         Door::Open => {}
@@ -90,16 +102,29 @@ pub(crate) async fn sign_up(
         Door::Closed => return Err(SignUpError::Closed),
     }
     service.limits.count_sign_up(client.ip).await?;
-    let outcome = make(service, client, address, password).await;
+    let must_verify = service.settings.accounts.verify == Verify::Required;
+    let discreet = discreet && must_verify;
+    if discreet {
+        service.limits.count_mail_to(MailKind::Register, &address.key()).await?;
+    }
+    let outcome = if must_verify {
+        make_unverified(service, client, address, password, discreet).await
+    } else {
+        make(service, client, address, password).await
+    };
     let word = match &outcome {
-        Ok(_) => "created",
-        Err(CreateAccountError::AddressTaken) => "taken",
+        Ok(Made::New(_)) => "created",
+        Ok(Made::Taken(_)) | Err(CreateAccountError::AddressTaken) => "taken",
         Err(_) => "failed",
     };
     metrics::counter!("fm_auth_sign_ups_total", "outcome" => word).increment(1);
-    let user = outcome?;
-    tracing::info!(user = %user.id, "account made");
-    Ok(user)
+    match outcome? {
+        Made::New(user) => {
+            tracing::info!(user = %user.id, "account made");
+            Ok(user)
+        }
+        Made::Taken(user) => Ok(user),
+    }
 }
 
 async fn make(
@@ -107,20 +132,58 @@ async fn make(
     client: &Client,
     address: Address,
     password: &Password,
-) -> Result<User, CreateAccountError> {
+) -> Result<Made, CreateAccountError> {
+    let user = service.accounts.prepare(address, password).await?;
+    let (welcome, line) = (welcome(service, client, &user), line(service, client, &user));
+    service.admin.users.add_user(&user, false, &[welcome], &line).await?;
+    Ok(Made::New(user))
+}
+
+async fn make_unverified(
+    service: &AuthService,
+    client: &Client,
+    address: Address,
+    password: &Password,
+    discreet: bool,
+) -> Result<Made, CreateAccountError> {
     let accounts = &service.accounts;
-    let user = accounts.prepare(address, password).await?;
-    let welcome = welcome_mail(JobId(accounts.ids.object_id()), user.id, user.created_at);
-    let mut jobs = vec![welcome.caused_by(&client.cause)];
+    let user = if discreet {
+        accounts.new_user(address, password, Role::User, false).await?
+    } else {
+        accounts.prepare(address, password).await?
+    };
+    let (code, mail) =
+        verification::code_by_mail(accounts, &service.master_key, client, Some(user.id), &user.address)?;
+    let (jobs, line) = ([welcome(service, client, &user), mail], line(service, client, &user));
+    match service.account_store.create_user_with_code(&user, &code, &jobs, &line).await {
+        Err(CreateUserError::AddressTaken) if discreet => {
+            tell_owner(service, client, &user.address).await?;
+            Ok(Made::Taken(user))
+        }
+        made => Ok(made.map(|()| Made::New(user))?),
+    }
+}
+
+/// Tells the owner of an address that somebody wanted to make an account with it. The code beside the mail is nobody's: it makes the commit one like that of a
+/// new account.
+pub(crate) async fn tell_owner(
+    service: &AuthService,
+    client: &Client,
+    address: &Address,
+) -> Result<(), PortError> {
+    let owner = service.accounts.store.find_user_by_address(&address.key()).await?;
+    let to = owner.as_ref().map_or(address, |owner| &owner.address);
+    let mail = mails::mail(service, client, to, owner.is_some(), MailContent::AddressInUse);
+    let code = codes::mailed(&codes::new_code()?, CodeKind::Verify, None, service.accounts.clock.now());
+    service.account_store.add_code(&code, &[mail]).await
+}
+
+fn welcome(service: &AuthService, client: &Client, user: &User) -> NewJob {
+    welcome_mail(JobId(service.accounts.ids.object_id()), user.id, user.created_at).caused_by(&client.cause)
+}
+
+fn line(service: &AuthService, client: &Client, user: &User) -> AuditEntry {
     let by = Author { user: Some(user.id), ..Author::unknown(client) };
     let details = json!({ "role": user.role, "how": "registration" });
-    let line = service.audit_entry(&by, AuditAction::UserMade, Some(user.id.to_string()), details);
-    if service.settings.accounts.verify == Verify::Required {
-        let (code, mail) = verification::code_by_mail(service, client, Some(user.id), &user.address)?;
-        jobs.push(mail);
-        service.account_store.create_user_with_code(&user, &code, &jobs, &line).await?;
-    } else {
-        service.admin.users.add_user(&user, &jobs, &line).await?;
-    }
-    Ok(user)
+    service.audit_entry(&by, AuditAction::UserMade, Some(user.id.to_string()), details)
 }

@@ -11,8 +11,7 @@ use common::{FileId, PortError, PortResult, Timestamp, TokenId, UserId};
 use serde_json::json;
 
 use super::audit::Author;
-use super::own_account::{self, AccountError};
-use super::second_factor::{self, SecondFactor};
+use super::own_account::{self, AccountError, Proof};
 use super::{Client, mails};
 use crate::AuthService;
 
@@ -48,14 +47,6 @@ pub(crate) enum NewTokenError {
     Store(#[from] CreateTokenError),
 }
 
-/// What a caller brings once more, to prove that the session is theirs.
-#[derive(Clone, Copy)]
-pub(crate) struct Proof<'a> {
-    pub(crate) password: &'a str,
-    /// Wanted where the account has one: a token gets past it from then on.
-    pub(crate) second_factor: SecondFactor<'a>,
-}
-
 /// Makes a token for the caller, who signed in and proves once more to be the owner: whoever has only found an open session would make themselves a lasting way
 /// in. A token cannot make another one, since it could make a wider one. A mail tells the owner.
 pub(crate) async fn create(
@@ -67,10 +58,7 @@ pub(crate) async fn create(
 ) -> Result<(ApiToken, TokenText), NewTokenError> {
     let now = service.accounts.clock.now();
     check(caller, &new, now)?;
-    let user = own_account::prove(service, caller.user, proof.password).await?;
-    let account = service.account_store.find_account(user.id).await.map_err(AccountError::from)?;
-    let account = account.ok_or(AccountError::Gone)?;
-    second_factor::check(service, client, &account, proof.second_factor).await?;
+    let user = own_account::prove_wholly(service, client, caller, proof).await?;
     let text = random_token().map_err(CreateTokenError::from)?;
     let token = ApiToken {
         id: TokenId(service.accounts.ids.object_id()),
@@ -88,13 +76,9 @@ pub(crate) async fn create(
     let by = Author::of(caller, client);
     let entry = service.audit_entry(&by, AuditAction::TokenMade, Some(token.id.to_string()), details);
     let notice = mails::notice(service, client, &user, AccountEvent::TokenMade { name: token.name.clone() });
-    service.admin.tokens.create_token(&token, ApiToken::MAX_PER_USER, &notice, &entry).await?;
-    // the proof took a while: who set another password meanwhile ended all tokens but this one, which came too late for that
-    let current = service.accounts.store.find_user(user.id).await.map_err(AccountError::from)?;
-    if current.is_none_or(|current| current.password_hash != user.password_hash) {
-        revoke(service, user.id, &by, token.id).await.map_err(AccountError::from)?;
-        return Err(AccountError::Conflict.into());
-    }
+    // the proof took a while: who set another password meanwhile ended all tokens, and this one would come too late for that
+    let (tokens, most) = (&service.admin.tokens, ApiToken::MAX_PER_USER);
+    tokens.create_token(&token, &user.password_hash, most, &notice, &entry).await?;
     metrics::counter!("fm_auth_api_tokens_made_total").increment(1);
     tracing::info!(user = %user.id, token = %token.id, scopes = %token.scopes, "API token made");
     Ok((token, text))

@@ -2,9 +2,14 @@
 
 use common::UserId;
 use common::auth::mail::MailContent;
-use common::auth::{Address, CodeKind, MailedCode};
+use common::auth::{Address, AuditAction, CodeKind, MailedCode};
 use common::jobs::NewJob;
+use runtime::secrets::MasterKey;
+use serde_json::Value;
 
+use super::accounts::Accounts;
+use super::audit::Author;
+use super::limits::MailKind;
 use super::own_account::AccountError;
 use super::passwords::mailbox;
 use super::{Client, codes, mails};
@@ -12,14 +17,16 @@ use crate::AuthService;
 
 /// The code that verifies an address, and the mail that brings it.
 pub(crate) fn code_by_mail(
-    service: &AuthService,
+    accounts: &Accounts,
+    master_key: &MasterKey,
     client: &Client,
     user: Option<UserId>,
     address: &Address,
 ) -> Result<(MailedCode, NewJob), common::PortError> {
     let code = codes::new_code()?;
-    let kept = codes::mailed(&code, CodeKind::Verify, user, service.accounts.clock.now());
-    let mail = mails::mail(service, client, address, user.is_some(), MailContent::VerifyAddress { code });
+    let kept = codes::mailed(&code, CodeKind::Verify, user, accounts.clock.now());
+    let content = MailContent::VerifyAddress { code };
+    let mail = mails::mail_of(accounts, master_key, client, address, user.is_some(), content);
     metrics::counter!("fm_auth_codes_mailed_total", "kind" => "verify").increment(1);
     Ok((kept, mail))
 }
@@ -27,8 +34,12 @@ pub(crate) fn code_by_mail(
 /// Takes the code of a mail.
 pub(crate) async fn verify(service: &AuthService, client: &Client, code: &str) -> Result<(), AccountError> {
     service.limits.require_code(client.ip).await?;
-    let now = service.accounts.clock.now();
-    match service.account_store.verify_address(&codes::hash_code(code), now).await? {
+    let (hash, now) = (codes::hash_code(code), service.accounts.clock.now());
+    let user = service.account_store.find_code(&hash, CodeKind::Verify, now).await?.and_then(|code| code.user);
+    let by = Author { user, ..Author::unknown(client) };
+    let target = user.map(|user| user.to_string());
+    let line = service.audit_entry(&by, AuditAction::AddressVerified, target, Value::Null);
+    match service.account_store.verify_address(&hash, now, &line).await? {
         Some(user) => {
             tracing::info!(%user, "address verified");
             Ok(())
@@ -48,11 +59,12 @@ pub(crate) async fn resend(
 ) -> Result<(), AccountError> {
     let address = mailbox(address)?;
     let key = address.key();
-    service.limits.count_mail(&key, client.ip).await?;
+    service.limits.count_mail(MailKind::Verify, &key, client.ip).await?;
     let account = service.account_store.find_account_by_address(&key).await?;
     let waiting = account.filter(|account| account.verified_at.is_none() && !account.user.disabled);
     let to = waiting.as_ref().map_or(&address, |account| &account.user.address);
-    let (code, mail) = code_by_mail(service, client, waiting.as_ref().map(|account| account.user.id), to)?;
+    let user = waiting.as_ref().map(|account| account.user.id);
+    let (code, mail) = code_by_mail(&service.accounts, &service.master_key, client, user, to)?;
     service.account_store.add_code(&code, &[mail]).await?;
     Ok(())
 }

@@ -92,7 +92,7 @@ async fn sign_up_user(
     let body: ClassicSignUp = input::lenient(&request, payload, BODY_BYTES).await?;
     let address = read_address(&body.email)?;
     let password = read_password(&body.password)?;
-    let user = match sign_up::sign_up(&service, &from, address, &password).await {
+    let user = match sign_up::sign_up(&service, &from, address, &password, false).await {
         Ok(user) => user,
         Err(SignUpError::AddressTaken) => return Err(ClassicError::bad_request("Already exist")),
         Err(error @ SignUpError::Limited(_)) => return Ok(limited(super::problem(error))),

@@ -5,7 +5,7 @@ use common::auth::internal::{
     CredentialEnded, CredentialsOf, EndCredential, FindPeople, FoundPeople, MAX_PEOPLE, OwnedCredentials,
     PublicKeys, ResolveQuestion, ResolvedCredential, ResolvedToken,
 };
-use common::auth::{Address, Person, User};
+use common::auth::{Address, CredentialEnd, OwnCredentialKind, Person, User};
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
 use common::{Code, GroupId, PortResult, UserId};
 use http_kit::service_token::ServiceCaller;
@@ -60,8 +60,11 @@ async fn list_credentials(
     payload: web::Payload,
     service: web::Data<AuthService>,
 ) -> ApiResult<HttpResponse> {
-    let CredentialsOf { user } = input::json(&request, payload, BODY_BYTES).await?;
-    let items = own_credentials::list(&service, user).await?;
+    let CredentialsOf { user, identities } = input::json(&request, payload, BODY_BYTES).await?;
+    let mut items = own_credentials::list(&service, user).await?;
+    if !identities {
+        items.retain(|one| one.kind != OwnCredentialKind::Identity);
+    }
     Ok(HttpResponse::Ok().json(OwnedCredentials { items }))
 }
 
@@ -72,8 +75,9 @@ async fn end_credential(
     service: web::Data<AuthService>,
 ) -> ApiResult<HttpResponse> {
     let EndCredential { user, kind, id } = input::json(&request, payload, BODY_BYTES).await?;
-    let ended = own_credentials::end(&service, user, kind, id).await?;
-    Ok(HttpResponse::Ok().json(CredentialEnded { ended }))
+    let end = own_credentials::end(&service, user, kind, id).await?;
+    let (ended, last_way_in) = (end == CredentialEnd::Ended, end == CredentialEnd::LastWayIn);
+    Ok(HttpResponse::Ok().json(CredentialEnded { ended, last_way_in }))
 }
 
 async fn stats(_: ServiceCaller, service: web::Data<AuthService>) -> ApiResult<HttpResponse> {

@@ -6,7 +6,7 @@ mod internal;
 mod problems;
 mod v1;
 
-pub(crate) use problems::{classic_error, problem};
+pub(crate) use problems::{capitalised, classic_error, problem};
 
 use std::sync::atomic::Ordering;
 

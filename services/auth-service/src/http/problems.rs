@@ -97,6 +97,7 @@ impl From<NewTokenError> for Failure {
             NewTokenError::Store(CreateTokenError::TooMany) => {
                 Self(Problem::new(Code::TooMany).detail(detail))
             }
+            NewTokenError::Store(CreateTokenError::Conflict) => AccountError::Conflict.into(),
             NewTokenError::Store(CreateTokenError::Port(error)) => Self(error.into()),
         }
     }
@@ -290,7 +291,8 @@ fn address_taken() -> Problem {
     Problem::new(Code::AddressTaken).field("/email", "taken", Code::AddressTaken.title())
 }
 
-fn capitalised(text: &str) -> String {
+/// A sentence of an error.
+pub(crate) fn capitalised(text: &str) -> String {
     let mut rest = text.chars();
     rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }

@@ -1,10 +1,13 @@
 //! `/api/v1/admin/users`.
 
+use auth_service::{AdminCommand, RoleWord, UsersCommand, Verify};
+use common::auth::mail::{AccountEvent, MailContent};
 use common::auth::{AuditAction, AuditFilter, AuditStore as _};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PASSWORD, Server, answer, keys};
+use crate::second_factor::{STEP, app};
+use crate::support::{Answer, Options, PASSWORD, Server, answer, keys, proven};
 
 const USERS: &str = "/api/v1/admin/users";
 
@@ -15,7 +18,10 @@ struct Admin {
 
 impl Admin {
     async fn start() -> Self {
-        let server = Server::start().await;
+        Self::of(Server::start().await).await
+    }
+
+    async fn of(server: Server) -> Self {
         let token = server.administrator().await;
         Self { server, token }
     }
@@ -25,7 +31,7 @@ impl Admin {
     }
 
     async fn send(&self, method: Method, path: &str, body: Value) -> Answer {
-        answer(self.server.request(method, path).json(&body).bearer_auth(&self.token)).await
+        answer(self.server.request(method, path).json(&proven(body)).bearer_auth(&self.token)).await
     }
 
     async fn made(&self, email: &str, role: &str) -> String {
@@ -36,6 +42,24 @@ impl Admin {
 
     async fn change(&self, id: &str, body: Value) -> Answer {
         self.send(Method::PATCH, &format!("{USERS}/{id}"), body).await
+    }
+
+    /// As the body stands, without the usual proof.
+    async fn bare(&self, method: Method, path: &str, body: Value) -> Answer {
+        answer(self.server.request(method, path).json(&body).bearer_auth(&self.token)).await
+    }
+
+    /// Whom mails told of another administrator, and of which.
+    async fn told(&self) -> Vec<(String, String)> {
+        let mails = self.server.mails().await.into_iter();
+        mails
+            .filter_map(|mail| match mail.content {
+                MailContent::Notice { event: AccountEvent::AdministratorMade { account }, .. } => {
+                    Some((mail.to, account))
+                }
+                _ => None,
+            })
+            .collect()
     }
 
     async fn log(&self, action: AuditAction) -> usize {
@@ -236,4 +260,122 @@ async fn a_removal_that_the_cache_missed_can_be_repeated() {
     admin.server.outage(false);
     admin.send(Method::DELETE, &path, json!({})).await.expect(StatusCode::NO_CONTENT);
     assert_eq!(admin.server.me(&session).await, StatusCode::UNAUTHORIZED);
+}
+
+#[actix_web::test]
+async fn an_account_that_an_administrator_makes_can_be_verified() {
+    let mut options = Options::default();
+    options.settings.accounts.verify = Verify::Required;
+    let admin = Admin::of(Server::with(options).await).await;
+    let server = &admin.server;
+    let verify = async |email: &str| {
+        server.login(email, PASSWORD).await.expect_problem(403, "not_verified");
+        let mail = server.mails().await.into_iter().rfind(|mail| mail.to == email).unwrap();
+        let MailContent::VerifyAddress { code } = mail.content else { panic!("a code") };
+        answer(server.post("/api/v1/auth/verify", json!({ "code": code }))).await.expect(StatusCode::NO_CONTENT);
+        server.login(email, PASSWORD).await.expect(StatusCode::OK);
+    };
+    admin.made("ann@b", "user").await;
+    verify("ann@b").await;
+    let create = |email: &str, verified| {
+        AdminCommand::Users(UsersCommand::Create { email: email.to_owned(), role: RoleWord::User, verified })
+    };
+    server.command(create("bob@b", false), PASSWORD).await.unwrap();
+    verify("bob@b").await;
+    // whoever makes it may know whose the address is
+    let body = json!({"email": "eve@b", "password": PASSWORD, "verified": true});
+    admin.send(Method::POST, USERS, body).await.expect(StatusCode::CREATED);
+    server.command(create("joe@b", true), PASSWORD).await.unwrap();
+    for email in ["eve@b", "joe@b"] {
+        let login = server.login(email, PASSWORD).await.expect(StatusCode::OK);
+        assert_eq!(login["user"]["verified"], true);
+        assert!(server.mails().await.iter().all(|mail| mail.to != email), "no code is on its way");
+    }
+}
+
+#[actix_web::test]
+async fn an_open_session_alone_makes_no_administrator() {
+    let admin = Admin::start().await;
+    let bob = admin.made("bob@b", "user").await;
+    let path = format!("{USERS}/{bob}");
+    let new = json!({"email": "eve@b", "password": PASSWORD, "role": "admin"});
+    let acts = [
+        (Method::POST, USERS.to_owned(), new),
+        (Method::POST, "/api/v1/admin/invitations".to_owned(), json!({"role": "admin"})),
+        (Method::PATCH, path.clone(), json!({"role": "admin"})),
+        (Method::PATCH, path.clone(), json!({"resetSecondFactor": true})),
+    ];
+    let with = |body: &Value, password: &str| {
+        let mut body = body.clone();
+        body["proof"] = json!({ "password": password });
+        body
+    };
+    for (method, path, body) in &acts {
+        let bare = admin.bare(method.clone(), path, body.clone()).await;
+        assert_eq!(bare.expect_problem(400, "invalid_request")["errors"][0]["pointer"], "/proof", "{body}");
+        let wrong = admin.bare(method.clone(), path, with(body, "wrong")).await;
+        wrong.expect_problem(403, "wrong_password");
+    }
+    let shown = admin.get(&path).await.expect(StatusCode::OK);
+    assert_eq!(shown["role"], "user");
+    assert_eq!(admin.get(USERS).await.expect(StatusCode::OK)["total"], 2);
+    for (method, path, body) in &acts {
+        let done = admin.bare(method.clone(), path, with(body, PASSWORD)).await;
+        assert!(done.status.is_success(), "{body}: {}", done.text);
+    }
+    // one that was shut out comes back no more easily than it came
+    admin.bare(Method::PATCH, &path, json!({"disabled": true})).await.expect(StatusCode::OK);
+    admin.bare(Method::PATCH, &path, json!({"disabled": false})).await.expect_problem(400, "invalid_request");
+    admin.change(&bob, json!({"disabled": false})).await.expect(StatusCode::OK);
+    // what makes nobody more than they are wants no proof
+    for body in [json!({"role": "user"}), json!({"disabled": true}), json!({"disabled": false})] {
+        admin.bare(Method::PATCH, &path, body).await.expect(StatusCode::OK);
+    }
+}
+
+#[actix_web::test]
+async fn the_second_factor_is_asked_for_where_an_administrator_is_made() {
+    let admin = Admin::start().await;
+    let server = &admin.server;
+    let begun = admin.bare(Method::POST, "/api/v1/users/me/totp", json!({"password": PASSWORD})).await;
+    let secret = begun.expect(StatusCode::OK)["secret"].as_str().unwrap().to_owned();
+    let code = json!({"code": app(server, &secret)});
+    admin.bare(Method::POST, "/api/v1/users/me/totp/confirm", code).await.expect(StatusCode::OK);
+    let make = async |proof: Value| {
+        let body = json!({"email": "eve@b", "password": PASSWORD, "role": "admin", "proof": proof});
+        admin.bare(Method::POST, USERS, body).await
+    };
+    make(json!({"password": PASSWORD})).await.expect_problem(401, "second_factor_required");
+    let wrong = json!({"password": PASSWORD, "totp": "x"});
+    make(wrong).await.expect_problem(401, "invalid_second_factor");
+    server.clock.advance(STEP);
+    let right = json!({"password": PASSWORD, "totp": app(server, &secret)});
+    make(right).await.expect(StatusCode::CREATED);
+}
+
+#[actix_web::test]
+async fn all_administrators_are_told_of_another_one() {
+    let admin = Admin::start().await;
+    let server = &admin.server;
+    admin.made("bob@b", "user").await;
+    assert!(admin.told().await.is_empty());
+    let pair = |to: &str, account: &str| (to.to_owned(), account.to_owned());
+    let ann = admin.made("ann@b", "admin").await;
+    assert_eq!(admin.told().await, [pair("root@b", "ann@b")]);
+    let promote = UsersCommand::Role { email: "bob@b".to_owned(), role: RoleWord::Admin };
+    server.command(AdminCommand::Users(promote.clone()), "").await.unwrap();
+    let told = admin.told().await;
+    assert_eq!(told[1..], [pair("ann@b", "bob@b"), pair("root@b", "bob@b")]);
+    // who is one already is no news, nor are those who are shut out told
+    server.command(AdminCommand::Users(promote), "").await.unwrap();
+    admin.change(&ann, json!({"disabled": true})).await.expect(StatusCode::OK);
+    assert_eq!(admin.told().await.len(), 3);
+    let invitation = admin.send(Method::POST, "/api/v1/admin/invitations", json!({"role": "admin"})).await;
+    let code = invitation.expect(StatusCode::CREATED)["code"].clone();
+    assert_eq!(admin.told().await.len(), 3, "an invitation is nobody yet");
+    let register = json!({"email": "eve@b", "password": PASSWORD, "invitation": code});
+    answer(server.post("/api/v1/auth/register", register)).await.expect(StatusCode::CREATED);
+    assert_eq!(admin.told().await[3..], [pair("bob@b", "eve@b"), pair("root@b", "eve@b")]);
+    admin.change(&ann, json!({"disabled": false})).await.expect(StatusCode::OK);
+    assert_eq!(admin.told().await.len(), 8, "one who is let in again is another one, too");
 }

@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use auth_service::{AdministrationSection, People, Registration};
+use common::auth::mail::MailContent;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Options, PASSWORD, Server, answer, keys, outbox_depth};
+use crate::second_factor::enrolled;
+use crate::support::{Answer, Options, PASSWORD, Server, answer, keys, outbox_depth, proven};
 
 async fn get(server: &Server, token: &str, path: &str) -> Answer {
     answer(server.get(path).bearer_auth(token)).await
 }
 
 async fn send(server: &Server, token: &str, method: Method, path: &str, body: Value) -> Answer {
-    answer(server.request(method, path).json(&body).bearer_auth(token)).await
+    answer(server.request(method, path).json(&proven(body)).bearer_auth(token)).await
 }
 
 fn closed() -> Options {
@@ -194,6 +196,55 @@ async fn the_log_tells_who_did_what() {
     for query in ["actor=x", "from=yesterday", "limit=0"] {
         get(&server, &admin, &format!("{AUDIT}?{query}")).await.expect_problem(400, "invalid_request");
     }
+}
+
+#[actix_web::test]
+async fn the_log_tells_of_recovery_codes_reused_tokens_and_verified_addresses() {
+    let server = Server::start().await;
+    let admin = server.administrator().await;
+    let (_, _, codes) = enrolled(&server).await;
+    let only = async |action: &str| {
+        let found = lines(&server, &admin, &format!("action={action}")).await;
+        assert_eq!(found.len(), 1, "{action}: {found:?}");
+        found[0].clone()
+    };
+    let body = json!({"email": "bob@example.org", "password": PASSWORD, "recoveryCode": codes[0]});
+    let login = answer(server.post("/api/v1/auth/login", body)).await.expect(StatusCode::OK);
+    let bob = login["user"]["id"].clone();
+    let used = only("account.recovery_code_used").await;
+    assert_eq!((&used["actor"], &used["target"], &used["address"]), (&bob, &bob, &json!("127.0.0.1")));
+    assert_eq!(only("account.second_factor_on").await["actor"], bob);
+
+    let refresh = async |token: &Value| {
+        answer(server.post("/api/v1/auth/refresh", json!({ "refreshToken": token }))).await
+    };
+    let second = refresh(&login["refreshToken"]).await.expect(StatusCode::OK);
+    refresh(&second["refreshToken"]).await.expect(StatusCode::OK);
+    for _ in 0..2 {
+        refresh(&login["refreshToken"]).await.expect_problem(401, "invalid_credentials");
+        server.clock.advance(Duration::from_secs(1));
+    }
+    let reused = only("session.reused").await;
+    assert_eq!(reused["actor"], bob);
+    assert!(reused["target"].is_string(), "{reused}");
+
+    let resend = json!({"email": "bob@example.org"});
+    answer(server.post("/api/v1/auth/verify/resend", resend)).await.expect(StatusCode::ACCEPTED);
+    let MailContent::VerifyAddress { code } = server.mails().await.pop().unwrap().content else {
+        panic!("a code")
+    };
+    for (code, status) in [("ABCDE", 403), (code.as_str(), 204), (code.as_str(), 403)] {
+        let verify = answer(server.post("/api/v1/auth/verify", json!({ "code": code }))).await;
+        assert_eq!(verify.status.as_u16(), status, "{code}");
+    }
+    let verified = only("account.verified").await;
+    assert_eq!((&verified["actor"], &verified["target"]), (&bob, &bob));
+
+    // an administrator's reset is one commit with its line, so that it cannot be done without one
+    let path = format!("/api/v1/admin/users/{}", bob.as_str().unwrap());
+    let reset = json!({"resetSecondFactor": true});
+    send(&server, &admin, Method::PATCH, &path, reset).await.expect(StatusCode::OK);
+    assert_eq!(only("user.second_factor_reset").await["target"], bob);
 }
 
 #[actix_web::test]

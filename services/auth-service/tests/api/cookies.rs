@@ -173,3 +173,34 @@ async fn two_different_cookies_are_nobody() {
     let both = server.get("/api/v1/users/me").header("cookie", format!("{one}; {other}"));
     answer(both).await.expect_problem(401, "unauthorized");
 }
+
+#[actix_web::test]
+async fn a_session_that_the_store_did_not_end_is_not_said_to_be_ended() {
+    let server = server().await;
+    let former = sign_in(&server).await;
+    let me = async |cookie: &str| answer(server.get("/api/v1/users/me").header("cookie", cookie)).await;
+    let over = async |cookie: &str| {
+        let body = json!({"email": "a@b", "password": PASSWORD, "session": "cookie"});
+        let request = server.post("/api/v1/auth/login", body).header("cookie", cookie);
+        let answer = answer(request.header("sec-fetch-site", "same-origin")).await;
+        answer.expect(StatusCode::OK);
+        answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+    };
+    let ended = async || {
+        let action = Some(AuditAction::SignedOut.word().to_owned());
+        let filter = AuditFilter { action, ..AuditFilter::default() };
+        server.store.list_audit(&filter, None, 10).await.unwrap().len()
+    };
+    let database = rusqlite::Connection::open(server.database_file()).unwrap();
+    let broken = "CREATE TRIGGER broken BEFORE UPDATE OF revoked_at ON sessions
+                  BEGIN SELECT RAISE(ABORT, 'cut off by the test'); END";
+    database.execute_batch(broken).unwrap();
+    let second = over(&former).await;
+    me(&second).await.expect(StatusCode::OK);
+    me(&former).await.expect(StatusCode::OK);
+    assert_eq!(ended().await, 0, "it goes on, and nobody says otherwise");
+    database.execute_batch("DROP TRIGGER broken").unwrap();
+    over(&former).await;
+    me(&former).await.expect_problem(401, "unauthorized");
+    assert_eq!(ended().await, 1);
+}

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use common::auth::internal::{OwnedCredentials, PublicKeys, ResolveCredential, ResolvedCredential};
-use common::auth::{OwnCredentialKind, SessionKind};
+use common::auth::{
+    Address, AuditAction, AuditEntry, Identity, IdentityStore as _, OwnCredentialKind, Role, SessionKind, User,
+};
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
 use common::routes::Service;
-use common::{SessionId, UserId};
+use common::{IdentityId, SessionId, UserId};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
@@ -111,7 +113,7 @@ async fn credentials_of_an_account_are_listed_and_ended() {
     let (id, text) = server.api_token(&access, json!({"name": "backup", "scopes": ["files:read"]})).await;
     let (eve, _) = ids(&server.classic_token("eve").await);
     let list = async |user: UserId| {
-        let request = server.post("/internal/credentials/list", json!({ "user": user }));
+        let request = server.post("/internal/credentials/list", json!({"user": user, "identities": true}));
         let found: OwnedCredentials =
             serde_json::from_value(answer(as_files(&server, request)).await.expect(StatusCode::OK)).unwrap();
         found.items
@@ -140,6 +142,67 @@ async fn credentials_of_an_account_are_listed_and_ended() {
     assert_eq!(end(bob, "session", session.to_string()).await, true);
     answer(server.get("/api/v1/users/me").bearer_auth(&access)).await.expect_problem(401, "unauthorized");
     assert!(list(bob).await.is_empty());
+}
+
+#[actix_web::test]
+async fn identities_are_among_the_credentials_of_an_account() {
+    let server = Server::start().await;
+    let (bob, _) = ids(&server.classic_token("bob@example.org").await);
+    let identity = |user: UserId, subject: &str| Identity {
+        id: server.ids.next(),
+        user,
+        issuer: "https://id.example.org".to_owned(),
+        subject: subject.to_owned(),
+        address: None,
+        created_at: server.now(),
+        last_used_at: None,
+    };
+    let line = |user: UserId| AuditEntry {
+        id: server.ids.next(),
+        at: server.now(),
+        actor: Some(user),
+        credential: None,
+        action: AuditAction::IdentityLinked,
+        target: None,
+        address: None,
+        details: serde_json::Map::new(),
+    };
+    let linked = identity(bob, "bob");
+    server.store.add_identity(&linked, &[], &line(bob)).await.unwrap();
+    let list = async |question: Value| {
+        let request = as_files(&server, server.post("/internal/credentials/list", question));
+        let found: OwnedCredentials =
+            serde_json::from_value(answer(request).await.expect(StatusCode::OK)).unwrap();
+        found.items.into_iter().filter(|one| one.kind == OwnCredentialKind::Identity).collect::<Vec<_>>()
+    };
+    let found = list(json!({"user": bob, "identities": true})).await;
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].id, found[0].label.as_deref()), (linked.id.0, Some("https://id.example.org")));
+    assert!(list(json!({ "user": bob })).await.is_empty(), "an earlier version knows of none");
+    let end = async |user: UserId, id: IdentityId| {
+        let body = json!({"user": user, "kind": "identity", "id": id});
+        let request = as_files(&server, server.post("/internal/credentials/end", body));
+        let answer = answer(request).await.expect(StatusCode::OK);
+        (answer["ended"] == true, answer["last_way_in"] == true)
+    };
+    assert_eq!(end(UserId::from_bytes([9; 12]), linked.id).await, (false, false));
+    assert_eq!(end(bob, linked.id).await, (true, false));
+    assert_eq!(end(bob, linked.id).await, (false, false));
+    // the way that an account without a password has stays
+    let address = Address::parse("ann@example.org").unwrap();
+    let ann = User {
+        id: server.ids.next(),
+        address,
+        password_hash: String::new(),
+        role: Role::User,
+        disabled: false,
+        bootstrap: false,
+        created_at: server.now(),
+    };
+    let only = identity(ann.id, "ann");
+    server.store.create_identified_user(&ann, &only, &[], &line(ann.id)).await.unwrap();
+    assert_eq!(end(ann.id, only.id).await, (false, true));
+    assert_eq!(server.mails().await.len(), 1, "its owner is told of the one that ended");
 }
 
 #[actix_web::test]

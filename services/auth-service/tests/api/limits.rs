@@ -212,3 +212,65 @@ async fn names_of_the_classic_api_are_looked_up_no_more_often() {
     look("eve").await.expect_problem(429, "rate_limited");
     look("eve@example.org").await.expect_problem(429, "rate_limited");
 }
+
+#[actix_web::test]
+async fn mails_of_one_kind_do_not_keep_back_those_of_another() {
+    let server = Server::start().await;
+    let token = server.classic_token("bob@example.org").await;
+    let stranger = server.classic_token("eve@example.org").await;
+    let ask = async |path: &str| answer(server.post(path, json!({"email": "bob@example.org"}))).await;
+    let forgot = async || ask("/api/v1/auth/password/forgot").await;
+    for _ in 0..5 {
+        forgot().await.expect(StatusCode::ACCEPTED);
+    }
+    forgot().await.expect_problem(429, "rate_limited");
+    ask("/api/v1/auth/verify/resend").await.expect(StatusCode::ACCEPTED);
+    let email = async |token: &str, new: &str| {
+        let body = json!({"new": new, "password": PASSWORD});
+        answer(server.post("/api/v1/users/me/email", body).bearer_auth(token)).await
+    };
+    // nor does what others ask for keep back who is signed in
+    for _ in 0..5 {
+        email(&stranger, "bob@example.org").await.expect(StatusCode::ACCEPTED);
+    }
+    email(&stranger, "other@example.org").await.expect_problem(429, "rate_limited");
+    email(&token, "bob@example.com").await.expect(StatusCode::ACCEPTED);
+}
+
+#[actix_web::test]
+async fn whoever_found_a_session_does_not_keep_the_owner_from_what_wants_the_password() {
+    let server = Server::with(Options::behind_gateway()).await;
+    let found = server.classic_token("bob@example.org").await;
+    let own = server.token_of_v1("bob@example.org").await;
+    let token = async |session: &str, device: Option<&str>, password: &str| {
+        let body = json!({"name": "a", "scopes": ["files:read"], "password": password});
+        let request = server.post("/api/v1/users/me/tokens", body).bearer_auth(session);
+        answer(match device {
+            Some(device) => request.header("cookie", device),
+            None => request,
+        })
+        .await
+    };
+    for _ in 0..10 {
+        token(&found, None, "wrong").await.expect_problem(403, "wrong_password");
+    }
+    token(&found, None, "wrong").await.expect_problem(429, "rate_limited");
+    token(&own, None, PASSWORD).await.expect(StatusCode::CREATED);
+
+    // many sign-ins together have a bound, which does not concern a browser that the owner signed in with
+    let body = json!({"email": "bob@example.org", "password": PASSWORD, "session": "cookie"});
+    let browser = answer(server.post("/api/v1/auth/login", body)).await;
+    let mut set = browser.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+    let device = set.find(|cookie| cookie.starts_with("fm_device=")).unwrap().split(';').next().unwrap();
+    let mut wrong = 0;
+    for _ in 0..4 {
+        let another = server.token_of("bob@example.org").await;
+        for _ in 0..10 {
+            let answer = token(&another, None, "wrong").await;
+            wrong += u32::from(answer.status == StatusCode::FORBIDDEN);
+        }
+    }
+    assert_eq!(wrong, 20, "ten of thirty were wrong before");
+    token(&own, None, PASSWORD).await.expect_problem(429, "rate_limited");
+    token(&own, Some(device), PASSWORD).await.expect(StatusCode::CREATED);
+}

@@ -54,7 +54,10 @@ async fn a_new_password_ends_all_other_sessions() {
     let MailContent::Notice { event, address, .. } = mail.content else { panic!("a notice") };
     assert_eq!(
         (event, address.as_deref()),
-        (AccountEvent::PasswordChanged { tokens_ended: false }, Some("127.0.0.1"))
+        (
+            AccountEvent::PasswordChanged { tokens_ended: false, identities_ended: false },
+            Some("127.0.0.1")
+        )
     );
 }
 
@@ -141,7 +144,7 @@ async fn a_lost_password_is_replaced_by_a_code() {
         _ => None,
     };
     let events: Vec<_> = server.mails().await.into_iter().filter_map(event).collect();
-    assert_eq!(events, [AccountEvent::PasswordReset, AccountEvent::NewDevice]);
+    assert_eq!(events, [AccountEvent::PasswordReset { identities_ended: false }, AccountEvent::NewDevice]);
 }
 
 #[actix_web::test]
@@ -162,7 +165,7 @@ async fn api_tokens_do_not_outlive_a_lost_password() {
     let MailContent::Notice { event, .. } = server.mails().await.pop().unwrap().content else {
         panic!("a notice")
     };
-    assert_eq!(event, AccountEvent::PasswordChanged { tokens_ended: true });
+    assert_eq!(event, AccountEvent::PasswordChanged { tokens_ended: true, identities_ended: false });
 
     let (_, token) = server.api_token(&session, wanted()).await;
     assert_eq!(server.me(&token).await, StatusCode::OK);

@@ -581,3 +581,34 @@ async fn signing_out_leads_on_to_the_provider_that_one_came_from() {
     let mut other = scene.registered("eve@example.org").await;
     other.post(&scene.at("/api/v1/auth/logout"), json!({})).await.expect(StatusCode::NO_CONTENT);
 }
+
+#[actix_web::test]
+async fn an_identity_does_not_outlive_a_lost_password() {
+    let scene = Scene::new(|_| ()).await;
+    let mut stranger = scene.registered("bob@example.org").await;
+    // whoever knows the password links an identity of their own
+    scene.link(&mut stranger, "stranger@example.org").await;
+    assert_eq!(scene.identities(&mut stranger).await["items"].as_array().unwrap().len(), 1);
+    let mut back = Browser::new();
+    led_to(&scene.sign_in(&mut back, "stranger@example.org").await);
+    scene.me(&mut back).await.expect(StatusCode::OK);
+    // the owner sets it anew
+    let forgot = json!({"email": "bob@example.org"});
+    answer(scene.server.post("/api/v1/auth/password/forgot", forgot)).await.expect(StatusCode::ACCEPTED);
+    let MailContent::ResetPassword { code } = scene.server.mails().await.pop().unwrap().content else {
+        panic!("a code")
+    };
+    let reset = json!({"code": code, "password": "battery staple"});
+    answer(scene.server.post("/api/v1/auth/password/reset", reset)).await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(
+        scene.events().await.pop(),
+        Some(AccountEvent::PasswordReset { identities_ended: true }),
+        "and is told of that"
+    );
+    for browser in [&mut stranger, &mut back] {
+        scene.me(browser).await.expect_problem(401, "unauthorized");
+    }
+    let got = scene.sign_in(&mut back, "stranger@example.org").await;
+    got.expect_problem(403, "registration_closed");
+    scene.me(&mut back).await.expect_problem(401, "unauthorized");
+}

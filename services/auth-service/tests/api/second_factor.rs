@@ -46,12 +46,18 @@ async fn remove(server: &Server, token: &str, body: Value) -> Answer {
 /// An account with a second factor: its token, its secret and its recovery codes.
 pub(crate) async fn enrolled(server: &Server) -> (String, String, Vec<String>) {
     let token = server.classic_token(EMAIL).await;
-    let begun = post(server, &token, "", json!({"password": PASSWORD})).await.expect(StatusCode::OK);
+    let (secret, codes) = enrol(server, &token).await;
+    (token, secret, codes)
+}
+
+/// Sets up a second factor for an account that is there: its secret and its recovery codes.
+async fn enrol(server: &Server, token: &str) -> (String, Vec<String>) {
+    let begun = post(server, token, "", json!({"password": PASSWORD})).await.expect(StatusCode::OK);
     let secret = begun["secret"].as_str().unwrap().to_owned();
     let body = json!({"code": app(server, &secret)});
-    let codes = post(server, &token, "/confirm", body).await.expect(StatusCode::OK);
+    let codes = post(server, token, "/confirm", body).await.expect(StatusCode::OK);
     let codes = codes["recoveryCodes"].as_array().unwrap().clone();
-    (token, secret, codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect())
+    (secret, codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect())
 }
 
 #[actix_web::test]
@@ -199,6 +205,98 @@ async fn whoever_knows_the_password_does_not_keep_the_owner_out_by_the_second_fa
             .expect_problem(401, "invalid_second_factor");
     }
     from("7.7.7.7", Some(&device), json!({"totp": "x"})).await.expect_problem(429, "rate_limited");
+}
+
+/// Signs in as a browser does, from an address and with the device cookie that it has.
+async fn browse(server: &Server, device: Option<&str>, more: Value) -> Answer {
+    let mut body = json!({"email": EMAIL, "password": PASSWORD, "session": "cookie"});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let request = server.post("/api/v1/auth/login", body).header("sec-fetch-site", "same-origin");
+    answer(match device {
+        Some(device) => request.header("cookie", device),
+        None => request,
+    })
+    .await
+}
+
+fn device_of(answer: &Answer) -> Option<String> {
+    let mut set = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+    let device = set.find(|cookie| cookie.starts_with("fm_device="))?;
+    Some(device.split(';').next().unwrap().to_owned())
+}
+
+/// How many wrong codes are looked at of as many as there are.
+async fn guesses(server: &Server, devices: &[String]) -> usize {
+    let mut looked_at = 0;
+    for device in devices {
+        for _ in 0..6 {
+            let guess = browse(server, Some(device), json!({"totp": "x"})).await;
+            looked_at += usize::from(guess.status == StatusCode::UNAUTHORIZED);
+        }
+    }
+    looked_at
+}
+
+#[actix_web::test]
+async fn devices_of_before_the_second_factor_give_nobody_more_guesses() {
+    let server = Server::start().await;
+    server.sign_up(EMAIL, PASSWORD).await.expect(StatusCode::CREATED);
+    // whoever has the password signs in with values that they made up, and with some that they were given
+    let mut planted: Vec<_> = (0..20).map(|n| format!("fm_device={}{n:02}A", "A".repeat(40))).collect();
+    for device in &planted {
+        let given = browse(&server, Some(device), json!({})).await;
+        given.expect(StatusCode::OK);
+        assert!(device_of(&given).is_some_and(|given| given != *device), "it is no device that was made here");
+    }
+    for _ in 0..20 {
+        planted.push(device_of(&browse(&server, None, json!({})).await).unwrap());
+    }
+    let (secret, _) = enrol(&server, &server.token_of(EMAIL).await).await;
+    assert_eq!(guesses(&server, &planted).await, 5, "they are as strangers");
+    // a browser that signs in with all that is asked for has its own
+    server.clock.advance(10 * STEP);
+    let own = browse(&server, None, json!({"totp": app(&server, &secret)})).await;
+    own.expect(StatusCode::OK);
+    assert_eq!(guesses(&server, &planted).await, 5);
+    server.clock.advance(STEP);
+    let code = app(&server, &secret);
+    browse(&server, device_of(&own).as_deref(), json!({ "totp": code })).await.expect(StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn two_step_sign_in_ends_what_was_open_before_it() {
+    let server = Server::start().await;
+    server.sign_up(EMAIL, PASSWORD).await.expect(StatusCode::CREATED);
+    let other = server.token_of(EMAIL).await;
+    assert_eq!(server.me(&other).await, StatusCode::OK);
+    let login = server.login(EMAIL, PASSWORD).await.expect(StatusCode::OK);
+    let token = server.token_of(EMAIL).await;
+    let begun = post(&server, &token, "", json!({"password": PASSWORD})).await.expect(StatusCode::OK);
+    let body = json!({"code": app(&server, begun["secret"].as_str().unwrap())});
+    // without the cache it is not confirmed: what is remembered of the others would go on
+    server.outage(true);
+    post(&server, &token, "/confirm", body.clone()).await.expect_problem(503, "unavailable");
+    server.outage(false);
+    assert_eq!(server.me(&other).await, StatusCode::OK);
+    post(&server, &token, "/confirm", body).await.expect(StatusCode::OK);
+    assert_eq!(server.me(&token).await, StatusCode::OK);
+    assert_eq!(server.me(&other).await, StatusCode::UNAUTHORIZED);
+    let refresh = json!({"refreshToken": login["refreshToken"]});
+    answer(server.post("/api/v1/auth/refresh", refresh)).await.expect_problem(401, "invalid_credentials");
+}
+
+#[actix_web::test]
+async fn all_known_devices_together_have_a_bound() {
+    let server = Server::start().await;
+    let (_, secret, _) = enrolled(&server).await;
+    let mut devices = Vec::new();
+    for _ in 0..8 {
+        server.clock.advance(STEP);
+        let known = browse(&server, None, json!({"totp": app(&server, &secret)})).await;
+        known.expect(StatusCode::OK);
+        devices.push(device_of(&known).unwrap());
+    }
+    assert_eq!(guesses(&server, &devices).await, 20, "five from each would be forty");
 }
 
 #[actix_web::test]

@@ -140,10 +140,8 @@ async fn without_a_setting_the_code_comes_from_the_master_key() {
 #[actix_web::test]
 async fn the_administrators_command_makes_one_too() {
     let server = Server::start().await;
-    let administration = server.administration();
-    let create = |email: &str, password: &str| {
-        let (command, password) = (AdminCommand::Create { email: email.to_owned() }, password.to_owned());
-        command.run(&administration, move || Ok(password))
+    let create = async |email: &str, password: &str| {
+        server.command(AdminCommand::Create { email: email.to_owned() }, password).await
     };
     let refused = create("nobody", "short").await.unwrap_err();
     assert!(refused.is_usage(), "{refused}");

@@ -7,8 +7,8 @@ use std::time::Duration;
 use actix_web::web;
 use async_trait::async_trait;
 use auth_service::{
-    Accounts, AdminStores, Administration, AuthService, HashingSettings, PasswordHasher, Ports, Registration,
-    Settings, SetupCode,
+    Accounts, AdminCommand, AdminCommandError, AdminStores, Administration, AuthService, HashingSettings, PasswordHasher, Ports, Registration,
+    Settings, SetupCode, Verify,
 };
 use common::auth::mail::{ACCOUNT_MAIL_LABEL, AccountMail};
 use common::auth::{
@@ -96,6 +96,7 @@ pub(crate) struct Server {
     pub(crate) store: Arc<AuthDb>,
     pub(crate) hasher: PasswordHasher,
     pub(crate) master: Arc<MasterKey>,
+    verify: Verify,
     pub(crate) service: Arc<AuthService>,
     /// Cache and limiter fail while this is set.
     pub(crate) outage: Arc<AtomicBool>,
@@ -122,6 +123,7 @@ impl Server {
 
     pub(crate) async fn try_with(options: Options) -> Result<Self, auth_service::KeysError> {
         let master = options.master_key();
+        let verify = options.settings.accounts.verify;
         let Options { settings, hashing, dir, clock, ids, listener, .. } = options;
         let dir = dir.unwrap_or_else(|| Arc::new(tempfile::tempdir().unwrap()));
         let store = Arc::new(AuthDb::open(dir.path().join("auth.db"), &OpenOptions::default()).unwrap());
@@ -185,6 +187,7 @@ impl Server {
             store,
             hasher,
             master,
+            verify,
             service,
             outage,
             tokens,
@@ -252,6 +255,7 @@ impl Server {
             spaces: self.spaces.clone(),
             master_key: Arc::clone(&self.master),
             password_rules: PasswordRules::default(),
+            verify: self.verify,
         }
     }
 
@@ -313,6 +317,15 @@ pub(crate) async fn answer(request: RequestBuilder) -> Answer {
     let response: Response = request.send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     Answer { status, headers, text: response.text().await.unwrap() }
+}
+
+/// A body of an administrator, with the proof that some of what they do wants.
+pub(crate) fn proven(mut body: Value) -> Value {
+    let wants = body["role"] == "admin" || body["resetSecondFactor"] == true || body["disabled"] == false;
+    if wants && body["proof"].is_null() {
+        body["proof"] = json!({ "password": PASSWORD });
+    }
+    body
 }
 
 /// The members of an object, sorted.
@@ -456,6 +469,20 @@ impl Server {
         [read("auth.db"), read("auth.db-wal")].concat()
     }
 
+    /// Where the database is.
+    pub(crate) fn database_file(&self) -> std::path::PathBuf {
+        self.dir.path().join("auth.db")
+    }
+
+    /// Runs an administrator's command; what it said.
+    pub(crate) async fn command(
+        &self,
+        command: AdminCommand,
+        password: &str,
+    ) -> Result<String, AdminCommandError> {
+        run_command(&self.administration(), command, password).await
+    }
+
     pub(crate) fn now(&self) -> common::Timestamp {
         self.clock.now()
     }
@@ -480,4 +507,15 @@ impl common::files::UserSpaces for Spaces {
         self.0.lock().unwrap().insert(user, quota_bytes);
         self.usage_of(user).await
     }
+}
+
+/// Runs an administrator's command; what it said.
+pub(crate) async fn run_command(
+    administration: &Administration,
+    command: AdminCommand,
+    password: &str,
+) -> Result<String, AdminCommandError> {
+    let (mut said, password) = (String::new(), password.to_owned());
+    command.run(administration, move || Ok(password), &mut |text: &str| said.push_str(text)).await?;
+    Ok(said)
 }

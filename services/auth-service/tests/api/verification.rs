@@ -7,7 +7,7 @@ use common::auth::mail::MailContent;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{Answer, Options, PASSWORD, SETUP_CODE, Server, answer, user_count};
+use crate::support::{Answer, Options, PASSWORD, SETUP_CODE, Server, answer, keys, user_count};
 
 async fn strict() -> Server {
     let mut options = Options::default();
@@ -119,4 +119,57 @@ async fn where_one_is_invited_nobody_else_registers() {
     answer(register).await.expect_problem(403, "invalid_invitation");
     server.sign_up("bob@example.org", PASSWORD).await.expect_classic(403, "Registration is closed");
     assert_eq!(user_count(&server.store).await, 0);
+}
+
+#[actix_web::test]
+async fn registering_tells_nothing_about_who_has_an_account() {
+    let server = strict().await;
+    register(&server, "bob@example.org").await.expect(StatusCode::ACCEPTED);
+    let body = json!({"code": SETUP_CODE, "email": "admin@example.org", "password": PASSWORD});
+    let admin = answer(server.post("/api/v1/setup", body)).await.expect(StatusCode::CREATED);
+    let invite = async || {
+        let request = server.post("/api/v1/admin/invitations", json!({}));
+        let request = request.bearer_auth(admin["accessToken"].as_str().unwrap());
+        answer(request).await.expect(StatusCode::CREATED)["code"].clone()
+    };
+    for invitation in [serde_json::Value::Null, invite().await] {
+        let mut seen = Vec::new();
+        for (email, is_there) in [("BOB@example.org", true), ("eve@example.org", false), ("joe@example.org", false)] {
+            let (hashes, mails) = (server.hasher.runs(), server.mails().await.len());
+            let body = json!({"email": email, "password": "battery staple", "invitation": invitation});
+            let answer = answer(server.post("/api/v1/auth/register", body)).await;
+            if answer.status == StatusCode::FORBIDDEN {
+                // it was used up by the one before
+                continue;
+            }
+            let user = answer.expect(StatusCode::ACCEPTED)["user"].clone();
+            assert_eq!(user["email"], email);
+            let members = keys(&user).into_iter().map(str::to_owned).collect::<Vec<_>>();
+            let facts = json!([members, user["verified"], user["role"], user["name"], user["preferences"]]);
+            seen.push((facts, server.hasher.runs() - hashes, server.mails().await.len() - mails));
+            let mail = server.mails().await.pop().unwrap();
+            match (is_there, mail.content) {
+                (true, MailContent::AddressInUse) => assert_eq!(mail.to, "bob@example.org"),
+                (false, MailContent::VerifyAddress { .. }) => assert_eq!(mail.to, email),
+                _ => panic!("{email} is told something else"),
+            }
+            if !is_there {
+                let path = format!("/api/v1/admin/users/{}", user["id"].as_str().unwrap());
+                let gone = server.request(Method::DELETE, &path);
+                let gone = gone.bearer_auth(admin["accessToken"].as_str().unwrap());
+                crate::support::answer(gone).await.expect(StatusCode::NO_CONTENT);
+            }
+        }
+        assert!(seen.len() > 1 && seen.iter().all(|one| *one == seen[0]), "{seen:?}");
+    }
+    // whoever owns the address is not buried in mails by that, nor does the limit tell
+    for email in ["bob@example.org", "ann@example.org"] {
+        let mut answers = Vec::new();
+        for _ in 0..8 {
+            answers.push(register(&server, email).await.status.as_u16());
+        }
+        assert_eq!(answers.last(), Some(&429), "{email}");
+    }
+    // the classic API says what it always has
+    server.sign_up("bob@example.org", "x").await.expect_classic(400, "Already exist");
 }

@@ -26,7 +26,7 @@ struct AccessView {
     kind: &'static str,
     /// Its id among its kind.
     id: String,
-    /// What it opens: for a session, and a token without a folder, the root; for an upload, the folder that the file will be in.
+    /// What it opens: for a session, an identity, and a token without a folder, the root; for an upload, the folder that the file will be in.
     file: OpenedView,
     /// What it lets do.
     #[schema(example = "viewer")]
@@ -34,7 +34,8 @@ struct AccessView {
     /// Whom a share is for; null for other kinds.
     #[schema(required = true)]
     grantee: Option<GranteeView>,
-    /// What a link or a token is called; the name that an upload will have; what the browser or program of a session says that it is. Null for others, and
+    /// What a link or a token is called; the name that an upload will have; what the browser or program of a session says that it is; the
+    /// provider of an identity. Null for others, and
     /// where there is none.
     #[schema(required = true)]
     label: Option<String>,
@@ -43,7 +44,7 @@ struct AccessView {
     /// When it ends by itself; null for never.
     #[schema(required = true, value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
-    /// When it was last used: of tokens and sessions to within some minutes. Null for never, and for shares, uploads and what is public.
+    /// When it was last used: of tokens and sessions to within some minutes; of identities, when they last signed in. Null for never, and for shares, uploads and what is public.
     #[schema(required = true, value_type = Option<String>, format = DateTime)]
     last_used_at: Option<Timestamp>,
     /// Who made it.
@@ -80,6 +81,7 @@ enum AccessKindName {
     Public,
     Token,
     Session,
+    Identity,
     Upload,
 }
 
@@ -88,7 +90,7 @@ enum AccessKindName {
 #[serde(rename_all = "camelCase")]
 #[schema(as = AccessList)]
 struct AccessListView {
-    /// Shares, then links, then what is open to everybody, then API tokens, sessions and unfinished uploads; each newest first.
+    /// Shares, then links, then what is open to everybody, then API tokens, sessions, identities of providers and unfinished uploads; each newest first.
     items: Vec<AccessView>,
     /// What to send as `cursor` for the next page; null on the last one.
     #[schema(required = true)]
@@ -176,8 +178,8 @@ fn role_of(credential: &OwnCredential) -> ShareRole {
     }
 }
 
-/// Lists everything that opens the caller's files: shares, links, what is open to everybody; and, as far as the credential is good for them, API tokens and
-/// sessions (`account`) and unfinished uploads (`files:write`): the caller's own, and those of others into the caller's folders.
+/// Lists everything that opens the caller's files: shares, links, what is open to everybody; and, as far as the credential is good for them, API tokens,
+/// sessions and identities of providers that sign in (`account`) and unfinished uploads (`files:write`): the caller's own, and those of others into the caller's folders.
 #[utoipa::path(
     operation_id = "listAccess",
     tag = "sharing",
@@ -220,18 +222,19 @@ pub(super) async fn list(
     }))
 }
 
-/// Ends one of these, at once: tokens and sessions with the scope `account`, uploads with `files:write`.
+/// Ends one of these, at once: tokens and sessions with the scope `account`, uploads with `files:write`, identities by a sign-in and no API token.
 #[utoipa::path(
     operation_id = "deleteAccess",
     tag = "sharing",
     params(
-        ("kind" = String, Path, description = "Its kind: `share`, `link`, `public`, `token`, `session` or `upload`"),
+        ("kind" = String, Path, description = "Its kind: `share`, `link`, `public`, `token`, `session`, `identity` or `upload`"),
         ("id" = String, Path, description = "Its id"),
     ),
     responses(
         (status = 204, description = "It has ended"),
         (status = 403, description = "`insufficient_scope`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
+        (status = 409, description = "`last_way_in`: nothing but this identity opens the account", body = ProblemDocument),
         (status = 423, description = "`locked`: another request is at the upload", body = ProblemDocument),
         (status = 503, description = "`unavailable`: it may have ended; ask again", body = ProblemDocument),
     ),
@@ -245,7 +248,8 @@ pub(super) async fn remove(
 ) -> ApiResult<HttpResponse> {
     let kind = request.match_info().get("kind").and_then(OpeningKind::parse);
     let kind = kind.ok_or_else(|| Problem::new(Code::NotFound))?;
-    if !caller.scopes.contains(kind.scope()) {
+    let wants_session = kind == OpeningKind::Identity;
+    if !caller.scopes.contains(kind.scope()) || (wants_session && caller.session().is_none()) {
         return Err(Code::InsufficientScope.into());
     }
     let id: ObjectId = input::path_id(&request, "id")?;

@@ -120,7 +120,7 @@ async fn paged(user: &Client<'_>) -> Vec<Value> {
 
 #[actix_web::test]
 async fn what_ones_programs_and_devices_open_is_in_the_list_too() {
-    use OwnCredentialKind::{Session, Token};
+    use OwnCredentialKind::{Identity, Session, Token};
     let server = Server::start().await;
     let owner = server.user("a");
     let folder = owner.folder("f", "root").await;
@@ -132,6 +132,8 @@ async fn what_ones_programs_and_devices_open_is_in_the_list_too() {
         ("a", credential(&server, Token, 2, None)),
         ("a", credential(&server, Session, 9, None)),
         ("a", credential(&server, Session, 1, None)),
+        ("a", credential(&server, Identity, 5, None)),
+        ("a", credential(&server, Identity, 3, None)),
         ("b", credential(&server, Token, 7, None)),
     ] {
         server.credentials.lock().unwrap().push((user_id(name), one));
@@ -144,7 +146,7 @@ async fn what_ones_programs_and_devices_open_is_in_the_list_too() {
     let begun = answer(begun).await;
     assert_eq!(begun.status, StatusCode::CREATED, "{}", begun.text());
     let list = owner.get("/api/v1/access").await.expect(StatusCode::OK);
-    assert_eq!(list["total"], 6);
+    assert_eq!(list["total"], 8);
     let items = list["items"].as_array().unwrap().clone();
     let facts: Vec<_> = items
         .iter()
@@ -156,6 +158,8 @@ async fn what_ones_programs_and_devices_open_is_in_the_list_too() {
         json!(["token", "number 2", "viewer", root]),
         json!(["session", "number 9", "manager", root]),
         json!(["session", "number 1", "manager", root]),
+        json!(["identity", "number 5", "manager", root]),
+        json!(["identity", "number 3", "manager", root]),
         json!(["upload", "a.txt", "editor", root]),
     ];
     assert_eq!(json!(facts), json!(expected));
@@ -168,7 +172,7 @@ async fn what_ones_programs_and_devices_open_is_in_the_list_too() {
     owner.delete(&format!("/api/v1/access/token/{theirs}")).await.expect_problem(404, "not_found");
     server
         .user("b")
-        .delete(&format!("/api/v1/access/upload/{}", id_of(&items[5])))
+        .delete(&format!("/api/v1/access/upload/{}", id_of(&items[7])))
         .await
         .expect_problem(404, "not_found");
     // while auth-service is away nobody can say
@@ -178,6 +182,13 @@ async fn what_ones_programs_and_devices_open_is_in_the_list_too() {
     owner.get("/api/v1/access").await.expect_problem(503, "unavailable");
     owner.delete(&token).await.expect_problem(503, "unavailable");
     outage(false);
+    let last = OwnCredential {
+        label: Some("the last way in".to_owned()),
+        ..credential(&server, Identity, 8, None)
+    };
+    server.credentials.lock().unwrap().push((user_id("b"), last));
+    let last = format!("/api/v1/access/identity/{}", ObjectId::from_bytes([8; 12]));
+    server.user("b").delete(&last).await.expect_problem(409, "last_way_in");
     for item in &items[1..] {
         let path = format!("/api/v1/access/{}/{}", item["kind"].as_str().unwrap(), id_of(item));
         owner.delete(&path).await.expect(StatusCode::NO_CONTENT);

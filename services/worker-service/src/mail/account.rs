@@ -126,18 +126,21 @@ fn link(public_url: &str, place: &str, code: &str) -> String {
 fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
     const RESET: &str = "If that was not you, set a new password now: \"Forgot your password?\" on the sign-in page sends a code to this address.";
     match event {
-        AccountEvent::PasswordChanged { tokens_ended } => (
+        AccountEvent::PasswordChanged { tokens_ended, identities_ended } => (
             "Your password was changed",
             format!(
-                "The password of your account was changed. All other sign-ins have ended.{}",
-                if *tokens_ended { " So have all API tokens." } else { "" }
+                "The password of your account was changed. All other sign-ins have ended.{}{}",
+                if *tokens_ended { " So have all API tokens." } else { "" },
+                unlinked(*identities_ended)
             ),
             RESET,
         ),
-        AccountEvent::PasswordSet => (
+        AccountEvent::PasswordSet { identities_ended } => (
             "Your password was set",
-            "Whoever runs this installation has set another password for your account. All sign-ins and API tokens have ended."
-                .to_owned(),
+            format!(
+                "Whoever runs this installation has set another password for your account. All sign-ins and API tokens have ended.{}",
+                unlinked(*identities_ended)
+            ),
             "If you did not ask for that, ask them.",
         ),
         AccountEvent::TokenMade { name } => (
@@ -145,11 +148,13 @@ fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
             format!("An API token was made for your account, called \"{name}\". Programs that have it get in without your password."),
             "If that was not you, sign in, end it under Account, API tokens, and set a new password.",
         ),
-        AccountEvent::PasswordReset => (
+        AccountEvent::PasswordReset { identities_ended } => (
             "Your password was reset",
-            "The password of your account was set anew with a code from a mail. All sign-ins and API tokens have ended. Programs that used a \
-             token need a new one."
-                .to_owned(),
+            format!(
+                "The password of your account was set anew with a code from a mail. All sign-ins and API tokens have ended. Programs that used a \
+                 token need a new one.{}",
+                unlinked(*identities_ended)
+            ),
             RESET,
         ),
         AccountEvent::ExportReady { expires_at } => (
@@ -166,7 +171,7 @@ fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
         ),
         AccountEvent::SecondFactorOn => (
             "Two-step sign-in is on",
-            "A code of your authenticator app is asked for at each sign-in from now on.".to_owned(),
+            "A code of your authenticator app is asked for at each sign-in from now on. All other sign-ins have ended.".to_owned(),
             RESET,
         ),
         AccountEvent::SecondFactorOff => {
@@ -187,6 +192,11 @@ fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
             "A sign-in by an identity provider does not open your account any more.".to_owned(),
             RESET,
         ),
+        AccountEvent::AdministratorMade { account } => (
+            "There is another administrator",
+            format!("The account {account} administers this installation from now on."),
+            "If none of you did that, disable that account now, look into the audit log whose sign-in it was done by, and set a new password there.",
+        ),
         AccountEvent::NewDevice => (
             "New sign-in to your account",
             "Someone signed in to your account from a device that was not seen before.".to_owned(),
@@ -206,6 +216,15 @@ fn event_text(event: &AccountEvent) -> (&'static str, String, &'static str) {
             "Someone signed in to your account to keep it. It is open again, as it was.".to_owned(),
             RESET,
         ),
+    }
+}
+
+/// What is said where identities went with the password.
+fn unlinked(identities_ended: bool) -> &'static str {
+    if identities_ended {
+        " Identity providers do not open your account any more: link yours again under Account."
+    } else {
+        ""
     }
 }
 
@@ -257,6 +276,24 @@ mod tests {
     }
 
     #[test]
+    fn who_is_told_of_a_new_password_is_told_of_identities_that_went_with_it() {
+        for identities_ended in [false, true] {
+            for event in [
+                AccountEvent::PasswordChanged { tokens_ended: true, identities_ended },
+                AccountEvent::PasswordReset { identities_ended },
+                AccountEvent::PasswordSet { identities_ended },
+            ] {
+                let at = Timestamp::from_millis(0);
+                let mail = mail(&MailContent::Notice { event, at, device: None, address: None });
+                assert_eq!(mail.text.contains("link yours again"), identities_ended, "{}", mail.text);
+            }
+        }
+        // as a version before wrote it
+        let old = serde_json::from_str::<AccountEvent>(r#"{"what":"passwordReset"}"#).unwrap();
+        assert_eq!(old, AccountEvent::PasswordReset { identities_ended: false });
+    }
+
+    #[test]
     fn an_account_that_will_be_deleted_is_told_when_and_how_it_can_be_kept() {
         let deletes_at = Timestamp::from_millis(0);
         let mail = mail(&MailContent::Notice {
@@ -285,7 +322,7 @@ mod tests {
     #[test]
     fn what_is_foreign_is_escaped() {
         let mail = mail(&MailContent::Notice {
-            event: AccountEvent::PasswordChanged { tokens_ended: false },
+            event: AccountEvent::PasswordChanged { tokens_ended: false, identities_ended: false },
             at: Timestamp::from_millis(0),
             device: Some("<script>alert(1)</script>".to_owned()),
             address: Some("192.0.2.7".to_owned()),

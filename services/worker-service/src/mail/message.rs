@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
@@ -52,7 +53,7 @@ impl Mail {
     /// # Errors
     /// `Refused` if the address cannot stand in a message.
     pub fn to_message(&self, sender: &Sender) -> Result<Message, MailError> {
-        let to = self.to.as_str().parse().map_err(MailError::refused)?;
+        let to = quoted(self.to.as_str()).parse().map_err(MailError::refused)?;
         let millis = u64::try_from(self.cause.at.millis()).unwrap_or(0);
         Message::builder()
             .from(sender.0.clone())
@@ -67,5 +68,42 @@ impl Mail {
             .subject(self.subject.clone())
             .multipart(MultiPart::alternative_plain_html(self.text.clone(), self.html.clone()))
             .map_err(MailError::refused)
+    }
+}
+
+/// The address as it may stand in a message: dots at an end of the local part, or two in a row, only in quotes (RFC 5322, 3.4.1). To whoever has the mailbox it
+/// is the same address.
+fn quoted(address: &str) -> Cow<'_, str> {
+    match address.rsplit_once('@') {
+        Some((local, domain))
+            if !local.starts_with('"')
+                && (local.starts_with('.') || local.ends_with('.') || local.contains("..")) =>
+        {
+            Cow::Owned(format!("\"{local}\"@{domain}"))
+        }
+        _ => Cow::Borrowed(address),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::JobId;
+
+    #[test]
+    fn a_mail_goes_to_every_address_that_is_a_mailbox() {
+        for text in include_str!("../../../../crates/common/src/auth/mailboxes.txt").lines() {
+            let mail = Mail {
+                to: Address::parse(text).unwrap(),
+                subject: "Hello".to_owned(),
+                text: "Hello".to_owned(),
+                html: "Hello".to_owned(),
+                cause: Cause { job: JobId::from_bytes([1; 12]), at: common::Timestamp::from_millis(0) },
+            };
+            let message = mail.to_message(&Sender::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(message.envelope().to().len(), 1, "{text}");
+        }
+        assert_eq!(quoted("a..b@c"), "\"a..b\"@c");
+        assert_eq!(quoted("a.b@c"), "a.b@c");
     }
 }

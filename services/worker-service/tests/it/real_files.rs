@@ -7,8 +7,8 @@ use actix_web::web;
 use async_trait::async_trait;
 use blob::MemoryBlobs;
 use common::auth::{
-    Address, Authenticator, GroupName, OpenAccounts, OwnCredential, OwnCredentialKind, OwnCredentials,
-    People, Person, UserCount,
+    Address, Authenticator, CredentialEnd, GroupName, OpenAccounts, OwnCredential, OwnCredentialKind,
+    OwnCredentials, People, Person, UserCount,
 };
 use common::files::internal::MaintenanceStep;
 use common::files::{BlobStore as _, FileStore as _};
@@ -62,8 +62,13 @@ impl OwnCredentials for NoUsers {
         Ok(Vec::new())
     }
 
-    async fn end_credential(&self, _: UserId, _: OwnCredentialKind, _: ObjectId) -> PortResult<bool> {
-        Ok(false)
+    async fn end_credential(
+        &self,
+        _: UserId,
+        _: OwnCredentialKind,
+        _: ObjectId,
+    ) -> PortResult<CredentialEnd> {
+        Ok(CredentialEnd::Unknown)
     }
 }
 

@@ -74,7 +74,7 @@ export function changeMe(change: { name?: string | null; preferences?: Preferenc
   return answerOf(client.PATCH('/api/v1/users/me', { body: change as never }));
 }
 
-/** All other sign-ins end, and with `endTokens` all API tokens. */
+/** All other sign-ins end, and with `endTokens` all API tokens and identities of providers. */
 export function changePassword(current: string, fresh: string, endTokens: boolean): Promise<unknown> {
   const body = { current, new: fresh, ...(endTokens ? { endTokens } : {}) };
   return answerOf(client.POST('/api/v1/users/me/password', { body }));

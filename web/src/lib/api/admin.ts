@@ -4,6 +4,7 @@ import type {
   AccountDetails,
   AccountList,
   AccountPatch,
+  AccountRequest,
   AuditLog,
   Group,
   GroupList,
@@ -42,8 +43,8 @@ export function getAccount(id: string, signal?: AbortSignal): Promise<AccountDet
   return answerOf<AccountDetails>(client.GET('/api/v1/admin/users/{id}', { params: at(id), signal }));
 }
 
-export function createAccount(email: string, password: string, role: Role): Promise<Account> {
-  return answerOf(client.POST('/api/v1/admin/users', { body: { email, password, role } }));
+export function createAccount(request: AccountRequest): Promise<Account> {
+  return answerOf(client.POST('/api/v1/admin/users', { body: request }));
 }
 
 export function changeAccount(id: string, patch: AccountPatch): Promise<AccountDetails> {

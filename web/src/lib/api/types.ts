@@ -30,6 +30,7 @@ export type SecondFactor = { totp: string } | { recoveryCode: string };
 export type Account = Schemas['Account'];
 export type AccountList = Schemas['AccountList'];
 export type AccountDetails = Schemas['AccountDetails'];
+export type AccountRequest = Schemas['CreateAccount'];
 export type AccountPatch = Partial<Schemas['UpdateAccount']>;
 export type Invitation = Schemas['Invitation'];
 export type InvitationList = Schemas['InvitationList'];

@@ -81,7 +81,7 @@ const deAccount: Translated<typeof enAccount> = {
   'account.password.new': 'Neues Passwort',
   'account.password.yours': 'Dein Passwort',
   'account.password.missing': 'Bitte gib dein Passwort ein.',
-  'account.password.endTokens': 'Auch meine API-Token beenden',
+  'account.password.endTokens': 'Auch meine API-Token und Anmeldungen über andere Anbieter beenden',
   'account.password.change': 'Passwort ändern',
   'account.password.done': 'Dein Passwort ist geändert. Deine anderen Anmeldungen sind beendet.',
 

@@ -78,7 +78,7 @@ const enAccount = {
   'account.password.new': 'New password',
   'account.password.yours': 'Your password',
   'account.password.missing': 'Please enter your password.',
-  'account.password.endTokens': 'End my API tokens, too',
+  'account.password.endTokens': 'End my API tokens and sign-ins by other providers, too',
   'account.password.change': 'Change password',
   'account.password.done': 'Your password is changed. Your other sign-ins have ended.',
 

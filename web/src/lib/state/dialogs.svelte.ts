@@ -1,6 +1,13 @@
 import type { File } from '$lib/api/types';
 import type { Failure } from '$lib/files/batch';
 
+/** What somebody brings once more, to prove that the session is theirs. */
+export interface Proof {
+  password: string;
+  totp?: string;
+  recoveryCode?: string;
+}
+
 export type DialogRequest =
   | {
       kind: 'confirm';
@@ -9,6 +16,15 @@ export type DialogRequest =
       act: string;
       tone: 'danger' | 'plain';
       answer: (yes: boolean) => void;
+    }
+  | {
+      kind: 'proof';
+      title: string;
+      text: string;
+      act: string;
+      tone: 'danger' | 'plain';
+      run: (proof: Proof) => Promise<void>;
+      cancelled: () => void;
     }
   | { kind: 'newFolder'; parentId: string; parentName: string }
   | { kind: 'move' | 'copy'; files: File[] }
@@ -33,6 +49,25 @@ class DialogState {
   confirm(question: { title: string; text: string; act: string; tone?: 'danger' | 'plain' }): Promise<boolean> {
     return new Promise((resolve) => {
       this.open({ kind: 'confirm', tone: 'danger', ...question, answer: resolve });
+    });
+  }
+
+  /**
+   * A question about something that outlives the session: it wants the password, and the second factor. What `run` makes of them; null if nothing was done.
+   * What `run` throws stands in the dialog, which stays open.
+   */
+  prove<T>(
+    question: { title: string; text: string; act: string; tone?: 'danger' | 'plain' },
+    run: (proof: Proof) => Promise<T>,
+  ): Promise<T | null> {
+    return new Promise((resolve) => {
+      this.open({
+        kind: 'proof',
+        tone: 'danger',
+        ...question,
+        run: async (proof) => resolve(await run(proof)),
+        cancelled: () => resolve(null),
+      });
     });
   }
 }

@@ -34,8 +34,23 @@ async function undoably(account: Account, patch: AccountPatch, back: AccountPatc
   doneWithUndo(said, async () => changed(await changeAccount(account.id, back)));
 }
 
+function finish(done: AccountDetails, said: string, changed: Changed) {
+  changed(done);
+  toasts.show(said);
+}
+
+/** Changes without an undo. */
+async function lastingly(account: Account, patch: AccountPatch, said: string, changed: Changed) {
+  const done = await change(account, patch);
+  if (done) finish(done, said, changed);
+}
+
+/** What makes an administrator of an account wants a proof, and so would its undo: there is none then. */
+const isAdministrator = (account: Account) => account.role === 'admin';
+
 export async function setDisabled(account: Account, disabled: boolean, changed: Changed): Promise<void> {
   const { email } = account;
+  const said = disabled ? t('admin.disabled.done', { email }) : t('admin.enabled.done', { email });
   if (disabled) {
     const yes = await dialogs.confirm({
       title: t('admin.disable.title', { email }),
@@ -43,23 +58,36 @@ export async function setDisabled(account: Account, disabled: boolean, changed: 
       act: t('admin.disable'),
     });
     if (!yes) return;
+  } else if (isAdministrator(account)) {
+    const question = { title: t('admin.enable.title', { email }), text: t('admin.proof'), act: t('admin.enable') };
+    const done = await dialogs.prove({ ...question, tone: 'plain' }, (proof) =>
+      changeAccount(account.id, { disabled, proof }),
+    );
+    if (done) finish(done, said, changed);
+    return;
   }
-  const said = disabled ? t('admin.disabled.done', { email }) : t('admin.enabled.done', { email });
-  await undoably(account, { disabled }, { disabled: !disabled }, said, changed);
+  if (isAdministrator(account)) await lastingly(account, { disabled }, said, changed);
+  else await undoably(account, { disabled }, { disabled: !disabled }, said, changed);
 }
 
 export async function setRole(account: Account, role: Role, changed: Changed): Promise<void> {
   const { email } = account;
-  const up = role === 'admin';
+  if (role === 'admin') {
+    const question = { title: t('admin.promote.title', { email }), act: t('admin.promote') };
+    const text = `${t('admin.promote.text')} ${t('admin.proof')}`;
+    const done = await dialogs.prove({ ...question, text, tone: 'plain' }, (proof) =>
+      changeAccount(account.id, { role, proof }),
+    );
+    if (done) finish(done, t('admin.promoted', { email }), changed);
+    return;
+  }
   const yes = await dialogs.confirm({
-    title: up ? t('admin.promote.title', { email }) : t('admin.demote.title', { email }),
-    text: up ? t('admin.promote.text') : t('admin.demote.text'),
-    act: up ? t('admin.promote') : t('admin.demote'),
+    title: t('admin.demote.title', { email }),
+    text: t('admin.demote.text'),
+    act: t('admin.demote'),
     tone: 'plain',
   });
-  if (!yes) return;
-  const said = up ? t('admin.promoted', { email }) : t('admin.demoted', { email });
-  await undoably(account, { role }, { role: account.role }, said, changed);
+  if (yes) await lastingly(account, { role }, t('admin.demoted', { email }), changed);
 }
 
 export async function setQuota(account: AccountDetails, quotaBytes: number | null, changed: Changed): Promise<void> {
@@ -98,12 +126,12 @@ export async function mailNewPassword(account: Account): Promise<void> {
 
 export async function resetSecondFactor(account: Account): Promise<void> {
   const { email } = account;
-  const yes = await dialogs.confirm({
-    title: t('admin.factor.title', { email }),
-    text: t('admin.factor.text'),
-    act: t('admin.factor'),
-  });
-  if (yes && (await change(account, { resetSecondFactor: true }))) toasts.show(t('admin.factor.done', { email }));
+  const question = { title: t('admin.factor.title', { email }), act: t('admin.factor') };
+  const text = `${t('admin.factor.text')} ${t('admin.proof')}`;
+  const done = await dialogs.prove({ ...question, text }, (proof) =>
+    changeAccount(account.id, { resetSecondFactor: true, proof }),
+  );
+  if (done) toasts.show(t('admin.factor.done', { email }));
 }
 
 /** Asks, and deletes. Whether it is gone. */

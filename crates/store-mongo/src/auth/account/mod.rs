@@ -14,7 +14,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use common::auth::{
     Account, AccountStore, Address, AddressChange, AddressKey, AuditEntry, ChangeAddressError,
-    ChangeUserError, CodeKind, CreateUserError, ListedSession, MailedCode, PasswordChange, User,
+    ChangeUserError, CodeKind, CreateUserError, ListedSession, MailedCode, PasswordChange, TotpConfirmation,
+    User,
 };
 use common::jobs::NewJob;
 use common::{PortError, PortResult, SessionId, Timestamp, UserId};
@@ -94,7 +95,7 @@ impl AccountStore for AuthDb {
         engine
             .transact(&[change.user.oid()], |mut tx| async move {
                 let done = password::change(engine, tx.session(), change).await?;
-                self.push_if(&mut tx, done, jobs).await?;
+                self.tell_if(&mut tx, done, jobs, None).await?;
                 Ok::<_, Abort<PortError>>(done)
             })
             .await
@@ -129,10 +130,19 @@ impl AccountStore for AuthDb {
             .await
     }
 
-    async fn verify_address(&self, hash: &[u8; 32], at: Timestamp) -> PortResult<Option<UserId>> {
+    async fn verify_address(
+        &self,
+        hash: &[u8; 32],
+        at: Timestamp,
+        entry: &AuditEntry,
+    ) -> PortResult<Option<UserId>> {
         let engine = &self.engine;
         engine
-            .transact(&[], |mut tx| async move { address::verify(engine, tx.session(), hash, at).await })
+            .transact(&[], |mut tx| async move {
+                let user = address::verify(engine, tx.session(), hash, at).await?;
+                self.tell_if(&mut tx, user.is_some(), &[], Some(entry)).await?;
+                Ok::<_, Abort<PortError>>(user)
+            })
             .await
     }
 
@@ -168,19 +178,16 @@ impl AccountStore for AuthDb {
 
     async fn confirm_totp(
         &self,
-        user: UserId,
-        sealed: &[u8],
-        step: u64,
-        recovery: &[[u8; 32]],
-        at: Timestamp,
+        confirmation: &TotpConfirmation,
         jobs: &[NewJob],
+        entry: &AuditEntry,
     ) -> PortResult<bool> {
         let _ring = self.outbox.ring_for(jobs);
-        let (engine, user) = (&self.engine, user.oid());
+        let engine = &self.engine;
         engine
-            .transact(&[user], |mut tx| async move {
-                let done = totp::confirm(engine, tx.session(), user, sealed, step, recovery, at).await?;
-                self.push_if(&mut tx, done, jobs).await?;
+            .transact(&[confirmation.user.oid()], |mut tx| async move {
+                let done = totp::confirm(engine, tx.session(), confirmation).await?;
+                self.tell_if(&mut tx, done, jobs, Some(entry)).await?;
                 Ok::<_, Abort<PortError>>(done)
             })
             .await
@@ -195,25 +202,31 @@ impl AccountStore for AuthDb {
         user: UserId,
         hash: &[u8; 32],
         jobs: &[NewJob],
+        entry: &AuditEntry,
     ) -> PortResult<Option<u32>> {
         let _ring = self.outbox.ring_for(jobs);
         let (engine, user) = (&self.engine, user.oid());
         engine
             .transact(&[user], |mut tx| async move {
                 let left = totp::use_recovery_code(engine, tx.session(), user, hash).await?;
-                self.push_if(&mut tx, left.is_some(), jobs).await?;
+                self.tell_if(&mut tx, left.is_some(), jobs, Some(entry)).await?;
                 Ok::<_, Abort<PortError>>(left)
             })
             .await
     }
 
-    async fn remove_totp(&self, user: UserId, jobs: &[NewJob]) -> PortResult<bool> {
+    async fn remove_totp(
+        &self,
+        user: UserId,
+        jobs: &[NewJob],
+        entry: Option<&AuditEntry>,
+    ) -> PortResult<bool> {
         let _ring = self.outbox.ring_for(jobs);
         let (engine, user) = (&self.engine, user.oid());
         engine
             .transact(&[user], |mut tx| async move {
                 let done = totp::remove(engine, tx.session(), user).await?;
-                self.push_if(&mut tx, done, jobs).await?;
+                self.tell_if(&mut tx, done, jobs, entry).await?;
                 Ok::<_, Abort<PortError>>(done)
             })
             .await
@@ -235,7 +248,7 @@ impl AccountStore for AuthDb {
         engine
             .transact(&[user], |mut tx| async move {
                 let new = devices::note(engine, tx.session(), user, hashes, at).await?;
-                self.push_if(&mut tx, new, jobs).await?;
+                self.tell_if(&mut tx, new, jobs, None).await?;
                 Ok::<_, Abort<PortError>>(new)
             })
             .await
@@ -267,7 +280,7 @@ impl AccountStore for AuthDb {
         engine
             .transact(&[user], |mut tx| async move {
                 let done = deletion::cancel(engine, tx.session(), user).await?;
-                self.push_if(&mut tx, done, jobs).await?;
+                self.tell_if(&mut tx, done, jobs, None).await?;
                 Ok::<_, Abort<PortError>>(done)
             })
             .await
@@ -291,10 +304,7 @@ impl AccountStore for AuthDb {
         let deleted = engine
             .transact(&keys, |mut tx| async move {
                 let done = deletion::delete(engine, tx.session(), user, deletes_at).await?;
-                if done {
-                    audit::insert(engine, tx.session(), std::slice::from_ref(entry)).await?;
-                }
-                self.push_if(&mut tx, done, jobs).await?;
+                self.tell_if(&mut tx, done, jobs, Some(entry)).await?;
                 Ok::<_, Abort<PortError>>(done)
             })
             .await?;
@@ -318,9 +328,18 @@ impl AccountStore for AuthDb {
 }
 
 impl AuthDb {
-    /// Puts jobs into the outbox, if there is a change that they belong to.
-    async fn push_if(&self, tx: &mut Tx, done: bool, jobs: &[NewJob]) -> TxResult<(), PortError> {
+    /// Writes a line of the log and puts jobs into the outbox, if there is a change that they belong to.
+    async fn tell_if(
+        &self,
+        tx: &mut Tx,
+        done: bool,
+        jobs: &[NewJob],
+        entry: Option<&AuditEntry>,
+    ) -> TxResult<(), PortError> {
         if done {
+            if let Some(entry) = entry {
+                audit::insert(&self.engine, tx.session(), std::slice::from_ref(entry)).await?;
+            }
             self.outbox.push(&self.engine, tx.session(), jobs).await?;
         }
         Ok(())

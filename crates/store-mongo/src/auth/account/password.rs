@@ -5,6 +5,7 @@ use mongodb::bson::{Document, doc};
 
 use super::codes::{self, CODES};
 use super::{devices, sessions};
+use crate::auth::identities;
 use crate::auth::sessions::SESSIONS;
 use crate::auth::tokens::{self, TOKENS};
 use crate::auth::users::USERS;
@@ -40,16 +41,21 @@ pub(super) async fn change(
         let users = engine.collection::<Document>(USERS);
         users.update_one(unverified, verified).session(&mut *session).await?;
     }
-    let set = doc! { "$set": { "password_hash": password_hash } };
+    // the count has whoever links an identity at the same time come before this or after it
+    let set = doc! { "$set": { "password_hash": password_hash }, "$inc": { "identity_changes": 1_i64 } };
     let users = engine.collection::<Document>(USERS);
-    if users.update_one(filter, set).session(&mut *session).await?.matched_count == 0 {
+    let Some(before) = users.find_one_and_update(filter, set).session(&mut *session).await? else {
         return Ok(false);
-    }
+    };
     let (live, end) = sessions::revocation(user, *keep, *at);
     engine.collection::<Document>(SESSIONS).update_many(live, end).session(&mut *session).await?;
     if *end_tokens {
         let (live, end) = tokens::revocation(user, *at);
         engine.collection::<Document>(TOKENS).update_many(live, end).session(&mut *session).await?;
+        // whoever knew the password before may have linked some
+        if before.get_str("password_hash").is_ok_and(|hash| !hash.is_empty()) {
+            identities::remove_of(engine, session, user).await?;
+        }
     }
     codes::remove_of(engine, session, user).await?;
     devices::forget(engine, session, user, keep_devices, *at).await?;

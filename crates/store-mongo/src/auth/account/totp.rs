@@ -1,4 +1,5 @@
-use common::{Timestamp, UserId};
+use common::UserId;
+use common::auth::TotpConfirmation;
 use futures_util::TryStreamExt as _;
 use mongodb::ClientSession;
 use mongodb::bson::oid::ObjectId;
@@ -7,6 +8,8 @@ use mongodb::error::Error;
 use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 
+use super::{devices, sessions};
+use crate::auth::sessions::SESSIONS;
 use crate::auth::users::USERS;
 use crate::engine::{Engine, Fault};
 use crate::value::{ToOid as _, binary, id, int};
@@ -25,23 +28,27 @@ pub(super) async fn begin(engine: &Engine, user: ObjectId, sealed: &[u8]) -> Res
 pub(super) async fn confirm(
     engine: &Engine,
     session: &mut ClientSession,
-    user: ObjectId,
-    sealed: &[u8],
-    step: u64,
-    recovery: &[[u8; 32]],
-    at: Timestamp,
+    confirmation: &TotpConfirmation,
 ) -> Result<bool, Error> {
+    let TotpConfirmation { user, sealed, step, recovery, keep, keep_devices, at } = confirmation;
+    let user = user.oid();
     let recovery: Array = recovery.iter().map(|hash| Bson::Binary(binary(hash))).collect();
-    let set = doc! { "totp_confirmed_at": at.millis(), "totp_step": int(step), "recovery_codes": recovery };
+    let set = doc! { "totp_confirmed_at": at.millis(), "totp_step": int(*step), "recovery_codes": recovery };
     let confirmed = engine
         .collection::<Document>(USERS)
         .update_one(
             doc! { "_id": user, "totp": binary(sealed), "totp_confirmed_at": null },
             doc! { "$set": set },
         )
-        .session(session)
+        .session(&mut *session)
         .await?;
-    Ok(confirmed.matched_count == 1)
+    if confirmed.matched_count == 0 {
+        return Ok(false);
+    }
+    let (live, end) = sessions::revocation(user, *keep, *at);
+    engine.collection::<Document>(SESSIONS).update_many(live, end).session(&mut *session).await?;
+    devices::forget(engine, session, user, keep_devices, *at).await?;
+    Ok(true)
 }
 
 pub(super) async fn use_step(engine: &Engine, user: ObjectId, step: u64) -> Result<bool, Fault> {

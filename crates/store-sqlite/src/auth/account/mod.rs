@@ -14,7 +14,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use common::auth::{
     Account, AccountStore, Address, AddressChange, AddressKey, AuditEntry, ChangeAddressError,
-    ChangeUserError, CodeKind, CreateUserError, ListedSession, MailedCode, PasswordChange, User,
+    ChangeUserError, CodeKind, CreateUserError, ListedSession, MailedCode, PasswordChange, TotpConfirmation,
+    User,
 };
 use common::jobs::NewJob;
 use common::{PortError, PortResult, SessionId, Timestamp, UserId};
@@ -76,7 +77,7 @@ impl AccountStore for AuthDb {
 
     async fn change_password(&self, change: &PasswordChange, jobs: &[NewJob]) -> PortResult<bool> {
         let change = change.clone();
-        self.with_jobs(jobs, move |tx| password::change(tx, &change), |done| *done).await
+        self.with_jobs(jobs, None, move |tx| password::change(tx, &change), |done| *done).await
     }
 
     async fn find_account(&self, id: UserId) -> PortResult<Option<Account>> {
@@ -106,9 +107,14 @@ impl AccountStore for AuthDb {
             .await
     }
 
-    async fn verify_address(&self, hash: &[u8; 32], at: Timestamp) -> PortResult<Option<UserId>> {
+    async fn verify_address(
+        &self,
+        hash: &[u8; 32],
+        at: Timestamp,
+        entry: &AuditEntry,
+    ) -> PortResult<Option<UserId>> {
         let hash = *hash;
-        self.engine.write(Durable, move |tx| Ok(address::verify(tx, &hash, at)?)).await
+        self.with_jobs(&[], Some(entry), move |tx| address::verify(tx, &hash, at), Option::is_some).await
     }
 
     async fn change_address(
@@ -146,16 +152,12 @@ impl AccountStore for AuthDb {
 
     async fn confirm_totp(
         &self,
-        user: UserId,
-        sealed: &[u8],
-        step: u64,
-        recovery: &[[u8; 32]],
-        at: Timestamp,
+        confirmation: &TotpConfirmation,
         jobs: &[NewJob],
+        entry: &AuditEntry,
     ) -> PortResult<bool> {
-        let (sealed, recovery) = (sealed.to_vec(), recovery.to_vec());
-        self.with_jobs(jobs, move |tx| totp::confirm(tx, user, &sealed, step, &recovery, at), |done| *done)
-            .await
+        let confirmation = confirmation.clone();
+        self.with_jobs(jobs, Some(entry), move |tx| totp::confirm(tx, &confirmation), |done| *done).await
     }
 
     async fn use_totp_step(&self, user: UserId, step: u64) -> PortResult<bool> {
@@ -167,13 +169,20 @@ impl AccountStore for AuthDb {
         user: UserId,
         hash: &[u8; 32],
         jobs: &[NewJob],
+        entry: &AuditEntry,
     ) -> PortResult<Option<u32>> {
         let hash = *hash;
-        self.with_jobs(jobs, move |tx| totp::use_recovery_code(tx, user, &hash), Option::is_some).await
+        let work = move |tx: &Tx<'_>| totp::use_recovery_code(tx, user, &hash);
+        self.with_jobs(jobs, Some(entry), work, Option::is_some).await
     }
 
-    async fn remove_totp(&self, user: UserId, jobs: &[NewJob]) -> PortResult<bool> {
-        self.with_jobs(jobs, move |tx| totp::remove(tx, user), |done| *done).await
+    async fn remove_totp(
+        &self,
+        user: UserId,
+        jobs: &[NewJob],
+        entry: Option<&AuditEntry>,
+    ) -> PortResult<bool> {
+        self.with_jobs(jobs, entry, move |tx| totp::remove(tx, user), |done| *done).await
     }
 
     async fn is_device_of(&self, key: &AddressKey, hash: &[u8; 32]) -> PortResult<bool> {
@@ -189,7 +198,7 @@ impl AccountStore for AuthDb {
         jobs: &[NewJob],
     ) -> PortResult<bool> {
         let hashes = hashes.to_vec();
-        self.with_jobs(jobs, move |tx| devices::note(tx, user, &hashes, at), |new| *new).await
+        self.with_jobs(jobs, None, move |tx| devices::note(tx, user, &hashes, at), |new| *new).await
     }
 
     async fn schedule_deletion(
@@ -212,7 +221,7 @@ impl AccountStore for AuthDb {
     }
 
     async fn cancel_deletion(&self, user: UserId, jobs: &[NewJob]) -> PortResult<bool> {
-        self.with_jobs(jobs, move |tx| deletion::cancel(tx, user), |done| *done).await
+        self.with_jobs(jobs, None, move |tx| deletion::cancel(tx, user), |done| *done).await
     }
 
     async fn list_due_deletions(&self, now: Timestamp, limit: u32) -> PortResult<Vec<(UserId, Timestamp)>> {
@@ -226,15 +235,7 @@ impl AccountStore for AuthDb {
         jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> PortResult<bool> {
-        let entry = entry.clone();
-        let work = move |tx: &Tx<'_>| {
-            let done = deletion::delete(tx, user, deletes_at)?;
-            if done {
-                audit::insert(tx, &entry)?;
-            }
-            Ok(done)
-        };
-        self.with_jobs(jobs, work, |done| *done).await
+        self.with_jobs(jobs, Some(entry), move |tx| deletion::delete(tx, user, deletes_at), |done| *done).await
     }
 
     async fn list_sealed_totp(
@@ -252,18 +253,22 @@ impl AccountStore for AuthDb {
 }
 
 impl AuthDb {
-    /// Runs `work`, and puts `jobs` into the outbox if `counts` says that it came to something, in one commit.
+    /// Runs `work`, and puts `jobs` into the outbox and `entry` into the log if `counts` says that it came to something, in one commit.
     async fn with_jobs<T: Send + 'static>(
         &self,
         jobs: &[NewJob],
+        entry: Option<&AuditEntry>,
         work: impl FnOnce(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
         counts: fn(&T) -> bool,
     ) -> PortResult<T> {
-        let jobs = jobs.to_vec();
+        let (jobs, entry) = (jobs.to_vec(), entry.cloned());
         self.engine
             .write(Durable, move |tx| {
                 let outcome = work(tx)?;
                 if counts(&outcome) {
+                    if let Some(entry) = &entry {
+                        audit::insert(tx, entry)?;
+                    }
                     outbox::push(tx, &jobs)?;
                 }
                 Ok::<_, Abort<PortError>>(outcome)

@@ -2,12 +2,13 @@ use common::auth::{CodeKind, PasswordChange, PasswordProof};
 use common::{Timestamp, UserId};
 
 use super::{codes, devices, sessions};
-use crate::auth::tokens;
+use crate::auth::{identities, tokens, users};
 use crate::engine::Tx;
 
 /// False, and nothing done, if the proof is none any more.
 pub(super) fn change(tx: &Tx<'_>, change: &PasswordChange) -> rusqlite::Result<bool> {
     let PasswordChange { user, proof, password_hash, keep, keep_devices, end_tokens, at } = change;
+    let had_password = users::find(tx, *user)?.is_some_and(|user| user.password().is_some());
     let changed = match proof {
         PasswordProof::Hash(before) => tx
             .prepare_cached("UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2")?
@@ -27,6 +28,10 @@ pub(super) fn change(tx: &Tx<'_>, change: &PasswordChange) -> rusqlite::Result<b
     sessions::revoke_all(tx, *user, *keep, *at)?;
     if *end_tokens {
         tokens::revoke_all(tx, *user, *at)?;
+        // whoever knew the password before may have linked some
+        if had_password {
+            identities::remove_of(tx, *user)?;
+        }
     }
     codes::remove_of(tx, *user)?;
     devices::forget(tx, *user, keep_devices, *at)?;

@@ -1,6 +1,8 @@
-use common::{Timestamp, UserId};
+use common::UserId;
+use common::auth::TotpConfirmation;
 use rusqlite::Connection;
 
+use super::{devices, sessions};
 use crate::engine::Tx;
 use crate::row::{RowExt as _, int};
 
@@ -13,28 +15,24 @@ pub(super) fn begin(tx: &Tx<'_>, user: UserId, sealed: &[u8]) -> rusqlite::Resul
     Ok(begun == 1)
 }
 
-pub(super) fn confirm(
-    tx: &Tx<'_>,
-    user: UserId,
-    sealed: &[u8],
-    step: u64,
-    recovery: &[[u8; 32]],
-    at: Timestamp,
-) -> rusqlite::Result<bool> {
+pub(super) fn confirm(tx: &Tx<'_>, confirmation: &TotpConfirmation) -> rusqlite::Result<bool> {
+    let TotpConfirmation { user, sealed, step, recovery, keep, keep_devices, at } = confirmation;
     let confirmed = tx
         .prepare_cached(
             "UPDATE users SET totp_confirmed_at = ?4, totp_step = ?3
              WHERE id = ?1 AND totp = ?2 AND totp_confirmed_at IS NULL",
         )?
-        .execute((user.bytes(), sealed, int(step), at.millis()))?;
+        .execute((user.bytes(), sealed, int(*step), at.millis()))?;
     if confirmed == 0 {
         return Ok(false);
     }
-    remove_codes(tx, user)?;
+    remove_codes(tx, *user)?;
     let mut insert = tx.prepare_cached("INSERT INTO recovery_codes (user, hash) VALUES (?1, ?2)")?;
     for hash in recovery {
         insert.execute((user.bytes(), hash))?;
     }
+    sessions::revoke_all(tx, *user, *keep, *at)?;
+    devices::forget(tx, *user, keep_devices, *at)?;
     Ok(true)
 }
 

@@ -3,7 +3,7 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use common::auth::mail::AccountEvent;
-use common::auth::{AddressKey, User, UserFilter};
+use common::auth::{AddressKey, Role, User, UserFilter};
 use common::files::UserUsage;
 use common::{Code, Timestamp, UserId};
 use http_kit::problem::ProblemDocument;
@@ -12,8 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::lists::{self, RoleChoice};
+use super::proof::{self, ProofBody};
 use crate::AuthService;
-use crate::app::admin::AccountChange;
+use crate::app::admin::{AccountChange, NewAccount};
 use crate::app::mails;
 use crate::app::setup::NewCredentials;
 use crate::http::{BODY_BYTES, author, client, problem};
@@ -167,9 +168,17 @@ pub(super) struct CreateBody {
     /// `user` if left out.
     #[schema(inline)]
     role: Option<RoleChoice>,
+    /// The address is its owner's: no code is asked for, where the settings want one.
+    #[serde(default)]
+    verified: bool,
+    /// For the role `admin`: that it is the caller who asks.
+    proof: Option<ProofBody>,
 }
 
 /// Makes an account
+///
+/// Where addresses must be verified, its owner gets a code by mail, unless `verified` says that the address is theirs. An administrator is made by a sign-in,
+/// no token, with `proof`; a mail tells all administrators.
 #[utoipa::path(
     tag = "administration",
     operation_id = "createAccount",
@@ -178,8 +187,10 @@ pub(super) struct CreateBody {
     responses(
         (status = 201, description = "Made", body = AccountView),
         (status = 400, description = "`invalid_json`, `invalid_request`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`, `insufficient_scope`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`; `second_factor_required`, `invalid_second_factor`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`, `insufficient_scope`, `wrong_password`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "`address_taken`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 #[post("/api/v1/admin/users")]
@@ -193,10 +204,11 @@ pub(super) async fn create(
     let NewCredentials { address, password } =
         NewCredentials::parse(&body.email, &body.password, &service.settings.accounts.password_rules())
             .map_err(problem)?;
-    let by = author(&caller, &request, &service);
-    let role = body.role.map_or(common::auth::Role::User, Into::into);
-    lists::require_session_for(&caller, role == common::auth::Role::Admin)?;
-    let user = service.administration.create(&by, address, &password, role).await.map_err(problem)?;
+    let (by, from) = (author(&caller, &request, &service), client(&request, &service));
+    let role = body.role.map_or(Role::User, Into::into);
+    proof::require(&service, &from, &caller, body.proof.as_ref(), role == Role::Admin).await?;
+    let new = NewAccount { address, password, role, verified: body.verified };
+    let user = service.administration.create(&by, &from, new).await.map_err(problem)?;
     Ok(HttpResponse::Created().json(AccountView::from(&user)))
 }
 
@@ -248,6 +260,8 @@ pub(super) struct ChangeBody {
     /// True takes its second factor away, for an owner who has lost it.
     #[serde(default)]
     reset_second_factor: bool,
+    /// For what makes an administrator of it (`role`, or the end of `disabled`) and for `resetSecondFactor`: that it is the caller who asks.
+    proof: Option<ProofBody>,
 }
 
 /// A member that may be null, told from one that is not there.
@@ -256,6 +270,9 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64
 }
 
 /// Changes an account: its state, role and quota; signs it out
+///
+/// What makes an administrator of it, and taking its second factor away, want a sign-in, no token, and `proof`; a mail tells all administrators of another
+/// one.
 #[utoipa::path(
     tag = "administration",
     operation_id = "updateAccount",
@@ -265,9 +282,11 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64
     responses(
         (status = 200, description = "As it is now", body = DetailsView),
         (status = 400, description = "`invalid_json`, `invalid_request`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`, `insufficient_scope`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`; `second_factor_required`, `invalid_second_factor`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`, `insufficient_scope`, `wrong_password`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "`last_administrator`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`: some of it may be done; ask again", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
@@ -289,14 +308,14 @@ pub(super) async fn change(
     if change == AccountChange::default() && !body.reset_second_factor {
         return Err(Problem::new(Code::InvalidRequest).detail("There is nothing to change"));
     }
-    lists::require_session_for(
-        &caller,
-        change.role == Some(common::auth::Role::Admin) || body.reset_second_factor,
-    )?;
-    let by = author(&caller, &request, &service);
-    let user = service.administration.change(&by, id, change).await.map_err(problem)?;
+    let (by, from) = (author(&caller, &request, &service), client(&request, &service));
+    let before = service.accounts.store.find_user(id).await?.ok_or(Code::NotFound)?;
+    let is_wanted = change.role == Some(Role::Admin)
+        || change.makes_an_administrator_of(&before)
+        || body.reset_second_factor;
+    proof::require(&service, &from, &caller, body.proof.as_ref(), is_wanted).await?;
+    let user = service.administration.change(&by, &from, id, change).await.map_err(problem)?;
     if body.reset_second_factor {
-        let from = client(&request, &service);
         let notice = mails::notice(&service, &from, &user, AccountEvent::SecondFactorOff);
         service.administration.reset_second_factor(&by, id, &notice).await.map_err(problem)?;
     }

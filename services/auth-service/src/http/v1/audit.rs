@@ -5,69 +5,20 @@ use std::collections::VecDeque;
 use actix_web::http::header;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use common::auth::{AuditCredential, AuditEntry, AuditFilter};
+use common::auth::AuditFilter;
 use common::{AuditId, Causes, PortError, Timestamp, UserId};
 use futures_util::stream;
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, cursor, input};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::lists;
 use crate::AuthService;
+use crate::app::audit_line::AuditLine;
 
 /// Lines that are read at a time for an export.
 const EXPORT_PAGE: u32 = 500;
-
-/// A line of the audit log.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = AuditEntry)]
-pub(super) struct EntryView {
-    /// 24 hexadecimal digits.
-    id: String,
-    /// RFC 3339, UTC.
-    #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
-    /// Which account did it; null for somebody unknown, and for the administrator's command.
-    #[schema(value_type = Option<String>)]
-    actor: Option<UserId>,
-    /// By which session.
-    session_id: Option<String>,
-    /// By which API token.
-    token_id: Option<String>,
-    /// What was done, such as `user.changed`.
-    action: &'static str,
-    /// To what: an id.
-    target: Option<String>,
-    /// The client's network address.
-    address: Option<String>,
-    /// More about it.
-    #[schema(value_type = Object)]
-    details: Map<String, Value>,
-}
-
-impl From<AuditEntry> for EntryView {
-    fn from(entry: AuditEntry) -> Self {
-        let (session_id, token_id) = match entry.credential {
-            Some(AuditCredential::Session(session)) => (Some(session.to_string()), None),
-            Some(AuditCredential::Token(token)) => (None, Some(token.to_string())),
-            None => (None, None),
-        };
-        Self {
-            id: entry.id.to_string(),
-            at: entry.at,
-            actor: entry.actor,
-            session_id,
-            token_id,
-            action: entry.action.word(),
-            target: entry.target,
-            address: entry.address,
-            details: entry.details,
-        }
-    }
-}
 
 /// A page of the audit log.
 #[derive(Debug, Serialize, ToSchema)]
@@ -75,7 +26,7 @@ impl From<AuditEntry> for EntryView {
 #[schema(as = AuditLog)]
 pub(super) struct AuditView {
     /// Newest first.
-    items: Vec<EntryView>,
+    items: Vec<AuditLine>,
     /// For the next page.
     next_cursor: Option<String>,
 }
@@ -148,7 +99,7 @@ pub(super) async fn list(
     let last = entries.last().filter(|_| more).map(|entry| Place { at: entry.at, id: entry.id });
     let answer = AuditView {
         next_cursor: last.map(|place| cursor::encode(&service.cursor_key, &name, &place)),
-        items: entries.into_iter().map(EntryView::from).collect(),
+        items: entries.into_iter().map(AuditLine::from).collect(),
     };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
@@ -180,11 +131,7 @@ fn export(service: web::Data<AuthService>, filter: AuditFilter, after: Option<Pl
         })?);
         export.ended = page.len() < EXPORT_PAGE as usize;
         export.after = page.back().map(|entry| Place { at: entry.at, id: entry.id });
-        let mut text = String::new();
-        for entry in page {
-            text.push_str(&serde_json::to_string(&EntryView::from(entry)).unwrap_or_default());
-            text.push('\n');
-        }
+        let text: String = page.into_iter().map(|entry| AuditLine::from(entry).in_json()).collect();
         Ok(Some((Bytes::from(text), export)))
     });
     HttpResponse::Ok()

@@ -11,6 +11,7 @@ use super::{
     Login, Registered, SessionChoice, add_cookie, cookie_policy, login as login_answer, oidc, profile,
     require_own_page, signed_in,
 };
+use crate::app::Profile;
 use crate::app::second_factor::SecondFactor;
 use crate::app::setup::NewCredentials;
 use crate::app::{invitations, sessions, sign_in, sign_up};
@@ -75,16 +76,18 @@ pub(super) struct SignedOut {
 }
 
 /// Makes an account and signs in
+///
+/// Where addresses must be verified, the answer does not tell whether there is an account with this one already; its owner is told by mail.
 #[utoipa::path(
     tag = "accounts",
     operation_id = "register",
     request_body = SignUp,
     responses(
         (status = 201, description = "Made, and signed in", body = Login),
-        (status = 202, description = "Made; a mail with a code is on its way to the address, which must be verified first", body = Registered),
+        (status = 202, description = "A mail is on its way to the address, with the code that verifies it; or, if there is an account with it already, with that", body = Registered),
         (status = 400, description = "`invalid_json`, `invalid_request`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "`registration_closed`, `invitation_required`, `invalid_invitation`, `cross_origin`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 409, description = "`address_taken`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 409, description = "`address_taken`, where addresses need not be verified", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
@@ -107,11 +110,12 @@ pub(super) async fn register(
             .map_err(problem)?;
     let user = match &body.invitation {
         Some(code) => invitations::accept(&service, &from, code, address, &password).await,
-        None => sign_up::sign_up(&service, &from, address, &password).await,
+        None => sign_up::sign_up(&service, &from, address, &password, true).await,
     };
     let user = user.map_err(problem)?;
     if service.settings.accounts.verify == Verify::Required {
-        let user = profile(&service, &user).await?;
+        // as it was made, if it was: an address that somebody has is answered alike
+        let user = super::User::from(Profile::fresh(user));
         return Ok(HttpResponse::Accepted().json(Registered { user }));
     }
     signed_in(&service, &request, user, body.session, HttpResponse::Created()).await

@@ -2,17 +2,17 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
-use common::auth::{Address, AuditAction, Group, GroupChange, User};
+use common::auth::{Address, Group, GroupChange, User};
 use common::{Code, GroupId, Timestamp, UserId};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, Problem, input};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::lists;
+use crate::app::groups::{self, InvalidGroup};
 use crate::app::own_account::AccountError;
-use crate::http::{author, problem};
+use crate::http::{author, capitalised, problem};
 use crate::{AuthService, People};
 
 /// A thousand members fit.
@@ -126,23 +126,16 @@ pub(super) struct GroupChangeBody {
 }
 
 fn name(text: &str) -> ApiResult<String> {
-    let text = text.trim();
-    let chars = text.chars().count();
-    if chars == 0 || chars > Group::MAX_NAME_CHARS || text.chars().any(char::is_control) {
-        let detail = "The name is empty, longer than 100 characters, or holds control characters";
-        return Err(Problem::new(Code::InvalidRequest).detail(detail).field("/name", "invalid", detail));
-    }
-    Ok(text.to_owned())
+    groups::name(text).map_err(|fault| invalid("/name", "invalid", fault))
 }
 
-fn members(mut members: Vec<UserId>) -> ApiResult<Vec<UserId>> {
-    members.sort_unstable();
-    members.dedup();
-    if members.len() > Group::MAX_MEMBERS {
-        let detail = "A group has at most 1000 members";
-        return Err(Problem::new(Code::InvalidRequest).detail(detail).field("/members", "too_many", detail));
-    }
-    Ok(members)
+fn members(members: Vec<UserId>) -> ApiResult<Vec<UserId>> {
+    groups::members(members).map_err(|fault| invalid("/members", "too_many", fault))
+}
+
+fn invalid(pointer: &'static str, code: &'static str, fault: InvalidGroup) -> Problem {
+    let detail = capitalised(&fault.to_string());
+    Problem::new(Code::InvalidRequest).detail(detail.clone()).field(pointer, code, detail)
 }
 
 /// Makes a group
@@ -166,16 +159,9 @@ pub(super) async fn create(
     service: web::Data<AuthService>,
 ) -> ApiResult<HttpResponse> {
     let body: GroupBody = input::json(&request, payload, BODY_BYTES).await?;
-    let group = Group {
-        id: GroupId(service.accounts.ids.object_id()),
-        name: name(&body.name)?,
-        members: members(body.members)?,
-        created_at: service.accounts.clock.now(),
-    };
+    let (name, members) = (name(&body.name)?, members(body.members)?);
     let by = author(&caller, &request, &service);
-    let details = json!({ "members": group.members });
-    let entry = service.audit_entry(&by, AuditAction::GroupMade, Some(group.id.to_string()), details);
-    service.admin.groups.create_group(&group, &entry).await.map_err(problem)?;
+    let group = groups::create(&service.administration, &by, name, members).await.map_err(problem)?;
     Ok(HttpResponse::Created().json(GroupView::from(group)))
 }
 
@@ -232,9 +218,7 @@ pub(super) async fn change(
         members: body.members.map(members).transpose()?,
     };
     let by = author(&caller, &request, &service);
-    let details = json!({ "renamed": change.name.is_some(), "members": change.members });
-    let entry = service.audit_entry(&by, AuditAction::GroupChanged, Some(id.to_string()), details);
-    let group = service.admin.groups.change_group(id, &change, &entry).await.map_err(problem)?;
+    let group = groups::change(&service.administration, &by, id, &change).await.map_err(problem)?;
     Ok(HttpResponse::Ok().json(GroupView::from(group)))
 }
 
@@ -258,9 +242,7 @@ pub(super) async fn remove(
 ) -> ApiResult<HttpResponse> {
     let id: GroupId = input::path_id(&request, "id")?;
     let by = author(&caller, &request, &service);
-    let entry =
-        service.audit_entry(&by, AuditAction::GroupDeleted, Some(id.to_string()), serde_json::Value::Null);
-    if service.admin.groups.delete_group(id, &entry).await? {
+    if groups::delete(&service.administration, &by, id).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Code::NotFound.into())
@@ -327,10 +309,10 @@ pub(super) async fn people(
         counted.map_err(|refused| problem(AccountError::from(refused)))?;
         let exact = service.accounts.store.find_user_by_address(&key).await?;
         found.extend(exact.filter(|user| !user.disabled));
-        let groups = &service.admin.groups;
+        let store = &service.admin.groups;
         let others = match service.settings.administration.people {
-            People::All => groups.find_people(&key, None, limit + 1).await?,
-            People::Groups => groups.find_people(&key, Some(caller.user), limit).await?,
+            People::All => store.find_people(&key, None, limit + 1).await?,
+            People::Groups => store.find_people(&key, Some(caller.user), limit).await?,
             People::Exact => Vec::new(),
         };
         for user in others {

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::oidc::{self, WayToProvider};
 use crate::AuthService;
 use crate::app::{identities, own_account};
-use crate::http::{BODY_BYTES, client, problem};
+use crate::http::{BODY_BYTES, author, client, problem};
 
 /// Somebody at an identity provider, who opens the account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -118,7 +118,8 @@ pub(super) async fn link(
         let text = "There is no such identity provider";
         Problem::new(Code::InvalidRequest).detail(text).field("/provider", "unknown", text)
     })?;
-    let user = own_account::prove(&service, caller.user, &body.password).await.map_err(problem)?;
+    let from = client(&request, &service);
+    let user = own_account::prove(&service, &from, &caller, &body.password).await.map_err(problem)?;
     oidc::link(&request, &service, provider, user.id).await
 }
 
@@ -145,6 +146,8 @@ pub(super) async fn remove(
     service: web::Data<AuthService>,
 ) -> ApiResult<HttpResponse> {
     let id: IdentityId = input::path_id(&request, "id")?;
-    identities::remove(&service, &client(&request, &service), &caller, id).await.map_err(problem)?;
+    let from = client(&request, &service);
+    let by = author(&caller, &request, &service);
+    identities::remove(&service, &from, caller.user, &by, id).await.map_err(problem)?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::lists::{self, RoleChoice};
+use super::proof::{self, ProofBody};
 use crate::AuthService;
 use crate::app::invitations::{self, LIFETIME, LONGEST, NewInvitation};
 use crate::http::{BODY_BYTES, author, client};
@@ -130,9 +131,13 @@ pub(super) struct InvitationBody {
     /// When it shall end; a week from now if left out.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    /// For the role `admin`: that it is the caller who asks.
+    proof: Option<ProofBody>,
 }
 
 /// Makes an invitation: the right to register once, also where registration is closed
+///
+/// One for an administrator wants a sign-in, no token, and `proof`. All administrators are told by mail when it is used.
 #[utoipa::path(
     tag = "administration",
     operation_id = "createInvitation",
@@ -141,7 +146,9 @@ pub(super) struct InvitationBody {
     responses(
         (status = 201, description = "Made; the mail is on its way if there is an address", body = NewInvitationView),
         (status = 400, description = "`invalid_json`, `invalid_request`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`, `insufficient_scope`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`; `second_factor_required`, `invalid_second_factor`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`, `insufficient_scope`, `wrong_password`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 #[post("/api/v1/admin/invitations")]
@@ -165,10 +172,12 @@ pub(super) async fn create(
         role: body.role.map_or(common::auth::Role::User, Into::into),
         expires_at,
     };
-    lists::require_session_for(&caller, new.role == common::auth::Role::Admin)?;
+    let from = client(&request, &service);
+    let is_wanted = new.role == common::auth::Role::Admin;
+    proof::require(&service, &from, &caller, body.proof.as_ref(), is_wanted).await?;
     let by = author(&caller, &request, &service);
     let (invitation, code) =
-        invitations::create(&service, &client(&request, &service), caller.user, &by, new).await?;
+        invitations::create(&service.administration, &from, caller.user, &by, new).await?;
     let answer = NewInvitationView { invitation: InvitationView::from(&invitation), code };
     Ok(HttpResponse::Created().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
@@ -204,7 +213,7 @@ pub(super) async fn withdraw(
 ) -> ApiResult<HttpResponse> {
     let id: InvitationId = input::path_id(&request, "id")?;
     let by = author(&caller, &request, &service);
-    if invitations::withdraw(&service, &by, id).await? {
+    if invitations::withdraw(&service.administration, &by, id).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Code::NotFound.into())

@@ -1,12 +1,9 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use common::SigningKeyId;
-use common::auth::AuditAction;
 use http_kit::credentials::jwks;
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, input};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::AuthService;
@@ -96,12 +93,7 @@ pub(super) async fn rotate(
 ) -> ApiResult<HttpResponse> {
     let body: RotateBody = input::json(&request, payload, BODY_BYTES).await?;
     let by = author(&caller, &request, &service);
-    let line = |key: SigningKeyId| {
-        let details = json!({ "compromised": body.compromised });
-        service.audit_entry(&by, AuditAction::KeysRotated, Some(key.to_string()), details)
-    };
-    let rotated = service.keys.rotate(&*service.admin.keys, body.compromised, line).await;
-    let key = rotated.map_err(problem)?;
+    let key = service.administration.make_signing_key(&by, body.compromised).await?;
     // first of all: whatever fails after it, no service goes on with the old ones
     let told = if body.compromised { service.cache.forget_keys(key).await } else { Ok(()) };
     // also if that failed: what the old key signs from now on is good for nothing, a sign-in to repeat this among it

@@ -1,6 +1,5 @@
 //! What the lists of administrators have in common.
 
-use common::auth::Principal;
 use common::{Code, ObjectId};
 use http_kit::{ApiResult, Problem, cursor};
 use serde::{Deserialize, Serialize};
@@ -12,14 +11,6 @@ use crate::AuthService;
 const DEFAULT_LIMIT: u32 = 100;
 /// Most items of a page.
 const MAX_LIMIT: u32 = 1000;
-
-/// What makes somebody an administrator, or takes a second factor away, wants a sign-in: it outlives the token that did it.
-///
-/// # Errors
-/// `insufficient_scope` for a token, where it is so.
-pub(super) fn require_session_for(caller: &Principal, it_is_so: bool) -> ApiResult<()> {
-    if it_is_so && caller.session().is_none() { Err(Code::InsufficientScope.into()) } else { Ok(()) }
-}
 
 /// How many items a page shall have.
 pub(super) fn limit(asked: Option<u32>) -> ApiResult<u32> {

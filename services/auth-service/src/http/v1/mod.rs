@@ -14,6 +14,7 @@ mod my_sessions;
 mod oidc;
 mod password;
 mod preferences;
+mod proof;
 mod second_factor;
 mod setup;
 mod tokens;
@@ -229,7 +230,9 @@ async fn open_session(
     let client = super::client(request, service);
     // a browser keeps the cookie by which it is known; a program is not given one
     let device = match kind {
-        SessionKind::Cookie if client.device_cookie.is_none() => Some(devices::new_cookie()?),
+        SessionKind::Cookie if !devices::has_good_cookie(service, &client, user).await? => {
+            Some(service.device_cookies.issue()?)
+        }
         _ => None,
     };
     devices::note(service, &client, user, device.as_deref()).await?;

@@ -18,7 +18,7 @@ pub(super) struct PasswordChange {
     /// 8 characters (or as many as are configured) to 72 bytes, without NUL; not the address, and none of the most common passwords.
     #[schema(format = Password)]
     new: String,
-    /// Ends the account's API tokens, too.
+    /// Ends the account's API tokens, too, and its identities of providers, which can be linked anew.
     #[serde(default)]
     end_tokens: bool,
 }
@@ -99,6 +99,9 @@ pub(super) async fn forgot(
 }
 
 /// Sets a new password by a code that came by mail, and ends all sessions and API tokens of the account
+///
+/// Identities of providers that were linked to an account with a password end as well: whoever knew it may have linked one. An account that a provider made
+/// keeps its own with its first password.
 #[utoipa::path(
     tag = "accounts",
     operation_id = "resetPassword",

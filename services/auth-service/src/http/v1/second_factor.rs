@@ -86,12 +86,15 @@ pub(super) async fn begin(
     service: web::Data<AuthService>,
 ) -> ApiResult<HttpResponse> {
     let body: TotpBegin = input::json(&request, payload, BODY_BYTES).await?;
-    let begun = second_factor::begin(&service, &caller, &body.password).await.map_err(problem)?;
+    let from = client(&request, &service);
+    let begun = second_factor::begin(&service, &from, &caller, &body.password).await.map_err(problem)?;
     let answer = TotpEnrolment { secret: begun.secret, uri: begun.uri, qr: begun.qr };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
 
 /// Confirms the second factor by a code of the app
+///
+/// All other sign-ins of the account end, and other devices than this one are new from then on.
 #[utoipa::path(
     tag = "accounts",
     operation_id = "confirmTotp",

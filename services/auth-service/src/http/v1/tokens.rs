@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::AuthService;
+use crate::app::own_account::Proof;
 use crate::app::second_factor::SecondFactor;
-use crate::app::tokens::{self, NewToken, Proof};
+use crate::app::tokens::{self, NewToken};
 use crate::http::{BODY_BYTES, author, client, problem};
 
 /// An API token, as its owner sees it.

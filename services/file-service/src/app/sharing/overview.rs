@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::auth::{OwnCredential, OwnCredentialKind, Principal, Scope};
+use common::auth::{CredentialEnd, OwnCredential, OwnCredentialKind, Principal, Scope};
 use common::files::{AccessOf, Link, Node, Share, SharesOf, Upload};
 use common::{Code, FileId, LinkId, ObjectId, ShareId, SpaceId, UploadId, UserId};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub(crate) enum Opening {
     Link(Link),
     /// It is open to everybody.
     Public(Box<Node>),
-    /// An API token, or a sign-in.
+    /// An API token, a sign-in, or an identity that signs in.
     Credential(OwnCredential),
     /// An upload that is no file yet: theirs, or of somebody else into their space.
     Upload(Box<Upload>),
@@ -34,11 +34,20 @@ pub(crate) enum OpeningKind {
     Public,
     Token,
     Session,
+    Identity,
     Upload,
 }
 
 impl OpeningKind {
-    const ALL: [Self; 6] = [Self::Share, Self::Link, Self::Public, Self::Token, Self::Session, Self::Upload];
+    const ALL: [Self; 7] = [
+        Self::Share,
+        Self::Link,
+        Self::Public,
+        Self::Token,
+        Self::Session,
+        Self::Identity,
+        Self::Upload,
+    ];
 
     pub(crate) const fn word(self) -> &'static str {
         match self {
@@ -47,6 +56,7 @@ impl OpeningKind {
             Self::Public => "public",
             Self::Token => "token",
             Self::Session => "session",
+            Self::Identity => "identity",
             Self::Upload => "upload",
         }
     }
@@ -59,7 +69,7 @@ impl OpeningKind {
     pub(crate) const fn scope(self) -> Scope {
         match self {
             Self::Share | Self::Link | Self::Public => Scope::Shares,
-            Self::Token | Self::Session => Scope::Account,
+            Self::Token | Self::Session | Self::Identity => Scope::Account,
             Self::Upload => Scope::FilesWrite,
         }
     }
@@ -78,6 +88,8 @@ pub(crate) enum Place {
     Token(ObjectId),
     #[serde(rename = "n")]
     Session(ObjectId),
+    #[serde(rename = "i")]
+    Identity(ObjectId),
     #[serde(rename = "u")]
     Upload(UploadId),
 }
@@ -90,7 +102,8 @@ impl Place {
             Self::Public(_) => 2,
             Self::Token(_) => 3,
             Self::Session(_) => 4,
-            Self::Upload(_) => 5,
+            Self::Identity(_) => 5,
+            Self::Upload(_) => 6,
         }
     }
 }
@@ -104,6 +117,7 @@ impl Opening {
             Self::Credential(credential) => match credential.kind {
                 OwnCredentialKind::Token => OpeningKind::Token,
                 OwnCredentialKind::Session => OpeningKind::Session,
+                OwnCredentialKind::Identity => OpeningKind::Identity,
             },
             Self::Upload(_) => OpeningKind::Upload,
         }
@@ -117,6 +131,7 @@ impl Opening {
             Self::Credential(credential) => match credential.kind {
                 OwnCredentialKind::Token => Place::Token(credential.id),
                 OwnCredentialKind::Session => Place::Session(credential.id),
+                OwnCredentialKind::Identity => Place::Identity(credential.id),
             },
             Self::Upload(upload) => Place::Upload(upload.id),
         }
@@ -150,7 +165,7 @@ pub(crate) struct Asked {
     links: AccessOf,
     /// What is open to everybody in this space, or nothing.
     public: Option<SpaceId>,
-    /// Tokens and sessions.
+    /// Tokens, sessions and identities.
     credentials: Vec<OwnCredential>,
     /// The uploads of this person, and those of others into this space; or none.
     uploads: Option<(UserId, SpaceId)>,
@@ -231,11 +246,12 @@ impl Asked {
             }
         }
         total += self.credentials.len() as u64;
-        if from <= 4 {
+        if from <= 5 {
             // ids descend within a kind, so that a place is one whether or not what was there has ended
             let is_behind = |one: &Opening| match (one.place(), after) {
                 (Place::Token(id), Some(Place::Token(last)))
-                | (Place::Session(id), Some(Place::Session(last))) => id < last,
+                | (Place::Session(id), Some(Place::Session(last)))
+                | (Place::Identity(id), Some(Place::Identity(last))) => id < last,
                 (place, Some(after)) => place.order() > after.order(),
                 (_, None) => true,
             };
@@ -264,7 +280,7 @@ impl Asked {
 /// Ends one of the things that open the files of `user`.
 ///
 /// # Errors
-/// `not_found`; `unavailable` where auth-service does not answer; `locked` for an upload that somebody does not leave.
+/// `not_found`; `last_way_in` for an identity without which nothing opens the account; `unavailable` where auth-service does not answer; `locked` for an upload that somebody does not leave.
 pub(crate) async fn end(
     service: &Arc<FileService>,
     user: UserId,
@@ -286,16 +302,23 @@ pub(crate) async fn end(
             service.links.remove_link(link.id, Some(user), service.clock.now()).await?;
         }
         OpeningKind::Public => links::close(service, user, FileId(id)).await?,
-        OpeningKind::Token | OpeningKind::Session => {
-            let kind = match kind {
-                OpeningKind::Token => OwnCredentialKind::Token,
-                _ => OwnCredentialKind::Session,
-            };
-            if !service.credentials.end_credential(user, kind, id).await? {
-                return Err(gone());
-            }
-        }
+        OpeningKind::Token => end_credential(service, user, OwnCredentialKind::Token, id).await?,
+        OpeningKind::Session => end_credential(service, user, OwnCredentialKind::Session, id).await?,
+        OpeningKind::Identity => end_credential(service, user, OwnCredentialKind::Identity, id).await?,
         OpeningKind::Upload => resumable::end_seen(service, user, space, UploadId(id)).await?,
     }
     Ok(())
+}
+
+async fn end_credential(
+    service: &FileService,
+    user: UserId,
+    kind: OwnCredentialKind,
+    id: ObjectId,
+) -> Result<(), AppError> {
+    match service.credentials.end_credential(user, kind, id).await? {
+        CredentialEnd::Ended => Ok(()),
+        CredentialEnd::Unknown => Err(AppError::refused(Code::NotFound)),
+        CredentialEnd::LastWayIn => Err(AppError::refused(Code::LastWayIn)),
+    }
 }
