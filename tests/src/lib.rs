@@ -106,6 +106,7 @@ macro_rules! all_cases {
                 what_is_dropped_is_received_and_seen_by_its_owner
                 downloads_by_a_link_keep_to_its_limit
                 an_editor_uploads_in_several_goes_until_the_share_ends
+                a_large_file_is_dropped_in_several_goes
             }
             uploads {
                 an_upload_goes_on_where_it_stood

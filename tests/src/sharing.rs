@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::product::{Account, Answer, Product, id, send};
-use crate::uploads::{address, append, begin_in, offset};
+use crate::uploads::{address, append, begin_in, named, offset};
 use crate::wait::until;
 
 async fn delete(product: &Product, account: &Account, path: &str) -> Result<Answer> {
@@ -217,5 +217,65 @@ pub async fn an_editor_uploads_in_several_goes_until_the_share_ends(product: &Pr
     })
     .await?;
     ensure!(product.children(&ada, &top).await?.len() == 1, "what came late is a file");
+    Ok(())
+}
+
+/// Whoever has a link and nothing else goes on with what they drop, through whatever replica; its owner sees it coming, and it ends with the link.
+pub async fn a_large_file_is_dropped_in_several_goes(product: &Product) -> Result<()> {
+    let ada = product.register("ada").await?;
+    let top = product.make_folder(&ada, "root", "Hand in").await?;
+    product.upload(&ada, &top, "film.bin", "the owner's").await?;
+    let (made, place) = link(product, &ada, &top, json!({"role": "dropper"})).await?;
+    let uploads = format!("{place}/uploads");
+    let content = crate::contents::noise(9_000_000, 9);
+    let tus = |method, path: &str| product.request(method, path).header("tus-resumable", "1.0.0");
+    let begin = async || {
+        let begun = tus(Method::POST, &uploads).header("upload-length", content.len());
+        let begun = send(begun.header("upload-metadata", named("film.bin"))).await?.expect(201)?;
+        let location = begun.header("location").context("the new upload has no address")?;
+        let id = location.strip_prefix("uploads/").context("its address is not relative")?;
+        anyhow::Ok(id.to_owned())
+    };
+    let append = async |id: &str, offset: usize, bytes: &[u8]| {
+        let request = tus(Method::PATCH, &format!("{uploads}/{id}")).header("upload-offset", offset);
+        let request = request.header("content-type", "application/offset+octet-stream");
+        send(request.body(bytes.to_vec())).await
+    };
+    let (id, never) = (begin().await?, begin().await?);
+    // whoever has one upload by the link does not guess another: nothing of the process is in its id
+    ensure!(id[8..18] != never[8..18], "{id} and {never} are of one series");
+    append(&id, 0, &content[..5_000_000]).await?.expect(204)?;
+    let stands = send(tus(Method::HEAD, &format!("{uploads}/{id}"))).await?.expect(200)?;
+    ensure!(stands.header("upload-offset") == Some("5000000"), "what was told is there");
+    let done = append(&id, 5_000_000, &content[5_000_000..]).await?.expect(204)?;
+    ensure!(done.header("file-id").is_none(), "who drops sees no file");
+    let shown = send(product.request(Method::GET, &format!("{uploads}/{id}"))).await?.expect(200)?.json()?;
+    let receipt = &shown["receipt"];
+    ensure!(
+        receipt["name"] == "film.bin" && receipt["size"] == content.len() && receipt["id"].is_null(),
+        "{shown}"
+    );
+    ensure!(receipt["sha256"] == Sha256::of(&content).to_string(), "{shown}");
+    let list = product.get(&ada, &format!("/api/v1/files/{top}/children")).await?.expect(200)?.json()?;
+    ensure!(names(&list) == ["film (2).bin", "film.bin"], "{list}");
+    ensure!(product.content(&ada, &self::id(&list["items"][0])?).await? == content, "other bytes than were sent");
+
+    append(&never, 0, &content[..5_000_000]).await?.expect(204)?;
+    let access = product.get(&ada, "/api/v1/access").await?.expect(200)?.json()?;
+    let coming = access["items"].as_array().into_iter().flatten().find(|item| item["kind"] == "upload");
+    let coming = coming.context("the owner does not see what comes")?;
+    ensure!(coming["id"] == never.as_str() && coming["linkId"] == made["id"], "{coming}");
+    let other = link(product, &ada, &top, json!({"role": "editor"})).await?.1;
+    let elsewhere = format!("{other}/uploads/{never}");
+    send(tus(Method::HEAD, &elsewhere)).await?.expect(404)?;
+    product.get(&ada, &format!("/api/v1/uploads/{never}")).await?.expect_problem(404, "not_found")?;
+    delete(product, &ada, &format!("/api/v1/links/{}", self::id(&made)?)).await?.expect(204)?;
+    append(&never, 5_000_000, &content[5_000_000..]).await?.expect_problem(404, "not_found")?;
+    until("the upload to be ended", || async {
+        let access = product.get(&ada, "/api/v1/access").await?.expect(200)?.json()?;
+        let mut items = access["items"].as_array().into_iter().flatten();
+        Ok(items.all(|item| item["kind"] != "upload").then_some(()))
+    })
+    .await?;
     Ok(())
 }

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::files::{OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore};
+use common::files::{
+    OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore, Uploader,
+};
 use common::{Clock as _, IdGen as _, Sha256, Timestamp, UploadId, UserId};
 use futures_util::future::join_all;
 
@@ -40,6 +42,7 @@ macro_rules! upload_store_suite {
                 a_removed_upload_is_gone,
                 users_see_their_own_unfinished_uploads,
                 owners_see_what_others_upload_into_their_space,
+                what_comes_by_a_link_is_that_links,
                 unfinished_uploads_of_all_are_walked_through,
                 expired_uploads_are_listed,
                 bytes_of_unfinished_uploads_are_known,
@@ -68,6 +71,7 @@ impl Subject {
         Upload {
             id: self.ids.next(),
             owner: self.user,
+            link: None,
             space: self.ids.next(),
             parent: self.ids.next(),
             name: None,
@@ -127,6 +131,7 @@ pub async fn an_upload_comes_back_as_it_went(subject: &Subject) {
             upload.blob.state = "some state".to_owned();
             upload.state = UploadState::Done(subject.ids.next());
             upload.reservation = Some(subject.ids.next());
+            upload.link = Some(subject.ids.next());
             upload.generation = 3;
             upload.lease = Some(subject.clock.now());
         })
@@ -243,14 +248,15 @@ pub async fn users_see_their_own_unfinished_uploads(subject: &Subject) {
     own.reverse();
     let mut found: Vec<UploadId> = Vec::new();
     loop {
-        let page = subject.store.list_uploads(subject.user, found.last().copied(), 4).await.unwrap();
+        let of = Uploader::User(subject.user);
+        let page = subject.store.list_uploads(of, found.last().copied(), 4).await.unwrap();
         found.extend(page.iter().map(|upload| upload.id));
         if page.len() < 4 {
             break;
         }
     }
     assert_eq!(found, own);
-    assert_eq!(subject.store.count_uploads(subject.user).await.unwrap(), own.len() as u64);
+    assert_eq!(subject.store.count_uploads(Uploader::User(subject.user)).await.unwrap(), own.len() as u64);
 }
 
 /// Newest first, in pages, without their own.
@@ -289,6 +295,63 @@ pub async fn owners_see_what_others_upload_into_their_space(subject: &Subject) {
     assert_eq!(subject.store.count_uploads_into(space, owner).await.unwrap(), theirs.len() as u64);
     assert_eq!(subject.store.count_uploads_into(subject.ids.next(), owner).await.unwrap(), 0);
     assert_eq!(subject.store.list_uploads_into(space, owner, None, 0).await.unwrap(), []);
+}
+
+/// And not its maker's, who sees it where it goes to; newest first, in pages.
+pub async fn what_comes_by_a_link_is_that_links(subject: &Subject) {
+    let (link, other, space) = (subject.ids.next(), subject.ids.next(), subject.ids.next());
+    let mut by_link = Vec::new();
+    let mut into = Vec::new();
+    for number in 0..8 {
+        let upload = subject
+            .insert(|upload| {
+                upload.space = space;
+                upload.link = match number {
+                    0 => None,
+                    1 => Some(other),
+                    _ => Some(link),
+                };
+                match number {
+                    2 => upload.state = UploadState::Done(upload.file),
+                    3 => upload.state = UploadState::Complete,
+                    _ => {}
+                }
+            })
+            .await;
+        if number > 2 {
+            by_link.push(upload.id);
+        }
+        if number == 1 || number > 2 {
+            into.push(upload.id);
+        }
+    }
+    by_link.reverse();
+    into.reverse();
+    let of = Uploader::Link(link);
+    let mut found: Vec<UploadId> = Vec::new();
+    loop {
+        let page = subject.other.list_uploads(of, found.last().copied(), 2).await.unwrap();
+        assert!(page.iter().all(|upload| upload.uploader() == of && upload.owner == subject.user));
+        found.extend(page.iter().map(|upload| upload.id));
+        if page.len() < 2 {
+            break;
+        }
+    }
+    assert_eq!(found, by_link);
+    assert_eq!(subject.store.count_uploads(of).await.unwrap(), by_link.len() as u64);
+    assert_eq!(subject.store.count_uploads(Uploader::Link(subject.ids.next())).await.unwrap(), 0);
+    let own = Uploader::User(subject.user);
+    assert_eq!(subject.store.count_uploads(own).await.unwrap(), 1);
+    assert_eq!(subject.store.list_uploads(own, None, 10).await.unwrap().len(), 1);
+    // into one's own space what comes by one's own link is not one's own
+    let seen = subject.store.list_uploads_into(space, subject.user, None, 10).await.unwrap();
+    assert_eq!(seen.iter().map(|upload| upload.id).collect::<Vec<_>>(), into);
+    assert_eq!(subject.store.count_uploads_into(space, subject.user).await.unwrap(), into.len() as u64);
+    // a holder changes nothing of that
+    let mut held = subject.take(found[0]).await;
+    held.blob.size = 3;
+    assert_eq!(subject.store.save_upload(&held).await.unwrap(), KEPT);
+    assert_eq!(subject.find(held.id).await.and_then(|upload| upload.link), Some(link));
 }
 
 /// By their ids, in pages, parts included.

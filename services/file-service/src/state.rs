@@ -82,6 +82,8 @@ pub struct FileSettings {
     pub commit_within: Duration,
     /// How long an upload that comes in several goes is kept after the last of them.
     pub keep_uploads: Duration,
+    /// How many uploads by one link may be unfinished at once.
+    pub most_uploads_by_link: u64,
     /// Who sends the bytes of contents.
     pub delivery: Delivery,
     /// How long a request waits for the copy of a folder that it began; then a job goes on with it.
@@ -155,6 +157,7 @@ impl Default for FileSettings {
             blob_grace: DAY,
             commit_within: DAY / 2,
             keep_uploads: 7 * DAY,
+            most_uploads_by_link: 200,
             delivery: Delivery::default(),
             copy_patience: Duration::from_secs(3),
             keep_operations: 30 * DAY,

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
-import { children, ok, until } from '../support/product.mjs';
+import { children, makeFolder, ok, until } from '../support/product.mjs';
 import { line } from '../support/proxy.mjs';
+import { makeLink } from '../support/sharing.mjs';
 import { choose, entry, toast } from '../support/steps.mjs';
 
 const MiB = 1024 * 1024;
@@ -224,6 +225,55 @@ journey('an upload is paused and gone on with, and one that is unfinished can be
     await page.getByRole('alertdialog').getByRole('button', { name: 'End upload' }).click();
     await until('it is gone', async () => (await uploadsOf(account)).length === 0);
     assert.deepEqual((await children(account, 'root')).map((one) => one.name).sort(), ['music (2).bin', 'music.bin']);
+  } finally {
+    net.end();
+  }
+});
+
+journey('what is dropped by a link goes on after a cut line and a reload', async ({ page, account }) => {
+  const net = await line();
+  const file = large('film.bin');
+  const box = await makeFolder(account, 'root', 'Letter box');
+  const link = await makeLink(account, box.id, { role: 'dropper' });
+  const offsets = offsetsOf(page);
+  page.on('dialog', (dialog) => dialog.accept());
+  const chooseFile = async () => {
+    const [chooser] = await Promise.all([
+      page.waitForEvent('filechooser'),
+      page.getByRole('button', { name: 'Choose files' }).click(),
+    ]);
+    await chooser.setFiles(file.path);
+  };
+  const uploads = async () =>
+    (await ok('GET', '/access', { token: account.token })).items.filter((one) => one.kind === 'upload');
+  try {
+    await page.goto(`${net.address}/app/s/${link.token}`);
+    const cut = net.cutAfter(12 * MiB);
+    await chooseFile();
+    await cut;
+    const stopped = net.stopAfter(8 * MiB);
+    await until('it went on', () => offsets.length >= 2);
+    await stopped;
+    assert.ok(offsets[1] > 0, offsets.join());
+    // Its owner sees what comes.
+    assert.deepEqual(
+      (await uploads()).map((one) => [one.label, one.linkId]),
+      [[file.name, link.id]],
+    );
+    await comeBack(page, net);
+    const list = page.getByRole('region', { name: 'Your files' });
+    await list.getByText(/^\S+ MB of 41\.9 MB have arrived\. Choose or drop this file again/).waitFor();
+    await chooseFile();
+    await list.getByText(`SHA-256 ${file.sha256}`).waitFor();
+    await page.getByText('1 file has arrived').waitFor();
+    assert.ok(offsets.at(-1) >= offsets[1], offsets.join());
+    const [found] = await children(account, box.id);
+    assert.deepEqual([found.name, found.size, found.sha256], [file.name, file.size, file.sha256]);
+    assert.deepEqual(await uploads(), []);
+    // Nothing is left to be gone on with.
+    await page.reload();
+    await page.getByRole('button', { name: 'Choose files' }).waitFor();
+    assert.equal(await page.evaluate(() => localStorage.getItem('fm.drops')), '{}');
   } finally {
     net.end();
   }

@@ -43,8 +43,8 @@ pub use node::{
     ThumbnailInfo, ThumbnailSize, ThumbnailState, Trashed, Usage,
 };
 pub use partial_blobs::{PartialBlob, PartialBlobs, PartialError, PartialWriter};
-pub use permission::{Action, Actor, Decision, Standing, decide};
-pub use resumable::{OnConflict, Saved, Taken, Upload, UploadRole, UploadState, UploadStore};
+pub use permission::{Action, Actor, Decision, Standing, decide, decide_by_link};
+pub use resumable::{OnConflict, Saved, Taken, Upload, UploadRole, UploadState, UploadStore, Uploader};
 pub use rules::{NewNode, NewPlace};
 pub use search::{IndexedText, Ranked, SearchQuery, SearchStore};
 pub use share::{Grant, Grantee, NewShare, Share, ShareRole, ShareStore, SharesOf};

@@ -145,7 +145,7 @@ pub fn decide(
             Some(_) => Decision::Forbidden,
             None => to_everybody(action, path),
         },
-        Actor::Link(link) => by_link(link, action, path),
+        Actor::Link(link) => decide_by_link(link, action, path),
         Actor::Anonymous => to_everybody(action, path),
     }
 }
@@ -158,7 +158,8 @@ fn to_everybody(action: Action, path: &NodePath) -> Decision {
     }
 }
 
-fn by_link(link: LinkAccess, action: Action, path: &NodePath) -> Decision {
+/// What [`decide`] says of a link, for a node that is not in the trash.
+pub fn decide_by_link(link: LinkAccess, action: Action, path: &NodePath) -> Decision {
     if path.position_of(link.root).is_none() {
         return Decision::NotFound;
     }

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::{NodeName, PartialBlob};
+use super::{Actor, NodeName, PartialBlob};
 use crate::error::PortResult;
-use crate::{BlobKey, FileId, ReservationId, Sha256, SpaceId, Timestamp, UploadId, UserId};
+use crate::{BlobKey, FileId, LinkId, ReservationId, Sha256, SpaceId, Timestamp, UploadId, UserId};
 
 /// What to do about a name that is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,13 +56,36 @@ pub enum UploadState {
     Done(FileId),
 }
 
+/// Whose an upload is: nobody else goes on with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Uploader {
+    /// An account's.
+    User(UserId),
+    /// Of whoever has this link, and knows the upload's id.
+    Link(LinkId),
+}
+
+impl Uploader {
+    /// Whose the uploads of this actor are; none for an actor that has none.
+    pub const fn of(actor: Actor) -> Option<Self> {
+        match actor {
+            Actor::User(user) => Some(Self::User(user)),
+            Actor::Link(access) => Some(Self::Link(access.link)),
+            // a credential that is good for one folder uploads in one request
+            Actor::UserWithin { .. } | Actor::Anonymous | Actor::Service => None,
+        }
+    }
+}
+
 /// A resumable upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
     /// Its id.
     pub id: UploadId,
-    /// Who uploads.
+    /// Who answers for it: who uploads, or who made the link that it comes by.
     pub owner: UserId,
+    /// The link that it comes by, if it does by one.
+    pub link: Option<LinkId>,
     /// The tree that the file will be in.
     pub space: SpaceId,
     /// The folder that it will be in.
@@ -104,6 +127,11 @@ impl Upload {
     pub fn offset(&self) -> u64 {
         self.blob.size
     }
+
+    /// Whose it is.
+    pub fn uploader(&self) -> Uploader {
+        self.link.map_or(Uploader::User(self.owner), Uploader::Link)
+    }
 }
 
 /// Whether an upload was got.
@@ -141,18 +169,19 @@ pub trait UploadStore: Send + Sync {
     /// The upload with this id.
     async fn find_upload(&self, id: UploadId) -> PortResult<Option<Upload>>;
 
-    /// Uploads of a user that are no files yet, newest first, older than `before`, at most `limit`.
+    /// Uploads of somebody that are no files yet, newest first, older than `before`, at most `limit`. What comes by a link is not among those of its maker.
     async fn list_uploads(
         &self,
-        owner: UserId,
+        of: Uploader,
         before: Option<UploadId>,
         limit: u32,
     ) -> PortResult<Vec<Upload>>;
 
     /// How many there are in that list.
-    async fn count_uploads(&self, owner: UserId) -> PortResult<u64>;
+    async fn count_uploads(&self, of: Uploader) -> PortResult<u64>;
 
-    /// Uploads of others than `owner` into a space that are no files yet, newest first, older than `before`, at most `limit`.
+    /// Uploads into a space that are not `owner`'s own and no files yet, newest first, older than `before`, at most `limit`: those of others, and by links,
+    /// whoever made these.
     async fn list_uploads_into(
         &self,
         space: SpaceId,
@@ -171,7 +200,7 @@ pub trait UploadStore: Send + Sync {
     /// notes that it is wanted. Of simultaneous calls one gets it.
     async fn take_upload(&self, id: UploadId, now: Timestamp, until: Timestamp) -> PortResult<Taken>;
 
-    /// Keeps everything that can change of an upload (all but its id, owner, space, role, file and times of creation) if its generation is still this one. With
+    /// Keeps everything that can change of an upload (all but its id, owner, link, space, role, file and times of creation) if its generation is still this one. With
     /// the lease `None` the holder leaves it. Safe to repeat.
     async fn save_upload(&self, upload: &Upload) -> PortResult<Saved>;
 

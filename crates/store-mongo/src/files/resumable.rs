@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use common::files::{
-    NodeName, OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore,
+    NodeName, OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore, Uploader,
 };
 use common::{BlobKey, PortResult, Sha256, SpaceId, Timestamp, UploadId, UserId};
 use futures_util::TryStreamExt as _;
@@ -24,6 +24,9 @@ struct UploadDoc {
     #[serde(rename = "_id")]
     id: ObjectId,
     owner: ObjectId,
+    /// Not there at all if it comes by none: an index has the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link: Option<ObjectId>,
     space: ObjectId,
     parent: ObjectId,
     name: Option<String>,
@@ -74,6 +77,7 @@ impl UploadDoc {
         Self {
             id: upload.id.oid(),
             owner: upload.owner.oid(),
+            link: upload.link.map(|link| link.oid()),
             space: upload.space.oid(),
             parent: upload.parent.oid(),
             name: upload.name.as_ref().map(|name| name.as_str().to_owned()),
@@ -106,6 +110,7 @@ impl UploadDoc {
         Ok(Upload {
             id: read_id(self.id),
             owner: read_id(self.owner),
+            link: self.link.map(read_id),
             space: read_id(self.space),
             parent: read_id(self.parent),
             name: name.map_err(|_| Fault::Damaged("an upload has no good name"))?,
@@ -176,9 +181,20 @@ async fn list(db: &FilesDb, filter: Document, sort: Document, limit: u32) -> Por
     .await
 }
 
-/// Uploads of others into a space that are no files yet.
+/// Unfinished uploads of somebody.
+fn whose(of: Uploader) -> Document {
+    match of {
+        Uploader::User(user) => {
+            doc! { "owner": user.oid(), "unfinished": true, "link": { "$exists": false } }
+        }
+        Uploader::Link(link) => doc! { "link": link.oid(), "unfinished": true },
+    }
+}
+
+/// Unfinished uploads into a space that are not its owner's own.
 fn into_space(space: SpaceId, owner: UserId) -> Document {
-    doc! { "space": space.oid(), "unfinished": true, "owner": { "$ne": owner.oid() } }
+    let not_own = vec![doc! { "owner": { "$ne": owner.oid() } }, doc! { "link": { "$exists": true } }];
+    doc! { "space": space.oid(), "unfinished": true, "$or": not_own }
 }
 
 #[derive(Deserialize)]
@@ -213,20 +229,19 @@ impl UploadStore for FilesDb {
 
     async fn list_uploads(
         &self,
-        owner: UserId,
+        of: Uploader,
         before: Option<UploadId>,
         limit: u32,
     ) -> PortResult<Vec<Upload>> {
-        let mut filter = doc! { "owner": owner.oid(), "unfinished": true };
+        let mut filter = whose(of);
         if let Some(before) = before {
             filter.insert("_id", doc! { "$lt": before.oid() });
         }
         list(self, filter, doc! { "_id": -1 }, limit).await
     }
 
-    async fn count_uploads(&self, owner: UserId) -> PortResult<u64> {
-        let filter = doc! { "owner": owner.oid(), "unfinished": true };
-        self.read(async { Ok(uploads(self).count_documents(filter).await?) }).await
+    async fn count_uploads(&self, of: Uploader) -> PortResult<u64> {
+        self.read(async { Ok(uploads(self).count_documents(whose(of)).await?) }).await
     }
 
     async fn list_uploads_into(

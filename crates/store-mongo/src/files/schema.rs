@@ -185,7 +185,16 @@ pub(crate) static SCHEMA: Schema = Schema {
         KEYED_1_8,
         INTO_SPACES_1_9,
         FOLDERS_1_10,
+        BY_LINKS_1_11,
     ],
+};
+
+/// Uploads that come by a link.
+const BY_LINKS_1_11: Migration = Migration {
+    version: Version { major: 1, minor: 11 },
+    steps: &[Step::Index(
+        Index::new(UPLOADS, "link_1", &[("link", 1), ("_id", -1)]).only(|| doc! { "unfinished": true }),
+    )],
 };
 
 /// Uploads of others into a space, which its owner can see and end.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use common::files::{
-    NodeName, OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore,
+    NodeName, OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore, Uploader,
 };
 use common::{BlobKey, PortResult, Sha256, SpaceId, Timestamp, UploadId, UserId};
 use rusqlite::types::Value;
@@ -15,7 +15,7 @@ use crate::engine::{Tx, damaged};
 use crate::row::{RowExt as _, int};
 
 const COLUMNS: &str = "id, owner, space, parent, name, on_conflict, modified_at, metadata, role, length, digest, blob, size, blob_state, file,
-     state, done_file, reservation, created_at, expires_at, generation, lease_until";
+     state, done_file, reservation, created_at, expires_at, generation, lease_until, link";
 
 /// Most uploads that are told to wait for one part.
 const MAX_FINALS: u32 = 100;
@@ -60,6 +60,7 @@ fn upload(row: &Row<'_>) -> rusqlite::Result<Upload> {
         expires_at: row.time(19)?,
         generation: row.count(20)?,
         lease: row.time_opt(21)?,
+        link: row.id_opt(22)?,
     })
 }
 
@@ -105,7 +106,7 @@ fn insert(tx: &Tx<'_>, upload: &Upload) -> rusqlite::Result<()> {
     let (state, done_file) = state_words(upload.state);
     tx.prepare_cached(&format!(
         "INSERT INTO uploads ({COLUMNS}) VALUES
-         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"
+         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)"
     ))?
     .execute(params![
         upload.id.bytes(),
@@ -130,6 +131,7 @@ fn insert(tx: &Tx<'_>, upload: &Upload) -> rusqlite::Result<()> {
         upload.expires_at.millis(),
         int(upload.generation),
         upload.lease.map(Timestamp::millis),
+        upload.link.map(|link| *link.bytes()),
     ])?;
     let mut statement =
         tx.prepare_cached("INSERT INTO upload_parts (upload, position, part) VALUES (?1, ?2, ?3)")?;
@@ -197,6 +199,14 @@ fn remove(tx: &Tx<'_>, id: UploadId, generation: u64) -> rusqlite::Result<bool> 
     Ok(removed > 0)
 }
 
+/// What selects the unfinished uploads of somebody, whose id is the first parameter. Each condition is that of an index.
+fn whose(of: &Uploader) -> (&'static str, &[u8; 12]) {
+    match of {
+        Uploader::User(user) => ("owner = ?1 AND link IS NULL AND state != 'done'", user.bytes()),
+        Uploader::Link(link) => ("link = ?1 AND state != 'done'", link.bytes()),
+    }
+}
+
 impl FilesDb {
     /// Ends the leases of all uploads, whoever holds them: for a process that has the data to itself, when it starts.
     ///
@@ -227,26 +237,28 @@ impl UploadStore for FilesDb {
 
     async fn list_uploads(
         &self,
-        owner: UserId,
+        of: Uploader,
         before: Option<UploadId>,
         limit: u32,
     ) -> PortResult<Vec<Upload>> {
         self.read_one_state(move |connection| {
             let before = before.unwrap_or(GREATEST);
+            let (whose, id) = whose(&of);
             let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM uploads WHERE owner = ?1 AND state != 'done' AND id < ?2 ORDER BY id DESC LIMIT ?3"
+                "SELECT {COLUMNS} FROM uploads WHERE {whose} AND id < ?2 ORDER BY id DESC LIMIT ?3"
             ))?;
-            let found = statement.query_map((owner.bytes(), before.bytes(), limit), upload)?;
+            let found = statement.query_map((id, before.bytes(), limit), upload)?;
             all_with_parts(connection, found)
         })
         .await
     }
 
-    async fn count_uploads(&self, owner: UserId) -> PortResult<u64> {
+    async fn count_uploads(&self, of: Uploader) -> PortResult<u64> {
         self.read(move |connection| {
+            let (whose, id) = whose(&of);
             connection
-                .prepare_cached("SELECT count(*) FROM uploads WHERE owner = ?1 AND state != 'done'")?
-                .query_row([owner.bytes()], |row| row.count(0))
+                .prepare_cached(&format!("SELECT count(*) FROM uploads WHERE {whose}"))?
+                .query_row([id], |row| row.count(0))
         })
         .await
     }
@@ -261,7 +273,7 @@ impl UploadStore for FilesDb {
         self.read_one_state(move |connection| {
             let before = before.unwrap_or(GREATEST);
             let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM uploads WHERE space = ?1 AND state != 'done' AND owner != ?2 AND id < ?3
+                "SELECT {COLUMNS} FROM uploads WHERE space = ?1 AND state != 'done' AND (owner != ?2 OR link IS NOT NULL) AND id < ?3
                  ORDER BY id DESC LIMIT ?4"
             ))?;
             let found =
@@ -275,7 +287,7 @@ impl UploadStore for FilesDb {
         self.read(move |connection| {
             connection
                 .prepare_cached(
-                    "SELECT count(*) FROM uploads WHERE space = ?1 AND state != 'done' AND owner != ?2",
+                    "SELECT count(*) FROM uploads WHERE space = ?1 AND state != 'done' AND (owner != ?2 OR link IS NOT NULL)",
                 )?
                 .query_row((space.bytes(), owner.bytes()), |row| row.count(0))
         })

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use common::auth::{OpenAccounts, People};
 use common::files::{
     Action, Actor, Decision, Doer, FileStore, Grant, Grantee, Kind, Link, LinkStore, Node, NodePath,
-    ShareRole, ShareStore, Standing, decide,
+    ShareRole, ShareStore, Standing, decide, decide_by_link,
 };
-use common::{Clock, Code, FileId, GroupId, SpaceId, Timestamp, UserId};
+use common::{Clock, Code, FileId, GroupId, LinkId, SpaceId, Timestamp, UserId};
 
 use super::watch::Pass;
 use crate::error::AppError;
@@ -251,6 +251,28 @@ impl Gate {
     ) -> Result<bool, AppError> {
         let (grants, groups) = self.grants_on(user, path).await?;
         Ok(Standing::of(user, &groups, path, &grants).is_some_and(|standing| standing.allows(action)))
+    }
+
+    /// The same of a link: whether it is there, its time has not come, it lets do that, and its maker may still share what it leads to.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub(crate) async fn was_linked(
+        &self,
+        link: LinkId,
+        action: Action,
+        path: &NodePath,
+    ) -> Result<bool, AppError> {
+        let Some(link) = self.links.find_link(link).await? else { return Ok(false) };
+        let allows = decide_by_link(link.access(), action, path) == Decision::Allowed;
+        if !allows || !link.is_live(self.clock.now()) {
+            return Ok(false);
+        }
+        if link.by == link.owner {
+            return Ok(true);
+        }
+        let Some(root) = self.store.find_path(link.node).await? else { return Ok(false) };
+        self.was_given(link.by, Action::Share, &root).await
     }
 
     /// Whether one of these nodes was given to somebody at this time already, by a right that they still have. One of a group counts from when the group was

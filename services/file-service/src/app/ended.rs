@@ -47,6 +47,7 @@ pub(crate) async fn step(service: &Arc<FileService>, user: UserId) -> Result<Ste
     left |= links.len() == PAGE as usize;
     for link in links {
         changed += u64::from(service.links.remove_link(link.id, None, now).await?);
+        resumable::end_by_link(service, link.id);
         if budget.is_spent() {
             return Ok(StepDone { changed, ..StepDone::default() });
         }

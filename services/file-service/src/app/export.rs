@@ -1,7 +1,9 @@
 //! What is known here of an account, for its export: beside its files themselves, which the archive has.
 
 use common::files::internal::ExportPage;
-use common::files::{AccessOf, Action, Actor, Dated, Grantee, Link, Node, NodePath, Share, SharesOf, Tag};
+use common::files::{
+    AccessOf, Action, Actor, Dated, Grantee, Link, Node, NodePath, Share, SharesOf, Tag, Uploader,
+};
 use common::{FileId, SpaceId, Timestamp, UserId};
 use serde_json::{Value, json};
 
@@ -172,7 +174,7 @@ async fn tags(service: &FileService, space: SpaceId, cursor: Option<&str>) -> Re
 
 async fn uploads(service: &FileService, user: UserId, cursor: Option<&str>) -> Result<ExportPage, AppError> {
     let before = cursor.and_then(|text| text.parse().ok());
-    let uploads = service.uploads.store.list_uploads(user, before, PAGE).await?;
+    let uploads = service.uploads.store.list_uploads(Uploader::User(user), before, PAGE).await?;
     let item = |upload: &common::files::Upload| {
         json!({
             "id": upload.id,

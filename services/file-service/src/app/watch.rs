@@ -105,7 +105,8 @@ impl Watch {
         end
     }
 
-    async fn look(&self) -> Option<Code> {
+    /// The same, looked at now.
+    pub(crate) async fn look(&self) -> Option<Code> {
         if let Some(code) = self.pass.end(&self.gate).await {
             return Some(code);
         }

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, delete, get, web};
 use common::auth::{OwnCredential, Scope, Scopes};
 use common::files::{Kind, NodePath, ShareRole};
-use common::{Code, FileId, ObjectId, Timestamp, UserId};
+use common::{Code, FileId, LinkId, ObjectId, Timestamp, UserId};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, Problem, cursor, input};
 use serde::Serialize;
@@ -47,8 +47,11 @@ struct AccessView {
     /// When it was last used: of tokens and sessions to within some minutes; of identities, when they last signed in. Null for never, and for shares, uploads and what is public.
     #[schema(required = true, value_type = Option<String>, format = DateTime)]
     last_used_at: Option<Timestamp>,
-    /// Who made it.
+    /// Who made it; of an upload by a link, who made that.
     made_by: PersonView,
+    /// The link that an upload comes by, whoever has it; null for other kinds and other uploads.
+    #[schema(required = true, value_type = Option<String>)]
+    link_id: Option<LinkId>,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -129,6 +132,7 @@ impl AccessView {
             expires_at: None,
             last_used_at: None,
             made_by: person(made_by),
+            link_id: None,
             created_at,
         };
         Some(match item {
@@ -160,6 +164,7 @@ impl AccessView {
                 id: upload.id.to_string(),
                 label: upload.name.as_ref().map(|name| name.as_str().to_owned()),
                 expires_at: Some(upload.expires_at),
+                link_id: upload.link,
                 ..blank(upload.owner, upload.created_at, ShareRole::Editor.word())
             },
         })
@@ -179,7 +184,7 @@ fn role_of(credential: &OwnCredential) -> ShareRole {
 }
 
 /// Lists everything that opens the caller's files: shares, links, what is open to everybody; and, as far as the credential is good for them, API tokens,
-/// sessions and identities of providers that sign in (`account`) and unfinished uploads (`files:write`): the caller's own, and those of others into the caller's folders.
+/// sessions and identities of providers that sign in (`account`) and unfinished uploads (`files:write`): the caller's own, and those of others and by links into the caller's folders.
 #[utoipa::path(
     operation_id = "listAccess",
     tag = "sharing",

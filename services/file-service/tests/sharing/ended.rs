@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::files::{FileStore as _, LinkStore as _, ShareStore as _, SharesOf, UploadStore as _};
+use common::files::{FileStore as _, LinkStore as _, ShareStore as _, SharesOf, UploadStore as _, Uploader};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ async fn nothing_of_an_account_is_left_and_all_of_others_is() {
     assert_eq!(end(&server, "a").await, 1, "and can be repeated");
     gone.get("/api/v1/files/root").await.expect_problem(404, "not_found");
     gone.get(&format!("/api/v1/files/{large}")).await.expect_problem(404, "not_found");
-    assert!(server.store.list_uploads(user_id("a"), None, 10).await.unwrap().is_empty());
+    assert!(server.store.list_uploads(Uploader::User(user_id("a")), None, 10).await.unwrap().is_empty());
     let received = SharesOf::Receiver(user_id("a"), Vec::new());
     assert_eq!(server.store.count_shares(&received).await.unwrap(), 0);
     for (share, is_left) in [(given, false), (others_share, true)] {

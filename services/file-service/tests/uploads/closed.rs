@@ -13,7 +13,7 @@ use crate::shared::{QUOTA, begin_in, free, share, used, with_quota};
 use crate::support::{Client, Server, answer, id_of, until};
 
 /// One step after the other of what clears up.
-async fn clear_up(server: &Server) {
+pub(crate) async fn clear_up(server: &Server) {
     let mut cursor = Value::Null;
     loop {
         let request = server.internal(Method::POST, "/internal/maintenance/expire-uploads");

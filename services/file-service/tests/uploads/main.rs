@@ -12,6 +12,8 @@ mod draft;
 mod expiry;
 mod helpers;
 mod holders;
+mod link_rules;
+mod links;
 mod quota;
 mod repeated;
 mod shared;

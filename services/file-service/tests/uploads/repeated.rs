@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::files::{Saved, Taken, Upload, UploadState, UploadStore};
+use common::files::{Saved, Taken, Upload, UploadState, UploadStore, Uploader};
 use common::{BlobKey, PortError, PortResult, SpaceId, Timestamp, UploadId, UserId};
 use futures_util::future::join;
 use reqwest::{Method, StatusCode};
@@ -55,15 +55,15 @@ impl UploadStore for Faulty {
 
     async fn list_uploads(
         &self,
-        owner: UserId,
+        of: Uploader,
         before: Option<UploadId>,
         limit: u32,
     ) -> PortResult<Vec<Upload>> {
-        self.rows.list_uploads(owner, before, limit).await
+        self.rows.list_uploads(of, before, limit).await
     }
 
-    async fn count_uploads(&self, owner: UserId) -> PortResult<u64> {
-        self.rows.count_uploads(owner).await
+    async fn count_uploads(&self, of: Uploader) -> PortResult<u64> {
+        self.rows.count_uploads(of).await
     }
 
     async fn list_uploads_into(

@@ -84,6 +84,7 @@ export type Giver = Schemas['Giver'];
 export type Access = Schemas['Access'];
 export type PublicLink = Schemas['PublicLink'];
 export type PublicFile = Schemas['PublicFile'];
+export type PublicUpload = Schemas['PublicUpload'];
 export type Receipt = Schemas['Receipt'];
 export type Upload = Schemas['Upload'];
 

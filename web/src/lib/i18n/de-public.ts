@@ -42,6 +42,7 @@ const dePublic: Translated<typeof enPublic> = {
   'drop.finishing': 'Der Server schließt ab …',
   'drop.done': 'Angekommen {time} · {size}',
   'drop.hash': 'SHA-256 {hash}',
+  'drop.unfinished': '{sent} von {size} sind angekommen. Wähle diese Datei noch einmal, dann geht es weiter.',
   'drop.taken': 'Eine Datei mit diesem Namen gibt es schon.',
   'drop.replace': 'Ersetzen',
   'drop.both': 'Beide behalten',

@@ -129,6 +129,7 @@ const deSharing: Translated<typeof enSharing> = {
   'shared.by-me.none.title': 'Du hast noch nichts geteilt',
   'shared.by-me.none.text':
     'Wähle bei einer Datei oder einem Ordner „Teilen“, um mit anderen daran zu arbeiten oder einen Link weiterzugeben.',
+  'shared.access.byLink': 'Über einen Link',
   'shared.access.none.title': 'Nichts öffnet deine Dateien für andere',
   'shared.access.none.text':
     'Jede geteilte Datei, jeder Link und alles Öffentliche steht hier, und lässt sich hier beenden.',

@@ -40,6 +40,7 @@ const enPublic = {
   'drop.finishing': 'Finishing on the server…',
   'drop.done': 'Arrived {time} · {size}',
   'drop.hash': 'SHA-256 {hash}',
+  'drop.unfinished': '{sent} of {size} have arrived. Choose or drop this file again to go on.',
   'drop.taken': 'There is a file with this name.',
   'drop.replace': 'Replace',
   'drop.both': 'Keep both',

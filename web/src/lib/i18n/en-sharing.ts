@@ -127,6 +127,7 @@ const enSharing = {
   'shared.with-me.none.text': 'What others share with you or with a group that you are in shows here.',
   'shared.by-me.none.title': 'You have shared nothing yet',
   'shared.by-me.none.text': 'Choose “Share” for a file or folder, to work on it with others or to pass on a link.',
+  'shared.access.byLink': 'By a link',
   'shared.access.none.title': 'Nothing opens your files to others',
   'shared.access.none.text': 'Every share, every link and everything public stands here, and can be ended here.',
   'shared.access.note':

@@ -1,5 +1,8 @@
 import type { OnConflict } from '$lib/api/urls';
 
+/** From this size on a file goes in as many requests as it takes, and what has arrived stays. In bytes. */
+export const LARGE = 8 * 1024 * 1024;
+
 /**
  * waiting → sending → done, or failed (can be tried again), conflict (waits for an answer), skipped, cancelled.
  * `paused` waits for something outside: the network, a sign-in, or the time that the server named; `held` for the reader,

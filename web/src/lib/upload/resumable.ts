@@ -1,7 +1,7 @@
 import { answerOf, client } from '$lib/api/client';
 import { ApiError, problemOf } from '$lib/api/problem';
-import type { Upload } from '$lib/api/types';
-import { API, type OnConflict, segment } from '$lib/api/urls';
+import type { PublicUpload, Receipt, Upload } from '$lib/api/types';
+import { API, type OnConflict, publicUrl, segment } from '$lib/api/urls';
 import { type Sending, transfer } from './send';
 
 /** Uploads in several requests, by tus 1.0.0: what was told to have arrived stays, whatever happens to the line. */
@@ -27,7 +27,7 @@ interface Listener {
 }
 
 /** Where an upload stands. */
-export interface Where {
+interface Where {
   offset: number;
   /** The file that it has become. */
   fileId: string | null;
@@ -35,7 +35,47 @@ export interface Where {
   lastModified: number | null;
 }
 
-const urlOf = (id: string): string => `${API}/uploads/${segment(id)}`;
+/** Where uploads are, and what they become there. */
+export interface Place<T> {
+  url: string;
+  /** What an upload has become whose bytes are all there, `fileId` being what the answer said; null if it is no file yet. */
+  outcome(id: string, fileId: string | null): Promise<T | null>;
+  /** Makes the file of an upload whose bytes are all there. */
+  settle(id: string, wish: Wish): Promise<T>;
+}
+
+/** One's own uploads. */
+export const own: Place<{ id: string }> = {
+  url: `${API}/uploads`,
+  // The last bytes make the file, which is told; without it something is missing still.
+  outcome: async (_, fileId) => (fileId ? { id: fileId } : null),
+  async settle(id, { name, onConflict }) {
+    const body = { name, onConflict };
+    const params = { path: { id } };
+    // The answer is the file, whatever else the document allows here.
+    return (await answerOf(client.PATCH('/api/v1/uploads/{id}', { params, body: body as never }))) as { id: string };
+  },
+};
+
+/** Those by a link, of which only the receipt is told. */
+export function byLink(token: string): Place<Receipt> {
+  return {
+    url: `${publicUrl(token)}/uploads`,
+    outcome: async (id) => (await showByLink(token, id))?.receipt ?? null,
+    async settle(id, { name, onConflict }) {
+      const body = { name, onConflict };
+      const params = { path: { token, id } };
+      const made = client.PATCH('/api/v1/public/{token}/uploads/{id}', { params, body: body as never });
+      return (await answerOf(made)) as Receipt;
+    },
+  };
+}
+
+/** An upload by a link, without disturbing whoever is sending to it; null if it is not there any more. */
+export function showByLink(token: string, id: string): Promise<PublicUpload | null> {
+  const params = { path: { token, id } };
+  return unlessGone(answerOf(client.GET('/api/v1/public/{token}/uploads/{id}', { params })));
+}
 
 /** Keys and values as tus writes them: base64 of UTF-8. */
 export function metadata(values: Record<string, string>): string {
@@ -58,8 +98,8 @@ export function metadataValue(text: string | null, key: string): string | null {
 }
 
 /** Asks where an upload stands, and makes whoever is still sending to it leave; null if it is not there any more. */
-export async function whereIs(id: string, signal?: AbortSignal): Promise<Where | null> {
-  const answer = await asked(urlOf(id), { method: 'HEAD', headers: TUS, signal });
+async function whereIs(url: string, signal: AbortSignal): Promise<Where | null> {
+  const answer = await asked(url, { method: 'HEAD', headers: TUS, signal });
   if (answer.status === 404 || answer.status === 410) return null;
   if (!answer.ok) throw problemOf(answer.status, null, (name) => answer.headers.get(name));
   const lastModified = Number(metadataValue(answer.headers.get('Upload-Metadata'), 'lastModified') ?? Number.NaN);
@@ -79,10 +119,10 @@ async function asked(url: string, init: RequestInit): Promise<Response> {
   }
 }
 
-async function begin(body: globalThis.File, wish: Wish, signal: AbortSignal): Promise<string> {
+async function begin(url: string, body: globalThis.File, wish: Wish, signal: AbortSignal): Promise<string> {
   const { name, folder, onConflict } = wish;
   const told = { filename: name, folder, onConflict, lastModified: String(body.lastModified) };
-  const answer = await asked(`${API}/uploads`, {
+  const answer = await asked(url, {
     method: 'POST',
     headers: { ...TUS, 'Upload-Length': String(wish.size), 'Upload-Metadata': metadata(told) },
     signal,
@@ -92,19 +132,24 @@ async function begin(body: globalThis.File, wish: Wish, signal: AbortSignal): Pr
   throw problemOf(answer.status, await answer.json().catch(() => null), (field) => answer.headers.get(field));
 }
 
-/** Makes the file of an upload whose bytes are all there. */
-async function settle(id: string, { name, onConflict }: Wish): Promise<string> {
-  const body = { name, onConflict };
-  const made = await answerOf(client.PATCH('/api/v1/uploads/{id}', { params: { path: { id } }, body: body as never }));
-  // The answer is the file, whatever else the document allows here.
-  return (made as { id: string }).id;
-}
-
 /** Ends an upload; its bytes go. One that is gone already is fine. */
 export async function discard(id: string): Promise<void> {
-  await answerOf(client.DELETE('/api/v1/uploads/{id}', { params: { path: { id } } })).catch((thrown) => {
-    if (!(thrown instanceof ApiError && thrown.status === 404)) throw thrown;
-  });
+  await unlessGone(answerOf(client.DELETE('/api/v1/uploads/{id}', { params: { path: { id } } })));
+}
+
+/** The same of one by a link. */
+export async function discardByLink(token: string, id: string): Promise<void> {
+  const params = { path: { token, id } };
+  await unlessGone(answerOf(client.DELETE('/api/v1/public/{token}/uploads/{id}', { params })));
+}
+
+async function unlessGone<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (thrown) {
+    if (thrown instanceof ApiError && thrown.status === 404) return null;
+    throw thrown;
+  }
 }
 
 /** One's own uploads of whole files that are no files yet. */
@@ -117,7 +162,13 @@ export async function listUploads(): Promise<Upload[]> {
  * Brings a file up from where its upload stands, or from its beginning. What has arrived when this is cancelled or fails
  * stays, and the next call goes on from there. Without a body only what has arrived wholly can be finished.
  */
-export function sendResumable(body: globalThis.File | null, wish: Wish, tell: Listener): Sending<{ id: string }> {
+export function sendResumable<T>(
+  place: Place<T>,
+  body: globalThis.File | null,
+  wish: Wish,
+  tell: Listener,
+): Sending<T> {
+  const urlOf = (id: string) => `${place.url}/${segment(id)}`;
   const flight = new AbortController();
   let going: Sending<string | null> | null = null;
 
@@ -128,28 +179,27 @@ export function sendResumable(body: globalThis.File | null, wish: Wish, tell: Li
     const onProgress = (sent: number) => tell.progress(offset + sent);
     going = transfer<string | null>(
       { method: 'PATCH', url: urlOf(id), headers, body: rest, onProgress },
-      (request) =>
-        // The last bytes make the file, which is told; without it something is missing still.
-        request.getResponseHeader('File-Id') ?? '',
+      (request) => request.getResponseHeader('File-Id') ?? '',
     );
     return going.done;
   };
 
-  const run = async (): Promise<{ id: string }> => {
+  const run = async (): Promise<T> => {
     let id = wish.uploadId;
     for (let attempt = 1; ; attempt++) {
-      const at = id ? await whereIs(id, flight.signal) : null;
+      const at = id ? await whereIs(urlOf(id), flight.signal) : null;
       if (id && !at) {
         id = null;
         tell.begun(null);
       }
-      if (at?.fileId) return { id: at.fileId };
+      const before = id && at && at.offset >= wish.size ? await place.outcome(id, at.fileId) : null;
+      if (before !== null) return before;
       // Of another version of the file the rest would not fit to what is there.
       if (at && body && at.lastModified !== null && at.lastModified !== body.lastModified)
         throw new ApiError('product', 409, 'upload_other_file', '');
       if (!id) {
         if (!body) throw new ApiError('product', 404, 'not_found', '');
-        id = await begin(body, wish, flight.signal);
+        id = await begin(place.url, body, wish, flight.signal);
         tell.begun(id);
       }
       // Cancelled between two requests, when there was nothing to be aborted.
@@ -157,8 +207,9 @@ export function sendResumable(body: globalThis.File | null, wish: Wish, tell: Li
       const offset = at?.offset ?? 0;
       tell.progress(offset);
       try {
-        const fileId = offset < wish.size ? await append(id, offset) : await settle(id, wish);
-        if (fileId) return { id: fileId };
+        if (offset >= wish.size) return await place.settle(id, wish);
+        const outcome = await place.outcome(id, await append(id, offset));
+        if (outcome !== null) return outcome;
       } catch (thrown) {
         const moved = thrown instanceof ApiError && thrown.code === 'upload_offset';
         if (!moved || attempt >= OFFSETS) throw thrown;

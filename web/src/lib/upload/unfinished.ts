@@ -4,11 +4,9 @@ import { t } from '$lib/i18n';
 import { load, save } from '$lib/state/local';
 import { type FileHandle, forgetHandle, keepHandle, keptHandle, uploadsWithHandle } from './handles';
 import { listUploads } from './resumable';
+import { Tabs } from './tabs';
 
 /** Uploads of one's own that nobody goes on with: what was left when a page was closed, reloaded or lost. */
-
-/** How long other tabs have to say which uploads are theirs. */
-const ANSWERS_MS = 250;
 
 export interface Unfinished {
   uploadId: string;
@@ -23,26 +21,18 @@ export interface Unfinished {
   handle: FileHandle | undefined;
 }
 
-type Word = { ask: true } | { mine: string[] };
-
-let channel: BroadcastChannel | null = null;
+let tabs: Tabs | null = null;
 
 /** Tells other tabs from now on which uploads are on their way in this one, and finds out which are in none. */
 export async function recall(userId: string, mine: () => string[]): Promise<Unfinished[]> {
-  channel?.close();
-  channel = new BroadcastChannel(`fm-uploads-${userId}`);
-  const elsewhere = new Set<string>();
-  channel.onmessage = ({ data }: MessageEvent<Word>) => {
-    if ('ask' in data) channel?.postMessage({ mine: mine() } satisfies Word);
-    else for (const id of data.mine) elsewhere.add(id);
-  };
-  channel.postMessage({ ask: true } satisfies Word);
+  tabs?.close();
+  tabs = new Tabs(`fm-uploads-${userId}`, mine);
   // Before the question, so that an upload which begins meanwhile is not taken for one that is over.
   const before = {
     versions: load<Record<string, number>>('uploads', {}),
     handles: await uploadsWithHandle().catch(() => []),
   };
-  const [uploads] = await Promise.all([listUploads(), new Promise((resume) => setTimeout(resume, ANSWERS_MS))]);
+  const [uploads, elsewhere] = await Promise.all([listUploads(), tabs.others()]);
   const ids = new Set(uploads.map((one) => one.id));
   const over = (id: string) => !ids.has(id);
   await forget(Object.keys(before.versions).filter(over), before.handles.filter(over));

@@ -15,7 +15,7 @@ import { refusals } from './early';
 import type { Harvest } from './entries';
 import { Folders } from './folders';
 import { Meter } from './meter.svelte';
-import { backoffSeconds, blank, type Event, type Item, isFinished, isOpen, step, totalsOf } from './queue';
+import { backoffSeconds, blank, type Event, type Item, isFinished, isOpen, LARGE, step, totalsOf } from './queue';
 import { type Sending, send } from './send';
 import type { Target } from './target';
 
@@ -25,8 +25,6 @@ const PARALLEL = 3;
 const ATTEMPTS = 5;
 /** How often what happened is shown. A thousand small files finish faster than anyone can look. */
 const SHOW_MS = 80;
-/** From this size on a file goes in as many requests as it takes, and what has arrived stays. In bytes. */
-const LARGE = 8 * 1024 * 1024;
 
 const resumable = () => import('./resumable');
 
@@ -278,9 +276,10 @@ class Uploads {
       return send(uploadUrl(folder, name, onConflict, modified), body, progress);
     }
     // What keeps the place is there before the first byte: later the line may be cut.
-    const [{ sendResumable }] = await Promise.all([resumable(), this.#again.ready()]);
+    const [{ own, sendResumable }] = await Promise.all([resumable(), this.#again.ready()]);
     if (!wanted()) return null;
     return sendResumable(
+      own,
       body ?? null,
       { uploadId, folder, name, size, onConflict },
       {

@@ -369,7 +369,7 @@ impl Session {
 
     /// With all bytes of the request durable: makes the upload a file if it is whole, or leaves it.
     async fn conclude(self, cause: Cause) -> Result<Appended, AppError> {
-        let Self { mut hold, go, .. } = self;
+        let Self { mut hold, go, watch, .. } = self;
         let offset = hold.upload.offset();
         let whole = match go.ends {
             Ends::AtLength => hold.upload.length == Some(offset),
@@ -387,6 +387,13 @@ impl Session {
         }
         hold.upload.length = Some(offset);
         hold.upload.state = UploadState::Complete;
+        // a link may have got another password since; the commit knows only whether it is open
+        if let Some(watch) = watch.filter(|_| hold.upload.link.is_some())
+            && watch.look().await.is_some()
+        {
+            hold.leave().await?;
+            return Err(AppError::refused(Code::ParentNotFound));
+        }
         if hold.upload.role == UploadRole::Part {
             return Ok(Appended::Open(concat::complete_part(hold).await?));
         }

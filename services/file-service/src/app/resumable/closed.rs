@@ -1,9 +1,9 @@
-//! Uploads into folders of others: they go on for as long as the right to add to the folder.
+//! Uploads into folders of others, and by links: they go on for as long as the right to add to the folder.
 
 use std::sync::Arc;
 
-use common::files::{Action, Actor, Grantee, Share, Upload, UploadState};
-use common::{Causes, Code, UploadId, UserId};
+use common::files::{Action, Actor, Grantee, Share, Upload, UploadState, Uploader};
+use common::{Causes, Code, LinkId, UploadId, UserId};
 
 use super::hold::Hold;
 use crate::app::access::{Target, authorize, authorize_parent};
@@ -15,21 +15,25 @@ use crate::state::FileService;
 /// Uploads of one look.
 const PAGE: u32 = 100;
 
-/// Whether this user may go on with an upload of theirs, and the watch over that. In their own space they may, even if its folder is gone: they can
-/// choose another, and what they have sent is not lost. In somebody else's they may for as long as they may add to the folder.
+/// Whether whoever's upload this is may go on with it, and the watch over that. In their own space they may, even if its folder is gone: they can
+/// choose another, and what they have sent is not lost. In somebody else's, and by a link, they may for as long as they may add to the folder.
 ///
 /// # Errors
 /// `parent_not_found`; `forbidden`.
-pub(crate) async fn goes_on(service: &FileService, upload: &Upload) -> Result<Option<Watch>, AppError> {
+pub(crate) async fn goes_on(
+    service: &FileService,
+    actor: Actor,
+    upload: &Upload,
+) -> Result<Option<Watch>, AppError> {
     if matches!(upload.state, UploadState::Done(_)) {
         return Ok(None);
     }
-    let user = Actor::User(upload.owner);
-    match authorize_parent(service, user, Target::Node(upload.parent)).await {
+    match authorize_parent(service, actor, Target::Node(upload.parent)).await {
         Ok(parent) => Ok(Watch::over(service, &parent)),
         Err(error @ AppError::Port(_)) => Err(error),
+        Err(error) if upload.link.is_some() => Err(error),
         Err(error) => {
-            let root = authorize(service, user, Action::ReadMetadata, Target::Root).await?;
+            let root = authorize(service, actor, Action::ReadMetadata, Target::Root).await?;
             if root.space() == upload.space { Ok(None) } else { Err(error) }
         }
     }
@@ -48,6 +52,29 @@ pub(crate) fn end_closed(service: &Arc<FileService>, share: &Share) {
     });
 }
 
+/// After a link has ended, or lets do something else than before: ends the uploads by it that can be no files any more. What it misses the upkeep finds, and
+/// those of links whose time is over, too.
+pub(crate) fn end_by_link(service: &Arc<FileService>, link: LinkId) {
+    let task = Arc::clone(service);
+    service.background.spawn(async move {
+        if let Err(error) = end_all_by_link(&task, link).await {
+            tracing::warn!(%link, cause = %Causes(&error), "uploads by a link are left to the upkeep");
+        }
+    });
+}
+
+async fn end_all_by_link(service: &Arc<FileService>, link: LinkId) -> Result<(), AppError> {
+    let mut before = None;
+    loop {
+        let page = service.uploads.store.list_uploads(Uploader::Link(link), before, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        before = Some(last.id);
+        for upload in &page {
+            end_if_closed(service, upload).await?;
+        }
+    }
+}
+
 async fn end_all_closed(service: &Arc<FileService>, share: &Share) -> Result<(), AppError> {
     let Some(space) = service.store.find_space(share.space).await? else { return Ok(()) };
     let mut before = None;
@@ -55,7 +82,7 @@ async fn end_all_closed(service: &Arc<FileService>, share: &Share) -> Result<(),
         let page = service.uploads.store.list_uploads_into(space.id, space.owner, before, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         before = Some(last.id);
-        // a group's members are not known here, and may have been others
+        // a group's members are not known here, and may have been others; whoever made a link answers for what comes by it
         let concerned = |upload: &&Upload| match share.grantee {
             Grantee::User(user) => upload.owner == user,
             Grantee::Group(_) => true,
@@ -66,8 +93,8 @@ async fn end_all_closed(service: &Arc<FileService>, share: &Share) -> Result<(),
     }
 }
 
-/// Ends uploads after `after` into folders of others that their uploaders may not add to any more, of at most `limit` uploads that it looks at: members who
-/// left a group, above all, since nobody tells of these. How many, and where to go on. Those that cannot be judged now are left for another time.
+/// Ends uploads after `after` into folders of others that their uploaders may not add to any more, of at most `limit` uploads that it looks at: of members who
+/// left a group, and by links whose time is over, above all, since nobody tells of these. How many, and where to go on. Those that cannot be judged now are left for another time.
 ///
 /// # Errors
 /// `unavailable`.
@@ -97,7 +124,8 @@ pub(crate) async fn end_some_closed(
 /// Ends an upload that is not into its uploader's own space, where the right does not end. Whoever still sends to it is told to leave it, and not waited for.
 async fn end_foreign(service: &Arc<FileService>, upload: &Upload) -> Result<bool, AppError> {
     let space = service.store.find_space(upload.space).await?;
-    if space.is_some_and(|space| space.owner == upload.owner) || is_open(service, upload).await? {
+    let is_own = space.is_some_and(|space| Uploader::User(space.owner) == upload.uploader());
+    if is_own || is_open(service, upload).await? {
         return Ok(false);
     }
     match Hold::try_take(service, upload.id).await {
@@ -120,7 +148,7 @@ pub(crate) async fn end_all(
     user: UserId,
     limit: u32,
 ) -> Result<(u64, bool), AppError> {
-    let page = service.uploads.store.list_uploads(user, None, limit).await?;
+    let page = service.uploads.store.list_uploads(Uploader::User(user), None, limit).await?;
     let mut ended = 0;
     for upload in &page {
         match Hold::try_take(service, upload.id).await {
@@ -133,7 +161,7 @@ pub(crate) async fn end_all(
     Ok((ended, ended < page.len() as u64 || page.len() >= limit as usize))
 }
 
-/// Ends an upload of somebody else than its folder's owner, if the uploader may not add to the folder any more.
+/// Ends an upload that is not its folder's owner's, if the uploader may not add to the folder any more.
 async fn end_if_closed(service: &Arc<FileService>, upload: &Upload) -> Result<(), AppError> {
     if is_open(service, upload).await? {
         return Ok(());
@@ -162,5 +190,8 @@ async fn is_open(service: &FileService, upload: &Upload) -> Result<bool, AppErro
         return Ok(true);
     }
     let Some(folder) = service.store.find_path(upload.parent).await? else { return Ok(false) };
-    service.gate.was_given(upload.owner, Action::AddChild, &folder).await
+    match upload.link {
+        Some(link) => service.gate.was_linked(link, Action::AddChild, &folder).await,
+        None => service.gate.was_given(upload.owner, Action::AddChild, &folder).await,
+    }
 }

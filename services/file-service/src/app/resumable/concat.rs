@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::files::{BlobRange, Committed, PartialBlob, Upload, UploadRole, UploadState};
-use common::{Causes, Code, PortError, ReservationId, UploadId, UserId, allowance};
+use common::files::{BlobRange, Committed, PartialBlob, Upload, UploadRole, UploadState, Uploader};
+use common::{Causes, Code, PortError, ReservationId, UploadId, allowance};
 use futures_util::TryStreamExt as _;
 use tokio::time::{Instant, timeout};
 
@@ -22,16 +22,16 @@ const UNSAVED: u64 = 96 * 1024 * 1024;
 /// The parts of a final upload, in order.
 ///
 /// # Errors
-/// `invalid_request` if one of them is not there, not this user's, or no part.
+/// `invalid_request` if one of them is not there, not theirs, or no part.
 pub(super) async fn parts_of(
     service: &FileService,
-    user: UserId,
+    of: Uploader,
     parts: &[UploadId],
 ) -> Result<Vec<Upload>, AppError> {
     let mut found = Vec::with_capacity(parts.len());
     for id in parts {
         let part = service.uploads.store.find_upload(*id).await?;
-        let part = part.filter(|part| part.owner == user && part.role == UploadRole::Part);
+        let part = part.filter(|part| part.uploader() == of && part.role == UploadRole::Part);
         let why =
             || AppError::because(Code::InvalidRequest, format!("{id} is no part that can be put together"));
         found.push(part.ok_or_else(why)?);
@@ -52,7 +52,7 @@ pub(crate) async fn concatenate(
     if matches!(upload.state, UploadState::Done(_)) {
         return Ok((upload, None));
     }
-    let parts = parts_of(service, upload.owner, parts).await;
+    let parts = parts_of(service, upload.uploader(), parts).await;
     let ready = upload.state == UploadState::Complete
         || parts.is_ok_and(|parts| parts.iter().all(|part| part.state == UploadState::Complete));
     if !ready {
@@ -101,7 +101,7 @@ fn wake(service: &Arc<FileService>, part: UploadId) {
 async fn join(mut hold: Hold) -> Result<Hold, AppError> {
     let service = Arc::clone(hold.service());
     let UploadRole::Final(ids) = hold.upload.role.clone() else { return Ok(hold) };
-    let parts = parts_of(&service, hold.upload.owner, &ids).await?;
+    let parts = parts_of(&service, hold.upload.uploader(), &ids).await?;
     let length = length_of(&parts).ok_or_else(|| AppError::refused(Code::UploadLength))?;
     hold.upload.length = Some(length);
     merge_reservations(&service, &mut hold, &parts, length).await?;

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use common::files::{
-    Actor, BlobRange, Committed, NewBlob, OnConflict, Place, Upload, UploadRole, UploadState, WrittenBlob,
+    Actor, BlobRange, Committed, LinkRole, NewBlob, OnConflict, Place, Upload, UploadRole, UploadState,
+    WrittenBlob,
 };
 use common::jobs::Cause;
-use common::{Code, PortError};
+use common::{Code, PortError, Sha256, Timestamp};
 use runtime::crash_point;
 
 use super::hold::Hold;
 use super::partial::partial_error;
 use super::{DONE_FOR, concat};
 use crate::app::access::{Target, authorize_parent};
+use crate::app::sharing::notices;
 use crate::app::sniff;
-use crate::app::upload::{self, Announced, Finished, Received, Reservation, Subject};
+use crate::app::upload::{self, Announced, Finished, Received, Reservation, Sender, Subject};
+use crate::app::watch::Pass;
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -35,7 +38,7 @@ async fn run(
 ) -> Result<(Upload, Committed), AppError> {
     // from here on the bytes may become a blob, so the row must say that they are all there
     hold.save().await?;
-    let committed = match earlier(&service, &hold.upload).await? {
+    let (committed, digest) = match earlier(&service, &hold.upload).await? {
         Some(committed) => committed,
         None => match commit(&service, &hold, cause).await {
             Ok(committed) => committed,
@@ -53,6 +56,8 @@ async fn run(
     let upload = &mut hold.upload;
     upload.state = UploadState::Done(committed.node.id);
     upload.expires_at = service.clock.now() + DONE_FOR;
+    // what a receipt says of it
+    upload.digest = Some(digest);
     // settled by the commit
     upload.reservation = None;
     upload.blob.state.clear();
@@ -63,15 +68,18 @@ async fn run(
     Ok((upload, committed))
 }
 
-/// What a commit did whose answer nobody heard.
-async fn earlier(service: &FileService, upload: &Upload) -> Result<Option<Committed>, AppError> {
-    if service.store.find_blob(upload.blob.key).await?.is_none() {
-        return Ok(None);
-    }
+/// When an upload has become a file, if it has.
+pub(crate) fn done_at(upload: &Upload) -> Option<Timestamp> {
+    matches!(upload.state, UploadState::Done(_)).then(|| upload.expires_at - DONE_FOR)
+}
+
+/// What a commit did whose answer nobody heard, and the digest of the content.
+async fn earlier(service: &FileService, upload: &Upload) -> Result<Option<(Committed, Sha256)>, AppError> {
+    let Some(blob) = service.store.find_blob(upload.blob.key).await? else { return Ok(None) };
     let gone = || AppError::refused(Code::NotFound);
     // no other upload makes a file of this id, while copies share its content
     if let Some(path) = service.store.find_path(upload.file).await? {
-        return Ok(Some(Committed { node: path.node, created: true }));
+        return Ok(Some((Committed { node: path.node, created: true }, blob.sha256)));
     }
     // it was a file, and that was deleted
     if upload.on_conflict != OnConflict::Replace {
@@ -80,17 +88,41 @@ async fn earlier(service: &FileService, upload: &Upload) -> Result<Option<Commit
     let files = service.store.files_of_blob(upload.blob.key, 1).await?;
     let file = files.first().ok_or_else(gone)?;
     let path = service.store.find_path(*file).await?.ok_or_else(gone)?;
-    Ok(Some(Committed { node: path.node, created: false }))
+    Ok(Some((Committed { node: path.node, created: false }, blob.sha256)))
 }
 
-async fn commit(service: &FileService, hold: &Hold, cause: Cause) -> Result<Committed, AppError> {
+/// As whom an upload becomes a file, and who brings it: by a link, whoever has it now.
+///
+/// # Errors
+/// `not_found` if the link has ended.
+async fn sender(
+    service: &FileService,
+    upload: &Upload,
+    cause: &Cause,
+) -> Result<(Actor, Sender), AppError> {
+    let Some(id) = upload.link else {
+        return Ok((Actor::User(upload.owner), Sender::Caller(Pass::Free)));
+    };
+    let link = service.links.find_link(id).await?.ok_or_else(|| AppError::refused(Code::NotFound))?;
+    let actor = service.gate.open(&link).await?;
+    let job = notices::used(service, &link, link.node).job.caused_by(cause);
+    Ok((actor, Sender::Visitor(id, Box::new(job))))
+}
+
+async fn commit(service: &FileService, hold: &Hold, cause: Cause) -> Result<(Committed, Sha256), AppError> {
     let upload = &hold.upload;
     let name = upload
         .name
         .as_ref()
         .ok_or_else(|| AppError::because(Code::InvalidRequest, "The file needs a name"))?;
-    let parent = authorize_parent(service, Actor::User(upload.owner), Target::Node(upload.parent)).await?;
-    upload::check_child(service, &parent, name, upload.on_conflict).await?;
+    let (actor, sender) = sender(service, upload, &cause).await.map_err(upload::parent_gone)?;
+    let parent = authorize_parent(service, actor, Target::Node(upload.parent)).await?;
+    // it may have been begun when the link said more
+    let on_conflict = match actor {
+        Actor::Link(link) if link.role == LinkRole::Dropper => OnConflict::Rename,
+        _ => upload.on_conflict,
+    };
+    upload::check_child(service, &parent, name, on_conflict).await?;
     let written = service.uploads.partial.finish(&upload.blob).await;
     let WrittenBlob { size, sha256, crc32 } =
         written.map_err(|error| partial_error(&error, upload).unwrap_or_else(|| error.into()))?;
@@ -110,6 +142,9 @@ async fn commit(service: &FileService, hold: &Hold, cause: Cause) -> Result<Comm
         stray: None,
     };
     let announced = Announced { length: Some(size), digest: upload.digest, modified_at: upload.modified_at };
-    let finished = Finished::new(service, received, Subject::of(&parent, announced, false)).caused_by(cause);
-    upload::commit_child(service, &parent, name, upload.on_conflict, upload.file, finished).await
+    let subject = Subject::of(&parent, announced, false);
+    let finished = Finished::new(service, received, subject).sent_by(sender).caused_by(cause);
+    let committed =
+        upload::commit_child(service, &parent, name, on_conflict, upload.file, finished).await?;
+    Ok((committed, sha256))
 }

@@ -18,9 +18,9 @@ use std::time::Duration;
 
 use common::files::{
     Actor, Committed, NodeName, OnConflict, PartialBlob, PartialBlobs, Upload, UploadRole, UploadState,
-    UploadStore,
+    UploadStore, Uploader,
 };
-use common::{Code, FileId, ReservationId, Sha256, SpaceId, Timestamp, UploadId, UserId};
+use common::{Code, FileId, ObjectId, ReservationId, Sha256, SpaceId, Timestamp, UploadId, UserId};
 use tokio_util::sync::CancellationToken;
 
 use super::access::{Authorized, Target, authorize_parent};
@@ -31,9 +31,10 @@ use crate::state::FileService;
 
 pub(crate) use append::{Appended, Ends, Go, append};
 pub(crate) use checksum::Checksum;
-pub(crate) use closed::{end_all, end_closed, end_some_closed, goes_on};
+pub(crate) use closed::{end_all, end_by_link, end_closed, end_some_closed, goes_on};
 pub(crate) use concat::concatenate;
 pub(crate) use expire::{expire, sweep_partial};
+pub(crate) use finish::done_at;
 pub(crate) use hold::Hold;
 
 /// How much longer than its upload a reservation lasts: the upload is cleared up first.
@@ -100,25 +101,27 @@ pub(crate) struct NewUpload {
     pub(crate) digest: Option<Sha256>,
 }
 
-/// Makes an upload, with its bytes set aside if their number is known: what goes into a shared folder counts for the folder's owner. It is held by the
-/// caller, who watches the folder while bytes come, unless it is their own.
+/// Makes an upload of an account, or by a link, with its bytes set aside if their number is known: what goes into a shared folder counts for the folder's
+/// owner. It is held by the caller, who watches the folder while bytes come, unless it is their own.
 ///
 /// # Errors
 /// `parent_not_found`, `parent_not_folder`, `forbidden`; `invalid_request` for a file without a name; `name_taken`, `too_deep` as things stand; `too_large`,
-/// `quota_exceeded`, `disk_full`.
+/// `quota_exceeded`, `disk_full`; `too_many` by one link.
 pub(crate) async fn create(
     service: &Arc<FileService>,
-    user: UserId,
+    actor: Actor,
     new: NewUpload,
 ) -> Result<(Hold, Option<Watch>), AppError> {
-    let parent = authorize_parent(service, Actor::User(user), new.parent).await?;
+    let uploader = uploader(actor)?;
+    let parent = authorize_parent(service, actor, new.parent).await?;
+    check_number(service, uploader, 1).await?;
     match (&new.role, &new.name) {
         (UploadRole::Part, _) => {}
         (_, Some(name)) => upload::check_child(service, &parent, name, new.on_conflict).await?,
         (_, None) => return Err(AppError::because(Code::InvalidRequest, "The file needs a name")),
     }
     let length = match &new.role {
-        UploadRole::Final(parts) => length_of(&concat::parts_of(service, user, parts).await?),
+        UploadRole::Final(parts) => length_of(&concat::parts_of(service, uploader, parts).await?),
         UploadRole::Whole | UploadRole::Part => new.length,
     };
     check_size(service, length)?;
@@ -131,8 +134,9 @@ pub(crate) async fn create(
         check_disk(service, length).await.inspect_err(|_| release_later(service, reservation))?;
     }
     let upload = Upload {
-        id: UploadId(service.ids.object_id()),
-        owner: user,
+        id: fresh_id(service, uploader),
+        owner: parent.by(),
+        link: parent.doer().link,
         space: parent.space(),
         parent: parent.id(),
         name: new.name,
@@ -155,7 +159,38 @@ pub(crate) async fn create(
         release_later(service, reservation);
         return Err(error.into());
     }
-    Ok((Hold::of(service, upload), Watch::over(service, &parent)))
+    let hold = Hold::of(service, upload);
+    // those that began at the same time were not counted before
+    if let Err(error) = check_number(service, uploader, 0).await {
+        hold.remove().await?;
+        return Err(error);
+    }
+    Ok((hold, Watch::over(service, &parent)))
+}
+
+fn uploader(actor: Actor) -> Result<Uploader, AppError> {
+    Uploader::of(actor).ok_or_else(|| AppError::refused(Code::NotFound))
+}
+
+/// Whether so many more uploads may come by a link. Of those that begin at the same time all may be refused, and never too many pass.
+async fn check_number(service: &FileService, uploader: Uploader, more: u64) -> Result<(), AppError> {
+    let Uploader::Link(_) = uploader else { return Ok(()) };
+    if service.uploads.store.count_uploads(uploader).await? + more <= service.settings.most_uploads_by_link {
+        return Ok(());
+    }
+    Err(AppError::because(Code::TooMany, "There are too many unfinished uploads by this link"))
+}
+
+/// An id for a new upload. Visitors of a link are told apart by nothing but what they know, so that there it is not to be guessed: behind its time, by which
+/// ids ascend, are 64 random bits.
+fn fresh_id(service: &FileService, uploader: Uploader) -> UploadId {
+    let id = service.ids.object_id();
+    let Uploader::Link(_) = uploader else { return UploadId(id) };
+    let mut bytes = *id.bytes();
+    // 128 bits of a cryptographic source
+    let random = service.ids.blob_key();
+    bytes[4..].copy_from_slice(&random.bytes()[8..]);
+    UploadId(ObjectId::from_bytes(bytes))
 }
 
 /// The length of parts together, if all are known.
@@ -211,34 +246,35 @@ fn release_later(service: &Arc<FileService>, reservation: Option<ReservationId>)
     }
 }
 
-/// An upload of this user.
+/// An upload of this account, or by this link.
 ///
 /// # Errors
-/// `not_found`, also for another user's and for one that has expired.
-pub(crate) async fn own(service: &FileService, user: UserId, id: UploadId) -> Result<Upload, AppError> {
+/// `not_found`, also for another's and for one that has expired.
+pub(crate) async fn own(service: &FileService, actor: Actor, id: UploadId) -> Result<Upload, AppError> {
+    let uploader = uploader(actor)?;
     let found = service.uploads.store.find_upload(id).await?;
     found
-        .filter(|upload| upload.owner == user && upload.expires_at >= service.clock.now())
+        .filter(|upload| upload.uploader() == uploader && upload.expires_at >= service.clock.now())
         .ok_or_else(|| AppError::refused(Code::NotFound))
 }
 
-/// How far an upload of this user is, after whoever is sending to it was made to leave: what is told is what can be gone on from.
+/// How far an upload of theirs is, after whoever is sending to it was made to leave: what is told is what can be gone on from.
 ///
 /// # Errors
 /// `not_found`; those of [`goes_on`]; `locked` if somebody does not leave; for what cannot be put together of its parts, why.
 pub(crate) async fn settled(
     service: &Arc<FileService>,
-    user: UserId,
+    actor: Actor,
     id: UploadId,
 ) -> Result<Upload, AppError> {
-    let upload = own(service, user, id).await?;
-    goes_on(service, &upload).await?;
+    let upload = own(service, actor, id).await?;
+    goes_on(service, actor, &upload).await?;
     if matches!(upload.role, UploadRole::Final(_)) {
         return match concatenate(service, upload, TOLD_WITHIN).await {
             Ok((upload, _)) => Ok(upload),
             Err(error @ AppError::Port(_)) => Err(error),
             Err(error) => {
-                let upload = own(service, user, id).await?;
+                let upload = own(service, actor, id).await?;
                 // its bytes are there, and it is no file: the caller asked where it stands, not for that
                 if upload.state == UploadState::Complete { Ok(upload) } else { Err(error) }
             }
@@ -250,16 +286,16 @@ pub(crate) async fn settled(
     Hold::take(service, id).await?.leave().await
 }
 
-/// Ends an upload of this user: its bytes go. A file that came of it stays.
+/// Ends an upload of theirs: its bytes go. A file that came of it stays.
 ///
 /// # Errors
 /// `not_found`; `locked`.
-pub(crate) async fn end(service: &Arc<FileService>, user: UserId, id: UploadId) -> Result<(), AppError> {
-    own(service, user, id).await?;
+pub(crate) async fn end(service: &Arc<FileService>, actor: Actor, id: UploadId) -> Result<(), AppError> {
+    own(service, actor, id).await?;
     end_held(service, id).await
 }
 
-/// Ends an upload that is this user's, or comes from somebody else into their space. A file that came of it stays.
+/// Ends an upload that is this user's, or comes from somebody else or by a link into their space. A file that came of it stays.
 ///
 /// # Errors
 /// As [`end`].
@@ -271,7 +307,7 @@ pub(crate) async fn end_seen(
 ) -> Result<(), AppError> {
     let found = service.uploads.store.find_upload(id).await?;
     let comes = |upload: &Upload| upload.space == space && !matches!(upload.state, UploadState::Done(_));
-    let seen = found.filter(|upload| upload.owner == user || comes(upload));
+    let seen = found.filter(|upload| upload.uploader() == Uploader::User(user) || comes(upload));
     seen.filter(|upload| upload.expires_at >= service.clock.now())
         .ok_or_else(|| AppError::refused(Code::NotFound))?;
     end_held(service, id).await
@@ -299,13 +335,13 @@ pub(crate) struct UploadChange {
 /// `not_found`, `locked`, those of [`create`] and, without another folder, of [`goes_on`]; `upload_complete` if it is a file already.
 pub(crate) async fn change(
     service: &Arc<FileService>,
-    user: UserId,
+    actor: Actor,
     id: UploadId,
     change: UploadChange,
 ) -> Result<(Upload, Option<Committed>), AppError> {
-    let upload = own(service, user, id).await?;
+    let upload = own(service, actor, id).await?;
     if change.parent.is_none() {
-        goes_on(service, &upload).await?;
+        goes_on(service, actor, &upload).await?;
     }
     let mut hold = Hold::take(service, id).await?;
     if matches!(hold.upload.state, UploadState::Done(_)) {
@@ -313,7 +349,7 @@ pub(crate) async fn change(
         return Err(AppError::refused(Code::UploadComplete));
     }
     if let Some(target) = change.parent {
-        let parent = authorize_parent(service, Actor::User(user), target).await?;
+        let parent = authorize_parent(service, actor, target).await?;
         if parent.space() != hold.upload.space {
             let why = "An upload stays in the space that it was begun in";
             return Err(AppError::because(Code::InvalidRequest, why));

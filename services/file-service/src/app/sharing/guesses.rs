@@ -1,4 +1,4 @@
-//! How often somebody may guess: passwords of links, and addresses of people.
+//! How often somebody may guess passwords of links and addresses of people, or begin uploads by a link.
 //!
 //! Guesses at a password are counted for the link together with the address that they come from, for the link, and for the address. Too many of the
 //! second lock nobody out, since anybody could then close a link to everyone: they only make the first stricter.
@@ -26,6 +26,9 @@ const LINK: RateRule = rule("link_password_total", 50, 60);
 const ADDRESS: RateRule = rule("link_password_address", 60, 2);
 /// People whom one person looks up in order to share with them.
 const PEOPLE: RateRule = rule("share_people", 60, 2);
+
+/// Uploads in pieces that are begun by one link from one address: so many that nobody who chooses a folder of pictures meets the end.
+const LINK_UPLOADS: RateRule = rule("link_uploads", 300, 1);
 
 /// Too many guesses.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +96,11 @@ impl Guesses {
     /// Counts that somebody looks up a person.
     pub(crate) async fn look_up(&self, user: UserId) -> Judged {
         self.hit(PEOPLE, &user.to_string()).await
+    }
+
+    /// Counts that an upload is begun by a link.
+    pub(crate) async fn upload(&self, link: LinkId, ip: Option<IpAddr>) -> Judged {
+        self.hit(LINK_UPLOADS, &format!("{link} {}", customer_key(ip))).await
     }
 
     async fn peek(&self, rule: RateRule, key: &str) -> Judged {

@@ -1,12 +1,14 @@
 //! Links, as those see them who make them.
 
+use std::sync::Arc;
+
 use common::auth::Password;
 use common::files::{AccessOf, Action, Actor, Kind, Link, LinkChange, LinkRole, LinkToken, NewLink, Node};
 use common::{Code, FileId, LinkId, ObjectId, Timestamp, UserId};
 
 use super::own_space;
 use crate::app::access::{Authorized, authorize, hide};
-use crate::app::public;
+use crate::app::{public, resumable};
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -89,7 +91,7 @@ async fn manage(
 /// # Errors
 /// `not_found`; `unprocessable` for a role that it cannot have.
 pub(crate) async fn change(
-    service: &FileService,
+    service: &Arc<FileService>,
     user: UserId,
     id: LinkId,
     changes: Changes,
@@ -112,17 +114,22 @@ pub(crate) async fn change(
         max_downloads: changes.max_downloads,
         notify: changes.notify,
     };
-    service.links.change_link(link.id, &change).await?.ok_or_else(gone)
+    let changed = service.links.change_link(link.id, &change).await?.ok_or_else(gone)?;
+    if changed.role != link.role {
+        resumable::end_by_link(service, link.id);
+    }
+    Ok(changed)
 }
 
 /// Ends a link. A node that is open to everybody has its own id as that of its link of the kind `public`.
 ///
 /// # Errors
 /// `not_found`.
-pub(crate) async fn end(service: &FileService, user: UserId, id: ObjectId) -> Result<(), AppError> {
+pub(crate) async fn end(service: &Arc<FileService>, user: UserId, id: ObjectId) -> Result<(), AppError> {
     match manage(service, user, LinkId(id)).await? {
         Some((link, _)) => {
             service.links.remove_link(link.id, Some(user), service.clock.now()).await?;
+            resumable::end_by_link(service, link.id);
         }
         None => close(service, user, FileId(id)).await?,
     }

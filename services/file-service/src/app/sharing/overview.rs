@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::auth::{CredentialEnd, OwnCredential, OwnCredentialKind, Principal, Scope};
-use common::files::{AccessOf, Link, Node, Share, SharesOf, Upload};
+use common::files::{AccessOf, Link, Node, Share, SharesOf, Upload, Uploader};
 use common::{Code, FileId, LinkId, ObjectId, ShareId, SpaceId, UploadId, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub(crate) enum Opening {
     Public(Box<Node>),
     /// An API token, a sign-in, or an identity that signs in.
     Credential(OwnCredential),
-    /// An upload that is no file yet: theirs, or of somebody else into their space.
+    /// An upload that is no file yet: theirs, or of somebody else or by a link into their space.
     Upload(Box<Upload>),
 }
 
@@ -167,7 +167,7 @@ pub(crate) struct Asked {
     public: Option<SpaceId>,
     /// Tokens, sessions and identities.
     credentials: Vec<OwnCredential>,
-    /// The uploads of this person, and those of others into this space; or none.
+    /// The uploads of this person, and those of others and by links into this space; or none.
     uploads: Option<(UserId, SpaceId)>,
 }
 
@@ -259,11 +259,11 @@ impl Asked {
             items.extend(credentials.take(wanted - items.len()));
         }
         if let Some((user, space)) = self.uploads {
-            let store = &service.uploads.store;
-            total += store.count_uploads(user).await? + store.count_uploads_into(space, user).await?;
+            let (store, own) = (&service.uploads.store, Uploader::User(user));
+            total += store.count_uploads(own).await? + store.count_uploads_into(space, user).await?;
             if items.len() < wanted {
                 let after = if let Some(Place::Upload(id)) = after { Some(id) } else { None };
-                let mut found = store.list_uploads(user, after, left(&items)).await?;
+                let mut found = store.list_uploads(own, after, left(&items)).await?;
                 found.extend(store.list_uploads_into(space, user, after, left(&items)).await?);
                 // two lists, each the newest first
                 found.sort_unstable_by_key(|upload| std::cmp::Reverse(upload.id));
@@ -300,6 +300,7 @@ pub(crate) async fn end(
             let link = service.links.find_link(LinkId(id)).await?;
             let link = link.filter(|link| link.space == space).ok_or_else(gone)?;
             service.links.remove_link(link.id, Some(user), service.clock.now()).await?;
+            resumable::end_by_link(service, link.id);
         }
         OpeningKind::Public => links::close(service, user, FileId(id)).await?,
         OpeningKind::Token => end_credential(service, user, OwnCredentialKind::Token, id).await?,

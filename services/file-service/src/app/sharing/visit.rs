@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::auth::Password;
 use common::files::{Action, Actor, Link, LinkToken};
-use common::{Code, FileId, Sha256, Timestamp};
+use common::{Code, FileId, LinkId, Sha256, Timestamp};
 use http_kit::cursor;
 
 use crate::app::access::{Authorized, authorize};
@@ -98,6 +98,19 @@ pub(crate) async fn unlock(
     let subject = subject(&link, link.password_hash.as_deref().unwrap_or_default());
     let ticket = cursor::encode(&service.link_key, &subject, &end.millis());
     Ok((link, ticket, end))
+}
+
+/// Counts that an upload in pieces is begun by a link from this address.
+///
+/// # Errors
+/// `rate_limited`.
+pub(crate) async fn begins_upload(
+    service: &FileService,
+    link: LinkId,
+    ip: Option<IpAddr>,
+) -> Result<(), AppError> {
+    let judged = service.guesses.upload(link, ip).await?;
+    judged.map_err(|too_many| AppError::RateLimited { retry_after: too_many.retry_after })
 }
 
 /// A ticket is bound to the password that was given, so that it ends with it.

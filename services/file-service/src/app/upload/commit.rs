@@ -112,7 +112,7 @@ impl Finished {
     }
 
     /// It comes from somebody who may have been shut out since, or by a link, which notes it.
-    pub(super) fn sent_by(self, sender: Sender) -> Self {
+    pub(in crate::app) fn sent_by(self, sender: Sender) -> Self {
         Self { sender, ..self }
     }
 

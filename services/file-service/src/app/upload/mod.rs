@@ -150,7 +150,7 @@ pub(super) async fn commit_child(
 }
 
 /// A folder that was closed while the bytes came.
-fn parent_gone(error: AppError) -> AppError {
+pub(super) fn parent_gone(error: AppError) -> AppError {
     if error.code() == Code::NotFound { AppError::refused(Code::ParentNotFound) } else { error }
 }
 

@@ -2,7 +2,8 @@
 
 mod archive;
 mod read;
-mod view;
+mod uploads;
+pub(super) mod view;
 mod write;
 
 use actix_web::http::header::HeaderName;
@@ -31,7 +32,14 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(archive::show)
         .service(archive::describe)
         .service(write::unlock)
-        .service(write::put_child);
+        .service(write::put_child)
+        .service(uploads::options)
+        .service(uploads::create)
+        .service(uploads::show)
+        .service(uploads::describe)
+        .service(uploads::append)
+        .service(uploads::change_method)
+        .service(uploads::remove);
 }
 
 /// Opens the link that the path names.

@@ -1,13 +1,17 @@
 //! What visitors see. Nothing here says whose a file is, or where it stands among the owner's.
 
-use common::files::{Kind, Link, LinkRole, Node};
-use common::{FileId, Sha256, Timestamp};
+use common::files::{Action, Kind, Link, LinkRole, Node, NodeName, Upload, UploadState};
+use common::{FileId, Sha256, Timestamp, UploadId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::app::resumable::done_at;
 use crate::app::sharing::visit::Visit;
+use crate::error::AppError;
 use crate::http::links::LinkRoleName;
+use crate::http::uploads::view::{role_word, state_word};
 use crate::http::view::{FileType, MediaView, ThumbnailsView};
+use crate::state::FileService;
 
 /// A link, as its visitors see it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -122,7 +126,7 @@ pub(super) struct PublicFileListView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Receipt)]
-pub(super) struct ReceiptView {
+pub(in crate::http) struct ReceiptView {
     /// The file's id; null for those who may only drop.
     #[schema(required = true, value_type = Option<String>)]
     id: Option<FileId>,
@@ -148,6 +152,87 @@ impl ReceiptView {
             size: content.size,
             sha256: content.sha256,
             received_at: at,
+        })
+    }
+
+    /// That of an upload in pieces which has become a file; none of one that has not. It tells what was sent, whatever has become of the file since.
+    ///
+    /// # Errors
+    /// Those of the store alone.
+    pub(in crate::http) async fn of_upload(
+        service: &FileService,
+        visit: &Visit,
+        upload: &Upload,
+    ) -> Result<Option<Self>, AppError> {
+        let UploadState::Done(file) = upload.state else { return Ok(None) };
+        let (Some(sha256), Some(received_at)) = (upload.digest, done_at(upload)) else { return Ok(None) };
+        let asked = upload.name.as_ref().map(NodeName::as_str).unwrap_or_default().to_owned();
+        let drops = visit.link.role == LinkRole::Dropper;
+        let name = if drops {
+            asked
+        } else {
+            match visit.authorize(service, Action::ReadMetadata, Some(file)).await {
+                Ok(found) => found.node().name.as_str().to_owned(),
+                Err(error @ AppError::Port(_)) => return Err(error),
+                Err(_) => asked,
+            }
+        };
+        let id = (!drops).then_some(file);
+        Ok(Some(Self { id, name, size: upload.offset(), sha256, received_at }))
+    }
+}
+
+/// An upload by a link that comes in several goes.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PublicUpload)]
+pub(in crate::http) struct PublicUploadView {
+    /// Its id. Whoever knows it and has the link can go on with the upload, and end it.
+    #[schema(value_type = String, example = "5f1e8896c7ba06511e683b25")]
+    id: UploadId,
+    /// `open` while bytes are missing, `complete` when all are there (a part stays so, a file waits for a name that is free), `done` when it is a file.
+    #[schema(value_type = String, example = "open")]
+    state: &'static str,
+    /// `whole` for a file, `part` for a part of one, `final` for what is made of parts.
+    #[schema(value_type = String, example = "whole")]
+    role: &'static str,
+    /// The name that was given; null for a part without one.
+    #[schema(required = true)]
+    name: Option<String>,
+    /// How many bytes it will have; null while that is not known.
+    #[schema(required = true)]
+    length: Option<u64>,
+    /// How many bytes are there.
+    offset: u64,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When it is given up, unless it is gone on with.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+    /// That it has arrived; null until then.
+    #[schema(required = true)]
+    receipt: Option<ReceiptView>,
+}
+
+impl PublicUploadView {
+    /// # Errors
+    /// Those of the store alone.
+    pub(in crate::http) async fn of(
+        service: &FileService,
+        visit: &Visit,
+        upload: &Upload,
+    ) -> Result<Self, AppError> {
+        Ok(Self {
+            id: upload.id,
+            state: state_word(upload),
+            role: role_word(upload),
+            name: upload.name.as_ref().map(|name| name.as_str().to_owned()),
+            length: upload.length,
+            offset: upload.offset(),
+            created_at: upload.created_at,
+            expires_at: upload.expires_at,
+            receipt: ReceiptView::of_upload(service, visit, upload).await?,
         })
     }
 }

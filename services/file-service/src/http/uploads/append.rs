@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, patch, web};
-use common::files::Upload;
-use common::{Code, UserId};
+use common::Code;
 use http_kit::digest_fields::REPR_DIGEST;
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, BodyStream, Problem, input};
@@ -16,12 +15,12 @@ use super::go::{announced, checksums, digest, draft_go};
 use super::protocol::{
     self, DRAFT_BYTES, Protocol, TUS_BYTES, UPLOAD_LENGTH, UPLOAD_OFFSET, Wishes, media_type, wrong,
 };
+use super::party::Party;
 use super::view::UploadView;
 use super::{FROM_ONE, view};
 use crate::app::resumable::{self, Appended, Ends, Go, Hold, UploadChange};
 use crate::app::watch::Watch;
 use crate::http::content::OnConflictWord;
-use crate::http::params;
 use crate::state::FileService;
 
 /// Largest JSON body.
@@ -84,33 +83,32 @@ pub(in crate::http) async fn append(
     payload: web::Payload,
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
-    go_on(&caller, &request, payload, &service.into_inner()).await
+    go_on(&Party::account(&caller, &request)?, &request, payload, &service.into_inner()).await
 }
 
-pub(super) async fn go_on(
-    caller: &Authenticated,
+pub(in crate::http) async fn go_on(
+    party: &Party,
     request: &HttpRequest,
     payload: web::Payload,
     service: &Arc<FileService>,
 ) -> ApiResult<HttpResponse> {
-    let user = params::whole(caller)?;
     let protocol = Protocol::of(request)?;
     match protocol {
-        Protocol::Plain => change(user, request, payload, service).await,
-        Protocol::Tus | Protocol::Draft => append_bytes(caller, protocol, request, payload, service)
+        Protocol::Plain => change(party, request, payload, service).await,
+        Protocol::Tus | Protocol::Draft => append_bytes(party, protocol, request, payload, service)
             .await
             .map_err(|problem| protocol.mark(problem)),
     }
 }
 
 async fn append_bytes(
-    caller: &Authenticated,
+    party: &Party,
     protocol: Protocol,
     request: &HttpRequest,
     payload: web::Payload,
     service: &Arc<FileService>,
 ) -> ApiResult<HttpResponse> {
-    let upload = resumable::own(service, caller.user, input::path_id(request, "id")?).await?;
+    let upload = resumable::own(service, party.actor(), input::path_id(request, "id")?).await?;
     let wanted = if protocol == Protocol::Tus { TUS_BYTES } else { DRAFT_BYTES };
     if media_type(request) != wanted {
         let why = format!("The bytes of an upload are {wanted}");
@@ -129,42 +127,42 @@ async fn append_bytes(
         },
         Protocol::Draft | Protocol::Plain => draft_go(request, offset)?,
     };
-    let watch = resumable::goes_on(service, &upload).await?;
-    let watch = Watch::with(service, watch, params::pass(request, caller));
+    let watch = resumable::goes_on(service, party.actor(), &upload).await?;
+    let watch = Watch::with(service, watch, party.pass());
     let hold = Hold::take(service, upload.id).await?;
     let body = BodyStream::new(payload, service.settings.upload_pace);
     Ok(match (protocol, resumable::append(hold, watch, go, body).await?) {
         (Protocol::Draft, Appended::Done(upload, committed)) => {
-            view::draft_done(service, &upload, &committed, FROM_ONE).await?
+            view::draft_done(service, party, &upload, &committed, FROM_ONE).await?
         }
         (Protocol::Draft, Appended::Open(upload)) => {
-            view::draft(service, StatusCode::NO_CONTENT, &upload).finish()
+            view::draft(service, party, StatusCode::NO_CONTENT, &upload).finish()
         }
         (Protocol::Draft, Appended::Earlier(upload, file)) => {
-            view::draft_earlier(service, &upload, file, FROM_ONE).await?
+            view::draft_earlier(service, party, &upload, file, FROM_ONE).await?
         }
         (_, Appended::Open(upload) | Appended::Done(upload, _) | Appended::Earlier(upload, _)) => {
-            view::tus(StatusCode::NO_CONTENT, &upload).finish()
+            view::tus(party, StatusCode::NO_CONTENT, &upload).finish()
         }
     })
 }
 
 async fn change(
-    user: UserId,
+    party: &Party,
     request: &HttpRequest,
     payload: web::Payload,
     service: &Arc<FileService>,
 ) -> ApiResult<HttpResponse> {
-    let upload: Upload = resumable::own(service, user, input::path_id(request, "id")?).await?;
+    let upload = resumable::own(service, party.actor(), input::path_id(request, "id")?).await?;
     let body: ChangeBody = input::json(request, payload, BODY_BYTES).await?;
     let wishes = Wishes { name: body.name, ..Wishes::default() };
     let change = UploadChange {
-        parent: body.folder_id.as_deref().map(|folder| params::parent(Some(folder))).transpose()?,
+        parent: body.folder_id.as_deref().map(|folder| party.parent(Some(folder))).transpose()?,
         name: wishes.name()?,
-        on_conflict: body.on_conflict.map(Into::into),
+        on_conflict: party.on_conflict(body.on_conflict.map(Into::into)),
     };
-    Ok(match resumable::change(service, user, upload.id, change).await? {
-        (upload, Some(committed)) => view::draft_done(service, &upload, &committed, FROM_ONE).await?,
-        (upload, None) => HttpResponse::Ok().insert_header(view::NO_STORE).json(UploadView::of(&upload)),
+    Ok(match resumable::change(service, party.actor(), upload.id, change).await? {
+        (upload, Some(committed)) => view::draft_done(service, party, &upload, &committed, FROM_ONE).await?,
+        (upload, None) => view::shown(service, party, &upload).await?,
     })
 }

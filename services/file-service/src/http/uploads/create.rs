@@ -15,12 +15,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::go::{digest, draft_go, nothing, tus_creation};
+use super::party::Party;
 use super::protocol::{self, Protocol, UPLOAD_LENGTH, UPLOAD_METADATA, Wishes, wrong};
 use super::{FROM_LIST, view};
 use crate::app::resumable::{self, Appended, Ends, Go, NewUpload};
 use crate::app::watch::Watch;
 use crate::http::content::OnConflictWord;
-use crate::http::params;
 use crate::state::FileService;
 
 /// How long a request waits until parts are put together. A gateway waits for a minute.
@@ -31,7 +31,7 @@ const JOINED_WITHIN: Duration = Duration::from_secs(25);
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct CreateQuery {
-    /// The id of the folder, or `root` (the default).
+    /// The id of the folder, or `root` (the default); by a link that is what it leads to.
     folder: Option<String>,
     /// The file's name.
     name: Option<String>,
@@ -84,20 +84,26 @@ pub(in crate::http) async fn create(
     payload: web::Payload,
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
-    let protocol = Protocol::of(&request)?;
-    begin(&caller, protocol, &request, payload, &service.into_inner())
-        .await
-        .map_err(|problem| protocol.mark(problem))
+    begin(&Party::account(&caller, &request)?, &request, payload, &service.into_inner()).await
 }
 
-async fn begin(
-    caller: &Authenticated,
-    protocol: Protocol,
+pub(in crate::http) async fn begin(
+    party: &Party,
     request: &HttpRequest,
     payload: web::Payload,
     service: &Arc<FileService>,
 ) -> ApiResult<HttpResponse> {
-    let user = params::whole(caller)?;
+    let protocol = Protocol::of(request)?;
+    begin_by(protocol, party, request, payload, service).await.map_err(|problem| protocol.mark(problem))
+}
+
+async fn begin_by(
+    protocol: Protocol,
+    party: &Party,
+    request: &HttpRequest,
+    payload: web::Payload,
+    service: &Arc<FileService>,
+) -> ApiResult<HttpResponse> {
     let query: CreateQuery =
         if request.query_string().is_empty() { CreateQuery::default() } else { input::query(request)? };
     let mut wishes = Wishes {
@@ -132,16 +138,16 @@ async fn begin(
     // with all bytes announced, their room is taken before the first
     let length = length.or(go.as_ref().filter(|go| go.ends == Ends::Here).and_then(|go| go.announced));
     let new = NewUpload {
-        parent: params::parent(wishes.folder.as_deref())?,
+        parent: party.parent(wishes.folder.as_deref())?,
         name: wishes.name()?,
-        on_conflict: wishes.on_conflict.unwrap_or_default(),
+        on_conflict: party.on_conflict(wishes.on_conflict).unwrap_or_default(),
         modified_at: wishes.modified_at,
         metadata: metadata.map(str::to_owned),
         role,
         length,
         digest: digest(request, &REPR_DIGEST)?,
     };
-    let (hold, watch) = resumable::create(service, user, new).await?;
+    let (hold, watch) = resumable::create(service, party.actor(), new).await?;
     let location = format!("{FROM_LIST}uploads/{}", hold.upload.id);
     let with_location = |problem: Problem| match HeaderValue::from_str(&location) {
         Ok(value) => problem.header(header::LOCATION, value),
@@ -152,7 +158,7 @@ async fn begin(
         let (upload, _) = resumable::concatenate(service, upload, JOINED_WITHIN)
             .await
             .map_err(|error| with_location(error.into()))?;
-        return Ok(view::tus(StatusCode::CREATED, &upload)
+        return Ok(view::tus(party, StatusCode::CREATED, &upload)
             .insert_header((header::LOCATION, location))
             .finish());
     }
@@ -165,21 +171,23 @@ async fn begin(
         None => Appended::Open(hold.leave().await?),
         Some(go) => {
             let body = BodyStream::new(payload, service.settings.upload_pace);
-            let watch = Watch::with(service, watch, params::pass(request, caller));
+            let watch = Watch::with(service, watch, party.pass());
             resumable::append(hold, watch, go, body).await.map_err(|error| with_location(error.into()))?
         }
     };
     Ok(match (protocol, appended) {
         (Protocol::Draft, Appended::Done(upload, committed)) => {
-            view::draft_done(service, &upload, &committed, FROM_LIST).await?
+            view::draft_done(service, party, &upload, &committed, FROM_LIST).await?
         }
         (Protocol::Draft, Appended::Open(upload) | Appended::Earlier(upload, _)) => {
-            view::draft(service, StatusCode::CREATED, &upload)
+            view::draft(service, party, StatusCode::CREATED, &upload)
                 .insert_header((header::LOCATION, location))
                 .finish()
         }
         (_, Appended::Open(upload) | Appended::Done(upload, _) | Appended::Earlier(upload, _)) => {
-            view::tus(StatusCode::CREATED, &upload).insert_header((header::LOCATION, location)).finish()
+            view::tus(party, StatusCode::CREATED, &upload)
+                .insert_header((header::LOCATION, location))
+                .finish()
         }
     })
 }

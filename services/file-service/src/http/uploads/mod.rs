@@ -1,29 +1,34 @@
-//! `/api/v1/uploads`: uploads that come in several goes, by tus 1.0.0 and by the draft of the IETF, on the same uploads.
+//! `/api/v1/uploads`: uploads that come in several goes, by tus 1.0.0 and by the draft of the IETF, on the same uploads. Those by a link
+//! (`crate::http::public`) are the same in another place.
 
 pub(super) mod append;
 pub(super) mod create;
 mod go;
 pub(super) mod one;
+mod party;
 mod protocol;
-mod view;
+pub(super) mod view;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, options, web};
 use common::UploadId;
+use common::files::Uploader;
 use http_kit::problem::ProblemDocument;
-use http_kit::{ApiResult, Authenticated, cursor, input};
+use http_kit::{ApiResult, Authenticated, Problem, cursor, input};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use self::protocol::{
-    INTEROP, INTEROP_VERSION, TUS_EXTENSIONS, TUS_RESUMABLE, TUS_VERSION, TUS_VERSIONS, UPLOAD_LIMIT,
+    INTEROP, INTEROP_VERSION, Protocol, TUS_EXTENSIONS, TUS_RESUMABLE, TUS_VERSION, TUS_VERSIONS, UPLOAD_LIMIT,
 };
 use self::view::{UploadListView, UploadView};
 use super::params;
 use crate::app::resumable::Checksum;
 use crate::state::FileService;
 
-/// From `/api/v1/uploads` and from `/api/v1/uploads/{id}` to `/api/v1/`.
+pub(super) use self::party::Party;
+
+/// From `…/uploads` and from `…/uploads/{id}` to what they stand in: `/api/v1/`, or what is about one link.
 const FROM_LIST: &str = "";
 const FROM_ONE: &str = "../";
 
@@ -38,10 +43,15 @@ const FROM_ONE: &str = "../";
 )]
 #[options("/api/v1/uploads")]
 pub(super) async fn options(service: web::Data<FileService>) -> HttpResponse {
+    spoken(&service, "GET, POST, OPTIONS")
+}
+
+/// What is spoken, where these methods are allowed.
+pub(super) fn spoken(service: &FileService, allow: &'static str) -> HttpResponse {
     let settings = &service.settings;
     let mut answer = HttpResponse::NoContent();
     answer
-        .insert_header((header::ALLOW, "GET, POST, OPTIONS"))
+        .insert_header((header::ALLOW, allow))
         .insert_header((TUS_RESUMABLE, TUS_VERSION))
         .insert_header((TUS_VERSIONS, TUS_VERSION))
         .insert_header(("tus-extension", TUS_EXTENSIONS))
@@ -55,6 +65,14 @@ pub(super) async fn options(service: web::Data<FileService>) -> HttpResponse {
         answer.insert_header(("tus-max-size", max));
     }
     answer.finish()
+}
+
+/// A problem as the protocol of the request has it, where it came before that was looked at.
+pub(super) fn marked(request: &HttpRequest, problem: Problem) -> Problem {
+    match Protocol::of(request) {
+        Ok(protocol) => protocol.mark(problem),
+        Err(_) => problem,
+    }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -89,7 +107,8 @@ pub(super) async fn list(
     let bound_to = format!("uploads {}", caller.user);
     let before: Option<UploadId> =
         query.cursor.map(|text| cursor::decode(&service.cursor_key, &bound_to, &text)).transpose()?;
-    let mut uploads = service.uploads.store.list_uploads(params::whole(&caller)?, before, limit + 1).await?;
+    let of = Uploader::User(params::whole(&caller)?);
+    let mut uploads = service.uploads.store.list_uploads(of, before, limit + 1).await?;
     let more = uploads.len() > limit as usize;
     uploads.truncate(limit as usize);
     let last = uploads.last().filter(|_| more);

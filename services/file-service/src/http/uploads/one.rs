@@ -5,16 +5,16 @@ use std::sync::Arc;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, delete, get, head, post, web};
-use common::{Code, UserId};
+use common::Code;
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, Problem, input};
 
 use super::append::go_on;
+use super::party::Party;
 use super::protocol::{Protocol, TUS_RESUMABLE, TUS_VERSION};
 use super::view;
 use super::view::UploadView;
 use crate::app::resumable;
-use crate::http::params;
 use crate::state::FileService;
 
 /// Shows one of the caller's uploads. Does not disturb whoever is sending to it.
@@ -34,12 +34,20 @@ pub(in crate::http) async fn show(
     request: HttpRequest,
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
-    let protocol = Protocol::of(&request)?;
+    look(&Party::account(&caller, &request)?, &request, &service.into_inner()).await
+}
+
+pub(in crate::http) async fn look(
+    party: &Party,
+    request: &HttpRequest,
+    service: &Arc<FileService>,
+) -> ApiResult<HttpResponse> {
+    let protocol = Protocol::of(request)?;
     if protocol == Protocol::Draft {
-        return stand(protocol, params::whole(&caller)?, &request, &service.into_inner()).await;
+        return stand(protocol, party, request, service).await;
     }
-    let upload = resumable::own(&service, params::whole(&caller)?, input::path_id(&request, "id")?).await?;
-    Ok(HttpResponse::Ok().insert_header(view::NO_STORE).json(UploadView::of(&upload)))
+    let upload = resumable::own(service, party.actor(), input::path_id(request, "id")?).await?;
+    Ok(view::shown(service, party, &upload).await?)
 }
 
 /// Tells where an upload stands, by the protocol of the request. Whoever is still sending to it is made to leave, so that the caller can go on from
@@ -63,22 +71,32 @@ pub(in crate::http) async fn describe(
     request: HttpRequest,
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
-    let protocol = Protocol::of(&request)?;
-    stand(protocol, params::whole(&caller)?, &request, &service.into_inner())
+    ask(&Party::account(&caller, &request)?, &request, &service.into_inner()).await
+}
+
+pub(in crate::http) async fn ask(
+    party: &Party,
+    request: &HttpRequest,
+    service: &Arc<FileService>,
+) -> ApiResult<HttpResponse> {
+    let protocol = Protocol::of(request)?;
+    stand(protocol, party, request, service)
         .await
         .map_err(|problem| protocol.mark(problem).header(view::NO_STORE.0, view::NO_STORE.1))
 }
 
 async fn stand(
     protocol: Protocol,
-    user: UserId,
+    party: &Party,
     request: &HttpRequest,
     service: &Arc<FileService>,
 ) -> ApiResult<HttpResponse> {
-    let upload = resumable::settled(service, user, input::path_id(request, "id")?).await?;
+    let upload = resumable::settled(service, party.actor(), input::path_id(request, "id")?).await?;
     Ok(match protocol {
-        Protocol::Tus => view::tus_whole(&upload),
-        Protocol::Draft | Protocol::Plain => view::draft(service, StatusCode::NO_CONTENT, &upload).finish(),
+        Protocol::Tus => view::tus_whole(party, &upload),
+        Protocol::Draft | Protocol::Plain => {
+            view::draft(service, party, StatusCode::NO_CONTENT, &upload).finish()
+        }
     })
 }
 
@@ -104,15 +122,21 @@ pub(in crate::http) async fn change_method(
     payload: web::Payload,
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
+    by_override(&Party::account(&caller, &request)?, &request, payload, &service.into_inner()).await
+}
+
+pub(in crate::http) async fn by_override(
+    party: &Party,
+    request: &HttpRequest,
+    payload: web::Payload,
+    service: &Arc<FileService>,
+) -> ApiResult<HttpResponse> {
     let meant = request.headers().get("x-http-method-override").and_then(|value| value.to_str().ok());
     let meant = meant.and_then(|method| Method::from_bytes(method.to_ascii_uppercase().as_bytes()).ok());
-    let service = service.into_inner();
     match meant {
-        Some(Method::PATCH) => go_on(&caller, &request, payload, &service).await,
-        Some(Method::DELETE) => end(params::whole(&caller)?, &request, &service).await,
-        Some(Method::HEAD) => {
-            stand(Protocol::of(&request)?, params::whole(&caller)?, &request, &service).await
-        }
+        Some(Method::PATCH) => go_on(party, request, payload, service).await,
+        Some(Method::DELETE) => end(party, request, service).await,
+        Some(Method::HEAD) => stand(Protocol::of(request)?, party, request, service).await,
         _ => Err(Problem::new(Code::MethodNotAllowed)
             .header(header::ALLOW, HeaderValue::from_static("GET, HEAD, PATCH, DELETE, OPTIONS"))),
     }
@@ -136,14 +160,18 @@ pub(in crate::http) async fn remove(
     request: HttpRequest,
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
-    end(params::whole(&caller)?, &request, &service.into_inner()).await
+    end(&Party::account(&caller, &request)?, &request, &service.into_inner()).await
 }
 
-async fn end(user: UserId, request: &HttpRequest, service: &Arc<FileService>) -> ApiResult<HttpResponse> {
+pub(in crate::http) async fn end(
+    party: &Party,
+    request: &HttpRequest,
+    service: &Arc<FileService>,
+) -> ApiResult<HttpResponse> {
     let protocol = Protocol::of(request)?;
     let ended = async {
         let id = input::path_id(request, "id")?;
-        Ok(resumable::end(service, user, id).await?)
+        Ok(resumable::end(service, party.actor(), id).await?)
     };
     ended.await.map_err(|problem: Problem| protocol.mark(problem))?;
     let mut answer = HttpResponse::NoContent();

@@ -8,6 +8,7 @@ use common::{Code, FileId, Timestamp, UploadId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::party::Party;
 use super::protocol::{
     FILE_ID, INTEROP, INTEROP_VERSION, TUS_RESUMABLE, TUS_VERSION, UPLOAD_COMPLETE, UPLOAD_CONCAT,
     UPLOAD_DEFER_LENGTH, UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_LIMIT, UPLOAD_METADATA, UPLOAD_OFFSET,
@@ -16,6 +17,7 @@ use super::protocol::{
 use crate::app::access::sight_of;
 use crate::app::marks;
 use crate::error::AppError;
+use crate::http::public::view::{PublicUploadView, ReceiptView};
 use crate::http::view::FileView;
 use crate::state::FileService;
 
@@ -66,16 +68,8 @@ impl UploadView {
     pub(super) fn of(upload: &Upload) -> Self {
         Self {
             id: upload.id,
-            state: match upload.state {
-                UploadState::Open => "open",
-                UploadState::Complete => "complete",
-                UploadState::Done(_) => "done",
-            },
-            role: match upload.role {
-                UploadRole::Whole => "whole",
-                UploadRole::Part => "part",
-                UploadRole::Final(_) => "final",
-            },
+            state: state_word(upload),
+            role: role_word(upload),
             folder_id: upload.parent,
             name: upload.name.as_ref().map(|name| NodeName::as_str(name).to_owned()),
             on_conflict: upload.on_conflict.word(),
@@ -85,6 +79,22 @@ impl UploadView {
             expires_at: upload.expires_at,
             file_id: file_of(upload),
         }
+    }
+}
+
+pub(in crate::http) const fn state_word(upload: &Upload) -> &'static str {
+    match upload.state {
+        UploadState::Open => "open",
+        UploadState::Complete => "complete",
+        UploadState::Done(_) => "done",
+    }
+}
+
+pub(in crate::http) const fn role_word(upload: &Upload) -> &'static str {
+    match upload.role {
+        UploadRole::Whole => "whole",
+        UploadRole::Part => "part",
+        UploadRole::Final(_) => "final",
     }
 }
 
@@ -100,6 +110,23 @@ pub(super) struct UploadListView {
     pub(super) next_cursor: Option<String>,
 }
 
+/// The upload, as its uploader sees it.
+///
+/// # Errors
+/// Those of the store alone.
+pub(super) async fn shown(
+    service: &FileService,
+    party: &Party,
+    upload: &Upload,
+) -> Result<HttpResponse, AppError> {
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header(NO_STORE);
+    Ok(match party {
+        Party::Account(..) => answer.json(UploadView::of(upload)),
+        Party::Visitor(visit) => answer.json(PublicUploadView::of(service, visit, upload).await?),
+    })
+}
+
 fn file_of(upload: &Upload) -> Option<FileId> {
     match upload.state {
         UploadState::Done(file) => Some(file),
@@ -113,14 +140,14 @@ fn told_offset(upload: &Upload) -> Option<u64> {
     is_known.then(|| upload.offset())
 }
 
-fn file_field(answer: &mut HttpResponseBuilder, upload: &Upload) {
-    if let Some(file) = file_of(upload) {
+fn file_field(answer: &mut HttpResponseBuilder, party: &Party, upload: &Upload) {
+    if let Some(file) = file_of(upload).filter(|_| party.sees_files()) {
         answer.insert_header((FILE_ID, file.to_string()));
     }
 }
 
 /// An answer that says by tus where an upload stands.
-pub(super) fn tus(status: StatusCode, upload: &Upload) -> HttpResponseBuilder {
+pub(super) fn tus(party: &Party, status: StatusCode, upload: &Upload) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer.insert_header((TUS_RESUMABLE, TUS_VERSION)).insert_header(NO_STORE);
     if let Some(offset) = told_offset(upload) {
@@ -131,13 +158,13 @@ pub(super) fn tus(status: StatusCode, upload: &Upload) -> HttpResponseBuilder {
         let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
         answer.insert_header((UPLOAD_EXPIRES, httpdate::fmt_http_date(at)));
     }
-    file_field(&mut answer, upload);
+    file_field(&mut answer, party, upload);
     answer
 }
 
 /// [`tus`] with all that a client may ask of an upload.
-pub(super) fn tus_whole(upload: &Upload) -> HttpResponse {
-    let mut answer = tus(StatusCode::OK, upload);
+pub(super) fn tus_whole(party: &Party, upload: &Upload) -> HttpResponse {
+    let mut answer = tus(party, StatusCode::OK, upload);
     match upload.length {
         Some(length) => answer.insert_header((UPLOAD_LENGTH, length)),
         None => answer.insert_header((UPLOAD_DEFER_LENGTH, "1")),
@@ -152,7 +179,12 @@ pub(super) fn tus_whole(upload: &Upload) -> HttpResponse {
 }
 
 /// An answer that says by the draft where an upload stands.
-pub(super) fn draft(service: &FileService, status: StatusCode, upload: &Upload) -> HttpResponseBuilder {
+pub(super) fn draft(
+    service: &FileService,
+    party: &Party,
+    status: StatusCode,
+    upload: &Upload,
+) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer
         .insert_header(NO_STORE)
@@ -168,7 +200,7 @@ pub(super) fn draft(service: &FileService, status: StatusCode, upload: &Upload) 
         let left = upload.expires_at.since(service.clock.now()).as_secs();
         answer.insert_header((UPLOAD_LIMIT, limit_field(service.settings.max_upload_bytes, left)));
     }
-    file_field(&mut answer, upload);
+    file_field(&mut answer, party, upload);
     answer
 }
 
@@ -178,30 +210,43 @@ pub(super) fn draft(service: &FileService, status: StatusCode, upload: &Upload) 
 /// `not_found` if the file is gone, or the sender must not see it any more.
 pub(super) async fn draft_earlier(
     service: &FileService,
+    party: &Party,
     upload: &Upload,
     file: FileId,
     way: &str,
 ) -> Result<HttpResponse, AppError> {
+    if let Party::Visitor(visit) = party {
+        let status = if file == upload.file { StatusCode::CREATED } else { StatusCode::OK };
+        let receipt = ReceiptView::of_upload(service, visit, upload).await?;
+        return Ok(draft(service, party, status, upload).json(receipt));
+    }
     let path = service.store.find_path(file).await?.ok_or_else(|| AppError::refused(Code::NotFound))?;
     let committed = Committed { node: path.node, created: file == upload.file };
-    draft_done(service, upload, &committed, way).await
+    draft_done(service, party, upload, &committed, way).await
 }
 
-/// The answer to the last bytes: the file. `way` leads from the request's address to `/api/v1/`.
+/// The answer to the last bytes: the file, and by a link the receipt. `way` leads from the request's address to `/api/v1/`.
 ///
 /// # Errors
 /// `not_found` if the sender must not see it any more.
 pub(super) async fn draft_done(
     service: &FileService,
+    party: &Party,
     upload: &Upload,
     committed: &Committed,
     way: &str,
 ) -> Result<HttpResponse, AppError> {
-    let actor = Actor::User(upload.owner);
+    let status = if committed.created { StatusCode::CREATED } else { StatusCode::OK };
+    let mut answer = draft(service, party, status, upload);
+    let user = match party {
+        Party::Account(user, _) => *user,
+        Party::Visitor(visit) => {
+            return Ok(answer.json(ReceiptView::of_upload(service, visit, upload).await?));
+        }
+    };
+    let actor = Actor::User(user);
     let sight = sight_of(service, actor, &committed.node).await?;
     let sight = marks::seen(service, actor, &committed.node, sight).await?;
-    let status = if committed.created { StatusCode::CREATED } else { StatusCode::OK };
-    let mut answer = draft(service, status, upload);
     if committed.created {
         answer.insert_header((header::LOCATION, format!("{way}files/{}", committed.node.id)));
     }
