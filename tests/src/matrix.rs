@@ -97,6 +97,7 @@ pub const MATRIX: &[(&str, Who)] = &[
     ("GET /api/v1/trash", Who::With("files:read")),
     ("DELETE /api/v1/trash", Who::With("files:write")),
     ("GET /api/v1/usage", Who::With("files:read")),
+    ("GET /api/v1/usage/types", Who::With("files:read")),
     ("POST /api/v1/files/{id}/copy", Who::With("files:write")),
     ("POST /api/v1/files/batch", Who::With("files:write")),
     ("GET /api/v1/activity", Who::With("files:read")),

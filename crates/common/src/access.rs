@@ -124,6 +124,7 @@ pub const CALLS: &[Call] = &[
     call("GET", "/api/v1/trash", READ),
     call("DELETE", "/api/v1/trash", WRITE),
     call("GET", "/api/v1/usage", READ),
+    call("GET", "/api/v1/usage/types", READ),
     call("POST", "/api/v1/files/{id}/copy", WRITE),
     call("POST", "/api/v1/files/batch", WRITE),
     call("GET", "/api/v1/activity", READ),

@@ -1,0 +1,107 @@
+import type enWebhooks from './en-webhooks';
+import type { Translated } from './index';
+
+/** Die Texte der eigenen Webhooks, auf Deutsch. */
+const deWebhooks: Translated<typeof enWebhooks> = {
+  'webhooks.title': 'Deine Webhooks',
+  'webhooks.text': 'Ein Webhook sagt einem Programm, was geschieht, mit einer Nachricht an dessen Adresse.',
+  'webhooks.failed': 'Deine Webhooks konnten nicht gelesen werden',
+  'webhooks.new': 'Neuer Webhook',
+  'webhooks.none.title': 'Keine Webhooks',
+  'webhooks.none.text':
+    'Ein Webhook ist eine Adresse, an die eine Nachricht geht, sobald mit deinen Dateien oder Aufträgen etwas geschieht. Ein Programm muss dann nicht immer wieder fragen.',
+  'webhooks.full': 'Es gibt 20 Webhooks; mehr lassen sich nicht machen.',
+  'webhooks.open': '{name} öffnen',
+  'webhooks.back': 'Alle Webhooks',
+  'webhooks.gone.title': 'Diesen Webhook gibt es nicht',
+  'webhooks.gone.text': 'Er wurde gelöscht oder gehört jemand anderem.',
+
+  'webhooks.on': 'An',
+  'webhooks.off': 'Aus',
+  'webhooks.failing': 'Kommt nicht an',
+  'webhooks.failing.text': {
+    one: 'Der letzte Versuch ist gescheitert: {time}.',
+    other: 'Die letzten {count} Versuche sind gescheitert, der erste: {time}.',
+  },
+  'webhooks.off.owner': 'Du hast ihn ausgeschaltet. Was unterdessen geschieht, wird nicht nachgeholt.',
+  'webhooks.off.failing': 'Er wurde ausgeschaltet, weil dort tagelang nichts ankam.',
+  'webhooks.off.gone': 'Er wurde ausgeschaltet, weil seine Adresse antwortete, dass dort nichts mehr ist (410).',
+  'webhooks.off.not-administrator':
+    'Er wurde ausgeschaltet, weil nur Administratoren von den Aufträgen aller hören.',
+  'webhooks.off.since': 'aus seit: {time}',
+  'webhooks.made.at': 'gemacht: {time}',
+  'webhooks.previous': 'Nachrichten sind auch noch mit dem vorigen Geheimnis unterschrieben, bis: {time}.',
+  'webhooks.told': 'Hört von',
+
+  'webhooks.test': 'Test schicken',
+  'webhooks.test.sent': 'Ein Test ist unterwegs',
+  'webhooks.test.waiting': 'Ein Test ist schon unterwegs',
+  'webhooks.change': 'Ändern …',
+  'webhooks.turnOn': 'Einschalten',
+  'webhooks.turnOff': 'Ausschalten',
+  'webhooks.turnedOn': 'Der Webhook ist an',
+  'webhooks.turnedOff': 'Der Webhook ist aus',
+  'webhooks.replace': 'Neues Geheimnis …',
+  'webhooks.replace.title': 'Das Geheimnis ersetzen?',
+  'webhooks.replace.text':
+    'Das Programm, das die Nachrichten bekommt, braucht das neue. Einen Tag lang sind Nachrichten mit beiden unterschrieben.',
+  'webhooks.replace.act': 'Ersetzen',
+  'webhooks.replaced': 'Das neue Geheimnis',
+  'webhooks.delete': 'Löschen …',
+  'webhooks.delete.title': '„{name}“ löschen?',
+  'webhooks.delete.text':
+    'Er hört dann nichts mehr; was unterwegs ist, wird abgesagt, und was geschickt wurde, wird vergessen. Das lässt sich nicht rückgängig machen.',
+  'webhooks.delete.act': 'Webhook löschen',
+  'webhooks.deleted': 'Der Webhook ist gelöscht',
+
+  'webhooks.form.change': 'Den Webhook ändern',
+  'webhooks.form.url': 'Adresse',
+  'webhooks.form.url.hint': 'Wohin Nachrichten gehen, etwa https://example.org/hooks/files.',
+  'webhooks.form.url.missing': 'Bitte gib eine Adresse ein, die mit https:// oder http:// beginnt.',
+  'webhooks.form.url.refused':
+    'An diese Adresse gehen keine Nachrichten: Sie muss im Internet liegen, in keinem privaten Netz, und darf weder Benutzer noch Passwort enthalten.',
+  'webhooks.form.description': 'Beschreibung',
+  'webhooks.form.description.hint': 'Für dich: was dort zuhört.',
+  'webhooks.form.description.long': 'Das ist zu lang: Eine Beschreibung hat höchstens 500 Byte.',
+  'webhooks.form.files': 'Von meinen Dateien sagen',
+  'webhooks.form.jobs': 'Von Aufträgen im Hintergrund sagen',
+  'webhooks.form.events.missing': 'Bitte wähle mindestens eines.',
+  'webhooks.form.allJobs': 'Die Aufträge aller, auch die von niemandem',
+  'webhooks.form.make': 'Webhook machen',
+  'webhooks.form.save': 'Speichern',
+  'webhooks.form.made': 'Dein Webhook ist da',
+  'webhooks.secret': 'Geheimnis',
+  'webhooks.secret.once':
+    'Damit sind die Nachrichten unterschrieben. Kopiere es jetzt in das Programm, das sie bekommt. Es wird nicht noch einmal gezeigt.',
+  'webhooks.done': 'Fertig',
+
+  'webhooks.event.ping': 'Test',
+  'webhooks.event.job.complete': 'Auftrag erledigt',
+  'webhooks.event.job.failed': 'Auftrag aufgegeben',
+  'webhooks.event.file.created': 'Dazugekommen',
+  'webhooks.event.file.updated': 'Neuer Inhalt',
+  'webhooks.event.file.moved': 'Umbenannt oder verschoben',
+  'webhooks.event.file.trashed': 'In den Papierkorb gelegt',
+  'webhooks.event.file.restored': 'Wiederhergestellt',
+  'webhooks.event.file.deleted': 'Endgültig gelöscht',
+  'webhooks.event.file.shared': 'Geteilt',
+
+  'webhooks.sent.title': 'Was geschickt wurde',
+  'webhooks.sent.text': 'In den letzten 30 Tagen.',
+  'webhooks.sent.none': 'Noch nichts. Ein Test zeigt, ob es geht.',
+  'webhooks.sent.failed': 'Was geschickt wurde, konnte nicht gelesen werden',
+  'webhooks.sent.again': 'Noch einmal nachsehen',
+  'webhooks.state.pending': 'Unterwegs',
+  'webhooks.state.delivered': 'Angekommen',
+  'webhooks.state.failed': 'Aufgegeben',
+  'webhooks.state.cancelled': 'Abgesagt',
+  'webhooks.attempts': { one: '{count} Versuch', other: '{count} Versuche' },
+  'webhooks.attempts.none': 'Noch kein Versuch.',
+  'webhooks.next': 'nächster Versuch: {time}',
+  'webhooks.answered': 'Antwort {status}',
+  'webhooks.took': 'nach {ms} ms',
+  'webhooks.message': 'Nachricht {id}',
+  'webhooks.asJob': 'Von den aufgegebenen Aufträgen aus noch einmal schicken',
+};
+
+export default deWebhooks;
