@@ -1,5 +1,7 @@
 //! Whether what a caller began may go on.
 
+use common::PortResult;
+
 use super::*;
 
 async fn stands(world: &World, token: &str, caller: &Principal) -> PortResult<bool> {
