@@ -285,7 +285,7 @@ fn looks(method: &Method) -> bool {
 fn filled(path: &str, some_id: &str) -> String {
     let at = path.replace("{id}", some_id).replace("{token}", some_id).replace("{version}", "1");
     let at = at.replace("{size}", "100").replace("{type}", "some-type").replace("{kind}", "link");
-    at.replace("{name}", "name").replace("{provider}", "some-provider")
+    at.replace("{name}", "name").replace("{provider}", "some-provider").replace("{delivery}", some_id)
 }
 
 /// Whether the matrix says that this caller may hear this.

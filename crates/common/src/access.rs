@@ -234,6 +234,7 @@ pub const CALLS: &[Call] = &[
     call("DELETE", "/api/v1/webhooks/{id}", ACCOUNT),
     call("PATCH", "/api/v1/webhooks/{id}", Need::Session),
     call("GET", "/api/v1/webhooks/{id}/deliveries", ACCOUNT),
+    call("POST", "/api/v1/webhooks/{id}/deliveries/{delivery}/again", Need::Session),
     call("POST", "/api/v1/webhooks/{id}/secret", Need::Session),
     call("POST", "/api/v1/webhooks/{id}/test", Need::Session),
 ];

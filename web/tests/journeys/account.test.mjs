@@ -166,6 +166,12 @@ journey('a webhook is made, tried, told of files, changed and deleted', async ({
     await told.filter({ hasText: 'Arrived' }).waitFor();
     await page.getByText('On', { exact: true }).waitFor();
 
+    await button('Send again').click();
+    await until('the folder is told once more', async () => {
+      const told = receiver.heard.filter((one) => one.type === 'file.created').map((one) => one.headers['webhook-id']);
+      return new Set(told).size === 2;
+    });
+
     await button('Turn off').click();
     await page.getByText('You have turned it off').waitFor();
     await button('Turn on').click();

@@ -382,7 +382,9 @@ journey(
   async ({ page }) => {
     const admin = await administrator();
     let away = false;
-    await page.route('**/api/v1/jobs/stats*', (route) => (away ? route.abort() : route.continue()));
+    await page.route('**/api/v1/jobs/stats*', (route) =>
+      away ? route.fulfill({ status: 503, json: {} }) : route.continue(),
+    );
     await page.route('**/status', async (route) =>
       away ? route.fulfill({ json: { redis: true, db: false } }) : route.continue(),
     );

@@ -35,6 +35,12 @@ export function testWebhook(id: string): Promise<unknown> {
   return answerOf(client.POST('/api/v1/webhooks/{id}/test', { params: hook(id) }));
 }
 
+/** Sends a message again that is not on its way any more, as a new one. */
+export function sendAgain(id: string, delivery: string): Promise<unknown> {
+  const params = { path: { id, delivery } };
+  return answerOf(client.POST('/api/v1/webhooks/{id}/deliveries/{delivery}/again', { params }));
+}
+
 /** What was sent within 30 days, the latest first. */
 export function listDeliveries(
   id: string,

@@ -101,7 +101,9 @@ const deWebhooks: Translated<typeof enWebhooks> = {
   'webhooks.answered': 'Antwort {status}',
   'webhooks.took': 'nach {ms} ms',
   'webhooks.message': 'Nachricht {id}',
-  'webhooks.asJob': 'Von den aufgegebenen Aufträgen aus noch einmal schicken',
+  'webhooks.again': 'Noch einmal schicken',
+  'webhooks.again.sent': 'Sie wird noch einmal geschickt',
+  'webhooks.again.waiting': 'Sie wird schon noch einmal geschickt',
 };
 
 export default deWebhooks;

@@ -99,7 +99,9 @@ const enWebhooks = {
   'webhooks.answered': 'answered {status}',
   'webhooks.took': 'after {ms} ms',
   'webhooks.message': 'Message {id}',
-  'webhooks.asJob': 'Send it again from the dead letters',
+  'webhooks.again': 'Send again',
+  'webhooks.again.sent': 'It is sent again',
+  'webhooks.again.waiting': 'It is being sent again already',
 } as const satisfies Record<string, Message>;
 
 export default enWebhooks;
