@@ -94,7 +94,7 @@ fn looks(method: &Method) -> bool {
 fn filled(path: &str, some_id: &str, version: &str) -> String {
     let at = path.replace("{id}", some_id).replace("{token}", some_id).replace("{version}", version);
     let at = at.replace("{size}", "100").replace("{type}", "some-type").replace("{kind}", "link");
-    at.replace("{name}", "name").replace("{provider}", "some-provider")
+    at.replace("{name}", "name").replace("{provider}", "some-provider").replace("{delivery}", some_id)
 }
 
 /// Whether the matrix says that this caller may hear this.

@@ -97,6 +97,7 @@ pub const MATRIX: &[(&str, Who)] = &[
     ("GET /api/v1/trash", Who::With("files:read")),
     ("DELETE /api/v1/trash", Who::With("files:write")),
     ("GET /api/v1/usage", Who::With("files:read")),
+    ("GET /api/v1/usage/types", Who::With("files:read")),
     ("POST /api/v1/files/{id}/copy", Who::With("files:write")),
     ("POST /api/v1/files/batch", Who::With("files:write")),
     ("GET /api/v1/activity", Who::With("files:read")),
@@ -211,6 +212,7 @@ pub const MATRIX: &[(&str, Who)] = &[
     ("DELETE /api/v1/webhooks/{id}", Who::With("account")),
     ("PATCH /api/v1/webhooks/{id}", Who::SignedIn),
     ("GET /api/v1/webhooks/{id}/deliveries", Who::With("account")),
+    ("POST /api/v1/webhooks/{id}/deliveries/{delivery}/again", Who::SignedIn),
     ("POST /api/v1/webhooks/{id}/secret", Who::SignedIn),
     ("POST /api/v1/webhooks/{id}/test", Who::SignedIn),
 ];
@@ -307,6 +309,7 @@ pub const THINGS: &[(&str, About, &str)] = &[
     ("DELETE /api/v1/webhooks/{id}", About::Own("webhook"), ""),
     ("PATCH /api/v1/webhooks/{id}", About::Own("webhook"), r#"{"description":"seen"}"#),
     ("GET /api/v1/webhooks/{id}/deliveries", About::Own("webhook"), ""),
+    ("POST /api/v1/webhooks/{id}/deliveries/{delivery}/again", About::Own("webhook"), ""),
     ("POST /api/v1/webhooks/{id}/secret", About::Own("webhook"), ""),
     ("POST /api/v1/webhooks/{id}/test", About::Own("webhook"), ""),
     ("GET /api/v1/public/{token}", About::LockedLink, ""),

@@ -3,10 +3,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { screens } from './screens/index.mjs';
 import { address, endPage, launch, openPage, setupCode } from './support/browser.mjs';
-import { furnishPeople, furnishTokens } from './support/people.mjs';
+import { furnishPeople, furnishTokens, furnishWebhooks } from './support/people.mjs';
 import { ensureSetUp, newAccount, setupState } from './support/product.mjs';
 import { administrator, furnishQueue } from './support/queue.mjs';
 import { furnish } from './support/scene.mjs';
+import { settled } from './support/settled.mjs';
 import { furnishNews, furnishSharing } from './support/sharing.mjs';
 import { signIn } from './support/steps.mjs';
 
@@ -44,6 +45,7 @@ if (wants('notifications')) await furnishNews(account);
 if (wants('queue')) scene.queue = await furnishQueue(admin);
 if (wants('admin')) scene.people = await furnishPeople(admin);
 if (wants('account-')) await furnishTokens(account, scene.photosFolder);
+if (wants('account-')) scene.webhook = await furnishWebhooks(account);
 
 const failures = [];
 for (const { suffix, phone = false, ...variant } of VARIANTS) {
@@ -65,16 +67,3 @@ for (const { suffix, phone = false, ...variant } of VARIANTS) {
 }
 await browser.close();
 if (failures.length > 0) throw new Error(`not as it should be:\n${failures.join('\n')}`);
-
-/** Pictures that are still on their way, and movements not yet at their end, would make another picture each time. */
-async function settled(page) {
-  await page.waitForFunction(() => [...document.images].every((image) => image.complete));
-  await page.evaluate(() =>
-    Promise.all(
-      document
-        .getAnimations()
-        .filter((one) => one.effect?.getComputedTiming().iterations === 1)
-        .map((one) => one.finished.catch(() => {})),
-    ),
-  );
-}

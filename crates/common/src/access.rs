@@ -124,6 +124,7 @@ pub const CALLS: &[Call] = &[
     call("GET", "/api/v1/trash", READ),
     call("DELETE", "/api/v1/trash", WRITE),
     call("GET", "/api/v1/usage", READ),
+    call("GET", "/api/v1/usage/types", READ),
     call("POST", "/api/v1/files/{id}/copy", WRITE),
     call("POST", "/api/v1/files/batch", WRITE),
     call("GET", "/api/v1/activity", READ),
@@ -240,6 +241,7 @@ pub const CALLS: &[Call] = &[
     call("DELETE", "/api/v1/webhooks/{id}", ACCOUNT),
     call("PATCH", "/api/v1/webhooks/{id}", Need::Session),
     call("GET", "/api/v1/webhooks/{id}/deliveries", ACCOUNT),
+    call("POST", "/api/v1/webhooks/{id}/deliveries/{delivery}/again", Need::Session),
     call("POST", "/api/v1/webhooks/{id}/secret", Need::Session),
     call("POST", "/api/v1/webhooks/{id}/test", Need::Session),
 ];

@@ -20,6 +20,7 @@ export const parts = {
   secondStep: () => import('./auth/SecondStep.svelte'),
   account: withTexts(['account', 'auth', 'organise'], () => import('./account/AccountPage.svelte')),
   exported: () => import('./account/Exported.svelte'),
+  webhooks: withTexts('webhooks', () => import('./webhooks/WebhooksPart.svelte')),
   identities: withTexts('auth', () => import('./account/Identities.svelte')),
   admin: withTexts(['admin', 'auth', 'account'], () => import('./admin/AdminPage.svelte')),
   folderBar: withTexts('organise', () => import('./browse/FolderBar.svelte')),

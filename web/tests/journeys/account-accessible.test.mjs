@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { check } from '../support/axe.mjs';
 import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
-import { furnishPeople, furnishTokens } from '../support/people.mjs';
-import { makeFolder } from '../support/product.mjs';
+import { showDeliveries } from '../screens/acts.mjs';
+import { furnishPeople, furnishTokens, furnishWebhooks } from '../support/people.mjs';
+import { makeFolder, trashIt, upload } from '../support/product.mjs';
 import { administrator } from '../support/queue.mjs';
+import { picture, text } from '../support/samples.mjs';
 import { signIn } from '../support/steps.mjs';
 import { app } from '../support/totp.mjs';
 
@@ -43,7 +45,7 @@ for (const options of [
       await check(page, 'reset, with mistakes');
 
       await signIn(page, account, '/app/account');
-      await page.getByText('Files and folders').waitFor();
+      await page.getByText('Language and appearance').waitFor();
       await check(page, 'profile');
       await button(page, 'Change address').click();
       await button(page, 'Send codes').click();
@@ -57,6 +59,8 @@ for (const options of [
       await page.getByRole('heading', { name: 'No API tokens' }).waitFor();
       await check(page, 'no tokens');
       const folder = await makeFolder(account, 'root', 'Photos');
+      await upload(account, folder.id, 'square.png', picture(60, 40, 20));
+      await trashIt(account, (await upload(account, 'root', 'old.txt', text('old'))).id);
       await furnishTokens(account, folder.id);
       await page.reload();
       await page.getByText('Photo frame').waitFor();
@@ -76,6 +80,26 @@ for (const options of [
       await to('account/sessions');
       await page.getByText('This device').waitFor();
       await check(page, 'sessions');
+
+      await to('account/storage');
+      await page.getByRole('rowheader', { name: 'Trash' }).waitFor();
+      await check(page, 'storage');
+      await to('account/webhooks');
+      await page.getByRole('heading', { name: 'No webhooks' }).waitFor();
+      await check(page, 'no webhooks');
+      await button(page, 'New webhook').click();
+      await button(page, 'Make webhook').click();
+      await check(page, 'a new webhook, with mistakes');
+      await closeDialog(page);
+      const webhook = await furnishWebhooks(account);
+      await page.reload();
+      await page.getByRole('link', { name: 'Inventory' }).waitFor();
+      await check(page, 'webhooks');
+      await to(`account/webhooks/${webhook}`);
+      await showDeliveries(page);
+      await page.getByRole('button', { name: /^Added/ }).click();
+      await page.getByText('next attempt').waitFor();
+      await check(page, 'a webhook');
 
       await to('account/security');
       await button(page, 'Change password').click();
@@ -188,6 +212,9 @@ for (const options of [
       await to('/keys');
       await button(page, 'Rotate now').waitFor();
       await check(page, 'keys');
+      await to('/system');
+      await page.getByText('Longest wait').waitFor();
+      await check(page, 'system');
     },
     { ...options, stranger: true },
   );
@@ -212,7 +239,7 @@ async function tabTo(page, name, key = 'Tab') {
 
 journey('the account is used by keys alone, and dialogs give the focus back', async ({ page, account }) => {
   await signIn(page, account, '/app/account');
-  await page.getByText('Files and folders').waitFor();
+  await page.getByText('Language and appearance').waitFor();
   await tabTo(page, 'Your name');
   await page.keyboard.type('Grace');
   await page.keyboard.press('Enter');
@@ -269,8 +296,10 @@ journey(
       });
     });
     await signIn(page, admin);
-    const paths = ['account', 'account/security', 'account/sessions', 'account/tokens', 'admin', 'admin/invitations'];
-    const more = [`admin/users/${people.ada.id}`, 'admin/groups', 'admin/audit', 'admin/keys'];
+    const account = ['account', 'account/storage', 'account/security', 'account/sessions', 'account/tokens'];
+    const webhook = await furnishWebhooks(admin);
+    const paths = [...account, 'account/webhooks', `account/webhooks/${webhook}`, 'admin', 'admin/invitations'];
+    const more = [`admin/users/${people.ada.id}`, 'admin/groups', 'admin/audit', 'admin/keys', 'admin/system'];
     for (const direction of ['ltr', 'rtl']) {
       if (direction === 'rtl') await page.evaluate(() => sessionStorage.setItem('rtl', 'yes'));
       for (const path of [...paths, ...more]) {

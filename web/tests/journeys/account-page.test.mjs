@@ -4,8 +4,8 @@ import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
 import { mailTo } from '../support/mail.mjs';
 import { signInByApi } from '../support/people.mjs';
-import { children, makeFolder, ok, until, upload } from '../support/product.mjs';
-import { text } from '../support/samples.mjs';
+import { children, makeFolder, ok, trashIt, until, upload } from '../support/product.mjs';
+import { picture, text } from '../support/samples.mjs';
 import { entry, grid, signIn, toast } from '../support/steps.mjs';
 import { app, wrongCode } from '../support/totp.mjs';
 
@@ -75,13 +75,29 @@ journey('an address is verified from the account', async ({ page, account }) => 
   await page.getByText('Verified', { exact: true }).waitFor();
 });
 
-journey('the storage is shown as it is', async ({ page, account }) => {
+journey('the storage is shown as it is, and by what takes it', async ({ page, account }) => {
   await upload(account, 'root', 'large.txt', text('x'.repeat(1_234_000)));
+  await upload(account, 'root', 'notes.md', text('# One\n'));
+  await upload(account, 'root', 'notes.md', text('# Two\n'), '?onConflict=replace');
+  await upload(account, 'root', 'square.png', picture(60, 40, 20));
+  const draft = await upload(account, 'root', 'draft.txt', text('draft'));
+  await trashIt(account, draft.id);
   await makeFolder(account, 'root', 'Empty');
-  await signIn(page, account, '/app/account');
-  const storage = page.getByRole('main').getByRole('region', { name: 'Storage' });
+  await signIn(page, account);
+  await page.getByRole('link', { name: /^Storage/ }).click();
+  const storage = page.getByRole('main').getByRole('region', { name: 'Your storage' });
   await storage.getByText('1.2 MB used').waitFor();
-  await storage.locator('dl div').filter({ hasText: 'Files and folders' }).getByText('2', { exact: true }).waitFor();
+  await storage.locator('dl div').filter({ hasText: 'Files and folders' }).getByText('5', { exact: true }).waitFor();
+  const rows = page.getByRole('region', { name: 'What takes the room' }).getByRole('row');
+  await rows.nth(1).waitFor();
+  const told = (await rows.allTextContents()).map((row) => row.replace(/\s+/g, ' ').trim());
+  assert.match(told[1], /^Documents and texts 2 1\.2 MB \d+%$/);
+  assert.match(told[2], /^Pictures 1 /);
+  assert.match(told[3], /^Older versions 1 6 bytes /);
+  assert.match(told[4], /^Trash 1 5 bytes /);
+  assert.equal(told.length, 5);
+  await page.getByRole('main').getByRole('link', { name: 'Trash' }).click();
+  await page.waitForFunction(() => location.pathname === '/app/trash');
 });
 
 journey('a new password ends the other sign-ins', async ({ page, account, newPage }) => {

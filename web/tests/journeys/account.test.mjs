@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
-import { ensureSetUp, makeFolder } from '../support/product.mjs';
+import { ensureSetUp, makeFolder, until } from '../support/product.mjs';
 import { entry, grid, loseSession, signIn, signInAndFollow } from '../support/steps.mjs';
 
 journey(
@@ -101,4 +102,92 @@ journey('an address that leads nowhere says so', async ({ page, account }) => {
   await page.getByRole('button', { name: 'Go to your files' }).click();
   await page.getByText('This is the place for your files').waitFor();
   assert.equal(await grid(page).count(), 0);
+});
+
+/** Listens where the product may send messages to; answers as `answer` says, and keeps what came. */
+async function listen() {
+  const receiver = { answer: 204, heard: [] };
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (part) => (body += part));
+    request.on('end', () => {
+      receiver.heard.push({ headers: request.headers, ...JSON.parse(body) });
+      response.writeHead(receiver.answer).end();
+    });
+  });
+  await new Promise((ready) => server.listen(0, '127.0.0.2', ready));
+  return Object.assign(receiver, {
+    url: `http://127.0.0.2:${server.address().port}/hook`,
+    close: () => new Promise((closed) => server.close(closed)),
+  });
+}
+
+journey('a webhook is made, tried, told of files, changed and deleted', async ({ page, account }) => {
+  const receiver = await listen();
+  const button = (name) => page.getByRole('button', { name, exact: true });
+  const dialog = page.getByRole('dialog');
+  const sent = page.getByRole('region', { name: 'What was sent' });
+  try {
+    await signIn(page, account, '/app/account/webhooks');
+    await page.getByRole('heading', { name: 'No webhooks' }).waitFor();
+    await button('New webhook').click();
+    await button('Make webhook').click();
+    await dialog.getByText('Please enter an address').waitFor();
+    await dialog.getByText('Please choose at least one.').waitFor();
+    await dialog.getByLabel('Address').fill('http://127.0.0.9/hook');
+    await dialog.getByLabel('Description').fill('Inventory');
+    await dialog.getByLabel('Added file.created').check();
+    await button('Make webhook').click();
+    await dialog.getByText('Messages do not go to this address').waitFor();
+    assert.equal(await dialog.getByLabel('Description').inputValue(), 'Inventory', 'what was typed stays');
+    await dialog.getByLabel('Address').fill(receiver.url);
+    await button('Make webhook').click();
+    assert.match(await dialog.getByLabel('Secret').inputValue(), /^whsec_/);
+    await button('Done').click();
+
+    await page.getByRole('link', { name: 'Inventory' }).click();
+    await sent.getByText('Nothing yet').waitFor();
+    await button('Send a test').click();
+    await sent.getByRole('button', { name: /Test Arrived answered 204/ }).waitFor();
+    assert.equal(receiver.heard[0].type, 'ping');
+    await page.reload();
+    await sent.getByRole('button', { name: /Test Arrived/ }).waitFor();
+
+    receiver.answer = 503;
+    await makeFolder(account, 'root', 'Shelves');
+    await until('the folder is told', () => receiver.heard.some((one) => one.type === 'file.created'));
+    await button('Look again').click();
+    const told = sent.getByRole('button', { name: /^Added/ });
+    await told.filter({ hasText: 'answered 503' }).waitFor();
+    await told.click();
+    await sent.getByText(/next attempt|attempts/).first().waitFor();
+    await page.getByText('Not arriving').waitFor();
+    receiver.answer = 200;
+    await told.filter({ hasText: 'Arrived' }).waitFor();
+    await page.getByText('On', { exact: true }).waitFor();
+
+    await button('Send again').click();
+    await until('the folder is told once more', async () => {
+      const told = receiver.heard.filter((one) => one.type === 'file.created').map((one) => one.headers['webhook-id']);
+      return new Set(told).size === 2;
+    });
+
+    await button('Turn off').click();
+    await page.getByText('You have turned it off').waitFor();
+    await button('Turn on').click();
+    await button('New secret…').click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Replace it' }).click();
+    assert.match(await dialog.getByLabel('Secret').inputValue(), /^whsec_/);
+    await button('Done').click();
+    await page.getByText('signed with the secret before, too').waitFor();
+    await button('Change…').click();
+    await dialog.getByLabel('Description').fill('The inventory');
+    await button('Save').click();
+    await page.getByRole('heading', { name: 'The inventory' }).waitFor();
+    await button('Delete…').click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Delete webhook' }).click();
+    await page.getByRole('heading', { name: 'No webhooks' }).waitFor();
+  } finally {
+    await receiver.close();
+  }
 });

@@ -385,3 +385,29 @@ journey(
   },
   stranger,
 );
+
+journey(
+  'how the installation is can be seen, also while a part of it is away',
+  async ({ page }) => {
+    const admin = await administrator();
+    let away = false;
+    await page.route('**/api/v1/jobs/stats*', (route) =>
+      away ? route.fulfill({ status: 503, json: {} }) : route.continue(),
+    );
+    await page.route('**/status', async (route) =>
+      away ? route.fulfill({ json: { redis: true, db: false } }) : route.continue(),
+    );
+    await signIn(page, admin, '/app/admin/system');
+    const parts = page.getByRole('region', { name: 'What answers' }).getByRole('listitem');
+    await parts.filter({ hasText: 'Stores' }).getByText('Works').waitFor();
+    await parts.filter({ hasText: 'Queue of jobs' }).getByText('Works').waitFor();
+    await page.getByRole('region', { name: 'Work in the background' }).getByText('Longest wait').waitFor();
+    away = true;
+    await page.reload();
+    await parts.filter({ hasText: 'Stores' }).getByText('Does not answer').waitFor();
+    await parts.filter({ hasText: 'Queue of jobs' }).getByText('Does not answer').waitFor();
+    await parts.filter({ hasText: 'Memory of credentials' }).getByText('Works').waitFor();
+    assert.equal(await page.getByText('Longest wait').count(), 0);
+  },
+  stranger,
+);

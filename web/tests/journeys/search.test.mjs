@@ -98,3 +98,23 @@ journey('one comes back from a search to where one was', async ({ page, account 
   await page.goto(`${address}/app/search`);
   await page.getByText('What are you looking for?').waitFor();
 });
+
+journey('a search that was too wide says so, and what to do', async ({ page, account }) => {
+  await furnish(account);
+  await page.route('**/api/v1/search?*', async (route) => {
+    const answer = await route.fetch();
+    const wide = !route.request().url().includes('type=folder');
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), incomplete: wide } });
+  });
+  await signIn(page, account, '/app/search?q=heron');
+  await results(page).getByText('too wide to be finished').waitFor();
+  assert.equal(await hits(page).count(), 4, 'what was found is shown all the same');
+  await check(page, 'a search that was too wide');
+  await filter(page, 'Kind').click();
+  await page.getByRole('menuitemradio', { name: 'Folders' }).click();
+  await until('only folders are left', async () => (await names(page)).join() === 'Heron pictures');
+  await results(page).getByText('too wide to be finished').waitFor({ state: 'detached' });
+  await box(page).fill('nothing-of-the-kind');
+  await page.getByRole('button', { name: 'Without the filter Kind' }).click();
+  await results(page).getByText('found nothing so far').waitFor();
+});

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { journey } from '../support/journey.mjs';
 import { children, makeFolder, ok, until, upload } from '../support/product.mjs';
 import { text } from '../support/samples.mjs';
-import { choose, dropFiles, entry, loseSession, pickFiles, signIn, signInAndFollow } from '../support/steps.mjs';
+import { choose, dropFiles, entry, loseSession, pickFiles, signIn, signInAndFollow, toast } from '../support/steps.mjs';
 
 const tray = (page) => page.getByRole('region', { name: 'Uploads' });
 const openNew = (page) => page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).click();
@@ -110,8 +110,25 @@ journey('a name that is taken is asked about once for all', async ({ page, accou
 
   await dropFiles(page, [{ name: 'two.txt', bytes: text('unwanted') }]);
   await question.waitFor();
+  assert.equal(await question.getByText('byte for byte').count(), 0);
   await page.keyboard.press('Escape');
   await tray(page).getByText('Skipped').waitFor();
+  await dropFiles(page, [{ name: 'three.txt', bytes: text('old') }]);
+  await question.getByText('Both are the same, byte for byte.').waitFor();
+  await page.keyboard.press('Escape');
+});
+
+journey('an upload is undone from the tray, and that is undone, too', async ({ page, account }) => {
+  await signIn(page, account);
+  await page.getByText('This is the place for your files').waitFor();
+  await dropFiles(page, [{ name: 'hasty.txt', bytes: text('x') }]);
+  await entry(page, 'hasty.txt').waitFor();
+  await tray(page).getByRole('button', { name: 'Undo the upload of hasty.txt' }).click();
+  await entry(page, 'hasty.txt').waitFor({ state: 'detached' });
+  await toast(page, 'Moved “hasty.txt” to the trash').waitFor();
+  await page.keyboard.press('Control+z');
+  await entry(page, 'hasty.txt').waitFor();
+  assert.equal((await children(account, 'root')).length, 1);
 });
 
 journey('what fails says why, and can be tried again', async ({ page, account }) => {

@@ -1,11 +1,16 @@
 // One's own account.
-import { press, showExport } from './acts.mjs';
+import { press, showDeliveries, showExport } from './acts.mjs';
 
 export const account = [
   {
     name: 'account-profile',
     path: () => '/app/account',
-    act: (page) => page.getByText('Files and folders').waitFor(),
+    act: (page) => page.getByText('Language and appearance').waitFor(),
+  },
+  {
+    name: 'account-storage',
+    path: () => '/app/account/storage',
+    act: (page) => page.getByRole('rowheader', { name: 'Pictures' }).waitFor(),
   },
   {
     name: 'account-export',
@@ -54,9 +59,9 @@ export const account = [
   {
     name: 'account-totp',
     path: () => '/app/account/security',
-    act: async (page) => {
+    act: async (page, _phone, who) => {
       await press(page, 'Turn on');
-      await page.getByRole('dialog').getByLabel('Your password', { exact: true }).fill(account.password);
+      await page.getByRole('dialog').getByLabel('Your password', { exact: true }).fill(who.password);
       await press(page, 'Go on');
       await page.getByRole('img', { name: /QR code/ }).waitFor();
     },
@@ -64,7 +69,7 @@ export const account = [
   {
     name: 'account-recovery',
     path: () => '/app/account/security',
-    act: async (page) => {
+    act: async (page, _phone, who) => {
       await page.route('**/api/v1/users/me/totp/confirm', (route) =>
         route.fulfill({
           contentType: 'application/json',
@@ -74,7 +79,7 @@ export const account = [
         }),
       );
       await press(page, 'Turn on');
-      await page.getByRole('dialog').getByLabel('Your password', { exact: true }).fill(account.password);
+      await page.getByRole('dialog').getByLabel('Your password', { exact: true }).fill(who.password);
       await press(page, 'Go on');
       await page.getByLabel('Code of the app').fill('123456');
       await page.getByRole('dialog').getByRole('button', { name: 'Turn on' }).click();
@@ -103,12 +108,35 @@ export const account = [
   {
     name: 'account-token-made',
     path: () => '/app/account/tokens',
-    act: async (page) => {
+    act: async (page, _phone, who) => {
       await press(page, 'New token');
       await page.getByRole('dialog').getByLabel('Name').fill('Sync client');
-      await page.getByRole('dialog').getByLabel('Your password', { exact: true }).fill(account.password);
+      await page.getByRole('dialog').getByLabel('Your password', { exact: true }).fill(who.password);
       await press(page, 'Make token');
       await page.getByText('It is not shown again').waitFor();
+    },
+  },
+  {
+    name: 'account-webhooks',
+    path: () => '/app/account/webhooks',
+    act: (page) => page.getByRole('link', { name: 'Inventory' }).waitFor(),
+  },
+  {
+    name: 'account-new-webhook',
+    path: () => '/app/account/webhooks',
+    act: async (page) => {
+      await press(page, 'New webhook');
+      await page.getByLabel('Address').fill('https://example.org/hooks/files');
+      await page.getByLabel('Added').check();
+    },
+  },
+  {
+    name: 'account-webhook',
+    path: (scene) => `/app/account/webhooks/${scene.webhook}`,
+    act: async (page) => {
+      await showDeliveries(page);
+      await page.getByRole('button', { name: /^Added/ }).click();
+      await page.getByText('next attempt').waitFor();
     },
   },
 ];

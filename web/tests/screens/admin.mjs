@@ -119,4 +119,10 @@ export const admin = [
     path: () => '/app/admin',
     act: (page) => page.getByText('This is for administrators').waitFor(),
   },
+  {
+    name: 'admin-system',
+    admin: true,
+    path: () => '/app/admin/system',
+    act: (page) => page.getByText('Longest wait').waitFor(),
+  },
 ];

@@ -1,6 +1,6 @@
 // Folders and what is around them.
 import { choose, entry } from '../support/steps.mjs';
-import { folderOf, shown } from './acts.mjs';
+import { folderOf, openMenu, shown } from './acts.mjs';
 
 export const browse = [
   { name: 'grid', act: shown },
@@ -17,11 +17,7 @@ export const browse = [
     name: 'details',
     act: async (page, phone) => {
       await shown(page);
-      if (phone)
-        await entry(page, 'Two parrots.jpg')
-          .getByRole('button', { name: /Actions/ })
-          .click();
-      else await entry(page, 'Two parrots.jpg').click({ button: 'right' });
+      await openMenu(page, phone, 'Two parrots.jpg');
       await choose(page, 'Details');
       await page.getByRole('complementary', { name: 'Details' }).waitFor();
     },
@@ -41,11 +37,7 @@ export const browse = [
     name: 'context-menu',
     act: async (page, phone) => {
       await shown(page);
-      if (phone)
-        await entry(page, 'Hats on a rail.jpg')
-          .getByRole('button', { name: /Actions/ })
-          .click();
-      else await entry(page, 'Hats on a rail.jpg').click({ button: 'right' });
+      await openMenu(page, phone, 'Hats on a rail.jpg');
       await page.getByRole('menu').waitFor();
     },
   },

@@ -1,6 +1,6 @@
 // What goes wrong.
 import { choose, entry } from '../support/steps.mjs';
-import { folderOf, press, shown } from './acts.mjs';
+import { folderOf, openMenu, press, shown } from './acts.mjs';
 
 export const faults = [
   {
@@ -21,11 +21,7 @@ export const faults = [
     path: folderOf,
     act: async (page, phone) => {
       await shown(page);
-      if (phone)
-        await entry(page, 'IMG 9.png')
-          .getByRole('button', { name: /Actions/ })
-          .click();
-      else await entry(page, 'IMG 9.png').click({ button: 'right' });
+      await openMenu(page, phone, 'IMG 9.png');
       await choose(page, /Move to trash/);
       await page.getByText('Moved “IMG 9.png”').waitFor();
       await page.keyboard.press('Control+z');

@@ -1,17 +1,13 @@
 // Putting things in order.
 import { choose, entry, grid } from '../support/steps.mjs';
-import { shown } from './acts.mjs';
+import { openMenu, shown } from './acts.mjs';
 
 export const organise = [
   {
     name: 'move',
     act: async (page, phone) => {
       await shown(page);
-      if (phone)
-        await entry(page, 'Hats on a rail.jpg')
-          .getByRole('button', { name: /Actions/ })
-          .click();
-      else await entry(page, 'Hats on a rail.jpg').click({ button: 'right' });
+      await openMenu(page, phone, 'Hats on a rail.jpg');
       await choose(page, /Move to…/);
       await page.getByRole('dialog').getByRole('button', { name: 'Recipes' }).waitFor();
     },
@@ -20,11 +16,7 @@ export const organise = [
     name: 'rename',
     act: async (page, phone) => {
       await shown(page);
-      if (phone)
-        await entry(page, 'Two parrots.jpg')
-          .getByRole('button', { name: /Actions/ })
-          .click();
-      else await entry(page, 'Two parrots.jpg').click({ button: 'right' });
+      await openMenu(page, phone, 'Two parrots.jpg');
       await choose(page, /Rename/);
       await page.getByRole('textbox', { name: /^New name for/ }).waitFor();
     },

@@ -1,6 +1,6 @@
 // Sharing, and what is shared.
-import { choose, entry } from '../support/steps.mjs';
-import { folderOf, press, shown } from './acts.mjs';
+import { choose } from '../support/steps.mjs';
+import { folderOf, openMenu, press, shown } from './acts.mjs';
 
 export const sharing = [
   {
@@ -28,11 +28,7 @@ export const sharing = [
     path: folderOf,
     act: async (page, phone) => {
       await shown(page);
-      if (phone)
-        await entry(page, 'IMG 2.png')
-          .getByRole('button', { name: /Actions/ })
-          .click();
-      else await entry(page, 'IMG 2.png').click({ button: 'right' });
+      await openMenu(page, phone, 'IMG 2.png');
       await choose(page, /^Share…/);
       await page.getByRole('dialog').getByText('from Photos').first().waitFor();
     },

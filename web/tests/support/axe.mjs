@@ -2,19 +2,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { settled } from './settled.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 export async function check(page, screen) {
-  await page.waitForFunction(() => [...document.images].every((image) => image.complete));
-  await page.evaluate(() =>
-    Promise.all(
-      document
-        .getAnimations()
-        .filter((one) => one.effect?.getComputedTiming().iterations === 1)
-        .map((one) => one.finished.catch(() => {})),
-    ),
-  );
+  await settled(page);
   const loaded = await page.evaluate(() => 'axe' in window);
   // Evaluated by the debugger, so that the page's own policy stays as it is.
   if (!loaded) await page.evaluate(axe);

@@ -53,6 +53,23 @@ export async function furnishPeople(admin) {
   return { ada };
 }
 
+/** A webhook of an account; where it goes need not be there. */
+export const makeWebhook = async (account, body) =>
+  (await ok('POST', '/webhooks', { body, token: account.token })).webhook;
+
+/** Webhooks of an account, for pictures; the id of one of them. */
+export async function furnishWebhooks(account) {
+  const make = (body) => makeWebhook(account, body);
+  const { id } = await make({
+    url: 'https://inventory.example.org/hooks/files',
+    description: 'Inventory',
+    events: ['file.created', 'file.moved', 'file.deleted', 'job.failed'],
+  });
+  const off = await make({ url: 'https://old.example.org/hooks', events: ['job.complete'] });
+  await ok('PATCH', `/webhooks/${off.id}`, { body: { active: false }, token: account.token });
+  return id;
+}
+
 /** Tokens of an account, for pictures. */
 export async function furnishTokens(account, folderId) {
   await makeToken(account, { name: 'Backup of my laptop', scopes: ['files:read', 'files:write'] });

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{NodeName, Tag};
@@ -366,6 +368,35 @@ pub struct Usage {
     pub node_count: u64,
     /// What was put into the trash, not counting what lies inside.
     pub trash_count: u64,
+}
+
+/// Contents, counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Amount {
+    /// How many contents.
+    pub count: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Amount {
+    fn add_assign(&mut self, more: Self) {
+        self.count += more.count;
+        self.bytes += more.bytes;
+    }
+}
+
+/// What a space holds, in parts that have nothing in common.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UsageByType {
+    /// Contents of files outside of the trash, by their MIME type.
+    pub types: BTreeMap<String, Amount>,
+    /// Former contents of those files.
+    pub versions: Amount,
+    /// Contents and former contents of what lies in the trash.
+    pub trash: Amount,
+    /// All of the space was looked at.
+    pub complete: bool,
 }
 
 /// One step of the way to a node.

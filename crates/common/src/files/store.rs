@@ -4,6 +4,7 @@ use bytes::Bytes;
 use super::{
     BlobInfo, BlobRecord, Commit, Committed, Content, ListQuery, MediaFacts, NewFolder, NewThumbnail, Node,
     NodeName, NodePath, Page, RecountPlace, RecountStep, Space, ThumbnailInfo, ThumbnailSize, Usage,
+    UsageByType,
 };
 use crate::error::{PortError, PortResult};
 use crate::jobs::NewJob;
@@ -110,6 +111,11 @@ pub trait FileStore: Send + Sync {
 
     /// The usage of a space, from its row.
     async fn usage(&self, space: SpaceId) -> PortResult<Usage>;
+
+    /// What a space holds by type, as it was at one moment. Counted, not kept: of a space with more than `at_most` files and folders about so many are
+    /// looked at, and it is not complete. What lies below tombstones is left out, so that the parts may be less than [`Usage::used_bytes`] until the purge
+    /// has been there. Nothing is in a space that is not there.
+    async fn usage_by_type(&self, space: SpaceId, at_most: u32) -> PortResult<UsageByType>;
 
     /// Sets or lifts the limit of a space. Does not touch what is stored.
     async fn set_quota(&self, space: SpaceId, quota_bytes: Option<u64>) -> PortResult<()>;

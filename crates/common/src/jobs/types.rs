@@ -55,13 +55,15 @@ pub const INDEX_FILES: &str = "index-files";
 
 /// Whether jobs of the product itself have unique keys of this kind: whoever took one would keep its upkeep, a schedule or a ping from being done.
 pub fn is_key_of_the_product(key: &str) -> bool {
-    BUILT_IN.contains(&key) || [SCHEDULE_KEY, PING_KEY].iter().any(|prefix| key.starts_with(prefix))
+    BUILT_IN.contains(&key) || [SCHEDULE_KEY, PING_KEY, AGAIN_KEY].iter().any(|prefix| key.starts_with(prefix))
 }
 
 /// How unique keys of scheduled jobs begin.
 pub const SCHEDULE_KEY: &str = "schedule:";
 /// How unique keys of pings of webhooks begin.
 pub const PING_KEY: &str = "webhook-ping:";
+/// How unique keys of messages begin that somebody has sent again.
+pub const AGAIN_KEY: &str = "webhook-again:";
 
 /// All of them: the product works these itself.
 pub const BUILT_IN: &[&str] = &[

@@ -34,6 +34,7 @@ mod thumbnails;
 mod trash;
 mod tree;
 mod upload;
+mod usage;
 mod versions;
 
 use common::files::{Node, NodeError};

@@ -6,6 +6,7 @@ use common::files::{
     BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, CommitTarget, Committed, Content, FileEvent,
     FileEventKind, FileStore, ListQuery, MediaFacts, NewFolder, NewThumbnail, Node, NodeError, NodeName,
     NodePath, Page, PurgeStep, RecountPlace, RecountStep, Space, ThumbnailInfo, ThumbnailSize, Usage,
+    UsageByType,
 };
 use common::jobs::NewJob;
 use common::{BlobKey, FileId, PortResult, ReservationId, SpaceId, Timestamp, UserId};
@@ -14,7 +15,7 @@ use mongodb::bson::doc;
 use super::node::NodeDoc;
 use super::{
     FilesDb, activity, blobs, children, names, path, purge, recount, reservations, scrub, space, thumbnails,
-    trash, tree, upload,
+    trash, tree, upload, usage,
 };
 use crate::engine::Fault;
 use crate::value::ToOid as _;
@@ -42,6 +43,10 @@ impl FileStore for FilesDb {
     async fn usage(&self, space: SpaceId) -> PortResult<Usage> {
         let found = space::find(self, doc! { "_id": space.oid() }).await?;
         Ok(found.ok_or(Fault::Damaged("there is no such space"))?.usage)
+    }
+
+    async fn usage_by_type(&self, space: SpaceId, at_most: u32) -> PortResult<UsageByType> {
+        usage::by_type(self, space, at_most).await
     }
 
     async fn set_quota(&self, space: SpaceId, quota_bytes: Option<u64>) -> PortResult<()> {

@@ -23,6 +23,7 @@ mod space;
 mod store;
 mod tree;
 mod upload;
+mod usage;
 mod versions;
 
 use std::path::Path;

@@ -6,12 +6,13 @@ use common::files::{
     BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content, FileEvent, FileEventKind,
     FileStore, ListQuery, MediaFacts, NewFolder, NewThumbnail, Node, NodeError, NodeName, NodePath, Page,
     PurgeStep, RecountPlace, RecountStep, Space, ThumbnailInfo, ThumbnailSize, Usage,
+    UsageByType,
 };
 use common::jobs::NewJob;
 use common::{BlobKey, FileId, PortResult, ReservationId, SpaceId, Timestamp, UserId};
 use rusqlite::Connection;
 
-use super::{FilesDb, activity, blobs, list, names, path, purge, recount, scrub, space, tree, upload};
+use super::{FilesDb, activity, blobs, list, names, path, purge, recount, scrub, space, tree, upload, usage};
 use crate::engine::{Durability, Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
 
@@ -82,6 +83,10 @@ impl FileStore for FilesDb {
             Ok(space::find(connection, space)?.ok_or_else(|| damaged("there is no such space"))?.usage)
         })
         .await
+    }
+
+    async fn usage_by_type(&self, space: SpaceId, at_most: u32) -> PortResult<UsageByType> {
+        self.read(move |connection| usage::by_type(connection, space, at_most)).await
     }
 
     async fn set_quota(&self, space: SpaceId, quota_bytes: Option<u64>) -> PortResult<()> {

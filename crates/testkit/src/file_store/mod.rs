@@ -278,6 +278,8 @@ macro_rules! file_store_suite {
                 of_fifty_uploads_ten_fit,
                 of_fifty_reservations_ten_fit,
                 a_lowered_quota_touches_nothing_stored,
+                each_byte_of_a_space_is_of_one_type_or_a_version_or_trash,
+                a_usage_by_type_looks_at_so_much_and_no_more,
                 trash_takes_a_node_out_of_its_folder,
                 what_lies_in_the_trash_cannot_be_changed,
                 restore_brings_back_to_the_old_place,

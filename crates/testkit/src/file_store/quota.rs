@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use common::ReservationId;
-use common::files::{Commit, NodeError};
+use common::files::{Amount, Commit, NodeError, UsageByType};
 
 use super::FilesSubject;
 
@@ -192,4 +192,75 @@ pub async fn a_lowered_quota_touches_nothing_stored(subject: &FilesSubject) {
     let promised = Commit { reservation: Some(id), ..subject.upload(subject.root(), "c", 15) };
     subject.commit(&promised).await.unwrap();
     assert_eq!(subject.usage().await.used_bytes, 65);
+}
+
+async fn by_type(subject: &FilesSubject, at_most: u32) -> UsageByType {
+    subject.store.usage_by_type(subject.space.id, at_most).await.unwrap()
+}
+
+fn amount(count: u64, bytes: u64) -> Amount {
+    Amount { count, bytes }
+}
+
+pub async fn each_byte_of_a_space_is_of_one_type_or_a_version_or_trash(subject: &FilesSubject) {
+    let empty = UsageByType { complete: true, ..UsageByType::default() };
+    assert_eq!(by_type(subject, 10).await, empty);
+    let folder = subject.folder(subject.root(), "a").await;
+    let inner = subject.folder(folder.id, "b").await;
+    let mut picture = subject.upload(inner.id, "p.png", 100);
+    picture.content.mime = "image/png".to_owned();
+    let picture = subject.commit(&picture).await.unwrap().node;
+    // of another type now
+    subject.commit(&subject.update(picture.id, 10, 5)).await.unwrap();
+    subject.commit(&subject.update(picture.id, 1, 5)).await.unwrap();
+    let mut other = subject.upload(folder.id, "q.png", 1_000);
+    other.content.mime = "image/png".to_owned();
+    subject.commit(&other).await.unwrap();
+    subject.file(subject.root(), "empty", 0).await;
+    let expected = |trash| UsageByType {
+        types: [("image/png".to_owned(), amount(1, 1_000)), ("text/plain".to_owned(), amount(2, 1))].into(),
+        versions: amount(2, 110),
+        trash,
+        complete: true,
+    };
+    assert_eq!(by_type(subject, 100).await, expected(amount(0, 0)));
+    // a file by itself, one in a folder that is there by itself, one two folders below, with what it was before
+    let thrown = subject.file(folder.id, "thrown", 7).await;
+    subject.trash(thrown.id).await;
+    let bin = subject.folder(subject.root(), "bin").await;
+    let below = subject.folder(bin.id, "below").await;
+    subject.file(bin.id, "x", 20).await;
+    let deep = subject.file(below.id, "y", 300).await;
+    subject.commit(&subject.update(deep.id, 4_000, 5)).await.unwrap();
+    let earlier = subject.file(below.id, "thrown before", 50_000).await;
+    subject.trash(earlier.id).await;
+    subject.trash(bin.id).await;
+    assert_eq!(by_type(subject, 100).await, expected(amount(5, 54_327)));
+    let sum = 1_001 + 110 + 54_327;
+    assert_eq!(subject.usage().await.used_bytes, sum);
+    // what lies below a tombstone is nobody's, in the trash or not
+    subject.delete(bin.id).await;
+    assert_eq!(by_type(subject, 100).await, expected(amount(1, 7)));
+    subject.delete(thrown.id).await;
+    subject.delete(folder.id).await;
+    let rest = by_type(subject, 100).await;
+    assert_eq!(rest.types, [("text/plain".to_owned(), amount(1, 0))].into());
+    assert_eq!((rest.versions, rest.trash, rest.complete), (amount(0, 0), amount(0, 0), true));
+    subject.purged(bin.id).await;
+    subject.purged(folder.id).await;
+    assert_eq!(by_type(subject, 100).await, rest);
+    let unknown = subject.store.usage_by_type(subject.ids.next(), 100).await.unwrap();
+    assert_eq!(unknown, empty);
+}
+
+pub async fn a_usage_by_type_looks_at_so_much_and_no_more(subject: &FilesSubject) {
+    for number in 0..6 {
+        subject.file(subject.root(), &number.to_string(), 1).await;
+    }
+    let seen = |usage: &UsageByType| usage.types.values().map(|amount| amount.count).sum::<u64>();
+    let all = by_type(subject, 6).await;
+    assert_eq!((seen(&all), all.complete), (6, true));
+    let some = by_type(subject, 4).await;
+    assert!(!some.complete);
+    assert!((4..6).contains(&seen(&some)), "{some:?}");
 }

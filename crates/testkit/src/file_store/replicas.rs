@@ -12,7 +12,7 @@ use common::files::{
     LinkToken, LinkUse, ListQuery, MarkStore, MediaFacts, NewCopy, NewFolder, NewLink, NewShare,
     NewThumbnail, Node, NodeError, NodeName, NodePath, Note, Operation, Page, Part, PruneStep, PurgeStep,
     RecountPlace, RecountStep, Share, ShareRole, ShareStore, SharesOf, Space, Tag, TagCount, TakeDownload,
-    ThumbnailInfo, ThumbnailSize, Usage, Version, VersionStore,
+    ThumbnailInfo, ThumbnailSize, Usage, UsageByType, Version, VersionStore,
 };
 use common::jobs::{NewJob, Outbox, OutboxRow};
 use common::{
@@ -55,6 +55,7 @@ forward! { FileStore:
     async fn find_space(&self, id: SpaceId) -> PortResult<Option<Space>>;
     async fn find_space_of(&self, owner: UserId) -> PortResult<Option<Space>>;
     async fn usage(&self, space: SpaceId) -> PortResult<Usage>;
+    async fn usage_by_type(&self, space: SpaceId, at_most: u32) -> PortResult<UsageByType>;
     async fn set_quota(&self, space: SpaceId, quota: Option<u64>) -> PortResult<()>;
     async fn end_space(&self, space: SpaceId, at: Timestamp) -> PortResult<()>;
     async fn find_path(&self, id: FileId) -> PortResult<Option<NodePath>>;

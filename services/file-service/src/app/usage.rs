@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::files::Usage;
+use common::files::{Usage, UsageByType};
 use http_kit::health::{CHECK_DEADLINE, ReadyCheck};
 use tokio::time::Instant;
 
@@ -17,6 +17,17 @@ use crate::state::FileService;
 /// Those of the store alone.
 pub(crate) async fn usage(service: &FileService, root: &Authorized) -> Result<Usage, AppError> {
     Ok(service.store.usage(root.space()).await?)
+}
+
+/// Files and folders that are looked at for one answer: a second's work of a store, or some.
+const COUNTED: u32 = 250_000;
+
+/// What the space of this node holds by type.
+///
+/// # Errors
+/// Those of the store alone.
+pub(crate) async fn by_type(service: &FileService, root: &Authorized) -> Result<UsageByType, AppError> {
+    Ok(service.store.usage_by_type(root.space(), COUNTED).await?)
 }
 
 /// How many more bytes the space takes; none is no limit.

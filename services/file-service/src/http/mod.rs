@@ -86,6 +86,7 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(uploads::one::change_method)
         .service(uploads::one::remove)
         .service(usage::show)
+        .service(usage::by_type)
         .service(usage::limits)
         .service(shares::list)
         .service(shares::give)

@@ -1,7 +1,7 @@
-//! `/api/v1/usage` and `/api/v1/limits`.
+//! `/api/v1/usage`, what is below it, and `/api/v1/limits`.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use common::files::{Action, MAX_DEPTH, NodeName};
+use common::files::{Action, Amount, MAX_DEPTH, NodeName, UsageByType};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, input};
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,98 @@ pub(super) async fn show(caller: Authenticated, service: web::Data<FileService>)
         file_count: usage.node_count,
         trash_count: usage.trash_count,
     }))
+}
+
+/// Contents, counted together.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = UsageAmount)]
+struct AmountView {
+    /// How many contents.
+    count: u64,
+    /// Their bytes.
+    bytes: u64,
+}
+
+impl AmountView {
+    fn of(amount: Amount) -> Self {
+        Self { count: amount.count, bytes: amount.bytes }
+    }
+}
+
+/// Contents of one type.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = UsageOfType)]
+struct TypeView {
+    /// The MIME type; null is all types that have no item of their own.
+    #[schema(required = true)]
+    mime_type: Option<String>,
+    /// How many files.
+    count: u64,
+    /// Bytes of their contents.
+    bytes: u64,
+}
+
+/// What the caller's space holds, in parts that have nothing in common. Together they are `usedBytes`, but for what was deleted a moment ago.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = UsageByType)]
+pub(super) struct ByTypeView {
+    /// Files outside of the trash by the type of their content, the most bytes first: at most 100 items.
+    types: Vec<TypeView>,
+    /// Former contents of those files.
+    versions: AmountView,
+    /// Contents of files in the trash, the former ones too.
+    trash: AmountView,
+    /// All was counted. A space of more than 250,000 files and folders is counted as far as that.
+    complete: bool,
+}
+
+/// Types that have an item of their own.
+const TYPES: usize = 99;
+
+impl ByTypeView {
+    fn of(usage: UsageByType) -> Self {
+        let mut types: Vec<_> = usage
+            .types
+            .into_iter()
+            .map(|(mime, amount)| TypeView {
+                mime_type: Some(mime),
+                count: amount.count,
+                bytes: amount.bytes,
+            })
+            .collect();
+        types.sort_by_key(|of| std::cmp::Reverse(of.bytes));
+        if types.len() > TYPES {
+            let rest = types.split_off(TYPES);
+            types.push(TypeView {
+                mime_type: None,
+                count: rest.iter().map(|of| of.count).sum(),
+                bytes: rest.iter().map(|of| of.bytes).sum(),
+            });
+        }
+        Self {
+            types,
+            versions: AmountView::of(usage.versions),
+            trash: AmountView::of(usage.trash),
+            complete: usage.complete,
+        }
+    }
+}
+
+/// Counts what the caller's space holds by type.
+#[utoipa::path(
+    operation_id = "getUsageByType",
+    tag = "files",
+    responses((status = 200, description = "What it holds", body = ByTypeView)),
+    security(("bearer" = []), ("token" = []), ("cookie" = []))
+)]
+#[get("/api/v1/usage/types")]
+pub(super) async fn by_type(caller: Authenticated, service: web::Data<FileService>) -> ApiResult<HttpResponse> {
+    let root = authorize(&service, params::actor(&caller), Action::ReadMetadata, Target::Root).await?;
+    let usage = usage::by_type(&service, &root).await?;
+    Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(ByTypeView::of(usage)))
 }
 
 /// What an upload must keep to, so that a client can refuse before a byte is sent.
@@ -102,4 +194,19 @@ pub(super) async fn limits(
         max_depth: MAX_DEPTH,
         keep_uploads_seconds: service.settings.keep_uploads.as_secs(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_beyond_the_largest_are_one_item() {
+        let types = (0..150).map(|bytes| (format!("a/{bytes}"), Amount { count: 1, bytes })).collect();
+        let view = ByTypeView::of(UsageByType { types, ..UsageByType::default() });
+        assert_eq!(view.types.len(), TYPES + 1);
+        assert_eq!(view.types[0].mime_type.as_deref(), Some("a/149"));
+        let rest = view.types.last().unwrap();
+        assert_eq!((rest.mime_type.as_deref(), rest.count, rest.bytes), (None, 51, 1_275));
+    }
 }

@@ -16,6 +16,7 @@ fn every_call_of_files_and_the_classic_api_is_documented() {
         ("/api/v1/files/{id}/public", &["put", "delete"]),
         ("/api/v1/trash", &["get", "delete"]),
         ("/api/v1/usage", &["get"]),
+        ("/api/v1/usage/types", &["get"]),
         ("/api/v1/limits", &["get"]),
         ("/status", &["get"]),
         ("/stats", &["get"]),

@@ -26,6 +26,28 @@ async fn usage_counts_what_there_is() {
 }
 
 #[actix_web::test]
+async fn usage_by_type_counts_what_there_is() {
+    let server = Server::start().await;
+    let user = server.user("a");
+    let of = async || user.get("/api/v1/usage/types").await.expect(StatusCode::OK);
+    let nothing = json!({"count": 0, "bytes": 0});
+    assert_eq!(of().await, json!({"types": [], "versions": nothing, "trash": nothing, "complete": true}));
+    user.file("a.txt", "root", "12345").await;
+    user.file("b.txt", "root", "123").await;
+    let thrown = user.file("c.txt", "root", "1").await;
+    user.delete(&format!("/api/v1/files/{thrown}")).await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(
+        of().await,
+        json!({
+            "types": [{"mimeType": "text/plain", "count": 2, "bytes": 8}],
+            "versions": nothing, "trash": {"count": 1, "bytes": 1}, "complete": true,
+        })
+    );
+    let other = server.user("b").get("/api/v1/usage/types").await.expect(StatusCode::OK);
+    assert_eq!(other["types"], json!([]));
+}
+
+#[actix_web::test]
 async fn limits_say_what_an_upload_may_bring() {
     let server = Server::start().await;
     let limits = server.user("a").get("/api/v1/limits").await.expect(StatusCode::OK);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use common::jobs::{InsertOutcome, JobState, types};
+use common::jobs::{InsertOutcome, JobState, NewJob, types};
 use common::webhooks::{
     Delivery as Stored, DeliveryAttempt, DeliveryPlace, DeliveryState as State, WebhookEvent as Event,
 };
@@ -212,10 +212,66 @@ pub(super) async fn test(
     let webhook = find(&service, &caller, &request).await?;
     let now = service.clock.now();
     let delivery = ping(DeliveryId(service.ids.object_id()), &webhook, now);
-    let job = delivery_job(&delivery, &webhook, &service.settings.webhooks, now).caused_by(&cause::current());
+    let job = delivery_job(&delivery, &webhook, &service.settings.webhooks, now);
+    send(&service, &delivery, job, now).await
+}
+
+/// Sends a message again that has been delivered, given up or called off: the same body, as a new message with an id of its own.
+#[utoipa::path(
+    tag = "webhooks",
+    operation_id = "sendWebhookDeliveryAgain",
+    params(
+        ("id" = String, Path, description = "The webhook's id"),
+        ("delivery" = String, Path, description = "The id of the delivery"),
+    ),
+    responses(
+        (status = 202, description = "It is under way", body = Test),
+        (status = 404, description = "`not_found`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 409, description = "`conflict`: it is still on its way, or the webhook is off; `key_taken`: it is being sent again already", body = ProblemDocument, content_type = "application/problem+json"),
+        Refused,
+    ),
+    security(("bearer" = []), ("token" = []), ("cookie" = [])),
+)]
+#[post("/api/v1/webhooks/{id}/deliveries/{delivery}/again")]
+pub(super) async fn again(
+    caller: Authenticated,
+    service: web::Data<WorkerService>,
+    request: HttpRequest,
+) -> ApiResult<HttpResponse> {
+    let webhook = find(&service, &caller, &request).await?;
+    let id: DeliveryId = input::path_id(&request, "delivery")?;
+    let found = service.webhooks.find_delivery(id).await?.filter(|sent| sent.webhook == webhook.id);
+    let sent = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+    if sent.state == State::Pending && shown(&service, sent.clone()).await?.state == State::Pending {
+        return Err(Problem::new(Code::Conflict).detail("It is still on its way"));
+    }
+    if webhook.off.is_some() && sent.event != Event::Ping {
+        return Err(Problem::new(Code::Conflict).detail("The webhook is off"));
+    }
+    let now = service.clock.now();
+    let delivery = Stored {
+        id: DeliveryId(service.ids.object_id()),
+        created_at: now,
+        state: State::Pending,
+        attempts: Vec::new(),
+        finished_at: None,
+        ..sent
+    };
+    let job = delivery_job(&delivery, &webhook, &service.settings.webhooks, now);
+    let unique_key = job.unique_key.clone().or_else(|| Some(format!("{}{id}", types::AGAIN_KEY)));
+    send(&service, &delivery, NewJob { unique_key, ..job }, now).await
+}
+
+/// Has a message sent whose job has a key of its own.
+async fn send(
+    service: &WorkerService,
+    delivery: &Stored,
+    job: NewJob,
+    now: Timestamp,
+) -> ApiResult<HttpResponse> {
     // in this order: a job whose delivery is not there has nothing to do
-    service.webhooks.create_deliveries(std::slice::from_ref(&delivery)).await?;
-    let outcomes = service.store.insert(&[job], now).await?;
+    service.webhooks.create_deliveries(std::slice::from_ref(delivery)).await?;
+    let outcomes = service.store.insert(&[job.caused_by(&cause::current())], now).await?;
     if let Some(InsertOutcome::Taken(holder)) = outcomes.first() {
         service.webhooks.note_delivery(delivery.id, None, State::Cancelled, now).await?;
         return Err(Problem::new(Code::KeyTaken).member("holder", holder.to_string()));

@@ -79,6 +79,7 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
         .service(webhooks::replace_secret)
         .service(deliveries::list)
         .service(deliveries::test)
+        .service(deliveries::again)
         .service(notifications::list)
         .service(notifications::read);
 }

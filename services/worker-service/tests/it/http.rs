@@ -297,11 +297,12 @@ fn the_document_holds_what_is_public() {
         "post /api/v1/jobs/{id}/complete",
         "post /api/v1/jobs/{id}/return",
         "post /api/v1/webhooks/{id}/test",
+        "post /api/v1/webhooks/{id}/deliveries/{delivery}/again",
         "post /api/v1/notifications/read",
     ] {
         assert!(operations.iter().any(|found| found == operation), "{operation}");
     }
-    assert_eq!(operations.len(), 46);
+    assert_eq!(operations.len(), 47);
     for schema in ["Job", "JobList", "JobPage", "JobSummary", "JobRequest", "Schedule", "ClaimedJobs"] {
         assert!(document["components"]["schemas"][schema].is_object(), "{schema}");
     }

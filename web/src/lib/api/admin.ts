@@ -10,11 +10,44 @@ import type {
   GroupList,
   InvitationList,
   InvitationRequest,
+  JobStats,
   NewInvitation,
   Role,
 } from './types';
 
 /** Calls of administration, for administrators. */
+
+/** How the installation is. What is null did not answer: a part that is away takes some answers with it. */
+export interface Health {
+  /** The stores of accounts, files and jobs, all of them. */
+  stores: boolean | null;
+  /** What remembers credentials and limits. */
+  cache: boolean | null;
+  /** How long the answer about both took, in milliseconds. */
+  tookMs: number;
+  numbers: { users: number; files: number } | null;
+  jobs: Pick<JobStats, 'counts' | 'paused' | 'oldestWaitingAt'> | null;
+}
+
+export async function getHealth(): Promise<Health> {
+  const begun = performance.now();
+  // The history of jobs is not wanted here, so as little of it as can be.
+  const query = { since: new Date().toISOString() };
+  const [parts, numbers, jobs] = await Promise.all([
+    orNull(answerOf(client.GET('/status')).then((status) => ({ ...status, tookMs: performance.now() - begun }))),
+    orNull(answerOf(client.GET('/stats'))),
+    orNull(answerOf(client.GET('/api/v1/jobs/stats', { params: { query } }))),
+  ]);
+  return {
+    stores: parts?.db ?? null,
+    cache: parts?.redis ?? null,
+    tookMs: parts?.tookMs ?? 0,
+    numbers,
+    jobs,
+  };
+}
+
+const orNull = <T>(asked: Promise<T>): Promise<T | null> => asked.catch(() => null);
 
 export interface AccountsQuery {
   q?: string;

@@ -11,6 +11,7 @@ import type {
   PathItem,
   Tag,
   Usage,
+  UsageByType,
 } from './types';
 import { visit } from './urls';
 
@@ -120,6 +121,11 @@ export function emptyTrash(): Promise<unknown> {
 
 export function getUsage(): Promise<Usage> {
   return answerOf(client.GET('/api/v1/usage'));
+}
+
+/** What of it is of which type: counted when asked, so not to be asked all the time. */
+export function getUsageByType(): Promise<UsageByType> {
+  return answerOf(client.GET('/api/v1/usage/types'));
 }
 
 /** What an upload into a folder must keep to; into one's own root folder if none is named. */

@@ -21,11 +21,11 @@ export interface Hit {
   excerpt: { text: string; marks: Mark[] } | null;
 }
 
-/** A page of what was found; it may be empty and not the last one. */
+/** A page of what was found; it may be empty and not the last one. Where it is `incomplete`, more may be there that is not found. */
 export async function search(
   query: SearchQuery,
   signal?: AbortSignal,
-): Promise<{ items: Hit[]; nextCursor: string | null }> {
+): Promise<{ items: Hit[]; nextCursor: string | null; incomplete: boolean }> {
   const page = await answerOf(client.GET('/api/v1/search', { params: { query }, signal }));
-  return { items: page.items, nextCursor: page.nextCursor ?? null };
+  return { items: page.items, nextCursor: page.nextCursor ?? null, incomplete: page.incomplete };
 }

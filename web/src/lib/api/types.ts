@@ -8,6 +8,7 @@ export type ArchiveEntryList = Schemas['ArchiveEntryList'];
 export type FileList = Schemas['FileList'];
 export type PathItem = Schemas['Crumb'];
 export type Usage = Schemas['Usage'];
+export type UsageByType = Schemas['UsageByType'];
 export type Limits = Schemas['Limits'];
 export type User = Schemas['User'];
 export type Setup = Schemas['Setup'];
@@ -87,6 +88,18 @@ export type PublicFile = Schemas['PublicFile'];
 export type PublicUpload = Schemas['PublicUpload'];
 export type Receipt = Schemas['Receipt'];
 export type Upload = Schemas['Upload'];
+
+export type Webhook = Schemas['Webhook'];
+export type WebhookEvent = Schemas['WebhookEvent'];
+/** What one says of a webhook. */
+export interface WebhookChange {
+  url?: string;
+  events?: WebhookEvent[];
+  description?: string;
+  allJobs?: boolean;
+}
+export type WebhookDelivery = Schemas['WebhookDelivery'];
+export type WebhookDeliveryList = Schemas['WebhookDeliveryList'];
 
 export type Version = Schemas['Version'];
 export type VersionList = Schemas['VersionList'];

@@ -43,14 +43,29 @@ async function putBack(trashed: Outcome): Promise<void> {
   orThrow(outcome);
 }
 
-/** Puts files into the trash without saying so, as the way back from something that made them. */
-export async function throwAway(files: File[]): Promise<void> {
+async function trashUnlisted(files: File[]): Promise<Outcome> {
   const outcome = await changeAll(files, t('act.trashing', { count: files.length }), trashing);
   folderChanged(...parentsOf(files));
   trashChanged();
   usage.changed();
-  orThrow(outcome);
+  return outcome;
 }
+
+/** Puts files into the trash without saying so, as the way back from something that made them. */
+export async function throwAway(files: File[]): Promise<void> {
+  orThrow(await trashUnlisted(files));
+}
+
+/** Puts a file into the trash that is in no list at hand; false if that did not work. */
+export const trashOne = undoable(async (file: File): Promise<boolean> => {
+  const outcome = await trashUnlisted([file]);
+  tell(
+    outcome,
+    (done) => t('act.trashed', named(done)),
+    () => putBack(outcome),
+  );
+  return outcome.failed.length === 0;
+});
 
 export const trashFiles = undoable(async (listing: Listing, files: File[]): Promise<void> => {
   if (files.length === 0) return;

@@ -12,6 +12,7 @@ import deSearch from './de-search';
 import deSharing from './de-sharing';
 import deTray from './de-tray';
 import deViewer from './de-viewer';
+import deWebhooks from './de-webhooks';
 import en from './en';
 import enAccount from './en-account';
 import enAdmin from './en-admin';
@@ -25,6 +26,7 @@ import enSearch from './en-search';
 import enSharing from './en-sharing';
 import enTray from './en-tray';
 import enViewer from './en-viewer';
+import enWebhooks from './en-webhooks';
 import type { Message } from './index';
 
 const parts: [string, Record<string, Message>, Record<string, Message>][] = [
@@ -41,6 +43,7 @@ const parts: [string, Record<string, Message>, Record<string, Message>][] = [
   ['sharing', enSharing, deSharing],
   ['uploads', enTray, deTray],
   ['the page of a link', enPublic, dePublic],
+  ['the webhooks', enWebhooks, deWebhooks],
 ];
 
 const forms = (message: Message): string[] => (typeof message === 'string' ? [message] : Object.values(message));

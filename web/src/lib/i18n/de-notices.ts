@@ -18,7 +18,11 @@ const deNotices: Translated<typeof enNotices> = {
   'notices.drops': { one: '{count} Datei kam dazu', other: '{count} Dateien kamen dazu' },
   'notices.export': 'Der Export deines Kontos ist bereit',
   'notices.export.until': 'Er kann bis {time} abgeholt werden.',
-  'notices.webhook': 'Ein Webhook wurde abgeschaltet',
+  'notices.webhook': 'Ein Webhook wurde ausgeschaltet',
+  'notices.webhook.failing': 'Dort kam tagelang nichts an.',
+  'notices.webhook.gone': 'Seine Adresse antwortete, dass dort nichts mehr ist.',
+  'notices.webhook.not-administrator': 'Nur Administratoren hören von den Aufträgen aller.',
+  'notices.toWebhook': 'Ansehen',
   'notices.toExport': 'Abholen',
 };
 

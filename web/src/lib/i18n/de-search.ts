@@ -15,6 +15,10 @@ const deSearch: Translated<typeof enSearch> = {
     'Jedes Wort muss ein Wort des Namens, eines Schlagworts oder des Textes beginnen. Versuch es mit weniger.',
   'search.none.filtered': 'Nichts passt zu den Wörtern und zu den Filtern.',
   'search.unfiltered': 'Ohne Filter suchen',
+  'search.partial':
+    'Diese Suche war zu weit, um fertig zu werden; es kann mehr geben, als hier steht. Ein Wort mehr, ein Filter hier oben oder die Suche in einem Ordner findet es.',
+  'search.partial.none':
+    'Diese Suche war zu weit, um fertig zu werden, und hat bisher nichts gefunden. Ein Wort mehr, ein Filter hier oben oder die Suche in einem Ordner findet es vielleicht.',
   'search.failed': 'Die Suche ging nicht',
   'search.any': 'Alle',
   'search.without': 'Ohne den Filter {filter}',

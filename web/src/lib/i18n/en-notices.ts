@@ -17,7 +17,11 @@ const enNotices = {
   'notices.drops': { one: '{count} file was added', other: '{count} files were added' },
   'notices.export': 'The export of your account is ready',
   'notices.export.until': 'It can be fetched until {time}.',
-  'notices.webhook': 'A webhook was switched off',
+  'notices.webhook': 'A webhook was turned off',
+  'notices.webhook.failing': 'Nothing had arrived there for days.',
+  'notices.webhook.gone': 'Its address answered that there is nothing any more.',
+  'notices.webhook.not-administrator': 'Only administrators are told of everybody’s jobs.',
+  'notices.toWebhook': 'Look at it',
   'notices.toExport': 'Fetch it',
 } as const satisfies Record<string, Message>;
 

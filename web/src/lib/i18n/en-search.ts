@@ -12,6 +12,10 @@ const enSearch = {
   'search.none.text': 'Each word must begin a word of the name, of a tag or of the text. Try fewer of them.',
   'search.none.filtered': 'Nothing fits both the words and the filters.',
   'search.unfiltered': 'Search without filters',
+  'search.partial':
+    'This search was too wide to be finished, so there may be more than is shown. One more word, a filter above, or searching in one folder finds it.',
+  'search.partial.none':
+    'This search was too wide to be finished, and found nothing so far. One more word, a filter above, or searching in one folder may find it.',
   'search.failed': 'The search did not work',
   'search.any': 'Any',
   'search.without': 'Without the filter {filter}',

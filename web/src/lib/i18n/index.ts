@@ -11,6 +11,7 @@ import type enSearch from './en-search';
 import type enSharing from './en-sharing';
 import type enTray from './en-tray';
 import type enViewer from './en-viewer';
+import type enWebhooks from './en-webhooks';
 
 /** A text with `{places}`, or one for each plural form that the language has, chosen by the place `{count}`. */
 export type Message = string | { one?: string; other: string };
@@ -28,7 +29,8 @@ type Texts = typeof en &
   typeof enViewer &
   typeof enSharing &
   typeof enPublic &
-  typeof enTray;
+  typeof enTray &
+  typeof enWebhooks;
 export type Key = keyof Texts;
 /** What another language provides: the same keys. */
 export type Catalogue = Record<Key, Message>;

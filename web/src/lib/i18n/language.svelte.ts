@@ -20,7 +20,8 @@ export type Part =
   | 'viewer'
   | 'sharing'
   | 'public'
-  | 'tray';
+  | 'tray'
+  | 'webhooks';
 type Source = () => Promise<{ default: Partial<Catalogue> }>;
 
 const sources: Record<Language, Record<Part, Source>> = {
@@ -38,6 +39,7 @@ const sources: Record<Language, Record<Part, Source>> = {
     sharing: () => import('./en-sharing'),
     public: () => import('./en-public'),
     tray: () => import('./en-tray'),
+    webhooks: () => import('./en-webhooks'),
   },
   de: {
     base: () => import('./de'),
@@ -53,6 +55,7 @@ const sources: Record<Language, Record<Part, Source>> = {
     sharing: () => import('./de-sharing'),
     public: () => import('./de-public'),
     tray: () => import('./de-tray'),
+    webhooks: () => import('./de-webhooks'),
   },
 };
 

@@ -22,7 +22,10 @@ export class CursorList<T extends { id: string }> {
   #cursor: string | null = null;
   #flight: AbortController | null = null;
 
-  constructor(readonly fetch: Fetch<T>) {}
+  constructor(
+    readonly fetch: Fetch<T>,
+    readonly pageSize = PAGE,
+  ) {}
 
   /** Reads the list from its beginning; what is shown stays until then. */
   refresh(): Promise<void> {
@@ -58,7 +61,7 @@ export class CursorList<T extends { id: string }> {
     this.#flight = flight;
     this.loading = true;
     try {
-      const page = await this.fetch({ limit: PAGE, ...(cursor ? { cursor } : {}) }, flight.signal);
+      const page = await this.fetch({ limit: this.pageSize, ...(cursor ? { cursor } : {}) }, flight.signal);
       if (flight.signal.aborted) return;
       const known = cursor ? this.items : [];
       const shown = new Set(known.map(({ id }) => id));

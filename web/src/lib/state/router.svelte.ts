@@ -14,7 +14,7 @@ export type Route =
   | { at: 'notices' }
   | { at: 'queue'; part: QueuePart; search: string }
   | { at: 'queue'; part: 'job'; id: string }
-  | { at: 'account'; part: AccountPart }
+  | { at: 'account'; part: AccountPart; id: string | null }
   | { at: 'admin'; part: AdminPart; search: string }
   | { at: 'admin'; part: 'user'; id: string }
   | { at: DoorPart }
@@ -28,10 +28,17 @@ const QUEUE_PARTS: readonly string[] = ['list', 'dead', 'types', 'schedules'] sa
 export type SharedPart = 'with-me' | 'by-me' | 'access';
 const SHARED_PARTS: readonly string[] = ['by-me', 'access'] satisfies SharedPart[];
 /** The parts of the screen of one's own account, and those of administration. */
-export type AccountPart = 'profile' | 'security' | 'sessions' | 'tokens';
-export const ACCOUNT_PARTS: readonly AccountPart[] = ['profile', 'security', 'sessions', 'tokens'];
-export type AdminPart = 'users' | 'invitations' | 'groups' | 'audit' | 'keys';
-export const ADMIN_PARTS: readonly AdminPart[] = ['users', 'invitations', 'groups', 'audit', 'keys'];
+export type AccountPart = 'profile' | 'storage' | 'security' | 'sessions' | 'tokens' | 'webhooks';
+export const ACCOUNT_PARTS: readonly AccountPart[] = [
+  'profile',
+  'storage',
+  'security',
+  'sessions',
+  'tokens',
+  'webhooks',
+];
+export type AdminPart = 'users' | 'invitations' | 'groups' | 'audit' | 'keys' | 'system';
+export const ADMIN_PARTS: readonly AdminPart[] = ['users', 'invitations', 'groups', 'audit', 'keys', 'system'];
 
 /** Screens for whoever is not signed in. */
 export type DoorPart = 'register' | 'verify' | 'forgot' | 'reset';
@@ -53,6 +60,7 @@ export function parseRoute(pathname: string, search: string): Route {
   const [, place, id, ...more] = parts;
   if (place === 'admin') return adminRoute(id, more, search);
   if (place === 'queue') return more.length > 0 ? { at: 'unknown' } : queueRoute(id, search);
+  if (place === 'account') return accountRoute(id, more);
   if (place === 's' && id) return publicRoute(id, more, seen);
   if (more.length > 0) return { at: 'unknown' };
   if (place === 'shared' && id === undefined) return { at: 'shared', part: 'with-me', view: seen };
@@ -71,10 +79,6 @@ export function parseRoute(pathname: string, search: string): Route {
   }
   if (place === 'jobs' && id === undefined) return { at: 'jobs' };
   if (place === 'notifications' && id === undefined) return { at: 'notices' };
-  if (place === 'account') {
-    const part = id ?? 'profile';
-    return among(ACCOUNT_PARTS, part) ? { at: 'account', part } : { at: 'unknown' };
-  }
   if (DOOR_PARTS.includes(place) && id === undefined) return { at: place as DoorPart };
   return { at: 'unknown' };
 }
@@ -82,6 +86,12 @@ export function parseRoute(pathname: string, search: string): Route {
 function publicRoute(token: string, [folder, ...more]: string[], view: string | null): Route {
   if (more.length > 0 || (folder && !ID.test(folder))) return { at: 'unknown' };
   return { at: 'public', token, folder: folder ?? null, view };
+}
+
+function accountRoute(part = 'profile', [id, ...more]: string[]): Route {
+  if (!among(ACCOUNT_PARTS, part) || more.length > 0) return { at: 'unknown' };
+  if (id === undefined) return { at: 'account', part, id: null };
+  return part === 'webhooks' && ID.test(id) ? { at: 'account', part, id } : { at: 'unknown' };
 }
 
 function queueRoute(part: string | undefined, search: string): Route {
@@ -113,6 +123,7 @@ export const hrefs = {
     `${BASE}/app/queue${part === 'overview' ? '' : `/${part}`}${query ? `?${query}` : ''}`,
   job: (id: string) => `${BASE}/app/queue/${id}`,
   account: (part: AccountPart = 'profile') => `${BASE}/app/account${part === 'profile' ? '' : `/${part}`}`,
+  webhook: (id: string) => `${BASE}/app/account/webhooks/${id}`,
   admin: (part: AdminPart = 'users', query = '') =>
     `${BASE}/app/admin${part === 'users' ? '' : `/${part}`}${query ? `?${query}` : ''}`,
   user: (id: string) => `${BASE}/app/admin/users/${id}`,

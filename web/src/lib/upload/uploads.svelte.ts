@@ -193,6 +193,11 @@ class Uploads {
     this.#keep((item) => !isFinished(item));
   }
 
+  /** Takes the row of something away that is done with. */
+  forget(id: number): void {
+    this.#keep((item) => item.id !== id || !isFinished(item));
+  }
+
   /** Takes every row away that is not on its way. */
   dismiss(): void {
     this.#keep(isWanted);

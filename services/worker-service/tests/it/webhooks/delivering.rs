@@ -158,3 +158,40 @@ async fn a_test_is_sent_to_a_webhook_that_is_off_and_one_at_a_time() {
     scene.stop().await;
     receiver.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_sent_again_as_a_new_one_with_the_same_body() {
+    let (scene, receiver) = (Scene::start().await, Receiver::start());
+    let (webhook, secret) = scene.webhook("bob", &receiver.url, Value::Null).await;
+    let (other, _) = scene.webhook("bob", "https://example.org/", json!({ "events": ["job.failed"] })).await;
+    scene.job("good", bob()).await;
+    let first = receiver.until_received(1).await.remove(0);
+    let delivered = scene.ended("bob", &webhook).await;
+    let again = |webhook: &str, id: &str| format!("/webhooks/{webhook}/deliveries/{id}/again");
+    let path = again(&webhook, delivered["id"].as_str().unwrap());
+    // of two at once one is sent
+    let pause = json!({ "type": "webhook.deliver" });
+    assert_eq!(scene.api.post("/jobs/pause", &pause).await.0, 204);
+    let (status, made) = scene.send("bob", Method::POST, &path, &Value::Null).await;
+    assert_eq!(status, 202, "{made}");
+    let (status, second) = scene.send("bob", Method::POST, &path, &Value::Null).await;
+    assert_eq!((status, &second["code"]), (409, &json!("key_taken")));
+    let pending = again(&webhook, made["deliveryId"].as_str().unwrap());
+    let (status, early) = scene.send("bob", Method::POST, &pending, &Value::Null).await;
+    assert_eq!((status, &early["code"]), (409, &json!("conflict")));
+    assert_eq!(scene.api.post("/jobs/resume", &pause).await.0, 204);
+    let sent = receiver.until_received(2).await.remove(1);
+    assert_eq!(sent.field("webhook-id"), format!("msg_{}", made["deliveryId"].as_str().unwrap()));
+    assert_eq!((sent.good_signatures(&secret), sent.body()), (1, first.body()));
+    // it belongs to its webhook and its owner, and an off one is told nothing
+    for (token, path) in [("bob", again(&other, delivered["id"].as_str().unwrap())), ("eve", path.clone())] {
+        assert_eq!(scene.send(token, Method::POST, &path, &Value::Null).await.0, 404, "{token}");
+    }
+    let own = format!("/webhooks/{webhook}");
+    assert_eq!(scene.send("bob", Method::PATCH, &own, &json!({ "active": false })).await.0, 200);
+    let (status, off) = scene.send("bob", Method::POST, &path, &Value::Null).await;
+    assert_eq!((status, &off["code"]), (409, &json!("conflict")), "{off}");
+    assert_eq!(receiver.received().len(), 2);
+    scene.stop().await;
+    receiver.stop().await;
+}
