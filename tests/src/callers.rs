@@ -47,9 +47,12 @@ async fn verdict(request: RequestBuilder, secrets: &[String]) -> Result<Verdict>
     };
     let text = String::from_utf8_lossy(&bytes);
     ensure!(status < 500, "{status}: {text}");
-    let head = headers.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())));
+    let head =
+        headers.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())));
     let head = head.collect::<Vec<_>>().join("\n");
-    if let Some(secret) = secrets.iter().find(|secret| text.contains(secret.as_str()) || head.contains(secret.as_str())) {
+    if let Some(secret) =
+        secrets.iter().find(|secret| text.contains(secret.as_str()) || head.contains(secret.as_str()))
+    {
         anyhow::bail!("{secret} is in the answer: {head}\n\n{text}");
     }
     if is_stream {
@@ -176,7 +179,9 @@ pub async fn every_call_by_every_caller(product: &Product) -> Result<()> {
             let done = thing.filter(|(about, _)| !caller.may_do(*about));
             let at = match (done, thing) {
                 (Some((about, _)), _) => filled(&path, things.id_of(about), &things.version),
-                (None, Some((about, _))) if looks(&method) => filled(&path, things.id_of(about), &things.version),
+                (None, Some((about, _))) if looks(&method) => {
+                    filled(&path, things.id_of(about), &things.version)
+                }
                 _ => filled(&path, UNKNOWN, "1"),
             };
             let request = by(product, method.clone(), &at, credential.as_deref());

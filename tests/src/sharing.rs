@@ -258,7 +258,10 @@ pub async fn a_large_file_is_dropped_in_several_goes(product: &Product) -> Resul
     ensure!(receipt["sha256"] == Sha256::of(&content).to_string(), "{shown}");
     let list = product.get(&ada, &format!("/api/v1/files/{top}/children")).await?.expect(200)?.json()?;
     ensure!(names(&list) == ["film (2).bin", "film.bin"], "{list}");
-    ensure!(product.content(&ada, &self::id(&list["items"][0])?).await? == content, "other bytes than were sent");
+    ensure!(
+        product.content(&ada, &self::id(&list["items"][0])?).await? == content,
+        "other bytes than were sent"
+    );
 
     append(&never, 0, &content[..5_000_000]).await?.expect(204)?;
     let access = product.get(&ada, "/api/v1/access").await?.expect(200)?.json()?;

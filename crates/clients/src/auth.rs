@@ -7,8 +7,8 @@ use common::auth::internal::{
 };
 use common::auth::{
     Address, CredentialEnd, CredentialSource, EXPORT_PART_BYTES, Export, ExportPart, Exports, GroupName,
-    OwnCredential, OwnCredentialKind, OwnCredentials, People, Person, PublicKey, Role, SessionState, TokenHash, TokenState,
-    UserCount, UserState,
+    OwnCredential, OwnCredentialKind, OwnCredentials, People, Person, PublicKey, Role, SessionState,
+    TokenHash, TokenState, UserCount, UserState,
 };
 use common::files::internal::{ExportPage, ExportQuestion};
 use common::jobs::internal::{FindUser, FoundUser, UserStats};

@@ -35,11 +35,11 @@ use oidc::Providers;
 
 pub use app::accounts::{Accounts, CreateAccountError};
 pub use app::admin::{AdminError, Administration};
+pub use app::groups::InvalidGroup;
 pub use app::keys::KeysError;
 pub use app::limits::LimitRules;
 pub use app::setup::{AddressFault, InvalidNewCredentials, NewCredentials, SetupCode, ShortSetupCode};
 pub use app::stores::AdminStores;
-pub use app::groups::InvalidGroup;
 pub use command::{
     AdminCommand, AdminCommandError, AuditCommand, GroupsCommand, InvitationsCommand, KeysCommand, Limit,
     RoleWord, Say, StateWord, UsersCommand,

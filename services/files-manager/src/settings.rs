@@ -12,8 +12,8 @@ use program::{Failure, LOG_DOCS, Log, STOP_DOCS, Stop};
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
 use worker_service::{
-    BuiltInJobs, CLAIMS_DOCS, ClaimsSection, JOBS_DOCS, JobsSection, MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection,
-    THUMBNAILS_DOCS, ThumbnailsSection, WEBHOOKS_DOCS, WebhooksSection,
+    BuiltInJobs, CLAIMS_DOCS, ClaimsSection, JOBS_DOCS, JobsSection, MAIL_DOCS, MAINTENANCE_DOCS,
+    MailSection, MaintenanceSection, THUMBNAILS_DOCS, ThumbnailsSection, WEBHOOKS_DOCS, WebhooksSection,
 };
 
 /// The settings of the all-in-one.

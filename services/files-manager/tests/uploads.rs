@@ -104,7 +104,8 @@ async fn what_is_dropped_in_pieces_survives_a_kill() {
     let stands: usize = stands.header("upload-offset").unwrap().parse().unwrap();
     assert!(stands >= 1_000_000, "{stands}");
     append(&product, stands, &content[stands..]).await.unwrap().expect(204).unwrap();
-    let shown = send(product.request(Method::GET, &upload)).await.unwrap().expect(200).unwrap().json().unwrap();
+    let shown =
+        send(product.request(Method::GET, &upload)).await.unwrap().expect(200).unwrap().json().unwrap();
     assert_eq!(shown["receipt"]["sha256"], Sha256::of(&content).to_string(), "{shown}");
     assert_eq!(product.children(&ada, &folder).await.unwrap().len(), 1, "one upload, one file");
     let usage = product.get(&ada, "/api/v1/usage").await.unwrap().json().unwrap();

@@ -4,8 +4,8 @@ use distributed::{Common, with_common_docs};
 use runtime::settings::Doc;
 use serde::{Deserialize, Serialize};
 use worker_service::{
-    CLAIMS_DOCS, ClaimsSection, JOBS_DOCS, JobsSection, MAIL_DOCS, MAINTENANCE_DOCS, MailSection, MaintenanceSection, THUMBNAILS_DOCS,
-    ThumbnailsSection, WEBHOOKS_DOCS, WebhooksSection,
+    CLAIMS_DOCS, ClaimsSection, JOBS_DOCS, JobsSection, MAIL_DOCS, MAINTENANCE_DOCS, MailSection,
+    MaintenanceSection, THUMBNAILS_DOCS, ThumbnailsSection, WEBHOOKS_DOCS, WebhooksSection,
 };
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

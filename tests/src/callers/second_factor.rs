@@ -13,7 +13,11 @@ use serde_json::{Value, json};
 use crate::product::{Account, Product, send};
 
 /// Turns two-step sign-in on for an account: its recovery codes. What no answer may hold of it goes to the secrets.
-pub(super) async fn enrol(product: &Product, account: &Account, secrets: &mut Vec<String>) -> Result<Vec<String>> {
+pub(super) async fn enrol(
+    product: &Product,
+    account: &Account,
+    secrets: &mut Vec<String>,
+) -> Result<Vec<String>> {
     let path = "/api/v1/users/me/totp";
     let body = json!({"password": account.password});
     let begun = product.post(account, path, &body).await?.expect(200)?.json()?;

@@ -90,7 +90,9 @@ impl Things {
         .await?;
         let export = export.rsplit('/').next().context("the id of an export")?.to_owned();
         let webhook_secret = webhook["secret"].as_str().context("the secret of a webhook")?;
-        let secrets = STORAGE.into_iter().chain(["$2a$", "$2b$", "$2y$", password, &owner.password, webhook_secret, &text])
+        let secrets = STORAGE
+            .into_iter()
+            .chain(["$2a$", "$2b$", "$2y$", password, &owner.password, webhook_secret, &text])
             .map(str::to_owned)
             .chain([Sha256::of(text.as_bytes()).to_string()])
             .collect();

@@ -81,7 +81,8 @@ fn is_local_part(text: &str) -> bool {
         // dots may stand anywhere: there are mailboxes that have them so, and mails to them quote that
         None => {
             let is_dot_atom = !text.starts_with('.') && !text.ends_with('.') && !text.contains("..");
-            (is_dot_atom || text.len() <= 64 - QUOTES) && !text.contains(['(', ')', '<', '>', '[', ']', ':', ';', '@', '\\', ',', '"'])
+            (is_dot_atom || text.len() <= 64 - QUOTES)
+                && !text.contains(['(', ')', '<', '>', '[', ']', ':', ';', '@', '\\', ',', '"'])
         }
         Some(rest) => {
             let Some(quoted) = rest.strip_suffix('"') else { return false };

@@ -39,8 +39,8 @@ pub use list::{ListQuery, Order, Page, Position, Sort, SortValue};
 pub use marks::{Dated, MarkStore, TagCount};
 pub use name::{InvalidName, NodeName};
 pub use node::{
-    Amount, BlobInfo, BlobState, ClassicType, Content, Crumb, Kind, MediaFacts, Node, NodePath, Public, Space,
-    ThumbnailInfo, ThumbnailSize, ThumbnailState, Trashed, Usage, UsageByType,
+    Amount, BlobInfo, BlobState, ClassicType, Content, Crumb, Kind, MediaFacts, Node, NodePath, Public,
+    Space, ThumbnailInfo, ThumbnailSize, ThumbnailState, Trashed, Usage, UsageByType,
 };
 pub use partial_blobs::{PartialBlob, PartialBlobs, PartialError, PartialWriter};
 pub use permission::{Action, Actor, Decision, Standing, decide, decide_by_link};

@@ -39,8 +39,10 @@ fn is_frame(line: &str) -> bool {
 /// or the name of a function, which its source follows.
 fn begins_with_the_error(lines: &[&str]) -> bool {
     let Some((first, rest)) = lines.split_first() else { return false };
-    let is_source = |line: &&str| line.starts_with(char::is_whitespace) && !line.trim().is_empty() && !is_frame(line);
-    let goes_on = || rest.iter().find(|line| is_header(line) || is_frame(line)).is_some_and(|line| is_frame(line));
+    let is_source =
+        |line: &&str| line.starts_with(char::is_whitespace) && !line.trim().is_empty() && !is_frame(line);
+    let goes_on =
+        || rest.iter().find(|line| is_header(line) || is_frame(line)).is_some_and(|line| is_frame(line));
     let is_cut = first.contains("\", line ") || rest.first().is_some_and(is_source) && goes_on();
     is_said(first) && !is_header(first) && !is_frame(first) && !is_cut
 }

@@ -55,7 +55,8 @@ pub const INDEX_FILES: &str = "index-files";
 
 /// Whether jobs of the product itself have unique keys of this kind: whoever took one would keep its upkeep, a schedule or a ping from being done.
 pub fn is_key_of_the_product(key: &str) -> bool {
-    BUILT_IN.contains(&key) || [SCHEDULE_KEY, PING_KEY, AGAIN_KEY].iter().any(|prefix| key.starts_with(prefix))
+    BUILT_IN.contains(&key)
+        || [SCHEDULE_KEY, PING_KEY, AGAIN_KEY].iter().any(|prefix| key.starts_with(prefix))
 }
 
 /// How unique keys of scheduled jobs begin.

@@ -63,7 +63,9 @@ async fn gather<'a>(
         }
         let mut places = HashMap::new();
         let taken = match admit(engine, &mut rules, next, now, &mut places).await {
-            Ok(next) => take_from(db, request, now, &next, (&mut places, &mut active, &mut in_all), jobs).await,
+            Ok(next) => {
+                take_from(db, request, now, &next, (&mut places, &mut active, &mut in_all), jobs).await
+            }
             Err(fault) => Err(fault),
         };
         // also where something failed: places of a window are for everybody

@@ -249,6 +249,7 @@ pub(super) async fn total(engine: &Engine, reach: Reach, filter: &JobFilter) -> 
         return Ok(None);
     }
     let counts = of_types(engine, reach, filter.kind.as_deref()).await?;
-    let of_state = counts.values().flatten().filter(|(state, _)| filter.state.is_none_or(|one| one == **state));
+    let of_state =
+        counts.values().flatten().filter(|(state, _)| filter.state.is_none_or(|one| one == **state));
     Ok(Some(of_state.map(|(_, jobs)| jobs).sum::<u64>().max(few)))
 }

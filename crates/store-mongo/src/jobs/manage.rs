@@ -110,7 +110,9 @@ async fn cancel(
             return Ok(changed.read()?);
         }
         match state(engine, job).await? {
-            Some(JobState::Active) if *from == idle() => return Err(ChangeJobError::State(JobState::Active).into()),
+            Some(JobState::Active) if *from == idle() => {
+                return Err(ChangeJobError::State(JobState::Active).into());
+            }
             // tried again, or given back, meanwhile
             Some(state) if state.is_live() => {}
             Some(state) => return Err(ChangeJobError::State(state).into()),

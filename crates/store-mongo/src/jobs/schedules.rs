@@ -196,7 +196,8 @@ pub(super) async fn fire(
                 "$set": { "next_at": next_at.map(Timestamp::millis), "waits": next_at.is_some() },
                 "$inc": { "revision": 1_i64 },
             };
-            if schedules.update_one(as_seen(schedule), fired).session(&mut *session).await?.matched_count == 0 {
+            if schedules.update_one(as_seen(schedule), fired).session(&mut *session).await?.matched_count == 0
+            {
                 let there = schedules.find_one(doc! { "_id": schedule.id.oid() }).session(session).await?;
                 return Err(match there {
                     Some(_) => ChangeScheduleError::Changed.into(),

@@ -5,8 +5,7 @@ use bytes::Bytes;
 use common::files::{
     BlobInfo, BlobPage, BlobRecord, CollectOutcome, Commit, Committed, Content, FileEvent, FileEventKind,
     FileStore, ListQuery, MediaFacts, NewFolder, NewThumbnail, Node, NodeError, NodeName, NodePath, Page,
-    PurgeStep, RecountPlace, RecountStep, Space, ThumbnailInfo, ThumbnailSize, Usage,
-    UsageByType,
+    PurgeStep, RecountPlace, RecountStep, Space, ThumbnailInfo, ThumbnailSize, Usage, UsageByType,
 };
 use common::jobs::NewJob;
 use common::{BlobKey, FileId, PortResult, ReservationId, SpaceId, Timestamp, UserId};

@@ -14,7 +14,11 @@ use crate::row::RowExt as _;
 const MOST_TIME: Duration = Duration::from_secs(3);
 
 /// Counts down the tree from the root, as there is no index of nodes by space: an upload should not have to keep one for this. One statement sees one state.
-pub(super) fn by_type(connection: &Connection, space: SpaceId, at_most: u32) -> rusqlite::Result<UsageByType> {
+pub(super) fn by_type(
+    connection: &Connection,
+    space: SpaceId,
+    at_most: u32,
+) -> rusqlite::Result<UsageByType> {
     let counted = within(MOST_TIME, || in_time(|| count(connection, space, at_most)))?;
     Ok(counted.unwrap_or_default())
 }

@@ -131,7 +131,8 @@ pub(super) fn fire(
     update(tx, &Schedule { next_at, ..schedule.clone() })?;
     let (times, jobs): (Vec<Timestamp>, Vec<NewJob>) = jobs.iter().cloned().unzip();
     let outcomes = arrive::insert(tx, &jobs, now)?;
-    let last = times.into_iter().zip(outcomes).filter(|(_, outcome)| outcome.has_job()).map(|(at, _)| at).max();
+    let last =
+        times.into_iter().zip(outcomes).filter(|(_, outcome)| outcome.has_job()).map(|(at, _)| at).max();
     if let Some(last_at) = last {
         tx.prepare_cached("UPDATE schedules SET last_at = ?2 WHERE id = ?1")?
             .execute((schedule.id.bytes(), last_at.millis()))?;

@@ -112,14 +112,13 @@ async fn own_jobs_of_a_type_are_listed_without_a_look_at_others() {
         let (db, _folder) = waiting(1, others).await;
         let ids = TestIds::seeded(1);
         write(&db, move |tx| {
-            let owner: Vec<u8> =
-                tx.query_row("SELECT user FROM jobs LIMIT 1", [], |row| row.get(0)).unwrap();
+            let owner: Vec<u8> = tx.query_row("SELECT user FROM jobs LIMIT 1", [], |row| row.get(0)).unwrap();
             let user = UserId::from_bytes(owner.try_into().unwrap());
             let rare = NewJob { user: Some(user), ..NewJob::new(ids.next(), "rare", json!({}), NOW) };
             arrive::insert(tx, &[rare], NOW).unwrap();
-            let filter = JobFilter { user: Some(user), kind: Some("rare".to_owned()), ..JobFilter::default() };
-            let (page, steps) =
-                steps(|| list::list(tx, &filter, JobOrder::Descending, None, 10).unwrap());
+            let filter =
+                JobFilter { user: Some(user), kind: Some("rare".to_owned()), ..JobFilter::default() };
+            let (page, steps) = steps(|| list::list(tx, &filter, JobOrder::Descending, None, 10).unwrap());
             assert_eq!((page.items.len(), page.more), (1, false));
             steps
         })

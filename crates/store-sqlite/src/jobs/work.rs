@@ -260,8 +260,8 @@ pub(super) fn reap(tx: &Tx<'_>, limit: u32, now: Timestamp) -> rusqlite::Result<
     let mut moves = Moves::new(tx);
     let mut types = Vec::with_capacity(ended.len());
     // one after another: what each has failed with before may be long
-    let mut select = tx
-        .prepare_cached(&format!("SELECT {PLACE_COLUMNS}, {HELD_COLUMNS} FROM jobs WHERE number = ?1"))?;
+    let mut select =
+        tx.prepare_cached(&format!("SELECT {PLACE_COLUMNS}, {HELD_COLUMNS} FROM jobs WHERE number = ?1"))?;
     for (number, ttl_ended) in ended {
         let job = select.query_row([number], Held::read)?;
         types.push(job.place.kind.clone());

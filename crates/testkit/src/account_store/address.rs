@@ -26,9 +26,8 @@ pub async fn an_account_comes_with_the_code_that_verifies_it(subject: &AccountSu
     assert_eq!(log.len(), 1, "the one that was made is in the log");
 
     subject.accounts.add_code(&code(3, CodeKind::Verify, Some(bob.id), now), &[]).await.unwrap();
-    let verify = async |byte: u8, at| {
-        subject.accounts.verify_address(&[byte; 32], at, &subject.line()).await.unwrap()
-    };
+    let verify =
+        async |byte: u8, at| subject.accounts.verify_address(&[byte; 32], at, &subject.line()).await.unwrap();
     assert_eq!(verify(1, code(1, CodeKind::Verify, None, now).expires_at).await, None, "it has expired");
     assert_eq!(verify(7, now).await, None, "there is none");
     assert_eq!(verify(1, now).await, Some(bob.id));

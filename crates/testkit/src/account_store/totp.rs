@@ -175,9 +175,8 @@ pub async fn a_second_factor_leaves_nothing_to_whoever_knew_the_password(subject
         accounts.confirm_totp(&confirmation, &[], &subject.line()).await.unwrap()
     };
     let live = async |id| subject.store.find_session(id).await.unwrap().unwrap().is_live(now);
-    let is_of = async |user: &User, byte: u8| {
-        accounts.is_device_of(&user.address.key(), &[byte; 32]).await.unwrap()
-    };
+    let is_of =
+        async |user: &User, byte: u8| accounts.is_device_of(&user.address.key(), &[byte; 32]).await.unwrap();
     let lines = subject.lines().await;
     assert!(!confirm(b"another").await);
     assert!(live(other.id).await && is_of(&bob, 1).await, "nothing was done");

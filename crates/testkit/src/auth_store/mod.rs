@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::auth::{
-    AccountStore, Address, AuditStore, AuthStore, GroupStore, InvitationStore, KeyAdmin, Role, Session, SessionKind,
-    TokenStore, User, UserAdmin,
+    AccountStore, Address, AuditStore, AuthStore, GroupStore, InvitationStore, KeyAdmin, Role, Session,
+    SessionKind, TokenStore, User, UserAdmin,
 };
 use common::jobs::Outbox;
 use common::{Clock as _, SessionId, Timestamp, UserId};

@@ -166,7 +166,10 @@ pub async fn an_attempt_that_is_not_counted_is_made_again(subject: &JobsSubject)
         let outcome = subject.store.fail(claimed.holder, &away, subject.now()).await.unwrap();
         assert_eq!(outcome, FailOutcome::Retry(subject.now() + BACKOFF));
         let job = subject.get(new.id).await;
-        assert_eq!((job.state, job.attempts_made, job.error.as_deref()), (JobState::Delayed, 0, Some("away")));
+        assert_eq!(
+            (job.state, job.attempts_made, job.error.as_deref()),
+            (JobState::Delayed, 0, Some("away"))
+        );
         let first = Attempt { number: 1, at: begun, error: "away".to_owned() };
         assert_eq!(job.failures, [first], "since when it waits");
         subject.clock.advance(BACKOFF);

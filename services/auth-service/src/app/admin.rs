@@ -168,13 +168,8 @@ impl Administration {
         let details = json!({ "role": role, "verified": verified });
         let entry = self.entry(by, AuditAction::UserMade, user.id, details);
         if self.verify == Verify::Required && !verified {
-            let (code, mail) = verification::code_by_mail(
-                accounts,
-                &self.master_key,
-                client,
-                Some(user.id),
-                &user.address,
-            )?;
+            let (code, mail) =
+                verification::code_by_mail(accounts, &self.master_key, client, Some(user.id), &user.address)?;
             jobs.push(mail);
             self.account_store.create_user_with_code(&user, &code, &jobs, &entry).await?;
         } else {
@@ -186,8 +181,7 @@ impl Administration {
 
     /// The jobs that tell all administrators of another one: who makes themselves one is seen by those that there are.
     pub(crate) async fn tell_administrators(&self, client: &Client, made: &User) -> PortResult<Vec<NewJob>> {
-        let filter =
-            UserFilter { role: Some(Role::Admin), disabled: Some(false), ..UserFilter::default() };
+        let filter = UserFilter { role: Some(Role::Admin), disabled: Some(false), ..UserFilter::default() };
         let (mut jobs, mut before) = (Vec::new(), None);
         loop {
             let page = self.stores.users.list_users(&filter, before, ADMINISTRATORS_AT_ONCE).await?;

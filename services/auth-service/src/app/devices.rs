@@ -85,11 +85,7 @@ pub(crate) async fn known(
 
 /// Whether the cookie that a client has may name a device of this account: it was made here, or the account was signed in to from it before. Otherwise
 /// somebody made it up, who could make up many, and each would have tries of its own.
-pub(crate) async fn has_good_cookie(
-    service: &AuthService,
-    client: &Client,
-    user: &User,
-) -> PortResult<bool> {
+pub(crate) async fn has_good_cookie(service: &AuthService, client: &Client, user: &User) -> PortResult<bool> {
     match &client.device_cookie {
         Some(value) if service.device_cookies.is_ours(value) => Ok(true),
         Some(_) => Ok(known(service, client, user).await?.is_some()),

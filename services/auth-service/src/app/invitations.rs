@@ -61,8 +61,7 @@ pub(crate) async fn create(
     };
     let mail = invitation.address.as_ref().map(|address| {
         let content = MailContent::Invitation { code: code.clone(), expires_at: invitation.expires_at };
-        let mail =
-            mails::mail_of(accounts, &administration.master_key, client, address, true, content);
+        let mail = mails::mail_of(accounts, &administration.master_key, client, address, true, content);
         // unlike other codes it is good for days
         NewJob { max_attempts: MAIL_ATTEMPTS, ..mail }
     });
@@ -121,13 +120,8 @@ pub(crate) async fn accept(
     }
     let must_verify = service.settings.accounts.verify == Verify::Required;
     if must_verify {
-        let (code, mail) = verification::code_by_mail(
-            accounts,
-            &service.master_key,
-            client,
-            Some(user.id),
-            &user.address,
-        )?;
+        let (code, mail) =
+            verification::code_by_mail(accounts, &service.master_key, client, Some(user.id), &user.address)?;
         // before the account, so that no account waits for a code that is nowhere; without the account it does nothing, and expires
         service.account_store.add_code(&code, &[]).await?;
         jobs.push(mail);

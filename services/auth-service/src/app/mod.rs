@@ -87,16 +87,7 @@ impl Profile {
     pub(crate) fn fresh(user: common::auth::User) -> Self {
         let common::auth::User { id, address, role, created_at, .. } = user;
         let preferences = Map::new();
-        Self {
-            id,
-            address,
-            role,
-            created_at,
-            name: None,
-            verified: false,
-            second_factor: false,
-            preferences,
-        }
+        Self { id, address, role, created_at, name: None, verified: false, second_factor: false, preferences }
     }
 }
 

@@ -33,8 +33,7 @@ pub(crate) async fn change(
         at: service.accounts.clock.now(),
     };
     let identities = if end_tokens { identities::end_with_password(service, &user).await? } else { 0 };
-    let event =
-        AccountEvent::PasswordChanged { tokens_ended: end_tokens, identities_ended: identities > 0 };
+    let event = AccountEvent::PasswordChanged { tokens_ended: end_tokens, identities_ended: identities > 0 };
     let notice = mails::notice(service, client, &user, event);
     my_sessions::forget(service, user.id).await?;
     if !service.account_store.change_password(&change, &notice).await? {

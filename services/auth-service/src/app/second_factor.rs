@@ -121,8 +121,8 @@ pub(crate) async fn remove(
     let event = AccountEvent::SecondFactorOff;
     let notice = if confirmed { mails::notice(service, client, &user, event) } else { Vec::new() };
     // one that was only begun was never asked for
-    let line =
-        confirmed.then(|| own_line(service, &Author::of(caller, client), AuditAction::SecondFactorOff, user.id));
+    let line = confirmed
+        .then(|| own_line(service, &Author::of(caller, client), AuditAction::SecondFactorOff, user.id));
     if !service.account_store.remove_totp(user.id, &notice, line.as_ref()).await? {
         return Err(AccountError::Conflict);
     }

@@ -35,7 +35,8 @@ pub(crate) fn code_by_mail(
 pub(crate) async fn verify(service: &AuthService, client: &Client, code: &str) -> Result<(), AccountError> {
     service.limits.require_code(client.ip).await?;
     let (hash, now) = (codes::hash_code(code), service.accounts.clock.now());
-    let user = service.account_store.find_code(&hash, CodeKind::Verify, now).await?.and_then(|code| code.user);
+    let user =
+        service.account_store.find_code(&hash, CodeKind::Verify, now).await?.and_then(|code| code.user);
     let by = Author { user, ..Author::unknown(client) };
     let target = user.map(|user| user.to_string());
     let line = service.audit_entry(&by, AuditAction::AddressVerified, target, Value::Null);

@@ -110,11 +110,7 @@ async fn list(administration: &Administration, say: Say<'_>) -> Result<(), Admin
 }
 
 /// A line for each who is in it: id, address.
-async fn show(
-    administration: &Administration,
-    id: GroupId,
-    say: Say<'_>,
-) -> Result<(), AdminCommandError> {
+async fn show(administration: &Administration, id: GroupId, say: Say<'_>) -> Result<(), AdminCommandError> {
     let group = administration.stores.groups.find_group(id).await?.ok_or(AdminError::NotFound)?;
     for member in administration.accounts.store.find_users(&group.members).await? {
         say(&format!("{}\t{}\n", member.id, member.address.as_str()));

@@ -51,7 +51,9 @@ impl InvitationsCommand {
             Self::Create { by: maker, email, role, days } => {
                 let maker = account(administration, &maker).await?;
                 if maker.role != Role::Admin || maker.disabled {
-                    return Err(AdminCommandError::Usage("an invitation is made in the name of an administrator"));
+                    return Err(AdminCommandError::Usage(
+                        "an invitation is made in the name of an administrator",
+                    ));
                 }
                 let new = NewInvitation {
                     address: email.as_deref().map(mailbox).transpose()?,
@@ -59,8 +61,7 @@ impl InvitationsCommand {
                     expires_at: administration.accounts.clock.now() + DAY * days,
                 };
                 let client = Client::default();
-                let (made, code) =
-                    invitations::create(administration, &client, maker.id, &by, new).await?;
+                let (made, code) = invitations::create(administration, &client, maker.id, &by, new).await?;
                 say(&format!("invitation {} made, good until {}: {code}\n", made.id, made.expires_at));
                 Ok(())
             }

@@ -169,7 +169,9 @@ impl UsersCommand {
                 let password = NewCredentials::parse_password(&read_password()?, &user.address, rules)?;
                 administration.reset_password(&by, &user, &password).await?;
                 let id = user.id;
-                format!("account {id} has a new password and is signed out; its API tokens and linked identities have ended\n")
+                format!(
+                    "account {id} has a new password and is signed out; its API tokens and linked identities have ended\n"
+                )
             }
             Self::ResetSecondFactor { email } => {
                 let user = find(&email).await?;

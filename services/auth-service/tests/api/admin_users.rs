@@ -272,7 +272,9 @@ async fn an_account_that_an_administrator_makes_can_be_verified() {
         server.login(email, PASSWORD).await.expect_problem(403, "not_verified");
         let mail = server.mails().await.into_iter().rfind(|mail| mail.to == email).unwrap();
         let MailContent::VerifyAddress { code } = mail.content else { panic!("a code") };
-        answer(server.post("/api/v1/auth/verify", json!({ "code": code }))).await.expect(StatusCode::NO_CONTENT);
+        answer(server.post("/api/v1/auth/verify", json!({ "code": code })))
+            .await
+            .expect(StatusCode::NO_CONTENT);
         server.login(email, PASSWORD).await.expect(StatusCode::OK);
     };
     admin.made("ann@b", "user").await;

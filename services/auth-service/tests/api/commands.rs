@@ -159,7 +159,8 @@ fn leaves(command: &clap::Command, path: &str) -> Vec<String> {
 #[test]
 fn every_act_of_administrators_has_a_command() {
     let document = serde_json::to_value(auth_service::openapi()).unwrap();
-    let operations = document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap());
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap());
     let of_administrators = |operation: &Value| {
         let tag = operation["tags"][0].as_str().unwrap();
         // whom people share with, they look up themselves
@@ -223,7 +224,10 @@ async fn invitations_are_made_in_the_name_of_an_administrator_and_withdrawn() {
     let made = run(make("root@b", Some("ann@b"))).await.unwrap();
     let code = made.trim_end().rsplit(' ').next().unwrap();
     let mail = server.mails().await.pop().unwrap();
-    assert!(matches!(&mail.content, MailContent::Invitation { code: mailed, .. } if mailed == code), "{made}");
+    assert!(
+        matches!(&mail.content, MailContent::Invitation { code: mailed, .. } if mailed == code),
+        "{made}"
+    );
     let register = json!({"email": "ann@b", "password": PASSWORD, "invitation": code});
     answer(server.post("/api/v1/auth/register", register)).await.expect(StatusCode::CREATED);
 
@@ -276,7 +280,11 @@ async fn the_log_is_printed_line_by_line_and_keys_are_rotated() {
     assert!(made.starts_with("signing key ") && made.ends_with(" made\n"), "{made}");
     assert_eq!(server.me(&bob).await, StatusCode::OK);
     keys(true).await;
-    assert_eq!(server.me(&bob).await, StatusCode::UNAUTHORIZED, "what the old key signed is good for nothing");
+    assert_eq!(
+        server.me(&bob).await,
+        StatusCode::UNAUTHORIZED,
+        "what the old key signed is good for nothing"
+    );
 
     let audit = async |which: AuditCommand| -> Vec<Value> {
         let text = server.command(AdminCommand::Audit(which), "").await.unwrap();

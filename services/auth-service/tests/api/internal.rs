@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use common::auth::internal::{OwnedCredentials, PublicKeys, ResolveCredential, ResolvedCredential};
 use common::auth::{
-    Address, AuditAction, AuditEntry, Identity, IdentityStore as _, OwnCredentialKind, Role, SessionKind, User,
+    Address, AuditAction, AuditEntry, Identity, IdentityStore as _, OwnCredentialKind, Role, SessionKind,
+    User,
 };
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
 use common::routes::Service;

@@ -54,10 +54,7 @@ async fn a_new_password_ends_all_other_sessions() {
     let MailContent::Notice { event, address, .. } = mail.content else { panic!("a notice") };
     assert_eq!(
         (event, address.as_deref()),
-        (
-            AccountEvent::PasswordChanged { tokens_ended: false, identities_ended: false },
-            Some("127.0.0.1")
-        )
+        (AccountEvent::PasswordChanged { tokens_ended: false, identities_ended: false }, Some("127.0.0.1"))
     );
 }
 

@@ -246,7 +246,10 @@ async fn devices_of_before_the_second_factor_give_nobody_more_guesses() {
     for device in &planted {
         let given = browse(&server, Some(device), json!({})).await;
         given.expect(StatusCode::OK);
-        assert!(device_of(&given).is_some_and(|given| given != *device), "it is no device that was made here");
+        assert!(
+            device_of(&given).is_some_and(|given| given != *device),
+            "it is no device that was made here"
+        );
     }
     for _ in 0..20 {
         planted.push(device_of(&browse(&server, None, json!({})).await).unwrap());

@@ -7,8 +7,8 @@ use std::time::Duration;
 use actix_web::web;
 use async_trait::async_trait;
 use auth_service::{
-    Accounts, AdminCommand, AdminCommandError, AdminStores, Administration, AuthService, HashingSettings, PasswordHasher, Ports, Registration,
-    Settings, SetupCode, Verify,
+    Accounts, AdminCommand, AdminCommandError, AdminStores, Administration, AuthService, HashingSettings,
+    PasswordHasher, Ports, Registration, Settings, SetupCode, Verify,
 };
 use common::auth::mail::{ACCOUNT_MAIL_LABEL, AccountMail};
 use common::auth::{

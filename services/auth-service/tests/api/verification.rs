@@ -134,7 +134,9 @@ async fn registering_tells_nothing_about_who_has_an_account() {
     };
     for invitation in [serde_json::Value::Null, invite().await] {
         let mut seen = Vec::new();
-        for (email, is_there) in [("BOB@example.org", true), ("eve@example.org", false), ("joe@example.org", false)] {
+        for (email, is_there) in
+            [("BOB@example.org", true), ("eve@example.org", false), ("joe@example.org", false)]
+        {
             let (hashes, mails) = (server.hasher.runs(), server.mails().await.len());
             let body = json!({"email": email, "password": "battery staple", "invitation": invitation});
             let answer = answer(server.post("/api/v1/auth/register", body)).await;

@@ -133,7 +133,10 @@ impl ByTypeView {
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
 #[get("/api/v1/usage/types")]
-pub(super) async fn by_type(caller: Authenticated, service: web::Data<FileService>) -> ApiResult<HttpResponse> {
+pub(super) async fn by_type(
+    caller: Authenticated,
+    service: web::Data<FileService>,
+) -> ApiResult<HttpResponse> {
     let root = authorize(&service, params::actor(&caller), Action::ReadMetadata, Target::Root).await?;
     let usage = usage::by_type(&service, &root).await?;
     Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(ByTypeView::of(usage)))

@@ -182,10 +182,8 @@ async fn what_ones_programs_and_devices_open_is_in_the_list_too() {
     owner.get("/api/v1/access").await.expect_problem(503, "unavailable");
     owner.delete(&token).await.expect_problem(503, "unavailable");
     outage(false);
-    let last = OwnCredential {
-        label: Some("the last way in".to_owned()),
-        ..credential(&server, Identity, 8, None)
-    };
+    let last =
+        OwnCredential { label: Some("the last way in".to_owned()), ..credential(&server, Identity, 8, None) };
     server.credentials.lock().unwrap().push((user_id("b"), last));
     let last = format!("/api/v1/access/identity/{}", ObjectId::from_bytes([8; 12]));
     server.user("b").delete(&last).await.expect_problem(409, "last_way_in");

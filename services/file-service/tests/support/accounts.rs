@@ -3,7 +3,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use common::auth::{CredentialEnd, OpenAccounts, OwnCredential, OwnCredentialKind, OwnCredentials, UserCount};
+use common::auth::{
+    CredentialEnd, OpenAccounts, OwnCredential, OwnCredentialKind, OwnCredentials, UserCount,
+};
 use common::{ObjectId, PortError, PortResult, UserId};
 
 /// Accounts that tests closed.

@@ -197,8 +197,11 @@ async fn uploads_by_a_link_are_limited_in_number_and_in_how_often_they_begin() {
     let other = Visitor::of(&server, &owner, &folder, dropper()).await;
     let begun = (0..6).map(|number| visitor.try_to_begin(&[("filename", "x")], number + 1));
     let begun = futures_util::future::join_all(begun).await;
-    let mut passed: Vec<_> =
-        begun.iter().filter(|one| one.status == StatusCode::CREATED).map(|one| visitor.address(one)).collect();
+    let mut passed: Vec<_> = begun
+        .iter()
+        .filter(|one| one.status == StatusCode::CREATED)
+        .map(|one| visitor.address(one))
+        .collect();
     assert!(passed.len() <= 3, "{}", passed.len());
     for refused in begun.iter().filter(|one| one.status != StatusCode::CREATED) {
         refused.expect_problem(409, "too_many");
@@ -240,7 +243,11 @@ async fn uploads_end_with_their_link_and_give_their_room_back() {
         // the room is the owner's, and it has an end
         visitor.try_to_begin(&[("filename", "y")], 400_001).await.expect_problem(507, "quota_exceeded");
         clear_up(&server).await;
-        assert_eq!(visitor.stands(&upload).await.header("upload-offset"), Some("300000"), "nothing has ended yet");
+        assert_eq!(
+            visitor.stands(&upload).await.header("upload-offset"),
+            Some("300000"),
+            "nothing has ended yet"
+        );
         let access = owner.get("/api/v1/access").await.expect(StatusCode::OK);
         let seen = access["items"].as_array().unwrap().iter().find(|item| item["kind"] == "upload").unwrap();
         assert_eq!((&seen["linkId"], &seen["label"]), (&json!(visitor.link), &json!("x")));
@@ -261,7 +268,11 @@ async fn uploads_end_with_their_link_and_give_their_room_back() {
             "by the visitor" => visitor.end(&upload).await,
             "by the owner" => {
                 let id = seen["id"].as_str().unwrap();
-                server.user("b").delete(&format!("/api/v1/access/upload/{id}")).await.expect_problem(404, "not_found");
+                server
+                    .user("b")
+                    .delete(&format!("/api/v1/access/upload/{id}"))
+                    .await
+                    .expect_problem(404, "not_found");
                 owner.delete(&format!("/api/v1/access/upload/{id}")).await
             }
             _ => {
@@ -323,9 +334,13 @@ async fn head_of(stream: &mut tokio::net::TcpStream) -> String {
     head
 }
 
-async fn locked<'s>(server: &'s Server, owner: &Client<'_>, folder: &str, length: usize) -> (Visitor<'s>, String) {
-    let visitor =
-        Visitor::of(server, owner, folder, json!({"role": "dropper", "password": "first"})).await;
+async fn locked<'s>(
+    server: &'s Server,
+    owner: &Client<'_>,
+    folder: &str,
+    length: usize,
+) -> (Visitor<'s>, String) {
+    let visitor = Visitor::of(server, owner, folder, json!({"role": "dropper", "password": "first"})).await;
     let made = visitor.tus(Method::POST, &visitor.uploads()).header("x-link-password", "first");
     let made = made.header("upload-length", length).header("upload-metadata", metadata(&[("filename", "x")]));
     let upload = visitor.address(&answer(made).await);

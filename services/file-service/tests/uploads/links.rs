@@ -147,13 +147,17 @@ async fn an_editor_by_a_link_is_told_which_file_it_is() {
     let inner = owner.folder("inner", &folder).await;
     let old = owner.file("a.txt", &inner, "old").await;
     let visitor = Visitor::of(&server, &owner, &folder, editor()).await;
-    let said = |on_conflict: &'static str| [("filename", "a.txt"), ("folder", &*inner), ("onConflict", on_conflict)];
+    let said =
+        |on_conflict: &'static str| [("filename", "a.txt"), ("folder", &*inner), ("onConflict", on_conflict)];
     visitor.try_to_begin(&said("fail"), 3).await.expect_problem(409, "name_taken");
     let upload = visitor.address(&visitor.try_to_begin(&said("replace"), 3).await);
     let done = visitor.send(&upload, 0, b"new").await;
     assert_eq!(file_id(&done), old);
     let receipt = &visitor.show(&upload).await.expect(StatusCode::OK)["receipt"];
-    assert_eq!((&receipt["id"], &receipt["name"], &receipt["size"]), (&json!(old), &json!("a.txt"), &json!(3)));
+    assert_eq!(
+        (&receipt["id"], &receipt["name"], &receipt["size"]),
+        (&json!(old), &json!("a.txt"), &json!(3))
+    );
     assert_eq!(owner.content_of(&old).await, b"new");
     let upload = visitor.address(&visitor.try_to_begin(&said("rename"), 3).await);
     visitor.send(&upload, 0, b"abc").await.expect(StatusCode::NO_CONTENT);
@@ -161,12 +165,16 @@ async fn an_editor_by_a_link_is_told_which_file_it_is() {
     // what came by the link says so in the history of files
     let file = file_id(&visitor.stands(&upload).await);
     let events = owner.get(&format!("/api/v1/activity?file={file}")).await.expect(StatusCode::OK);
-    assert_eq!((&events["items"][0]["linkId"], &events["items"][0]["userId"]), (&json!(visitor.link), &json!(owner.id)));
+    assert_eq!(
+        (&events["items"][0]["linkId"], &events["items"][0]["userId"]),
+        (&json!(visitor.link), &json!(owner.id))
+    );
     // a name that was taken meanwhile costs nothing but another one
     let upload = visitor.begin("late.txt", 4).await;
     owner.file("late.txt", &folder, "first").await;
     visitor.send(&upload, 0, b"late").await.expect_problem(409, "name_taken");
-    let change = visitor.request(Method::PATCH, &upload).json(&json!({"name": "later.txt", "folderId": inner}));
+    let change =
+        visitor.request(Method::PATCH, &upload).json(&json!({"name": "later.txt", "folderId": inner}));
     let receipt = answer(change).await.expect(StatusCode::CREATED);
     assert_eq!((&receipt["name"], &receipt["size"]), (&json!("later.txt"), &json!(4)));
     assert_eq!(owner.names(&inner).await, ["a (2).txt", "a.txt", "later.txt"]);
@@ -181,19 +189,27 @@ async fn the_draft_and_its_receipt_by_a_link() {
     let visitor = Visitor::of(&server, &owner, &folder, dropper()).await;
     let spoken = answer(visitor.request(Method::OPTIONS, &visitor.uploads())).await;
     spoken.expect(StatusCode::NO_CONTENT);
-    assert_eq!((spoken.header("tus-version"), spoken.header("allow")), (Some("1.0.0"), Some("POST, OPTIONS")));
+    assert_eq!(
+        (spoken.header("tus-version"), spoken.header("allow")),
+        (Some("1.0.0"), Some("POST, OPTIONS"))
+    );
     let path = format!("{}?name=a.txt", visitor.uploads());
     let made = answer(visitor.request(Method::POST, &path).header("upload-complete", "?0").body("by ")).await;
     made.expect(StatusCode::CREATED);
     let upload = visitor.address(&made);
-    let rest = visitor.request(Method::PATCH, &upload).header("upload-offset", 3).header("upload-complete", "?1");
+    let rest =
+        visitor.request(Method::PATCH, &upload).header("upload-offset", 3).header("upload-complete", "?1");
     let done = answer(rest.header("content-type", "application/partial-upload").body("pieces")).await;
     let receipt = done.expect(StatusCode::CREATED);
-    assert_eq!((&receipt["id"], &receipt["name"], &receipt["size"]), (&Value::Null, &json!("a.txt"), &json!(9)));
+    assert_eq!(
+        (&receipt["id"], &receipt["name"], &receipt["size"]),
+        (&Value::Null, &json!("a.txt"), &json!(9))
+    );
     assert_eq!(receipt["sha256"], json!(Sha256::of(b"by pieces")));
     assert_eq!((done.header("file-id"), done.header("location")), (None, None));
     // whoever did not hear of it hears it again
-    let again = visitor.request(Method::PATCH, &upload).header("upload-offset", 9).header("upload-complete", "?1");
+    let again =
+        visitor.request(Method::PATCH, &upload).header("upload-offset", 9).header("upload-complete", "?1");
     let again = answer(again.header("content-type", "application/partial-upload")).await;
     assert_eq!(again.expect(StatusCode::CREATED), receipt);
     let whole = answer(visitor.request(Method::POST, &path).header("upload-complete", "?1").body("x")).await;
@@ -277,9 +293,8 @@ async fn what_comes_by_a_link_goes_on_at_another_replica() {
     let (other, drain) = server.replica(FileSettings::default());
     #[expect(clippy::disallowed_methods, reason = "a client as any program has it")]
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = |method: Method| {
-        client.request(method, format!("{other}{upload}")).header("tus-resumable", "1.0.0")
-    };
+    let request =
+        |method: Method| client.request(method, format!("{other}{upload}")).header("tus-resumable", "1.0.0");
     let stands = answer(request(Method::HEAD)).await;
     assert_eq!(stands.status, StatusCode::OK);
     let offset: usize = stands.header("upload-offset").unwrap().parse().unwrap();
@@ -300,7 +315,12 @@ async fn what_was_dropped_in_pieces_is_told_of() {
     let visitor = Visitor::of(&server, &owner, &folder, body).await;
     let jobs = async || {
         let leased = server.store.lease_unsent(1000, std::time::Duration::from_secs(1), server.now()).await;
-        leased.unwrap().into_iter().map(|row| row.job).filter(|job| job.kind == "link-notice").collect::<Vec<_>>()
+        leased
+            .unwrap()
+            .into_iter()
+            .map(|row| row.job)
+            .filter(|job| job.kind == "link-notice")
+            .collect::<Vec<_>>()
     };
     let upload = visitor.begin("film", 4).await;
     visitor.send(&upload, 0, b"fi").await.expect(StatusCode::NO_CONTENT);

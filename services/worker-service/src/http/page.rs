@@ -1,7 +1,7 @@
 //! Pages of lists.
 
-use common::jobs::{JobFilter, JobOrder, JobPage};
 use common::Code;
+use common::jobs::{JobFilter, JobOrder, JobPage};
 use http_kit::cursor;
 use http_kit::{ApiResult, Problem};
 

@@ -100,7 +100,8 @@ mod tests {
                 html: "Hello".to_owned(),
                 cause: Cause { job: JobId::from_bytes([1; 12]), at: common::Timestamp::from_millis(0) },
             };
-            let message = mail.to_message(&Sender::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let message =
+                mail.to_message(&Sender::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(message.envelope().to().len(), 1, "{text}");
         }
         assert_eq!(quoted("a..b@c"), "\"a..b\"@c");

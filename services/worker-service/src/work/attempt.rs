@@ -157,7 +157,9 @@ impl Bench {
                 attempt.complete(kind, Some(serde_json::json!({ "obsolete": reason }))).await
             }
             Ended::Finished(Ok(Err(HandlerError::Permanent(error)))) => {
-                attempt.fail(&handler, &context, Failed { retryable: false, ..Failed::retryable(error) }).await
+                attempt
+                    .fail(&handler, &context, Failed { retryable: false, ..Failed::retryable(error) })
+                    .await
             }
             Ended::Finished(Ok(Err(HandlerError::Retry(error)))) => {
                 attempt.fail(&handler, &context, Failed::retryable(error)).await

@@ -211,7 +211,11 @@ async fn an_outage_longer_than_all_attempts_uses_up_none() {
     is_away.store(false, Ordering::SeqCst);
     let done = world.until_state(job.id, JobState::Complete).await;
     let failures: Vec<_> = done.failures.iter().map(|failed| (failed.number, &*failed.error)).collect();
-    assert_eq!((done.attempts_made, failures), (1, vec![(1, "files is unavailable")]), "it says what it waited for");
+    assert_eq!(
+        (done.attempts_made, failures),
+        (1, vec![(1, "files is unavailable")]),
+        "it says what it waited for"
+    );
     running.stop().await;
 }
 

@@ -235,7 +235,8 @@ impl AccountStore for AuthDb {
         jobs: &[NewJob],
         entry: &AuditEntry,
     ) -> PortResult<bool> {
-        self.with_jobs(jobs, Some(entry), move |tx| deletion::delete(tx, user, deletes_at), |done| *done).await
+        self.with_jobs(jobs, Some(entry), move |tx| deletion::delete(tx, user, deletes_at), |done| *done)
+            .await
     }
 
     async fn list_sealed_totp(

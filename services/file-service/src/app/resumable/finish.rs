@@ -95,11 +95,7 @@ async fn earlier(service: &FileService, upload: &Upload) -> Result<Option<(Commi
 ///
 /// # Errors
 /// `not_found` if the link has ended.
-async fn sender(
-    service: &FileService,
-    upload: &Upload,
-    cause: &Cause,
-) -> Result<(Actor, Sender), AppError> {
+async fn sender(service: &FileService, upload: &Upload, cause: &Cause) -> Result<(Actor, Sender), AppError> {
     let Some(id) = upload.link else {
         return Ok((Actor::User(upload.owner), Sender::Caller(Pass::Free)));
     };
@@ -144,7 +140,6 @@ async fn commit(service: &FileService, hold: &Hold, cause: Cause) -> Result<(Com
     let announced = Announced { length: Some(size), digest: upload.digest, modified_at: upload.modified_at };
     let subject = Subject::of(&parent, announced, false);
     let finished = Finished::new(service, received, subject).sent_by(sender).caused_by(cause);
-    let committed =
-        upload::commit_child(service, &parent, name, on_conflict, upload.file, finished).await?;
+    let committed = upload::commit_child(service, &parent, name, on_conflict, upload.file, finished).await?;
     Ok((committed, sha256))
 }

@@ -39,15 +39,8 @@ pub(crate) enum OpeningKind {
 }
 
 impl OpeningKind {
-    const ALL: [Self; 7] = [
-        Self::Share,
-        Self::Link,
-        Self::Public,
-        Self::Token,
-        Self::Session,
-        Self::Identity,
-        Self::Upload,
-    ];
+    const ALL: [Self; 7] =
+        [Self::Share, Self::Link, Self::Public, Self::Token, Self::Session, Self::Identity, Self::Upload];
 
     pub(crate) const fn word(self) -> &'static str {
         match self {

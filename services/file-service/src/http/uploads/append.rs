@@ -12,10 +12,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::go::{announced, checksums, digest, draft_go};
+use super::party::Party;
 use super::protocol::{
     self, DRAFT_BYTES, Protocol, TUS_BYTES, UPLOAD_LENGTH, UPLOAD_OFFSET, Wishes, media_type, wrong,
 };
-use super::party::Party;
 use super::view::UploadView;
 use super::{FROM_ONE, view};
 use crate::app::resumable::{self, Appended, Ends, Go, Hold, UploadChange};

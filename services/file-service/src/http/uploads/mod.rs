@@ -19,7 +19,8 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use self::protocol::{
-    INTEROP, INTEROP_VERSION, Protocol, TUS_EXTENSIONS, TUS_RESUMABLE, TUS_VERSION, TUS_VERSIONS, UPLOAD_LIMIT,
+    INTEROP, INTEROP_VERSION, Protocol, TUS_EXTENSIONS, TUS_RESUMABLE, TUS_VERSION, TUS_VERSIONS,
+    UPLOAD_LIMIT,
 };
 use self::view::{UploadListView, UploadView};
 use super::params;

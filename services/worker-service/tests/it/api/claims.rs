@@ -195,9 +195,12 @@ async fn many_results_are_reported_at_once_each_for_itself() {
     // the store has its own reasons
     api.done("/jobs", &json!(vec![json!({ "type": "u" }); 3])).await;
     let claimed = api.done("/jobs/claim", &json!({ "types": ["u"], "workerId": "w", "max": 3 })).await;
-    let reports: Vec<Value> = claimed["items"].as_array().unwrap().iter().map(|claim| {
-        json!({ "id": claim["job"]["id"], "lease": claim["lease"], "result": 1 })
-    }).collect();
+    let reports: Vec<Value> = claimed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|claim| json!({ "id": claim["job"]["id"], "lease": claim["lease"], "result": 1 }))
+        .collect();
     let errors = || vec![PortError::broken("store", "it is damaged"), PortError::full("store", "no room")];
     *world.store.failing_completions.lock().unwrap() = errors();
     let (status, taken) = api.post("/jobs/results", &json!({ "results": reports })).await;
