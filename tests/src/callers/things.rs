@@ -68,6 +68,13 @@ impl Things {
         let webhook = json!({"url": "https://receiver.example.org/hook", "events": ["job.failed"]});
         let webhook = product.post(owner, "/api/v1/webhooks", &webhook).await?.expect(201)?.json()?;
         let (token, text) = token(product, owner, &json!({"name": "some", "scopes": ["account"]})).await?;
+        exports::ask(product, owner).await?;
+        let export = until("the export", || async {
+            let shown = product.get(owner, "/api/v1/users/me/export").await?.expect(200)?.json()?;
+            Ok(shown["url"].as_str().map(str::to_owned))
+        })
+        .await?;
+        let export = export.rsplit('/').next().context("the id of an export")?.to_owned();
         let others = BTreeMap::from([
             ("share", share),
             ("link", id(&link)?),
@@ -82,13 +89,6 @@ impl Things {
         ]);
         let versions = format!("/api/v1/files/{file}/versions");
         let versions = product.get(owner, &versions).await?.expect(200)?.json()?;
-        exports::ask(product, owner).await?;
-        let export = until("the export", || async {
-            let shown = product.get(owner, "/api/v1/users/me/export").await?.expect(200)?.json()?;
-            Ok(shown["url"].as_str().map(str::to_owned))
-        })
-        .await?;
-        let export = export.rsplit('/').next().context("the id of an export")?.to_owned();
         let webhook_secret = webhook["secret"].as_str().context("the secret of a webhook")?;
         let secrets = STORAGE
             .into_iter()

@@ -83,7 +83,8 @@ pub(super) async fn change(
 
 /// States of jobs that wait to be worked.
 fn idle() -> Document {
-    doc! { "$in": [JobState::Inactive, JobState::Delayed].map(state_number).to_vec() }
+    let states = [JobState::Inactive, JobState::Delayed].map(state_number);
+    doc! { "$in": states.to_vec() }
 }
 
 /// Calls a job off that is in one of these live states.

@@ -96,7 +96,13 @@ pub async fn a_failed_attempt_comes_back_after_its_backoff(subject: &JobsSubject
         assert_eq!((claimed.job.attempts_made, &claimed.job.failures), (number, &failures));
         assert!(LeaseHolder::MARKS.contains(&claimed.holder.mark));
         let error = format!("error {number}");
-        let failure = Failure { error: error.clone(), retryable: true, jitter_percent, not_before: None };
+        let failure = Failure {
+            error: error.clone(),
+            retryable: true,
+            jitter_percent,
+            not_before: None,
+            uncounted: false,
+        };
         let outcome = subject.store.fail(claimed.holder, &failure, subject.now()).await.unwrap();
         let due = subject.now() + Duration::from_millis(delay);
         assert_eq!(outcome, FailOutcome::Retry(due));
@@ -122,8 +128,13 @@ pub async fn of_many_failures_the_latest_are_kept(subject: &JobsSubject) {
     subject.insert(std::slice::from_ref(&new)).await;
     for _ in 0..most + 3 {
         let claimed = subject.claim_one("test").await;
-        let failure =
-            Failure { error: "no".to_owned(), retryable: true, jitter_percent: 0, not_before: None };
+        let failure = Failure {
+            error: "no".to_owned(),
+            retryable: true,
+            jitter_percent: 0,
+            not_before: None,
+            uncounted: false,
+        };
         subject.store.fail(claimed.holder, &failure, subject.now()).await.unwrap();
         subject.store.promote_due(10, subject.now()).await.unwrap();
     }

@@ -1,6 +1,7 @@
 //! Uploads by a link, of somebody who has nothing else.
 
 use common::Sha256;
+use common::jobs::Outbox as _;
 use file_service::FileSettings;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
