@@ -6,8 +6,8 @@ import { DESKTOP, endPage, launch, openPage } from './support/browser.mjs';
 import { ensureSetUp, newAccount } from './support/product.mjs';
 import { administrator, furnishQueue } from './support/queue.mjs';
 import { furnish } from './support/scene.mjs';
-import { furnishSharing } from './support/sharing.mjs';
 import { settled } from './support/settled.mjs';
+import { furnishSharing } from './support/sharing.mjs';
 import { signIn } from './support/steps.mjs';
 
 /** File, screen, and how one looks at it. */

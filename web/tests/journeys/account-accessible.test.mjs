@@ -1,9 +1,9 @@
 // The ways in, the account and administration against axe-core's rules, in both themes and on a phone; and by keys alone.
 import assert from 'node:assert/strict';
+import { showDeliveries } from '../screens/acts.mjs';
 import { check } from '../support/axe.mjs';
 import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
-import { showDeliveries } from '../screens/acts.mjs';
 import { furnishPeople, furnishTokens, furnishWebhooks } from '../support/people.mjs';
 import { makeFolder, trashIt, upload } from '../support/product.mjs';
 import { administrator } from '../support/queue.mjs';

@@ -160,7 +160,10 @@ journey('a webhook is made, tried, told of files, changed and deleted', async ({
     const told = sent.getByRole('button', { name: /^Added/ });
     await told.filter({ hasText: 'answered 503' }).waitFor();
     await told.click();
-    await sent.getByText(/next attempt|attempts/).first().waitFor();
+    await sent
+      .getByText(/next attempt|attempts/)
+      .first()
+      .waitFor();
     await page.getByText('Not arriving').waitFor();
     receiver.answer = 200;
     await told.filter({ hasText: 'Arrived' }).waitFor();

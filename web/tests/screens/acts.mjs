@@ -34,10 +34,7 @@ export const showDeliveries = async (page) => {
     {
       event: 'file.created',
       state: 'pending',
-      attempts: [
-        tried(-2, 503, 'the receiver answered 503'),
-        tried(-1, null, 'the receiver did not answer in time'),
-      ],
+      attempts: [tried(-2, 503, 'the receiver answered 503'), tried(-1, null, 'the receiver did not answer in time')],
       nextAttemptAt: at(5),
       createdAt: at(-2),
       finishedAt: null,

@@ -26,8 +26,7 @@ const deWebhooks: Translated<typeof enWebhooks> = {
   'webhooks.off.owner': 'Du hast ihn ausgeschaltet. Was unterdessen geschieht, wird nicht nachgeholt.',
   'webhooks.off.failing': 'Er wurde ausgeschaltet, weil dort tagelang nichts ankam.',
   'webhooks.off.gone': 'Er wurde ausgeschaltet, weil seine Adresse antwortete, dass dort nichts mehr ist (410).',
-  'webhooks.off.not-administrator':
-    'Er wurde ausgeschaltet, weil nur Administratoren von den Aufträgen aller hören.',
+  'webhooks.off.not-administrator': 'Er wurde ausgeschaltet, weil nur Administratoren von den Aufträgen aller hören.',
   'webhooks.off.since': 'aus seit: {time}',
   'webhooks.made.at': 'gemacht: {time}',
   'webhooks.previous': 'Nachrichten sind auch noch mit dem vorigen Geheimnis unterschrieben, bis: {time}.',

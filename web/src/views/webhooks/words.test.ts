@@ -17,7 +17,10 @@ describe('a webhook', () => {
     expect(markOf({ active: true, off: null, failures: 0 })).toEqual({ text: 'On', tone: 'done' });
     expect(markOf({ active: true, off: null, failures: 2 })).toEqual({ text: 'Not arriving', tone: 'wait' });
     expect(markOf({ active: false, off: { reason: 'owner', at }, failures: 0 }).tone).toBe('plain');
-    expect(markOf({ active: false, off: { reason: 'gone', at }, failures: 9 })).toEqual({ text: 'Off', tone: 'danger' });
+    expect(markOf({ active: false, off: { reason: 'gone', at }, failures: 9 })).toEqual({
+      text: 'Off',
+      tone: 'danger',
+    });
   });
 
   it.each([

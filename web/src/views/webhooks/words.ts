@@ -25,9 +25,7 @@ export function nameOf({ description, url }: Pick<Webhook, 'description' | 'url'
 export function markOf(hook: Pick<Webhook, 'active' | 'off' | 'failures'>): { text: string; tone: Tone } {
   if (!hook.active)
     return { text: t('webhooks.off'), tone: hook.off && hook.off.reason !== 'owner' ? 'danger' : 'plain' };
-  return hook.failures > 0
-    ? { text: t('webhooks.failing'), tone: 'wait' }
-    : { text: t('webhooks.on'), tone: 'done' };
+  return hook.failures > 0 ? { text: t('webhooks.failing'), tone: 'wait' } : { text: t('webhooks.on'), tone: 'done' };
 }
 
 export const TONES: Record<WebhookDelivery['state'], Tone> = {
