@@ -87,7 +87,10 @@ impl PasswordHasher {
             let receiver = Arc::clone(&receiver);
             thread::Builder::new()
                 .name(format!("password-{number}"))
-                .spawn(move || work_off(&receiver))
+                .spawn(move || {
+                    give_way();
+                    work_off(&receiver);
+                })
                 .map_err(HasherError::Thread)?;
         }
         // any well-formed hash of this cost makes `verify` do the same work; nobody's password needs to match it
@@ -177,6 +180,19 @@ impl PasswordHasher {
 fn sha1_digits(password: &str) -> String {
     use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
     hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes()))
+}
+
+/// How much less of a core a hash gets than a request that wants it at the same time; as `nice` counts, from 0 to 19.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// Hashes take all cores for tenths of seconds: requests that take microseconds go first. A system that refuses this loses nothing but that.
+fn give_way() {
+    // elsewhere this is a property of the process, not of a thread
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::debug!(%error, "hashing threads are as urgent as others");
+    }
 }
 
 fn work_off(queue: &Mutex<Receiver<Work>>) {
