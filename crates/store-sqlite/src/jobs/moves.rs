@@ -86,7 +86,7 @@ impl<'t, 'c> Moves<'t, 'c> {
 
     /// A job that was ready is begun: it is its user's turn.
     pub(super) fn begin(&mut self, place: &Place, now: Timestamp) -> rusqlite::Result<()> {
-        self.leave(place, JobState::Inactive)?;
+        self.count(place, JobState::Inactive, -1);
         self.count(place, JobState::Active, 1);
         turns::serve(self.tx, place, now)
     }

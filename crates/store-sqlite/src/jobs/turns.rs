@@ -72,21 +72,25 @@ pub(super) fn line_up(tx: &Tx<'_>, place: &Place) -> rusqlite::Result<()> {
 
 /// A job is not ready any more: the user's next one comes first now.
 pub(super) fn step_out(tx: &Tx<'_>, place: &Place) -> rusqlite::Result<()> {
-    let (kind, user) = (&place.kind, place.user_bytes());
+    let (priority, head) = next_of_user(tx, place)?;
+    tx.prepare_cached(
+        "UPDATE turns SET priority = ?3, head = ?4
+         WHERE type = ?1 AND user = ?2 AND (head IS NOT ?4 OR priority IS NOT ?3)",
+    )?
+    .execute((&place.kind, place.user_bytes(), priority, head))
+    .map(drop)
+}
+
+/// Priority and number of the job of this type that is the user's next.
+fn next_of_user(tx: &Tx<'_>, place: &Place) -> rusqlite::Result<(Option<i64>, Option<i64>)> {
     let next: Option<(i64, i64)> = tx
         .prepare_cached(
             "SELECT priority, number FROM jobs INDEXED BY jobs_line
              WHERE state = 0 AND type = ?1 AND user = ?2 ORDER BY priority, number LIMIT 1",
         )?
-        .query_row((kind, user), |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row((&place.kind, place.user_bytes()), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let (priority, head) = next.unzip();
-    tx.prepare_cached(
-        "UPDATE turns SET priority = ?3, head = ?4
-         WHERE type = ?1 AND user = ?2 AND (head IS NOT ?4 OR priority IS NOT ?3)",
-    )?
-    .execute((kind, user, priority, head))
-    .map(drop)
+    Ok(next.unzip())
 }
 
 /// So many more jobs of the user are active.
@@ -96,13 +100,16 @@ pub(super) fn count_active(tx: &Tx<'_>, place: &Place, change: i64) -> rusqlite:
         .map(drop)
 }
 
-/// A job of the user is begun: everybody else is served before them now, among those with as few active jobs.
+/// A job that was ready is begun: the user's next one comes first now, and everybody else is served before them, among those with as few active jobs. One
+/// change of the row, since each goes into its indexes.
 pub(super) fn serve(tx: &Tx<'_>, place: &Place, now: Timestamp) -> rusqlite::Result<()> {
+    let (priority, head) = next_of_user(tx, place)?;
     tx.prepare_cached(
-        "UPDATE turns SET active = active + 1, served = max(?3, (SELECT max(served) FROM turns) + 1)
+        "UPDATE turns SET priority = ?4, head = ?5, active = active + 1,
+                          served = max(?3, (SELECT max(served) FROM turns) + 1)
          WHERE type = ?1 AND user = ?2",
     )?
-    .execute((&place.kind, place.user_bytes(), now.millis().saturating_mul(STEPS)))
+    .execute((&place.kind, place.user_bytes(), now.millis().saturating_mul(STEPS), priority, head))
     .map(drop)
 }
 
