@@ -201,6 +201,7 @@ mod tests {
         drop(room.part(account(1)));
         assert_eq!(room.taken().entries, 3);
         drop(part);
-        assert_eq!((room.taken().entries, room.taken().by.len()), (0, 0));
+        let taken = room.taken();
+        assert_eq!((taken.entries, taken.by.len()), (0, 0));
     }
 }
