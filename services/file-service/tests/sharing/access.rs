@@ -35,6 +35,7 @@ async fn everything_that_opens_ones_files_is_in_one_place() {
             "kind",
             "label",
             "lastUsedAt",
+            "linkId",
             "madeBy",
             "role",
         ]
