@@ -183,6 +183,19 @@ async fn a_claim_that_fails_gives_its_places_back() {
     assert_eq!(store.claim(&request(1), at).await.unwrap().jobs.len(), 1, "no other one was begun");
 }
 
+/// A hundred jobs could have a hundred megabytes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_ends_where_its_answer_would_be_huge() {
+    let (store, _scratch) = store().await;
+    let (ids, at) = (TestIds::new(), TestClock::default().now());
+    store.insert(&[job(&ids, at), job(&ids, at), job(&ids, at)], at).await.unwrap();
+    let long = doc! { "$set": { "result": format!("\"{}\"", "x".repeat(3 << 20)) } };
+    store.engine.collection::<Document>(JOBS).update_many(doc! {}, long).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(store.claim(&request(3), at).await.unwrap().jobs.len(), 1);
+    }
+}
+
 /// Dashboards ask for figures each second, and a list for its total on each page: more jobs than can be counted quickly are not counted then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn figures_of_many_jobs_that_have_ended_are_those_of_the_last_count() {

@@ -105,6 +105,17 @@ async fn a_claim_among_50_000_jobs_costs_what_it_costs_among_few() {
     }
 }
 
+/// A hundred jobs could have a hundred megabytes.
+#[tokio::test]
+async fn a_claim_ends_where_its_answer_would_be_huge() {
+    let (db, _folder) = waiting(1, 3).await;
+    // of 3 MiB each
+    let long = "UPDATE jobs SET result = '\"' || hex(zeroblob(1572864)) || '\"'";
+    write(&db, move |tx| tx.execute(long, []).unwrap()).await;
+    let claim = async || db.claim(&request(3), NOW).await.unwrap().jobs.len();
+    assert_eq!((claim().await, claim().await), (2, 1));
+}
+
 /// A user with thousands of jobs asks for the few of another type.
 #[tokio::test]
 async fn own_jobs_of_a_type_are_listed_without_a_look_at_others() {

@@ -1,9 +1,9 @@
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use common::jobs::{Claimed, FailOutcome, Failure, Job, JobStore, LeaseHolder, LostLease};
-use common::{Causes, Clock, Timestamp, TraceContext};
+use common::jobs::{Claimed, FailOutcome, Failure, JobStore, LeaseHolder, LostLease};
+use common::{Causes, Clock, TraceContext};
 use http_kit::request_id::{self, RequestId};
 use http_kit::trace::{self, Step};
 use metrics::{counter, histogram};
@@ -16,6 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, 
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use super::outage::{Outage, may_be_put_off, patience, run_through_outages};
 use super::{Bells, GivenUp, HandlerError, JobContext, JobHandler};
 
 /// How long an interrupted handler may take to notice, before its job is given back all the same.
@@ -23,9 +24,6 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Longest time between two heartbeats, and so until a worker learns that its job was called off in another process.
 const LONGEST_SILENCE: Duration = Duration::from_secs(3);
-
-/// How long outages may put one attempt off, before it counts after all: jobs that nothing helps end some time.
-const LONGEST_OUTAGE: Duration = Duration::from_secs(24 * 3600);
 
 /// What an attempt at a job came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,31 +220,6 @@ impl Failed {
     }
 }
 
-/// Why the last run of a handler broke off, if what it needs was away; none once it has made progress since.
-#[derive(Default)]
-struct Outage(Mutex<Option<String>>);
-
-impl Outage {
-    fn set(&self, error: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = error;
-    }
-
-    fn get(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// How much of its time to live an attempt waits for what it needs: what is left is for saying so, since nothing is taken from an attempt whose time is up.
-fn patience(ttl: Duration) -> Duration {
-    ttl - ttl / 4
-}
-
-/// Whether an outage may put this attempt off once more: the first time stands among the failures.
-fn may_be_put_off(job: &Job, now: Timestamp) -> bool {
-    let first = job.failures.last().filter(|last| last.number == job.attempts_made);
-    first.is_none_or(|first| now.since(first.at) < LONGEST_OUTAGE)
-}
-
 /// What the store is told.
 enum Report {
     Complete(Option<Value>),
@@ -431,25 +404,6 @@ impl Attempt<'_> {
     }
 }
 
-/// Runs a handler, and again while what it needs does not answer. The job's place stays taken meanwhile, so that others are not begun in vain.
-async fn run_through_outages(
-    handler: &dyn JobHandler,
-    context: &JobContext,
-    outage: &Outage,
-) -> Result<Option<Value>, HandlerError> {
-    let until = Instant::now() + patience(Duration::from_millis(context.job().spec.ttl_ms));
-    let mut delay = RetryDelay::default();
-    loop {
-        let outcome = handler.run(context).await;
-        let next = Instant::now() + delay.next_delay();
-        match &outcome {
-            Err(HandlerError::Unavailable(error)) if next < until => outage.set(Some(error.clone())),
-            _ => return outcome,
-        }
-        sleep_until(next).await;
-    }
-}
-
 fn count(kind: &'static str, conclusion: Conclusion) {
     match conclusion {
         Conclusion::Completed => counter!("fm_jobs_completed_total", "type" => kind).increment(1),
@@ -462,43 +416,4 @@ fn count(kind: &'static str, conclusion: Conclusion) {
         Conclusion::GivenBack => counter!("fm_jobs_given_back_total", "type" => kind).increment(1),
     }
     tracing::debug!(conclusion = conclusion.word(), "the attempt is over");
-}
-
-#[cfg(test)]
-mod tests {
-    use common::JobId;
-    use common::jobs::{Attempt, JobState, NewJob};
-
-    use super::*;
-
-    #[test]
-    fn an_outage_puts_an_attempt_off_for_a_day() {
-        let at = Timestamp::from_millis(1_000_000_000);
-        let spec = NewJob::new(JobId::from_bytes([1; 12]), "t", Value::Null, at);
-        let job = |attempts_made, failures: &[(u32, Timestamp)]| Job {
-            spec: spec.clone(),
-            number: 1,
-            state: JobState::Active,
-            progress: 0,
-            progress_data: None,
-            result: None,
-            error: None,
-            attempts_made,
-            failures: failures
-                .iter()
-                .map(|(number, at)| Attempt { number: *number, at: *at, error: String::new() })
-                .collect(),
-            inserted_at: at,
-            started_at: None,
-            updated_at: at,
-            due_at: None,
-            finished_at: None,
-            worker: None,
-        };
-        let later = at + LONGEST_OUTAGE;
-        assert!(may_be_put_off(&job(1, &[]), later));
-        assert!(may_be_put_off(&job(2, &[(1, at)]), later), "that was the attempt before");
-        assert!(may_be_put_off(&job(1, &[(1, at)]), later - Duration::from_millis(1)));
-        assert!(!may_be_put_off(&job(2, &[(1, at), (2, at)]), later));
-    }
 }

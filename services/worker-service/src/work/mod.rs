@@ -5,6 +5,7 @@ mod bells;
 mod context;
 mod given_up;
 mod handler;
+mod outage;
 mod pool;
 
 pub(crate) use attempt::Conclusion;
