@@ -95,7 +95,7 @@ function webManifest(): Plugin {
   };
 }
 
-const proxy = { '/api': product, '/health': product };
+const proxy = { '/api': product, '/health': product, '/status': product, '/stats': product };
 
 export default defineConfig({
   // The one place that says under which path the page stands. See src/lib/base.ts for the run-time side.
