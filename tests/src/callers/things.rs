@@ -97,7 +97,7 @@ impl Things {
             .chain([Sha256::of(text.as_bytes()).to_string()])
             .collect();
         let locked_link = link["token"].as_str().context("the token of a link")?.to_owned();
-        let version = id(&versions["items"][0])?;
+        let version = versions["items"][0]["version"].to_string();
         Ok(Self { file, folder, top, version, locked_link, others, secrets })
     }
 

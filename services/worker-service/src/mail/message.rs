@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use common::auth::Address;
 use lettre::Message;
+use lettre::address::Envelope;
 use lettre::message::{Mailbox, MultiPart};
 
 use super::{Cause, MailError};
@@ -53,9 +54,12 @@ impl Mail {
     /// # Errors
     /// `Refused` if the address cannot stand in a message.
     pub fn to_message(&self, sender: &Sender) -> Result<Message, MailError> {
-        let to = quoted(self.to.as_str()).parse().map_err(MailError::refused)?;
+        let to: lettre::Address = quoted(self.to.as_str()).parse().map_err(MailError::refused)?;
+        // from the head lettre would read a quoted local part without its quotes
+        let envelope = Envelope::new(Some(sender.0.email.clone()), vec![to.clone()]);
         let millis = u64::try_from(self.cause.at.millis()).unwrap_or(0);
         Message::builder()
+            .envelope(envelope.map_err(MailError::refused)?)
             .from(sender.0.clone())
             .to(Mailbox::new(None, to))
             .date(SystemTime::UNIX_EPOCH + Duration::from_millis(millis))
