@@ -121,7 +121,7 @@ pub async fn types_say_what_they_have_and_do(subject: &JobsSubject) {
     expected[1].counts.insert(JobState::Inactive, 1);
     assert_eq!(subject.admin.types(None).await.unwrap().types, expected);
     for one in &expected {
-        assert_eq!(subject.admin.types(Some(&one.kind)).await.unwrap().types, [one.clone()]);
+        assert_eq!(subject.admin.types(Some(&one.kind)).await.unwrap().types, std::slice::from_ref(one));
     }
     assert_eq!(subject.admin.types(Some("c")).await.unwrap().types, []);
     let mut names = subject.admin.type_names().await.unwrap();
