@@ -120,15 +120,6 @@ fn is_right(call: &str, who: Who, about: Option<About>, caller: &Caller, found: 
             // the classic API has sentences where the other has codes
             found == told || (told == Verdict::Refused && found == Verdict::LetThrough(403))
         }
-        // what looks at something that is there finds it
-        _ if (call.starts_with("GET ") || call.starts_with("HEAD ")) && !caller.is_limited => {
-            let expected = LOOKS_AT_NOTHING.iter().find(|(one, _)| *one == call);
-            match (found, expected) {
-                (Verdict::LetThrough(status), Some((_, expected))) => status == *expected,
-                (Verdict::LetThrough(status), None) => (200..300).contains(&status),
-                _ => false,
-            }
-        }
         _ => matches!(found, Verdict::LetThrough(_)),
     }
 }
@@ -231,9 +222,6 @@ pub async fn every_call_by_every_caller(product: &Product) -> Result<()> {
 
 /// How long the first events of a stream are waited for.
 const FIRST_EVENTS: Duration = Duration::from_millis(150);
-
-/// Calls that look at nothing that is there, or in no way that they could: what is asked for is missing, or of another kind.
-const LOOKS_AT_NOTHING: &[(&str, u16)] = &[];
 
 /// Ends the session that it is made with.
 const ENDS: [&str; 2] = ["POST /api/v1/auth/logout", "GET /disconnect"];
