@@ -251,9 +251,9 @@ journey('what is dropped by a link goes on after a cut line and a reload', async
     const cut = net.cutAfter(12 * MiB);
     await chooseFile();
     await cut;
-    const stopped = net.stopAfter(8 * MiB);
+    // A browser may send the cut request again by itself, in vain: that is not to count.
     await until('it went on', () => offsets.length >= 2);
-    await stopped;
+    await net.stopAfter(4 * MiB);
     assert.ok(offsets[1] > 0, offsets.join());
     // Its owner sees what comes.
     assert.deepEqual(
