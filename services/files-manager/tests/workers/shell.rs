@@ -38,6 +38,15 @@ async fn checksums_are_made_by_the_worker_in_shell() {
     assert_eq!((&last["state"], &last["attempts"]["made"]), (&json!("inactive"), &json!(0)), "{last}");
 }
 
+/// A search path on which a tool of this name comes first that does what the script says.
+fn in_front(scene: &Scene, name: &str, script: &str) -> String {
+    let tools = scene.path("tools");
+    fs::create_dir(&tools).unwrap();
+    fs::write(tools.join(name), script).unwrap();
+    fs::set_permissions(tools.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:{}", tools.display(), std::env::var("PATH").unwrap())
+}
+
 /// Stands for a file so large that its sum takes hours.
 const ENDLESS: &str = "#!/bin/sh\n: >\"$HERE/begun\"\nexec sleep 3600\n";
 
@@ -47,11 +56,7 @@ async fn the_worker_in_shell_gives_its_job_back_when_it_is_told_to_stop() {
     let scene = Scene::of(&running).await;
     let file = scene.product.upload(&scene.admin, "root", "a", "x").await.unwrap();
     let job = scene.make(json!({ "type": "checksum", "data": { "fileId": file["id"] } })).await.unwrap();
-    let tools = scene.path("tools");
-    fs::create_dir(&tools).unwrap();
-    fs::write(tools.join("sha256sum"), ENDLESS).unwrap();
-    fs::set_permissions(tools.join("sha256sum"), fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    let path = in_front(&scene, "sha256sum", ENDLESS);
     let here = scene.path("");
     let worker = scene.start("sh", &["worker.sh"], &[("PATH", &path), ("HERE", here.to_str().unwrap())]);
     scene.until_there("begun").await.unwrap();
@@ -74,11 +79,7 @@ async fn the_worker_in_shell_goes_on_after_a_claim_that_was_refused() {
     let scene = Scene::of(&running).await;
     let file = scene.product.upload(&scene.admin, "root", "a", "x").await.unwrap();
     let job = scene.make(json!({ "type": "checksum", "data": { "fileId": file["id"] } })).await.unwrap();
-    let tools = scene.path("tools");
-    fs::create_dir(&tools).unwrap();
-    fs::write(tools.join("curl"), REFUSING).unwrap();
-    fs::set_permissions(tools.join("curl"), fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    let path = in_front(&scene, "curl", REFUSING);
     let here = scene.path("");
     let more = [("PATH", &*path), ("HERE", here.to_str().unwrap()), ("ONCE", "1")];
     scene.start("sh", &["worker.sh"], &more).ended().await.unwrap();
