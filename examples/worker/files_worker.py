@@ -180,7 +180,7 @@ class Job:
     """A job that this program holds. All methods may be called from any thread; those that report raise `LeaseLost`."""
 
     def __init__(self, client: Client, claim: dict[str, Any]) -> None:
-        self._client, self._lease, self._content = client, claim["lease"], claim["contentUrl"]
+        self._client, self.lease, self._content = client, claim["lease"], claim["contentUrl"]
         self.whole: dict[str, Any] = claim["job"]  # all that the server says of it
         self.id: str = self.whole["id"]
         self.type: str = self.whole["type"]
@@ -206,7 +206,7 @@ class Job:
         """Reports something under the lease. One answer that never comes leaves time for a second try within `patience`."""
         try:
             timeout = min(30, patience / 2)
-            return self._client.post(f"/api/v1/jobs/{self.id}/{what}", {"lease": self._lease, **body}, patience, timeout)
+            return self._client.post(f"/api/v1/jobs/{self.id}/{what}", {"lease": self.lease, **body}, patience, timeout)
         except Refused as error:
             if error.code != "lease_lost":
                 raise
@@ -256,9 +256,17 @@ class Job:
 Handler = Callable[[Job], Any]
 
 
+class Handed:
+    """A result that goes along with the next claim; `outcome` is empty where it has to be reported by itself."""
+
+    def __init__(self, job: Job, result: Any) -> None:
+        self.job, self.result, self.outcome = job, result, ""
+        self.answered = threading.Event()
+
+
 class Worker:
     """Claims jobs of the types that it has handlers for, and works up to `concurrency` of them at once, each in a thread. One request at a time
-    asks for as many as there are places: an account has only so many that may wait."""
+    asks for as many as there are places: an account has only so many that may wait. Unless it waits, it takes along the results that there are."""
 
     def __init__(self, client: Client, name: str = "", concurrency: int = 1, lease: float = 30, wait: float = 20, grace: float = 8) -> None:
         """`lease`: for how many seconds the server waits for a sign of life before it gives a job to somebody else; one is sent three times as
@@ -270,8 +278,11 @@ class Worker:
         self._error: Optional[BaseException] = None
         self._asked = False
         self._at_hand: set[Job] = set()
+        self._in_places: set[Job] = set()
         self._places = threading.Condition()
         self._free = concurrency
+        self._gathers = False  # whether results are handed over, since a call will soon take them along
+        self._handed: list[Handed] = []
         self._threads: list[threading.Thread] = []
 
     @classmethod
@@ -325,12 +336,12 @@ class Worker:
         return self._asked or self.client.stop.is_set()
 
     def _loop(self) -> None:
-        asked = {"types": list(self._handlers), "workerId": self.name, "leaseMs": int(1000 * self.lease), "waitMs": int(1000 * self.wait)}
+        asked = {"types": list(self._handlers), "workerId": self.name, "leaseMs": int(1000 * self.lease)}
         try:
             while (free := self._free_places()) and not self._stopping():
-                body = {**asked, "max": min(free, MOST_CLAIMED)}
-                claimed = self.client.post("/api/v1/jobs/claim", body, float("inf"), self.wait + 30, interruptible=True)
-                for job in [Job(self.client, claim) for claim in claimed["items"]]:
+                claim = {**asked, "max": min(free, MOST_CLAIMED)}
+                handed = self._take_handed()
+                for job in self._turn_over(handed, claim) if handed else self._wait_for_jobs(claim):
                     if self._stopping():
                         self._give_back(job)
                     else:
@@ -339,6 +350,39 @@ class Worker:
             pass
         except BaseException as error:
             self._fall_over(error)
+        finally:
+            for handed in self._take_handed():
+                handed.answered.set()
+
+    def _wait_for_jobs(self, claim: dict[str, Any]) -> list[Job]:
+        body = {**claim, "waitMs": int(1000 * self.wait)}
+        claimed = self.client.post("/api/v1/jobs/claim", body, float("inf"), self.wait + 30, interruptible=True)
+        with self._places:
+            self._gathers = True  # these jobs may end before the next call is made
+        return [Job(self.client, claim) for claim in claimed["items"]]
+
+    def _turn_over(self, handed: list[Handed], claim: dict[str, Any]) -> list[Job]:
+        """Reports results and claims the next jobs in one call."""
+        results = [{"id": one.job.id, "lease": one.job.lease, "result": one.result} for one in handed]
+        try:
+            answer = self.client.post("/api/v1/jobs/results", {"results": results, "claim": claim})
+            for one, item in zip(handed, answer["items"]):
+                one.outcome = item["outcome"]
+            return [Job(self.client, claim) for claim in answer["claimed"]["items"]]
+        except (Refused, Unreachable) as error:
+            # one that is too large spoils it for all; each is told by itself what is the matter with it
+            logger.warning("%d results were not taken together: %s", len(handed), error)
+            return []
+        finally:
+            for one in handed:
+                one.answered.set()
+
+    def _take_handed(self) -> list[Handed]:
+        """Results for the next call. If there are none that call waits, and those that come meanwhile are reported by themselves."""
+        with self._places:
+            handed, self._handed = self._handed, []
+            self._gathers = bool(handed) and not self._stopping()
+            return handed
 
     def _free_places(self) -> int:
         """How many jobs can be begun, as soon as there is room for one; 0 when the worker stops."""
@@ -351,6 +395,7 @@ class Worker:
         thread = threading.Thread(target=self._in_place, args=(job,), daemon=True)
         with self._places:
             self._free -= 1
+            self._in_places.add(job)
             self._threads = [other for other in self._threads if other.is_alive()] + [thread]
             thread.start()
 
@@ -360,7 +405,13 @@ class Worker:
         except BaseException as error:
             self._fall_over(error)
         finally:
-            with self._places:
+            self._leave(job)
+
+    def _leave(self, job: Job) -> None:
+        """Its place is free, if it was not before."""
+        with self._places:
+            if job in self._in_places:
+                self._in_places.remove(job)
                 self._free += 1
                 self._places.notify()
 
@@ -373,7 +424,7 @@ class Worker:
         self._at_hand.add(job)
         threading.Thread(target=self._beat, args=(job, done), daemon=True).start()
         try:
-            job.report("complete", result=self._handlers[job.type](job))
+            self._complete(job, self._handlers[job.type](job))
             logger.info("job %s is complete", job.id)
         except GiveBack:
             self._give_back(job)
@@ -386,6 +437,21 @@ class Worker:
         finally:
             done.set()
             self._at_hand.discard(job)
+
+    def _complete(self, job: Job, result: Any) -> None:
+        handed = Handed(job, result)
+        with self._places:
+            gathers = self._gathers and not self._stopping()
+            if gathers:
+                self._handed.append(handed)
+        if gathers:
+            self._leave(job)
+            handed.answered.wait()
+        if handed.outcome == "lost":
+            job.lost.set()
+            raise LeaseLost(job.id)
+        if handed.outcome != "complete":
+            job.report("complete", result=result)
 
     def _give_back(self, job: Job) -> None:
         try:

@@ -60,9 +60,9 @@ impl Side {
 
 const G1: &str = "g1 make jobs by single calls, 50 in flight";
 const G1_ARRAYS: &str = "g1 make jobs by arrays of 500, 4 in flight";
-const G2: &str = "g2 work jobs, concurrency 10 (HTTP: 2 programs, each 5 jobs a claim)";
+const G2: &str = "g2 work jobs, concurrency 10 (HTTP: 2 programs, each 5 jobs a call)";
 const G2_APART: &str = "g2 work jobs, concurrency 10 (HTTP: 10 programs, each 1 job a claim)";
-const G2_BULK: &str = "g2 work jobs, 400 at once (HTTP: 4 programs, each 100 jobs a claim)";
+const G2_BULK: &str = "g2 work jobs, 400 at once (HTTP: 4 programs, each 100 jobs a call)";
 const G2_BUILT_IN: &str = "g2 work jobs inside the process, 2 at once, with a look for a file each";
 const G3: &str = "g3 pick-up at low load";
 

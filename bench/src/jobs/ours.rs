@@ -175,25 +175,31 @@ async fn work_until_none(
     workers: Workers,
 ) -> Result<usize> {
     let claim = json!({"types": [kind], "workerId": worker, "max": workers.each, "leaseMs": LEASE_MS});
-    let mut done = 0;
+    let (mut done, mut claimed) = (0, Value::Null);
     loop {
-        let claimed = caller.post("/api/v1/jobs/claim", &claim).await?;
+        if claimed.is_null() {
+            claimed = caller.post("/api/v1/jobs/claim", &claim).await?;
+        }
         let items = claimed["items"].as_array().context("claimed jobs")?;
         if items.is_empty() {
             return Ok(done);
         }
+        done += items.len();
         if workers.singly {
             for item in items {
                 caller.complete(item).await?;
             }
+            claimed = Value::Null;
         } else {
+            // the next ones come with the answer, as they do for workers of BullMQ
             let result = |item: &Value| json!({"id": item["job"]["id"], "lease": item["lease"]});
             let results: Vec<_> = items.iter().map(result).collect();
-            let taken = caller.post("/api/v1/jobs/results", &json!({ "results": results })).await?;
+            let body = json!({"results": results, "claim": claim});
+            let mut taken = caller.post("/api/v1/jobs/results", &body).await?;
+            claimed = taken["claimed"].take();
             let taken = taken["items"].as_array().context("results")?;
             let other = taken.iter().find(|item| item["outcome"] != "complete");
             ensure!(other.is_none(), "{other:?}");
         }
-        done += items.len();
     }
 }

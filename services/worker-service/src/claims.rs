@@ -114,7 +114,8 @@ impl WorkerService {
         }
     }
 
-    async fn handed_over(&self, claims: Claims, takes: bool) -> Claims {
+    /// Claims that are on their way to a program, or given back where it does not take them.
+    pub(crate) async fn handed_over(&self, claims: Claims, takes: bool) -> Claims {
         self.bells.changed();
         if takes {
             for Claimed { job, .. } in &claims.jobs {

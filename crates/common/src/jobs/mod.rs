@@ -26,6 +26,6 @@ pub use schedule::{
     ScheduleStore,
 };
 pub use store::{
-    ClaimRequest, Claimed, Claims, FailOutcome, Failure, InsertOutcome, JobStore, LeaseHolder, LostLease,
-    SERVED_KEPT,
+    AttemptEnd, ClaimRequest, Claimed, Claims, Ended, Ending, EndsTaken, FailOutcome, Failure, InsertOutcome,
+    JobStore, LeaseHolder, LostLease, SERVED_KEPT,
 };

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::{Job, JobState, NewJob};
@@ -115,6 +116,42 @@ pub enum FailOutcome {
     Dead,
 }
 
+/// How an attempt ended, as its worker says.
+#[derive(Debug, Clone)]
+pub enum Ending {
+    /// The job is done, and gave this.
+    Complete(Option<Value>),
+    /// The attempt failed.
+    Failed(Failure),
+}
+
+/// The end of an attempt that a worker reports.
+#[derive(Debug, Clone)]
+pub struct AttemptEnd {
+    /// Who held the job.
+    pub holder: LeaseHolder,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// What became of a reported end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The job is complete.
+    Complete,
+    /// The attempt failed.
+    Failed(FailOutcome),
+}
+
+/// What became of several reported ends, and what was claimed with them.
+#[derive(Debug)]
+pub struct EndsTaken {
+    /// Of each end, in their order.
+    pub ended: Vec<Result<Ended, LostLease>>,
+    /// What the claim brought; nothing where none was asked for.
+    pub claims: PortResult<Claims>,
+}
+
 /// The caller no longer holds the job: its lease ended, or the job was cancelled or removed. Its result was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LostLease {
@@ -198,6 +235,33 @@ pub trait JobStore: Send + Sync {
         failure: &Failure,
         now: Timestamp,
     ) -> Result<FailOutcome, LostLease>;
+
+    /// Ends several attempts, each as [`JobStore::complete`] or [`JobStore::fail`] would and for itself. Then claims, if that is asked for: a program
+    /// that has places again needs one call and not two. Stores that have commits of several jobs use one for all of it.
+    ///
+    /// # Errors
+    /// As the store, where nothing of it was taken. A claim that fails behind ends that were taken says so in its own place.
+    async fn end(
+        &self,
+        ends: &[AttemptEnd],
+        claim: Option<&ClaimRequest>,
+        now: Timestamp,
+    ) -> PortResult<EndsTaken> {
+        let ended = join_all(ends.iter().map(|AttemptEnd { holder, ending }| async move {
+            match ending {
+                Ending::Complete(result) => {
+                    self.complete(*holder, result.as_ref(), now).await.map(|()| Ended::Complete)
+                }
+                Ending::Failed(failure) => self.fail(*holder, failure, now).await.map(Ended::Failed),
+            }
+        }))
+        .await;
+        let claims = match claim {
+            Some(request) => self.claim(request, now).await,
+            None => Ok(Claims::default()),
+        };
+        Ok(EndsTaken { ended, claims })
+    }
 
     /// Gives a claimed job back untouched, as at shut-down: `inactive`, the attempt not counted.
     ///

@@ -20,7 +20,18 @@ const FORGET: u32 = 500;
 
 pub(super) fn insert(tx: &Tx<'_>, jobs: &[NewJob], now: Timestamp) -> rusqlite::Result<Vec<InsertOutcome>> {
     let mut moves = Moves::new(tx);
-    let outcomes = jobs.iter().map(|job| insert_one(tx, job, now, &mut moves)).collect::<Result<_, _>>()?;
+    let mut any_removed = tx.prepare_cached("SELECT 1 FROM removed LIMIT 1")?.exists([])?;
+    let mut outcomes = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let outcome = if any_removed && is_removed(tx, job.id, now)? {
+            InsertOutcome::Known
+        } else {
+            insert_one(tx, job, now, &mut moves)?
+        };
+        // its id is among the removed ones now
+        any_removed |= matches!(outcome, InsertOutcome::Taken(_));
+        outcomes.push(outcome);
+    }
     moves.finish()?;
     Ok(outcomes)
 }
@@ -31,12 +42,12 @@ fn insert_one(
     now: Timestamp,
     moves: &mut Moves<'_, '_>,
 ) -> rusqlite::Result<InsertOutcome> {
-    if is_removed(tx, job.id, now)? || is_there(tx, job.id)? {
-        return Ok(InsertOutcome::Known);
-    }
     if let Some(key) = &job.unique_key
         && let Some(holder) = holder_of(tx, key)?
     {
+        if is_there(tx, job.id)? {
+            return Ok(InsertOutcome::Known);
+        }
         tx.prepare_cached("INSERT OR IGNORE INTO removed (id, at) VALUES (?1, ?2)")?
             .execute((job.id.bytes(), now.millis()))?;
         return Ok(InsertOutcome::Taken(holder));
@@ -49,7 +60,7 @@ fn insert_one(
                                state, inserted_at, updated_at, due_at, trace, unique_key, remove_on_complete, ready_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17,
                      CASE WHEN ?14 IS NULL THEN ?13 END)
-             RETURNING number",
+             ON CONFLICT (id) DO NOTHING RETURNING number",
         )?
         .query_row(
             params![
@@ -72,7 +83,9 @@ fn insert_one(
                 job.remove_on_complete,
             ],
             |row| row.count(0),
-        )?;
+        )
+        .optional()?;
+    let Some(number) = number else { return Ok(InsertOutcome::Known) };
     let place =
         Place { number, id: job.id, kind: job.kind.clone(), priority: job.priority.0, user: job.user };
     moves.enter(&place, state)?;

@@ -14,21 +14,41 @@ const MINUTE_MS: i64 = 60_000;
 /// How long minutes are kept: two days, in minutes.
 const KEPT: i64 = 2 * 24 * 60;
 
-/// An attempt that ended.
+/// Attempts that ended.
+#[derive(Debug, Default)]
 pub(super) struct Ended {
-    /// It completed its job.
-    pub(super) completed: bool,
-    /// How long the job had been ready.
-    pub(super) waited: Duration,
-    /// How long the attempt took.
-    pub(super) worked: Duration,
+    /// How many completed their jobs.
+    completed: u32,
+    /// How many failed.
+    failed: u32,
+    /// How long the completed jobs had been ready, together.
+    waited: Duration,
+    /// How long the attempts took that completed them.
+    worked: Duration,
+}
+
+impl Ended {
+    /// One that completed its job.
+    pub(super) fn completed(waited: Duration, worked: Duration) -> Self {
+        Self { completed: 1, waited, worked, ..Self::default() }
+    }
+
+    /// One that failed.
+    pub(super) fn failed() -> Self {
+        Self { failed: 1, ..Self::default() }
+    }
+
+    pub(super) fn add(&mut self, more: &Self) {
+        self.completed += more.completed;
+        self.failed += more.failed;
+        self.waited = self.waited.saturating_add(more.waited);
+        self.worked = self.worked.saturating_add(more.worked);
+    }
 }
 
 pub(super) fn note(tx: &Tx<'_>, kind: &str, ended: &Ended, now: Timestamp) -> rusqlite::Result<()> {
     let millis = |time: Duration| int(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-    // waiting and working are told of what was completed
-    let (waited, worked) =
-        if ended.completed { (millis(ended.waited), millis(ended.worked)) } else { (0, 0) };
+    let worked = millis(ended.worked);
     tx.prepare_cached(
         "INSERT INTO minutes (minute, type, completed, failed, waited_ms, worked_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (minute, type) DO UPDATE SET completed = completed + excluded.completed, failed = failed + excluded.failed,
@@ -37,12 +57,12 @@ pub(super) fn note(tx: &Tx<'_>, kind: &str, ended: &Ended, now: Timestamp) -> ru
     .execute((
         now.millis().div_euclid(MINUTE_MS),
         kind,
-        i64::from(ended.completed),
-        i64::from(!ended.completed),
-        waited,
+        ended.completed,
+        ended.failed,
+        millis(ended.waited),
         worked,
     ))?;
-    if ended.completed {
+    if ended.completed > 0 {
         tx.prepare_cached(
             "INSERT INTO types (type, work_ms) VALUES (?1, ?2) ON CONFLICT (type) DO UPDATE SET work_ms = work_ms + excluded.work_ms",
         )?

@@ -1,6 +1,8 @@
 //! `jobs.db`: all jobs, their order, and who works them.
 
 mod arrive;
+mod claim;
+mod ending;
 mod events;
 mod history;
 mod job;

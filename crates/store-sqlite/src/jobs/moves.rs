@@ -6,6 +6,7 @@ use common::jobs::{Job, JobState};
 use common::{JobId, Timestamp, UserId};
 use rusqlite::{OptionalExtension as _, Row};
 
+use super::history::{self, Ended};
 use super::job::{state_number, user, user_bytes};
 use super::turns;
 use crate::engine::Tx;
@@ -53,23 +54,36 @@ impl Place {
     }
 }
 
-/// The moves of one transaction. The rows of the jobs are changed by the caller, before each call.
+/// The moves of one transaction. The rows of the jobs are changed by the caller, before each call. What several jobs change alike is written once, at the end.
 pub(super) struct Moves<'t, 'c> {
     tx: &'t Tx<'c>,
-    counts: HashMap<(Option<UserId>, String, JobState), i64>,
+    /// By type.
+    kinds: HashMap<String, Changes>,
+}
+
+/// What changed for one type.
+#[derive(Default)]
+struct Changes {
+    counts: HashMap<(Option<UserId>, JobState), i64>,
+    /// How many more jobs of a user are active.
+    active: HashMap<Option<UserId>, i64>,
+    /// The first of those who were lined up here: others behind it change nothing.
+    first: HashMap<Option<UserId>, (i32, u64)>,
+    /// Attempts that ended, and when.
+    ended: Option<(Ended, Timestamp)>,
 }
 
 impl<'t, 'c> Moves<'t, 'c> {
     pub(super) fn new(tx: &'t Tx<'c>) -> Self {
-        Self { tx, counts: HashMap::new() }
+        Self { tx, kinds: HashMap::new() }
     }
 
     /// A job has come into being.
     pub(super) fn enter(&mut self, place: &Place, state: JobState) -> rusqlite::Result<()> {
         self.count(place, state, 1);
         match state {
-            JobState::Inactive => turns::line_up(self.tx, place),
-            JobState::Active => turns::count_active(self.tx, place, 1),
+            JobState::Inactive => self.line_up(place),
+            JobState::Active => Ok(self.count_active(place, 1)),
             _ => Ok(()),
         }
     }
@@ -78,17 +92,20 @@ impl<'t, 'c> Moves<'t, 'c> {
     pub(super) fn leave(&mut self, place: &Place, state: JobState) -> rusqlite::Result<()> {
         self.count(place, state, -1);
         match state {
-            JobState::Inactive => turns::step_out(self.tx, place),
-            JobState::Active => turns::count_active(self.tx, place, -1),
+            JobState::Inactive => {
+                self.changes(place).first.remove(&place.user);
+                turns::step_out(self.tx, place)
+            }
+            JobState::Active => Ok(self.count_active(place, -1)),
             _ => Ok(()),
         }
     }
 
-    /// A job that was ready is begun: it is its user's turn.
-    pub(super) fn begin(&mut self, place: &Place, now: Timestamp) -> rusqlite::Result<()> {
+    /// A job that was ready is begun. Whose turn is next after that is the affair of the claim.
+    pub(super) fn begin(&mut self, place: &Place) {
         self.count(place, JobState::Inactive, -1);
         self.count(place, JobState::Active, 1);
-        turns::serve(self.tx, place, now)
+        self.changes(place).first.remove(&place.user);
     }
 
     /// A job has changed its state.
@@ -97,19 +114,62 @@ impl<'t, 'c> Moves<'t, 'c> {
         self.enter(place, to)
     }
 
-    fn count(&mut self, place: &Place, state: JobState, change: i64) {
-        *self.counts.entry((place.user, place.kind.clone(), state)).or_default() += change;
+    /// An attempt has ended.
+    pub(super) fn end(&mut self, place: &Place, attempt: Ended, now: Timestamp) {
+        let (ended, _) = self.changes(place).ended.get_or_insert_with(|| (Ended::default(), now));
+        ended.add(&attempt);
     }
 
-    /// Writes the counts.
-    pub(super) fn finish(self) -> rusqlite::Result<()> {
-        let mut types: HashMap<(&str, JobState), i64> = HashMap::new();
-        for ((user, kind, state), change) in self.counts.iter().filter(|(_, change)| **change != 0) {
-            *types.entry((kind, *state)).or_default() += change;
-            self.count_for_user(user_bytes(user.as_ref()), kind, state_number(*state), *change)?;
+    fn changes(&mut self, place: &Place) -> &mut Changes {
+        if !self.kinds.contains_key(&place.kind) {
+            self.kinds.insert(place.kind.clone(), Changes::default());
         }
-        for ((kind, state), change) in types.into_iter().filter(|(_, change)| *change != 0) {
-            self.count_for_type(kind, state_number(state), change)?;
+        self.kinds.get_mut(&place.kind).expect("it is there now")
+    }
+
+    fn count(&mut self, place: &Place, state: JobState, change: i64) {
+        *self.changes(place).counts.entry((place.user, state)).or_default() += change;
+    }
+
+    fn count_active(&mut self, place: &Place, change: i64) {
+        *self.changes(place).active.entry(place.user).or_default() += change;
+    }
+
+    fn line_up(&mut self, place: &Place) -> rusqlite::Result<()> {
+        let here = (place.priority, place.number);
+        let first = self.changes(place).first.entry(place.user).or_insert((i32::MAX, u64::MAX));
+        if *first <= here {
+            return Ok(());
+        }
+        *first = here;
+        turns::line_up(self.tx, place)
+    }
+
+    /// Writes how many jobs are active: whose turn is next depends on it.
+    pub(super) fn write_active(&mut self) -> rusqlite::Result<()> {
+        for (kind, changes) in &mut self.kinds {
+            for (user, change) in changes.active.drain().filter(|(_, change)| *change != 0) {
+                turns::count_active(self.tx, kind, user_bytes(user.as_ref()), change)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is counted.
+    pub(super) fn finish(mut self) -> rusqlite::Result<()> {
+        self.write_active()?;
+        for (kind, changes) in &self.kinds {
+            if let Some((ended, now)) = &changes.ended {
+                history::note(self.tx, kind, ended, *now)?;
+            }
+            let mut all: HashMap<JobState, i64> = HashMap::new();
+            for ((user, state), change) in changes.counts.iter().filter(|(_, change)| **change != 0) {
+                *all.entry(*state).or_default() += change;
+                self.count_for_user(user_bytes(user.as_ref()), kind, state_number(*state), *change)?;
+            }
+            for (state, change) in all.into_iter().filter(|(_, change)| *change != 0) {
+                self.count_for_type(kind, state_number(state), change)?;
+            }
         }
         Ok(())
     }

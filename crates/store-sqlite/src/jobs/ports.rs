@@ -4,16 +4,26 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use common::jobs::{
-    ChangeJobError, ChangeScheduleError, ClaimRequest, Claims, FailOutcome, Failure, InsertOutcome, Job,
-    JobAdmin, JobChange, JobCounts, JobEventFilter, JobEventPage, JobEvents, JobFilter, JobMinute, JobOrder,
-    JobPage, JobState, JobStore, JobTypes, LeaseHolder, LostLease, NewJob, RetriedDead, Schedule,
-    SchedulePage, SchedulePlace, ScheduleStore, TypeLimit, TypeUse,
+    AttemptEnd, ChangeJobError, ChangeScheduleError, ClaimRequest, Claims, Ended, Ending, EndsTaken,
+    FailOutcome, Failure, InsertOutcome, Job, JobAdmin, JobChange, JobCounts, JobEventFilter, JobEventPage,
+    JobEvents, JobFilter, JobMinute, JobOrder, JobPage, JobState, JobStore, JobTypes, LeaseHolder, LostLease,
+    NewJob, RetriedDead, Schedule, SchedulePage, SchedulePlace, ScheduleStore, TypeLimit, TypeUse,
 };
 use common::{JobId, PortResult, ScheduleId, Timestamp, UserId};
 use serde_json::Value;
 
-use super::{JobsDb, arrive, events, history, job, list, manage, remove, schedules, texts, types, work};
+use super::moves::Moves;
+use super::{
+    JobsDb, arrive, claim, ending, events, history, job, list, manage, remove, schedules, texts, types, work,
+};
 use crate::engine::Durability;
+
+impl JobsDb {
+    async fn end_one(&self, end: &AttemptEnd, now: Timestamp) -> Result<Ended, LostLease> {
+        let mut taken = self.end(std::slice::from_ref(end), None, now).await?;
+        taken.ended.pop().unwrap_or(Err(LostLease::Lost))
+    }
+}
 
 #[async_trait]
 impl JobStore for JobsDb {
@@ -25,7 +35,13 @@ impl JobStore for JobsDb {
     async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Claims> {
         let request = request.clone();
         // lost by a crash, the job is claimed once more
-        self.write(Durability::Relaxed, move |tx| work::claim(tx, &request, now)).await
+        self.write(Durability::Relaxed, move |tx| {
+            let mut moves = Moves::new(tx);
+            let claims = claim::claim(tx, &request, now, &mut moves)?;
+            moves.finish()?;
+            Ok(claims)
+        })
+        .await
     }
 
     async fn heartbeat(
@@ -65,10 +81,8 @@ impl JobStore for JobsDb {
         result: Option<&Value>,
         now: Timestamp,
     ) -> Result<(), LostLease> {
-        let result = result.cloned();
-        self.engine
-            .write(Durability::Durable, move |tx| work::complete(tx, holder, result.as_ref(), now))
-            .await
+        let end = AttemptEnd { holder, ending: Ending::Complete(result.cloned()) };
+        self.end_one(&end, now).await.map(drop)
     }
 
     async fn fail(
@@ -77,8 +91,32 @@ impl JobStore for JobsDb {
         failure: &Failure,
         now: Timestamp,
     ) -> Result<FailOutcome, LostLease> {
-        let failure = failure.clone();
-        self.engine.write(Durability::Durable, move |tx| work::fail(tx, holder, &failure, now)).await
+        let end = AttemptEnd { holder, ending: Ending::Failed(failure.clone()) };
+        match self.end_one(&end, now).await? {
+            Ended::Failed(outcome) => Ok(outcome),
+            Ended::Complete => unreachable!("a failure completes nothing"),
+        }
+    }
+
+    async fn end(
+        &self,
+        ends: &[AttemptEnd],
+        claim: Option<&ClaimRequest>,
+        now: Timestamp,
+    ) -> PortResult<EndsTaken> {
+        let (ends, claim) = (ends.to_vec(), claim.cloned());
+        self.write(Durability::Durable, move |tx| {
+            let mut moves = Moves::new(tx);
+            let ended = ending::end(tx, &ends, now, &mut moves)?;
+            let claims = match &claim {
+                Some(request) => claim::claim(tx, request, now, &mut moves)?,
+                None => Claims::default(),
+            };
+            moves.finish()?;
+            let ended = ended.into_iter().map(|ended| ended.ok_or(LostLease::Lost)).collect();
+            Ok(EndsTaken { ended, claims: Ok(claims) })
+        })
+        .await
     }
 
     async fn give_back(&self, holder: LeaseHolder, now: Timestamp) -> Result<(), LostLease> {

@@ -171,6 +171,7 @@ macro_rules! job_store_suite {
                 a_heartbeat_renews_the_lease,
                 progress_renews_the_time_to_live,
                 a_completed_job_keeps_its_result,
+                ends_stand_for_themselves_and_make_room_for_a_claim,
                 a_failed_attempt_comes_back_after_its_backoff,
                 of_many_failures_the_latest_are_kept,
                 a_failure_may_put_the_next_attempt_off,

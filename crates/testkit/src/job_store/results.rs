@@ -2,7 +2,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use common::jobs::{
-    Attempt, Backoff, FailOutcome, Failure, Job, JobState, LeaseHolder, LostLease, MOST_FAILURES, NewJob,
+    Attempt, AttemptEnd, Backoff, ClaimRequest, Ended, Ending, FailOutcome, Failure, Job, JobState, LeaseHolder, LostLease,
+    MOST_FAILURES, NewJob,
 };
 use serde_json::json;
 
@@ -81,6 +82,53 @@ pub async fn a_completed_job_keeps_its_result(subject: &JobsSubject) {
     subject.clock.advance(10 * TTL);
     assert!(subject.store.reap(10, subject.now()).await.unwrap().is_empty());
     assert!(subject.claim(&["test"], 10).await.is_empty());
+}
+
+pub async fn ends_stand_for_themselves_and_make_room_for_a_claim(subject: &JobsSubject) {
+    let jobs: Vec<NewJob> = (0..6).map(|_| subject.job("test")).collect();
+    subject.insert(&jobs).await;
+    let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
+    let held = subject.claim(&["test"], 4).await;
+    let [first, second, third, fourth] = &*held else { panic!("{held:?}") };
+    subject.store.complete(fourth.holder, None, subject.now()).await.unwrap();
+    let foreign = LeaseHolder { mark: first.holder.mark % (1 << 62) + 1, ..first.holder };
+    let end = |holder, ending| AttemptEnd { holder, ending };
+    let ends = [
+        end(foreign, Ending::Complete(Some(json!("stolen")))),
+        end(first.holder, Ending::Complete(Some(json!(1)))),
+        end(second.holder, Ending::Failed(failure(true))),
+        end(third.holder, Ending::Failed(failure(false))),
+        end(fourth.holder, Ending::Complete(None)),
+    ];
+    let wanted =
+        ClaimRequest { types: vec!["test".to_owned()], worker: "w".to_owned(), max: 5, lease: LEASE };
+    let taken = subject.store.end(&ends, Some(&wanted), subject.now()).await.unwrap();
+    let outcomes: Vec<_> = taken.ended.iter().map(|ended| ended.as_ref().ok()).collect();
+    let [None, Some(Ended::Complete), Some(Ended::Failed(FailOutcome::Retry(_))), Some(Ended::Failed(FailOutcome::Dead)), None] =
+        outcomes[..]
+    else {
+        panic!("{:?}", taken.ended)
+    };
+    let state = async |index: usize| subject.get(ids[index]).await.state;
+    assert_eq!((state(0).await, state(1).await, state(2).await), (JobState::Complete, JobState::Delayed, JobState::Failed));
+    assert_eq!(subject.get(ids[0]).await.result, Some(json!(1)));
+    // those that are left, in their order
+    let claims = taken.claims.unwrap().jobs;
+    let claimed: Vec<_> = claims.iter().map(|claimed| claimed.job.spec.id).collect();
+    assert_eq!(claimed, ids[4..]);
+    for claimed in claims {
+        assert_eq!((claimed.job.state, claimed.lease_until), (JobState::Active, subject.now() + LEASE));
+        subject.store.complete(claimed.holder, None, subject.now()).await.unwrap();
+    }
+    // nothing to end, nothing to claim
+    let taken = subject.store.end(&[], Some(&wanted), subject.now()).await.unwrap();
+    assert!(taken.ended.is_empty() && taken.claims.unwrap().jobs.is_empty());
+    let counts = subject.admin.counts(None).await.unwrap();
+    let count = |state| counts.get(&state).copied().unwrap_or(0);
+    assert_eq!(
+        [JobState::Active, JobState::Inactive, JobState::Complete, JobState::Failed, JobState::Delayed].map(count),
+        [0, 0, 4, 1, 1]
+    );
 }
 
 pub async fn a_failed_attempt_comes_back_after_its_backoff(subject: &JobsSubject) {

@@ -214,6 +214,41 @@ async fn a_worker_with_many_threads_takes_one_place_among_claims_that_wait() {
     assert!(said.matches("429").count() <= 1, "{said}");
 }
 
+/// Works one job at a time, and says which calls it makes. One result is more than the server takes.
+const BUSY: &str = r#"
+import files_worker
+post = files_worker.Client.post
+def told(self, path, *rest, **more):
+    print("call", path.rsplit("/", 1)[1], flush=True)
+    return post(self, path, *rest, **more)
+files_worker.Client.post = told
+worker = files_worker.Worker.from_environment()
+@worker.handles("busy")
+def busy(job):
+    return "x" * job.data
+worker.run()
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_worker_reports_and_claims_in_one_call() {
+    let running = support::fresh().await;
+    let scene = Scene::of(&running).await;
+    let mut jobs = Vec::new();
+    for size in [1, 2, 300_000, 4, 5] {
+        jobs.push(scene.make(json!({ "type": "busy", "data": size })).await.unwrap());
+    }
+    let worker = scene.start("python3", &["-W", "error", "-c", BUSY], &[]);
+    for (number, job) in jobs.iter().enumerate() {
+        let ended = scene.until_state(job, if number == 2 { "failed" } else { "complete" }).await.unwrap();
+        assert_eq!(ended["attempts"]["made"], 1, "{ended}");
+    }
+    worker.signal(Signal::TERM);
+    let said = worker.ended().await.unwrap();
+    // the first call, the one after a result that was refused, and the one that waits at the end
+    let calls = |what: &str| said.lines().filter(|line| *line == format!("call {what}")).count();
+    assert_eq!((calls("results"), calls("claim"), calls("complete")), (5, 3, 1), "{said}");
+}
+
 /// Downloads the content of its file, and says what came of it.
 const DOWNLOAD: &str = r#"
 import hashlib, os, sys

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest as _, HttpRequest, post, web};
 use common::auth::{Principal, Scope};
-use common::jobs::{ClaimRequest, Claimed as StoredClaim, types};
+use common::jobs::{ClaimRequest, Claimed as StoredClaim, Claims, types};
 use common::{BlobKey, FileId, Timestamp, UserId};
 use http_kit::problem::ProblemDocument;
 use http_kit::ticket::{LIFETIME, Ticket};
@@ -103,7 +103,7 @@ pub(super) async fn claim(
 ) -> ApiResult<web::Json<ClaimedJobs>> {
     let asked: JobClaim = input::json(&request, payload, MOST_BYTES).await?;
     let wait = Duration::from_millis(asked.wait_ms.unwrap_or(0));
-    let wanted = asked.checked()?;
+    let wanted = asked.checked("")?;
     let is_there = || presence::is_there(&request);
     let is_allowed = async || match Worker::from_request(&request, &mut Payload::None).await {
         Ok(_) => true,
@@ -111,13 +111,26 @@ pub(super) async fn claim(
         Err(error) => error.as_response_error().status_code().is_server_error(),
     };
     let claims = service.claim_for_program(caller.user, &wanted, wait, is_there, is_allowed).await?;
-    let shown = |claimed| shown(&service, claimed, wanted.lease, &caller);
-    let items = claims.jobs.into_iter().map(shown).collect();
-    Ok(web::Json(ClaimedJobs { items, again_at: claims.again_at }))
+    Ok(web::Json(ClaimedJobs::of(&service, claims, wanted.lease, &caller)))
+}
+
+impl ClaimedJobs {
+    /// As the program reads it that claimed them for so long.
+    pub(super) fn of(service: &WorkerService, claims: Claims, lease: Duration, caller: &Principal) -> Self {
+        let items = claims.jobs.into_iter().map(|claimed| shown(service, claimed, lease, caller)).collect();
+        Self { items, again_at: claims.again_at }
+    }
 }
 
 impl JobClaim {
-    fn checked(self) -> ApiResult<ClaimRequest> {
+    /// Whether it asks to wait.
+    pub(super) fn waits(&self) -> bool {
+        self.wait_ms.is_some_and(|wait| wait > 0)
+    }
+
+    /// `at` is where it stands in the body: nothing, or the pointer of a member.
+    pub(super) fn checked(self, at: &str) -> ApiResult<ClaimRequest> {
+        let wrong = |pointer: &str, detail: &str| wrong(&format!("{at}{pointer}"), detail);
         if !(1..=MOST_TYPES).contains(&self.types.len()) {
             return Err(wrong("/types", "a claim names 1 to 50 types"));
         }
@@ -144,7 +157,7 @@ impl JobClaim {
         if self.wait_ms.is_some_and(|wait| wait > MAX_WAIT_MS) {
             return Err(wrong("/waitMs", "waitMs must be at most 60000"));
         }
-        let lease = lease(self.lease_ms)?;
+        let lease = lease(self.lease_ms, &format!("{at}/leaseMs"))?;
         Ok(ClaimRequest { types: self.types, worker: self.worker_id, max, lease })
     }
 }
@@ -153,12 +166,12 @@ impl JobClaim {
 pub(super) const USUAL_LEASE: Duration = Duration::from_millis(USUAL_LEASE_MS);
 
 /// How long a program may be silent.
-pub(super) fn lease(asked_ms: Option<u64>) -> ApiResult<Duration> {
+pub(super) fn lease(asked_ms: Option<u64>, pointer: &str) -> ApiResult<Duration> {
     let millis = asked_ms.unwrap_or(USUAL_LEASE_MS);
     if LEASES_MS.contains(&millis) {
         Ok(Duration::from_millis(millis))
     } else {
-        Err(wrong("/leaseMs", "leaseMs must be from 1000 to 3600000"))
+        Err(wrong(pointer, "leaseMs must be from 1000 to 3600000"))
     }
 }
 

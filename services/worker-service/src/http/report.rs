@@ -1,8 +1,10 @@
 //! What programs report of the jobs that they claimed.
 
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use common::jobs::{FailOutcome, Failure, LeaseHolder, LostLease, NewJob};
-use common::{Code, Timestamp, UserId};
+use common::jobs::{
+    AttemptEnd, ClaimRequest, Ended, Ending, EndsTaken, FailOutcome, Failure, LeaseHolder, LostLease, NewJob,
+};
+use common::{Code, PortResult, Timestamp, UserId};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Problem, input};
 use metrics::counter;
@@ -177,7 +179,7 @@ pub(super) async fn heartbeat(
     let Lease { holder, span } =
         lease_of(&service.lease_key, input::path_id(&request, "id")?, caller.user, &lease)?;
     let span = match lease_ms {
-        Some(_) => claim::lease(lease_ms)?,
+        Some(_) => claim::lease(lease_ms, "/leaseMs")?,
         None => span.unwrap_or(claim::USUAL_LEASE),
     };
     let lease_until = service.store.heartbeat(holder, span, service.clock.now()).await.map_err(not_taken)?;
@@ -207,7 +209,7 @@ pub(super) async fn complete(
     let CompleteReport { lease, result } = input::json(&request, payload, MOST_BYTES).await?;
     let holder = holder(&service, &request, caller.user, &lease)?;
     check_size("/result", result.as_ref())?;
-    service.complete(holder, result.as_ref()).await.map_err(not_taken)?;
+    service.complete(holder, result).await.map_err(not_taken)?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -234,43 +236,62 @@ pub(super) async fn fail(
     let FailReport { lease, error, retryable } = input::json(&request, payload, MOST_BYTES).await?;
     let holder = holder(&service, &request, caller.user, &lease)?;
     check_error("/error", &error)?;
-    let retry_at = match service.fail(holder, error, retryable).await.map_err(not_taken)? {
-        FailOutcome::Retry(at) => Some(at),
-        FailOutcome::Dead => None,
+    let retry_at = match service.fail(holder, failure(error, retryable)).await.map_err(not_taken)? {
+        Ended::Failed(FailOutcome::Retry(at)) => Some(at),
+        Ended::Failed(FailOutcome::Dead) | Ended::Complete => None,
     };
     Ok(web::Json(FailureTaken { retry_at }))
 }
 
 impl WorkerService {
-    pub(super) async fn complete(
-        &self,
-        holder: LeaseHolder,
-        result: Option<&Value>,
-    ) -> Result<(), LostLease> {
-        self.store.complete(holder, result, self.clock.now()).await?;
-        counter!("fm_jobs_completed_by_programs_total").increment(1);
-        self.bells.changed();
-        Ok(())
+    async fn complete(&self, holder: LeaseHolder, result: Option<Value>) -> Result<(), LostLease> {
+        self.end_one(AttemptEnd { holder, ending: Ending::Complete(result) }).await.map(drop)
     }
 
-    pub(super) async fn fail(
+    async fn fail(&self, holder: LeaseHolder, failure: Failure) -> Result<Ended, LostLease> {
+        self.end_one(AttemptEnd { holder, ending: Ending::Failed(failure) }).await
+    }
+
+    async fn end_one(&self, end: AttemptEnd) -> Result<Ended, LostLease> {
+        let mut taken = self.end(std::slice::from_ref(&end), None).await?;
+        taken.ended.pop().unwrap_or(Err(LostLease::Lost))
+    }
+
+    /// Ends attempts, and claims if that is asked for, unless the service closes.
+    ///
+    /// # Errors
+    /// As the store, where nothing of it was taken.
+    pub(super) async fn end(
         &self,
-        holder: LeaseHolder,
-        error: String,
-        retryable: Option<bool>,
-    ) -> Result<FailOutcome, LostLease> {
-        let failure = Failure {
-            error,
-            retryable: retryable.unwrap_or(true),
-            jitter_percent: rand::random_range(0..=100),
-            not_before: None,
-            uncounted: false,
-        };
-        let outcome = self.store.fail(holder, &failure, self.clock.now()).await?;
-        counter!("fm_jobs_failed_by_programs_total").increment(1);
-        self.bells.ring_promoter();
-        self.bells.changed();
-        Ok(outcome)
+        ends: &[AttemptEnd],
+        claim: Option<&ClaimRequest>,
+    ) -> PortResult<EndsTaken> {
+        let claim = claim.filter(|_| !self.closing.is_cancelled());
+        let taken = self.store.end(ends, claim, self.clock.now()).await?;
+        let count =
+            |wanted: fn(&Ended) -> bool| taken.ended.iter().flatten().filter(|ended| wanted(ended)).count();
+        let completed = count(|ended| matches!(ended, Ended::Complete));
+        let failed = count(|ended| matches!(ended, Ended::Failed(_)));
+        counter!("fm_jobs_completed_by_programs_total").increment(completed as u64);
+        counter!("fm_jobs_failed_by_programs_total").increment(failed as u64);
+        if failed > 0 {
+            self.bells.ring_promoter();
+        }
+        if completed + failed > 0 {
+            self.bells.changed();
+        }
+        Ok(taken)
+    }
+}
+
+/// A failure as a program says it.
+pub(super) fn failure(error: String, retryable: Option<bool>) -> Failure {
+    Failure {
+        error,
+        retryable: retryable.unwrap_or(true),
+        jitter_percent: rand::random_range(0..=100),
+        not_before: None,
+        uncounted: false,
     }
 }
 

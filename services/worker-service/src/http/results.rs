@@ -2,18 +2,18 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _, post, web};
-use common::jobs::{FailOutcome, LostLease};
-use common::{Code, JobId, Timestamp, UserId};
-use futures_util::future::join_all;
+use common::jobs::{AttemptEnd, ClaimRequest, Claims, Ended, Ending, EndsTaken, FailOutcome, LostLease};
+use common::{Causes, Code, JobId, Timestamp, UserId};
 use http_kit::problem::ProblemDocument;
-use http_kit::{ApiResult, Problem, input};
+use http_kit::{ApiResult, Problem, input, presence};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::access::Worker;
 use super::answers::{MOST_BYTES, Restricted, wrong};
-use super::report::{check_error, check_size};
+use super::claim::{ClaimedJobs, JobClaim};
+use super::report::{check_error, check_size, failure};
 use crate::WorkerService;
 use crate::claims::{Lease, lease_of};
 
@@ -44,6 +44,8 @@ pub(super) struct ResultReport {
 pub(super) struct ResultReports {
     /// 1 to 1,000 results.
     results: Vec<ResultReport>,
+    /// What to claim along with it, as in a claim of its own, without a wait: `waitMs` must be 0 or absent.
+    claim: Option<JobClaim>,
 }
 
 /// What became of a result.
@@ -109,16 +111,20 @@ impl ResultTaken {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ResultsTaken {
     items: Vec<ResultTaken>,
+    /// What was claimed; null where nothing was asked for.
+    #[schema(required)]
+    claimed: Option<ClaimedJobs>,
 }
 
-/// What came of several jobs at once: complete, or failed where there is an `error`. Each is durable when it is answered, and stands for itself.
+/// What came of several jobs at once: complete, or failed where there is an `error`. Each is durable when it is answered, and stands for itself. With
+/// `claim`, jobs are claimed in the places that this makes free, so that a program that always has work needs one call for each lot of jobs.
 #[utoipa::path(
     tag = "jobs",
     operation_id = "reportResults",
     request_body = ResultReports,
     responses(
         (status = 200, description = "All of them were taken", body = ResultsTaken),
-        (status = 207, description = "Some or all of them were not: `status` and `code` of each say so", body = ResultsTaken),
+        (status = 207, description = "Some or all of them were not: `status` and `code` of each say so. Jobs may have been claimed all the same", body = ResultsTaken),
         (status = 413, description = "`too_large`", body = ProblemDocument, content_type = "application/problem+json"),
         Restricted,
     ),
@@ -131,7 +137,48 @@ pub(super) async fn results(
     request: HttpRequest,
     payload: web::Payload,
 ) -> ApiResult<HttpResponse> {
-    let ResultReports { results } = input::json(&request, payload, MOST_BYTES).await?;
+    let ResultReports { results, claim } = input::json(&request, payload, MOST_BYTES).await?;
+    check(&results)?;
+    if claim.as_ref().is_some_and(JobClaim::waits) {
+        return Err(wrong("/claim/waitMs", "a claim that goes with results does not wait for jobs"));
+    }
+    let claim = claim.map(|claim| claim.checked("/claim")).transpose()?;
+    let (ends, holders) = ends_of(&service, caller.user, results);
+    let EndsTaken { ended, claims } = service.end(&ends, claim.as_ref()).await?;
+    let mut ended = ended.into_iter();
+    let (mut items, mut problems) = (Vec::with_capacity(holders.len()), Vec::new());
+    for holder in holders {
+        let (item, problem) = match holder {
+            Ok(id) => taken(id, ended.next().unwrap_or(Err(LostLease::Lost))),
+            Err(refused) => (refused, None),
+        };
+        items.push(item);
+        problems.extend(problem);
+    }
+    if problems.len() == items.len()
+        && let Some(problem) = problems.pop()
+    {
+        // nothing was taken, and nothing of it is for the caller to sort out
+        service.handed_over(claims.unwrap_or_default(), false).await;
+        return Err(problem);
+    }
+    let claimed = match claim {
+        None => None,
+        Some(ClaimRequest { lease, .. }) => {
+            let claims = claims.unwrap_or_else(|error| {
+                tracing::warn!(cause = %Causes(&error), "results are taken, but nothing could be claimed with them");
+                Claims::default()
+            });
+            let claims = service.handed_over(claims, presence::is_there(&request)).await;
+            Some(ClaimedJobs::of(&service, claims, lease, &caller))
+        }
+    };
+    let status =
+        if items.iter().all(|item| item.code.is_none()) { StatusCode::OK } else { StatusCode::MULTI_STATUS };
+    Ok(HttpResponse::build(status).json(ResultsTaken { items, claimed }))
+}
+
+fn check(results: &[ResultReport]) -> ApiResult<()> {
     if !(1..=MOST_RESULTS).contains(&results.len()) {
         return Err(wrong("/results", "there are 1 to 1000 results"));
     }
@@ -145,49 +192,46 @@ pub(super) async fn results(
             None => {}
         }
     }
-    // together, so that they share commits
-    let user = caller.user;
-    let taken = join_all(results.into_iter().map(|report| service.take(user, report))).await;
-    let (mut items, mut problems) = (Vec::with_capacity(taken.len()), Vec::new());
-    for (item, problem) in taken {
-        items.push(item);
-        problems.extend(problem);
-    }
-    if problems.len() == items.len()
-        && let Some(problem) = problems.pop()
-    {
-        // nothing was taken, and nothing of it is for the caller to sort out
-        return Err(problem);
-    }
-    let status =
-        if items.iter().all(|item| item.code.is_none()) { StatusCode::OK } else { StatusCode::MULTI_STATUS };
-    Ok(HttpResponse::build(status).json(ResultsTaken { items }))
+    Ok(())
 }
 
-impl WorkerService {
-    /// What became of a result, and the problem of the store, if that did not take it.
-    async fn take(&self, user: UserId, report: ResultReport) -> (ResultTaken, Option<Problem>) {
-        let ResultReport { id, lease, result, error, retryable } = report;
-        let holder = match lease_of(&self.lease_key, id, user, &lease) {
-            Ok(Lease { holder, .. }) => holder,
-            Err(problem) => return (ResultTaken::refused(id, Outcome::Forbidden, &problem), None),
-        };
-        let outcome = match error {
-            None => self.complete(holder, result.as_ref()).await.map(|()| (Outcome::Complete, None)),
-            Some(error) => self.fail(holder, error, retryable).await.map(|outcome| match outcome {
-                FailOutcome::Retry(at) => (Outcome::Delayed, Some(at)),
-                FailOutcome::Dead => (Outcome::Failed, None),
-            }),
-        };
-        match outcome {
-            Ok((outcome, retry_at)) => (ResultTaken::taken(id, outcome, retry_at), None),
-            Err(LostLease::Lost) => {
-                (ResultTaken::refused(id, Outcome::Lost, &Problem::new(Code::LeaseLost)), None)
+/// The ends that are this account's to report; and of each result in its order its job, or why it is refused.
+fn ends_of(
+    service: &WorkerService,
+    user: UserId,
+    results: Vec<ResultReport>,
+) -> (Vec<AttemptEnd>, Vec<Result<JobId, ResultTaken>>) {
+    let mut ends = Vec::with_capacity(results.len());
+    let mut holders = Vec::with_capacity(results.len());
+    for ResultReport { id, lease, result, error, retryable } in results {
+        holders.push(match lease_of(&service.lease_key, id, user, &lease) {
+            Ok(Lease { holder, .. }) => {
+                let ending = match error {
+                    None => Ending::Complete(result),
+                    Some(error) => Ending::Failed(failure(error, retryable)),
+                };
+                ends.push(AttemptEnd { holder, ending });
+                Ok(id)
             }
-            Err(LostLease::Port(error)) => {
-                let problem = Problem::from(error);
-                (ResultTaken::refused(id, Outcome::Unavailable, &problem), Some(problem))
-            }
-        }
+            Err(problem) => Err(ResultTaken::refused(id, Outcome::Forbidden, &problem)),
+        });
     }
+    (ends, holders)
+}
+
+/// What became of a result, and the problem of the store, if that did not take it.
+fn taken(id: JobId, ended: Result<Ended, LostLease>) -> (ResultTaken, Option<Problem>) {
+    let (outcome, retry_at) = match ended {
+        Ok(Ended::Complete) => (Outcome::Complete, None),
+        Ok(Ended::Failed(FailOutcome::Retry(at))) => (Outcome::Delayed, Some(at)),
+        Ok(Ended::Failed(FailOutcome::Dead)) => (Outcome::Failed, None),
+        Err(LostLease::Lost) => {
+            return (ResultTaken::refused(id, Outcome::Lost, &Problem::new(Code::LeaseLost)), None);
+        }
+        Err(LostLease::Port(error)) => {
+            let problem = Problem::from(error);
+            return (ResultTaken::refused(id, Outcome::Unavailable, &problem), Some(problem));
+        }
+    };
+    (ResultTaken::taken(id, outcome, retry_at), None)
 }

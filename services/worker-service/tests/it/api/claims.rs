@@ -153,6 +153,51 @@ async fn a_lease_that_is_forged_or_of_another_job_or_account_is_forbidden() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn results_bring_the_next_jobs() {
+    let world = World::new();
+    let api = Api::start(&world);
+    api.done("/jobs", &json!(vec![json!({ "type": "t" }); 5])).await;
+    let claim = json!({ "types": ["t"], "workerId": "w", "max": 2, "leaseMs": 60_000 });
+    let results = |claims: &Value| {
+        let each = claims["items"].as_array().unwrap().iter();
+        let each = each.map(|claim| json!({ "id": claim["job"]["id"], "lease": claim["lease"] }));
+        each.collect::<Vec<Value>>()
+    };
+    let mut claimed = api.done("/jobs/claim", &claim).await;
+    let mut lots = Vec::new();
+    while !results(&claimed).is_empty() {
+        let body = json!({ "results": results(&claimed), "claim": claim });
+        lots.push(results(&claimed).len());
+        let mut answer = api.done("/jobs/results", &body).await;
+        assert!(answer["items"].as_array().unwrap().iter().all(|item| item["outcome"] == "complete"));
+        claimed = answer["claimed"].take();
+        assert_eq!(claimed["againAt"], Value::Null);
+    }
+    assert_eq!(lots, [2, 2, 1]);
+    let counts = &api.get("/jobs/stats?type=t").await.1["counts"];
+    assert_eq!((&counts["complete"], &counts["active"]), (&json!(5), &json!(0)));
+    // results that are not taken bring jobs all the same: the places are free
+    api.done("/jobs", &json!(vec![json!({ "type": "t" }); 2])).await;
+    let held = api.done("/jobs/claim", &json!({ "types": ["t"], "workerId": "w" })).await;
+    let mut stale = results(&held);
+    api.done("/jobs/results", &json!({ "results": stale })).await;
+    let (status, answer) = api.post("/jobs/results", &json!({ "results": stale, "claim": claim })).await;
+    assert_eq!((status, &answer["items"][0]["outcome"]), (207, &json!("lost")));
+    assert_eq!(results(&answer["claimed"]).len(), 1);
+    // without a claim nothing is claimed, and of what the store refuses nothing is either
+    stale = results(&answer["claimed"]);
+    api.done("/jobs", &json!({ "type": "t" })).await;
+    *world.store.failing_completions.lock().unwrap() = vec![PortError::full("store", "no room")];
+    let body = json!({ "results": stale, "claim": claim });
+    assert_eq!(api.post("/jobs/results", &body).await.0, 507);
+    let counts = &api.get("/jobs/stats?type=t").await.1["counts"];
+    assert_eq!((&counts["active"], &counts["inactive"]), (&json!(1), &json!(1)), "it was given back");
+    let answer = api.done("/jobs/results", &json!({ "results": stale })).await;
+    assert_eq!(answer["claimed"], Value::Null);
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_results_are_reported_at_once_each_for_itself() {
     let world = World::new();
     let api = Api::start(&world);
@@ -220,7 +265,11 @@ async fn many_results_are_reported_at_once_each_for_itself() {
     let result = json!({ "results": [{ "id": good, "lease": claim.lease, "result": 1 }] });
     let (status, taken) = api.post("/jobs/results", &result).await;
     assert_eq!((status, each(&taken)), (200, vec![json!(["complete", 204, null])]));
+    let claiming = |claim: Value| json!({ "results": [report(0, json!({ "result": 1 }))], "claim": claim });
     for (body, pointer) in [
+        (claiming(json!({ "types": ["t"], "workerId": "w", "waitMs": 1 })), "/claim/waitMs"),
+        (claiming(json!({ "types": [], "workerId": "w" })), "/claim/types"),
+        (claiming(json!({ "types": ["t"], "workerId": "w", "leaseMs": 1 })), "/claim/leaseMs"),
         (json!({ "results": [] }), "/results"),
         (json!({ "results": [{ "id": "x", "lease": "" }] }), "/results/0/id"),
         (json!({ "results": [report(0, json!({ "result": 1, "error": "x" }))] }), "/results/0/error"),
