@@ -121,7 +121,7 @@ impl JobStore for JobsDb {
 
     async fn give_back(&self, holder: LeaseHolder, now: Timestamp) -> Result<(), LostLease> {
         // lost by a crash, the lease ends by itself
-        self.engine.write(Durability::Relaxed, move |tx| work::give_back(tx, holder, now)).await
+        self.engine.write(Durability::Relaxed, move |tx| ending::give_back(tx, holder, now)).await
     }
 
     async fn promote_due(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>> {
@@ -134,7 +134,7 @@ impl JobStore for JobsDb {
     }
 
     async fn reap(&self, limit: u32, now: Timestamp) -> PortResult<Vec<String>> {
-        self.write(Durability::Durable, move |tx| work::reap(tx, limit, now)).await
+        self.write(Durability::Durable, move |tx| ending::reap(tx, limit, now)).await
     }
 
     async fn known(&self, ids: &[JobId]) -> PortResult<Vec<JobId>> {

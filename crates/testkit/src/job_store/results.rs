@@ -2,8 +2,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use common::jobs::{
-    Attempt, AttemptEnd, Backoff, ClaimRequest, Ended, Ending, FailOutcome, Failure, Job, JobState, LeaseHolder, LostLease,
-    MOST_FAILURES, NewJob,
+    Attempt, AttemptEnd, Backoff, ClaimRequest, Ended, Ending, FailOutcome, Failure, Job, JobState,
+    LeaseHolder, LostLease, MOST_FAILURES, NewJob,
 };
 use serde_json::json;
 
@@ -104,13 +104,21 @@ pub async fn ends_stand_for_themselves_and_make_room_for_a_claim(subject: &JobsS
         ClaimRequest { types: vec!["test".to_owned()], worker: "w".to_owned(), max: 5, lease: LEASE };
     let taken = subject.store.end(&ends, Some(&wanted), subject.now()).await.unwrap();
     let outcomes: Vec<_> = taken.ended.iter().map(|ended| ended.as_ref().ok()).collect();
-    let [None, Some(Ended::Complete), Some(Ended::Failed(FailOutcome::Retry(_))), Some(Ended::Failed(FailOutcome::Dead)), None] =
-        outcomes[..]
+    let [
+        None,
+        Some(Ended::Complete),
+        Some(Ended::Failed(FailOutcome::Retry(_))),
+        Some(Ended::Failed(FailOutcome::Dead)),
+        None,
+    ] = outcomes[..]
     else {
         panic!("{:?}", taken.ended)
     };
     let state = async |index: usize| subject.get(ids[index]).await.state;
-    assert_eq!((state(0).await, state(1).await, state(2).await), (JobState::Complete, JobState::Delayed, JobState::Failed));
+    assert_eq!(
+        (state(0).await, state(1).await, state(2).await),
+        (JobState::Complete, JobState::Delayed, JobState::Failed)
+    );
     assert_eq!(subject.get(ids[0]).await.result, Some(json!(1)));
     // those that are left, in their order
     let claims = taken.claims.unwrap().jobs;
@@ -126,7 +134,8 @@ pub async fn ends_stand_for_themselves_and_make_room_for_a_claim(subject: &JobsS
     let counts = subject.admin.counts(None).await.unwrap();
     let count = |state| counts.get(&state).copied().unwrap_or(0);
     assert_eq!(
-        [JobState::Active, JobState::Inactive, JobState::Complete, JobState::Failed, JobState::Delayed].map(count),
+        [JobState::Active, JobState::Inactive, JobState::Complete, JobState::Failed, JobState::Delayed]
+            .map(count),
         [0, 0, 4, 1, 1]
     );
 }

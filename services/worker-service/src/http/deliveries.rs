@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use common::jobs::{InsertOutcome, JobState, NewJob, types};
+use common::jobs::{InsertOutcome, Job, JobState, NewJob, types};
 use common::webhooks::{
     Delivery as Stored, DeliveryAttempt, DeliveryPlace, DeliveryState as State, WebhookEvent as Event,
 };
@@ -153,9 +153,9 @@ const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 async fn shown(service: &WorkerService, mut stored: Stored) -> ApiResult<Delivery> {
     let mut job = None;
     if stored.state == State::Pending {
-        job = service.store.find(stored.job()).await?.filter(|job| job.state.is_live());
-        if job.is_none() {
-            stored = without_job(service, stored).await?;
+        job = live_job(service, &stored).await?;
+        if job.is_none() && !is_to_come(service, &stored).await? {
+            (stored, job) = without_job(service, stored).await?;
         }
     }
     Ok(Delivery {
@@ -169,18 +169,27 @@ async fn shown(service: &WorkerService, mut stored: Stored) -> ApiResult<Deliver
     })
 }
 
-/// A delivery that was pending a moment ago, and has no job that could go on: the job is not made yet, or is over and has said what came of it, or
-/// somebody has removed it.
-async fn without_job(service: &WorkerService, stored: Stored) -> ApiResult<Stored> {
+/// Whether its job is not made yet.
+async fn is_to_come(service: &WorkerService, stored: &Stored) -> ApiResult<bool> {
     let is_young = service.clock.now().since(stored.created_at) < REMEMBERED;
-    if is_young && service.store.known(&[stored.job()]).await?.is_empty() {
-        return Ok(stored);
+    Ok(is_young && service.store.known(&[stored.job()]).await?.is_empty())
+}
+
+async fn live_job(service: &WorkerService, stored: &Stored) -> ApiResult<Option<Job>> {
+    Ok(service.store.find(stored.job()).await?.filter(|job| job.state.is_live()))
+}
+
+/// A delivery that was pending a moment ago, and had no job that could go on: the job has been made since, or is over and has said what came of it, or
+/// somebody has removed it. The job is asked first, since it says what came of it before it is over.
+async fn without_job(service: &WorkerService, stored: Stored) -> ApiResult<(Stored, Option<Job>)> {
+    if let Some(job) = live_job(service, &stored).await? {
+        return Ok((stored, Some(job)));
     }
     let mut stored = service.webhooks.find_delivery(stored.id).await?.unwrap_or(stored);
     if stored.state == State::Pending {
         stored.state = State::Cancelled;
     }
-    Ok(stored)
+    Ok((stored, None))
 }
 
 impl From<DeliveryAttempt> for Attempt {

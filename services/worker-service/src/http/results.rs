@@ -178,11 +178,11 @@ pub(super) async fn results(
     Ok(HttpResponse::build(status).json(ResultsTaken { items, claimed }))
 }
 
-fn check(results: &[ResultReport]) -> ApiResult<()> {
-    if !(1..=MOST_RESULTS).contains(&results.len()) {
+fn check(reports: &[ResultReport]) -> ApiResult<()> {
+    if !(1..=MOST_RESULTS).contains(&reports.len()) {
         return Err(wrong("/results", "there are 1 to 1000 results"));
     }
-    for (index, report) in results.iter().enumerate() {
+    for (index, report) in reports.iter().enumerate() {
         check_size(&format!("/results/{index}/result"), report.result.as_ref())?;
         match &report.error {
             Some(_) if report.result.is_some() => {
@@ -199,11 +199,11 @@ fn check(results: &[ResultReport]) -> ApiResult<()> {
 fn ends_of(
     service: &WorkerService,
     user: UserId,
-    results: Vec<ResultReport>,
+    reports: Vec<ResultReport>,
 ) -> (Vec<AttemptEnd>, Vec<Result<JobId, ResultTaken>>) {
-    let mut ends = Vec::with_capacity(results.len());
-    let mut holders = Vec::with_capacity(results.len());
-    for ResultReport { id, lease, result, error, retryable } in results {
+    let mut ends = Vec::with_capacity(reports.len());
+    let mut holders = Vec::with_capacity(reports.len());
+    for ResultReport { id, lease, result, error, retryable } in reports {
         holders.push(match lease_of(&service.lease_key, id, user, &lease) {
             Ok(Lease { holder, .. }) => {
                 let ending = match error {
