@@ -1,4 +1,4 @@
-//! `docker-compose.yml` and the sample environments against what the programs know.
+//! `docker-compose.yml`, the sample environments and the units against what the programs know and the documents say.
 
 use anyhow::Result;
 
@@ -316,6 +316,31 @@ mod tests {
         say(&format!("COMPOSE_FILE={own}\n"));
         assert!(run("rotate --end", None));
         assert_eq!(up(None), "as .env says");
+    }
+
+    /// A command beside the unit with other settings than the unit's makes another master key, or misses the one that is set, and holds accounts to other rules.
+    #[test]
+    fn commands_beside_the_unit_have_its_settings() {
+        let unit = kept("deploy/systemd/files-manager.service");
+        let mut seen = 0;
+        for document in ["docs/administration.md", "docs/operations.md"] {
+            let text = kept(document);
+            for command in text.lines().filter(|line| line.contains("systemd-run ")) {
+                for setting in unit.lines().filter(|line| line.starts_with("EnvironmentFile=")) {
+                    assert!(command.contains(&format!("-p {setting} ")), "{document}: no {setting}: {command}");
+                    seen += 1;
+                }
+                // as the unit's user, or as root, who gives what is restored to that one
+                let as_unit = ["DynamicUser", "StateDirectory", "StateDirectoryMode"].iter().all(|name| {
+                    let start = format!("{name}=");
+                    let set = unit.lines().find(|line| line.starts_with(&start)).unwrap_or(&start);
+                    command.contains(&format!("-p {set} "))
+                });
+                assert!(as_unit || command.contains("files-manager restore "), "{document}: {command}");
+                assert!(command.contains("-E FM_DATA_DIR=/var/lib/"), "{document}: {command}");
+            }
+        }
+        assert_eq!(seen, 2);
     }
 
     #[test]
