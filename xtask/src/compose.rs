@@ -327,7 +327,10 @@ mod tests {
             let text = kept(document);
             for command in text.lines().filter(|line| line.contains("systemd-run ")) {
                 for setting in unit.lines().filter(|line| line.starts_with("EnvironmentFile=")) {
-                    assert!(command.contains(&format!("-p {setting} ")), "{document}: no {setting}: {command}");
+                    assert!(
+                        command.contains(&format!("-p {setting} ")),
+                        "{document}: no {setting}: {command}"
+                    );
                     seen += 1;
                 }
                 // as the unit's user, or as root, who gives what is restored to that one
