@@ -229,7 +229,8 @@ async fn an_address_that_the_provider_has_not_verified_makes_and_opens_no_accoun
     let mut browser = Browser::new();
     scene.sign_in(&mut browser, "unverified@example.org").await.expect_problem(403, "address_unverified");
     scene.registered("unverified@example.org").await;
-    scene.sign_in(&mut browser, "unverified@example.org").await.expect_problem(409, "link_required");
+    // nor does the answer tell whether an account has it
+    scene.sign_in(&mut browser, "unverified@example.org").await.expect_problem(403, "address_unverified");
     // the provider remembers who came by a browser
     let mut browser = Browser::new();
     scene.sign_in(&mut browser, "no address").await.expect_problem(403, "address_unverified");
