@@ -49,7 +49,7 @@ pub use identity::{
 };
 pub use intake::{AccountIntake, FormerAccount, FormerPassword};
 pub use limits::{RateDecision, RateLimiter, RateRule};
-pub use own_credentials::{CredentialEnd, OwnCredential, OwnCredentialKind, OwnCredentials};
+pub use own_credentials::{CredentialEnd, EndedBy, OwnCredential, OwnCredentialKind, OwnCredentials};
 pub use password::{InvalidPassword, Password};
 pub use password_rules::PasswordRules;
 pub use people::{GroupName, People, Person};
