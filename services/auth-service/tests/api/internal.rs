@@ -13,7 +13,7 @@ use common::{IdentityId, SessionId, UserId};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, SETUP_CODE, Server, answer};
+use crate::support::{PASSWORD, Server, answer};
 
 fn as_files(server: &Server, request: RequestBuilder) -> RequestBuilder {
     request.bearer_auth(server.tokens.mint(Service::Files, Service::Auth, server.now()))
@@ -89,7 +89,7 @@ async fn only_what_is_live_resolves() {
 #[actix_web::test]
 async fn accounts_are_counted_and_found() {
     let server = Server::start().await;
-    let body = json!({"code": SETUP_CODE, "email": "root@b", "password": PASSWORD});
+    let body = json!({"code": server.setup_code, "email": "root@b", "password": PASSWORD});
     answer(server.post("/api/v1/setup", body)).await.expect(StatusCode::CREATED);
     let count = || async {
         let body = answer(as_files(&server, server.get("/internal/stats"))).await.expect(StatusCode::OK);

@@ -8,7 +8,7 @@ use actix_web::web;
 use async_trait::async_trait;
 use auth_service::{
     Accounts, AdminCommand, AdminCommandError, AdminStores, Administration, AuthService, HashingSettings,
-    PasswordHasher, Ports, Registration, Settings, SetupCode, Verify,
+    PasswordHasher, Ports, Registration, Settings, Verify,
 };
 use common::auth::mail::{ACCOUNT_MAIL_LABEL, AccountMail};
 use common::auth::{
@@ -32,7 +32,6 @@ use tempfile::TempDir;
 use testkit::{TestClock, TestIds};
 
 pub(crate) const PASSWORD: &str = "correct horse";
-pub(crate) const SETUP_CODE: &str = "0123-4567-89AB";
 pub(crate) const SECRET: &[u8] = &[5; 32];
 
 /// How the service under test is set up.
@@ -54,7 +53,6 @@ impl Default for Options {
             registration: Registration::Auto,
             loopback_only: true,
             has_public_url: false,
-            setup_code: Some(SetupCode::from_setting(SETUP_CODE).unwrap()),
             ..Settings::default()
         };
         Self {
@@ -98,6 +96,8 @@ pub(crate) struct Server {
     pub(crate) master: Arc<MasterKey>,
     verify: Verify,
     pub(crate) service: Arc<AuthService>,
+    /// As it was at the start; empty if there was an administrator already.
+    pub(crate) setup_code: String,
     /// Cache and limiter fail while this is set.
     pub(crate) outage: Arc<AtomicBool>,
     pub(crate) tokens: ServiceTokens,
@@ -151,6 +151,7 @@ impl Server {
             ids: ids.clone() as Arc<dyn IdGen>,
         };
         let service = AuthService::start(ports, settings).await?;
+        let setup_code = service.setup_code().await.unwrap().map(|code| code.reveal().to_owned());
         let authenticator: Arc<dyn Authenticator> = Arc::new(CachedAuthenticator::new(
             service.credential_source(),
             cache,
@@ -189,6 +190,7 @@ impl Server {
             master,
             verify,
             service,
+            setup_code: setup_code.unwrap_or_default(),
             outage,
             tokens,
             client,
@@ -261,7 +263,7 @@ impl Server {
 
     /// Makes the administrator; an access token of theirs.
     pub(crate) async fn administrator(&self) -> String {
-        let body = json!({"code": SETUP_CODE, "email": "root@b", "password": PASSWORD});
+        let body = json!({"code": self.setup_code, "email": "root@b", "password": PASSWORD});
         let login = answer(self.post("/api/v1/setup", body)).await.expect(StatusCode::CREATED);
         login["accessToken"].as_str().unwrap().to_owned()
     }

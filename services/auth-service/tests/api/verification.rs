@@ -7,7 +7,7 @@ use common::auth::mail::MailContent;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{Answer, Options, PASSWORD, SETUP_CODE, Server, answer, keys, user_count};
+use crate::support::{Answer, Options, PASSWORD, Server, answer, keys, user_count};
 
 async fn strict() -> Server {
     let mut options = Options::default();
@@ -55,7 +55,7 @@ async fn where_addresses_are_verified_nobody_signs_in_before() {
     server.sign_up("eve@example.org", "x").await.expect(StatusCode::CREATED);
     answer(server.connect("eve@example.org", "x")).await.expect_classic(401, "Unauthorized");
     // the set-up code proves as much as a mail
-    let body = json!({"code": SETUP_CODE, "email": "admin@example.org", "password": PASSWORD});
+    let body = json!({"code": server.setup_code, "email": "admin@example.org", "password": PASSWORD});
     answer(server.post("/api/v1/setup", body)).await.expect(StatusCode::CREATED);
     server.login("admin@example.org", PASSWORD).await.expect(StatusCode::OK);
 }
@@ -125,7 +125,7 @@ async fn where_one_is_invited_nobody_else_registers() {
 async fn registering_tells_nothing_about_who_has_an_account() {
     let server = strict().await;
     register(&server, "bob@example.org").await.expect(StatusCode::ACCEPTED);
-    let body = json!({"code": SETUP_CODE, "email": "admin@example.org", "password": PASSWORD});
+    let body = json!({"code": server.setup_code, "email": "admin@example.org", "password": PASSWORD});
     let admin = answer(server.post("/api/v1/setup", body)).await.expect(StatusCode::CREATED);
     let invite = async || {
         let request = server.post("/api/v1/admin/invitations", json!({}));
