@@ -70,7 +70,7 @@ async fn whoever_registers_stands_in_the_audit_log() {
         let server = Server::with(options).await;
         let body = json!({"email": "bob@example.org", "password": PASSWORD});
         let register = async || answer(server.post("/api/v1/auth/register", body.clone())).await;
-        let user = serde_json::from_str::<Value>(&register().await.text).unwrap()["user"]["id"].clone();
+        let user = serde_json::from_str::<Value>(register().await.text()).unwrap()["user"]["id"].clone();
         match verify {
             Verify::Off => drop(register().await.expect_problem(409, "address_taken")),
             Verify::Required => drop(register().await.expect(StatusCode::ACCEPTED)),

@@ -68,7 +68,7 @@ async fn another_code_can_be_asked_for_by_anybody_alike() {
     server.clock.advance(Duration::from_secs(3600));
     verify(&server, &first).await.expect_problem(403, "invalid_code");
     let answers = [resend(&server, "BOB@example.org").await, resend(&server, "eve@example.org").await];
-    assert_eq!((answers[0].status, &answers[0].text), (answers[1].status, &answers[1].text));
+    assert_eq!((answers[0].status, answers[0].text()), (answers[1].status, answers[1].text()));
     assert_eq!(answers[0].status, StatusCode::ACCEPTED);
     let mails = server.mails().await;
     assert_eq!((mails.len(), mails[1].decoy, mails[2].decoy), (3, false, true));
