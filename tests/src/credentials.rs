@@ -24,6 +24,41 @@ pub async fn token(product: &Product, account: &Account, body: &Value) -> Result
     Ok((id(&made)?, text))
 }
 
+/// Each credential that is ended in the list of all that opens one's files leaves one line in the audit log: by which session or token, and from where.
+pub async fn what_is_ended_in_the_list_stands_in_the_audit_log(product: &Product) -> Result<()> {
+    let admin = product.set_up().await?;
+    let ada = product.register("ada").await?;
+    let other = product.login(&ada.email, &ada.password).await?;
+    let session_of = async |account: &Account| -> Result<String> {
+        let list = product.get(account, "/api/v1/users/me/sessions").await?.expect(200)?.json()?;
+        let own = list["items"].as_array().into_iter().flatten().find(|one| one["current"] == true);
+        id(own.context("no session of one's own")?)
+    };
+    let (mine, theirs) = (session_of(&ada).await?, session_of(&other).await?);
+    let (made, _) = token(product, &ada, &json!({"name": "reader", "scopes": ["files:read"]})).await?;
+    let body = json!({"name": "keeper", "scopes": ["shares", "account"]});
+    let (keeper, text) = token(product, &ada, &body).await?;
+    let program = Account { token: text, ..ada.clone() };
+    let end = async |by: &Account, path: String| -> Result<()> {
+        send(product.as_user(by, Method::DELETE, &path)).await?.expect(204).map(drop)
+    };
+    end(&ada, format!("/api/v1/access/token/{made}")).await?;
+    end(&program, format!("/api/v1/access/session/{theirs}")).await?;
+    product.get(&other, "/api/v1/users/me").await?.expect_problem(401, "unauthorized")?;
+    for (action, target, session, token) in
+        [("token.revoked", &made, Some(&mine), None), ("session.ended", &theirs, None, Some(&keeper))]
+    {
+        let path = format!("/api/v1/admin/audit?actor={}&action={action}", ada.id);
+        let log = product.get(&admin, &path).await?.expect(200)?.json()?;
+        let lines = log["items"].as_array().context("no lines")?;
+        ensure!(lines.len() == 1, "{action}: {log}");
+        let by = (&lines[0]["sessionId"], &lines[0]["tokenId"]);
+        ensure!(by == (&json!(session), &json!(token)), "{action}: {log}");
+        ensure!(lines[0]["target"] == target.as_str() && lines[0]["address"].is_string(), "{action}: {log}");
+    }
+    Ok(())
+}
+
 /// What a token opens to others outlives it, and is no more than it may do itself.
 pub async fn a_token_gives_no_more_than_it_has(product: &Product) -> Result<()> {
     let ada = product.register("ada").await?;

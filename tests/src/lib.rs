@@ -71,6 +71,7 @@ macro_rules! all_cases {
                 every_call_by_every_caller
             }
             credentials {
+                what_is_ended_in_the_list_stands_in_the_audit_log
                 a_token_with_a_folder_sees_nothing_else
                 a_token_gives_no_more_than_it_has
                 what_a_token_opens_ends_with_it

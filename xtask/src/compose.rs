@@ -1,4 +1,4 @@
-//! `docker-compose.yml` and the sample environments against what the programs know.
+//! `docker-compose.yml`, the sample environments and the units against what the programs know and the documents say.
 
 use anyhow::Result;
 
@@ -12,6 +12,8 @@ const FORMS: &[&[&str]] = &[
     &["docker-compose.yml", "deploy/docker/rotate.yml"],
     &["docker-compose.yml", "deploy/docker/s3.yml", "deploy/docker/rotate.yml"],
     &["docker-compose.yml", "deploy/docker/oidc.yml"],
+    &["docker-compose.yml", "deploy/docker/oidc.yml", "deploy/docker/rotate.yml"],
+    &["docker-compose.yml", "deploy/docker/s3.yml", "deploy/docker/oidc.yml", "deploy/docker/rotate.yml"],
 ];
 
 /// Lets docker-compose read the files, in the version that the system has. Needs no daemon.
@@ -256,6 +258,92 @@ mod tests {
         let whole = |name: &str| secret(name).split_whitespace().last().unwrap_or_default().to_owned();
         assert!(secret("redis_url").contains(&whole("redis_conf")));
         assert!(secret("amqp_url").contains(&whole("rabbitmq_conf")));
+    }
+
+    /// A secret is replaced beside all that an operator has set: files that are left out put what they set back to its default, and contents that were to be
+    /// kept for longer than that are deleted.
+    #[test]
+    fn files_of_ones_own_stay_while_a_secret_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("deploy/docker");
+        std::fs::create_dir_all(place.join("secrets")).unwrap();
+        for script in ["make-secrets", "rotate", "up"] {
+            std::fs::copy(root().join("deploy/docker").join(script), place.join(script)).unwrap();
+        }
+        // in place of Docker: says which files it was to put together, and what it was asked for last
+        let docker = "#!/bin/sh\necho \"${COMPOSE_FILE-as .env says}|$*\" > asked\n";
+        let tools = folder.path().join("tools");
+        std::fs::create_dir(&tools).unwrap();
+        std::fs::write(tools.join("docker"), docker).unwrap();
+        let mode = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
+        std::fs::set_permissions(tools.join("docker"), mode).unwrap();
+        let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default());
+        let run = |script: &str, exported: Option<&str>| {
+            let mut command = std::process::Command::new("sh");
+            command.args(["-c", &format!("{}/{script}", place.display())]).env("PATH", &path);
+            for name in ["COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR"] {
+                command.env_remove(name);
+            }
+            command.envs(exported.map(|files| ("COMPOSE_FILE", files)));
+            command.output().unwrap().status.success()
+        };
+        let up = |exported: Option<&str>| {
+            assert!(run("up --scale file-service=2", exported));
+            let asked = std::fs::read_to_string(folder.path().join("asked")).unwrap();
+            let (files, rest) = asked.split_once('|').unwrap();
+            assert_eq!(rest.trim_end(), "compose up --build --detach --scale file-service=2");
+            files.to_owned()
+        };
+        let say = |text: &str| std::fs::write(folder.path().join(".env"), text).unwrap();
+        let (default, own) = ("docker-compose.yml", "docker-compose.yml:deploy/docker/oidc.yml:mine.yml");
+        let with = |files: &str| format!("{files}:deploy/docker/rotate.yml");
+
+        assert_eq!(up(None), "as .env says");
+        assert!(run("rotate master_key", None));
+        assert_eq!(up(None), with(default));
+        for line in
+            [own.to_owned(), format!("\"{own}\""), format!("{own}  # mine, too"), format!("'{own}'\r")]
+        {
+            say(&format!("BIND=127.0.0.1:80\n#COMPOSE_FILE=other.yml\nCOMPOSE_FILE={line}\nFM_VERSION=1\n"));
+            assert_eq!(up(None), with(own), "{line:?}");
+        }
+        assert_eq!(up(Some("docker-compose.yml:s.yml")), with("docker-compose.yml:s.yml"));
+        assert_eq!(up(Some(&with(default))), with(default), "named twice");
+        say("COMPOSE_PATH_SEPARATOR=;\nCOMPOSE_FILE=docker-compose.yml;mine.yml\n");
+        assert_eq!(up(None), "docker-compose.yml;mine.yml;deploy/docker/rotate.yml");
+        say("COMPOSE_FILE=docker-compose.yml:mine.yml\nCOMPOSE_FILE=docker-compose.yml:s3.yml\n");
+        assert!(!run("up", None), "the first line is lost");
+        say(&format!("COMPOSE_FILE={own}\n"));
+        assert!(run("rotate --end", None));
+        assert_eq!(up(None), "as .env says");
+    }
+
+    /// A command beside the unit with other settings than the unit's makes another master key, or misses the one that is set, and holds accounts to other rules.
+    #[test]
+    fn commands_beside_the_unit_have_its_settings() {
+        let unit = kept("deploy/systemd/files-manager.service");
+        let mut seen = 0;
+        for document in ["docs/administration.md", "docs/operations.md"] {
+            let text = kept(document);
+            for command in text.lines().filter(|line| line.contains("systemd-run ")) {
+                for setting in unit.lines().filter(|line| line.starts_with("EnvironmentFile=")) {
+                    assert!(
+                        command.contains(&format!("-p {setting} ")),
+                        "{document}: no {setting}: {command}"
+                    );
+                    seen += 1;
+                }
+                // as the unit's user, or as root, who gives what is restored to that one
+                let as_unit = ["DynamicUser", "StateDirectory", "StateDirectoryMode"].iter().all(|name| {
+                    let start = format!("{name}=");
+                    let set = unit.lines().find(|line| line.starts_with(&start)).unwrap_or(&start);
+                    command.contains(&format!("-p {set} "))
+                });
+                assert!(as_unit || command.contains("files-manager restore "), "{document}: {command}");
+                assert!(command.contains("-E FM_DATA_DIR=/var/lib/"), "{document}: {command}");
+            }
+        }
+        assert_eq!(seen, 2);
     }
 
     #[test]

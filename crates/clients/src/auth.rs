@@ -6,9 +6,9 @@ use common::auth::internal::{
     ResolvedToken,
 };
 use common::auth::{
-    Address, CredentialEnd, CredentialSource, EXPORT_PART_BYTES, Export, ExportPart, Exports, GroupName,
-    OwnCredential, OwnCredentialKind, OwnCredentials, People, Person, PublicKey, Role, SessionState,
-    TokenHash, TokenState, UserCount, UserState,
+    Address, CredentialEnd, CredentialSource, EXPORT_PART_BYTES, EndedBy, Export, ExportPart, Exports,
+    GroupName, OwnCredential, OwnCredentialKind, OwnCredentials, People, Person, PublicKey, Role,
+    SessionState, TokenHash, TokenState, UserCount, UserState,
 };
 use common::files::internal::{ExportPage, ExportQuestion};
 use common::jobs::internal::{FindUser, FoundUser, UserStats};
@@ -131,8 +131,9 @@ impl OwnCredentials for AuthClient {
         user: UserId,
         kind: OwnCredentialKind,
         id: ObjectId,
+        by: EndedBy,
     ) -> PortResult<CredentialEnd> {
-        let question = EndCredential { user, kind, id };
+        let question = EndCredential::new(user, kind, id, by);
         let answer: CredentialEnded = self.0.post_json("/internal/credentials/end", &question).await?;
         Ok(match answer {
             CredentialEnded { ended: true, .. } => CredentialEnd::Ended,

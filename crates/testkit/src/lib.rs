@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "everything here is a test, in the crate of another")]
 
 pub mod account_store;
+pub mod answer;
 pub mod auth_store;
 pub mod blob_store;
 pub mod clock;

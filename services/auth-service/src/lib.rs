@@ -38,7 +38,7 @@ pub use app::admin::{AdminError, Administration};
 pub use app::groups::InvalidGroup;
 pub use app::keys::KeysError;
 pub use app::limits::LimitRules;
-pub use app::setup::{AddressFault, InvalidNewCredentials, NewCredentials, SetupCode, ShortSetupCode};
+pub use app::setup::{AddressFault, InvalidNewCredentials, NewCredentials, SetupCode};
 pub use app::stores::AdminStores;
 pub use command::{
     AdminCommand, AdminCommandError, AuditCommand, GroupsCommand, InvitationsCommand, KeysCommand, Limit,
@@ -127,10 +127,7 @@ impl AuthService {
             clock,
             ids,
         } = ports;
-        let setup_code = match &settings.setup_code {
-            Some(code) => code.clone(),
-            None => SetupCode::from_key(&master_key.derive(SETUP_CODE_LABEL)),
-        };
+        let setup_code = SetupCode::from_key(&master_key.derive(SETUP_CODE_LABEL));
         let cursor_key = CursorKey::new(&master_key.derive(CURSOR_LABEL));
         let uses = Arc::<SessionUses>::default();
         let own_limiter = Arc::new(MemoryRateLimiter::new(Arc::clone(&clock)));

@@ -6,7 +6,6 @@ use runtime::settings::{Doc, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::app::limits::LimitRules;
-use crate::app::setup::SetupCode;
 use crate::oidc::ProviderSettings;
 
 /// Who may register.
@@ -78,8 +77,6 @@ pub struct Settings {
     pub providers: Vec<ProviderSettings>,
     /// The gateways whose word on the client's address counts.
     pub trusted_proxies: TrustedProxies,
-    /// The set-up code, if it is not to be made from the master key.
-    pub setup_code: Option<SetupCode>,
     /// The audit log, and who sees whom.
     pub administration: AdministrationSection,
     /// How often somebody may try.

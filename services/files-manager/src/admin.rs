@@ -19,6 +19,7 @@ use crate::check;
 use crate::command_line::Admin;
 use crate::keys::master_key;
 use crate::parts::{self, Parts};
+use crate::portable::refuse_of_others;
 use crate::settings::Settings;
 
 /// Does what was asked.
@@ -32,12 +33,7 @@ pub(crate) async fn run(settings: &Settings, command: Admin) -> Result<Exit, Fai
         return Err(Failure::other(Exit::DataFolder, text));
     }
     let data = DataDir::open(&settings.data_dir)?;
-    // what another account makes below `blobs` is closed to the product
-    let owned = ::admin::doctor::ownership(data.path());
-    if owned.state == ::admin::doctor::State::Wrong {
-        let text = format!("{}: {}", owned.text, owned.advice.unwrap_or_default());
-        return Err(Failure::other(Exit::DataFolder, text));
-    }
+    refuse_of_others(&data)?;
     match command {
         Admin::Accounts(command) => accounts(settings, &data, command).await,
         Admin::Migrate(asked) => take_over(settings, &data, &asked).await,

@@ -11,6 +11,7 @@ use store_sqlite::{Database, Examined, FilesCopy, copy_database, examine};
 
 use crate::command_line::BackupCommand;
 use crate::parts;
+use crate::portable::refuse_of_others;
 use crate::settings::Settings;
 
 const FILES: &str = "files.db";
@@ -108,6 +109,10 @@ pub(crate) fn take(settings: &Settings, asked: &BackupCommand) -> Result<Exit, F
 /// That the product runs, that the folder is not empty, or that the backup is damaged.
 pub(crate) fn restore(settings: &Settings, source: &Path, skip_damaged: bool) -> Result<Exit, Failure> {
     let (data, begins_again) = DataDir::open_to_fill(&settings.data_dir)?;
+    // root gives all of it to the folder's owner in the end
+    if !backup::may_give() {
+        refuse_of_others(&data)?;
+    }
     let source: PathBuf = source
         .canonicalize()
         .map_err(|error| Failure::other(Exit::Usage, format!("{}: {error}", source.display())))?;
@@ -131,6 +136,9 @@ pub(crate) fn restore(settings: &Settings, source: &Path, skip_damaged: bool) ->
         "restored the backup of {} (version {}): {} contents of {} bytes\n",
         restored.taken_at, restored.product, restored.contents, restored.content_bytes
     ));
+    if let Some(account) = restored.given_to {
+        say(&format!("all of it was given to the account {account}, to which the data folder belongs\n"));
+    }
     if restored.lost > 0 {
         say(&format!("{} contents were damaged or missing when it was taken\n", restored.lost));
     }

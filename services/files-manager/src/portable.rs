@@ -125,7 +125,7 @@ async fn bring_in(
 }
 
 /// What another account makes in the data folder is closed to the product.
-fn refuse_of_others(data: &DataDir) -> Result<(), Failure> {
+pub(crate) fn refuse_of_others(data: &DataDir) -> Result<(), Failure> {
     let owned = ownership(data.path());
     if owned.state == State::Wrong {
         let text = format!("{}: {}", owned.text, owned.advice.unwrap_or_default());

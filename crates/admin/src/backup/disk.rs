@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, lchown};
 use std::path::{Path, PathBuf};
 
 use common::Sha256;
@@ -81,6 +81,29 @@ pub(super) fn remove_all(path: &Path) -> Result<(), BackupError> {
 pub(super) fn entries(path: &Path) -> Result<Vec<PathBuf>, BackupError> {
     let Some(entries) = absent_as_none(fs::read_dir(path)).map_err(at(path))? else { return Ok(Vec::new()) };
     entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>().map_err(at(path))
+}
+
+/// Gives all that is in a folder to the account that the folder itself belongs to, and says which, if that is another one than this process's. Links are given
+/// away, not what they lead to.
+pub(super) fn give_to_owner(folder: &Path) -> Result<Option<u32>, BackupError> {
+    let owner = fs::metadata(folder).map_err(at(folder))?;
+    if owner.uid() == rustix::process::geteuid().as_raw() {
+        return Ok(None);
+    }
+    give(folder, owner.uid(), owner.gid())?;
+    Ok(Some(owner.uid()))
+}
+
+fn give(folder: &Path, user: u32, group: u32) -> Result<(), BackupError> {
+    for entry in fs::read_dir(folder).map_err(at(folder))? {
+        let entry = entry.map_err(at(folder))?;
+        let path = entry.path();
+        if entry.file_type().map_err(at(&path))?.is_dir() {
+            give(&path, user, group)?;
+        }
+        lchown(&path, Some(user), Some(group)).map_err(at(&path))?;
+    }
+    Ok(())
 }
 
 /// Makes all that was written to the file system of this folder durable: one sync for a million small files.

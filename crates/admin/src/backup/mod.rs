@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use common::{BlobKey, PortError, PortResult, Sha256, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use restore::{Restored, holds_data, restore};
+pub use restore::{Restored, holds_data, may_give, restore};
 pub use take::{Options, Taken, take};
 
 /// The version of the folder's form. Another one is refused.

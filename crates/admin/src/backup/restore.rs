@@ -6,7 +6,9 @@ use std::path::Path;
 
 use common::BlobKey;
 
-use super::disk::{copy, digest, entries, lock, make_folder, remove, remove_all, replace, size, sync_all};
+use super::disk::{
+    copy, digest, entries, give_to_owner, lock, make_folder, remove, remove_all, replace, size, sync_all,
+};
 use super::{
     BLOBS, BackupError, Contents, Databases, LOCK, Manifest, PARTIAL, SECRETS, SETS, STORE_ID, content_path,
     each, refused,
@@ -29,11 +31,19 @@ pub struct Restored {
     pub lost: u64,
     /// Contents that the backup has lost since.
     pub left_out: Vec<BlobKey>,
+    /// The account that all of it was given to, since the data folder is that one's and not of who restored.
+    pub given_to: Option<u32>,
+}
+
+/// Whether this process may fill the data folder of another account: [`restore`] can give what it makes to that one then.
+pub fn may_give() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// Fills a data folder, which the caller holds and has marked as unfinished, from a backup. Each file is held against its digest while it is copied; all are
 /// durable when this returns. Blocks. `begins_again` says that an earlier call was cut: what that one left is removed. With
 /// `skip_damaged` contents that are not what they were are left out and named, so that one of them does not keep all others away; databases are never.
+/// All that is in the folder then belongs to the account that the folder belongs to.
 ///
 /// # Errors
 /// `Refused` if `source` is no backup, or the data folder holds an installation; `Damaged` if the backup is not what it was. The data folder is to stay marked
@@ -72,6 +82,8 @@ pub fn restore(
         copy(&set.join(path), &target, u64::MAX)?;
     }
     replace(&data.join(STORE_ID), manifest.store_id.as_bytes())?;
+    // the product is that account, and what another one made for itself alone would be closed to it
+    let given_to = give_to_owner(data)?;
     sync_all(data)?;
     Ok(Restored {
         has_secrets: manifest.files.keys().any(|path| path.starts_with("secrets/")),
@@ -81,6 +93,7 @@ pub fn restore(
         content_bytes: manifest.content_bytes,
         lost: (manifest.damaged.len() + manifest.missing.len()) as u64,
         left_out,
+        given_to,
     })
 }
 

@@ -287,3 +287,35 @@ fn a_manifest_leads_nowhere_else() {
         Err(BackupError::Refused(_))
     ));
 }
+
+/// The nightly unit runs as root, and the product as an account that no more than the folder tells: what root restores into that is closed to the product unless
+/// it is given away.
+#[test]
+fn what_is_restored_belongs_to_whom_the_data_folder_belongs() {
+    let scene = Scene::new();
+    scene.store(1, "one");
+    scene.upload(2, "two");
+    scene.take(1).unwrap();
+    let target = scene.folder.path().join("other");
+    fs::create_dir(&target).unwrap();
+    fs::write(target.join("lock"), "").unwrap();
+    // who is not root has folders of their own alone
+    let other = may_give().then_some(4_321);
+    std::os::unix::fs::chown(&target, other, other).unwrap();
+    let restored = restore(&scene.databases, &scene.backup(), &target, false, false).unwrap();
+    assert_eq!(restored.given_to, other);
+    let (owner, mut seen) = (fs::metadata(&target).unwrap(), 0);
+    let mut folders = vec![target];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let facts = fs::symlink_metadata(&path).unwrap();
+            assert_eq!((facts.uid(), facts.gid()), (owner.uid(), owner.gid()), "{}", path.display());
+            seen += 1;
+            if facts.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    assert!(seen > 8, "{seen}");
+}

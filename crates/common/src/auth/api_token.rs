@@ -90,8 +90,6 @@ pub struct ApiToken {
 }
 
 impl ApiToken {
-    /// Most characters of a name.
-    pub const MAX_NAME_CHARS: usize = 100;
     /// Most live tokens of one account.
     pub const MAX_PER_USER: u32 = 100;
 

@@ -21,8 +21,6 @@ pub struct Group {
 }
 
 impl Group {
-    /// Most characters of a name.
-    pub const MAX_NAME_CHARS: usize = 100;
     /// Most members of a group.
     pub const MAX_MEMBERS: usize = 1000;
 

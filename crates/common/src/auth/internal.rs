@@ -1,12 +1,14 @@
 //! Messages of auth-service's internal API.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ExportEnd, GroupName, OwnCredential, OwnCredentialKind, Person, PublicKey, SessionState, TokenState,
-    UserState,
+    AuditCredential, EndedBy, ExportEnd, GroupName, OwnCredential, OwnCredentialKind, Person, PublicKey,
+    SessionState, TokenState, UserState,
 };
-use crate::{ExportId, GroupId, ObjectId, SessionId, Sha256, UserId};
+use crate::{ExportId, GroupId, ObjectId, SessionId, Sha256, TokenId, UserId};
 
 /// `GET /internal/keys`: the keys that verify tokens now, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +90,33 @@ pub struct EndCredential {
     pub kind: OwnCredentialKind,
     /// Its id.
     pub id: ObjectId,
+    /// The session that asks. A service of an earlier version says neither this nor what follows.
+    #[serde(default)]
+    pub session: Option<SessionId>,
+    /// The API token that asks.
+    #[serde(default)]
+    pub token: Option<TokenId>,
+    /// The network address of who asks.
+    #[serde(default)]
+    pub address: Option<IpAddr>,
+}
+
+impl EndCredential {
+    /// The question.
+    pub fn new(user: UserId, kind: OwnCredentialKind, id: ObjectId, by: EndedBy) -> Self {
+        let (session, token) = match by.credential {
+            Some(AuditCredential::Session(session)) => (Some(session), None),
+            Some(AuditCredential::Token(token)) => (None, Some(token)),
+            None => (None, None),
+        };
+        Self { user, kind, id, session, token, address: by.address }
+    }
+
+    /// By what and from where the credential is ended.
+    pub fn by(&self) -> EndedBy {
+        let session = self.session.map(AuditCredential::Session);
+        EndedBy { credential: session.or(self.token.map(AuditCredential::Token)), address: self.address }
+    }
 }
 
 /// Whether the account has, or had, such a credential.

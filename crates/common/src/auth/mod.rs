@@ -12,6 +12,7 @@ mod group;
 mod identity;
 mod intake;
 pub mod internal;
+mod label;
 mod limits;
 pub mod mail;
 mod own_credentials;
@@ -48,8 +49,9 @@ pub use identity::{
     RemoveIdentityError,
 };
 pub use intake::{AccountIntake, FormerAccount, FormerPassword};
+pub use label::{MAX_LABEL_CHARS, label};
 pub use limits::{RateDecision, RateLimiter, RateRule};
-pub use own_credentials::{CredentialEnd, OwnCredential, OwnCredentialKind, OwnCredentials};
+pub use own_credentials::{CredentialEnd, EndedBy, OwnCredential, OwnCredentialKind, OwnCredentials};
 pub use password::{InvalidPassword, Password};
 pub use password_rules::PasswordRules;
 pub use people::{GroupName, People, Person};

@@ -1,9 +1,10 @@
 use std::fmt;
+use std::net::IpAddr;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::Scopes;
+use super::{AuditCredential, Principal, Scopes};
 use crate::error::PortResult;
 use crate::{FileId, ObjectId, Timestamp, UserId};
 
@@ -58,6 +59,22 @@ impl fmt::Debug for OwnCredential {
     }
 }
 
+/// By what and from where a credential is ended, for the audit log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EndedBy {
+    /// The session or token that asks; none where a service of an earlier version does not say.
+    pub credential: Option<AuditCredential>,
+    /// The network address of who asks; none where it is not known.
+    pub address: Option<IpAddr>,
+}
+
+impl EndedBy {
+    /// A caller at this address.
+    pub fn caller(caller: &Principal, address: Option<IpAddr>) -> Self {
+        Self { credential: Some(caller.credential), address }
+    }
+}
+
 /// Credentials of accounts: auth-service, in process or over its internal API.
 #[async_trait]
 pub trait OwnCredentials: Send + Sync {
@@ -68,7 +85,7 @@ pub trait OwnCredentials: Send + Sync {
     /// [`crate::PortError::Unavailable`].
     async fn list_credentials(&self, user: UserId) -> PortResult<Vec<OwnCredential>>;
 
-    /// Ends one of them, for the next request everywhere. Safe to repeat.
+    /// Ends one of them, for the next request everywhere, and writes into the audit log by what. Safe to repeat.
     ///
     /// # Errors
     /// [`crate::PortError::Unavailable`]: it may have ended; ask again.
@@ -77,5 +94,6 @@ pub trait OwnCredentials: Send + Sync {
         user: UserId,
         kind: OwnCredentialKind,
         id: ObjectId,
+        by: EndedBy,
     ) -> PortResult<CredentialEnd>;
 }

@@ -6,6 +6,8 @@ use aws_lc_rs::rand;
 use common::auth::{CodeKind, MailedCode};
 use common::{PortError, PortResult, Sha256, Timestamp, UserId};
 
+use super::typed;
+
 /// How long a code works.
 pub(crate) const CODE_LIFETIME: Duration = Duration::from_secs(55 * 60);
 
@@ -13,8 +15,6 @@ pub(crate) const CODE_LIFETIME: Duration = Duration::from_secs(55 * 60);
 const DIGITS: usize = 26;
 /// Digits between two hyphens, so that a code can be typed.
 const GROUP: usize = 5;
-/// Crockford's digits: no letter that looks like another or like a digit.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// A new code, as a mail shows it.
 pub(crate) fn new_code() -> PortResult<String> {
@@ -25,27 +25,12 @@ pub(crate) fn new_code() -> PortResult<String> {
 pub(crate) fn random_text(digits: usize, group: usize) -> PortResult<String> {
     let mut bytes = vec![0; digits];
     rand::fill(&mut bytes).map_err(|_| PortError::broken("random", "the system gives no random bytes"))?;
-    let mut text = String::with_capacity(digits + digits / group);
-    for (place, byte) in bytes.into_iter().enumerate() {
-        if place > 0 && place % group == 0 {
-            text.push('-');
-        }
-        text.push(char::from(ALPHABET[usize::from(byte % 32)]));
-    }
-    Ok(text)
+    Ok(typed::code(bytes.into_iter(), group))
 }
 
 /// The hash of a code, however it was typed.
-pub(crate) fn hash_code(typed: &str) -> [u8; 32] {
-    let plain = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').flat_map(char::to_uppercase);
-    let canonical: String = plain
-        .map(|c| match c {
-            'O' => '0',
-            'I' | 'L' => '1',
-            other => other,
-        })
-        .collect();
-    Sha256::of(canonical.as_bytes()).0
+pub(crate) fn hash_code(code: &str) -> [u8; 32] {
+    Sha256::of(typed::canonical(code).as_bytes()).0
 }
 
 /// A code as the store keeps it.

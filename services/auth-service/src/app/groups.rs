@@ -1,6 +1,6 @@
 //! Groups, as administrators make them. The API and the command use the same functions.
 
-use common::auth::{AuditAction, AuditEntry, Group, GroupChange, GroupError};
+use common::auth::{AuditAction, AuditEntry, Group, GroupChange, GroupError, label};
 use common::{GroupId, PortResult, UserId};
 use serde_json::{Value, json};
 
@@ -21,12 +21,7 @@ pub enum InvalidGroup {
 
 /// A name as a group has it.
 pub(crate) fn name(text: &str) -> Result<String, InvalidGroup> {
-    let text = text.trim();
-    let chars = text.chars().count();
-    if chars == 0 || chars > Group::MAX_NAME_CHARS || text.chars().any(char::is_control) {
-        return Err(InvalidGroup::Name);
-    }
-    Ok(text.to_owned())
+    label(text).map(str::to_owned).ok_or(InvalidGroup::Name)
 }
 
 /// Members as a group has them.

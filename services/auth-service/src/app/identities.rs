@@ -24,7 +24,7 @@ use crate::oidc::{OidcError, Person, Provider, Returned};
 pub(crate) enum ProviderError {
     #[error(transparent)]
     Oidc(#[from] OidcError),
-    /// Whoever comes first wants an account, and the provider does not vouch for their address.
+    /// No account has the identity, and the provider does not vouch for the address. Whether an account has that is not looked up.
     #[error("the address is not verified")]
     Unverified,
     /// An account has the address, and its owner has not linked this identity.
@@ -118,13 +118,14 @@ pub(crate) async fn account_of(
         service.admin.identities.note_identity_use(&identity, at, address).await?;
         return opened_by(service, &identity).await?.ok_or(ProviderError::NotFound);
     }
-    let address = person.address.as_deref().and_then(|text| Address::parse(text).ok());
+    // an address that nobody vouches for may be a stranger's, and what is answered would tell whoever wrote it down whether that one has an account
+    let address = person.address.as_deref().filter(|_| person.verified);
+    let address = address.and_then(|text| Address::parse(text).ok());
     let address = address.filter(Address::is_mailbox).ok_or(ProviderError::Unverified)?;
     match service.account_store.find_account_by_address(&address.key()).await? {
         Some(account) => {
             // an address that nobody proved here may have been taken by a stranger who waits for its owner
-            let is_same = person.verified && account.verified_at.is_some();
-            if !provider.settings.trust_addresses || !is_same {
+            if !provider.settings.trust_addresses || account.verified_at.is_none() {
                 return Err(ProviderError::LinkRequired);
             }
             let by = Author { user: Some(account.user.id), ..Author::unknown(client) };
@@ -135,6 +136,7 @@ pub(crate) async fn account_of(
     }
 }
 
+/// Makes the account of somebody whose address the provider vouches for.
 async fn sign_up(
     service: &AuthService,
     client: &Client,
@@ -144,9 +146,6 @@ async fn sign_up(
 ) -> Result<Account, ProviderError> {
     if !provider.settings.sign_up {
         return Err(ProviderError::NoSignUp);
-    }
-    if !person.verified {
-        return Err(ProviderError::Unverified);
     }
     service.limits.count_sign_up(client.ip).await?;
     let accounts = &service.accounts;

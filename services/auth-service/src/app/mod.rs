@@ -31,6 +31,7 @@ pub(crate) mod source;
 pub(crate) mod stores;
 pub(crate) mod tokens;
 pub(crate) mod totp;
+mod typed;
 pub(crate) mod upkeep;
 pub(crate) mod verification;
 

@@ -1,7 +1,7 @@
 //! What an account can be used by, for the service that shows all that opens somebody's files.
 
 use common::auth::internal::MAX_SESSIONS;
-use common::auth::{CredentialEnd, OwnCredential, OwnCredentialKind};
+use common::auth::{CredentialEnd, EndedBy, OwnCredential, OwnCredentialKind};
 use common::{IdentityId, ObjectId, PortError, PortResult, SessionId, TokenId, UserId};
 
 use super::audit::Author;
@@ -53,20 +53,27 @@ pub(crate) async fn list(service: &AuthService, user: UserId) -> PortResult<Vec<
     Ok(tokens.chain(sessions).chain(identities).collect())
 }
 
-/// Ends one of them.
+/// Ends one of them, and tells the log.
 pub(crate) async fn end(
     service: &AuthService,
     user: UserId,
     kind: OwnCredentialKind,
     id: ObjectId,
+    by: EndedBy,
 ) -> PortResult<CredentialEnd> {
-    // by which credential and from where, the service knows that asks
-    let by = Author { user: Some(user), ..Author::default() };
+    let client = Client { ip: by.address, ..Client::default() };
+    let by = Author { user: Some(user), credential: by.credential, ..Author::unknown(&client) };
     let ended = match kind {
         OwnCredentialKind::Token => tokens::revoke(service, user, &by, TokenId(id)).await?,
-        OwnCredentialKind::Session => my_sessions::end_one(service, user, SessionId(id)).await?,
+        OwnCredentialKind::Session => {
+            let ended = my_sessions::end_one(service, user, SessionId(id)).await?;
+            if ended {
+                service.tell_ended(&by, Some(SessionId(id))).await;
+            }
+            ended
+        }
         OwnCredentialKind::Identity => {
-            return match identities::remove(service, &Client::default(), user, &by, IdentityId(id)).await {
+            return match identities::remove(service, &client, user, &by, IdentityId(id)).await {
                 Ok(()) => Ok(CredentialEnd::Ended),
                 Err(ProviderError::LastWayIn) => Ok(CredentialEnd::LastWayIn),
                 Err(

@@ -1,14 +1,12 @@
 //! What an account shows of itself, and what programs keep for its owner.
 
 use common::UserId;
-use common::auth::Account;
+use common::auth::{Account, label};
 use serde_json::{Map, Value};
 
 use super::own_account::AccountError;
 use crate::AuthService;
 
-/// Longest name, in characters.
-const NAME_CHARS: usize = 100;
 /// Most bytes of all preferences as JSON.
 pub(crate) const PREFERENCES_BYTES: usize = 12 * 1024;
 
@@ -28,16 +26,13 @@ pub(crate) async fn change(
 ) -> Result<Account, AccountError> {
     let mut name = account.name.clone();
     if let Some(new) = change.name {
-        name = new.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        if name
-            .as_ref()
-            .is_some_and(|name| name.chars().count() > NAME_CHARS || name.chars().any(char::is_control))
-        {
-            return Err(AccountError::BadProfile(
-                "/name",
-                "a name has up to 100 characters, and no control characters",
-            ));
-        }
+        const TEXT: &str = "a name has up to 100 characters, and no control characters";
+        // an empty one is none
+        let new = new.filter(|text| !text.trim().is_empty());
+        name = match &new {
+            Some(text) => Some(label(text).ok_or(AccountError::BadProfile("/name", TEXT))?.to_owned()),
+            None => None,
+        };
     }
     let mut preferences = account.preferences.clone();
     merge(&mut preferences, change.preferences);

@@ -13,6 +13,7 @@ use super::Client;
 use super::accounts::{Accounts, CreateAccountError};
 use super::audit::Author;
 use super::limits::{Limited, Refused};
+use super::typed::{self, canonical};
 use crate::AuthService;
 use runtime::passwords::HashError;
 
@@ -90,41 +91,12 @@ impl NewCredentials {
 #[derive(Clone)]
 pub struct SetupCode(String);
 
-/// A configured set-up code is too short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the set-up code has fewer than 12 letters and digits")]
-pub struct ShortSetupCode;
-
 impl SetupCode {
-    /// Shortest code that a setting may give: 60 bits, if it is random.
-    pub const MIN_CHARS: usize = 12;
-
     /// A code of 80 bits from a key: the same in every replica and after each start, so that it can be read from any log.
-    pub fn from_key(key: &[u8; 32]) -> Self {
-        // Crockford's alphabet: no letter that looks like a digit
-        const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    pub(crate) fn from_key(key: &[u8; 32]) -> Self {
         let bits = key[..10].iter().fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
-        let mut text = String::with_capacity(19);
-        for place in (0..16).rev() {
-            let digit = usize::try_from(bits >> (5 * place) & 31).expect("five bits fit");
-            text.push(char::from(DIGITS[digit]));
-            if place % 4 == 0 && place > 0 {
-                text.push('-');
-            }
-        }
-        Self(text)
-    }
-
-    /// A code from the settings.
-    ///
-    /// # Errors
-    /// [`ShortSetupCode`].
-    pub fn from_setting(text: &str) -> Result<Self, ShortSetupCode> {
-        if canonical(text).chars().count() < Self::MIN_CHARS {
-            Err(ShortSetupCode)
-        } else {
-            Ok(Self(text.to_owned()))
-        }
+        let five = |place: u32| u8::try_from(bits >> (5 * place) & 31).expect("five bits fit");
+        Self(typed::code((0..16).rev().map(five), 4))
     }
 
     /// The code, to be shown at the start.
@@ -143,17 +115,6 @@ impl fmt::Debug for SetupCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SetupCode(…)")
     }
-}
-
-fn canonical(text: &str) -> String {
-    let plain = text.chars().filter(|c| !c.is_whitespace() && *c != '-').flat_map(char::to_uppercase);
-    plain
-        .map(|c| match c {
-            'O' => '0',
-            'I' | 'L' => '1',
-            other => other,
-        })
-        .collect()
 }
 
 /// Why there is no first administrator.
@@ -250,12 +211,6 @@ mod tests {
         assert!(!code.matches("MPJT-B9D5-MPJT-B9D4"));
         assert!(!code.matches(""));
         assert!(SetupCode::from_key(&[0; 32]).matches("OOOO-0000-oooo-0000"));
-    }
-
-    #[test]
-    fn short_codes_are_refused() {
-        assert_eq!(SetupCode::from_setting("abc-def-ghi-").unwrap_err(), ShortSetupCode);
-        assert!(SetupCode::from_setting("correct horse battery").unwrap().matches("CORRECT HORSE BATTERY"));
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use aws_lc_rs::rand;
 use common::auth::mail::AccountEvent;
-use common::auth::{ApiToken, AuditAction, CreateTokenError, Principal, Scopes, TokenStore, TokenText};
+use common::auth::{
+    ApiToken, AuditAction, CreateTokenError, Principal, Scopes, TokenStore, TokenText, label,
+};
 use common::{FileId, PortError, PortResult, Timestamp, TokenId, UserId};
 use serde_json::json;
 
@@ -57,13 +59,13 @@ pub(crate) async fn create(
     new: NewToken,
 ) -> Result<(ApiToken, TokenText), NewTokenError> {
     let now = service.accounts.clock.now();
-    check(caller, &new, now)?;
+    let name = check(caller, &new, now)?.to_owned();
     let user = own_account::prove_wholly(service, client, caller, proof).await?;
     let text = random_token().map_err(CreateTokenError::from)?;
     let token = ApiToken {
         id: TokenId(service.accounts.ids.object_id()),
         user: user.id,
-        name: new.name.trim().to_owned(),
+        name,
         hash: text.hash(),
         scopes: new.scopes,
         folder: new.folder,
@@ -84,13 +86,9 @@ pub(crate) async fn create(
     Ok((token, text))
 }
 
-/// What is wrong with it is said before a password is looked at.
-fn check(caller: &Principal, new: &NewToken, now: Timestamp) -> Result<(), NewTokenError> {
-    let name = new.name.trim();
-    let chars = name.chars().count();
-    if chars == 0 || chars > ApiToken::MAX_NAME_CHARS || name.chars().any(char::is_control) {
-        return Err(NewTokenError::Name);
-    }
+/// Its name as it is kept. What is wrong with it is said before a password is looked at.
+fn check<'a>(caller: &Principal, new: &'a NewToken, now: Timestamp) -> Result<&'a str, NewTokenError> {
+    let name = label(&new.name).ok_or(NewTokenError::Name)?;
     if new.scopes.is_empty() {
         return Err(NewTokenError::NoScope);
     }
@@ -104,7 +102,7 @@ fn check(caller: &Principal, new: &NewToken, now: Timestamp) -> Result<(), NewTo
     if new.expires_at.is_some_and(|end| end <= now) {
         return Err(NewTokenError::Expired);
     }
-    Ok(())
+    Ok(name)
 }
 
 /// Ends a token of an account, for the next request everywhere. False if there is none. Safe to repeat, also after a 503.

@@ -74,8 +74,8 @@ async fn end_credential(
     payload: web::Payload,
     service: web::Data<AuthService>,
 ) -> ApiResult<HttpResponse> {
-    let EndCredential { user, kind, id } = input::json(&request, payload, BODY_BYTES).await?;
-    let end = own_credentials::end(&service, user, kind, id).await?;
+    let asked: EndCredential = input::json(&request, payload, BODY_BYTES).await?;
+    let end = own_credentials::end(&service, asked.user, asked.kind, asked.id, asked.by()).await?;
     let (ended, last_way_in) = (end == CredentialEnd::Ended, end == CredentialEnd::LastWayIn);
     Ok(HttpResponse::Ok().json(CredentialEnded { ended, last_way_in }))
 }

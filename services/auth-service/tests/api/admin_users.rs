@@ -323,7 +323,7 @@ async fn an_open_session_alone_makes_no_administrator() {
     assert_eq!(admin.get(USERS).await.expect(StatusCode::OK)["total"], 2);
     for (method, path, body) in &acts {
         let done = admin.bare(method.clone(), path, with(body, PASSWORD)).await;
-        assert!(done.status.is_success(), "{body}: {}", done.text);
+        assert!(done.status.is_success(), "{body}: {}", done.text());
     }
     // one that was shut out comes back no more easily than it came
     admin.bare(Method::PATCH, &path, json!({"disabled": true})).await.expect(StatusCode::OK);

@@ -276,7 +276,8 @@ async fn the_log_is_exported_line_by_line_and_forgotten_in_time() {
     let request = server.get(&format!("{AUDIT}?action=group.made")).bearer_auth(&admin);
     let export = answer(request.header("accept", "application/x-ndjson")).await;
     assert_eq!(export.header("content-type"), Some("application/x-ndjson"));
-    let exported: Vec<Value> = export.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let exported: Vec<Value> =
+        export.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(exported, lines(&server, &admin, "action=group.made").await);
     assert_eq!(exported.len(), 5);
     server.clock.advance(Duration::from_secs(500));

@@ -13,7 +13,7 @@ use common::{IdentityId, SessionId, UserId};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, SETUP_CODE, Server, answer};
+use crate::support::{PASSWORD, Server, answer};
 
 fn as_files(server: &Server, request: RequestBuilder) -> RequestBuilder {
     request.bearer_auth(server.tokens.mint(Service::Files, Service::Auth, server.now()))
@@ -89,7 +89,7 @@ async fn only_what_is_live_resolves() {
 #[actix_web::test]
 async fn accounts_are_counted_and_found() {
     let server = Server::start().await;
-    let body = json!({"code": SETUP_CODE, "email": "root@b", "password": PASSWORD});
+    let body = json!({"code": server.setup_code, "email": "root@b", "password": PASSWORD});
     answer(server.post("/api/v1/setup", body)).await.expect(StatusCode::CREATED);
     let count = || async {
         let body = answer(as_files(&server, server.get("/internal/stats"))).await.expect(StatusCode::OK);
@@ -148,6 +148,7 @@ async fn credentials_of_an_account_are_listed_and_ended() {
 #[actix_web::test]
 async fn identities_are_among_the_credentials_of_an_account() {
     let server = Server::start().await;
+    let admin = server.administrator().await;
     let (bob, _) = ids(&server.classic_token("bob@example.org").await);
     let identity = |user: UserId, subject: &str| Identity {
         id: server.ids.next(),
@@ -180,8 +181,10 @@ async fn identities_are_among_the_credentials_of_an_account() {
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].id, found[0].label.as_deref()), (linked.id.0, Some("https://id.example.org")));
     assert!(list(json!({ "user": bob })).await.is_empty(), "an earlier version knows of none");
+    let asks: SessionId = server.ids.next();
     let end = async |user: UserId, id: IdentityId| {
-        let body = json!({"user": user, "kind": "identity", "id": id});
+        let body =
+            json!({"user": user, "kind": "identity", "id": id, "session": asks, "address": "192.0.2.7"});
         let request = as_files(&server, server.post("/internal/credentials/end", body));
         let answer = answer(request).await.expect(StatusCode::OK);
         (answer["ended"] == true, answer["last_way_in"] == true)
@@ -189,6 +192,11 @@ async fn identities_are_among_the_credentials_of_an_account() {
     assert_eq!(end(UserId::from_bytes([9; 12]), linked.id).await, (false, false));
     assert_eq!(end(bob, linked.id).await, (true, false));
     assert_eq!(end(bob, linked.id).await, (false, false));
+    let log = server.get("/api/v1/admin/audit?action=account.identity_removed").bearer_auth(&admin);
+    let log = answer(log).await.expect(StatusCode::OK);
+    let removed = log["items"].as_array().unwrap();
+    assert_eq!(removed.len(), 1, "{log}");
+    assert_eq!((&removed[0]["sessionId"], &removed[0]["address"]), (&json!(asks), &json!("192.0.2.7")));
     // the way that an account without a password has stays
     let address = Address::parse("ann@example.org").unwrap();
     let ann = User {

@@ -193,7 +193,7 @@ async fn asking_tells_nothing_about_who_has_an_account() {
         let sealed = server.jobs().await.pop().unwrap().data["sealed"].as_str().unwrap().len();
         answers.push((
             answer.status,
-            answer.text,
+            answer.text().to_owned(),
             server.hasher.runs() - hashes,
             server.mails().await.len() - jobs,
             sealed,

@@ -43,7 +43,7 @@ async fn a_sign_in_that_is_under_way_does_not_outlive_the_password() {
         let change = server.post("/api/v1/users/me/password", body).bearer_auth(&session);
         let logins = (0..4).map(|_| server.login("bob@example.org", &current));
         let (changed, logins) = futures_util::join!(answer(change), futures_util::future::join_all(logins));
-        assert!(changed.status.is_success(), "{}", changed.text);
+        assert!(changed.status.is_success(), "{}", changed.text());
         for login in logins.iter().filter(|login| login.status == StatusCode::OK) {
             assert_eq!(server.me(&access(login)).await, StatusCode::UNAUTHORIZED);
         }

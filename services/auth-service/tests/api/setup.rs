@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Options, PASSWORD, SETUP_CODE, Server, answer, keys, outbox_depth, user_count};
+use crate::support::{Answer, Options, PASSWORD, Server, answer, keys, outbox_depth, user_count};
 
 async fn set_up(server: &Server, code: &str, email: &str, password: &str) -> Answer {
     answer(server.post("/api/v1/setup", json!({"code": code, "email": email, "password": password}))).await
@@ -31,13 +31,14 @@ async fn needed(server: &Server) -> Value {
 async fn the_code_makes_the_first_administrator_once() {
     let server = Server::start().await;
     assert_eq!(needed(&server).await, true);
-    assert_eq!(server.service.setup_code().await.unwrap().unwrap().reveal(), SETUP_CODE);
     set_up(&server, "0123-4567-89AC", "root@b", PASSWORD).await.expect_problem(403, "invalid_setup_code");
-    let faulty = set_up(&server, SETUP_CODE, "nobody", "short").await.expect_problem(400, "invalid_request");
+    let faulty =
+        set_up(&server, &server.setup_code, "nobody", "short").await.expect_problem(400, "invalid_request");
     assert_eq!(faulty["errors"].as_array().unwrap().len(), 2);
     assert_eq!(needed(&server).await, true);
 
-    let login = set_up(&server, " 0123 4567 89ab ", "root@b", PASSWORD).await.expect(StatusCode::CREATED);
+    let typed = format!(" {} ", server.setup_code.replace('-', " ").to_lowercase());
+    let login = set_up(&server, &typed, "root@b", PASSWORD).await.expect(StatusCode::CREATED);
     assert_eq!((&login["user"]["role"], &login["session"]), (&json!("admin"), &json!("token")));
     let lines = made(&server).await;
     let [line] = &*lines else { panic!("one line: {lines:?}") };
@@ -54,7 +55,7 @@ async fn the_code_makes_the_first_administrator_once() {
 
     assert_eq!(needed(&server).await, false);
     assert!(server.service.setup_code().await.unwrap().is_none());
-    set_up(&server, SETUP_CODE, "other@b", PASSWORD).await.expect_problem(409, "already_set_up");
+    set_up(&server, &server.setup_code, "other@b", PASSWORD).await.expect_problem(409, "already_set_up");
     set_up(&server, "wrong", "other@b", PASSWORD).await.expect_problem(409, "already_set_up");
     // it counts in no statistics, and is welcomed by nobody
     assert_eq!(user_count(&server.store).await, 0);
@@ -69,7 +70,7 @@ async fn whoever_registers_stands_in_the_audit_log() {
         let server = Server::with(options).await;
         let body = json!({"email": "bob@example.org", "password": PASSWORD});
         let register = async || answer(server.post("/api/v1/auth/register", body.clone())).await;
-        let user = serde_json::from_str::<Value>(&register().await.text).unwrap()["user"]["id"].clone();
+        let user = serde_json::from_str::<Value>(register().await.text()).unwrap()["user"]["id"].clone();
         match verify {
             Verify::Off => drop(register().await.expect_problem(409, "address_taken")),
             Verify::Required => drop(register().await.expect(StatusCode::ACCEPTED)),
@@ -84,7 +85,8 @@ async fn whoever_registers_stands_in_the_audit_log() {
 #[actix_web::test]
 async fn it_signs_in_by_cookie_if_asked() {
     let server = Server::start().await;
-    let body = json!({"code": SETUP_CODE, "email": "root@b", "password": PASSWORD, "session": "cookie"});
+    let body =
+        json!({"code": server.setup_code, "email": "root@b", "password": PASSWORD, "session": "cookie"});
     let made = answer(server.post("/api/v1/setup", body)).await;
     assert_eq!(keys(&made.expect(StatusCode::CREATED)), ["session", "user"]);
     assert!(made.header("set-cookie").unwrap().starts_with("fm_session="));
@@ -94,7 +96,7 @@ async fn it_signs_in_by_cookie_if_asked() {
 async fn of_simultaneous_set_ups_one_succeeds() {
     let server = Server::start().await;
     let emails: Vec<_> = (0..6).map(|n| format!("root{n}@b")).collect();
-    let all = join_all(emails.iter().map(|email| set_up(&server, SETUP_CODE, email, PASSWORD))).await;
+    let all = join_all(emails.iter().map(|email| set_up(&server, &server.setup_code, email, PASSWORD))).await;
     let (made, refused): (Vec<_>, Vec<_>) = all.iter().partition(|one| one.status == StatusCode::CREATED);
     assert_eq!(made.len(), 1);
     for one in refused {
@@ -110,34 +112,28 @@ async fn guessing_is_limited() {
             .await
             .expect_problem(403, "invalid_setup_code");
     }
-    let limited = set_up(&server, SETUP_CODE, "root@b", PASSWORD).await;
+    let limited = set_up(&server, &server.setup_code, "root@b", PASSWORD).await;
     limited.expect_problem(429, "rate_limited");
     let wait: u64 = limited.header("retry-after").unwrap().parse().unwrap();
     server.clock.advance(Duration::from_secs(wait));
-    set_up(&server, SETUP_CODE, "root@b", PASSWORD).await.expect(StatusCode::CREATED);
+    set_up(&server, &server.setup_code, "root@b", PASSWORD).await.expect(StatusCode::CREATED);
 }
 
 #[actix_web::test]
 async fn an_address_that_a_user_has_is_taken() {
     let server = Server::start().await;
     server.sign_up("Root@b", PASSWORD).await.expect(StatusCode::CREATED);
-    set_up(&server, SETUP_CODE, "root@b", PASSWORD).await.expect_problem(409, "address_taken");
+    set_up(&server, &server.setup_code, "root@b", PASSWORD).await.expect_problem(409, "address_taken");
     assert_eq!(needed(&server).await, true);
 }
 
 #[actix_web::test]
-async fn without_a_setting_the_code_comes_from_the_master_key() {
-    let start = |master: u8| async move {
-        let mut options = Options { master, ..Options::default() };
-        options.settings.setup_code = None;
-        Server::with(options).await
-    };
+async fn the_code_comes_from_the_master_key() {
+    let start = |master: u8| Server::with(Options { master, ..Options::default() });
     let (one, again, other) = (start(1).await, start(1).await, start(2).await);
-    let code = one.service.setup_code().await.unwrap().unwrap().reveal().to_owned();
-    assert_eq!(code.len(), 19);
-    assert_eq!(again.service.setup_code().await.unwrap().unwrap().reveal(), code);
-    assert_ne!(other.service.setup_code().await.unwrap().unwrap().reveal(), code);
-    set_up(&one, &code.to_lowercase(), "root@b", PASSWORD).await.expect(StatusCode::CREATED);
+    assert_eq!(one.setup_code.len(), 19);
+    assert_eq!(again.setup_code, one.setup_code);
+    assert_ne!(other.setup_code, one.setup_code);
 }
 
 #[actix_web::test]

@@ -7,7 +7,7 @@ use common::auth::mail::MailContent;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{Answer, Options, PASSWORD, SETUP_CODE, Server, answer, keys, user_count};
+use crate::support::{Answer, Options, PASSWORD, Server, answer, keys, user_count};
 
 async fn strict() -> Server {
     let mut options = Options::default();
@@ -55,7 +55,7 @@ async fn where_addresses_are_verified_nobody_signs_in_before() {
     server.sign_up("eve@example.org", "x").await.expect(StatusCode::CREATED);
     answer(server.connect("eve@example.org", "x")).await.expect_classic(401, "Unauthorized");
     // the set-up code proves as much as a mail
-    let body = json!({"code": SETUP_CODE, "email": "admin@example.org", "password": PASSWORD});
+    let body = json!({"code": server.setup_code, "email": "admin@example.org", "password": PASSWORD});
     answer(server.post("/api/v1/setup", body)).await.expect(StatusCode::CREATED);
     server.login("admin@example.org", PASSWORD).await.expect(StatusCode::OK);
 }
@@ -68,7 +68,7 @@ async fn another_code_can_be_asked_for_by_anybody_alike() {
     server.clock.advance(Duration::from_secs(3600));
     verify(&server, &first).await.expect_problem(403, "invalid_code");
     let answers = [resend(&server, "BOB@example.org").await, resend(&server, "eve@example.org").await];
-    assert_eq!((answers[0].status, &answers[0].text), (answers[1].status, &answers[1].text));
+    assert_eq!((answers[0].status, answers[0].text()), (answers[1].status, answers[1].text()));
     assert_eq!(answers[0].status, StatusCode::ACCEPTED);
     let mails = server.mails().await;
     assert_eq!((mails.len(), mails[1].decoy, mails[2].decoy), (3, false, true));
@@ -125,7 +125,7 @@ async fn where_one_is_invited_nobody_else_registers() {
 async fn registering_tells_nothing_about_who_has_an_account() {
     let server = strict().await;
     register(&server, "bob@example.org").await.expect(StatusCode::ACCEPTED);
-    let body = json!({"code": SETUP_CODE, "email": "admin@example.org", "password": PASSWORD});
+    let body = json!({"code": server.setup_code, "email": "admin@example.org", "password": PASSWORD});
     let admin = answer(server.post("/api/v1/setup", body)).await.expect(StatusCode::CREATED);
     let invite = async || {
         let request = server.post("/api/v1/admin/invitations", json!({}));

@@ -1,11 +1,11 @@
 //! `/api/v1/access`: everything that opens the caller's files, in one place.
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, web};
-use common::auth::{OwnCredential, Scope, Scopes};
+use common::auth::{EndedBy, OwnCredential, Scope, Scopes};
 use common::files::{Kind, NodePath, ShareRole};
 use common::{Code, FileId, LinkId, ObjectId, Timestamp, UserId};
 use http_kit::problem::ProblemDocument;
-use http_kit::{ApiResult, Authenticated, Problem, cursor, input};
+use http_kit::{ApiResult, Authenticated, Problem, client_ip, cursor, input};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -258,6 +258,7 @@ pub(super) async fn remove(
         return Err(Code::InsufficientScope.into());
     }
     let id: ObjectId = input::path_id(&request, "id")?;
-    overview::end(&service, params::whole(&caller)?, kind, id).await?;
+    let by = EndedBy::caller(&caller, client_ip(&request, &service.settings.trusted_proxies));
+    overview::end(&service, params::whole(&caller)?, kind, id, by).await?;
     Ok(HttpResponse::NoContent().finish())
 }

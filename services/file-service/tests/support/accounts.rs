@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use common::auth::{
-    CredentialEnd, OpenAccounts, OwnCredential, OwnCredentialKind, OwnCredentials, UserCount,
+    CredentialEnd, EndedBy, OpenAccounts, OwnCredential, OwnCredentialKind, OwnCredentials, UserCount,
 };
 use common::{ObjectId, PortError, PortResult, UserId};
 
@@ -70,6 +70,7 @@ impl OwnCredentials for Accounts {
         user: UserId,
         kind: OwnCredentialKind,
         id: ObjectId,
+        _: EndedBy,
     ) -> PortResult<CredentialEnd> {
         let mut all = self.known()?;
         let found = all.iter().position(|(owner, one)| *owner == user && one.kind == kind && one.id == id);

@@ -3,6 +3,7 @@
 use common::UserId;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use testkit::answer::{Answer, answer};
 
 use super::Server;
 
@@ -85,64 +86,4 @@ pub(crate) fn segment(name: &str) -> String {
             },
         )
         .collect()
-}
-
-/// What came back, read whole.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) bytes: Vec<u8>,
-}
-
-impl Answer {
-    /// The body as text.
-    #[track_caller]
-    pub(crate) fn text(&self) -> &str {
-        std::str::from_utf8(&self.bytes).unwrap()
-    }
-
-    /// The body as JSON, if the status is this one.
-    #[track_caller]
-    pub(crate) fn expect(&self, status: StatusCode) -> Value {
-        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.bytes));
-        if self.bytes.is_empty() { Value::Null } else { serde_json::from_slice(&self.bytes).unwrap() }
-    }
-
-    /// The answer is a problem with this status and code.
-    #[track_caller]
-    pub(crate) fn expect_problem(&self, status: u16, code: &str) -> Value {
-        let body = self.expect(StatusCode::from_u16(status).unwrap());
-        assert_eq!(body["code"], code, "{body}");
-        assert_eq!(self.header("content-type"), Some("application/problem+json"));
-        assert_eq!(body["error"], body["detail"]);
-        assert!(body["requestId"].is_string());
-        body
-    }
-
-    /// The answer is a classic error with this status and message, and nothing else.
-    #[track_caller]
-    pub(crate) fn expect_classic(&self, status: u16, message: &str) {
-        let body = self.expect(StatusCode::from_u16(status).unwrap());
-        assert_eq!(body, json!({ "error": message }));
-        assert_eq!(self.header("content-type"), Some("application/json"));
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-}
-
-/// Sends a request and reads the answer.
-pub(crate) async fn answer(request: RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
-    let (status, headers) = (response.status(), response.headers().clone());
-    Answer { status, headers, bytes: response.bytes().await.unwrap().to_vec() }
-}
-
-/// The members of an object, sorted.
-pub(crate) fn keys(value: &Value) -> Vec<&str> {
-    let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
-    keys.sort_unstable();
-    keys
 }

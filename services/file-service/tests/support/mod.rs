@@ -36,8 +36,9 @@ use accounts::{Accounts, ClosedAccounts, SharedCredentials};
 use exports::SharedExport;
 use people::{Directory, EndedTokens, NamedUsers, TOKEN};
 
-pub(crate) use client::{Answer, Client, answer, id_of, keys, names_of, segment};
+pub(crate) use client::{Client, id_of, names_of, segment};
 pub(crate) use people::{PEOPLE, SharedGroup, address, user_id};
+pub(crate) use testkit::answer::{Answer, answer, keys};
 
 const SECRET: &[u8] = &[5; 32];
 /// Signs tickets for contents.

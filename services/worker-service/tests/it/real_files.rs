@@ -7,8 +7,8 @@ use actix_web::web;
 use async_trait::async_trait;
 use blob::MemoryBlobs;
 use common::auth::{
-    Address, Authenticator, CredentialEnd, GroupName, OpenAccounts, OwnCredential, OwnCredentialKind,
-    OwnCredentials, People, Person, UserCount,
+    Address, Authenticator, CredentialEnd, EndedBy, GroupName, OpenAccounts, OwnCredential,
+    OwnCredentialKind, OwnCredentials, People, Person, UserCount,
 };
 use common::files::internal::MaintenanceStep;
 use common::files::{BlobStore as _, FileStore as _};
@@ -67,6 +67,7 @@ impl OwnCredentials for NoUsers {
         _: UserId,
         _: OwnCredentialKind,
         _: ObjectId,
+        _: EndedBy,
     ) -> PortResult<CredentialEnd> {
         Ok(CredentialEnd::Unknown)
     }

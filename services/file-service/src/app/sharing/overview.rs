@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::auth::{CredentialEnd, OwnCredential, OwnCredentialKind, Principal, Scope};
+use common::auth::{CredentialEnd, EndedBy, OwnCredential, OwnCredentialKind, Principal, Scope};
 use common::files::{AccessOf, Link, Node, Share, SharesOf, Upload, Uploader};
 use common::{Code, FileId, LinkId, ObjectId, ShareId, SpaceId, UploadId, UserId};
 use serde::{Deserialize, Serialize};
@@ -270,7 +270,7 @@ impl Asked {
     }
 }
 
-/// Ends one of the things that open the files of `user`.
+/// Ends one of the things that open the files of `user`. `by` is for the log of auth-service, whose credentials are.
 ///
 /// # Errors
 /// `not_found`; `last_way_in` for an identity without which nothing opens the account; `unavailable` where auth-service does not answer; `locked` for an upload that somebody does not leave.
@@ -279,6 +279,7 @@ pub(crate) async fn end(
     user: UserId,
     kind: OpeningKind,
     id: ObjectId,
+    by: EndedBy,
 ) -> Result<(), AppError> {
     let gone = || AppError::refused(Code::NotFound);
     let space = own_space(service, user).await?;
@@ -296,9 +297,9 @@ pub(crate) async fn end(
             resumable::end_by_link(service, link.id);
         }
         OpeningKind::Public => links::close(service, user, FileId(id)).await?,
-        OpeningKind::Token => end_credential(service, user, OwnCredentialKind::Token, id).await?,
-        OpeningKind::Session => end_credential(service, user, OwnCredentialKind::Session, id).await?,
-        OpeningKind::Identity => end_credential(service, user, OwnCredentialKind::Identity, id).await?,
+        OpeningKind::Token => end_credential(service, user, OwnCredentialKind::Token, id, by).await?,
+        OpeningKind::Session => end_credential(service, user, OwnCredentialKind::Session, id, by).await?,
+        OpeningKind::Identity => end_credential(service, user, OwnCredentialKind::Identity, id, by).await?,
         OpeningKind::Upload => resumable::end_seen(service, user, space, UploadId(id)).await?,
     }
     Ok(())
@@ -309,8 +310,9 @@ async fn end_credential(
     user: UserId,
     kind: OwnCredentialKind,
     id: ObjectId,
+    by: EndedBy,
 ) -> Result<(), AppError> {
-    match service.credentials.end_credential(user, kind, id).await? {
+    match service.credentials.end_credential(user, kind, id, by).await? {
         CredentialEnd::Ended => Ok(()),
         CredentialEnd::Unknown => Err(AppError::refused(Code::NotFound)),
         CredentialEnd::LastWayIn => Err(AppError::refused(Code::LastWayIn)),

@@ -1,29 +1,27 @@
 //! A running service, and how tests speak to it.
 
+mod ports;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::web;
-use async_trait::async_trait;
 use auth_service::{
     Accounts, AdminCommand, AdminCommandError, AdminStores, Administration, AuthService, HashingSettings,
-    PasswordHasher, Ports, Registration, Settings, SetupCode, Verify,
+    PasswordHasher, Ports, Registration, Settings, Verify,
 };
 use common::auth::mail::{ACCOUNT_MAIL_LABEL, AccountMail};
-use common::auth::{
-    AuthStore, Authenticator, Cached, CachedSession, CredentialCache, PasswordRules, RateDecision,
-    RateLimiter, RateRule, SessionState, TokenHash, TokenState, UserState,
-};
+use common::auth::{AuthStore, Authenticator, CredentialCache, PasswordRules, RateLimiter};
 use common::jobs::types::ACCOUNT_MAIL;
 use common::jobs::{NewJob, Outbox};
 use common::routes::Service;
-use common::{Clock, IdGen, PortError, PortResult, SessionId, SigningKeyId, UserId};
+use common::{Clock, IdGen};
 use http_kit::credentials::{CachedAuthenticator, TokenPolicy};
 use http_kit::server::{Drain, Listener, ServerSettings, serve};
 use http_kit::service_token::{ServiceGate, ServiceTokens};
 use http_kit::{CookiePolicy, TrustedProxies};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use runtime::memory::{MemoryCredentialCache, MemoryRateLimiter};
 use runtime::secrets::MasterKey;
 use serde_json::{Value, json};
@@ -31,8 +29,11 @@ use store_sqlite::{AuthDb, OpenOptions};
 use tempfile::TempDir;
 use testkit::{TestClock, TestIds};
 
+use ports::{Breakable, Spaces};
+
+pub(crate) use testkit::answer::{Answer, answer, keys};
+
 pub(crate) const PASSWORD: &str = "correct horse";
-pub(crate) const SETUP_CODE: &str = "0123-4567-89AB";
 pub(crate) const SECRET: &[u8] = &[5; 32];
 
 /// How the service under test is set up.
@@ -54,7 +55,6 @@ impl Default for Options {
             registration: Registration::Auto,
             loopback_only: true,
             has_public_url: false,
-            setup_code: Some(SetupCode::from_setting(SETUP_CODE).unwrap()),
             ..Settings::default()
         };
         Self {
@@ -98,6 +98,8 @@ pub(crate) struct Server {
     pub(crate) master: Arc<MasterKey>,
     verify: Verify,
     pub(crate) service: Arc<AuthService>,
+    /// As it was at the start; empty if there was an administrator already.
+    pub(crate) setup_code: String,
     /// Cache and limiter fail while this is set.
     pub(crate) outage: Arc<AtomicBool>,
     pub(crate) tokens: ServiceTokens,
@@ -151,6 +153,7 @@ impl Server {
             ids: ids.clone() as Arc<dyn IdGen>,
         };
         let service = AuthService::start(ports, settings).await?;
+        let setup_code = service.setup_code().await.unwrap().map(|code| code.reveal().to_owned());
         let authenticator: Arc<dyn Authenticator> = Arc::new(CachedAuthenticator::new(
             service.credential_source(),
             cache,
@@ -189,6 +192,7 @@ impl Server {
             master,
             verify,
             service,
+            setup_code: setup_code.unwrap_or_default(),
             outage,
             tokens,
             client,
@@ -261,7 +265,7 @@ impl Server {
 
     /// Makes the administrator; an access token of theirs.
     pub(crate) async fn administrator(&self) -> String {
-        let body = json!({"code": SETUP_CODE, "email": "root@b", "password": PASSWORD});
+        let body = json!({"code": self.setup_code, "email": "root@b", "password": PASSWORD});
         let login = answer(self.post("/api/v1/setup", body)).await.expect(StatusCode::CREATED);
         login["accessToken"].as_str().unwrap().to_owned()
     }
@@ -270,53 +274,6 @@ impl Server {
     pub(crate) async fn me(&self, token: &str) -> StatusCode {
         self.get("/users/me").header("x-token", token).send().await.unwrap().status()
     }
-}
-
-/// What came back, read whole.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) text: String,
-}
-
-impl Answer {
-    /// The body, if the status is this one.
-    #[track_caller]
-    pub(crate) fn expect(&self, status: StatusCode) -> Value {
-        assert_eq!(self.status, status, "{}", self.text);
-        if self.text.is_empty() { Value::Null } else { serde_json::from_str(&self.text).unwrap() }
-    }
-
-    /// The answer is a problem with this status and code.
-    #[track_caller]
-    pub(crate) fn expect_problem(&self, status: u16, code: &str) -> Value {
-        let body = self.expect(StatusCode::from_u16(status).unwrap());
-        assert_eq!(body["code"], code, "{body}");
-        assert_eq!(self.header("content-type"), Some("application/problem+json"));
-        assert_eq!(body["error"], body["detail"]);
-        assert!(body["requestId"].is_string());
-        body
-    }
-
-    /// The answer is a classic error with this status and message, and nothing else.
-    #[track_caller]
-    pub(crate) fn expect_classic(&self, status: u16, message: &str) {
-        let body = self.expect(StatusCode::from_u16(status).unwrap());
-        assert_eq!(body, json!({ "error": message }));
-        assert_eq!(self.header("content-type"), Some("application/json"));
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-}
-
-/// Sends a request and reads the answer.
-pub(crate) async fn answer(request: RequestBuilder) -> Answer {
-    let response: Response = request.send().await.unwrap();
-    let (status, headers) = (response.status(), response.headers().clone());
-    Answer { status, headers, text: response.text().await.unwrap() }
 }
 
 /// A body of an administrator, with the proof that some of what they do wants.
@@ -328,13 +285,6 @@ pub(crate) fn proven(mut body: Value) -> Value {
     body
 }
 
-/// The members of an object, sorted.
-pub(crate) fn keys(value: &Value) -> Vec<&str> {
-    let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
-    keys.sort_unstable();
-    keys
-}
-
 /// How many jobs wait in the outbox.
 pub(crate) async fn outbox_depth(store: &AuthDb) -> u64 {
     common::jobs::Outbox::depth(store).await.unwrap()
@@ -343,84 +293,6 @@ pub(crate) async fn outbox_depth(store: &AuthDb) -> u64 {
 /// How many accounts there are.
 pub(crate) async fn user_count(store: &AuthDb) -> u64 {
     store.count_users().await.unwrap()
-}
-
-/// A port that can be cut off.
-struct Breakable<P> {
-    inner: P,
-    broken: Arc<AtomicBool>,
-}
-
-impl<P> Breakable<P> {
-    fn reach(&self) -> PortResult<&P> {
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(PortError::unavailable("cache", "cut off by the test"));
-        }
-        Ok(&self.inner)
-    }
-}
-
-#[async_trait]
-impl<P: CredentialCache> CredentialCache for Breakable<P> {
-    async fn get(&self, session: SessionId, user: UserId) -> PortResult<CachedSession> {
-        self.reach()?.get(session, user).await
-    }
-
-    async fn put(
-        &self,
-        session: SessionId,
-        user: UserId,
-        states: (&SessionState, &UserState),
-    ) -> PortResult<()> {
-        self.reach()?.put(session, user, states).await
-    }
-
-    async fn get_token(&self, hash: &TokenHash) -> PortResult<(Cached<TokenState>, Cached<UserState>)> {
-        self.reach()?.get_token(hash).await
-    }
-
-    async fn put_token(&self, hash: &TokenHash, states: (&TokenState, &UserState)) -> PortResult<()> {
-        self.reach()?.put_token(hash, states).await
-    }
-
-    async fn get_user(&self, user: UserId) -> PortResult<Cached<UserState>> {
-        self.reach()?.get_user(user).await
-    }
-
-    async fn put_user(&self, user: UserId, state: &UserState) -> PortResult<()> {
-        self.reach()?.put_user(user, state).await
-    }
-
-    async fn forget_token(&self, hash: &TokenHash) -> PortResult<()> {
-        self.reach()?.forget_token(hash).await
-    }
-
-    async fn forget_session(&self, session: SessionId) -> PortResult<()> {
-        self.reach()?.forget_session(session).await
-    }
-
-    async fn forget_keys(&self, new: SigningKeyId) -> PortResult<()> {
-        self.reach()?.forget_keys(new).await
-    }
-
-    async fn forget_user(&self, user: UserId) -> PortResult<()> {
-        self.reach()?.forget_user(user).await
-    }
-}
-
-#[async_trait]
-impl<P: RateLimiter> RateLimiter for Breakable<P> {
-    async fn hit(&self, rule: RateRule, key: &str) -> PortResult<RateDecision> {
-        self.reach()?.hit(rule, key).await
-    }
-
-    async fn peek(&self, rule: RateRule, key: &str) -> PortResult<RateDecision> {
-        self.reach()?.peek(rule, key).await
-    }
-
-    async fn reset(&self, rule: RateRule, key: &str) -> PortResult<()> {
-        self.reach()?.reset(rule, key).await
-    }
 }
 
 impl Server {
@@ -485,27 +357,6 @@ impl Server {
 
     pub(crate) fn now(&self) -> common::Timestamp {
         self.clock.now()
-    }
-}
-
-/// The spaces of accounts, as file-service would have them.
-#[derive(Default)]
-pub(crate) struct Spaces(pub(crate) std::sync::Mutex<std::collections::HashMap<UserId, Option<u64>>>);
-
-#[async_trait]
-impl common::files::UserSpaces for Spaces {
-    async fn usage_of(&self, user: UserId) -> PortResult<common::files::UserUsage> {
-        let quota_bytes = self.0.lock().unwrap().get(&user).copied().flatten();
-        Ok(common::files::UserUsage { used_bytes: 5, quota_bytes, node_count: 1 })
-    }
-
-    async fn set_quota_of(
-        &self,
-        user: UserId,
-        quota_bytes: Option<u64>,
-    ) -> PortResult<common::files::UserUsage> {
-        self.0.lock().unwrap().insert(user, quota_bytes);
-        self.usage_of(user).await
     }
 }
 
