@@ -295,6 +295,7 @@ macro_rules! file_store_suite {
                 a_purge_leaves_living_nodes_alone,
                 deleting_twice_is_not_found,
                 small_contents_are_read_back,
+                many_small_contents_are_read_back_in_the_order_that_was_asked_for,
                 a_blob_is_condemned_when_its_last_reference_goes,
                 a_condemned_blob_is_collected_when_its_time_has_come,
                 thumbnails_are_kept_once_and_go_with_their_original,
