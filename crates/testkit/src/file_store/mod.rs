@@ -354,6 +354,7 @@ macro_rules! access_suite {
                 old_versions_are_deleted_and_the_content_is_not,
                 old_versions_are_given_up_by_number_and_age,
                 a_folder_is_copied_in_steps_and_shares_its_contents,
+                a_folder_is_measured_before_it_is_copied,
                 a_copy_is_begun_only_where_it_can_be,
                 a_copy_ends_although_it_is_moved_into_what_is_copied,
                 a_copy_leaves_nothing_out_though_clocks_differ,

@@ -146,6 +146,7 @@ forward! { VersionStore:
 
 forward! { CopyStore:
     async fn begin_copy(&self, copy: &NewCopy) -> Result<Node, NodeError>;
+    async fn is_larger_than(&self, folder: FileId, entries: u64) -> PortResult<bool>;
     async fn find_copy(&self, id: OperationId) -> PortResult<Option<CopyOperation>>;
     async fn copy_front(&self, id: OperationId) -> PortResult<Option<CopyFront>>;
     async fn list_to_copy(&self, copy: &CopyOperation, front: &CopyFront, limit: u32) -> PortResult<Vec<Node>>;
