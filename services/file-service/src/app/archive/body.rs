@@ -15,8 +15,8 @@ use super::room::Part;
 use crate::app::watch::{Pass, Watch};
 use crate::state::FileService;
 
-/// So many groups of entries are read, or opened, before they are sent, which hides what each takes to be found: a quarter of a MiB each at most, and so
-/// one MiB for an archive, however many entries it has.
+/// So many groups of entries are read, or opened, before they are sent, which hides what each takes to be found: a quarter of a MiB each at most (or what
+/// `FM_FILES__INLINE` is, if that is more), and so one MiB for an archive, however many entries it has.
 const AHEAD: usize = 4;
 
 /// What stands before the first content is read up to so many bytes when an archive is opened.
