@@ -79,7 +79,7 @@ impl Layout {
         if i64::try_from(entry.size()).is_err() {
             return Err(LayoutError::TooMuch);
         }
-        if self.path(index).len() > MAX_PATH_BYTES { Err(LayoutError::TooLong(index)) } else { Ok(()) }
+        if self.path_len(index) > MAX_PATH_BYTES { Err(LayoutError::TooLong(index)) } else { Ok(()) }
     }
 
     /// The length of the archive in bytes.
@@ -105,12 +105,30 @@ impl Layout {
             way.push(&*self.entries[at].name);
             next = self.entries[at].parent.map(|parent| parent as usize);
         }
-        way.reverse();
-        let mut path = way.join("/");
+        let mut path = String::with_capacity(self.path_len(index));
+        for name in way.iter().rev() {
+            if !path.is_empty() {
+                path.push('/');
+            }
+            path.push_str(name);
+        }
         if self.entries[index].stored.is_none() {
             path.push('/');
         }
         path
+    }
+
+    /// The length of [`Layout::path`] in bytes, without making it: it is asked for several times for each entry.
+    pub(crate) fn path_len(&self, index: usize) -> usize {
+        let entry = &self.entries[index];
+        let mut len = entry.name.len() + usize::from(entry.stored.is_none());
+        let mut next = entry.parent;
+        while let Some(at) = next {
+            let above = &self.entries[at as usize];
+            len += above.name.len() + 1;
+            next = above.parent;
+        }
+        len
     }
 
     /// The part of the archive from `start` to before `end`, or to its end if that comes first.
@@ -144,6 +162,6 @@ impl Layout {
 
     /// The length of an entry's record in the directory of a zip archive.
     pub(crate) fn record_len(&self, index: usize) -> u64 {
-        zip_format::record(self, index).len() as u64
+        zip_format::record_len(self, index)
     }
 }

@@ -39,13 +39,13 @@ impl Pieces {
     }
 
     /// The rest of what stands at `from`, cut where the part ends.
-    fn bytes(&mut self, bytes: &[u8], from: u64) -> Piece {
-        let skipped = usize::try_from(self.at - from).unwrap_or(bytes.len());
+    fn bytes(&mut self, mut bytes: Vec<u8>, from: u64) -> Piece {
+        let skipped = usize::try_from(self.at - from).unwrap_or(usize::MAX);
         let wanted = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
-        let rest = bytes.get(skipped..).unwrap_or_default();
-        let cut = &rest[..rest.len().min(wanted)];
-        self.at += cut.len() as u64;
-        Piece::Bytes(cut.to_vec())
+        bytes.drain(..skipped.min(bytes.len()));
+        bytes.truncate(wanted);
+        self.at += bytes.len() as u64;
+        Piece::Bytes(bytes)
     }
 
     fn of_entry(&mut self) -> Piece {
@@ -57,7 +57,7 @@ impl Pieces {
         let size = layout.entries[index].size();
         let content = next - layout.padding(index) - size;
         if self.at < content {
-            return self.bytes(&layout.header(index), from);
+            return self.bytes(layout.header(index), from);
         }
         if self.at < content + size {
             let start = self.at - content;
@@ -66,14 +66,14 @@ impl Pieces {
             return Piece::Content { entry: index, start, len };
         }
         let zeros = vec![0; usize::try_from(next - content - size).unwrap_or_default()];
-        self.bytes(&zeros, content + size)
+        self.bytes(zeros, content + size)
     }
 
     fn of_end(&mut self) -> Piece {
         let layout = Arc::clone(&self.layout);
         if layout.format == Format::Tar {
             let zeros = vec![0; usize::try_from(layout.len() - layout.entries_end).unwrap_or_default()];
-            return self.bytes(&zeros, layout.entries_end);
+            return self.bytes(zeros, layout.entries_end);
         }
         // pass by what comes before the part
         while self.record < layout.entries.len() {
@@ -95,7 +95,7 @@ impl Pieces {
             // once the records are passed, `from` is where the directory ends
             made.extend(zip_format::end(&layout, directory));
         }
-        self.bytes(&made, from)
+        self.bytes(made, from)
     }
 }
 

@@ -31,6 +31,7 @@ const TAG_TIME: u16 = 0x5455;
 const MODIFIED: u8 = 1;
 
 const LOCAL_BYTES: u64 = 30;
+const RECORD_BYTES: u64 = 46;
 /// A field with a length of a file, twice; its head is 4 bytes.
 const LOCAL_64_BYTES: u64 = 4 + 16;
 const TIME_BYTES: u64 = 4 + 5;
@@ -94,7 +95,7 @@ pub(crate) fn header_len(layout: &Layout, index: usize) -> u64 {
     let entry = &layout.entries[index];
     let wide = if is_wide(entry.size()) { LOCAL_64_BYTES } else { 0 };
     let time = if unix_time(entry).is_some() { TIME_BYTES } else { 0 };
-    LOCAL_BYTES + layout.path(index).len() as u64 + wide + time
+    LOCAL_BYTES + layout.path_len(index) as u64 + wide + time
 }
 
 /// The record of an entry in the directory.
@@ -123,6 +124,17 @@ pub(crate) fn record(layout: &Layout, index: usize) -> Vec<u8> {
     record.u16(0).u16(0).u16(0).u32(attributes).u32(narrow(offset));
     record.bytes(path.as_bytes()).bytes(&extra.0);
     record.0
+}
+
+/// The length of [`record`], without making it.
+pub(crate) fn record_len(layout: &Layout, index: usize) -> u64 {
+    let (entry, offset) = (&layout.entries[index], layout.offsets[index]);
+    let sizes = if is_wide(entry.size()) { 16 } else { 0 };
+    let place = if is_wide(offset) { 8 } else { 0 };
+    // the field has a head of its own
+    let wide = if sizes + place > 0 { 4 + sizes + place } else { 0 };
+    let time = if unix_time(entry).is_some() { TIME_BYTES } else { 0 };
+    RECORD_BYTES + layout.path_len(index) as u64 + wide + time
 }
 
 /// From the flags to the length of the extra fields: the same in both kinds of records.

@@ -86,8 +86,13 @@ pub struct FileSettings {
     pub most_uploads_by_link: u64,
     /// Who sends the bytes of contents.
     pub delivery: Delivery,
-    /// How long a request waits for the copy of a folder that it began; then a job goes on with it.
+    /// How long a request waits for the copy of a folder that it began, and its process works at it; then a job goes on with it.
     pub copy_patience: Duration,
+    /// With more files and folders than so many in it, the copy of a folder is not waited for: the request is answered as soon as it has begun.
+    pub copy_awaited_entries: u64,
+    /// Of the copies that are not waited for, this process works at so many at a time, each for as long as a request would wait; the others are left to
+    /// their jobs from the start.
+    pub copies_unawaited: usize,
     /// How long it is known what somebody did and how a copy ended, and so how long it can be undone.
     pub keep_operations: Duration,
     /// How long it is known what happened to files.
@@ -160,6 +165,8 @@ impl Default for FileSettings {
             most_uploads_by_link: 200,
             delivery: Delivery::default(),
             copy_patience: Duration::from_secs(3),
+            copy_awaited_entries: 1_000,
+            copies_unawaited: 4,
             keep_operations: 30 * DAY,
             keep_activity: 90 * DAY,
             recheck_every: Duration::from_secs(3),
@@ -283,6 +290,8 @@ pub struct FileService {
     pub(crate) classic_passing: Arc<Semaphore>,
     /// Room for entries of archives that are planned or sent.
     pub(crate) archive_room: Arc<Room>,
+    /// Copies that are worked at here although nobody waits for them.
+    pub(crate) copy_turns: Arc<Semaphore>,
     /// What `/status` last found, and when.
     pub(crate) last_alive: tokio::sync::Mutex<Option<(Instant, Alive)>>,
     /// Work that goes on after its request was answered.
@@ -320,6 +329,7 @@ impl FileService {
         let guesses = Guesses::new(limiter, &clock);
         let classic_room = Arc::new(Semaphore::new(settings.classic_bodies_in_flight_bytes.div_ceil(1024)));
         let archive_room = Room::new(settings.archives);
+        let copy_turns = Arc::new(Semaphore::new(settings.copies_unawaited));
         let background = Background::here();
         let lookout = Lookout::new(&activity, settings.streams.look);
         let seats = Arc::new(Seats::new(settings.streams.most, settings.streams.most_of_one));
@@ -355,6 +365,7 @@ impl FileService {
             classic_room,
             classic_passing: Arc::new(Semaphore::new(1)),
             archive_room,
+            copy_turns,
             last_alive: tokio::sync::Mutex::default(),
             background,
         }

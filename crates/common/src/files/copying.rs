@@ -119,6 +119,10 @@ pub struct CopyItem {
 /// was, and any number of processes may work at one.
 #[async_trait]
 pub trait CopyStore: Send + Sync {
+    /// Whether more live files and folders than `entries` are below a folder, itself not counted: how long its copy will take. It looks at no more folders
+    /// than that, however many there are. False for what is no live folder.
+    async fn is_larger_than(&self, folder: FileId, entries: u64) -> PortResult<bool>;
+
     /// Makes the folder that becomes the copy, and notes that its content is to be copied.
     ///
     /// # Errors

@@ -274,6 +274,13 @@ pub trait FileStore: Send + Sync {
     /// The bytes of an inline blob.
     async fn read_inline(&self, key: BlobKey) -> PortResult<Option<Bytes>>;
 
+    /// The bytes of many inline blobs by one question: for each key, in their order, what [`FileStore::read_inline`] gives for it. A key may be given
+    /// more than once. At most 1,000 keys; who asks knows how many bytes that can be.
+    ///
+    /// # Errors
+    /// If any of them cannot be read, none is given.
+    async fn read_inline_many(&self, keys: &[BlobKey]) -> PortResult<Vec<Option<Bytes>>>;
+
     /// A thumbnail of a blob.
     async fn find_thumbnail(
         &self,

@@ -228,6 +228,34 @@ pub(super) async fn read_inline(db: &FilesDb, blob: BlobKey) -> PortResult<Optio
     .await
 }
 
+/// One question for each [`CHUNK`] of them. The server gives each document once, however often it is named, and in an order of its own.
+pub(super) async fn read_inline_many(db: &FilesDb, wanted: &[BlobKey]) -> PortResult<Vec<Option<Bytes>>> {
+    #[derive(Deserialize)]
+    struct Inline {
+        #[serde(rename = "_id")]
+        key: Binary,
+        bytes: Binary,
+    }
+    db.read(async {
+        let mut found = BTreeMap::new();
+        for keys in wanted.chunks(CHUNK) {
+            let keys: Vec<Bson> = keys.iter().map(|blob| key(*blob).into()).collect();
+            let inline: Vec<Inline> = db
+                .collection(schema::BLOBS)
+                .find(doc! { "_id": { "$in": keys }, "inline": true })
+                .projection(doc! { "bytes": 1 })
+                .await?
+                .try_collect()
+                .await?;
+            for blob in inline {
+                found.insert(read_key(&blob.key)?, Bytes::from(blob.bytes.bytes));
+            }
+        }
+        Ok(wanted.iter().map(|blob| found.get(blob).cloned()).collect())
+    })
+    .await
+}
+
 pub(super) async fn list_condemned(db: &FilesDb, before: Timestamp, limit: u32) -> PortResult<BlobPage> {
     db.read(async {
         let found: Vec<InfoDoc> = db

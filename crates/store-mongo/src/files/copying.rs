@@ -305,6 +305,10 @@ impl CopyStore for FilesDb {
         Ok(made)
     }
 
+    async fn is_larger_than(&self, folder: FileId, entries: u64) -> PortResult<bool> {
+        path::is_larger_than(self, folder, entries).await
+    }
+
     async fn find_copy(&self, id: OperationId) -> PortResult<Option<CopyOperation>> {
         let found = self.read(async { Ok(self.copies().find_one(doc! { "_id": id.oid() }).await?) }).await?;
         Ok(found.map(CopyDoc::read).transpose()?)

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::node::{self, NodeDoc};
 use super::{FilesDb, all, all_of, any, schema};
 use crate::engine::{Fault, Tx, TxResult};
-use crate::value::{ToOid as _, id, oids};
+use crate::value::{ToOid as _, count, id, oids};
 
 /// What [`pipeline`] gives for each node.
 #[derive(Deserialize)]
@@ -172,6 +172,44 @@ pub(super) async fn parent(db: &FilesDb, tx: &mut Tx, id: FileId) -> TxResult<No
 
 /// Folders that one question may name: far below the greatest document.
 const CHUNK: usize = 10_000;
+
+/// Whether more live nodes than `entries` are below a live folder. Each folder has the numbers of its live children, so folders alone are looked at,
+/// level by level, and of them no more than have been counted.
+pub(super) async fn is_larger_than(db: &FilesDb, folder: FileId, entries: u64) -> PortResult<bool> {
+    #[derive(Deserialize)]
+    struct Folder {
+        #[serde(rename = "_id")]
+        id: ObjectId,
+        folder_count: i64,
+        file_count: i64,
+    }
+    let numbers = doc! { "folder_count": 1, "file_count": 1 };
+    let nodes = db.collection::<Folder>(schema::NODES);
+    db.read(async {
+        let own =
+            nodes.find_one(doc! { "_id": folder.oid(), "live": true }).projection(numbers.clone()).await?;
+        let mut level: Vec<Folder> = own.into_iter().collect();
+        let mut counted = 0;
+        loop {
+            for folder in &level {
+                counted += count(folder.folder_count)? + count(folder.file_count)?;
+            }
+            let above: Vec<ObjectId> =
+                level.iter().filter(|folder| folder.folder_count > 0).map(|folder| folder.id).collect();
+            if counted > entries || above.is_empty() {
+                return Ok(counted > entries);
+            }
+            level.clear();
+            for chunk in above.chunks(CHUNK) {
+                let below = doc! { "parent": { "$in": chunk }, "kind": 0, "live": true };
+                let below: Vec<Folder> =
+                    nodes.find(below).projection(numbers.clone()).await?.try_collect().await?;
+                level.extend(below);
+            }
+        }
+    })
+    .await
+}
 
 /// Whether anything below a folder lies more than `levels` below it. Walks folders only, level by level.
 pub(super) async fn is_higher_than(

@@ -251,6 +251,10 @@ impl FileStore for FilesDb {
         blobs::read_inline(self, key).await
     }
 
+    async fn read_inline_many(&self, keys: &[BlobKey]) -> PortResult<Vec<Option<Bytes>>> {
+        blobs::read_inline_many(self, keys).await
+    }
+
     async fn find_thumbnail(
         &self,
         original: BlobKey,

@@ -187,6 +187,10 @@ impl CopyStore for FilesDb {
         self.engine.write(Durability::Durable, move |tx| begin(tx, &copy)).await
     }
 
+    async fn is_larger_than(&self, folder: FileId, entries: u64) -> PortResult<bool> {
+        self.read_one_state(move |connection| path::is_larger_than(connection, folder, entries)).await
+    }
+
     async fn find_copy(&self, id: OperationId) -> PortResult<Option<CopyOperation>> {
         self.read(move |connection| find(connection, id)).await
     }

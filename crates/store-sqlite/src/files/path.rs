@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use common::FileId;
 use common::files::{Crumb, Kind, MAX_DEPTH, NodeError, NodePath};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::node;
 use crate::engine::{Tx, TxResult, damaged};
@@ -76,6 +76,40 @@ pub(super) fn parent(tx: &Tx<'_>, id: FileId) -> TxResult<NodePath, NodeError> {
         return Err(NodeError::TooDeep.into());
     }
     Ok(path)
+}
+
+/// Whether more live nodes than `entries` are below a live folder. Each folder has the numbers of its live children, so folders alone are looked at,
+/// and of them no more than have been counted.
+pub(super) fn is_larger_than(
+    connection: &Connection,
+    folder: FileId,
+    entries: u64,
+) -> rusqlite::Result<bool> {
+    let counts = connection
+        .prepare_cached("SELECT folder_count, file_count FROM nodes WHERE id = ?1 AND live = 1")?
+        .query_row([folder.bytes()], |row| Ok((row.count(0)?, row.count(1)?)))
+        .optional()?;
+    let Some((folders, files)) = counts else { return Ok(false) };
+    let mut counted: u64 = folders + files;
+    let mut above = if folders > 0 { vec![folder] } else { Vec::new() };
+    let mut select = connection.prepare_cached(
+        "SELECT id, folder_count, file_count FROM nodes INDEXED BY nodes_by_name WHERE parent = ?1 AND kind = 0 AND live = 1",
+    )?;
+    while counted <= entries
+        && let Some(folder) = above.pop()
+    {
+        let mut rows = select.query([folder.bytes()])?;
+        while counted <= entries
+            && let Some(row) = rows.next()?
+        {
+            let (id, folders, files): (FileId, u64, u64) = (row.id(0)?, row.count(1)?, row.count(2)?);
+            counted += folders + files;
+            if folders > 0 {
+                above.push(id);
+            }
+        }
+    }
+    Ok(counted > entries)
 }
 
 /// Whether anything below a folder lies more than `levels` below it. Walks folders only.

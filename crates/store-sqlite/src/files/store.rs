@@ -267,6 +267,11 @@ impl FileStore for FilesDb {
         self.read(move |connection| blobs::read_inline(connection, key)).await
     }
 
+    async fn read_inline_many(&self, keys: &[BlobKey]) -> PortResult<Vec<Option<Bytes>>> {
+        let keys = keys.to_vec();
+        self.read_one_state(move |connection| blobs::read_inline_many(connection, &keys)).await
+    }
+
     async fn find_thumbnail(
         &self,
         original: BlobKey,

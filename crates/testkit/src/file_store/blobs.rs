@@ -30,6 +30,34 @@ pub async fn small_contents_are_read_back(subject: &FilesSubject) {
     assert_eq!(subject.store.find_blob(subject.ids.blob_key()).await.unwrap(), None);
 }
 
+pub async fn many_small_contents_are_read_back_in_the_order_that_was_asked_for(subject: &FilesSubject) {
+    let store = &subject.store;
+    let mut kept = Vec::new();
+    for size in [0, 1, 700, 5_000] {
+        let commit = subject.upload(subject.root(), &format!("file of {size}"), size);
+        subject.commit(&commit).await.unwrap();
+        let Place::Inline(bytes) = commit.content.blob.place else {
+            panic!("uploads of this suite are inline")
+        };
+        kept.push((commit.content.blob.key, bytes));
+    }
+    let elsewhere = in_blob_store(subject, "elsewhere");
+    subject.commit(&elsewhere).await.unwrap();
+    let (elsewhere, unknown) = (elsewhere.content.blob.key, subject.ids.blob_key());
+    assert!(store.read_inline_many(&[]).await.unwrap().is_empty());
+    assert_eq!(store.read_inline_many(&[unknown, elsewhere]).await.unwrap(), [None::<Bytes>, None]);
+    // neither in the order of the keys nor in that of the uploads, and one of them twice
+    let asked = [Some(2), None, Some(0), Some(3), Some(2), None, Some(1)];
+    let keys: Vec<BlobKey> = asked.iter().map(|at| at.map_or(elsewhere, |at: usize| kept[at].0)).collect();
+    let expected: Vec<Option<Bytes>> = asked.iter().map(|at| at.map(|at| kept[at].1.clone())).collect();
+    assert_eq!(store.read_inline_many(&keys).await.unwrap(), expected);
+    // as many as may be asked for
+    let all: Vec<BlobKey> = kept.iter().map(|(key, _)| *key).cycle().take(1_000).collect();
+    let found = store.read_inline_many(&all).await.unwrap();
+    assert_eq!(found.len(), all.len());
+    assert!(found.iter().zip(kept.iter().cycle()).all(|(found, (_, bytes))| found.as_ref() == Some(bytes)));
+}
+
 fn in_blob_store(subject: &FilesSubject, name: &str) -> Commit {
     let mut commit = subject.upload(subject.root(), name, 10);
     commit.content.blob.place = Place::Blob;

@@ -118,6 +118,28 @@ pub async fn a_folder_is_copied_in_steps_and_shares_its_contents(subject: &Acces
     drop(file);
 }
 
+pub async fn a_folder_is_measured_before_it_is_copied(subject: &AccessSubject) {
+    let files = &subject.files;
+    let top = sample(files).await;
+    let is_larger =
+        async |folder: FileId, than: u64| subject.copies.is_larger_than(folder, than).await.unwrap();
+    let child = async |name: &str| files.store.find_child(top.id, &named(name)).await.unwrap().unwrap().id;
+    // on all levels, without the folder itself and what is in the trash
+    let below = tree(files, top.id).await.len() as u64;
+    assert_eq!(below, 15);
+    for (than, expected) in [(0, true), (6, true), (7, true), (14, true), (15, false), (u64::MAX, false)] {
+        assert_eq!(is_larger(top.id, than).await, expected, "more than {than}");
+    }
+    let (inner, empty, file) = (child("a").await, child("b").await, child("0.txt").await);
+    assert!(is_larger(inner, 7).await && !is_larger(inner, 8).await);
+    for nothing in [empty, file, files.ids.next()] {
+        assert!(!is_larger(nothing, 0).await);
+    }
+    files.trash(inner).await;
+    assert!(!is_larger(inner, 0).await);
+    assert!(is_larger(top.id, 5).await && !is_larger(top.id, 6).await);
+}
+
 pub async fn a_copy_is_begun_only_where_it_can_be(subject: &AccessSubject) {
     let files = &subject.files;
     let top = sample(files).await;

@@ -80,6 +80,7 @@ forward! { FileStore:
     async fn list_expired_trash(&self, before: Timestamp, limit: u32) -> PortResult<Vec<FileId>>;
     async fn find_blob(&self, key: BlobKey) -> PortResult<Option<BlobInfo>>;
     async fn read_inline(&self, key: BlobKey) -> PortResult<Option<Bytes>>;
+    async fn read_inline_many(&self, keys: &[BlobKey]) -> PortResult<Vec<Option<Bytes>>>;
     async fn find_thumbnail(&self, original: BlobKey, size: ThumbnailSize) -> PortResult<Option<ThumbnailInfo>>;
     async fn keep_thumbnails(&self, original: BlobKey, media: Option<MediaFacts>, thumbnails: &[NewThumbnail], at: Timestamp) -> PortResult<bool>;
     async fn keep_media(&self, original: BlobKey, media: &MediaFacts) -> PortResult<bool>;
@@ -145,6 +146,7 @@ forward! { VersionStore:
 
 forward! { CopyStore:
     async fn begin_copy(&self, copy: &NewCopy) -> Result<Node, NodeError>;
+    async fn is_larger_than(&self, folder: FileId, entries: u64) -> PortResult<bool>;
     async fn find_copy(&self, id: OperationId) -> PortResult<Option<CopyOperation>>;
     async fn copy_front(&self, id: OperationId) -> PortResult<Option<CopyFront>>;
     async fn list_to_copy(&self, copy: &CopyOperation, front: &CopyFront, limit: u32) -> PortResult<Vec<Node>>;

@@ -1,8 +1,8 @@
 //! Copies: no bytes move, since copies share their contents.
 //!
-//! A file is copied by one commit. A folder is copied in steps, by the request that began it for as long as that waits, and then by a job; what is done
-//! and what is left stands in the store, so that a copy goes on after a crash where it was. It grows where it will be. If it cannot be completed, what
-//! there is of it goes to the trash: others may have put something of theirs into it.
+//! A file is copied by one commit. A folder is copied in steps, by the process that was asked for it while a request would wait, and then by a job; what is
+//! done and what is left stands in the store, so that a copy goes on after a crash where it was. It grows where it will be. If it cannot be completed, what
+//! there is of it goes to the trash: others may have put something of theirs into it. Whoever asks for the copy of a large folder does not wait for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use common::jobs::{Cause, NewJob, types};
 use common::{Code, FileId, JobId, OperationId, PortError, UserId, allowance};
 use http_kit::cause;
 use runtime::crash_point;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::access::Authorized;
@@ -38,7 +39,7 @@ pub(crate) enum Outcome {
 }
 
 /// Copies a file or folder (action: read content) into `parent` (action: add a child), under its own name or another. For so long as `patience` says it is
-/// waited for the copy of a folder.
+/// waited for the copy of a folder, unless more is in it than a request waits for.
 ///
 /// # Errors
 /// `name_taken`, also where a folder would have to be replaced; `would_make_cycle` for a folder that would come to lie in itself; `quota_exceeded`;
@@ -133,6 +134,7 @@ async fn copy_folder(
     (name, on_conflict): (&NodeName, OnConflict),
     patience: Duration,
 ) -> Result<Outcome, AppError> {
+    let Start { is_awaited, patience, turn } = Start::of(service, source.id(), patience).await?;
     let (id, at) = (OperationId(service.ids.object_id()), service.clock.now());
     let job = types::copy(JobId(service.ids.object_id()), id, source.by(), at + patience, at);
     let new = NewCopy {
@@ -157,23 +159,82 @@ async fn copy_folder(
         jobs: vec![job.caused_by(&cause::current())],
     };
     let made = service.copies.begin_copy(&new).await?;
-    let worker = Arc::clone(service);
-    let task = service.background.spawn(async move {
-        let began = Instant::now();
-        while began.elapsed() < patience {
-            if step(&worker, id).await?.done {
-                break;
-            }
+    if !is_awaited {
+        if let Some(turn) = turn {
+            service.background.spawn(go_on(Arc::clone(service), id, patience, Some(turn)));
         }
-        Ok::<_, AppError>(())
-    });
-    match allowance::wait(patience, task).await {
-        Ok(Ok(Ok(()))) | Err(_) => {}
-        // the job tries again
-        Ok(Ok(Err(error))) => tracing::warn!(operation = %id, %error, "a copy is left to its job"),
-        Ok(Err(broken)) => return Err(PortError::broken("files", broken).into()),
+        return Ok(Outcome::Running(begun(&new, &made)));
+    }
+    let work = service.background.spawn(go_on(Arc::clone(service), id, patience, None));
+    if let Ok(Err(broken)) = allowance::wait(patience, work).await {
+        return Err(PortError::broken("files", broken).into());
     }
     outcome(service, id, made).await
+}
+
+/// Who works at a copy that begins, before its job does.
+struct Start {
+    /// A request, which waits for it.
+    is_awaited: bool,
+    /// For how long.
+    patience: Duration,
+    /// Whoever asked has been answered, and this process works at it.
+    turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Start {
+    /// A request that has patience waits for a small folder, which may grow meanwhile. A large one is worked at all the same, but only some of them at a
+    /// time, since nobody's waiting bounds how many there are; the others are left to their jobs from the start.
+    async fn of(service: &FileService, folder: FileId, patience: Duration) -> Result<Self, AppError> {
+        let by_its_job = Self { is_awaited: false, patience: Duration::ZERO, turn: None };
+        if patience.is_zero() {
+            return Ok(by_its_job);
+        }
+        if !service.copies.is_larger_than(folder, service.settings.copy_awaited_entries).await? {
+            return Ok(Self { is_awaited: true, patience, turn: None });
+        }
+        Ok(match Arc::clone(&service.copy_turns).try_acquire_owned() {
+            Ok(turn) => Self { is_awaited: false, patience, turn: Some(turn) },
+            Err(_) => by_its_job,
+        })
+    }
+}
+
+/// Works at a copy until it has ended, or for so long. What is left then is its job's.
+async fn go_on(
+    service: Arc<FileService>,
+    id: OperationId,
+    patience: Duration,
+    _turn: Option<OwnedSemaphorePermit>,
+) {
+    let began = Instant::now();
+    while began.elapsed() < patience {
+        match step(&service, id).await {
+            Ok(StepDone { done: true, .. }) => return,
+            Ok(_) => {}
+            Err(error) => {
+                // the job tries again
+                tracing::warn!(operation = %id, %error, "a copy is left to its job");
+                return;
+            }
+        }
+    }
+}
+
+/// A copy as it was when it began, of which nobody knows more yet.
+fn begun(copy: &NewCopy, made: &Node) -> CopyOperation {
+    CopyOperation {
+        id: copy.id,
+        user: copy.folder.by,
+        within: copy.within,
+        source: copy.source,
+        root: made.id,
+        state: CopyState::Running,
+        nodes: 1,
+        bytes: 0,
+        at: copy.folder.at,
+        ended_at: None,
+    }
 }
 
 /// How a copy that a request has just begun stands.

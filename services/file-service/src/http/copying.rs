@@ -38,7 +38,8 @@ pub(super) struct CopyBody {
 }
 
 /// Copies a file or folder. The copy shares the contents of the original, so no bytes move; it has the tags of the original, its own id and times, and
-/// nothing that opens the original to others. A large folder is copied by an operation that goes on after the answer.
+/// nothing that opens the original to others. A folder with more than 1,000 files and folders in it, on all levels, is copied by an operation that goes on after
+/// the answer, which comes at once; so is one whose copy takes longer than three seconds.
 #[utoipa::path(
     operation_id = "copyFile",
     tag = "organising",
@@ -52,7 +53,7 @@ pub(super) struct CopyBody {
         (status = 403, description = "`forbidden`: the folder that it goes into is closed to such a change", body = ProblemDocument),
         (status = 404, description = "`not_found`, `parent_not_found`", body = ProblemDocument),
         (status = 409, description = "`name_taken` (with `existingId`), `would_make_cycle`, `parent_not_folder`, `too_deep`, `root_is_fixed`, `conflict`", body = ProblemDocument),
-        (status = 507, description = "`quota_exceeded`; what was copied of a folder until then is in the trash", body = ProblemDocument),
+        (status = 507, description = "`quota_exceeded`; what was copied of a folder until then is in the trash. Of a copy that goes on after the answer, its operation says so", body = ProblemDocument),
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]

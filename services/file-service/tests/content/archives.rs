@@ -192,6 +192,77 @@ async fn many_small_files_are_one_download() {
     }
 }
 
+/// Contents of each kind side by side: none, in the metadata store, in the blob store and read together with others, and too large for that.
+const SIZES: [usize; 7] = [0, 1, 100, 5_000, 20_000, 70_000, 300_000];
+
+#[actix_web::test]
+async fn small_and_large_contents_stand_in_their_order_wherever_they_are() {
+    // some of them in the metadata store, and none
+    for inline_bytes in [16 * 1024, 0] {
+        let server = Server::with(|settings| settings.inline_bytes = inline_bytes).await;
+        let user = server.user("a");
+        let top = user.folder("top", "root").await;
+        let mut expected = vec![("top/".to_owned(), Vec::new())];
+        // more small ones one after another than are read together
+        let sizes = SIZES.into_iter().cycle().take(35).chain([9_000; 30]).chain([40; 30]);
+        for (number, size) in sizes.enumerate() {
+            let name = format!("{number}.bin");
+            user.file(&name, &top, noise(size)).await;
+            expected.push((format!("top/{name}"), noise(size).to_vec()));
+        }
+        let zip = user.get(&archive(&top)).await;
+        expect_archive(&zip, "application/zip");
+        assert!(unzipped(&zip.bytes) == expected, "with up to {inline_bytes} bytes in the metadata store");
+        let tar = user.get(&format!("{}?format=tar", archive(&top))).await;
+        assert!(untarred(&tar.bytes) == expected, "with up to {inline_bytes} bytes in the metadata store");
+        // a part may begin and end in the midst of what is read together
+        let len = zip.bytes.len();
+        for (start, end) in
+            [(500, 3_000), (20_000, 90_000), (len - 200_000, len - 1_000), (len - 700_000, len)]
+        {
+            let range = format!("bytes={start}-{}", end - 1);
+            let part = user.get_with(&archive(&top), &[("range", &*range)]).await;
+            assert!(part.bytes == zip.bytes[start..end], "{range} of {len}");
+        }
+    }
+}
+
+/// What is read together is sent as far as it can be read, and not further.
+#[actix_web::test]
+async fn one_lost_content_among_small_ones_breaks_the_archive_off_where_it_stands() {
+    let server = Server::start().await;
+    let user = server.user("a");
+    let top = user.folder("top", "root").await;
+    user.file("0.bin", &top, noise(8_000_000)).await;
+    let mut files = Vec::new();
+    for number in 1..40 {
+        // one of them is not in the metadata store
+        let size = if number == 20 { 20_000 } else { 100 };
+        files.push(user.file(&format!("{number}.bin"), &top, noise(size)).await);
+    }
+    let whole = user.get(&archive(&top)).await.bytes;
+    let lost = &files[19];
+    server.blobs.delete(server.blob_of(lost).await).await.unwrap();
+    let mut broken = user.request(Method::GET, &archive(&top)).send().await.unwrap();
+    assert_eq!(broken.status(), StatusCode::OK);
+    let mut received = Vec::new();
+    let error = loop {
+        match broken.chunk().await {
+            Ok(Some(piece)) => received.extend_from_slice(&piece),
+            Ok(None) => panic!("a clean end after {} bytes", received.len()),
+            Err(error) => break error,
+        }
+    };
+    assert!(!received.is_empty() && whole.starts_with(&received), "{} bytes: {error}", received.len());
+    // the local headers and contents of those before it, at most: 20,000 bytes and what is behind them are missing
+    assert!(received.len() + 20_000 < whole.len(), "{} of {}", received.len(), whole.len());
+    // what stands before it can be had, and where it is the first nothing is begun
+    let before = user.get_with(&archive(&top), &[("range", "bytes=0-8000999")]).await;
+    assert!(before.bytes == whole[..8_001_000]);
+    let first = format!("/api/v1/archives?ids={lost},{}", files[0]);
+    user.get(&first).await.expect_problem(500, "internal");
+}
+
 #[actix_web::test]
 async fn c103_an_archive_whose_last_content_is_missing_breaks_off_instead_of_being_cut_short() {
     let server = Server::start().await;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use common::Clock as _;
 use common::jobs::{Outbox as _, types};
+use common::{Clock as _, Timestamp};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use testkit::wait::soon;
 
 use crate::support::{Client, Server, answer, id_of, names_of, user_id};
 
@@ -173,6 +174,69 @@ async fn a_large_folder_is_an_operation_that_goes_on_in_another_process() {
     assert_eq!(used(&user).await, 232 * 2);
     assert_eq!(step(&server, &id).await["done"], true, "it may be asked again");
     assert_eq!(step(&server, "5f1e8896c7ba06511e683b25").await["done"], true);
+}
+
+/// When the job of a copy begins.
+async fn job_begins(server: &Server, operation: &str) -> Option<Timestamp> {
+    let jobs = server.store.lease_unsent(1000, Duration::from_secs(1), server.clock.now()).await.unwrap();
+    let job = jobs.into_iter().find(|row| row.job.data["operation"] == operation).expect("it has a job");
+    assert_eq!(job.job.kind, types::COPY);
+    job.job.run_at
+}
+
+#[actix_web::test]
+async fn a_large_folder_is_answered_as_soon_as_its_copy_has_begun() {
+    let server = Server::with(|settings| settings.copy_awaited_entries = 4).await;
+    let user = server.user("a");
+    let top = user.folder("top", "root").await;
+    let below = user.folder("below", &top).await;
+    for name in ["1", "2", "3"] {
+        user.file(name, &below, "x").await;
+    }
+    copy(&user, &top, json!({"name": "small"})).await.expect(StatusCode::CREATED);
+    user.file("4", &below, "x").await;
+    let operation = copy(&user, &top, json!({"name": "large"})).await.expect(StatusCode::ACCEPTED);
+    assert_eq!(
+        (&operation["state"], &operation["copied"], &operation["endedAt"]),
+        (&json!("running"), &json!(1), &json!(null))
+    );
+    // what can be refused at once is refused at once
+    copy(&user, &top, json!({"name": "large"})).await.expect_problem(409, "name_taken");
+    copy(&user, &top, json!({"parentId": below})).await.expect_problem(409, "would_make_cycle");
+    // it is worked at right away; the job, which nobody works in this test, comes later, for what is left then
+    let id = id_of(&operation);
+    let path = format!("/api/v1/operations/{id}");
+    let done = soon(async {
+        loop {
+            let seen = user.get(&path).await.expect(StatusCode::OK);
+            if seen["state"] != "running" {
+                return seen;
+            }
+        }
+    })
+    .await;
+    assert_eq!((&done["state"], &done["copied"]), (&json!("done"), &json!(6)));
+    assert_eq!(job_begins(&server, &id).await, Some(server.clock.now() + Duration::from_secs(3)));
+    let made = operation["fileId"].as_str().unwrap();
+    assert_eq!(user.names(made).await, ["below"]);
+}
+
+#[actix_web::test]
+async fn more_copies_than_a_process_works_at_are_left_to_their_jobs_from_the_start() {
+    let server = Server::with(|settings| {
+        settings.copy_awaited_entries = 0;
+        settings.copies_unawaited = 0;
+    })
+    .await;
+    let user = server.user("a");
+    let top = user.folder("top", "root").await;
+    user.file("1", &top, "x").await;
+    let operation = copy(&user, &top, json!({"name": "copy"})).await.expect(StatusCode::ACCEPTED);
+    let id = id_of(&operation);
+    assert_eq!(job_begins(&server, &id).await, Some(server.clock.now()));
+    assert_eq!(step(&server, &id).await["changed"], 1, "nobody else has worked at it");
+    finish(&server, &id).await;
+    assert_eq!(used(&user).await, 2);
 }
 
 #[actix_web::test]

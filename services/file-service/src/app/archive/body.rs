@@ -1,25 +1,22 @@
 use std::collections::VecDeque;
-use std::future::ready;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use archive::Piece;
 use bytes::Bytes;
-use common::auth::Exports;
-use common::files::{BlobRange, ByteStream};
 use common::{Causes, PortResult};
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::plan::{Held, Plan};
+use super::groups::{Ready, Source};
+use super::plan::Plan;
 use super::room::Part;
-use crate::app::content::Reader;
 use crate::app::watch::{Pass, Watch};
 use crate::state::FileService;
 
-/// So many pieces are opened before they are sent, which hides what each takes to be found: at most a quarter of a MiB each.
+/// So many groups of entries are read, or opened, before they are sent, which hides what each takes to be found: a quarter of a MiB each at most (or what
+/// `FM_FILES__INLINE` is, if that is more), and so one MiB for an archive, however many entries it has.
 const AHEAD: usize = 4;
 
 /// What stands before the first content is read up to so many bytes when an archive is opened.
@@ -28,19 +25,10 @@ const READ_FIRST: usize = 64 * 1024;
 /// While nothing is taken, looks are at least so far apart, however often it is looked else.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Something of an archive that is ready to be sent.
-struct Ready {
-    /// What was asked for that it belongs to. What stands between is shown under the first.
-    root: Option<usize>,
-    bytes: Bytes,
-    /// It was read, rather than made.
-    is_content: bool,
-}
-
 /// The bytes of an archive, of which the first content has been read.
 pub(crate) struct Body {
     first: VecDeque<Ready>,
-    rest: Pin<Box<dyn Stream<Item = PortResult<Ready>> + Send>>,
+    rest: BoxStream<'static, PortResult<Ready>>,
     /// Over what is sent, by what was asked for.
     rights: Vec<Option<Watch>>,
     /// Over what the request was let in by.
@@ -65,31 +53,20 @@ impl Body {
         end: u64,
     ) -> PortResult<Self> {
         let Plan { layout, contents, roots, room, .. } = plan;
-        let firsts: Vec<usize> = roots.iter().map(|(first, _)| *first).collect();
-        let rights = roots.iter().map(|(_, root)| Watch::over(service, root)).collect();
-        let (reader, exports) = (Reader::of(service), Arc::clone(&service.exports));
-        let source = Source { reader, exports, contents, sizes: Arc::clone(&layout) };
-        let pieces = layout.pieces(start, end).map(move |piece| {
-            let root = match &piece {
-                Piece::Bytes(_) => None,
-                Piece::Content { entry, .. } => firsts.partition_point(|first| first <= entry).checked_sub(1),
-            };
-            let is_content = matches!(piece, Piece::Content { .. });
-            let source = source.clone();
-            async move {
-                let opened = source.open(piece).await?;
-                PortResult::Ok(opened.map_ok(move |bytes| Ready { root, bytes, is_content }))
-            }
-        });
-        let mut rest = stream::iter(pieces).buffered(AHEAD).try_flatten().boxed();
+        let rights: Vec<_> = roots.iter().map(|(_, root)| Watch::over(service, root)).collect();
+        let roots = roots.iter().zip(&rights).map(|((first, _), right)| (*first, right.is_some())).collect();
+        let source = Source::new(service, layout, contents, roots);
+        let groups = stream::iter(source.groups(start, end));
+        let opened = groups.map(move |group| Arc::clone(&source).open(group));
+        let mut rest = opened.buffered(AHEAD).flatten().boxed();
         let mut first = VecDeque::new();
         let mut read = 0;
         while read < READ_FIRST {
             let Some(ready) = rest.next().await.transpose()? else { break };
             read += ready.bytes.len();
-            let is_content = ready.is_content;
+            let has_content = ready.root.is_some();
             first.push_back(ready);
-            if is_content {
+            if has_content {
                 break;
             }
         }
@@ -146,7 +123,7 @@ impl Body {
 
     /// Waits until the client takes it; none if it will not, or may not any more.
     async fn hand_on(&mut self, ready: Ready, sender: &mpsc::Sender<Bytes>) -> Option<()> {
-        let Ready { root, bytes, .. } = ready;
+        let Ready { root, bytes } = ready;
         let right = self.rights.get_mut(root.unwrap_or(0)).and_then(Option::as_mut);
         let mut watches = [self.entry.as_mut(), right];
         let give_up_at = Instant::now() + self.give_up_after;
@@ -174,37 +151,6 @@ impl Body {
                     return None;
                 }
                 () = sleep_until(next_look) => {}
-            }
-        }
-    }
-}
-
-/// Opens the pieces.
-#[derive(Clone)]
-struct Source {
-    reader: Reader,
-    exports: Arc<dyn Exports>,
-    contents: Arc<[Option<Held>]>,
-    sizes: Arc<archive::Layout>,
-}
-
-impl Source {
-    async fn open(self, piece: Piece) -> PortResult<ByteStream> {
-        match piece {
-            Piece::Bytes(bytes) => Ok(Box::pin(stream::once(ready(Ok(Bytes::from(bytes)))))),
-            Piece::Content { entry, start, len } => {
-                let held = self.contents.get(entry).copied().flatten();
-                let size = self.sizes.entries().get(entry).and_then(|entry| entry.stored);
-                match (held, size) {
-                    (Some(Held::Blob(key)), Some(stored)) => {
-                        let part = self.reader.read(key, stored.size, BlobRange { start, len }).await?;
-                        Ok(part.into_stream())
-                    }
-                    (Some(Held::Export(file)), Some(stored)) => {
-                        Ok(super::export::read(self.exports, file, stored.size, BlobRange { start, len }))
-                    }
-                    _ => Err(common::PortError::broken("archives", "a folder has no content")),
-                }
             }
         }
     }

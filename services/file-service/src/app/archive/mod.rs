@@ -2,6 +2,7 @@
 
 mod body;
 pub(crate) mod export;
+mod groups;
 mod plan;
 mod room;
 
