@@ -178,6 +178,8 @@ enum End {
 
 struct Session {
     hold: Hold,
+    /// What was known of the length and the digest of the whole before this request.
+    known: (Option<u64>, Option<Sha256>),
     /// Over the folder that the file will be in.
     watch: Option<Watch>,
     go: Go,
@@ -198,7 +200,8 @@ impl Session {
     ) -> Result<Appended, AppError> {
         let checkers = go.checksums.iter().map(Checksum::checker).collect();
         let size = hold.upload.offset();
-        let mut session = Self { hold, watch, go, checkers, reserved: 0, size };
+        let known = (hold.saved().length, hold.saved().digest);
+        let mut session = Self { hold, known, watch, go, checkers, reserved: 0, size };
         if session.hold.upload.state == UploadState::Open
             && let Err(error) = session.receive(pieces).await
         {
@@ -212,11 +215,18 @@ impl Session {
     }
 
     async fn receive(&mut self, pieces: mpsc::Receiver<Piece>) -> Result<(), AppError> {
-        self.reserve_length().await?;
-        let mut writer = self.open().await?;
+        let mut writer = match self.prepare().await {
+            Ok(writer) => writer,
+            Err(error) => {
+                // a length that is noted without its room would let in bytes that nobody counts
+                (self.hold.upload.length, self.hold.upload.digest) = self.known;
+                return Err(error);
+            }
+        };
         let end = self.take(&mut *writer, pieces).await;
         let end = match end {
             End::Whole if !std::mem::take(&mut self.checkers).into_iter().all(Checker::holds) => {
+                self.hold.upload.digest = self.known.1;
                 return Err(AppError::refused(Code::ChecksumMismatch));
             }
             // nothing is known of bytes whose checksum cannot be taken
@@ -236,6 +246,12 @@ impl Session {
             End::Wanted => Err(AppError::because(Code::Locked, "Another request goes on with this upload")),
             End::Left => Err(BodyError::Incomplete.into()),
         }
+    }
+
+    /// Makes room for what the request announces, and gives the writer.
+    async fn prepare(&mut self) -> Result<Box<dyn PartialWriter>, AppError> {
+        self.reserve_length().await?;
+        self.open().await
     }
 
     /// The writer at the end of what is there.
