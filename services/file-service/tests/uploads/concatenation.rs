@@ -1,10 +1,14 @@
 //! Uploads in parts that are sent at the same time.
 
+use std::time::Duration;
+
 use common::Sha256;
 use common::files::FileStore as _;
 use reqwest::{Method, StatusCode};
 
+use crate::closed::clear_up;
 use crate::helpers::{Tus as _, UPLOADS, address, content, file_id, metadata};
+use crate::shared::{QUOTA, free, used, with_quota};
 use crate::support::{Answer, Client, Server, answer, until};
 
 async fn part(ann: &Client<'_>, length: usize) -> String {
@@ -128,6 +132,51 @@ async fn a_taken_name_keeps_the_joined_bytes() {
     let made = ann.patch(&upload, serde_json::json!({"name": "other"})).await;
     let file = made.expect(StatusCode::CREATED)["id"].as_str().unwrap().to_owned();
     assert_eq!(ann.content_of(&file).await, b"abcd");
+}
+
+#[actix_web::test]
+async fn parts_end_with_a_final_that_is_no_file() {
+    let server = with_quota().await;
+    let ann = server.user("ann");
+    for ends in ["digest", "deletion", "time"] {
+        let parts = [part(&ann, 300_000).await, part(&ann, 300_000).await];
+        let made =
+            ann.tus(Method::POST, UPLOADS).header("upload-concat", format!("final;{}", parts.join(" ")));
+        let mut made = made.header("upload-metadata", metadata(&[("filename", ends)]));
+        if ends == "digest" {
+            made = made.header("repr-digest", Sha256::of(b"other").to_field());
+        }
+        let whole = address(&answer(made).await);
+        if ends != "digest" {
+            ann.file(ends, "root", "quicker").await;
+        }
+        let left = QUOTA - used(&ann).await;
+        for part in &parts {
+            ann.send(part, 0, &content(300_000)).await.expect(StatusCode::NO_CONTENT);
+        }
+        if ends != "digest" {
+            until("the bytes are joined", async || {
+                ann.get(&whole).await.expect(StatusCode::OK)["state"] == "complete"
+            })
+            .await;
+            assert_eq!(free(&ann).await, left - 600_000);
+        }
+        match ends {
+            "digest" => {}
+            "deletion" => drop(ann.delete(&whole).await.expect(StatusCode::NO_CONTENT)),
+            _ => {
+                server.clock.advance(Duration::from_secs(8 * 24 * 3600));
+                clear_up(&server).await;
+            }
+        }
+        until("it is gone", async || ann.get(&whole).await.status == StatusCode::NOT_FOUND).await;
+        until("nothing is set aside", async || free(&ann).await == left).await;
+        for part in &parts {
+            assert_eq!(ann.get(part).await.status, StatusCode::NOT_FOUND, "{ends}");
+        }
+        until("no content is left", async || server.blob_files() == 0).await;
+        assert_eq!(server.dir.path().join("blobs/partial").read_dir().unwrap().count(), 0, "{ends}");
+    }
 }
 
 #[actix_web::test]

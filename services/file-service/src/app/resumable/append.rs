@@ -141,6 +141,14 @@ fn check(hold: &mut Hold, go: &Go) -> Result<(), AppError> {
     if upload.state != UploadState::Open && !brings_nothing {
         return Err(AppError::refused(Code::UploadComplete));
     }
+    if upload.state == UploadState::Complete && go.digest.is_some_and(|digest| Some(digest) != upload.digest)
+    {
+        // a commit may have held them against what was said before
+        return Err(AppError::because(
+            Code::UploadComplete,
+            "The digest comes with the last bytes at the latest",
+        ));
+    }
     let announced_end = go.announced.map(|bytes| offset.saturating_add(bytes));
     let implied = announced_end.filter(|_| go.ends == Ends::Here);
     for length in [go.length, implied].into_iter().flatten() {

@@ -151,10 +151,18 @@ pub(crate) async fn end_all(
     let page = service.uploads.store.list_uploads(Uploader::User(user), None, limit).await?;
     let mut ended = 0;
     for upload in &page {
-        match Hold::try_take(service, upload.id).await {
-            Ok(Some(hold)) => ended += u64::from(hold.remove().await?),
-            Ok(None) => service.uploads.stop(upload.id),
-            Err(error) if error.code() == Code::NotFound => {}
+        let removed = match Hold::try_take(service, upload.id).await {
+            Ok(Some(hold)) => hold.remove().await,
+            Ok(None) => {
+                service.uploads.stop(upload.id);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        };
+        match removed {
+            Ok(is_removed) => ended += u64::from(is_removed),
+            // it, or a part of it, is held by somebody
+            Err(error) if matches!(error.code(), Code::NotFound | Code::Locked) => {}
             Err(error) => return Err(error),
         }
     }

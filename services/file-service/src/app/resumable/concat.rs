@@ -5,7 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::files::{BlobRange, Committed, PartialBlob, Upload, UploadRole, UploadState, Uploader};
+use common::files::{
+    BlobRange, Committed, NodeError, PartialBlob, Upload, UploadRole, UploadState, Uploader,
+};
 use common::{Causes, Code, PortError, ReservationId, UploadId, allowance};
 use futures_util::TryStreamExt as _;
 use tokio::time::{Instant, timeout};
@@ -162,7 +164,16 @@ async fn merge_reservations(
     };
     let merged: Vec<_> = parts.iter().filter_map(|part| part.reservation).collect();
     let until = hold.upload.expires_at + RESERVATION_OUTLASTS;
-    Ok(service.store.merge_reservations(hold.upload.space, id, &merged, length, until).await?)
+    match service.store.merge_reservations(hold.upload.space, id, &merged, length, until).await {
+        Ok(()) => Ok(()),
+        Err(error @ NodeError::OverQuota) => {
+            // the parts keep theirs
+            hold.upload.reservation = None;
+            hold.save().await?;
+            Err(error.into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Makes a part a blob that can be read.
@@ -190,7 +201,7 @@ pub(super) async fn complete_part(mut hold: Hold) -> Result<Upload, AppError> {
         match check_part(&service, &hold.upload).await {
             Ok(()) => {}
             Err(error) if error.code() == Code::DigestMismatch => {
-                remove_part(&service, hold).await?;
+                hold.remove().await?;
                 return Err(error);
             }
             Err(error) => {
@@ -204,33 +215,24 @@ pub(super) async fn complete_part(mut hold: Hold) -> Result<Upload, AppError> {
     Ok(upload)
 }
 
-/// Removes a part with the blob that it may have become: no commit ever takes one.
-async fn remove_part(service: &FileService, hold: Hold) -> Result<(), AppError> {
-    let key = hold.upload.blob.key;
-    if hold.remove().await? {
-        service.blobs.delete(key).await?;
-    }
-    Ok(())
-}
-
-/// Removes parts that no other upload waits for. What fails is left to their expiry.
-pub(super) async fn end_parts(service: &Arc<FileService>, parts: &[UploadId]) {
+/// Ends the parts of what was put together, also those that another upload names: what was set aside for them went to that whole, and nobody would answer for
+/// their bytes. All that can be ended are.
+///
+/// # Errors
+/// `locked` if somebody does not leave one; `unavailable`. Then it can be done again.
+pub(super) async fn end_parts(service: &Arc<FileService>, parts: &[UploadId]) -> Result<(), AppError> {
+    let mut failed = None;
     for part in parts {
-        let ended = async {
-            if !service.uploads.store.finals_of_part(*part).await?.is_empty() {
-                return Ok(());
-            }
-            if let Some(hold) = Hold::try_take(service, *part).await? {
-                remove_part(service, hold).await?;
-            }
-            Ok::<_, AppError>(())
+        let ended = match Hold::take(service, *part).await {
+            Ok(hold) => hold.remove_alone().await,
+            Err(error) => Err(error),
         };
-        match ended.await {
-            Ok(()) => {}
+        match ended {
+            Ok(true) => {}
+            Ok(false) => failed = Some(AppError::because(Code::Locked, "Another request is at a part")),
             Err(error) if error.code() == Code::NotFound => {}
-            Err(error) => {
-                tracing::warn!(%part, cause = %Causes(&error), "a part is left to its expiry");
-            }
+            Err(error) => failed = Some(error),
         }
     }
+    failed.map_or(Ok(()), Err)
 }

@@ -7,7 +7,7 @@ use common::files::{
     WrittenBlob,
 };
 use common::jobs::Cause;
-use common::{Code, PortError, Sha256, Timestamp};
+use common::{Causes, Code, PortError, Sha256, Timestamp};
 use runtime::crash_point;
 
 use super::hold::Hold;
@@ -43,7 +43,8 @@ async fn run(
         None => match commit(&service, &hold, cause).await {
             Ok(committed) => committed,
             Err(error) if error.code() == Code::DigestMismatch => {
-                hold.remove().await?;
+                // said before the bytes were all there, so that no commit has taken them
+                hold.remove_with_blob().await?;
                 return Err(error);
             }
             Err(error) => {
@@ -62,8 +63,10 @@ async fn run(
     upload.reservation = None;
     upload.blob.state.clear();
     let upload = hold.leave().await?;
-    if let UploadRole::Final(parts) = &upload.role {
-        concat::end_parts(&service, parts).await;
+    if let UploadRole::Final(parts) = &upload.role
+        && let Err(error) = concat::end_parts(&service, parts).await
+    {
+        tracing::warn!(upload = %upload.id, cause = %Causes(&error), "parts are left to their expiry");
     }
     Ok((upload, committed))
 }
