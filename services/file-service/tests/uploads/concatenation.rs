@@ -135,6 +135,33 @@ async fn a_taken_name_keeps_the_joined_bytes() {
 }
 
 #[actix_web::test]
+async fn joined_parts_keep_to_the_largest_upload() {
+    let server = Server::with(|settings| settings.max_upload_bytes = Some(1_000)).await;
+    let ann = server.user("ann");
+    let mut parts = Vec::new();
+    for _ in 0..2 {
+        let made = ann.tus(Method::POST, UPLOADS).header("upload-defer-length", 1);
+        parts.push(address(&answer(made.header("upload-concat", "partial")).await));
+    }
+    let made = join(&ann, "joined", &parts).await;
+    made.expect(StatusCode::CREATED);
+    for part in &parts {
+        let last = ann.tus(Method::PATCH, part).header("upload-offset", 0).header("upload-length", 600);
+        let last = last.header("content-type", "application/offset+octet-stream").body(content(600));
+        answer(last).await.expect(StatusCode::NO_CONTENT);
+    }
+    // whoever tried last may still hold it for a moment
+    until("it is told why there is no file", async || {
+        ann.stands(&address(&made)).await.status == StatusCode::PAYLOAD_TOO_LARGE
+    })
+    .await;
+    assert!(ann.names("root").await.is_empty());
+    // nor is one part several
+    let twice = [parts[0].clone(), parts[0].clone()];
+    join(&ann, "twice", &twice).await.expect_problem(400, "invalid_request");
+}
+
+#[actix_web::test]
 async fn parts_end_with_a_final_that_is_no_file() {
     let server = with_quota().await;
     let ann = server.user("ann");

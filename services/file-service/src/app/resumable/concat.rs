@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use super::hold::{Hold, RENEWED_EVERY};
 use super::partial::partial_error;
-use super::{RESERVATION_OUTLASTS, finish, length_of};
+use super::{RESERVATION_OUTLASTS, check_size, finish, length_of};
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -105,6 +105,8 @@ async fn join(mut hold: Hold) -> Result<Hold, AppError> {
     let UploadRole::Final(ids) = hold.upload.role.clone() else { return Ok(hold) };
     let parts = parts_of(&service, hold.upload.uploader(), &ids).await?;
     let length = length_of(&parts).ok_or_else(|| AppError::refused(Code::UploadLength))?;
+    // not known before where one of them told its own late
+    check_size(&service, Some(length))?;
     hold.upload.length = Some(length);
     merge_reservations(&service, &mut hold, &parts, length).await?;
     // a crash in the middle begins again
