@@ -97,8 +97,12 @@ impl Hold {
         self.put().await
     }
 
-    /// An upload that is gone on with is kept for longer.
+    /// An upload that is gone on with is kept for longer, but not one by a link that brings no bytes.
     async fn prolong(&mut self) -> Result<(), AppError> {
+        let is_final = matches!(self.upload.role, UploadRole::Final(_));
+        if self.upload.link.is_some() && self.upload.offset() == 0 && !is_final {
+            return Ok(());
+        }
         let until = self.service.clock.now() + self.service.settings.keep_uploads;
         let unfinished = !matches!(self.upload.state, UploadState::Done(_));
         if unfinished && until.since(self.upload.expires_at) > PROLONGED_AFTER {
