@@ -1,5 +1,6 @@
 //! Uploads in parts that are sent at the same time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::Sha256;
@@ -8,8 +9,8 @@ use reqwest::{Method, StatusCode};
 
 use crate::closed::clear_up;
 use crate::helpers::{Tus as _, UPLOADS, address, content, file_id, metadata};
-use crate::shared::{QUOTA, free, used, with_quota};
-use crate::support::{Answer, Client, Server, answer, until};
+use crate::shared::{Gate, Gated, QUOTA, free, used, with_quota};
+use crate::support::{Answer, Client, Server, answer, id_of, until};
 
 async fn part(ann: &Client<'_>, length: usize) -> String {
     let made =
@@ -132,6 +133,29 @@ async fn a_taken_name_keeps_the_joined_bytes() {
     let made = ann.patch(&upload, serde_json::json!({"name": "other"})).await;
     let file = made.expect(StatusCode::CREATED)["id"].as_str().unwrap().to_owned();
     assert_eq!(ann.content_of(&file).await, b"abcd");
+}
+
+#[actix_web::test]
+async fn an_upload_is_ended_while_it_is_put_together() {
+    let gate = Arc::new(Gate::in_stream());
+    let given = Arc::clone(&gate);
+    let server = Server::over(|_| {}, |disk| Arc::new(Gated { disk, gate: given })).await;
+    let ann = server.user("ann");
+    let parts = [part(&ann, 3).await];
+    ann.send(&parts[0], 0, b"abc").await.expect(StatusCode::NO_CONTENT);
+    let end = async {
+        gate.reached.acquire().await.unwrap().forget();
+        let list = ann.get(UPLOADS).await.expect(StatusCode::OK);
+        let items = list["items"].as_array().unwrap();
+        let whole = id_of(items.iter().find(|item| item["role"] == "final").unwrap());
+        let whole = format!("{UPLOADS}/{whole}");
+        // whoever asks ends nothing
+        assert_eq!(ann.stands(&whole).await.status, StatusCode::OK);
+        ann.delete(&whole).await.expect(StatusCode::NO_CONTENT);
+    };
+    let (made, ()) = futures_util::future::join(join(&ann, "joined", &parts), end).await;
+    made.expect_problem(404, "not_found");
+    assert!(ann.names("root").await.is_empty());
 }
 
 #[actix_web::test]
