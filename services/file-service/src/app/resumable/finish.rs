@@ -21,6 +21,9 @@ use crate::app::watch::Pass;
 use crate::error::AppError;
 use crate::state::FileService;
 
+/// Files with a content that are looked through for one.
+const COPIES: u32 = 1_000;
+
 /// Commits a complete upload, once: a repetition finds what an earlier one has done. It goes on to its end although the caller may be dropped.
 ///
 /// # Errors
@@ -88,10 +91,15 @@ async fn earlier(service: &FileService, upload: &Upload) -> Result<Option<(Commi
     if upload.on_conflict != OnConflict::Replace {
         return Err(gone());
     }
-    let files = service.store.files_of_blob(upload.blob.key, 1).await?;
-    let file = files.first().ok_or_else(gone)?;
-    let path = service.store.find_path(*file).await?.ok_or_else(gone)?;
-    Ok(Some((Committed { node: path.node, created: false }, blob.sha256)))
+    // what was replaced has the name, which no copy elsewhere is known by
+    let name = upload.name.as_ref().ok_or_else(gone)?;
+    let node = service.store.find_child(upload.parent, name).await?.ok_or_else(gone)?;
+    let is_content = node.content.as_ref().is_some_and(|content| content.blob == upload.blob.key);
+    // it may have got other content since
+    if !is_content && !service.store.files_of_blob(upload.blob.key, COPIES).await?.contains(&node.id) {
+        return Err(gone());
+    }
+    Ok(Some((Committed { node, created: false }, blob.sha256)))
 }
 
 /// As whom an upload becomes a file, and who brings it: by a link, whoever has it now.
