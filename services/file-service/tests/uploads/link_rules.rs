@@ -66,7 +66,9 @@ async fn each_request_keeps_to_what_the_link_is() {
     all_are(&visitor, &upload, 404, "not_found").await;
     clear_up(&server).await;
     owner.post(&format!("/api/v1/files/{folder}/restore"), json!({})).await.expect(StatusCode::OK);
-    // the password; nothing was lost of what was closed for a while
+    // nothing was lost of what was closed for a while
+    assert_eq!(visitor.stands(&upload).await.status, StatusCode::OK);
+    // the password, with which ends what was begun without it
     change(json!({"password": "open sesame"})).await;
     all_are(&visitor, &upload, 401, "link_locked").await;
     let wrong = visitor.tus(Method::HEAD, &upload).header("x-link-password", "wrong");
@@ -74,6 +76,14 @@ async fn each_request_keeps_to_what_the_link_is() {
     let unlock = visitor.request(Method::POST, &format!("/api/v1/public/{}/unlock", visitor.token));
     let unlocked = answer(unlock.json(&json!({"password": "open sesame"}))).await.expect(StatusCode::OK);
     let ticket = unlocked["ticket"].as_str().unwrap();
+    until("what was begun before is gone", async || {
+        let stands = visitor.tus(Method::HEAD, &upload).header("x-link-ticket", ticket);
+        answer(stands).await.status == StatusCode::NOT_FOUND
+    })
+    .await;
+    let made = visitor.tus(Method::POST, &visitor.uploads()).header("x-link-ticket", ticket);
+    let made = made.header("upload-length", 5).header("upload-metadata", metadata(&[("filename", "x.txt")]));
+    let upload = visitor.address(&answer(made).await);
     let by_ticket = visitor.sending(&upload, 0).header("x-link-ticket", ticket).body("he");
     answer(by_ticket).await.expect(StatusCode::NO_CONTENT);
     let by_password = visitor.sending(&upload, 2).header("x-link-password", "open sesame").body("l");
@@ -83,7 +93,12 @@ async fn each_request_keeps_to_what_the_link_is() {
         .await
         .expect_problem(401, "link_locked");
     change(json!({"password": null})).await;
-    visitor.send(&upload, 3, b"lo").await.expect(StatusCode::NO_CONTENT);
+    until("what was begun with it is gone", async || {
+        visitor.stands(&upload).await.status == StatusCode::NOT_FOUND
+    })
+    .await;
+    let upload = visitor.begin("x.txt", 5).await;
+    visitor.send(&upload, 0, b"hello").await.expect(StatusCode::NO_CONTENT);
     assert_eq!(owner.names(&folder).await, ["x.txt"]);
 
     // the right of its maker
@@ -415,21 +430,16 @@ async fn what_comes_with_a_password_of_yesterday_is_no_file() {
         match ends {
             "password" => {
                 owner.patch(&link, json!({"password": "second"})).await.expect(StatusCode::OK);
-                sending.write_all(&bytes[bytes.len() / 2..]).await.unwrap();
                 let told = head_of(&mut sending).await;
-                assert!(told.starts_with("HTTP/1.1 404"), "{told}");
-                // who has the new one goes on
-                let done = visitor.sending(&upload, bytes.len()).header("x-link-password", "second");
-                answer(done).await.expect(StatusCode::NO_CONTENT);
-                assert_eq!(owner.names(&folder).await, ["x"]);
+                assert!(told.starts_with("HTTP/1.1 423"), "{told}");
             }
-            _ => {
-                owner.delete(&link).await.expect(StatusCode::NO_CONTENT);
-                // whoever ends it makes the request leave
-                let partial = server.dir.path().join("blobs/partial");
-                until("its bytes are gone", async || partial.read_dir().unwrap().count() == 0).await;
-                assert_eq!(owner.names(&folder).await, ["x"]);
-            }
+            _ => drop(owner.delete(&link).await.expect(StatusCode::NO_CONTENT)),
         }
+        // whoever ends it makes the request leave
+        let partial = server.dir.path().join("blobs/partial");
+        until("its bytes are gone", async || partial.read_dir().unwrap().count() == 0).await;
+        let stands = visitor.tus(Method::HEAD, &upload).header("x-link-password", "second");
+        assert_eq!(answer(stands).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(owner.names(&folder).await, [""; 0]);
     }
 }

@@ -63,6 +63,51 @@ pub(crate) fn end_by_link(service: &Arc<FileService>, link: LinkId) {
     });
 }
 
+/// After a link has got another password: ends all uploads by it that were begun until now, since whoever began them may not know that one. They are known
+/// when this returns, and end soon after.
+pub(crate) async fn end_locked_out(service: &Arc<FileService>, link: LinkId) {
+    let begun = match unfinished_by_link(service, link).await {
+        Ok(begun) => begun,
+        Err(error) => {
+            tracing::warn!(%link, cause = %Causes(&error), "uploads by a link with another password are left to their expiry");
+            return;
+        }
+    };
+    let task = Arc::clone(service);
+    service.background.spawn(async move {
+        for id in begun {
+            match end_unfinished(&task, id).await {
+                Ok(()) => {}
+                Err(error) if error.code() == Code::NotFound => {}
+                Err(error) => {
+                    tracing::warn!(upload = %id, cause = %Causes(&error), "an upload is left to its expiry");
+                }
+            }
+        }
+    });
+}
+
+async fn unfinished_by_link(service: &FileService, link: LinkId) -> Result<Vec<UploadId>, AppError> {
+    let mut found: Vec<UploadId> = Vec::new();
+    loop {
+        let before = found.last().copied();
+        let page = service.uploads.store.list_uploads(Uploader::Link(link), before, PAGE).await?;
+        found.extend(page.iter().map(|upload| upload.id));
+        if page.len() < PAGE as usize {
+            return Ok(found);
+        }
+    }
+}
+
+async fn end_unfinished(service: &Arc<FileService>, id: UploadId) -> Result<(), AppError> {
+    let hold = Hold::take(service, id).await?;
+    match hold.upload.state {
+        // it has arrived before
+        UploadState::Done(_) => hold.leave().await.map(drop),
+        UploadState::Open | UploadState::Complete => hold.remove().await.map(drop),
+    }
+}
+
 async fn end_all_by_link(service: &Arc<FileService>, link: LinkId) -> Result<(), AppError> {
     let mut before = None;
     loop {

@@ -32,7 +32,7 @@ use crate::state::FileService;
 
 pub(crate) use append::{Appended, Ends, Go, append};
 pub(crate) use checksum::Checksum;
-pub(crate) use closed::{end_all, end_by_link, end_closed, end_some_closed, goes_on};
+pub(crate) use closed::{end_all, end_by_link, end_closed, end_locked_out, end_some_closed, goes_on};
 pub(crate) use concat::concatenate;
 pub(crate) use expire::{expire, sweep_partial};
 pub(crate) use finish::done_at;
