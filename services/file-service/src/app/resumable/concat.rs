@@ -71,19 +71,18 @@ pub(crate) async fn concatenate(
     if !ready {
         return Ok((upload, None));
     }
-    // to try to take it would make whoever puts it together leave
-    let is_held = upload.lease.is_some_and(|lease| lease >= service.clock.now());
-    if is_held {
-        return Ok((upload, None));
-    }
-    let Some(hold) = Hold::try_take(service, upload.id).await? else { return Ok((upload, None)) };
+    let Some(hold) = Hold::take_if_free(service, upload.id).await? else { return Ok((upload, None)) };
     let cause = http_kit::cause::current();
     let task = service.background.spawn_awaited(async move {
         let mut hold = hold;
         while hold.upload.state == UploadState::Open {
             hold = match join(hold).await? {
                 Joined::Whole(hold) => hold,
-                Joined::Wanted(hold) => step_aside(hold).await?,
+                Joined::Wanted(hold) => match step_aside(hold).await? {
+                    (_, Some(hold)) => hold,
+                    // somebody else puts it together
+                    (upload, None) => return Ok((upload, None)),
+                },
             };
         }
         match hold.upload.state {
@@ -118,16 +117,16 @@ fn wake(service: &Arc<FileService>, part: UploadId) {
     });
 }
 
-/// Leaves an upload to whoever wants it, and takes it again if they have left it: who only asked, or changed its name, ends nothing.
+/// Leaves an upload to whoever wants it, and takes it again if they have left it: who changes its name ends nothing.
 ///
 /// # Errors
-/// `not_found` if they have ended it; `locked` while they have it.
-async fn step_aside(hold: Hold) -> Result<Hold, AppError> {
-    let (service, id) = (Arc::clone(hold.service()), hold.upload.id);
-    hold.leave().await?;
+/// `not_found` if they have ended it.
+async fn step_aside(hold: Hold) -> Result<(Upload, Option<Hold>), AppError> {
+    let service = Arc::clone(hold.service());
+    let upload = hold.leave().await?;
     sleep(ASIDE).await;
-    let again = Hold::try_take(&service, id).await?;
-    again.ok_or_else(|| AppError::because(Code::Locked, "Another request is at this upload"))
+    let again = Hold::take_if_free(&service, upload.id).await?;
+    Ok((upload, again))
 }
 
 /// Reads all parts into the upload, from the first one on.
@@ -227,11 +226,11 @@ async fn merge_reservations(
     let until = hold.upload.expires_at + RESERVATION_OUTLASTS;
     match service.store.merge_reservations(hold.upload.space, id, &merged, length, until).await {
         Ok(()) => Ok(()),
-        Err(error @ NodeError::OverQuota) => {
+        Err(NodeError::OverQuota) => {
             // the parts keep theirs
             hold.upload.reservation = None;
             hold.save().await?;
-            Err(error.into())
+            Err(AppError::refused(Code::QuotaExceeded))
         }
         Err(error) => Err(error.into()),
     }

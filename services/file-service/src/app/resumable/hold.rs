@@ -72,6 +72,20 @@ impl Hold {
         }
     }
 
+    /// Takes an upload if nobody has it, and else does not even make its holder leave.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub(super) async fn take_if_free(
+        service: &Arc<FileService>,
+        id: UploadId,
+    ) -> Result<Option<Self>, AppError> {
+        let found = service.uploads.store.find_upload(id).await?;
+        let found = found.ok_or_else(|| AppError::refused(Code::NotFound))?;
+        let is_held = found.lease.is_some_and(|lease| lease >= service.clock.now());
+        if is_held { Ok(None) } else { Self::try_take(service, id).await }
+    }
+
     /// As the store has it.
     pub(super) fn saved(&self) -> &Upload {
         &self.saved

@@ -40,8 +40,8 @@ pub(super) fn fresh_key(service: &FileService, visitor: Option<&Visitor>) -> Blo
     let key = service.ids.blob_key();
     let Some(visitor) = visitor else { return key };
     let mut bytes = *key.bytes();
-    let (_, end) = bytes.split_at_mut(bytes.len() - MARK);
-    end.copy_from_slice(&visitor.mark);
+    let start = bytes.len() - MARK;
+    bytes[start..].copy_from_slice(&visitor.mark);
     BlobKey::from_bytes(bytes)
 }
 
