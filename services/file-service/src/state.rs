@@ -84,6 +84,8 @@ pub struct FileSettings {
     pub keep_uploads: Duration,
     /// How many uploads by one link may be unfinished at once.
     pub most_uploads_by_link: u64,
+    /// How many of these may come from one address (of IPv6, one /64): nobody closes a link to the others.
+    pub most_uploads_by_link_from_one: u64,
     /// Who sends the bytes of contents.
     pub delivery: Delivery,
     /// How long a request waits for the copy of a folder that it began, and its process works at it; then a job goes on with it.
@@ -163,6 +165,7 @@ impl Default for FileSettings {
             commit_within: DAY / 2,
             keep_uploads: 7 * DAY,
             most_uploads_by_link: 200,
+            most_uploads_by_link_from_one: 50,
             delivery: Delivery::default(),
             copy_patience: Duration::from_secs(3),
             copy_awaited_entries: 1_000,

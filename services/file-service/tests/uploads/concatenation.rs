@@ -1,11 +1,16 @@
 //! Uploads in parts that are sent at the same time.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use common::Sha256;
 use common::files::FileStore as _;
 use reqwest::{Method, StatusCode};
 
+use crate::closed::clear_up;
 use crate::helpers::{Tus as _, UPLOADS, address, content, file_id, metadata};
-use crate::support::{Answer, Client, Server, answer, until};
+use crate::shared::{Gate, Gated, QUOTA, free, used, with_quota};
+use crate::support::{Answer, Client, Server, answer, id_of, until};
 
 async fn part(ann: &Client<'_>, length: usize) -> String {
     let made =
@@ -128,6 +133,101 @@ async fn a_taken_name_keeps_the_joined_bytes() {
     let made = ann.patch(&upload, serde_json::json!({"name": "other"})).await;
     let file = made.expect(StatusCode::CREATED)["id"].as_str().unwrap().to_owned();
     assert_eq!(ann.content_of(&file).await, b"abcd");
+}
+
+#[actix_web::test]
+async fn an_upload_is_ended_while_it_is_put_together() {
+    let gate = Arc::new(Gate::in_stream());
+    let given = Arc::clone(&gate);
+    let server = Server::over(|_| {}, |disk| Arc::new(Gated { disk, gate: given })).await;
+    let ann = server.user("ann");
+    let parts = [part(&ann, 3).await];
+    ann.send(&parts[0], 0, b"abc").await.expect(StatusCode::NO_CONTENT);
+    let end = async {
+        gate.reached.acquire().await.unwrap().forget();
+        let list = ann.get(UPLOADS).await.expect(StatusCode::OK);
+        let items = list["items"].as_array().unwrap();
+        let whole = id_of(items.iter().find(|item| item["role"] == "final").unwrap());
+        let whole = format!("{UPLOADS}/{whole}");
+        // whoever asks ends nothing
+        assert_eq!(ann.stands(&whole).await.status, StatusCode::OK);
+        ann.delete(&whole).await.expect(StatusCode::NO_CONTENT);
+    };
+    let (made, ()) = futures_util::future::join(join(&ann, "joined", &parts), end).await;
+    made.expect_problem(404, "not_found");
+    assert!(ann.names("root").await.is_empty());
+}
+
+#[actix_web::test]
+async fn joined_parts_keep_to_the_largest_upload() {
+    let server = Server::with(|settings| settings.max_upload_bytes = Some(1_000)).await;
+    let ann = server.user("ann");
+    let mut parts = Vec::new();
+    for _ in 0..2 {
+        let made = ann.tus(Method::POST, UPLOADS).header("upload-defer-length", 1);
+        parts.push(address(&answer(made.header("upload-concat", "partial")).await));
+    }
+    let made = join(&ann, "joined", &parts).await;
+    made.expect(StatusCode::CREATED);
+    for part in &parts {
+        let last = ann.tus(Method::PATCH, part).header("upload-offset", 0).header("upload-length", 600);
+        let last = last.header("content-type", "application/offset+octet-stream").body(content(600));
+        answer(last).await.expect(StatusCode::NO_CONTENT);
+    }
+    // whoever tried last may still hold it for a moment
+    until("it is told why there is no file", async || {
+        ann.stands(&address(&made)).await.status == StatusCode::PAYLOAD_TOO_LARGE
+    })
+    .await;
+    assert!(ann.names("root").await.is_empty());
+    // nor is one part several
+    let twice = [parts[0].clone(), parts[0].clone()];
+    join(&ann, "twice", &twice).await.expect_problem(400, "invalid_request");
+}
+
+#[actix_web::test]
+async fn parts_end_with_a_final_that_is_no_file() {
+    let server = with_quota().await;
+    let ann = server.user("ann");
+    for ends in ["digest", "deletion", "time"] {
+        let parts = [part(&ann, 300_000).await, part(&ann, 300_000).await];
+        let made =
+            ann.tus(Method::POST, UPLOADS).header("upload-concat", format!("final;{}", parts.join(" ")));
+        let mut made = made.header("upload-metadata", metadata(&[("filename", ends)]));
+        if ends == "digest" {
+            made = made.header("repr-digest", Sha256::of(b"other").to_field());
+        }
+        let whole = address(&answer(made).await);
+        if ends != "digest" {
+            ann.file(ends, "root", "quicker").await;
+        }
+        let left = QUOTA - used(&ann).await;
+        for part in &parts {
+            ann.send(part, 0, &content(300_000)).await.expect(StatusCode::NO_CONTENT);
+        }
+        if ends != "digest" {
+            until("the bytes are joined", async || {
+                ann.get(&whole).await.expect(StatusCode::OK)["state"] == "complete"
+            })
+            .await;
+            assert_eq!(free(&ann).await, left - 600_000);
+        }
+        match ends {
+            "digest" => {}
+            "deletion" => drop(ann.delete(&whole).await.expect(StatusCode::NO_CONTENT)),
+            _ => {
+                server.clock.advance(Duration::from_secs(8 * 24 * 3600));
+                clear_up(&server).await;
+            }
+        }
+        until("it is gone", async || ann.get(&whole).await.status == StatusCode::NOT_FOUND).await;
+        until("nothing is set aside", async || free(&ann).await == left).await;
+        for part in &parts {
+            assert_eq!(ann.get(part).await.status, StatusCode::NOT_FOUND, "{ends}");
+        }
+        until("no content is left", async || server.blob_files() == 0).await;
+        assert_eq!(server.dir.path().join("blobs/partial").read_dir().unwrap().count(), 0, "{ends}");
+    }
 }
 
 #[actix_web::test]

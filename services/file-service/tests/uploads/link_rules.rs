@@ -65,7 +65,9 @@ async fn each_request_keeps_to_what_the_link_is() {
     all_are(&visitor, &upload, 404, "not_found").await;
     clear_up(&server).await;
     owner.post(&format!("/api/v1/files/{folder}/restore"), json!({})).await.expect(StatusCode::OK);
-    // the password; nothing was lost of what was closed for a while
+    // nothing was lost of what was closed for a while
+    assert_eq!(visitor.stands(&upload).await.status, StatusCode::OK);
+    // the password, with which ends what was begun without it
     change(json!({"password": "open sesame"})).await;
     all_are(&visitor, &upload, 401, "link_locked").await;
     let wrong = visitor.tus(Method::HEAD, &upload).header("x-link-password", "wrong");
@@ -73,6 +75,14 @@ async fn each_request_keeps_to_what_the_link_is() {
     let unlock = visitor.request(Method::POST, &format!("/api/v1/public/{}/unlock", visitor.token));
     let unlocked = answer(unlock.json(&json!({"password": "open sesame"}))).await.expect(StatusCode::OK);
     let ticket = unlocked["ticket"].as_str().unwrap();
+    until("what was begun before is gone", async || {
+        let stands = visitor.tus(Method::HEAD, &upload).header("x-link-ticket", ticket);
+        answer(stands).await.status == StatusCode::NOT_FOUND
+    })
+    .await;
+    let made = visitor.tus(Method::POST, &visitor.uploads()).header("x-link-ticket", ticket);
+    let made = made.header("upload-length", 5).header("upload-metadata", metadata(&[("filename", "x.txt")]));
+    let upload = visitor.address(&answer(made).await);
     let by_ticket = visitor.sending(&upload, 0).header("x-link-ticket", ticket).body("he");
     answer(by_ticket).await.expect(StatusCode::NO_CONTENT);
     let by_password = visitor.sending(&upload, 2).header("x-link-password", "open sesame").body("l");
@@ -82,7 +92,12 @@ async fn each_request_keeps_to_what_the_link_is() {
         .await
         .expect_problem(401, "link_locked");
     change(json!({"password": null})).await;
-    visitor.send(&upload, 3, b"lo").await.expect(StatusCode::NO_CONTENT);
+    until("what was begun with it is gone", async || {
+        visitor.stands(&upload).await.status == StatusCode::NOT_FOUND
+    })
+    .await;
+    let upload = visitor.begin("x.txt", 5).await;
+    visitor.send(&upload, 0, b"hello").await.expect(StatusCode::NO_CONTENT);
     assert_eq!(owner.names(&folder).await, ["x.txt"]);
 
     // the right of its maker
@@ -239,9 +254,9 @@ async fn uploads_end_with_their_link_and_give_their_room_back() {
         let visitor = Visitor::of(&server, &owner, &folder, dropper()).await;
         let upload = visitor.begin("x", 600_000).await;
         visitor.send(&upload, 0, &content(300_000)).await.expect(StatusCode::NO_CONTENT);
-        assert_eq!(free(&owner).await, QUOTA - 600_000);
+        assert_eq!(free(&owner).await, QUOTA - 300_000);
         // the room is the owner's, and it has an end
-        visitor.try_to_begin(&[("filename", "y")], 400_001).await.expect_problem(507, "quota_exceeded");
+        visitor.try_to_begin(&[("filename", "y")], 700_001).await.expect_problem(507, "quota_exceeded");
         clear_up(&server).await;
         assert_eq!(
             visitor.stands(&upload).await.header("upload-offset"),
@@ -288,21 +303,6 @@ async fn uploads_end_with_their_link_and_give_their_room_back() {
         assert!([StatusCode::NOT_FOUND, StatusCode::FORBIDDEN].contains(&stands), "{ends}: {stands}");
         owner.delete(&link).await;
     }
-}
-
-#[actix_web::test]
-async fn an_upload_by_a_link_expires_as_others_do() {
-    let server = with_quota().await;
-    let owner = server.user("owner");
-    let folder = owner.folder("f", "root").await;
-    let visitor = Visitor::of(&server, &owner, &folder, dropper()).await;
-    let upload = visitor.begin("x", 600_000).await;
-    let expires = visitor.show(&upload).await.expect(StatusCode::OK)["expiresAt"].clone();
-    assert_eq!(expires, json!(server.now() + Duration::from_secs(7 * 24 * 3600)));
-    server.clock.advance(Duration::from_secs(7 * 24 * 3600 + 1));
-    visitor.show(&upload).await.expect_problem(404, "not_found");
-    clear_up(&server).await;
-    assert_eq!(free(&owner).await, QUOTA);
 }
 
 /// Sends the first half of an upload, and leaves the request open.
@@ -361,21 +361,16 @@ async fn what_comes_with_a_password_of_yesterday_is_no_file() {
         match ends {
             "password" => {
                 owner.patch(&link, json!({"password": "second"})).await.expect(StatusCode::OK);
-                sending.write_all(&bytes[bytes.len() / 2..]).await.unwrap();
                 let told = head_of(&mut sending).await;
-                assert!(told.starts_with("HTTP/1.1 404"), "{told}");
-                // who has the new one goes on
-                let done = visitor.sending(&upload, bytes.len()).header("x-link-password", "second");
-                answer(done).await.expect(StatusCode::NO_CONTENT);
-                assert_eq!(owner.names(&folder).await, ["x"]);
+                assert!(told.starts_with("HTTP/1.1 423"), "{told}");
             }
-            _ => {
-                owner.delete(&link).await.expect(StatusCode::NO_CONTENT);
-                // whoever ends it makes the request leave
-                let partial = server.dir.path().join("blobs/partial");
-                until("its bytes are gone", async || partial.read_dir().unwrap().count() == 0).await;
-                assert_eq!(owner.names(&folder).await, ["x"]);
-            }
+            _ => drop(owner.delete(&link).await.expect(StatusCode::NO_CONTENT)),
         }
+        // whoever ends it makes the request leave
+        let partial = server.dir.path().join("blobs/partial");
+        until("its bytes are gone", async || partial.read_dir().unwrap().count() == 0).await;
+        let stands = visitor.tus(Method::HEAD, &upload).header("x-link-password", "second");
+        assert_eq!(answer(stands).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(owner.names(&folder).await, [""; 0]);
     }
 }

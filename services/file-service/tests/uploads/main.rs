@@ -12,6 +12,7 @@ mod draft;
 mod expiry;
 mod helpers;
 mod holders;
+mod link_room;
 mod link_rules;
 mod links;
 mod quota;

@@ -1,5 +1,6 @@
 //! What uploads set aside.
 
+use common::Sha256;
 use common::files::FileStore as _;
 use reqwest::{Method, StatusCode};
 
@@ -50,6 +51,30 @@ async fn unknown_lengths_stay_within_the_quota() {
     file_id(&done);
     assert_eq!(used(&ann).await, offset as u64);
     assert_eq!(free(&ann).await, 1_000_000 - offset as u64);
+}
+
+#[actix_web::test]
+async fn a_length_that_finds_no_room_is_not_noted() {
+    let server = Server::with(|settings| settings.default_quota_bytes = Some(1_000_000)).await;
+    let ann = server.user("ann");
+    let made = ann.tus(Method::POST, UPLOADS).header("upload-defer-length", 1);
+    let upload = address(&answer(made.header("upload-metadata", metadata(&[("filename", "later")]))).await);
+    let last = |offset: usize, length: &str| {
+        let request = ann.tus(Method::PATCH, &upload).header("upload-offset", offset);
+        let request = request.header("content-type", "application/offset+octet-stream");
+        request.header("upload-length", length)
+    };
+    let refused = last(0, "300000000000").header("repr-digest", Sha256::of(b"other").to_field());
+    answer(refused).await.expect_problem(507, "quota_exceeded");
+    let stands = ann.stands(&upload).await;
+    assert_eq!((stands.header("upload-defer-length"), stands.header("upload-length")), (Some("1"), None));
+    let bytes = content(1_000_001);
+    ann.send(&upload, 0, &bytes).await.expect_problem(507, "quota_exceeded");
+    let offset = ann.offset(&upload).await;
+    assert!(offset <= 1_000_000, "{offset}");
+    // nor is the digest that came with it, and another length is no contradiction
+    let done = answer(last(offset, "1000000").body(bytes[offset..1_000_000].to_vec())).await;
+    assert_eq!(ann.content_of(&file_id(&done)).await, bytes[..1_000_000]);
 }
 
 #[actix_web::test]

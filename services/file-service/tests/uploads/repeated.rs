@@ -200,6 +200,43 @@ async fn what_a_lost_answer_made_is_not_taken_for_a_copy_of_it() {
 }
 
 #[actix_web::test]
+async fn what_a_lost_answer_replaced_is_not_taken_for_a_copy_of_it() {
+    let faults = Faults::new(false, true);
+    let server = faulty(&faults).await;
+    let ann = server.user("ann");
+    let folder = ann.folder("copies", "root").await;
+    for (name, then) in [("kept", "nothing"), ("changed", "content"), ("deleted", "deletion")] {
+        let old = ann.file(name, "root", "old").await;
+        let made = ann.tus(Method::POST, UPLOADS).header("upload-length", 3);
+        let made = made.header("upload-metadata", metadata(&[("filename", name), ("onConflict", "replace")]));
+        let upload = address(&answer(made).await);
+        faults.done_is_lost.store(true, Ordering::SeqCst);
+        ann.send(&upload, 0, b"abc").await.expect_problem(503, "unavailable");
+        faults.done_is_lost.store(false, Ordering::SeqCst);
+        assert_eq!(ann.content_of(&old).await, b"abc");
+        let copy = ann.post(&format!("/api/v1/files/{old}/copy"), json!({"parentId": folder})).await;
+        copy.expect(StatusCode::CREATED);
+        match then {
+            "content" => {
+                let other = ann.request(Method::PUT, &format!("/api/v1/files/{old}/content")).body("other");
+                answer(other).await.expect(StatusCode::OK);
+            }
+            "deletion" => {
+                let gone = ann.delete(&format!("/api/v1/files/{old}?permanent=true")).await;
+                gone.expect(StatusCode::NO_CONTENT);
+            }
+            _ => {}
+        }
+        let again = ann.send_when_free(&upload, 3, b"").await;
+        if then == "deletion" {
+            again.expect_problem(404, "not_found");
+        } else {
+            assert_eq!(file_id(&again), old, "{then}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn an_empty_upload_whose_name_was_taken_becomes_a_file_of_another() {
     let gate = Arc::new(Gate::default());
     let given = Arc::clone(&gate);

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use common::files::{BlobRange, BlobStore, BlobWriter, ByteStream, StoredBlob};
 use common::{BlobKey, PortResult, Timestamp};
+use futures_util::StreamExt as _;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -256,7 +257,7 @@ async fn head_of(stream: &mut tokio::net::TcpStream) -> String {
     head
 }
 
-/// A disk whose next read waits until it is let go on.
+/// A disk whose next read, or stream, waits until it is let go on.
 pub(crate) struct Gated {
     pub(crate) disk: Arc<dyn BlobStore>,
     pub(crate) gate: Arc<Gate>,
@@ -264,13 +265,30 @@ pub(crate) struct Gated {
 
 pub(crate) struct Gate {
     waits: AtomicBool,
+    waits_in_stream: AtomicBool,
     pub(crate) reached: Semaphore,
     pub(crate) passes: Semaphore,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { waits: AtomicBool::new(true), reached: Semaphore::new(0), passes: Semaphore::new(0) }
+        Self::new(true)
+    }
+}
+
+impl Gate {
+    fn new(at_read: bool) -> Self {
+        Self {
+            waits: AtomicBool::new(at_read),
+            waits_in_stream: AtomicBool::new(!at_read),
+            reached: Semaphore::new(0),
+            passes: Semaphore::new(0),
+        }
+    }
+
+    /// Before the first bytes of the next stream.
+    pub(crate) fn in_stream() -> Self {
+        Self::new(false)
     }
 }
 
@@ -289,7 +307,17 @@ impl BlobStore for Gated {
     }
 
     async fn stream(&self, key: BlobKey, range: BlobRange) -> PortResult<Option<ByteStream>> {
-        self.disk.stream(key, range).await
+        let Some(stream) = self.disk.stream(key, range).await? else { return Ok(None) };
+        if !self.gate.waits_in_stream.swap(false, Ordering::SeqCst) {
+            return Ok(Some(stream));
+        }
+        let gate = Arc::clone(&self.gate);
+        let waiting = async move {
+            gate.reached.add_permits(1);
+            gate.passes.acquire().await.unwrap().forget();
+            stream
+        };
+        Ok(Some(Box::pin(futures_util::stream::once(waiting).flatten())))
     }
 
     async fn size(&self, key: BlobKey) -> PortResult<Option<u64>> {

@@ -1,9 +1,11 @@
 //! Takes in what one request brings to an upload.
 
+mod room;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
-use common::files::{Committed, NodeError, PartialBlob, PartialWriter, Upload, UploadRole, UploadState};
+use common::files::{Committed, PartialBlob, PartialWriter, Upload, UploadRole, UploadState};
 use common::jobs::Cause;
 use common::{Code, FileId, PortError, Sha256};
 use futures_util::{Stream, StreamExt as _};
@@ -16,7 +18,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::checksum::{Checker, Checksum};
 use super::hold::{Hold, RENEWED_EVERY};
 use super::partial::partial_error;
-use super::{RESERVATION_OUTLASTS, check_size, concat, finish};
+use super::{check_size, concat, finish};
 use crate::app::watch::Watch;
 use crate::error::AppError;
 
@@ -25,9 +27,6 @@ const SAVED_EVERY: u64 = 16 * 1024 * 1024;
 
 /// Most bytes between two values of the row, as long as there are no checksums: what is on its way to be durable included.
 const UNSAVED: u64 = 96 * 1024 * 1024;
-
-/// By how much the reservation of an upload of unknown length grows.
-const RESERVED_AT_ONCE: u64 = 8 * 1024 * 1024;
 
 /// Pieces of a body that wait to be written.
 const PIECES: usize = 4;
@@ -141,6 +140,14 @@ fn check(hold: &mut Hold, go: &Go) -> Result<(), AppError> {
     if upload.state != UploadState::Open && !brings_nothing {
         return Err(AppError::refused(Code::UploadComplete));
     }
+    if upload.state == UploadState::Complete && go.digest.is_some_and(|digest| Some(digest) != upload.digest)
+    {
+        // a commit may have held them against what was said before
+        return Err(AppError::because(
+            Code::UploadComplete,
+            "The digest comes with the last bytes at the latest",
+        ));
+    }
     let announced_end = go.announced.map(|bytes| offset.saturating_add(bytes));
     let implied = announced_end.filter(|_| go.ends == Ends::Here);
     for length in [go.length, implied].into_iter().flatten() {
@@ -178,11 +185,13 @@ enum End {
 
 struct Session {
     hold: Hold,
+    /// What was known of the length and the digest of the whole before this request.
+    known: (Option<u64>, Option<Sha256>),
     /// Over the folder that the file will be in.
     watch: Option<Watch>,
     go: Go,
     checkers: Vec<Checker>,
-    /// Bytes that are set aside for an upload of unknown length.
+    /// Bytes that this request has set aside ahead of those that come.
     reserved: u64,
     /// With all bytes that were given to the writer.
     size: u64,
@@ -198,25 +207,35 @@ impl Session {
     ) -> Result<Appended, AppError> {
         let checkers = go.checksums.iter().map(Checksum::checker).collect();
         let size = hold.upload.offset();
-        let mut session = Self { hold, watch, go, checkers, reserved: 0, size };
-        if session.hold.upload.state == UploadState::Open
-            && let Err(error) = session.receive(pieces).await
-        {
-            // whoever has it by now has reasons of their own
-            if let Err(other) = session.hold.leave().await {
-                tracing::debug!(code = other.code().word(), "an upload was not left");
+        let known = (hold.saved().length, hold.saved().digest);
+        let mut session = Self { hold, known, watch, go, checkers, reserved: 0, size };
+        if session.hold.upload.state == UploadState::Open {
+            let received = session.receive(pieces).await;
+            session.give_back().await;
+            if let Err(error) = received {
+                // whoever has it by now has reasons of their own
+                if let Err(other) = session.hold.leave().await {
+                    tracing::debug!(code = other.code().word(), "an upload was not left");
+                }
+                return Err(error);
             }
-            return Err(error);
         }
         session.conclude(cause).await
     }
 
     async fn receive(&mut self, pieces: mpsc::Receiver<Piece>) -> Result<(), AppError> {
-        self.reserve_length().await?;
-        let mut writer = self.open().await?;
+        let mut writer = match self.prepare().await {
+            Ok(writer) => writer,
+            Err(error) => {
+                // a length that is noted without its room would let in bytes that nobody counts
+                (self.hold.upload.length, self.hold.upload.digest) = self.known;
+                return Err(error);
+            }
+        };
         let end = self.take(&mut *writer, pieces).await;
         let end = match end {
             End::Whole if !std::mem::take(&mut self.checkers).into_iter().all(Checker::holds) => {
+                self.hold.upload.digest = self.known.1;
                 return Err(AppError::refused(Code::ChecksumMismatch));
             }
             // nothing is known of bytes whose checksum cannot be taken
@@ -236,6 +255,12 @@ impl Session {
             End::Wanted => Err(AppError::because(Code::Locked, "Another request goes on with this upload")),
             End::Left => Err(BodyError::Incomplete.into()),
         }
+    }
+
+    /// Makes room for what the request announces, and gives the writer.
+    async fn prepare(&mut self) -> Result<Box<dyn PartialWriter>, AppError> {
+        self.reserve_length().await?;
+        self.open().await
     }
 
     /// The writer at the end of what is there.
@@ -328,43 +353,6 @@ impl Session {
             self.hold.upload.blob = durable;
         }
         self.hold.save().await
-    }
-
-    /// Sets aside what the request has said of the length.
-    async fn reserve_length(&mut self) -> Result<(), AppError> {
-        let upload = &self.hold.upload;
-        match (upload.reservation, upload.length) {
-            (Some(_), Some(length)) if self.hold.saved_length().is_none() => self.set_aside(length).await,
-            _ => Ok(()),
-        }
-    }
-
-    /// Keeps the reservation of an upload of unknown length ahead of its bytes.
-    async fn reserve_more(&mut self, size: u64) -> Result<(), AppError> {
-        let upload = &self.hold.upload;
-        if upload.reservation.is_none() || upload.length.is_some() || size <= self.reserved {
-            return Ok(());
-        }
-        let ample = size + RESERVED_AT_ONCE.max(size / 4);
-        match self.set_aside(ample).await {
-            Ok(()) => self.reserved = ample,
-            // near the quota: what is there already may still fit
-            Err(error) if error.code() == Code::QuotaExceeded => {
-                self.set_aside(size).await?;
-                self.reserved = size;
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    async fn set_aside(&self, bytes: u64) -> Result<(), AppError> {
-        let upload = &self.hold.upload;
-        let Some(reservation) = upload.reservation else { return Ok(()) };
-        let until = upload.expires_at + RESERVATION_OUTLASTS;
-        let reserved: Result<(), NodeError> =
-            self.hold.service().store.reserve(upload.space, reservation, bytes, until).await;
-        Ok(reserved?)
     }
 
     /// With all bytes of the request durable: makes the upload a file if it is whole, or leaves it.

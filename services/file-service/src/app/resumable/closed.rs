@@ -63,6 +63,51 @@ pub(crate) fn end_by_link(service: &Arc<FileService>, link: LinkId) {
     });
 }
 
+/// After a link has got another password: ends all uploads by it that were begun until now, since whoever began them may not know that one. They are known
+/// when this returns, and end soon after.
+pub(crate) async fn end_locked_out(service: &Arc<FileService>, link: LinkId) {
+    let begun = match unfinished_by_link(service, link).await {
+        Ok(begun) => begun,
+        Err(error) => {
+            tracing::warn!(%link, cause = %Causes(&error), "uploads by a link with another password are left to their expiry");
+            return;
+        }
+    };
+    let task = Arc::clone(service);
+    service.background.spawn(async move {
+        for id in begun {
+            match end_unfinished(&task, id).await {
+                Ok(()) => {}
+                Err(error) if error.code() == Code::NotFound => {}
+                Err(error) => {
+                    tracing::warn!(upload = %id, cause = %Causes(&error), "an upload is left to its expiry");
+                }
+            }
+        }
+    });
+}
+
+async fn unfinished_by_link(service: &FileService, link: LinkId) -> Result<Vec<UploadId>, AppError> {
+    let mut found: Vec<UploadId> = Vec::new();
+    loop {
+        let before = found.last().copied();
+        let page = service.uploads.store.list_uploads(Uploader::Link(link), before, PAGE).await?;
+        found.extend(page.iter().map(|upload| upload.id));
+        if page.len() < PAGE as usize {
+            return Ok(found);
+        }
+    }
+}
+
+async fn end_unfinished(service: &Arc<FileService>, id: UploadId) -> Result<(), AppError> {
+    let hold = Hold::take(service, id).await?;
+    match hold.upload.state {
+        // it has arrived before
+        UploadState::Done(_) => hold.leave().await.map(drop),
+        UploadState::Open | UploadState::Complete => hold.remove().await.map(drop),
+    }
+}
+
 async fn end_all_by_link(service: &Arc<FileService>, link: LinkId) -> Result<(), AppError> {
     let mut before = None;
     loop {
@@ -151,10 +196,18 @@ pub(crate) async fn end_all(
     let page = service.uploads.store.list_uploads(Uploader::User(user), None, limit).await?;
     let mut ended = 0;
     for upload in &page {
-        match Hold::try_take(service, upload.id).await {
-            Ok(Some(hold)) => ended += u64::from(hold.remove().await?),
-            Ok(None) => service.uploads.stop(upload.id),
-            Err(error) if error.code() == Code::NotFound => {}
+        let removed = match Hold::try_take(service, upload.id).await {
+            Ok(Some(hold)) => hold.remove().await,
+            Ok(None) => {
+                service.uploads.stop(upload.id);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        };
+        match removed {
+            Ok(is_removed) => ended += u64::from(is_removed),
+            // it, or a part of it, is held by somebody
+            Err(error) if matches!(error.code(), Code::NotFound | Code::Locked) => {}
             Err(error) => return Err(error),
         }
     }

@@ -5,19 +5,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::files::{BlobRange, Committed, PartialBlob, Upload, UploadRole, UploadState, Uploader};
+use common::files::{
+    BlobRange, Committed, NodeError, PartialBlob, PartialWriter, Upload, UploadRole, UploadState, Uploader,
+};
 use common::{Causes, Code, PortError, ReservationId, UploadId, allowance};
 use futures_util::TryStreamExt as _;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::hold::{Hold, RENEWED_EVERY};
 use super::partial::partial_error;
-use super::{RESERVATION_OUTLASTS, finish, length_of};
+use super::{RESERVATION_OUTLASTS, check_size, finish, length_of};
 use crate::error::AppError;
 use crate::state::FileService;
 
 /// Most bytes between two values of the row.
 const UNSAVED: u64 = 96 * 1024 * 1024;
+
+/// How long whoever wants an upload that is being put together is given to take it: some of their tries.
+const ASIDE: Duration = Duration::from_millis(250);
+
+/// How putting an upload together has ended.
+enum Joined {
+    /// All bytes are there.
+    Whole(Hold),
+    /// Somebody wants the upload.
+    Wanted(Hold),
+}
 
 /// The parts of a final upload, in order.
 ///
@@ -58,12 +71,19 @@ pub(crate) async fn concatenate(
     if !ready {
         return Ok((upload, None));
     }
-    let Some(hold) = Hold::try_take(service, upload.id).await? else { return Ok((upload, None)) };
+    let Some(hold) = Hold::take_if_free(service, upload.id).await? else { return Ok((upload, None)) };
     let cause = http_kit::cause::current();
     let task = service.background.spawn_awaited(async move {
         let mut hold = hold;
-        if hold.upload.state == UploadState::Open {
-            hold = join(hold).await?;
+        while hold.upload.state == UploadState::Open {
+            hold = match join(hold).await? {
+                Joined::Whole(hold) => hold,
+                Joined::Wanted(hold) => match step_aside(hold).await? {
+                    (_, Some(hold)) => hold,
+                    // somebody else puts it together
+                    (upload, None) => return Ok((upload, None)),
+                },
+            };
         }
         match hold.upload.state {
             UploadState::Done(_) => Ok((hold.leave().await?, None)),
@@ -97,16 +117,36 @@ fn wake(service: &Arc<FileService>, part: UploadId) {
     });
 }
 
-/// Reads all parts into the upload.
-async fn join(mut hold: Hold) -> Result<Hold, AppError> {
+/// Leaves an upload to whoever wants it, and takes it again if they have left it: who changes its name ends nothing.
+///
+/// # Errors
+/// `not_found` if they have ended it.
+async fn step_aside(hold: Hold) -> Result<(Upload, Option<Hold>), AppError> {
     let service = Arc::clone(hold.service());
-    let UploadRole::Final(ids) = hold.upload.role.clone() else { return Ok(hold) };
+    let upload = hold.leave().await?;
+    sleep(ASIDE).await;
+    let again = Hold::take_if_free(&service, upload.id).await?;
+    Ok((upload, again))
+}
+
+/// Reads all parts into the upload, from the first one on.
+async fn join(mut hold: Hold) -> Result<Joined, AppError> {
+    let service = Arc::clone(hold.service());
+    let UploadRole::Final(ids) = hold.upload.role.clone() else {
+        return Err(PortError::broken("files", "an upload without parts was to be put together").into());
+    };
     let parts = parts_of(&service, hold.upload.uploader(), &ids).await?;
     let length = length_of(&parts).ok_or_else(|| AppError::refused(Code::UploadLength))?;
+    // not known before where one of them told its own late
+    check_size(&service, Some(length))?;
     hold.upload.length = Some(length);
     merge_reservations(&service, &mut hold, &parts, length).await?;
-    // a crash in the middle begins again
-    hold.upload.blob = PartialBlob::new(hold.upload.blob.key);
+    // what was left or crashed in the middle begins again
+    let empty = PartialBlob::new(hold.upload.blob.key);
+    if hold.upload.blob != empty {
+        service.uploads.partial.discard(&hold.upload.blob).await?;
+        hold.upload.blob = empty;
+    }
     let mut writer = service
         .uploads
         .partial
@@ -114,30 +154,52 @@ async fn join(mut hold: Hold) -> Result<Hold, AppError> {
         .await
         .map_err(|error| partial_error(&error, &hold.upload).unwrap_or_else(|| error.into()))?;
     hold.upload.blob = writer.durable().clone();
+    let is_wanted = hold.save().await? || read_parts(&mut hold, &mut *writer, &parts).await?;
+    hold.upload.blob = writer.close().await?;
+    if is_wanted {
+        return Ok(Joined::Wanted(hold));
+    }
+    hold.upload.state = UploadState::Complete;
+    // whoever wants it waits for the file
     hold.save().await?;
+    Ok(Joined::Whole(hold))
+}
+
+/// Reads the parts one after another; whether somebody wanted the upload before the end.
+async fn read_parts(
+    hold: &mut Hold,
+    writer: &mut dyn PartialWriter,
+    parts: &[Upload],
+) -> Result<bool, AppError> {
+    let (service, stop) = (Arc::clone(hold.service()), hold.stop());
     let mut saved_at = Instant::now();
-    for part in &parts {
+    for part in parts {
         check_part(&service, part).await?;
         let whole = BlobRange { start: 0, len: part.blob.size };
         let stream = service.blobs.stream(part.blob.key, whole).await?;
         let mut stream =
             stream.ok_or_else(|| PortError::broken("blobs", "a part that was finished is not there"))?;
-        while let Some(piece) = stream.try_next().await? {
+        loop {
+            let piece = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(true),
+                piece = stream.try_next() => piece?,
+            };
+            let Some(piece) = piece else { break };
             writer.write(piece).await?;
             // it goes on for as long as it gets on
             allowance::renew();
             let durable = writer.durable();
             if saved_at.elapsed() > RENEWED_EVERY || durable.size - hold.upload.offset() > UNSAVED / 4 {
                 hold.upload.blob = durable.clone();
-                hold.save().await?;
+                if hold.save().await? {
+                    return Ok(true);
+                }
                 saved_at = Instant::now();
             }
         }
     }
-    hold.upload.blob = writer.close().await?;
-    hold.upload.state = UploadState::Complete;
-    hold.save().await?;
-    Ok(hold)
+    Ok(false)
 }
 
 /// What was set aside for the parts is for the whole from now on.
@@ -162,7 +224,16 @@ async fn merge_reservations(
     };
     let merged: Vec<_> = parts.iter().filter_map(|part| part.reservation).collect();
     let until = hold.upload.expires_at + RESERVATION_OUTLASTS;
-    Ok(service.store.merge_reservations(hold.upload.space, id, &merged, length, until).await?)
+    match service.store.merge_reservations(hold.upload.space, id, &merged, length, until).await {
+        Ok(()) => Ok(()),
+        Err(NodeError::OverQuota) => {
+            // the parts keep theirs
+            hold.upload.reservation = None;
+            hold.save().await?;
+            Err(AppError::refused(Code::QuotaExceeded))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Makes a part a blob that can be read.
@@ -190,7 +261,7 @@ pub(super) async fn complete_part(mut hold: Hold) -> Result<Upload, AppError> {
         match check_part(&service, &hold.upload).await {
             Ok(()) => {}
             Err(error) if error.code() == Code::DigestMismatch => {
-                remove_part(&service, hold).await?;
+                hold.remove().await?;
                 return Err(error);
             }
             Err(error) => {
@@ -204,33 +275,24 @@ pub(super) async fn complete_part(mut hold: Hold) -> Result<Upload, AppError> {
     Ok(upload)
 }
 
-/// Removes a part with the blob that it may have become: no commit ever takes one.
-async fn remove_part(service: &FileService, hold: Hold) -> Result<(), AppError> {
-    let key = hold.upload.blob.key;
-    if hold.remove().await? {
-        service.blobs.delete(key).await?;
-    }
-    Ok(())
-}
-
-/// Removes parts that no other upload waits for. What fails is left to their expiry.
-pub(super) async fn end_parts(service: &Arc<FileService>, parts: &[UploadId]) {
+/// Ends the parts of what was put together, also those that another upload names: what was set aside for them went to that whole, and nobody would answer for
+/// their bytes. All that can be ended are.
+///
+/// # Errors
+/// `locked` if somebody does not leave one; `unavailable`. Then it can be done again.
+pub(super) async fn end_parts(service: &Arc<FileService>, parts: &[UploadId]) -> Result<(), AppError> {
+    let mut failed = None;
     for part in parts {
-        let ended = async {
-            if !service.uploads.store.finals_of_part(*part).await?.is_empty() {
-                return Ok(());
-            }
-            if let Some(hold) = Hold::try_take(service, *part).await? {
-                remove_part(service, hold).await?;
-            }
-            Ok::<_, AppError>(())
+        let ended = match Hold::take(service, *part).await {
+            Ok(hold) => hold.remove_alone().await,
+            Err(error) => Err(error),
         };
-        match ended.await {
-            Ok(()) => {}
+        match ended {
+            Ok(true) => {}
+            Ok(false) => failed = Some(AppError::because(Code::Locked, "Another request is at a part")),
             Err(error) if error.code() == Code::NotFound => {}
-            Err(error) => {
-                tracing::warn!(%part, cause = %Causes(&error), "a part is left to its expiry");
-            }
+            Err(error) => failed = Some(error),
         }
     }
+    failed.map_or(Ok(()), Err)
 }

@@ -19,12 +19,17 @@ pub(crate) async fn expire(service: &Arc<FileService>, limit: u32) -> Result<(u6
     let more = expired.len() >= limit as usize;
     let mut removed = 0;
     for upload in expired {
-        match Hold::try_take(service, upload.id).await {
+        let ended = match Hold::try_take(service, upload.id).await {
             // somebody has gone on with it
-            Ok(Some(hold)) if hold.upload.expires_at >= now => drop(hold.leave().await?),
-            Ok(Some(hold)) => removed += u64::from(hold.remove().await?),
-            Ok(None) => {}
-            Err(error) if error.code() == Code::NotFound => {}
+            Ok(Some(hold)) if hold.upload.expires_at >= now => hold.leave().await.map(|_| false),
+            Ok(Some(hold)) => hold.remove().await,
+            Ok(None) => Ok(false),
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(is_removed) => removed += u64::from(is_removed),
+            // it, or a part of it, is held by somebody
+            Err(error) if matches!(error.code(), Code::NotFound | Code::Locked) => {}
             Err(error) => return Err(error),
         }
     }

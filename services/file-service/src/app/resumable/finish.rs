@@ -7,7 +7,7 @@ use common::files::{
     WrittenBlob,
 };
 use common::jobs::Cause;
-use common::{Code, PortError, Sha256, Timestamp};
+use common::{Causes, Code, PortError, Sha256, Timestamp};
 use runtime::crash_point;
 
 use super::hold::Hold;
@@ -20,6 +20,9 @@ use crate::app::upload::{self, Announced, Finished, Received, Reservation, Sende
 use crate::app::watch::Pass;
 use crate::error::AppError;
 use crate::state::FileService;
+
+/// Files with a content that are looked through for one.
+const COPIES: u32 = 1_000;
 
 /// Commits a complete upload, once: a repetition finds what an earlier one has done. It goes on to its end although the caller may be dropped.
 ///
@@ -43,7 +46,8 @@ async fn run(
         None => match commit(&service, &hold, cause).await {
             Ok(committed) => committed,
             Err(error) if error.code() == Code::DigestMismatch => {
-                hold.remove().await?;
+                // said before the bytes were all there, so that no commit has taken them
+                hold.remove_with_blob().await?;
                 return Err(error);
             }
             Err(error) => {
@@ -62,8 +66,10 @@ async fn run(
     upload.reservation = None;
     upload.blob.state.clear();
     let upload = hold.leave().await?;
-    if let UploadRole::Final(parts) = &upload.role {
-        concat::end_parts(&service, parts).await;
+    if let UploadRole::Final(parts) = &upload.role
+        && let Err(error) = concat::end_parts(&service, parts).await
+    {
+        tracing::warn!(upload = %upload.id, cause = %Causes(&error), "parts are left to their expiry");
     }
     Ok((upload, committed))
 }
@@ -85,10 +91,15 @@ async fn earlier(service: &FileService, upload: &Upload) -> Result<Option<(Commi
     if upload.on_conflict != OnConflict::Replace {
         return Err(gone());
     }
-    let files = service.store.files_of_blob(upload.blob.key, 1).await?;
-    let file = files.first().ok_or_else(gone)?;
-    let path = service.store.find_path(*file).await?.ok_or_else(gone)?;
-    Ok(Some((Committed { node: path.node, created: false }, blob.sha256)))
+    // what was replaced has the name, which no copy elsewhere is known by
+    let name = upload.name.as_ref().ok_or_else(gone)?;
+    let node = service.store.find_child(upload.parent, name).await?.ok_or_else(gone)?;
+    let is_content = node.content.as_ref().is_some_and(|content| content.blob == upload.blob.key);
+    // it may have got other content since
+    if !is_content && !service.store.files_of_blob(upload.blob.key, COPIES).await?.contains(&node.id) {
+        return Err(gone());
+    }
+    Ok(Some((Committed { node, created: false }, blob.sha256)))
 }
 
 /// As whom an upload becomes a file, and who brings it: by a link, whoever has it now.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::files::{Saved, Taken, Upload, UploadState};
-use common::{Causes, Code, UploadId};
+use common::files::{Saved, Taken, Upload, UploadRole, UploadState};
+use common::{BlobKey, Causes, Code, UploadId};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{PROLONGED_AFTER, RESERVATION_OUTLASTS, release};
+use super::{PROLONGED_AFTER, RESERVATION_OUTLASTS, concat, release};
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -72,6 +72,20 @@ impl Hold {
         }
     }
 
+    /// Takes an upload if nobody has it, and else does not even make its holder leave.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub(super) async fn take_if_free(
+        service: &Arc<FileService>,
+        id: UploadId,
+    ) -> Result<Option<Self>, AppError> {
+        let found = service.uploads.store.find_upload(id).await?;
+        let found = found.ok_or_else(|| AppError::refused(Code::NotFound))?;
+        let is_held = found.lease.is_some_and(|lease| lease >= service.clock.now());
+        if is_held { Ok(None) } else { Self::try_take(service, id).await }
+    }
+
     /// As the store has it.
     pub(super) fn saved(&self) -> &Upload {
         &self.saved
@@ -97,8 +111,12 @@ impl Hold {
         self.put().await
     }
 
-    /// An upload that is gone on with is kept for longer.
+    /// An upload that is gone on with is kept for longer, but not one by a link that brings no bytes.
     async fn prolong(&mut self) -> Result<(), AppError> {
+        let is_final = matches!(self.upload.role, UploadRole::Final(_));
+        if self.upload.link.is_some() && self.upload.offset() == 0 && !is_final {
+            return Ok(());
+        }
         let until = self.service.clock.now() + self.service.settings.keep_uploads;
         let unfinished = !matches!(self.upload.state, UploadState::Done(_));
         if unfinished && until.since(self.upload.expires_at) > PROLONGED_AFTER {
@@ -136,12 +154,33 @@ impl Hold {
         Ok(self.upload.clone())
     }
 
-    /// Removes the upload and its bytes; false, and nothing is removed, if somebody else has it by now, or it is gone. What a commit may have taken stays: if
-    /// none did, the sweep takes it for a stray.
+    /// Removes the upload and its bytes, and with what was put together its parts; false, and the upload is not removed, if somebody else has it by now, or it is
+    /// gone. What a commit may have taken stays: if none did, the sweep takes it for a stray.
+    ///
+    /// # Errors
+    /// `unavailable`; `locked` if somebody does not leave a part. Then it can be done again.
+    pub(crate) async fn remove(mut self) -> Result<bool, AppError> {
+        let UploadRole::Final(parts) = self.saved.role.clone() else { return self.remove_alone().await };
+        // what was set aside for the parts is for this one by then: with it gone nobody would answer for their bytes
+        let has_joined = self.saved.reservation.is_some() || self.saved.state == UploadState::Complete;
+        if has_joined {
+            // not `save`: what has expired is kept for no longer
+            self.upload.lease = Some(self.service.clock.now() + LEASE);
+            match self.put().await {
+                Ok(_) => {}
+                Err(error) if error.code() == Code::Locked => return Ok(false),
+                Err(error) => return Err(error),
+            }
+            concat::end_parts(&self.service, &parts).await?;
+        }
+        self.remove_alone().await
+    }
+
+    /// [`Hold::remove`] for any but a final upload, and without its parts for that.
     ///
     /// # Errors
     /// `unavailable`; then it can be done again.
-    pub(crate) async fn remove(mut self) -> Result<bool, AppError> {
+    pub(super) async fn remove_alone(mut self) -> Result<bool, AppError> {
         let service = Arc::clone(&self.service);
         // the row first: whoever took the upload over goes on with the bytes
         let removed = service.uploads.store.remove_upload(self.saved.id, self.saved.generation).await?;
@@ -152,8 +191,31 @@ impl Hold {
         if let Err(error) = service.uploads.partial.discard(&self.saved.blob).await {
             tracing::warn!(upload = %self.saved.id, cause = %Causes(&error), "bytes of an upload are left to the sweep");
         }
+        // no commit ever takes what a part has become
+        if self.saved.role == UploadRole::Part && self.saved.state == UploadState::Complete {
+            remove_blob(&service, self.saved.blob.key).await;
+        }
         release(&service, self.saved.reservation).await;
         Ok(true)
+    }
+
+    /// Removes the upload with the blob that its bytes may have become, where no commit can have taken that.
+    ///
+    /// # Errors
+    /// As [`Hold::remove`].
+    pub(super) async fn remove_with_blob(self) -> Result<bool, AppError> {
+        let (service, key) = (Arc::clone(&self.service), self.saved.blob.key);
+        let removed = self.remove().await?;
+        if removed {
+            remove_blob(&service, key).await;
+        }
+        Ok(removed)
+    }
+}
+
+async fn remove_blob(service: &FileService, key: BlobKey) {
+    if let Err(error) = service.blobs.delete(key).await {
+        tracing::warn!(blob = %key, cause = %Causes(&error), "the content of an upload is left to the sweep");
     }
 }
 

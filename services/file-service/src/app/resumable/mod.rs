@@ -11,6 +11,7 @@ mod expire;
 mod finish;
 mod hold;
 mod partial;
+mod visitors;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,17 +32,22 @@ use crate::state::FileService;
 
 pub(crate) use append::{Appended, Ends, Go, append};
 pub(crate) use checksum::Checksum;
-pub(crate) use closed::{end_all, end_by_link, end_closed, end_some_closed, goes_on};
+pub(crate) use closed::{end_all, end_by_link, end_closed, end_locked_out, end_some_closed, goes_on};
 pub(crate) use concat::concatenate;
 pub(crate) use expire::{expire, sweep_partial};
 pub(crate) use finish::done_at;
 pub(crate) use hold::Hold;
+
+use visitors::Visitor;
 
 /// How much longer than its upload a reservation lasts: the upload is cleared up first.
 const RESERVATION_OUTLASTS: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// An upload's time is prolonged when so much of it has passed, not at each request.
 const PROLONGED_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// How long an upload by a link is kept that no bytes have come of.
+const EMPTY_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// How long an upload that has become a file is remembered, for clients that did not hear of it.
 const DONE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -99,10 +105,12 @@ pub(crate) struct NewUpload {
     pub(crate) role: UploadRole,
     pub(crate) length: Option<u64>,
     pub(crate) digest: Option<Sha256>,
+    /// Where it comes from, if it comes by a link: see [`http_kit::customer_key`].
+    pub(crate) address: Option<String>,
 }
 
-/// Makes an upload of an account, or by a link, with its bytes set aside if their number is known: what goes into a shared folder counts for the folder's
-/// owner. It is held by the caller, who watches the folder while bytes come, unless it is their own.
+/// Makes an upload of an account, or by a link, with its bytes set aside if their number is known and it comes by no link: what goes into a shared folder counts
+/// for the folder's owner. It is held by the caller, who watches the folder while bytes come, unless it is their own.
 ///
 /// # Errors
 /// `parent_not_found`, `parent_not_folder`, `forbidden`; `invalid_request` for a file without a name; `name_taken`, `too_deep` as things stand; `too_large`,
@@ -114,7 +122,8 @@ pub(crate) async fn create(
 ) -> Result<(Hold, Option<Watch>), AppError> {
     let uploader = uploader(actor)?;
     let parent = authorize_parent(service, actor, new.parent).await?;
-    check_number(service, uploader, 1).await?;
+    let visitor = Visitor::of(service, uploader, new.address.as_deref());
+    visitors::check_number(service, visitor.as_ref(), 1).await?;
     match (&new.role, &new.name) {
         (UploadRole::Part, _) => {}
         (_, Some(name)) => upload::check_child(service, &parent, name, new.on_conflict).await?,
@@ -128,8 +137,19 @@ pub(crate) async fn create(
     // the parts of a final upload have their own until they are put together
     let reserves = !matches!(new.role, UploadRole::Final(_));
     let now = service.clock.now();
-    let expires_at = now + service.settings.keep_uploads;
-    let reservation = if reserves { reserve(service, &parent, length, expires_at).await? } else { None };
+    let expires_at = match &visitor {
+        Some(_) if reserves => now + service.settings.keep_uploads.min(EMPTY_FOR),
+        _ => now + service.settings.keep_uploads,
+    };
+    let reservation = match (reserves, &visitor) {
+        (false, _) => None,
+        (true, None) => reserve(service, &parent, length, expires_at).await?,
+        // nobody keeps room from others by a length alone: it is taken when the bytes come
+        (true, Some(_)) => {
+            check_room(service, parent.space(), length.unwrap_or(0)).await?;
+            reserve(service, &parent, None, expires_at).await?
+        }
+    };
     if let (true, Some(length)) = (reserves, length) {
         check_disk(service, length).await.inspect_err(|_| release_later(service, reservation))?;
     }
@@ -146,7 +166,7 @@ pub(crate) async fn create(
         role: new.role,
         length,
         digest: new.digest,
-        blob: PartialBlob::new(service.ids.blob_key()),
+        blob: PartialBlob::new(visitors::fresh_key(service, visitor.as_ref())),
         file: FileId(service.ids.object_id()),
         state: UploadState::Open,
         reservation,
@@ -161,7 +181,7 @@ pub(crate) async fn create(
     }
     let hold = Hold::of(service, upload);
     // those that began at the same time were not counted before
-    if let Err(error) = check_number(service, uploader, 0).await {
+    if let Err(error) = visitors::check_number(service, visitor.as_ref(), 0).await {
         hold.remove().await?;
         return Err(error);
     }
@@ -170,15 +190,6 @@ pub(crate) async fn create(
 
 fn uploader(actor: Actor) -> Result<Uploader, AppError> {
     Uploader::of(actor).ok_or_else(|| AppError::refused(Code::NotFound))
-}
-
-/// Whether so many more uploads may come by a link. Of those that begin at the same time all may be refused, and never too many pass.
-async fn check_number(service: &FileService, uploader: Uploader, more: u64) -> Result<(), AppError> {
-    let Uploader::Link(_) = uploader else { return Ok(()) };
-    if service.uploads.store.count_uploads(uploader).await? + more <= service.settings.most_uploads_by_link {
-        return Ok(());
-    }
-    Err(AppError::because(Code::TooMany, "There are too many unfinished uploads by this link"))
 }
 
 /// An id for a new upload. Visitors of a link are told apart by nothing but what they know, so that there it is not to be guessed: behind its time, by which
@@ -210,6 +221,16 @@ fn check_size(service: &FileService, size: Option<u64>) -> Result<(), AppError> 
 async fn check_disk(service: &FileService, bytes: u64) -> Result<(), AppError> {
     match service.blobs.free_bytes().await? {
         Some(free) if free < bytes => Err(AppError::refused(Code::DiskFull)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether so many bytes more find room as things stand. None is set aside.
+async fn check_room(service: &FileService, space: SpaceId, bytes: u64) -> Result<(), AppError> {
+    let usage = service.store.usage(space).await?;
+    let taken = usage.used_bytes.saturating_add(usage.reserved_bytes);
+    match usage.quota_bytes {
+        Some(quota) if taken.saturating_add(bytes) > quota => Err(AppError::refused(Code::QuotaExceeded)),
         _ => Ok(()),
     }
 }

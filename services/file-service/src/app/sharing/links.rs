@@ -118,6 +118,9 @@ pub(crate) async fn change(
     if changed.role != link.role {
         resumable::end_by_link(service, link.id);
     }
+    if let Some(Some(_)) = changes.password {
+        resumable::end_locked_out(service, link.id).await;
+    }
     Ok(changed)
 }
 

@@ -146,6 +146,7 @@ async fn begin_by(
         role,
         length,
         digest: digest(request, &REPR_DIGEST)?,
+        address: party.address(request, service),
     };
     let (hold, watch) = resumable::create(service, party.actor(), new).await?;
     let location = format!("{FROM_LIST}uploads/{}", hold.upload.id);

@@ -3,13 +3,14 @@
 use actix_web::HttpRequest;
 use common::UserId;
 use common::files::{Actor, LinkRole, OnConflict};
-use http_kit::{ApiResult, Authenticated};
+use http_kit::{ApiResult, Authenticated, client_ip, customer_key};
 
 use super::marked;
 use crate::app::access::Target;
 use crate::app::sharing::visit::Visit;
 use crate::app::watch::Pass;
 use crate::http::params;
+use crate::state::FileService;
 
 /// Who begins uploads, goes on with them and is told of them.
 pub(in crate::http) enum Party {
@@ -31,6 +32,14 @@ impl Party {
         match self {
             Self::Account(user, _) => Actor::User(*user),
             Self::Visitor(visit) => visit.actor,
+        }
+    }
+
+    /// Where a visitor is; none of an account.
+    pub(super) fn address(&self, request: &HttpRequest, service: &FileService) -> Option<String> {
+        match self {
+            Self::Account(..) => None,
+            Self::Visitor(_) => Some(customer_key(client_ip(request, &service.settings.trusted_proxies))),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What the two protocols of resumable uploads write into header fields.
 
+use std::collections::HashSet;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, ContentDisposition, DispositionType, HeaderName, HeaderValue};
 use base64::Engine as _;
@@ -151,10 +153,13 @@ pub(super) fn role(request: &HttpRequest) -> ApiResult<UploadRole> {
                 .split_ascii_whitespace()
                 .map(|address| address.trim_end_matches('/').rsplit('/').next()?.parse().ok())
                 .collect();
-            parts
+            let parts = parts
                 .filter(|parts| !parts.is_empty() && parts.len() <= MAX_PARTS)
-                .map(UploadRole::Final)
-                .ok_or_else(|| wrong(&UPLOAD_CONCAT, "must name 1 to 1000 uploads"))
+                .ok_or_else(|| wrong(&UPLOAD_CONCAT, "must name 1 to 1000 uploads"))?;
+            if parts.iter().collect::<HashSet<_>>().len() < parts.len() {
+                return Err(wrong(&UPLOAD_CONCAT, "names an upload twice"));
+            }
+            Ok(UploadRole::Final(parts))
         }
     }
 }
@@ -193,7 +198,7 @@ impl Wishes {
     /// Reads `Upload-Metadata` over what is known already. Keys that mean nothing here are kept for the client alone.
     pub(super) fn read_metadata(&mut self, field: &str) -> ApiResult<()> {
         let invalid = |what: &str| wrong(&UPLOAD_METADATA, what);
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for pair in field.split(',').map(str::trim) {
             if pair.is_empty() {
                 continue;
@@ -331,7 +336,8 @@ mod tests {
             assert_eq!(role(&with(&UPLOAD_CONCAT, &list)).unwrap(), parts, "{list}");
         }
         assert_eq!(role(&with(&UPLOAD_CONCAT, "partial")).unwrap(), UploadRole::Part);
-        for wrong in ["final", "final;", "final;x", "Partial", ""] {
+        let twice = format!("final;{one} ../uploads/{one}");
+        for wrong in ["final", "final;", "final;x", "Partial", "", &*twice] {
             assert!(role(&with(&UPLOAD_CONCAT, wrong)).is_err(), "{wrong}");
         }
     }
