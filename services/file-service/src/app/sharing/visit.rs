@@ -70,7 +70,7 @@ pub(crate) async fn enter(service: &FileService, token: &str, shown: &Shown) -> 
         let subject = subject(&link, hash);
         let now = service.clock.now();
         let is_good = |text: &String| {
-            let end = cursor::decode::<i64>(&service.link_key, &subject, text);
+            let end = cursor::verify::<i64>(&service.link_key, &subject, text);
             end.is_ok_and(|end| now < Timestamp::from_millis(end))
         };
         match &shown.password {
@@ -96,7 +96,7 @@ pub(crate) async fn unlock(
     check(service, &link, password, ip).await?;
     let end = service.clock.now() + UNLOCKED_FOR;
     let subject = subject(&link, link.password_hash.as_deref().unwrap_or_default());
-    let ticket = cursor::encode(&service.link_key, &subject, &end.millis());
+    let ticket = cursor::sign(&service.link_key, &subject, &end.millis());
     Ok((link, ticket, end))
 }
 
