@@ -125,17 +125,20 @@ async fn check(
     ip: Option<IpAddr>,
 ) -> Result<(), AppError> {
     let Some(hash) = &link.password_hash else { return Ok(()) };
+    if service.guesses.was_right((link.id, hash.as_str()), ip, password).await? {
+        return Ok(());
+    }
     let guess = match service.guesses.begin(link.id, ip).await? {
         Ok(guess) => guess,
         Err(too_many) => return Err(AppError::RateLimited { retry_after: too_many.retry_after }),
     };
     // what cannot be a password is none, and counts all the same
     let is_right = match Password::parse(password) {
-        Ok(password) => service.hasher.verify(&password, Some(hash)).await?,
+        Ok(parsed) => service.hasher.verify(&parsed, Some(hash)).await?,
         Err(_) => false,
     };
     if is_right {
-        service.guesses.succeeded(guess).await?;
+        service.guesses.succeeded(guess, hash, password).await?;
         Ok(())
     } else {
         service.guesses.failed(guess).await?;
