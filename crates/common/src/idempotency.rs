@@ -115,8 +115,8 @@ pub async fn scope<F: Future>(run: Run, future: F) -> F::Output {
 
 /// Runs a part of the present run that changes nothing which lasts: what it makes is given back by itself if nothing comes of it, or is there already
 /// when the request is sent again. Such changes do not mark the run.
-pub async fn aside<F: Future>(work: F) -> F::Output {
-    CURRENT.scope(None, work).await
+pub fn aside<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(None, work)
 }
 
 /// For adapters: the run of the present task, if this database reserved it and does not have its mark yet.
