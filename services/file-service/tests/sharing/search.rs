@@ -129,7 +129,7 @@ async fn what_a_closed_account_shared_is_not_looked_through() {
         owner.file(&format!("word {number}"), &part, "").await;
     }
     // more than a search looks at for one page
-    for number in 0..20 {
+    for number in 0..30 {
         let to = json!({"parentId": top, "name": format!("part {number}")});
         owner.post(&format!("/api/v1/files/{part}/copy"), to).await.expect(StatusCode::CREATED);
     }
