@@ -40,6 +40,18 @@ pub async fn what_is_sent_again_is_done_once(product: &Product) -> Result<()> {
     let batch = json!({"operations": [{"op": "copy", "id": id(&folder)?, "name": "by batch"}]});
     twice(product, &ada, "/api/v1/files/batch", &batch, 200).await?;
     ensure!(product.children(&ada, "root").await?.len() == 3);
+    let put = async |key: &str, content: &'static str| {
+        let path = "/api/v1/files/root/children/a.txt/content?onConflict=rename";
+        let request = product.as_user(&ada, Method::PUT, path).header("Idempotency-Key", key);
+        send(request.body(content)).await
+    };
+    let first = put("upload", "text").await?.expect(201)?;
+    let again = put("upload", "text").await?.expect(201)?;
+    ensure!(!is_replay(&first) && is_replay(&again) && again.body == first.body, "{again:?}");
+    ensure!(again.header("location") == first.header("location"));
+    ensure!(product.children(&ada, "root").await?.len() == 4);
+    put("upload", "texts").await?.expect_problem(422, "idempotency_key_reused")?;
+    ensure!(put("another", "text").await?.expect(201)?.json()?["name"] == "a (2).txt");
     let token = json!({"name": "script", "scopes": ["files:write", "files:read"], "password": ada.password});
     let token = twice(product, &ada, "/api/v1/users/me/tokens", &token, 201).await?;
     let tokens = product.get(&ada, "/api/v1/users/me/tokens").await?.expect(200)?.json()?;

@@ -204,6 +204,20 @@ mod tests {
     }
 
     #[test]
+    fn the_guide_lists_each_code_under_its_status() {
+        let (_, section) = include_str!("../../../docs/api.md").split_once("\n## Error codes\n").unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        let mut listed = Vec::new();
+        for line in section.lines().filter_map(|line| line.strip_prefix("- ")) {
+            let (status, words) = line.split_once(": ").unwrap();
+            let words = words.split(", ").map(|word| word.trim_matches('`'));
+            listed.extend(words.map(|word| (status.parse::<u16>().unwrap(), word)));
+        }
+        let codes: Vec<_> = Code::ALL.iter().map(|code| (code.status(), code.word())).collect();
+        assert_eq!(listed, codes);
+    }
+
+    #[test]
     fn words_are_unique_and_ordered_by_status() {
         let words: HashSet<_> = Code::ALL.iter().map(|code| code.word()).collect();
         assert_eq!(words.len(), Code::ALL.len());

@@ -25,18 +25,30 @@ pub const LEASE: Duration = Duration::from_secs(30);
 /// Most keys of one account in one service. A day of one each nine seconds; more are refused, since a key that is given up early would promise too much.
 pub const MOST_KEYS: u32 = 10_000;
 
+/// The same where an upload takes a key: a folder of small files leaves other calls some.
+pub const MOST_KEYS_OF_UPLOADS: u32 = MOST_KEYS / 2;
+
+/// Uploads in one request. They take a key although they are `PUT`: sent again as they are, they would find the name taken, or make another file or version.
+/// Their bodies are not looked at for it.
+const UPLOADS: &[&str] = &["/api/v1/files/{id}/children/{name}/content", "/api/v1/files/{id}/content"];
+
 /// Calls that take no key although they want a credential: an upload goes on where it stood instead, an archive is only read, and what was claimed comes back
 /// by its lease.
 const WITHOUT: &[&str] =
     &["/api/v1/uploads", "/api/v1/uploads/{id}", "/api/v1/archives", "/api/v1/jobs/claim"];
 
-/// Whether a call, by its method and the path of its route, takes a key: each `POST` that wants a credential, but for uploads and archives. Where nobody is
-/// known by a credential, there is nobody whose key it could be.
+/// Whether a call, by its method and the path of its route, takes a key: each `POST` that wants a credential, but for resumable uploads and archives, and
+/// uploads by `PUT`. Where nobody is known by a credential, there is nobody whose key it could be.
 pub fn takes_key(method: &str, path: &str) -> bool {
-    method == "POST"
-        && path.starts_with("/api/v1/")
-        && !WITHOUT.contains(&path)
-        && need(method, path).is_some_and(|need| need != Need::Nothing)
+    match method {
+        "POST" => {
+            path.starts_with("/api/v1/")
+                && !WITHOUT.contains(&path)
+                && need(method, path).is_some_and(|need| need != Need::Nothing)
+        }
+        "PUT" => UPLOADS.contains(&path),
+        _ => false,
+    }
 }
 
 /// What a key is stored by: a hash of whose it is, of the call, and of what the client sent. Says nothing of them.
@@ -93,23 +105,29 @@ impl Run {
 }
 
 tokio::task_local! {
-    static CURRENT: Run;
+    static CURRENT: Option<Run>;
 }
 
 /// Runs a future as this run.
 pub async fn scope<F: Future>(run: Run, future: F) -> F::Output {
-    CURRENT.scope(run, future).await
+    CURRENT.scope(Some(run), future).await
+}
+
+/// Runs a part of the present run that changes nothing which lasts: what it makes is given back by itself if nothing comes of it, or is there already
+/// when the request is sent again. Such changes do not mark the run.
+pub fn aside<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(None, work)
 }
 
 /// For adapters: the run of the present task, if this database reserved it and does not have its mark yet.
 pub fn unmarked(database: &str) -> Option<Run> {
-    let of_here = |run: &Run| (run.database == database && !run.is_marked()).then(|| run.clone());
-    CURRENT.try_with(of_here).ok().flatten()
+    let is_of_here = |run: &&Run| run.database == database && !run.is_marked();
+    CURRENT.try_with(|run| run.as_ref().filter(is_of_here).cloned()).ok().flatten()
 }
 
 /// The same work as the present run, for a task of its own that a request waits for.
 pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> + use<F> {
-    let current = CURRENT.try_with(Clone::clone).ok();
+    let current = CURRENT.try_with(Clone::clone).ok().flatten();
     async move {
         match current {
             Some(run) => scope(run, work).await,
@@ -213,12 +231,17 @@ mod tests {
     fn what_takes_a_key_knows_who_asks() {
         assert!(takes_key("POST", "/api/v1/files") && takes_key("POST", "/api/v1/jobs"));
         assert!(takes_key("POST", "/api/v1/users/me/tokens"));
+        for path in UPLOADS {
+            assert!(takes_key("PUT", path) && need("PUT", path).is_some_and(|need| need != Need::Nothing));
+        }
         for (method, path) in [
             ("POST", "/api/v1/auth/login"),
             ("POST", "/api/v1/uploads"),
             ("POST", "/api/v1/archives"),
             ("POST", "/files"),
             ("PATCH", "/api/v1/files/{id}"),
+            ("PUT", "/api/v1/files/{id}/public"),
+            ("PUT", "/api/v1/public/{token}/children/{name}/content"),
             ("POST", "/api/v1/unknown"),
         ] {
             assert!(!takes_key(method, path), "{method} {path}");
@@ -237,6 +260,7 @@ mod tests {
             let of_task =
                 tokio::task::JoinSet::from_iter([carried(async { unmarked("files") })]).join_all().await;
             assert!(matches!(&*of_task, [Some(found)] if found.key() == run.key()));
+            assert!(aside(async { carried(async { unmarked("files").is_none() }).await }).await);
             run.note_marked();
             assert!(unmarked("files").is_none());
         })

@@ -1,5 +1,5 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): what is needed to carry a request out once however often it is sent. The server's
-//! middleware does it for every `POST` that takes a key; see [`common::idempotency`] for what holds when a process dies in between.
+//! middleware does it for every `POST` that takes a key, and for uploads by `PUT`; see [`common::idempotency`] for what holds when a process dies in between.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use common::routes::{self, Service};
 use common::{Clock, Code};
 use serde::{Deserialize, Serialize};
 
+use crate::digest_fields;
 use crate::problem::{ApiResult, Problem};
 
 /// Name of the request's field.
@@ -147,6 +148,29 @@ pub(crate) fn key_id(caller: &Principal, method: &str, path: &str, key: &str) ->
         None => format!("{:?}", caller.credential),
     };
     KeyId(hash(&[caller.user.bytes(), token.as_bytes(), method.as_bytes(), path.as_bytes(), key.as_bytes()]))
+}
+
+/// What stands for the body of an upload, which is not read before it is handled: its length, its digests, and the conditions that it is sent under.
+const OF_BODY: [HeaderName; 5] = [
+    header::CONTENT_LENGTH,
+    digest_fields::CONTENT_DIGEST,
+    digest_fields::REPR_DIGEST,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+];
+
+/// See [`OF_BODY`].
+pub(crate) fn told_of_body(headers: &HeaderMap) -> Vec<u8> {
+    let mut told = Vec::new();
+    for name in OF_BODY {
+        for value in headers.get_all(&name) {
+            for part in [name.as_str().as_bytes(), value.as_bytes()] {
+                told.extend((part.len() as u64).to_be_bytes());
+                told.extend(part);
+            }
+        }
+    }
+    told
 }
 
 /// What a repetition must be like, beside method and path: the query and the body.

@@ -85,15 +85,17 @@ fn document_keys(document: &mut OpenApi) {
         .required(Required::False)
         .description(Some(
             "1 to 255 visible characters of ASCII, as a string in quotes or without them: with the same one the request may be sent again for 24 hours, and is \
-             carried out once. A repetition is answered as the first was, with `Idempotent-Replayed: true`; with another query or body 422 \
-             `idempotency_key_reused`; while the first is under way 409 `request_under_way` with `Retry-After`; 409 `answer_lost` where it was carried out, or \
-             may have been, and its answer is not at hand.",
+             carried out once. A repetition is answered as the first was, with `Idempotent-Replayed: true`; with another query or body (of an \
+             upload: another length, digest or condition) 422 `idempotency_key_reused`; while the first is under way 409 `request_under_way` with \
+             `Retry-After`; 409 `answer_lost` where it was carried out, or may have been, and its answer is not at hand.",
         ))
         .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(257))))
         .build();
     for (path, item) in &mut document.paths.paths {
-        if let Some(post) = item.post.as_mut().filter(|_| takes_key("POST", path)) {
-            post.parameters.get_or_insert_default().push(RefOr::T(key.clone()));
+        for (method, operation) in [("POST", &mut item.post), ("PUT", &mut item.put)] {
+            if let Some(operation) = operation.as_mut().filter(|_| takes_key(method, path)) {
+                operation.parameters.get_or_insert_default().push(RefOr::T(key.clone()));
+            }
         }
     }
 }

@@ -61,7 +61,7 @@ impl TicketKey {
     /// The value of the parameter.
     pub fn sign(&self, ticket: &Ticket) -> String {
         let claims = Claims(ticket.expires_at.millis(), ticket.blob, ticket.user);
-        cursor::encode(&self.0, &subject(ticket.file), &claims)
+        cursor::sign(&self.0, &subject(ticket.file), &claims)
     }
 
     /// The path of a content with its ticket.
@@ -75,7 +75,7 @@ impl TicketKey {
     /// [`BadTicket`].
     pub fn verify(&self, file: FileId, text: &str, now: Timestamp) -> Result<Ticket, BadTicket> {
         let Claims(expires, blob, user) =
-            cursor::decode(&self.0, &subject(file), text).map_err(|_| BadTicket::Forged)?;
+            cursor::verify(&self.0, &subject(file), text).map_err(|_| BadTicket::Forged)?;
         let expires_at = Timestamp::from_millis(expires);
         if now < expires_at { Ok(Ticket { file, blob, user, expires_at }) } else { Err(BadTicket::Expired) }
     }

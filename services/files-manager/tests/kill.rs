@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Result, ensure};
 use common::jobs::Outbox as _;
 use e2e::endings::Belongings;
-use e2e::product::{id, send};
+use e2e::product::{Answer, id, send};
 use e2e::samples::picture;
 use e2e::wait::until;
 use e2e::{Account, Product};
@@ -68,6 +68,13 @@ async fn all_is_whole(
     Ok(())
 }
 
+/// The upload, under a key: whoever did not hear its answer sends it once more.
+async fn send_picture(product: &Product, ada: &Account, content: &[u8]) -> Result<Answer> {
+    let path = "/api/v1/files/root/children/picture/content?onConflict=rename";
+    let request = product.as_user(ada, Method::PUT, path).header("Idempotency-Key", "k");
+    send(request.body(content.to_vec())).await
+}
+
 /// `visible` says whether the file must be there after the restart: from the commit on, acknowledged or not.
 async fn killed_at(point: &str, size: (u32, u32), visible: bool) {
     let installation =
@@ -79,7 +86,7 @@ async fn killed_at(point: &str, size: (u32, u32), visible: bool) {
     let mut doomed = installation.start_with(&[("FM_TEST_CRASH_AT", point)]);
     let product = doomed.product();
     let uploaded = content(size);
-    let answer = product.put(&ada, "root", "picture", uploaded.clone()).await;
+    let answer = send_picture(&product, &ada, &uploaded).await;
     let acknowledged = answer.is_ok_and(|answer| answer.status.as_u16() == 201);
     let ended = doomed.wait();
     assert_eq!(ended.signal(), Some(9), "it did not pass {point}");
@@ -87,6 +94,14 @@ async fn killed_at(point: &str, size: (u32, u32), visible: bool) {
     let running = installation.start();
     let product = running.product();
     assert!(visible || !acknowledged, "{point} comes before the commit, and the upload was acknowledged");
+    if visible {
+        // it is not done again, whether its answer was kept or not
+        let again = send_picture(&product, &ada, &uploaded).await.unwrap();
+        assert_eq!(again.header("idempotent-replayed"), Some("true"), "{again:?}");
+        if again.status.as_u16() != 201 {
+            again.expect_problem(409, "answer_lost").unwrap();
+        }
+    }
     if let Err(error) = all_is_whole(&product, &ada, &uploaded, size.0, usize::from(visible)).await {
         panic!("after {point} (acknowledged: {acknowledged}): {error:?}");
     }

@@ -39,7 +39,7 @@ enum Written {
 /// Makes the text by which a program shows that it holds a job for `span`, until a heartbeat renews that. It is good for its account only.
 pub(crate) fn lease_token(key: &CursorKey, holder: LeaseHolder, span: Duration, user: UserId) -> String {
     let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    cursor::encode(key, &subject(holder.job, user), &(holder.mark, millis))
+    cursor::sign(key, &subject(holder.job, user), &(holder.mark, millis))
 }
 
 /// Reads such a text.
@@ -47,7 +47,7 @@ pub(crate) fn lease_token(key: &CursorKey, holder: LeaseHolder, span: Duration, 
 /// # Errors
 /// `forbidden` for one that was not made for this job and this account.
 pub(crate) fn lease_of(key: &CursorKey, job: JobId, user: UserId, token: &str) -> ApiResult<Lease> {
-    let written = cursor::decode(key, &subject(job, user), token)
+    let written = cursor::verify(key, &subject(job, user), token)
         .map_err(|_| Problem::new(Code::Forbidden).detail("The lease is not one of this job and account"))?;
     let (mark, span) = match written {
         Written::Whole(mark, millis) => (mark, Some(Duration::from_millis(millis))),
@@ -179,7 +179,7 @@ mod tests {
         let span = Duration::from_secs(300);
         let token = lease_token(&key, holder, span, ann);
         assert_eq!(lease_of(&key, id(7), ann, &token).unwrap(), Lease { holder, span: Some(span) });
-        let older = cursor::encode(&key, &subject(id(7), ann), &holder.mark);
+        let older = cursor::sign(&key, &subject(id(7), ann), &holder.mark);
         assert_eq!(lease_of(&key, id(7), ann, &older).unwrap(), Lease { holder, span: None });
         for (key, job, user, token) in [
             (&key, id(8), ann, &*token),

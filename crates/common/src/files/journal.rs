@@ -21,6 +21,8 @@ pub enum Act {
     Tag(Vec<Tag>),
     /// The star of whoever acts is set as of this time, or taken off.
     Star(Option<Timestamp>),
+    /// The star of whoever acts is taken off, if it is the one of this time.
+    Unstar(Timestamp),
     /// It goes into the trash.
     Trash,
     /// It comes back from there.
@@ -34,6 +36,7 @@ enum Kept {
     Relocate { name: String, parent: FileId },
     Tag { tags: Vec<String> },
     Star { at: Option<i64> },
+    Unstar { of: i64 },
     Trash,
     Restore,
 }
@@ -47,6 +50,7 @@ impl Act {
             }
             Self::Tag(tags) => Kept::Tag { tags: tags.iter().map(|tag| tag.as_str().to_owned()).collect() },
             Self::Star(at) => Kept::Star { at: at.map(Timestamp::millis) },
+            Self::Unstar(of) => Kept::Unstar { of: of.millis() },
             Self::Trash => Kept::Trash,
             Self::Restore => Kept::Restore,
         };
@@ -61,16 +65,28 @@ impl Act {
                 Self::Tag(tags.iter().map(|tag| Tag::parse(tag)).collect::<Result<_, _>>().ok()?)
             }
             Kept::Star { at } => Self::Star(at.map(Timestamp::from_millis)),
+            Kept::Unstar { of } => Self::Unstar(Timestamp::from_millis(of)),
             Kept::Trash => Self::Trash,
             Kept::Restore => Self::Restore,
         })
+    }
+
+    /// The star that whoever acts shall have on the node after this, if they have `star` now.
+    pub fn star(&self, star: Option<Timestamp>) -> Option<Timestamp> {
+        match self {
+            Self::Star(at) => *at,
+            Self::Unstar(of) => star.filter(|star| star != of),
+            Self::Relocate { .. } | Self::Tag(_) | Self::Trash | Self::Restore => star,
+        }
     }
 
     /// How this changed a node that was `before` as it is `after`; none if it changed nothing. `star` is the one that whoever acts had set on it.
     pub fn change(&self, before: &Node, after: &Node, star: Option<Timestamp>) -> Option<Change> {
         let (kind, undo) = match self {
             Self::Star(at) if at.is_some() == star.is_some() => return None,
-            Self::Star(_) => (ChangeKind::Star, Self::Star(star)),
+            Self::Unstar(of) if star != Some(*of) => return None,
+            Self::Star(Some(at)) => (ChangeKind::Star, Self::Unstar(*at)),
+            Self::Star(None) | Self::Unstar(_) => (ChangeKind::Star, Self::Star(star)),
             _ if before.revision == after.revision => return None,
             Self::Relocate { .. } => {
                 let kind = if before.parent == after.parent { ChangeKind::Rename } else { ChangeKind::Move };
@@ -257,6 +273,7 @@ mod tests {
             Act::Tag(Vec::new()),
             Act::Star(Some(Timestamp::from_millis(5))),
             Act::Star(None),
+            Act::Unstar(Timestamp::from_millis(5)),
             Act::Trash,
             Act::Restore,
         ] {

@@ -46,7 +46,7 @@ pub struct ListQuery {
     pub limit: u32,
 }
 
-/// Where a page ended: the key of its last item. What cursors hold, signed.
+/// Where a page ended: the key of its last item. What cursors hold, sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The kind of the last item, where folders come first.

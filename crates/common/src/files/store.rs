@@ -113,8 +113,9 @@ pub trait FileStore: Send + Sync {
     async fn usage(&self, space: SpaceId) -> PortResult<Usage>;
 
     /// What a space holds by type, as it was at one moment. Counted, not kept: of a space with more than `at_most` files and folders about so many are
-    /// looked at, and it is not complete. What lies below tombstones is left out, so that the parts may be less than [`Usage::used_bytes`] until the purge
-    /// has been there. Nothing is in a space that is not there.
+    /// looked at, and it is not complete; nor is it where counting takes longer than a store gives it: what was counted until then is the answer, or it fails. What lies
+    /// below tombstones is left out, so that the parts may be less than [`Usage::used_bytes`] until the purge has been there. Nothing is in a space that is not
+    /// there.
     async fn usage_by_type(&self, space: SpaceId, at_most: u32) -> PortResult<UsageByType>;
 
     /// Sets or lifts the limit of a space. Does not touch what is stored.

@@ -14,7 +14,8 @@ use bytes::Bytes;
 use common::access::{Need, need};
 use common::allowance::{self, Allowance};
 use common::idempotency::{
-    self, IdempotencyStore, KeyId, KeyState, KnownKey, MOST_KEYS, Released, Reserved, Run, takes_key,
+    self, IdempotencyStore, KeyId, KeyState, KnownKey, MOST_KEYS, MOST_KEYS_OF_UPLOADS, Released, Reserved,
+    Run, takes_key,
 };
 use common::{Code, PortError};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
@@ -25,7 +26,7 @@ use crate::auth;
 use crate::body::{BodyLimits, BodyStream};
 use crate::facade::Facade;
 use crate::idempotency::{
-    HEADER, Idempotency, MOST_BODY_BYTES, fingerprint, key, key_id, lost, pack, unpack,
+    HEADER, Idempotency, MOST_BODY_BYTES, fingerprint, key, key_id, lost, pack, told_of_body, unpack,
 };
 use crate::problem::Problem;
 use crate::request_id::{self, RequestId};
@@ -43,7 +44,7 @@ const KEEPING: Duration = Duration::from_secs(1);
 /// Whether a request asks for this. All others cost no more than this look.
 pub(super) fn is_keyed(request: &ServiceRequest) -> bool {
     request.headers().contains_key(HEADER)
-        && request.method() == Method::POST
+        && (request.method() == Method::POST || request.method() == Method::PUT)
         && request.path().starts_with("/api/v1/")
 }
 
@@ -64,6 +65,8 @@ struct Held {
     keys: web::Data<Idempotency>,
     store: Arc<dyn IdempotencyStore>,
     run: Run,
+    /// Its body comes while it is carried out, or does not.
+    is_upload: bool,
 }
 
 /// Answers a request with a key.
@@ -103,32 +106,43 @@ async fn plan(mut request: ServiceRequest) -> Plan {
     };
     let takes_none =
         || Problem::new(Code::InvalidIdempotencyKey).detail("This call takes no Idempotency-Key");
-    let caller = match need("POST", &pattern) {
+    let is_upload = request.method() == Method::PUT;
+    let method = if is_upload { "PUT" } else { "POST" };
+    // such calls have never looked at it
+    if is_upload && !takes_key(method, &pattern) {
+        return Plan::Pass(request);
+    }
+    let caller = match need(method, &pattern) {
         None => return Plan::Pass(request),
         Some(Need::Nothing) => return refuse(request, takes_none()),
         Some(_) => auth::caller(request.request()).await,
     };
     let Some(caller) = caller else { return Plan::Pass(request) };
-    if !takes_key("POST", &pattern) {
+    if !takes_key(method, &pattern) {
         return refuse(request, takes_none());
     }
     let Some(store) = keys.store_of(request.path()) else { return Plan::Pass(request) };
     let id = match key(request.headers()) {
-        Ok(key) => key_id(&caller, "POST", request.path(), key),
+        Ok(key) => key_id(&caller, method, request.path(), key),
         Err(problem) => return refuse(request, problem),
     };
-    let body = match read_body(&mut request).await {
-        Ok(body) => body,
-        Err(problem) => return refuse(request, problem),
+    let (print, most) = if is_upload {
+        (fingerprint(request.query_string(), &told_of_body(request.headers())), MOST_KEYS_OF_UPLOADS)
+    } else {
+        let body = match read_body(&mut request).await {
+            Ok(body) => body,
+            Err(problem) => return refuse(request, problem),
+        };
+        let print = fingerprint(request.query_string(), &body);
+        request.set_payload(in_one_piece(body));
+        (print, MOST_KEYS)
     };
-    let print = fingerprint(request.query_string(), &body);
-    let reserved = match reserve(&keys, &*store, id, caller.user, &print).await {
+    let run = match reserve(&keys, &*store, (id, most), caller.user, &print).await {
         Ok(Ok(run)) => run,
         Ok(Err(answer)) => return Plan::Answer(request.into_response(answer)),
         Err(error) => return refuse(request, Problem::from(error)),
     };
-    request.set_payload(in_one_piece(body));
-    Plan::Run(request, Held { keys, store, run: reserved })
+    Plan::Run(request, Held { keys, store, run, is_upload })
 }
 
 /// All of it: a repetition must have the same.
@@ -152,17 +166,17 @@ fn in_one_piece(body: Bytes) -> Payload {
 async fn reserve(
     keys: &Idempotency,
     store: &dyn IdempotencyStore,
-    id: KeyId,
+    (id, most): (KeyId, u32),
     user: common::UserId,
     print: &[u8; 32],
 ) -> Result<Result<Run, HttpResponse>, PortError> {
     let now = keys.clock.now();
-    let known = match store.reserve(id, user, &keys.seal(print), MOST_KEYS, now).await? {
+    let known = match store.reserve(id, user, &keys.seal(print), most, now).await? {
         Reserved::Run(run) => return Ok(Ok(run)),
         Reserved::TooMany => {
             let problem = Problem::new(Code::RateLimited).retry_after(FULL_AGAIN);
             let problem = problem.detail("Too many keys of this account are in use; each is kept for a day");
-            return Ok(Err(problem.error_response()));
+            return Ok(Err(problem.member("keysInUse", most).error_response()));
         }
         Reserved::Known(known) => known,
     };
@@ -221,7 +235,8 @@ impl Held {
     /// Keeps the answer, or frees the key where nothing was done.
     async fn settle(&self, response: ServiceResponse) -> ServiceResponse {
         let status = response.status();
-        if is_passing(status) {
+        // an upload that was refused has changed nothing, and may not even have come to its end
+        if is_passing(status) || self.is_upload && status.is_client_error() {
             let released = self.release().await;
             // a failure in the middle of something is no answer to give again
             if status.is_server_error() || released != Some(Released::Marked) {

@@ -90,7 +90,7 @@ struct Shared {
 /// Serves until [`Drain::stop`], then lets running requests end within `shutdown_timeout`. `configure` registers the routes and their data;
 /// it runs once for each worker.
 ///
-/// A `POST` with an `Idempotency-Key` is carried out once, if [`crate::idempotency::Idempotency`] is among the app's data.
+/// A `POST`, and an upload, with an `Idempotency-Key` is carried out once, if [`crate::idempotency::Idempotency`] is among the app's data.
 ///
 /// Every request gets an id, a span, metrics, the default header fields, and an answer in the form of its [`crate::Facade`] even when the
 /// framework refuses it, no route matches, or a handler panics. A client that asks for `100-continue` gets it before the handler

@@ -13,7 +13,7 @@ use common::routes::Service;
 use common::{Clock, Code, PortResult, SessionId, UserId};
 use futures_util::future::join_all;
 use http_kit::idempotency::Idempotency;
-use http_kit::{ApiResult, Authenticated, CookiePolicy, Problem, input};
+use http_kit::{ApiResult, Authenticated, BodyLimits, BodyStream, CookiePolicy, Problem, input};
 use runtime::secrets::{MasterKey, random_secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -68,6 +68,17 @@ impl Data {
     }
 }
 
+/// Takes bytes.
+async fn put(_: Authenticated, data: web::Data<Data>, payload: web::Payload) -> ApiResult<HttpResponse> {
+    let run = data.runs.fetch_add(1, Ordering::SeqCst) + 1;
+    let bytes = BodyStream::new(payload, BodyLimits::default()).collect().await?;
+    if bytes == "taken" {
+        return Err(Problem::new(Code::NameTaken));
+    }
+    data.change().await?;
+    Ok(HttpResponse::Created().json(json!({ "run": run })))
+}
+
 async fn act(
     _: Authenticated,
     data: web::Data<Data>,
@@ -115,7 +126,9 @@ impl Scene {
 
     fn open(folder: &Path, seal: Arc<dyn KeySeal>, clock: Arc<TestClock>, ids: Arc<TestIds>) -> Self {
         let db = Arc::new(AuthDb::open(folder.join("auth.db"), &OpenOptions::default()).unwrap());
-        let keys = Idempotency::new(seal, clock.clone()).with(Service::Auth, db.clone());
+        let keys = Idempotency::new(seal, clock.clone())
+            .with(Service::Auth, db.clone())
+            .with(Service::Files, db.clone());
         let keys = web::Data::new(keys);
         let doorman: Arc<dyn Authenticator> = Arc::new(Doorman);
         let doorman = web::Data::from(doorman);
@@ -132,7 +145,9 @@ impl Scene {
                 .route("/api/v1/users/me/export", web::post().to(act))
                 .route("/api/v1/users/me/password", web::post().to(act))
                 .route("/api/v1/uploads", web::post().to(act))
-                .route("/api/v1/auth/login", web::post().to(act));
+                .route("/api/v1/auth/login", web::post().to(act))
+                .route("/api/v1/files/{id}/public", web::put().to(put))
+                .route("/api/v1/files/{id}/children/{name}/content", web::put().to(put));
         });
         Self { server, data }
     }
@@ -347,6 +362,48 @@ async fn nothing_of_a_request_lies_in_the_store_to_be_read() {
     assert!(holds("keyed_requests"));
     for text in ["of the answer", "the-very-key", "my password"] {
         assert!(!holds(text), "{text}");
+    }
+}
+
+const UPLOAD: &str = "/api/v1/files/root/children/a/content";
+
+/// So much of a body that should have `length` bytes.
+fn upload(path: &str, key: &str, length: usize, body: &str) -> String {
+    format!(
+        "PUT {path} HTTP/1.1\r\nHost: localhost\r\nX-Token: ann\r\nIdempotency-Key: {key}\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+#[tokio::test]
+async fn an_upload_is_done_once_and_one_that_was_cut_is_a_new_try() {
+    let (scene, _folder) = Scene::new();
+    let put = async |path: &str, key: &str, body: &str| {
+        scene.server.ask(&upload(path, key, body.len(), body)).await
+    };
+    let mut client: Client = scene.server.connect().await;
+    client.send(upload(UPLOAD, "k", 5, "by").as_bytes()).await;
+    until(async || scene.runs() == 1).await;
+    let early = put(UPLOAD, "k", "bytes").await;
+    assert_eq!((early.status, &*early.code()), (409, "request_under_way"));
+    drop(client);
+    until(async || put(UPLOAD, "k", "bytes").await.status == 201).await;
+    let again = put(UPLOAD, "k", "bytes").await;
+    assert!(is_replay(&again));
+    assert_eq!((run_of(&again), scene.changes().await), (json!(2), 1));
+    let query = format!("{UPLOAD}?onConflict=rename");
+    for (path, body) in [(UPLOAD, "more bytes"), (&*query, "bytes")] {
+        let other = put(path, "k", body).await;
+        assert_eq!((other.status, &*other.code()), (422, "idempotency_key_reused"), "{path} {body}");
+    }
+    // what was refused has changed nothing, and is tried anew
+    for runs in [3, 4] {
+        assert_eq!(put(UPLOAD, "t", "taken").await.code(), "name_taken");
+        assert_eq!(scene.runs(), runs);
+    }
+    // other calls of this method do not look at it
+    for changes in [2, 3] {
+        assert!(!is_replay(&put("/api/v1/files/root/public", "k", "bytes").await));
+        assert_eq!(scene.changes().await, changes);
     }
 }
 

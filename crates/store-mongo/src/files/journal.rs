@@ -160,10 +160,10 @@ async fn act(
             tree::relocate(db, tx, id, revision, name, *parent, note.at).await?
         }
         Act::Tag(tags) => marks::set_tags(db, tx, id, revision, tags).await?,
-        Act::Star(at) => {
+        Act::Star(_) | Act::Unstar(_) => {
             path::live(db, tx, id).await?.node.check_revision(revision)?;
             star = marks::star_of(db, tx, note.user, id).await?;
-            marks::set_star(db, tx, id, note.user, *at).await?;
+            marks::set_star(db, tx, id, note.user, act.star(star)).await?;
             node::get(db, tx, id).await?
         }
         Act::Trash => tree::trash(db, tx, id, revision, note.user, note.at).await?,

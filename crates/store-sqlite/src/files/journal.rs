@@ -20,10 +20,10 @@ fn act(tx: &Tx<'_>, id: FileId, revision: Option<u64>, act: &Act, note: &Note) -
     let after = match act {
         Act::Relocate { name, parent } => tree::relocate(tx, id, revision, name, *parent, note.at)?,
         Act::Tag(tags) => marks::set_tags(tx, id, revision, tags)?,
-        Act::Star(at) => {
+        Act::Star(_) | Act::Unstar(_) => {
             path::live(tx, id)?.node.check_revision(revision)?;
             star = marks::star_of(tx, note.user, id)?;
-            marks::set_star(tx, id, note.user, *at)?;
+            marks::set_star(tx, id, note.user, act.star(star))?;
             node::get(tx, id)?
         }
         Act::Trash => tree::trash(tx, id, revision, note.user, note.at)?,

@@ -85,7 +85,8 @@ impl FileStore for FilesDb {
     }
 
     async fn usage_by_type(&self, space: SpaceId, at_most: u32) -> PortResult<UsageByType> {
-        self.read(move |connection| usage::by_type(connection, space, at_most)).await
+        self.read_one_state(move |connection| usage::by_type(connection, space, at_most, usage::MOST_TIME))
+            .await
     }
 
     async fn set_quota(&self, space: SpaceId, quota_bytes: Option<u64>) -> PortResult<()> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::files::{
     Commit, CommitTarget, FileStore as _, Kind, ListQuery, NewBlob, NewContent, NewFile, NewFolder, NodeName,
-    Order, Place, Position, Sort, SortValue, Space, ThumbnailState,
+    Order, Place, Position, Sort, SortValue, Space, ThumbnailState, UsageByType,
 };
 use common::{BlobKey, Crc32, FileId, IdGen as _, PortError, Sha256, SpaceId, Timestamp, UserId};
 use testkit::TestIds;
@@ -276,4 +276,29 @@ async fn a_job_that_cannot_be_read_does_not_hold_up_the_others() {
     assert_eq!(leased, [ids[0], ids[2]]);
     assert!(lease().await.unwrap().is_empty());
     assert_eq!(bench.db.depth().await.unwrap(), 3, "it is set aside, not lost");
+}
+
+#[tokio::test]
+async fn a_usage_that_takes_too_long_is_what_was_counted_until_then() {
+    use std::time::Duration;
+
+    use rusqlite::Connection;
+
+    let bench = bench().await;
+    bench.folder_of(MANY).await;
+    let space = bench.space.id;
+    let seen = |usage: &UsageByType| usage.types.values().map(|amount| amount.count).sum::<u64>();
+    let mut limit = Duration::from_millis(1);
+    // however fast this is, some of it is counted before all of it is
+    loop {
+        let read = move |connection: &Connection| usage::by_type(connection, space, u32::MAX, limit);
+        let usage = bench.db.read_one_state(read).await.unwrap();
+        assert!(!usage.complete, "all of it, and nothing before, in {limit:?}");
+        if seen(&usage) > 0 {
+            break;
+        }
+        limit *= 2;
+    }
+    let all = bench.db.usage_by_type(space, u32::MAX).await.unwrap();
+    assert_eq!((seen(&all), all.complete), (MANY * 9 / 10, true));
 }

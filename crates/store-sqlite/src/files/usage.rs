@@ -2,66 +2,82 @@
 
 use std::time::Duration;
 
-use common::SpaceId;
 use common::files::{Amount, Kind, UsageByType};
-use rusqlite::Connection;
+use common::{FileId, SpaceId};
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::node::kind_number;
 use crate::engine::deadline::{in_time, within};
 use crate::row::RowExt as _;
 
 /// Longest time that it takes a reader for: as for a search.
-const MOST_TIME: Duration = Duration::from_secs(3);
+pub(super) const MOST_TIME: Duration = Duration::from_secs(3);
 
-/// Counts down the tree from the root, as there is no index of nodes by space: an upload should not have to keep one for this. One statement sees one state.
+/// Counts down the tree from the root, as there is no index of nodes by space: an upload should not have to keep one for this. What was counted when the
+/// time was over is the answer, which is not complete then. Wants a transaction, to see one state.
 pub(super) fn by_type(
     connection: &Connection,
     space: SpaceId,
     at_most: u32,
+    limit: Duration,
 ) -> rusqlite::Result<UsageByType> {
-    let counted = within(MOST_TIME, || in_time(|| count(connection, space, at_most)))?;
-    Ok(counted.unwrap_or_default())
+    let mut usage = UsageByType::default();
+    let all = within(limit, || in_time(|| count(connection, space, at_most, &mut usage)))?;
+    usage.complete = all.unwrap_or(false);
+    Ok(usage)
 }
 
-fn count(connection: &Connection, space: SpaceId, at_most: u32) -> rusqlite::Result<UsageByType> {
-    let mut select = connection.prepare_cached(&format!(
-        "WITH RECURSIVE below (id, trashed) AS (
-            SELECT n.id, 0 FROM spaces s CROSS JOIN nodes n ON n.id = s.root WHERE s.id = ?1 AND n.deleted_at IS NULL
-            UNION ALL
-            SELECT n.id, b.trashed OR n.live = 0 FROM below b CROSS JOIN nodes n INDEXED BY nodes_parent ON n.parent = b.id
-            WHERE n.live = 1 OR n.deleted_at IS NULL
-            LIMIT ?2
-         ),
-         seen AS (
-            SELECT n.kind, b.trashed, CASE WHEN b.trashed THEN '' ELSE n.mime END AS mime, n.size,
-                   n.version > 1 AND n.kind = {file} AS changed, n.id
-            FROM below b CROSS JOIN nodes n ON n.id = b.id
-         )
-         SELECT kind, trashed, mime, count(*), sum(size),
-                sum(CASE WHEN changed THEN (SELECT count(*) FROM versions v WHERE v.node = seen.id) ELSE 0 END),
-                sum(CASE WHEN changed THEN (SELECT coalesce(sum(v.size), 0) FROM versions v WHERE v.node = seen.id) ELSE 0 END)
-         FROM seen GROUP BY kind, trashed, mime",
-        file = kind_number(Kind::File),
-    ))?;
-    // the root, and one more to know whether there is more
-    let mut rows = select.query((space.bytes(), i64::from(at_most) + 2))?;
-    let (mut usage, mut looked_at) = (UsageByType::default(), 0);
-    while let Some(row) = rows.next()? {
-        let current = Amount { count: row.count(3)?, bytes: row.count(4)? };
-        let former = Amount { count: row.count(5)?, bytes: row.count(6)? };
-        looked_at += current.count;
-        match (row.get::<_, i64>(0)? == kind_number(Kind::File), row.get(1)?) {
-            (false, _) => {}
-            (true, true) => {
+/// Adds what there is to `usage`, and says whether that is all.
+fn count(
+    connection: &Connection,
+    space: SpaceId,
+    at_most: u32,
+    usage: &mut UsageByType,
+) -> rusqlite::Result<bool> {
+    let root: Option<FileId> = connection
+        .prepare_cached(
+            "SELECT n.id FROM spaces s CROSS JOIN nodes n ON n.id = s.root WHERE s.id = ?1 AND n.deleted_at IS NULL",
+        )?
+        .query_row([space.bytes()], |row| row.id(0))
+        .optional()?;
+    let mut children = connection.prepare_cached(
+        "SELECT id, kind, live, size, coalesce(version, 1), mime FROM nodes INDEXED BY nodes_parent
+         WHERE parent = ?1 AND (live = 1 OR deleted_at IS NULL)",
+    )?;
+    let mut versions =
+        connection.prepare_cached("SELECT count(*), coalesce(sum(size), 0) FROM versions WHERE node = ?1")?;
+    let mut looked_at = 0;
+    // with each whether it is in the trash, or below something that is
+    let mut folders: Vec<(FileId, bool)> = root.map(|root| (root, false)).into_iter().collect();
+    while let Some((folder, is_trashed)) = folders.pop() {
+        let mut rows = children.query([folder.bytes()])?;
+        while let Some(row) = rows.next()? {
+            if looked_at == at_most {
+                return Ok(false);
+            }
+            looked_at += 1;
+            let id: FileId = row.id(0)?;
+            let is_trashed = is_trashed || !row.get::<_, bool>(2)?;
+            if row.get::<_, i64>(1)? != kind_number(Kind::File) {
+                folders.push((id, is_trashed));
+                continue;
+            }
+            let current = Amount { count: 1, bytes: row.count(3)? };
+            let former = if row.count(4)? > 1 {
+                versions.query_row([id.bytes()], |row| {
+                    Ok(Amount { count: row.count(0)?, bytes: row.count(1)? })
+                })?
+            } else {
+                Amount::default()
+            };
+            if is_trashed {
                 usage.trash += current;
                 usage.trash += former;
-            }
-            (true, false) => {
+            } else {
                 usage.versions += former;
-                *usage.types.entry(row.get(2)?).or_default() += current;
+                *usage.types.entry(row.get(5)?).or_default() += current;
             }
         }
     }
-    usage.complete = looked_at <= u64::from(at_most) + 1;
-    Ok(usage)
+    Ok(true)
 }

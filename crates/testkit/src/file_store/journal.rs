@@ -59,7 +59,7 @@ pub async fn each_change_is_noted_with_what_brings_it_back(subject: &AccessSubje
         (relocate("c", folder.id), ChangeKind::Move, relocate("b", root)),
         (tags(&["x", "Y"]), ChangeKind::Tag, Act::Tag(Vec::new())),
         (tags(&["z"]), ChangeKind::Tag, tags(&["x", "Y"])),
-        (Act::Star(Some(starred)), ChangeKind::Star, Act::Star(None)),
+        (Act::Star(Some(starred)), ChangeKind::Star, Act::Unstar(starred)),
         (Act::Star(None), ChangeKind::Star, Act::Star(Some(starred))),
         (Act::Trash, ChangeKind::Trash, Act::Restore),
         (Act::Restore, ChangeKind::Restore, Act::Trash),
@@ -178,6 +178,29 @@ pub async fn a_part_is_undone_once_and_undoing_is_an_operation(subject: &AccessS
     assert_eq!(subject.act(a.id, &relocate("x", root), &note).await.name.as_str(), "x");
     assert_eq!((undone(undo).await, undone(done).await), (Some(1), Some(1)));
     assert_eq!(files.names(root).await, ["x", "y"]);
+}
+
+pub async fn undoing_a_star_leaves_a_later_one(subject: &AccessSubject) {
+    let files = &subject.files;
+    let file = files.file(files.root(), "a", 5).await;
+    let (first, later) = (files.now(), files.now() + Duration::from_secs(1));
+    let done = subject.operation();
+    subject.act(file.id, &Act::Star(Some(first)), &subject.note(done, 0)).await;
+    for act in [Act::Star(None), Act::Star(Some(later))] {
+        subject.act(file.id, &act, &subject.note(subject.operation(), 0)).await;
+    }
+    let stars = async || subject.marks.list_starred(files.user, None, 10).await.unwrap();
+    let undo = Note { undoes: Some(done), ..subject.note(subject.operation(), 0) };
+    let error = subject.journal.act(file.id, None, &Act::Unstar(first), &undo).await.unwrap_err();
+    assert!(matches!(error, NodeError::Changed), "{error:?}");
+    // by itself it changes nothing
+    let note = subject.note(subject.operation(), 0);
+    assert!(!subject.journal.act(file.id, None, &Act::Unstar(first), &note).await.unwrap().noted);
+    assert_eq!(stars().await, [Dated { at: later, node: file.id }]);
+    subject.act(file.id, &Act::Unstar(later), &note).await;
+    assert!(stars().await.is_empty());
+    let parts = subject.journal.list_parts(note.operation).await.unwrap();
+    assert_eq!(parts[0].change.undo, Act::Star(Some(later)));
 }
 
 pub async fn of_two_undos_at_once_one_succeeds(subject: &AccessSubject) {

@@ -365,6 +365,7 @@ macro_rules! access_suite {
                 each_change_is_noted_with_what_brings_it_back,
                 what_changes_nothing_or_fails_is_not_noted,
                 a_part_is_undone_once_and_undoing_is_an_operation,
+                undoing_a_star_leaves_a_later_one,
                 of_two_undos_at_once_one_succeeds,
                 operations_are_listed_by_who_did_them_and_forgotten,
                 each_change_of_a_node_is_told_in_its_order,

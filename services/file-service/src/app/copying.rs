@@ -270,7 +270,8 @@ pub(crate) async fn step(service: &FileService, id: OperationId) -> Result<StepD
         Some(folder) => Actor::UserWithin { user: operation.user, folder },
         None => Actor::User(operation.user),
     };
-    if let Some(code) = closed(service, actor, Action::ReadContent, front.source).await? {
+    let source = open(service, actor, Action::ReadContent, front.source).await?;
+    if let Err(code) = source.and_then(|folder| still_below(&folder, operation.source)) {
         if front.source == operation.source {
             return fail(service, &operation, code).await.map(|()| DONE);
         }
@@ -278,7 +279,7 @@ pub(crate) async fn step(service: &FileService, id: OperationId) -> Result<StepD
         let left_out = service.copies.copy_page(id, &front, &[], false, service.clock.now()).await;
         return Ok(StepDone { changed: u64::from(left_out.is_ok()), ..StepDone::default() });
     }
-    if let Some(code) = closed(service, actor, Action::AddChild, front.target).await? {
+    if let Err(code) = open(service, actor, Action::AddChild, front.target).await? {
         let code = if code == Code::NotFound { Code::ParentNotFound } else { code };
         return fail(service, &operation, code).await.map(|()| DONE);
     }
@@ -333,18 +334,24 @@ async fn items(service: &FileService, target: FileId, nodes: Vec<Node>) -> Resul
     Ok(nodes.into_iter().map(item).collect())
 }
 
-/// Why `actor` may not do this to a node, or may not any more; none if they may.
-async fn closed(
+/// A node to which `actor` may do this, or why they may not, or may not any more.
+async fn open(
     service: &FileService,
     actor: Actor,
     action: Action,
     id: FileId,
-) -> Result<Option<Code>, AppError> {
+) -> Result<Result<Authorized, Code>, AppError> {
     match service.gate.decide(actor, action, id).await.and_then(Authorized::live) {
-        Ok(_) => Ok(None),
+        Ok(node) => Ok(Ok(node)),
         Err(AppError::Port(error)) => Err(error.into()),
-        Err(error) => Ok(Some(error.code())),
+        Err(error) => Ok(Err(error.code())),
     }
+}
+
+/// Whether a folder is the one that is copied, or lies below it: it may have been moved away since it was noted.
+fn still_below(folder: &Authorized, copied: FileId) -> Result<(), Code> {
+    let is_below = folder.path().ancestors.iter().any(|crumb| crumb.id == copied);
+    if is_below || folder.id() == copied { Ok(()) } else { Err(Code::NotFound) }
 }
 
 async fn fail(service: &FileService, operation: &CopyOperation, code: Code) -> Result<(), AppError> {

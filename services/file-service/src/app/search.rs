@@ -5,7 +5,7 @@ use common::files::search::{
 };
 use common::files::{Action, Actor, SharesOf};
 use common::jobs::types;
-use common::{BlobKey, FileId, JobId, PortError, PortResult, SpaceId, UserId};
+use common::{BlobKey, Code, FileId, JobId, PortError, PortResult, SpaceId, UserId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::access::{Authorized, Sight};
@@ -129,7 +129,7 @@ fn is_below(node: &Authorized, folder: Option<&Authorized>) -> bool {
     folder.is_none_or(|folder| node.path().ancestors.iter().any(|crumb| crumb.id == folder.id()))
 }
 
-/// The space of `user`, and what of others they were given; and whether that is all of it.
+/// The space of `user`, and what of others they were given, but for what is closed with its owner's account; and whether that is all of it.
 async fn scopes(service: &FileService, user: UserId) -> Result<(Vec<SearchScope>, bool), AppError> {
     let own = own_space(service, user).await?;
     let mut scopes = vec![SearchScope { space: own, below: None }];
@@ -146,10 +146,30 @@ async fn scopes(service: &FileService, user: UserId) -> Result<(Vec<SearchScope>
             }
         }
         if is_last {
-            return Ok((scopes, true));
+            return Ok((open_ones(service, scopes).await?, true));
         }
     }
-    Ok((scopes, false))
+    Ok((open_ones(service, scopes).await?, false))
+}
+
+/// Those that anything may be seen of: what others own is closed with their accounts, and would be looked at for nothing, and how much it is would show.
+async fn open_ones(service: &FileService, scopes: Vec<SearchScope>) -> Result<Vec<SearchScope>, AppError> {
+    let looked_at: Vec<_> = scopes.into_iter().map(|scope| if_open(service, scope)).collect();
+    let open: Vec<Option<SearchScope>> =
+        stream::iter(looked_at).buffered(LOOK_UPS_AT_ONCE).try_collect().await?;
+    Ok(open.into_iter().flatten().collect())
+}
+
+async fn if_open(service: &FileService, scope: SearchScope) -> Result<Option<SearchScope>, AppError> {
+    if scope.below.is_none() {
+        return Ok(Some(scope));
+    }
+    let Some(space) = service.store.find_space(scope.space).await? else { return Ok(None) };
+    match service.gate.require_open(space.owner).await {
+        Ok(()) => Ok(Some(scope)),
+        Err(error) if error.code() == Code::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn add(scopes: &mut Vec<SearchScope>, space: SpaceId, node: FileId) {

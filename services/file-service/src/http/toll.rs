@@ -136,7 +136,7 @@ impl<'a> Toll<'a> {
             None => Paid::Content(end),
             Some(digest) => Paid::Archive(end, digest.to_string()),
         };
-        let ticket = cursor::encode(&service.link_key, &self.subject, &paid);
+        let ticket = cursor::sign(&service.link_key, &self.subject, &paid);
         let place = public::place(self.link);
         let cookie =
             self.cookies.below(&place, self.cookie.clone(), ticket.clone(), TICKET_LIFETIME).to_string();
@@ -161,7 +161,7 @@ fn paid<'t>(
     shown: &'t [String],
 ) -> impl Iterator<Item = Paid> + 't {
     let now = service.clock.now();
-    let read = move |text: &String| cursor::decode::<Paid>(&service.link_key, subject, text).ok();
+    let read = move |text: &String| cursor::verify::<Paid>(&service.link_key, subject, text).ok();
     shown.iter().filter_map(read).filter(move |paid| now < Timestamp::from_millis(paid.end()))
 }
 

@@ -89,7 +89,7 @@ pub(super) struct ByTypeView {
     versions: AmountView,
     /// Contents of files in the trash, the former ones too.
     trash: AmountView,
-    /// All was counted. A space of more than 250,000 files and folders is counted as far as that.
+    /// All was counted. A space of more than 250,000 files and folders is counted as far as that, or as far as it goes in a few seconds.
     complete: bool,
 }
 

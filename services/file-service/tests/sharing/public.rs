@@ -322,6 +322,29 @@ async fn guessing_is_slowed_down_by_link_and_address() {
 }
 
 #[actix_web::test]
+async fn a_password_that_was_right_is_no_guess_with_each_request() {
+    let server = Server::start().await;
+    let owner = server.user("a");
+    let file = owner.file("a.txt", "root", "text").await;
+    let visitor = Visitor::of(&server, &owner, &file, json!({"password": "right"})).await;
+    let asked = |password: &str| answer(visitor.request(Method::GET, "").header("x-link-password", password));
+    asked("right").await.expect(StatusCode::OK);
+    // far more at once than guesses may be made
+    for answered in futures_util::future::join_all((0..30).map(|_| asked("right"))).await {
+        answered.expect(StatusCode::OK);
+    }
+    // whoever guesses meanwhile does not find it out by it
+    for _ in 0..10 {
+        asked("wrong").await.expect_problem(403, "wrong_password");
+    }
+    asked("right").await.expect_problem(429, "rate_limited");
+    server.clock.advance(Duration::from_secs(61));
+    let link = format!("/api/v1/links/{}", visitor.link);
+    owner.patch(&link, json!({"password": "another"})).await.expect(StatusCode::OK);
+    asked("right").await.expect_problem(403, "wrong_password");
+}
+
+#[actix_web::test]
 async fn a_link_ends_by_its_time() {
     let server = Server::start().await;
     let owner = server.user("a");

@@ -7,7 +7,7 @@ use common::jobs::Outbox as _;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Client, Server, address, answer, id_of, keys, segment};
+use crate::support::{Client, Server, address, answer, id_of, keys, segment, user_id};
 
 async fn search(user: &Client<'_>, query: &str) -> Value {
     user.get(&format!("/api/v1/search?{query}")).await.expect(StatusCode::OK)
@@ -117,6 +117,28 @@ async fn what_is_found_is_what_may_be_seen() {
     owner.delete(&format!("/api/v1/shares/{given}")).await.expect(StatusCode::NO_CONTENT);
     assert_eq!(found(&b, "secret").await, ["my secret.txt"]);
     assert!(found(&b, "hidden").await.is_empty());
+}
+
+#[actix_web::test]
+async fn what_a_closed_account_shared_is_not_looked_through() {
+    let server = Server::start().await;
+    let (owner, guest) = (server.user("a"), server.user("b"));
+    let top = owner.folder("top", "root").await;
+    let part = owner.folder("part", &top).await;
+    for number in 0..100 {
+        owner.file(&format!("word {number}"), &part, "").await;
+    }
+    // more than a search looks at for one page
+    for number in 0..30 {
+        let to = json!({"parentId": top, "name": format!("part {number}")});
+        owner.post(&format!("/api/v1/files/{part}/copy"), to).await.expect(StatusCode::CREATED);
+    }
+    share(&owner, &top, "b").await;
+    let page = search(&guest, "q=word&limit=2").await;
+    assert_eq!(names(&page).len(), 2);
+    server.closed.lock().unwrap().insert(user_id("a"));
+    let page = search(&guest, "q=word").await;
+    assert_eq!((names(&page).len(), &page["nextCursor"]), (0, &Value::Null), "nor told how much there is");
 }
 
 #[actix_web::test]

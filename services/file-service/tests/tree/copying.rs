@@ -296,6 +296,31 @@ async fn a_copy_takes_no_more_than_who_began_it_may_take() {
     assert_eq!((&ended["state"], &ended["code"]), (&json!("failed"), &json!("not_found")));
 }
 
+#[actix_web::test]
+async fn what_is_moved_away_between_two_steps_is_not_copied() {
+    let server = impatient().await;
+    let user = server.user("a");
+    let top = user.folder("top", "root").await;
+    let (moved, within) = (user.folder("moved", &top).await, user.folder("within", &top).await);
+    let below = user.folder("below", &moved).await;
+    user.file("1", &moved, "1").await;
+    user.file("2", &below, "22").await;
+    user.file("3", &within, "333").await;
+    let operation = copy(&user, &top, json!({"name": "copy"})).await.expect(StatusCode::ACCEPTED);
+    let id = id_of(&operation);
+    // both folders are made, and noted as what is to be copied next
+    assert_eq!(step(&server, &id).await["changed"], 2);
+    for (folder, to) in [(&moved, "root"), (&within, &*user.folder("inner", &top).await)] {
+        let to = json!({ "parentId": to });
+        user.patch(&format!("/api/v1/files/{folder}"), to).await.expect(StatusCode::OK);
+    }
+    user.file("later", &moved, "4444").await;
+    finish(&server, &id).await;
+    let done = user.get(&format!("/api/v1/operations/{id}")).await.expect(StatusCode::OK);
+    assert_eq!((&done["state"], &done["copiedBytes"]), (&json!("done"), &json!(3)), "{done}");
+    assert_eq!(used(&user).await, 1 + 2 + 3 + 4 + 3);
+}
+
 async fn give_up(server: &Server, operation: &str, called_off: bool) {
     let body = json!({"operation": operation, "calledOff": called_off});
     let request = server.internal(Method::POST, "/internal/files/copy/give-up").json(&body);

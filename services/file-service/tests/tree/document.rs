@@ -44,6 +44,30 @@ fn every_call_of_files_and_the_classic_api_is_documented() {
 }
 
 #[test]
+fn each_call_by_a_link_says_what_becomes_of_a_wrong_password() {
+    let document = serde_json::to_value(file_service::openapi()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let unlock = "/api/v1/public/{token}/unlock";
+    let by_link = paths.iter().filter(|(path, _)| path.starts_with("/api/v1/public/") && *path != unlock);
+    let mut calls = 0;
+    for (path, item) in by_link {
+        for (method, operation) in item.as_object().unwrap() {
+            calls += 1;
+            for (status, code) in [
+                ("401", "link_locked"),
+                ("403", "wrong_password"),
+                ("404", "not_found"),
+                ("429", "rate_limited"),
+            ] {
+                let said = operation["responses"][status]["description"].as_str().unwrap_or_default();
+                assert!(said.contains(code), "{method} {path}: {status} {said}");
+            }
+        }
+    }
+    assert!(calls >= 15, "{calls}");
+}
+
+#[test]
 fn shapes_have_the_names_of_the_guide() {
     let document = serde_json::to_value(file_service::openapi()).unwrap();
     let schemas = &document["components"]["schemas"];

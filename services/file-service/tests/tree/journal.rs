@@ -1,5 +1,7 @@
 //! What was done is noted, and undone.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -143,6 +145,13 @@ async fn what_was_changed_since_is_not_undone() {
     let starred = operation(&change(&user, &id, json!({"starred": true})).await);
     change(&user, &id, json!({"starred": false})).await;
     undo(&user, &starred).await.expect_problem(409, "changed_since");
+    // nor one that was set again later
+    server.clock.advance(Duration::from_secs(1));
+    let again = operation(&change(&user, &id, json!({"starred": true})).await);
+    undo(&user, &starred).await.expect_problem(409, "changed_since");
+    assert_eq!(file(&user, &id).await["starred"], true);
+    operation(&undo(&user, &again).await);
+    assert_eq!(file(&user, &id).await["starred"], false);
 }
 
 #[actix_web::test]

@@ -16,7 +16,9 @@ pub(crate) struct Places(pub(super) BTreeMap<SpaceId, u64>);
 impl Places {
     /// Reads [`Places::text`] of the same person; none if it is none.
     pub(crate) fn parse(key: &CursorKey, user: UserId, text: &str) -> Option<Self> {
-        let text: String = cursor::decode(key, &bound_to(user), text).ok()?;
+        let of = bound_to(user);
+        // until the version before, places were signed alone
+        let text: String = cursor::decode(key, &of, text).or_else(|_| cursor::verify(key, &of, text)).ok()?;
         let mut places = BTreeMap::new();
         for part in text.split('.') {
             let (space, seq) = part.split_once('-')?;
@@ -28,7 +30,8 @@ impl Places {
         Some(Self(places))
     }
 
-    /// The text by which a client comes back. It is signed for this person, as cursors are: nobody chooses from where on they are told of others' files.
+    /// The text by which a client comes back. It is sealed for this person, as cursors are: nobody chooses from where on they
+    /// are told of others' files, nor reads how much happens to those that they do not see.
     pub(crate) fn text(&self, key: &CursorKey, user: UserId) -> String {
         let mut text = String::new();
         for (space, seq) in &self.0 {
@@ -64,7 +67,10 @@ mod tests {
         for wrong in ["", "1", "x-1", &no_number, &twice, &many] {
             assert_eq!(Places::parse(&key, ann, &cursor::encode(&key, &bound_to(ann), &wrong)), None);
         }
-        // one that nobody signed
+        let older = cursor::sign(&key, &bound_to(ann), &format!("{one}-7"));
+        assert_eq!(Places::parse(&key, ann, &older), Some(Places([(one, 7)].into())));
+        assert_eq!(Places::parse(&key, bob, &older), None);
+        // one that nobody sealed
         assert_eq!(Places::parse(&key, ann, &format!("{one}-0")), None);
     }
 }

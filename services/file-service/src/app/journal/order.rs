@@ -13,7 +13,7 @@ use crate::state::FileService;
 /// of one part. The first part is to be undone first, as far as parts have to do with each other.
 pub(super) async fn waves(service: &FileService, parts: &[Part]) -> Vec<Vec<usize>> {
     let one_after_another = || (0..parts.len()).map(|part| vec![part]).collect();
-    let stands_alone = |part: &Part| matches!(part.change.undo, Act::Tag(_) | Act::Star(_));
+    let stands_alone = |part: &Part| matches!(part.change.undo, Act::Tag(_) | Act::Star(_) | Act::Unstar(_));
     if parts.len() == 1 {
         return one_after_another();
     }
@@ -62,7 +62,7 @@ async fn stance(service: &FileService, node: FileId, undo: Act) -> PortResult<St
             (Some((parent, name)), way)
         }
         Act::Trash | Act::Restore => (None, above(path)),
-        Act::Tag(_) | Act::Star(_) => (None, Vec::new()),
+        Act::Tag(_) | Act::Star(_) | Act::Unstar(_) => (None, Vec::new()),
     };
     Ok(Stance { node, at, target, way })
 }

@@ -106,7 +106,8 @@ async fn undo_part(
     let (action, revision) = match undo {
         Act::Relocate { .. } => (Action::Relocate, Some(revision)),
         Act::Tag(_) => (Action::Change, Some(revision)),
-        Act::Star(_) => (Action::ReadMetadata, None),
+        // whose star it is, the act itself looks at
+        Act::Star(_) | Act::Unstar(_) => (Action::ReadMetadata, None),
         Act::Trash => (Action::Trash, Some(revision)),
         Act::Restore => (Action::Restore, Some(revision)),
     };

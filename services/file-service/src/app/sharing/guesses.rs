@@ -12,6 +12,8 @@ use common::{Clock, LinkId, PortError, PortResult, UserId};
 use http_kit::customer_key;
 use runtime::memory::MemoryRateLimiter;
 
+use super::proven::Proven;
+
 const fn rule(name: &'static str, burst: u32, seconds: u64) -> RateRule {
     RateRule { name, burst, refill: Duration::from_secs(seconds) }
 }
@@ -42,6 +44,7 @@ pub(crate) struct Guesses {
     shared: Arc<dyn RateLimiter>,
     /// Takes over while the shared one cannot be reached.
     own: Arc<dyn RateLimiter>,
+    proven: Proven,
 }
 
 /// One guess at a link's password, which counts unless it was right.
@@ -51,17 +54,42 @@ pub(crate) struct Guess {
     address: String,
 }
 
+impl Guess {
+    fn of(link: LinkId, ip: Option<IpAddr>) -> Self {
+        let address = customer_key(ip);
+        Self { pair: format!("{link} {address}"), link: link.to_string(), address }
+    }
+}
+
 type Judged = PortResult<Result<(), TooMany>>;
 
 impl Guesses {
     pub(crate) fn new(shared: Arc<dyn RateLimiter>, clock: &Arc<dyn Clock>) -> Self {
-        Self { shared, own: Arc::new(MemoryRateLimiter::new(Arc::clone(clock))) }
+        let own = Arc::new(MemoryRateLimiter::new(Arc::clone(clock)));
+        Self { shared, own, proven: Proven::new(Arc::clone(clock)) }
+    }
+
+    /// Whether this password was right for this link and address a moment ago, by this process: then it is no guess. Where guesses are refused it is one like
+    /// any other, so that whoever guesses from there finds it out no sooner.
+    pub(crate) async fn was_right(
+        &self,
+        (link, hash): (LinkId, &str),
+        ip: Option<IpAddr>,
+        password: &str,
+    ) -> PortResult<bool> {
+        let guess = Guess::of(link, ip);
+        if !self.proven.has(&guess.pair, hash, password)
+            || self.peek(ADDRESS, &guess.address).await?.is_err()
+            || self.peek(PAIR, &guess.pair).await?.is_err()
+        {
+            return Ok(false);
+        }
+        Ok(self.peek(LINK, &guess.link).await?.is_ok() || self.peek(GUARDED, &guess.pair).await?.is_ok())
     }
 
     /// Lets a guess through, or does not. It is counted before the password is looked at, so a volley of guesses gets no more than one after another.
     pub(crate) async fn begin(&self, link: LinkId, ip: Option<IpAddr>) -> PortResult<Result<Guess, TooMany>> {
-        let address = customer_key(ip);
-        let guess = Guess { pair: format!("{link} {address}"), link: link.to_string(), address };
+        let guess = Guess::of(link, ip);
         if let Err(too_many) = self.peek(ADDRESS, &guess.address).await? {
             return Ok(Err(too_many));
         }
@@ -83,7 +111,8 @@ impl Guesses {
     }
 
     /// The password was right: what was guessed at this link from this address is forgotten.
-    pub(crate) async fn succeeded(&self, guess: Guess) -> PortResult<()> {
+    pub(crate) async fn succeeded(&self, guess: Guess, hash: &str, password: &str) -> PortResult<()> {
+        self.proven.keep(&guess.pair, hash, password);
         for rule in [PAIR, GUARDED] {
             if let Err(error) = self.shared.reset(rule, &guess.pair).await {
                 fell_back(&error);

@@ -4,6 +4,7 @@ pub(crate) mod guesses;
 pub(crate) mod links;
 pub(crate) mod notices;
 pub(crate) mod overview;
+mod proven;
 pub(crate) mod shares;
 pub(crate) mod visit;
 

@@ -70,7 +70,7 @@ pub(crate) async fn enter(service: &FileService, token: &str, shown: &Shown) -> 
         let subject = subject(&link, hash);
         let now = service.clock.now();
         let is_good = |text: &String| {
-            let end = cursor::decode::<i64>(&service.link_key, &subject, text);
+            let end = cursor::verify::<i64>(&service.link_key, &subject, text);
             end.is_ok_and(|end| now < Timestamp::from_millis(end))
         };
         match &shown.password {
@@ -96,7 +96,7 @@ pub(crate) async fn unlock(
     check(service, &link, password, ip).await?;
     let end = service.clock.now() + UNLOCKED_FOR;
     let subject = subject(&link, link.password_hash.as_deref().unwrap_or_default());
-    let ticket = cursor::encode(&service.link_key, &subject, &end.millis());
+    let ticket = cursor::sign(&service.link_key, &subject, &end.millis());
     Ok((link, ticket, end))
 }
 
@@ -125,17 +125,20 @@ async fn check(
     ip: Option<IpAddr>,
 ) -> Result<(), AppError> {
     let Some(hash) = &link.password_hash else { return Ok(()) };
+    if service.guesses.was_right((link.id, hash.as_str()), ip, password).await? {
+        return Ok(());
+    }
     let guess = match service.guesses.begin(link.id, ip).await? {
         Ok(guess) => guess,
         Err(too_many) => return Err(AppError::RateLimited { retry_after: too_many.retry_after }),
     };
     // what cannot be a password is none, and counts all the same
     let is_right = match Password::parse(password) {
-        Ok(password) => service.hasher.verify(&password, Some(hash)).await?,
+        Ok(parsed) => service.hasher.verify(&parsed, Some(hash)).await?,
         Err(_) => false,
     };
     if is_right {
-        service.guesses.succeeded(guess).await?;
+        service.guesses.succeeded(guess, hash, password).await?;
         Ok(())
     } else {
         service.guesses.failed(guess).await?;

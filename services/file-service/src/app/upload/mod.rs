@@ -12,7 +12,7 @@ pub(crate) use common::files::OnConflict;
 use common::files::{
     Action, ClassicType, CommitTarget, Committed, FormerNode, Kind, MAX_DEPTH, NewFile, Node, NodeName,
 };
-use common::{Code, FileId, Sha256, Timestamp};
+use common::{Code, FileId, Sha256, Timestamp, idempotency};
 use futures_util::Stream;
 use http_kit::BodyError;
 
@@ -59,7 +59,7 @@ pub(crate) async fn put_child(
     debug_assert_eq!(parent.action(), Action::AddChild);
     // what can be refused now is not sent in vain
     check_child(service, parent, name, on_conflict).await?;
-    let received = receive(service, parent.space(), name, announced, body).await?;
+    let received = idempotency::aside(receive(service, parent.space(), name, announced, body)).await?;
     let subject = Subject::of(parent, announced, false);
     let id = FileId(service.ids.object_id());
     let finished = Finished::new(service, received, subject).sent_by(sender);
@@ -207,7 +207,8 @@ pub(crate) async fn put_content(
     if file.node().kind != Kind::File {
         return Err(AppError::refused(Code::NotAFile));
     }
-    let received = receive(service, file.space(), &file.node().name, announced, body).await?;
+    let receiving = receive(service, file.space(), &file.node().name, announced, body);
+    let received = idempotency::aside(receiving).await?;
     still(service, file, pass).await?;
     let subject = Subject::of(file, announced, file.node().classic_type == Some(ClassicType::Image));
     let keep_versions = service.settings.keep_versions;

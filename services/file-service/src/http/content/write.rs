@@ -3,7 +3,7 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, put, web};
 use common::files::{Action, Actor, Committed, Node, NodeName};
-use common::{Code, Sha256, Timestamp};
+use common::{Code, Sha256, Timestamp, idempotency};
 use http_kit::body::declared_length;
 use http_kit::conditions::{Current, ETag, Verdict, evaluate};
 use http_kit::digest_fields::{self, CONTENT_DIGEST, REPR_DIGEST};
@@ -86,7 +86,9 @@ pub(in crate::http) async fn put_child(
     service: web::Data<FileService>,
 ) -> ApiResult<HttpResponse> {
     let actor = params::actor(&caller);
-    let parent = authorize_parent(&service, actor, params::parent_in_path(&request, "id")?).await?;
+    let parent = params::parent_in_path(&request, "id")?;
+    // a root that is made now is there when the request is sent again
+    let parent = idempotency::aside(authorize_parent(&service, actor, parent)).await?;
     let name = name(&request)?;
     let query = query(&request)?;
     let announced = announced(&request, query.modified_at)?;

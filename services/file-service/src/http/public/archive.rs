@@ -41,11 +41,12 @@ pub(super) struct PublicArchiveQuery {
         (status = 206, description = "The part asked for", content_type = "application/zip", headers(("Content-Range" = String))),
         (status = 304, description = "It has not changed"),
         (status = 401, description = "`link_locked`", body = ProblemDocument),
-        (status = 403, description = "`forbidden`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 410, description = "`link_exhausted`", body = ProblemDocument),
         (status = 416, description = "`range_not_satisfiable`", body = ProblemDocument),
         (status = 422, description = "`unprocessable`: over 250,000 files and folders", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
         (status = 503, description = "`unavailable`: too many large archives are being sent, by this link, to this address, or to visitors at all", body = ProblemDocument),
     )
 )]
@@ -62,9 +63,12 @@ pub(super) async fn show(request: HttpRequest, service: web::Data<FileService>) 
     responses(
         (status = 200, description = "What `GET` would say", headers(("ETag" = String), ("Content-Length" = u64))),
         (status = 401, description = "`link_locked`"),
-        (status = 403, description = "`forbidden`"),
+        (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`"),
         (status = 404, description = "`not_found`"),
         (status = 410, description = "`link_exhausted`"),
+        (status = 422, description = "`unprocessable`"),
+        (status = 429, description = "`rate_limited`: too many guesses at the password"),
+        (status = 503, description = "`unavailable`"),
     )
 )]
 #[head("/api/v1/public/{token}/archive")]

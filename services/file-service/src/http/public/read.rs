@@ -101,9 +101,10 @@ pub(super) struct PublicChildrenQuery {
         (status = 200, description = "A page of the list", body = PublicFileListView),
         (status = 400, description = "`invalid_request`, `invalid_cursor`", body = ProblemDocument),
         (status = 401, description = "`link_locked`", body = ProblemDocument),
-        (status = 403, description = "`forbidden`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 409, description = "`not_a_folder`", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
     )
 )]
 #[get("/api/v1/public/{token}/children")]
@@ -149,11 +150,12 @@ pub(super) struct PublicContentQuery {
         (status = 206, description = "The parts asked for", content_type = "application/octet-stream", headers(("Content-Range" = String))),
         (status = 304, description = "It has not changed"),
         (status = 401, description = "`link_locked`", body = ProblemDocument),
-        (status = 403, description = "`forbidden`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 409, description = "`not_a_file`", body = ProblemDocument),
         (status = 410, description = "`link_exhausted`", body = ProblemDocument),
         (status = 416, description = "`range_not_satisfiable`", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
     )
 )]
 #[get("/api/v1/public/{token}/content")]
@@ -169,8 +171,10 @@ pub(super) async fn bytes(request: HttpRequest, service: web::Data<FileService>)
     responses(
         (status = 200, description = "What `GET` would say", headers(("ETag" = String), ("Content-Length" = u64))),
         (status = 401, description = "`link_locked`"),
-        (status = 403, description = "`forbidden`"),
+        (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`"),
         (status = 404, description = "`not_found`"),
+        (status = 409, description = "`not_a_file`"),
+        (status = 429, description = "`rate_limited`: too many guesses at the password"),
     )
 )]
 #[head("/api/v1/public/{token}/content")]
@@ -206,9 +210,10 @@ async fn send(request: &HttpRequest, service: &FileService) -> ApiResult<HttpRes
         (status = 202, description = "A job makes it; ask again after `Retry-After`", body = PendingThumbnail),
         (status = 304, description = "It is as `If-None-Match` says"),
         (status = 401, description = "`link_locked`", body = ProblemDocument),
-        (status = 403, description = "`forbidden`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`", body = ProblemDocument),
         (status = 404, description = "`not_found`, `no_thumbnail`", body = ProblemDocument),
         (status = 409, description = "`not_a_file`", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
     )
 )]
 #[get("/api/v1/public/{token}/thumbnails/{size}")]

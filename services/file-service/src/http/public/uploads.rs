@@ -37,8 +37,9 @@ async fn party(request: &HttpRequest, service: &FileService) -> ApiResult<Party>
             ("Upload-Limit" = String),
         )),
         (status = 401, description = "`link_locked`", body = ProblemDocument),
-        (status = 403, description = "`forbidden`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
     )
 )]
 #[options("/api/v1/public/{token}/uploads")]
@@ -72,14 +73,15 @@ pub(super) async fn options(
         (status = 201, description = "The upload was begun, or has arrived already: by the draft then with the receipt", body = ReceiptView,
             headers(("Location" = String), ("Upload-Offset" = u64), ("Upload-Complete" = String))),
         (status = 200, description = "It has replaced the content of a file", body = ReceiptView),
-        (status = 400, description = "`invalid_request`, `invalid_name`, `upload_length`", body = ProblemDocument),
+        (status = 400, description = "`invalid_request`, `invalid_name`, `upload_length`, `incomplete_body`, `digest_mismatch`", body = ProblemDocument),
         (status = 401, description = "`link_locked`", body = ProblemDocument),
-        (status = 403, description = "`forbidden`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`", body = ProblemDocument),
         (status = 404, description = "`not_found`, `parent_not_found`", body = ProblemDocument),
+        (status = 408, description = "`body_too_slow`", body = ProblemDocument),
         (status = 409, description = "`name_taken`, `parent_not_folder`, `too_deep`; `too_many` uploads by this link are unfinished", body = ProblemDocument),
         (status = 412, description = "Another version of tus", body = ProblemDocument),
         (status = 413, description = "`too_large`", body = ProblemDocument),
-        (status = 429, description = "`rate_limited`: too many uploads were begun by this link from one address", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`: too many uploads were begun by this link from one address, or too many guesses at the password", body = ProblemDocument),
         (status = 460, description = "`checksum_mismatch`", body = ProblemDocument),
         (status = 507, description = "`quota_exceeded`, `disk_full`", body = ProblemDocument),
     )
@@ -108,8 +110,9 @@ pub(super) async fn create(
     responses(
         (status = 200, description = "The upload", body = PublicUploadView),
         (status = 401, description = "`link_locked`", body = ProblemDocument),
-        (status = 403, description = "`forbidden`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`", body = ProblemDocument),
         (status = 404, description = "`not_found`: no such upload by this link", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
     )
 )]
 #[get("/api/v1/public/{token}/uploads/{id}")]
@@ -127,9 +130,10 @@ pub(super) async fn show(request: HttpRequest, service: web::Data<FileService>) 
         (status = 200, description = "tus: where it stands", headers(("Upload-Offset" = u64), ("Upload-Length" = u64))),
         (status = 204, description = "Draft: where it stands", headers(("Upload-Offset" = u64), ("Upload-Complete" = String))),
         (status = 401, description = "`link_locked`"),
-        (status = 403, description = "`forbidden`"),
+        (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`"),
         (status = 404, description = "`not_found`, `parent_not_found`"),
         (status = 423, description = "`locked`: another request is at it and does not leave"),
+        (status = 429, description = "`rate_limited`: too many guesses at the password"),
         (status = 507, description = "`quota_exceeded`, `disk_full`: there is no room to put its parts together"),
     )
 )]
@@ -169,12 +173,14 @@ pub(super) async fn describe(
         (status = 200, description = "Draft: it has replaced the content of a file. A change: the upload", body = PublicUploadView),
         (status = 400, description = "`invalid_request`, `incomplete_body`, `upload_length`, `upload_complete`, `digest_mismatch`", body = ProblemDocument),
         (status = 401, description = "`link_locked`", body = ProblemDocument),
-        (status = 403, description = "`forbidden`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`", body = ProblemDocument),
         (status = 404, description = "`not_found`, `parent_not_found`", body = ProblemDocument),
+        (status = 408, description = "`body_too_slow`", body = ProblemDocument),
         (status = 409, description = "`upload_offset`; `name_taken`: all bytes are there, change the name", body = ProblemDocument),
         (status = 413, description = "`too_large`", body = ProblemDocument),
         (status = 415, description = "`unsupported_media_type`", body = ProblemDocument),
         (status = 423, description = "`locked`: another request is at it", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
         (status = 460, description = "`checksum_mismatch`: none of the bytes count", body = ProblemDocument),
         (status = 507, description = "`quota_exceeded`, `disk_full`", body = ProblemDocument),
     )
@@ -201,7 +207,10 @@ pub(super) async fn append(
     responses(
         (status = 204, description = "As that method"),
         (status = 401, description = "`link_locked`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`", body = ProblemDocument),
+        (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 405, description = "`method_not_allowed`", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
     )
 )]
 #[post("/api/v1/public/{token}/uploads/{id}")]
@@ -221,9 +230,10 @@ pub(super) async fn change_method(
     responses(
         (status = 204, description = "It is gone"),
         (status = 401, description = "`link_locked`", body = ProblemDocument),
-        (status = 403, description = "`forbidden`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 423, description = "`locked`: another request is at it and does not leave", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
     )
 )]
 #[delete("/api/v1/public/{token}/uploads/{id}")]

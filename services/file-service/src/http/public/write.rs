@@ -111,11 +111,12 @@ pub(super) struct PutQuery {
         (status = 200, description = "It has arrived in place of an older content", body = ReceiptView),
         (status = 400, description = "`invalid_name`, `invalid_request`, `digest_mismatch`, `incomplete_body`", body = ProblemDocument),
         (status = 401, description = "`link_locked`", body = ProblemDocument),
-        (status = 403, description = "`forbidden`", body = ProblemDocument),
+        (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`", body = ProblemDocument),
         (status = 404, description = "`not_found`, `parent_not_found`", body = ProblemDocument),
         (status = 408, description = "`body_too_slow`", body = ProblemDocument),
         (status = 409, description = "`name_taken`, `parent_not_folder`, `too_deep`", body = ProblemDocument),
         (status = 413, description = "`too_large`", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
         (status = 507, description = "`quota_exceeded`, `disk_full`", body = ProblemDocument),
     )
 )]

@@ -67,6 +67,7 @@ pub(in crate::http) struct ChangeBody {
         (status = 400, description = "`invalid_request`, `incomplete_body`, `upload_length`, `upload_complete`, `digest_mismatch`", body = ProblemDocument),
         (status = 403, description = "`forbidden`: it is made of parts, or its folder was closed", body = ProblemDocument),
         (status = 404, description = "`not_found`, `parent_not_found`", body = ProblemDocument),
+        (status = 408, description = "`body_too_slow`", body = ProblemDocument),
         (status = 409, description = "`upload_offset`; `name_taken`: all bytes are there, change the name", body = ProblemDocument),
         (status = 413, description = "`too_large`", body = ProblemDocument),
         (status = 415, description = "`unsupported_media_type`", body = ProblemDocument),

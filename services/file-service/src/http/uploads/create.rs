@@ -69,6 +69,7 @@ pub(in crate::http) struct CreateQuery {
         (status = 200, description = "It has replaced the content of a file", body = crate::http::view::FileView),
         (status = 400, description = "`invalid_request`, `invalid_name`, `upload_length`", body = ProblemDocument),
         (status = 404, description = "`parent_not_found`", body = ProblemDocument),
+        (status = 408, description = "`body_too_slow`", body = ProblemDocument),
         (status = 409, description = "`name_taken`, `parent_not_folder`, `too_deep`", body = ProblemDocument),
         (status = 412, description = "Another version of tus", body = ProblemDocument),
         (status = 413, description = "`too_large`", body = ProblemDocument),
