@@ -174,7 +174,7 @@ async fn results_bring_the_next_jobs() {
         assert_eq!(claimed["againAt"], Value::Null);
     }
     assert_eq!(lots, [2, 2, 1]);
-    let counts = &api.get("/jobs/stats?type=t").await.1["counts"];
+    let counts = &api.get("/jobs/stats?type=t").await["counts"];
     assert_eq!((&counts["complete"], &counts["active"]), (&json!(5), &json!(0)));
     // results that are not taken bring jobs all the same: the places are free
     api.done("/jobs", &json!(vec![json!({ "type": "t" }); 2])).await;
@@ -190,7 +190,7 @@ async fn results_bring_the_next_jobs() {
     *world.store.failing_completions.lock().unwrap() = vec![PortError::full("store", "no room")];
     let body = json!({ "results": stale, "claim": claim });
     assert_eq!(api.post("/jobs/results", &body).await.0, 507);
-    let counts = &api.get("/jobs/stats?type=t").await.1["counts"];
+    let counts = &api.get("/jobs/stats?type=t").await["counts"];
     assert_eq!((&counts["active"], &counts["inactive"]), (&json!(1), &json!(1)), "it was given back");
     let answer = api.done("/jobs/results", &json!({ "results": stale })).await;
     assert_eq!(answer["claimed"], Value::Null);
