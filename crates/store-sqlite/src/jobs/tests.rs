@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use common::jobs::{
-    ClaimRequest, Failure, JobEventFilter, JobFilter, JobOrder, JobStore as _, LostLease, NewJob, Priority,
-    SERVED_KEPT,
+    AttemptEnd, ClaimRequest, Ending, Failure, JobEventFilter, JobFilter, JobOrder, JobStore as _, LostLease,
+    NewJob, Priority, SERVED_KEPT,
 };
 use common::{JobId, Timestamp, UserId};
 use serde_json::json;
 use testkit::TestIds;
 
+use super::moves::Moves;
 use super::*;
 use crate::engine::steps::steps;
 
@@ -55,10 +56,17 @@ fn request(max: u32) -> ClaimRequest {
     }
 }
 
+fn moving<'t, 'c, T>(tx: &'t Tx<'c>, work: impl FnOnce(&mut Moves<'t, 'c>) -> rusqlite::Result<T>) -> T {
+    let mut moves = Moves::new(tx);
+    let done = work(&mut moves).unwrap();
+    moves.finish().unwrap();
+    done
+}
+
 async fn costs(db: &JobsDb) -> [u64; 9] {
     let request = ClaimRequest { types: vec!["test".to_owned(), "other".to_owned()], ..request(3) };
     write(db, move |tx| {
-        let (claimed, claim) = steps(|| work::claim(tx, &request, NOW).unwrap());
+        let (claimed, claim) = steps(|| moving(tx, |moves| claim::claim(tx, &request, NOW, moves)));
         let holder = |n: usize| claimed.jobs[n].holder;
         let failure = Failure {
             error: "x".to_owned(),
@@ -67,9 +75,14 @@ async fn costs(db: &JobsDb) -> [u64; 9] {
             not_before: None,
             uncounted: false,
         };
-        let (_, complete) = steps(|| work::complete(tx, holder(0), None, NOW).unwrap());
-        let (_, fail) = steps(|| work::fail(tx, holder(1), &failure, NOW).unwrap());
-        let (_, give_back) = steps(|| work::give_back(tx, holder(2), NOW).unwrap());
+        let end = |n, ending| {
+            let end = AttemptEnd { holder: holder(n), ending };
+            let ended = moving(tx, |moves| ending::end(tx, std::slice::from_ref(&end), NOW, moves));
+            assert!(ended[0].is_some());
+        };
+        let ((), complete) = steps(|| end(0, Ending::Complete(None)));
+        let ((), fail) = steps(|| end(1, Ending::Failed(failure.clone())));
+        let (_, give_back) = steps(|| ending::give_back(tx, holder(2), NOW).unwrap());
         let (_, promote) = steps(|| arrive::promote_due(tx, 10, NOW).unwrap());
         let (page, list) =
             steps(|| list::list(tx, &JobFilter::default(), JobOrder::Descending, None, 10).unwrap());
