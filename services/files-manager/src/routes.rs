@@ -62,10 +62,10 @@ impl Routes {
             .app_data(self.keys.clone())
             .app_data(self.files.clone())
             .app_data(self.worker.clone());
+        // jobs of one's own lie below what else is one's own
+        worker_service::public_routes(&mut ServiceConfig::new(config));
         self.parts.auth.public_routes(config);
-        let mut documented = ServiceConfig::new(config);
-        file_service::public_routes(&mut documented);
-        worker_service::public_routes(&mut documented);
+        file_service::public_routes(&mut ServiceConfig::new(config));
         health::configure(config, self.health.clone());
         self.reference.configure(config);
         page::routes(config, self.document);

@@ -124,7 +124,7 @@ pub(super) struct ArchiveRequest {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[get("/api/v1/files/{id}/archive")]
+#[get("/{id}/archive")]
 pub(super) async fn of_node(
     caller: Authenticated,
     request: HttpRequest,
@@ -145,7 +145,7 @@ pub(super) async fn of_node(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[head("/api/v1/files/{id}/archive")]
+#[head("/{id}/archive")]
 pub(super) async fn describe_of_node(
     caller: Authenticated,
     request: HttpRequest,

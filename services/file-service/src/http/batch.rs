@@ -164,7 +164,7 @@ impl ResultView {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[post("/api/v1/files/batch")]
+#[post("/batch")]
 pub(super) async fn change(
     caller: Authenticated,
     request: HttpRequest,

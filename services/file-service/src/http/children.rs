@@ -65,7 +65,7 @@ pub(super) struct ChildrenQuery {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[get("/api/v1/files/{id}/children")]
+#[get("/{id}/children")]
 pub(super) async fn list(
     caller: Authenticated,
     request: HttpRequest,

@@ -57,7 +57,7 @@ pub(super) struct CopyBody {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[post("/api/v1/files/{id}/copy")]
+#[post("/{id}/copy")]
 pub(super) async fn copy(
     caller: Authenticated,
     request: HttpRequest,

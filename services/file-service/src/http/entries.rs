@@ -90,7 +90,7 @@ pub(super) struct EntriesView {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[get("/api/v1/files/{id}/entries")]
+#[get("/{id}/entries")]
 pub(super) async fn list(
     caller: Authenticated,
     request: HttpRequest,

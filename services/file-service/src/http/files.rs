@@ -35,7 +35,7 @@ const BODY_BYTES: usize = 256 * 1024;
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[get("/api/v1/files/{id}")]
+#[get("/{id}")]
 pub(super) async fn show(
     caller: Authenticated,
     request: HttpRequest,
@@ -92,7 +92,7 @@ pub(super) struct ChangeBody {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[patch("/api/v1/files/{id}")]
+#[patch("/{id}")]
 pub(super) async fn change(
     caller: Authenticated,
     request: HttpRequest,
@@ -165,7 +165,7 @@ pub(super) struct RemoveQuery {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[delete("/api/v1/files/{id}")]
+#[delete("/{id}")]
 pub(super) async fn remove(
     caller: Authenticated,
     request: HttpRequest,
@@ -218,7 +218,7 @@ pub(super) struct FolderBody {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[post("/api/v1/files")]
+#[post("")]
 pub(super) async fn create(
     caller: Authenticated,
     request: HttpRequest,
@@ -269,7 +269,7 @@ pub(super) async fn create(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[post("/api/v1/files/{id}/restore")]
+#[post("/{id}/restore")]
 pub(super) async fn restore(
     caller: Authenticated,
     request: HttpRequest,
@@ -296,7 +296,7 @@ pub(super) async fn restore(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[put("/api/v1/files/{id}/public")]
+#[put("/{id}/public")]
 pub(super) async fn publish(
     caller: Authenticated,
     request: HttpRequest,
@@ -318,7 +318,7 @@ pub(super) async fn publish(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[delete("/api/v1/files/{id}/public")]
+#[delete("/{id}/public")]
 pub(super) async fn unpublish(
     caller: Authenticated,
     request: HttpRequest,

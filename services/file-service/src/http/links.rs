@@ -160,7 +160,7 @@ pub(super) struct FileLinksView {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[get("/api/v1/files/{id}/links")]
+#[get("/{id}/links")]
 pub(super) async fn list_of_file(
     caller: Authenticated,
     request: HttpRequest,
@@ -215,7 +215,7 @@ pub(super) struct MakeBody {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[post("/api/v1/files/{id}/links")]
+#[post("/{id}/links")]
 pub(super) async fn make(
     caller: Authenticated,
     request: HttpRequest,

@@ -49,7 +49,7 @@ impl CrumbView {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[get("/api/v1/files/{id}/path")]
+#[get("/{id}/path")]
 pub(super) async fn show(
     caller: Authenticated,
     request: HttpRequest,

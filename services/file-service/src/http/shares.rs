@@ -150,7 +150,7 @@ const MAX_OF_FILE: u32 = 10_000;
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[get("/api/v1/files/{id}/shares")]
+#[get("/{id}/shares")]
 pub(super) async fn list(
     caller: Authenticated,
     request: HttpRequest,
@@ -218,7 +218,7 @@ fn receiver(body: &GiveBody) -> ApiResult<Receiver> {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[post("/api/v1/files/{id}/shares")]
+#[post("/{id}/shares")]
 pub(super) async fn give(
     caller: Authenticated,
     request: HttpRequest,

@@ -70,7 +70,7 @@ pub(super) struct TextView {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[get("/api/v1/files/{id}/text")]
+#[get("/{id}/text")]
 pub(super) async fn show(
     caller: Authenticated,
     request: HttpRequest,

@@ -52,7 +52,7 @@ pub(super) struct PendingThumbnail {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[get("/api/v1/files/{id}/thumbnails/{size}")]
+#[get("/{id}/thumbnails/{size}")]
 pub(super) async fn show(
     caller: Authenticated,
     request: HttpRequest,

@@ -110,7 +110,7 @@ fn number(request: &HttpRequest) -> ApiResult<u32> {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[get("/api/v1/files/{id}/versions")]
+#[get("/{id}/versions")]
 pub(super) async fn list(
     caller: Authenticated,
     request: HttpRequest,
@@ -166,7 +166,7 @@ pub(super) struct ContentQuery {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[get("/api/v1/files/{id}/versions/{version}/content")]
+#[get("/{id}/versions/{version}/content")]
 pub(super) async fn show(
     caller: Authenticated,
     request: HttpRequest,
@@ -191,7 +191,7 @@ pub(super) async fn show(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[head("/api/v1/files/{id}/versions/{version}/content")]
+#[head("/{id}/versions/{version}/content")]
 pub(super) async fn describe(
     caller: Authenticated,
     request: HttpRequest,
@@ -232,7 +232,7 @@ async fn send(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[post("/api/v1/files/{id}/versions/{version}/restore")]
+#[post("/{id}/versions/{version}/restore")]
 pub(super) async fn restore(
     caller: Authenticated,
     request: HttpRequest,
@@ -261,7 +261,7 @@ pub(super) async fn restore(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[delete("/api/v1/files/{id}/versions/{version}")]
+#[delete("/{id}/versions/{version}")]
 pub(super) async fn remove(
     caller: Authenticated,
     request: HttpRequest,

@@ -91,7 +91,7 @@ impl WorkerService {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[patch("/api/v1/jobs/{id}")]
+#[patch("/{id}")]
 pub(super) async fn alter(
     _caller: Administrator,
     service: web::Data<WorkerService>,
@@ -129,7 +129,7 @@ pub(super) async fn alter(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/{id}/retry")]
+#[post("/{id}/retry")]
 pub(super) async fn retry(
     _caller: Administrator,
     service: web::Data<WorkerService>,
@@ -153,7 +153,7 @@ pub(super) async fn retry(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/{id}/cancel")]
+#[post("/{id}/cancel")]
 pub(super) async fn cancel(
     _caller: Administrator,
     service: web::Data<WorkerService>,
@@ -178,7 +178,7 @@ pub(super) async fn cancel(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[delete("/api/v1/jobs/{id}")]
+#[delete("/{id}")]
 pub(super) async fn remove(
     _caller: Administrator,
     service: web::Data<WorkerService>,

@@ -94,7 +94,7 @@ pub(super) struct ClaimedJob {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/claim")]
+#[post("/claim")]
 pub(super) async fn claim(
     caller: Worker,
     service: web::Data<WorkerService>,

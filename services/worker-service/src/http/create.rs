@@ -213,7 +213,7 @@ impl JobRequest {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs")]
+#[post("")]
 pub(super) async fn create(
     _caller: Administrator,
     service: web::Data<WorkerService>,

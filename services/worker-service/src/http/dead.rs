@@ -46,7 +46,7 @@ pub(super) struct DeadRetried {
     responses((status = 200, description = "How many", body = DeadRetried), Restricted),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/dead/retry")]
+#[post("/dead/retry")]
 pub(super) async fn retry(
     _caller: Administrator,
     service: web::Data<WorkerService>,

@@ -124,7 +124,7 @@ pub(super) struct PageQuery {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/webhooks/{id}/deliveries")]
+#[get("/{id}/deliveries")]
 pub(super) async fn list(
     caller: Authenticated,
     service: web::Data<WorkerService>,
@@ -212,7 +212,7 @@ impl From<DeliveryAttempt> for Attempt {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/webhooks/{id}/test")]
+#[post("/{id}/test")]
 pub(super) async fn test(
     caller: Authenticated,
     service: web::Data<WorkerService>,
@@ -241,7 +241,7 @@ pub(super) async fn test(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/webhooks/{id}/deliveries/{delivery}/again")]
+#[post("/{id}/deliveries/{delivery}/again")]
 pub(super) async fn again(
     caller: Authenticated,
     service: web::Data<WorkerService>,

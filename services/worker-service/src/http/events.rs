@@ -50,7 +50,7 @@ pub(super) struct EventsQuery {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/jobs/events")]
+#[get("/events")]
 pub(super) async fn all(
     caller: Administrator,
     service: web::Data<WorkerService>,
@@ -72,7 +72,7 @@ pub(super) async fn all(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/users/me/jobs/events")]
+#[get("/events")]
 pub(super) async fn mine(
     caller: Authenticated,
     service: web::Data<WorkerService>,

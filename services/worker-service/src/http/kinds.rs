@@ -84,7 +84,7 @@ impl From<StoredType> for JobType {
     responses((status = 200, description = "The types", body = JobTypes), Restricted),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/jobs/types")]
+#[get("/types")]
 pub(super) async fn list(
     _caller: Administrator,
     service: web::Data<WorkerService>,
@@ -102,7 +102,7 @@ pub(super) async fn list(
     responses((status = 204, description = "They wait"), Restricted),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/pause")]
+#[post("/pause")]
 pub(super) async fn pause(
     _caller: Administrator,
     service: web::Data<WorkerService>,
@@ -122,7 +122,7 @@ pub(super) async fn pause(
     responses((status = 204, description = "They go on"), Restricted),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/resume")]
+#[post("/resume")]
 pub(super) async fn resume(
     _caller: Administrator,
     service: web::Data<WorkerService>,
@@ -147,7 +147,7 @@ pub(super) async fn resume(
     responses((status = 204, description = "It is limited"), Restricted),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[put("/api/v1/jobs/types/{type}/limit")]
+#[put("/types/{type}/limit")]
 pub(super) async fn set_limit(
     _caller: Administrator,
     service: web::Data<WorkerService>,
@@ -177,7 +177,7 @@ pub(super) async fn set_limit(
     responses((status = 204, description = "It has none"), Restricted),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[delete("/api/v1/jobs/types/{type}/limit")]
+#[delete("/types/{type}/limit")]
 pub(super) async fn unlimit(
     _caller: Administrator,
     service: web::Data<WorkerService>,

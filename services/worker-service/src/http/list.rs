@@ -130,7 +130,7 @@ async fn answer(
     responses((status = 200, description = "A page of jobs", body = JobPage), Restricted),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/jobs")]
+#[get("")]
 pub(super) async fn list(
     _caller: Administrator,
     service: web::Data<WorkerService>,
@@ -152,7 +152,7 @@ pub(super) async fn list(
     responses((status = 200, description = "A page of jobs", body = JobPage), Restricted),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/jobs/dead")]
+#[get("/dead")]
 pub(super) async fn dead(
     _caller: Administrator,
     service: web::Data<WorkerService>,
@@ -185,7 +185,7 @@ pub(super) async fn dead(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/jobs/{id}")]
+#[get("/{id}")]
 pub(super) async fn show(
     _caller: Administrator,
     service: web::Data<WorkerService>,
@@ -225,7 +225,7 @@ pub(super) struct JobLogLine {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/jobs/{id}/log")]
+#[get("/{id}/log")]
 pub(super) async fn log(
     _caller: Administrator,
     service: web::Data<WorkerService>,

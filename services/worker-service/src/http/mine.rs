@@ -60,7 +60,7 @@ impl ListQuery {
     responses((status = 200, description = "A page of jobs", body = JobList), Refused),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/users/me/jobs")]
+#[get("")]
 pub(super) async fn list(
     caller: Authenticated,
     service: web::Data<WorkerService>,
@@ -87,7 +87,7 @@ pub(super) async fn list(
     responses((status = 200, description = "The counts", body = JobSummary), Refused),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/users/me/jobs/summary")]
+#[get("/summary")]
 pub(super) async fn summary(
     caller: Authenticated,
     service: web::Data<WorkerService>,
@@ -108,7 +108,7 @@ pub(super) async fn summary(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/users/me/jobs/{id}")]
+#[get("/{id}")]
 pub(super) async fn show(
     caller: Authenticated,
     service: web::Data<WorkerService>,

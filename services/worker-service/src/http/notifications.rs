@@ -111,7 +111,7 @@ pub(super) struct ReadRequest {
     responses((status = 200, description = "A page of notifications", body = NotificationList), Refused),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/notifications")]
+#[get("")]
 pub(super) async fn list(
     caller: Authenticated,
     service: web::Data<WorkerService>,
@@ -137,7 +137,7 @@ pub(super) async fn list(
     responses((status = 200, description = "How many are unread still", body = Unread), Refused),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/notifications/read")]
+#[post("/read")]
 pub(super) async fn read(
     caller: Authenticated,
     service: web::Data<WorkerService>,

@@ -110,7 +110,7 @@ pub(super) struct FailureTaken {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/{id}/progress")]
+#[post("/{id}/progress")]
 pub(super) async fn progress(
     caller: Worker,
     service: web::Data<WorkerService>,
@@ -142,7 +142,7 @@ pub(super) async fn progress(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/{id}/log")]
+#[post("/{id}/log")]
 pub(super) async fn log(
     caller: Worker,
     service: web::Data<WorkerService>,
@@ -168,7 +168,7 @@ pub(super) async fn log(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/{id}/heartbeat")]
+#[post("/{id}/heartbeat")]
 pub(super) async fn heartbeat(
     caller: Worker,
     service: web::Data<WorkerService>,
@@ -199,7 +199,7 @@ pub(super) async fn heartbeat(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/{id}/complete")]
+#[post("/{id}/complete")]
 pub(super) async fn complete(
     caller: Worker,
     service: web::Data<WorkerService>,
@@ -226,7 +226,7 @@ pub(super) async fn complete(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/{id}/fail")]
+#[post("/{id}/fail")]
 pub(super) async fn fail(
     caller: Worker,
     service: web::Data<WorkerService>,

@@ -130,7 +130,7 @@ pub(super) struct ResultsTaken {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/results")]
+#[post("/results")]
 pub(super) async fn results(
     caller: Worker,
     service: web::Data<WorkerService>,

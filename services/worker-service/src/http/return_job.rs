@@ -35,7 +35,7 @@ pub(super) struct ReturnReport {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/{id}/return")]
+#[post("/{id}/return")]
 pub(super) async fn give_back(
     caller: Worker,
     service: web::Data<WorkerService>,

@@ -40,7 +40,7 @@ pub(super) struct SchedulePreview {
     responses((status = 200, description = "What it means", body = SchedulePreview), Restricted),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/jobs/schedules/preview")]
+#[get("/schedules/preview")]
 pub(super) async fn preview(
     _caller: Administrator,
     service: web::Data<WorkerService>,

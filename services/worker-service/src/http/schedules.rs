@@ -59,7 +59,7 @@ pub(super) struct ScheduledJob {
     responses((status = 200, description = "A page of schedules", body = Schedules), Restricted),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/jobs/schedules")]
+#[get("/schedules")]
 pub(super) async fn list(
     _caller: Administrator,
     service: web::Data<WorkerService>,
@@ -89,7 +89,7 @@ pub(super) async fn list(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/jobs/schedules/{id}")]
+#[get("/schedules/{id}")]
 pub(super) async fn show(
     _caller: Administrator,
     service: web::Data<WorkerService>,
@@ -111,7 +111,7 @@ pub(super) async fn show(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/schedules")]
+#[post("/schedules")]
 pub(super) async fn create(
     caller: Administrator,
     service: web::Data<WorkerService>,
@@ -155,7 +155,7 @@ pub(super) async fn create(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[patch("/api/v1/jobs/schedules/{id}")]
+#[patch("/schedules/{id}")]
 pub(super) async fn change(
     _caller: Administrator,
     service: web::Data<WorkerService>,
@@ -193,7 +193,7 @@ pub(super) async fn change(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[delete("/api/v1/jobs/schedules/{id}")]
+#[delete("/schedules/{id}")]
 pub(super) async fn remove(
     _caller: Administrator,
     service: web::Data<WorkerService>,
@@ -220,7 +220,7 @@ pub(super) async fn remove(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/jobs/schedules/{id}/run")]
+#[post("/schedules/{id}/run")]
 pub(super) async fn run(
     _caller: Administrator,
     service: web::Data<WorkerService>,

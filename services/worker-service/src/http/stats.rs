@@ -81,7 +81,7 @@ impl From<JobMinute> for JobHistoryMinute {
     responses((status = 200, description = "The numbers", body = JobStats), Restricted),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/jobs/stats")]
+#[get("/stats")]
 pub(super) async fn show(
     _caller: Administrator,
     service: web::Data<WorkerService>,

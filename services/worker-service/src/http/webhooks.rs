@@ -55,7 +55,7 @@ pub(super) struct ReplacedSecret {
     responses((status = 200, description = "The webhooks", body = Webhooks), Refused),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/webhooks")]
+#[get("")]
 pub(super) async fn list(
     caller: Authenticated,
     service: web::Data<WorkerService>,
@@ -77,7 +77,7 @@ pub(super) async fn list(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/webhooks")]
+#[post("")]
 pub(super) async fn create(
     caller: Authenticated,
     service: web::Data<WorkerService>,
@@ -127,7 +127,7 @@ pub(super) async fn create(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[get("/api/v1/webhooks/{id}")]
+#[get("/{id}")]
 pub(super) async fn show(
     caller: Authenticated,
     service: web::Data<WorkerService>,
@@ -152,7 +152,7 @@ pub(super) async fn show(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[patch("/api/v1/webhooks/{id}")]
+#[patch("/{id}")]
 pub(super) async fn change(
     caller: Authenticated,
     service: web::Data<WorkerService>,
@@ -179,7 +179,7 @@ pub(super) async fn change(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[delete("/api/v1/webhooks/{id}")]
+#[delete("/{id}")]
 pub(super) async fn remove(
     caller: Authenticated,
     service: web::Data<WorkerService>,
@@ -206,7 +206,7 @@ pub(super) async fn remove(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = [])),
 )]
-#[post("/api/v1/webhooks/{id}/secret")]
+#[post("/{id}/secret")]
 pub(super) async fn replace_secret(
     caller: Authenticated,
     service: web::Data<WorkerService>,

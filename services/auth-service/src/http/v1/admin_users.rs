@@ -129,7 +129,7 @@ enum StateChoice {
         (status = 403, description = "`forbidden`, `insufficient_scope`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[get("/api/v1/admin/users")]
+#[get("/users")]
 pub(super) async fn list(
     _: Authenticated,
     request: HttpRequest,
@@ -193,7 +193,7 @@ pub(super) struct CreateBody {
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/admin/users")]
+#[post("/users")]
 pub(super) async fn create(
     caller: Authenticated,
     request: HttpRequest,
@@ -224,7 +224,7 @@ pub(super) async fn create(
         (status = 404, description = "`not_found`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[get("/api/v1/admin/users/{id}")]
+#[get("/users/{id}")]
 pub(super) async fn show(
     _: Authenticated,
     request: HttpRequest,
@@ -290,7 +290,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64
         (status = 503, description = "`unavailable`: some of it may be done; ask again", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[patch("/api/v1/admin/users/{id}")]
+#[patch("/users/{id}")]
 pub(super) async fn change(
     caller: Authenticated,
     request: HttpRequest,
@@ -335,7 +335,7 @@ pub(super) async fn change(
         (status = 409, description = "`last_administrator`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[delete("/api/v1/admin/users/{id}")]
+#[delete("/users/{id}")]
 pub(super) async fn remove(
     caller: Authenticated,
     request: HttpRequest,

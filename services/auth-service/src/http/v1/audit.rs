@@ -75,7 +75,7 @@ struct Place {
         (status = 403, description = "`forbidden`, `insufficient_scope`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[get("/api/v1/admin/audit")]
+#[get("/audit")]
 pub(super) async fn list(
     _: Authenticated,
     request: HttpRequest,

@@ -91,7 +91,7 @@ pub(super) struct SignedOut {
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/auth/register")]
+#[post("/register")]
 pub(super) async fn register(
     request: HttpRequest,
     payload: web::Payload,
@@ -137,7 +137,7 @@ pub(super) async fn register(
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/auth/login")]
+#[post("/login")]
 pub(super) async fn login(
     request: HttpRequest,
     payload: web::Payload,
@@ -172,7 +172,7 @@ pub(super) async fn login(
         (status = 401, description = "`invalid_credentials`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/auth/refresh")]
+#[post("/refresh")]
 pub(super) async fn refresh(
     request: HttpRequest,
     payload: web::Payload,
@@ -197,7 +197,7 @@ pub(super) async fn refresh(
         (status = 503, description = "`unavailable`: ended, but not yet known everywhere; ask again", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/auth/logout")]
+#[post("/logout")]
 pub(super) async fn logout(
     request: HttpRequest,
     caller: Authenticated,

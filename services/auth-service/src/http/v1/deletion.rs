@@ -57,7 +57,7 @@ pub(super) struct DeletionScheduled {
         (status = 503, description = "`unavailable`: if it is closed, not everywhere yet; ask again", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[delete("/api/v1/users/me")]
+#[delete("/me")]
 pub(super) async fn ask(
     request: HttpRequest,
     caller: Authenticated,

@@ -99,7 +99,7 @@ impl From<Option<Export>> for AccountExport {
         (status = 401, description = "`unauthorized`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[get("/api/v1/users/me/export")]
+#[get("/me/export")]
 pub(super) async fn show(caller: Authenticated, service: web::Data<AuthService>) -> ApiResult<HttpResponse> {
     let found = export::find(&service, caller.user).await?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(AccountExport::from(found)))
@@ -123,7 +123,7 @@ pub(super) async fn show(caller: Authenticated, service: web::Data<AuthService>)
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/users/me/export")]
+#[post("/me/export")]
 pub(super) async fn ask(
     request: HttpRequest,
     caller: Authenticated,

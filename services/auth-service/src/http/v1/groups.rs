@@ -79,7 +79,7 @@ pub(super) struct GroupsQuery {
         (status = 403, description = "`insufficient_scope`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[get("/api/v1/groups")]
+#[get("")]
 pub(super) async fn list(
     caller: Authenticated,
     request: HttpRequest,
@@ -151,7 +151,7 @@ fn invalid(pointer: &'static str, code: &'static str, fault: InvalidGroup) -> Pr
         (status = 409, description = "`name_taken`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/groups")]
+#[post("")]
 pub(super) async fn create(
     caller: Authenticated,
     request: HttpRequest,
@@ -177,7 +177,7 @@ pub(super) async fn create(
         (status = 404, description = "`not_found`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[get("/api/v1/groups/{id}")]
+#[get("/{id}")]
 pub(super) async fn show(
     caller: Authenticated,
     request: HttpRequest,
@@ -204,7 +204,7 @@ pub(super) async fn show(
         (status = 409, description = "`name_taken`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[patch("/api/v1/groups/{id}")]
+#[patch("/{id}")]
 pub(super) async fn change(
     caller: Authenticated,
     request: HttpRequest,
@@ -234,7 +234,7 @@ pub(super) async fn change(
         (status = 404, description = "`not_found`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[delete("/api/v1/groups/{id}")]
+#[delete("/{id}")]
 pub(super) async fn remove(
     caller: Authenticated,
     request: HttpRequest,

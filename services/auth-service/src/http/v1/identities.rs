@@ -79,7 +79,7 @@ pub(super) struct LinkIdentity {
         (status = 401, description = "`unauthorized`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[get("/api/v1/users/me/identities")]
+#[get("/me/identities")]
 pub(super) async fn list(caller: Authenticated, service: web::Data<AuthService>) -> ApiResult<HttpResponse> {
     let user = own_account::find(&service, caller.user).await.map_err(problem)?;
     let found = service.admin.identities.list_identities(caller.user).await?;
@@ -106,7 +106,7 @@ pub(super) async fn list(caller: Authenticated, service: web::Data<AuthService>)
         (status = 503, description = "`provider_unavailable`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/users/me/identities")]
+#[post("/me/identities")]
 pub(super) async fn link(
     request: HttpRequest,
     caller: Authenticated,
@@ -139,7 +139,7 @@ pub(super) async fn link(
         (status = 409, description = "`last_way_in`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[delete("/api/v1/users/me/identities/{id}")]
+#[delete("/me/identities/{id}")]
 pub(super) async fn remove(
     request: HttpRequest,
     caller: Authenticated,

@@ -97,7 +97,7 @@ const LIST: &str = "invitations";
         (status = 403, description = "`forbidden`, `insufficient_scope`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[get("/api/v1/admin/invitations")]
+#[get("/invitations")]
 pub(super) async fn list(
     _: Authenticated,
     request: HttpRequest,
@@ -151,7 +151,7 @@ pub(super) struct InvitationBody {
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/admin/invitations")]
+#[post("/invitations")]
 pub(super) async fn create(
     caller: Authenticated,
     request: HttpRequest,
@@ -205,7 +205,7 @@ fn invalid(pointer: &str, code: &'static str, detail: &'static str) -> Problem {
         (status = 404, description = "`not_found`: unknown, used, or past its time for long", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[delete("/api/v1/admin/invitations/{id}")]
+#[delete("/invitations/{id}")]
 pub(super) async fn withdraw(
     caller: Authenticated,
     request: HttpRequest,

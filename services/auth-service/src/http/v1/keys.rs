@@ -84,7 +84,7 @@ pub(super) struct RotatedView {
         (status = 403, description = "`forbidden`, `insufficient_scope`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/admin/keys/rotate")]
+#[post("/keys/rotate")]
 pub(super) async fn rotate(
     caller: Authenticated,
     request: HttpRequest,

@@ -114,7 +114,7 @@ pub(super) struct SessionQuery {
         (status = 401, description = "`unauthorized`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[get("/api/v1/users/me/sessions")]
+#[get("/me/sessions")]
 pub(super) async fn list(
     request: HttpRequest,
     caller: Authenticated,
@@ -151,7 +151,7 @@ pub(super) async fn list(
         (status = 503, description = "`unavailable`: ended, but not yet known everywhere; ask again", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[delete("/api/v1/users/me/sessions/{id}")]
+#[delete("/me/sessions/{id}")]
 pub(super) async fn end_one(
     request: HttpRequest,
     caller: Authenticated,
@@ -178,7 +178,7 @@ pub(super) async fn end_one(
         (status = 503, description = "`unavailable`: ended, but not yet known everywhere; ask again", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[delete("/api/v1/users/me/sessions")]
+#[delete("/me/sessions")]
 pub(super) async fn end_others(
     caller: Authenticated,
     request: HttpRequest,

@@ -84,7 +84,7 @@ pub(super) struct CompleteSignIn {
     operation_id = "listProviders",
     responses((status = 200, body = ProviderList)),
 )]
-#[get("/api/v1/auth/oidc/providers")]
+#[get("/oidc/providers")]
 pub(super) async fn providers(service: web::Data<AuthService>) -> HttpResponse {
     let entry = |provider: &Provider| ProviderEntry {
         id: provider.settings.name.clone(),
@@ -108,7 +108,7 @@ pub(super) async fn providers(service: web::Data<AuthService>) -> HttpResponse {
         (status = 503, description = "`provider_unavailable`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[get("/api/v1/auth/oidc/{provider}/start")]
+#[get("/oidc/{provider}/start")]
 pub(super) async fn start(request: HttpRequest, service: web::Data<AuthService>) -> ApiResult<HttpResponse> {
     let asked: StartQuery = input::query(&request)?;
     let provider = provider(&request, &service)?;
@@ -149,7 +149,7 @@ pub(super) async fn start(request: HttpRequest, service: web::Data<AuthService>)
         (status = 503, description = "`provider_unavailable`, `unavailable`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[get("/api/v1/auth/oidc/{provider}/callback")]
+#[get("/oidc/{provider}/callback")]
 pub(super) async fn callback(
     request: HttpRequest,
     caller: MaybeAuthenticated,
@@ -259,7 +259,7 @@ async fn come_back(
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/auth/oidc/complete")]
+#[post("/oidc/complete")]
 pub(super) async fn complete(
     request: HttpRequest,
     payload: web::Payload,

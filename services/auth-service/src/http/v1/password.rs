@@ -59,7 +59,7 @@ pub(super) struct PasswordReset {
         (status = 503, description = "`unavailable`: if the password counts already, the other sessions end within two minutes", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/users/me/password")]
+#[post("/me/password")]
 pub(super) async fn change(
     request: HttpRequest,
     caller: Authenticated,
@@ -87,7 +87,7 @@ pub(super) async fn change(
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/auth/password/forgot")]
+#[post("/password/forgot")]
 pub(super) async fn forgot(
     request: HttpRequest,
     payload: web::Payload,
@@ -113,7 +113,7 @@ pub(super) async fn forgot(
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/auth/password/reset")]
+#[post("/password/reset")]
 pub(super) async fn reset(
     request: HttpRequest,
     payload: web::Payload,

@@ -78,7 +78,7 @@ pub(super) struct TotpRemove {
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/users/me/totp")]
+#[post("/me/totp")]
 pub(super) async fn begin(
     request: HttpRequest,
     caller: Authenticated,
@@ -109,7 +109,7 @@ pub(super) async fn begin(
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/users/me/totp/confirm")]
+#[post("/me/totp/confirm")]
 pub(super) async fn confirm(
     request: HttpRequest,
     caller: Authenticated,
@@ -139,7 +139,7 @@ pub(super) async fn confirm(
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[delete("/api/v1/users/me/totp")]
+#[delete("/me/totp")]
 pub(super) async fn remove(
     request: HttpRequest,
     caller: Authenticated,

@@ -116,7 +116,7 @@ pub(super) struct TokenBody {
         (status = 403, description = "`insufficient_scope`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[get("/api/v1/users/me/tokens")]
+#[get("/me/tokens")]
 pub(super) async fn list(caller: Authenticated, service: web::Data<AuthService>) -> ApiResult<HttpResponse> {
     let tokens = service.admin.tokens.list_tokens(caller.user).await?;
     let items: Vec<_> = tokens.iter().map(TokenView::from).collect();
@@ -143,7 +143,7 @@ pub(super) async fn list(caller: Authenticated, service: web::Data<AuthService>)
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/users/me/tokens")]
+#[post("/me/tokens")]
 pub(super) async fn create(
     caller: Authenticated,
     request: HttpRequest,
@@ -194,7 +194,7 @@ fn scopes(words: &[String]) -> ApiResult<Scopes> {
         (status = 503, description = "`unavailable`: ended, but not yet known everywhere; ask again", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[delete("/api/v1/users/me/tokens/{id}")]
+#[delete("/me/tokens/{id}")]
 pub(super) async fn revoke(
     caller: Authenticated,
     request: HttpRequest,

@@ -75,7 +75,7 @@ pub(super) struct EmailConfirm {
         (status = 401, description = "`unauthorized`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[get("/api/v1/users/me")]
+#[get("/me")]
 pub(super) async fn me(
     request: HttpRequest,
     caller: Authenticated,
@@ -107,7 +107,7 @@ pub(super) async fn me(
         (status = 412, description = "`precondition_failed`: it is not as `If-Match` knows it", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[patch("/api/v1/users/me")]
+#[patch("/me")]
 pub(super) async fn change(
     request: HttpRequest,
     caller: Authenticated,
@@ -155,7 +155,7 @@ pub(super) async fn change(
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/users/me/email")]
+#[post("/me/email")]
 pub(super) async fn change_email(
     request: HttpRequest,
     caller: Authenticated,
@@ -183,7 +183,7 @@ pub(super) async fn change_email(
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/users/me/email/confirm")]
+#[post("/me/email/confirm")]
 pub(super) async fn confirm_email(
     request: HttpRequest,
     caller: Authenticated,

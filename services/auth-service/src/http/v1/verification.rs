@@ -37,7 +37,7 @@ pub(super) struct VerificationRequest {
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/auth/verify")]
+#[post("/verify")]
 pub(super) async fn verify(
     request: HttpRequest,
     payload: web::Payload,
@@ -61,7 +61,7 @@ pub(super) async fn verify(
         (status = 429, description = "`rate_limited`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-#[post("/api/v1/auth/verify/resend")]
+#[post("/verify/resend")]
 pub(super) async fn resend(
     request: HttpRequest,
     payload: web::Payload,

@@ -69,7 +69,7 @@ pub(in crate::http) struct ContentQuery {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[get("/api/v1/files/{id}/content")]
+#[get("/{id}/content")]
 pub(in crate::http) async fn show(
     request: HttpRequest,
     service: web::Data<FileService>,
@@ -89,7 +89,7 @@ pub(in crate::http) async fn show(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[head("/api/v1/files/{id}/content")]
+#[head("/{id}/content")]
 pub(in crate::http) async fn describe(
     request: HttpRequest,
     service: web::Data<FileService>,

@@ -78,7 +78,7 @@ pub(in crate::http) struct PutQuery {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[put("/api/v1/files/{id}/children/{name}/content")]
+#[put("/{id}/children/{name}/content")]
 pub(in crate::http) async fn put_child(
     caller: Authenticated,
     request: HttpRequest,
@@ -140,7 +140,7 @@ pub(in crate::http) async fn put_child(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[put("/api/v1/files/{id}/content")]
+#[put("/{id}/content")]
 pub(in crate::http) async fn put_content(
     caller: Authenticated,
     request: HttpRequest,

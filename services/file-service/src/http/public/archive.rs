@@ -50,7 +50,7 @@ pub(super) struct PublicArchiveQuery {
         (status = 503, description = "`unavailable`: too many large archives are being sent, by this link, to this address, or to visitors at all", body = ProblemDocument),
     )
 )]
-#[get("/api/v1/public/{token}/archive")]
+#[get("/{token}/archive")]
 pub(super) async fn show(request: HttpRequest, service: web::Data<FileService>) -> ApiResult<HttpResponse> {
     answer(&request, &service).await
 }
@@ -71,7 +71,7 @@ pub(super) async fn show(request: HttpRequest, service: web::Data<FileService>) 
         (status = 503, description = "`unavailable`"),
     )
 )]
-#[head("/api/v1/public/{token}/archive")]
+#[head("/{token}/archive")]
 pub(super) async fn describe(
     request: HttpRequest,
     service: web::Data<FileService>,

@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, web};
 use common::auth::Password;
 use common::files::Link;
 use http_kit::{ApiResult, CookiePolicy, Problem, client_ip};
+use utoipa_actix_web::scope::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::sharing::visit::{self, Shown, Visit};
@@ -23,23 +24,25 @@ const UNLOCK_TICKET: HeaderName = HeaderName::from_static("x-link-ticket");
 const PASSWORD: HeaderName = HeaderName::from_static("x-link-password");
 
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
-    config
-        .service(read::show)
-        .service(read::list)
-        .service(read::bytes)
-        .service(read::describe)
-        .service(read::thumbnail)
-        .service(archive::show)
-        .service(archive::describe)
-        .service(write::unlock)
-        .service(write::put_child)
-        .service(uploads::options)
-        .service(uploads::create)
-        .service(uploads::show)
-        .service(uploads::describe)
-        .service(uploads::append)
-        .service(uploads::change_method)
-        .service(uploads::remove);
+    let link = scope("/api/v1/public");
+    config.service(
+        link.service(read::show)
+            .service(read::list)
+            .service(read::bytes)
+            .service(read::describe)
+            .service(read::thumbnail)
+            .service(archive::show)
+            .service(archive::describe)
+            .service(write::unlock)
+            .service(write::put_child)
+            .service(uploads::options)
+            .service(uploads::create)
+            .service(uploads::show)
+            .service(uploads::describe)
+            .service(uploads::append)
+            .service(uploads::change_method)
+            .service(uploads::remove),
+    );
 }
 
 /// Opens the link that the path names.

@@ -44,7 +44,7 @@ pub(super) fn node_id(text: Option<&str>) -> ApiResult<Option<FileId>> {
         (status = 429, description = "`rate_limited`: too many guesses", body = ProblemDocument),
     )
 )]
-#[get("/api/v1/public/{token}")]
+#[get("/{token}")]
 pub(super) async fn show(request: HttpRequest, service: web::Data<FileService>) -> ApiResult<HttpResponse> {
     let visit = enter(&request, &service).await?;
     let query: NodeQuery = input::query(&request)?;
@@ -107,7 +107,7 @@ pub(super) struct PublicChildrenQuery {
         (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
     )
 )]
-#[get("/api/v1/public/{token}/children")]
+#[get("/{token}/children")]
 pub(super) async fn list(request: HttpRequest, service: web::Data<FileService>) -> ApiResult<HttpResponse> {
     let visit = enter(&request, &service).await?;
     let PublicChildrenQuery { id, sort, order, kind, folders_first, cursor, offset, limit } =
@@ -158,7 +158,7 @@ pub(super) struct PublicContentQuery {
         (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
     )
 )]
-#[get("/api/v1/public/{token}/content")]
+#[get("/{token}/content")]
 pub(super) async fn bytes(request: HttpRequest, service: web::Data<FileService>) -> ApiResult<HttpResponse> {
     send(&request, &service).await
 }
@@ -177,7 +177,7 @@ pub(super) async fn bytes(request: HttpRequest, service: web::Data<FileService>)
         (status = 429, description = "`rate_limited`: too many guesses at the password"),
     )
 )]
-#[head("/api/v1/public/{token}/content")]
+#[head("/{token}/content")]
 pub(super) async fn describe(
     request: HttpRequest,
     service: web::Data<FileService>,
@@ -216,7 +216,7 @@ async fn send(request: &HttpRequest, service: &FileService) -> ApiResult<HttpRes
         (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
     )
 )]
-#[get("/api/v1/public/{token}/thumbnails/{size}")]
+#[get("/{token}/thumbnails/{size}")]
 pub(super) async fn thumbnail(
     request: HttpRequest,
     service: web::Data<FileService>,

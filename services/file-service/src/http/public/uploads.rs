@@ -42,7 +42,7 @@ async fn party(request: &HttpRequest, service: &FileService) -> ApiResult<Party>
         (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
     )
 )]
-#[options("/api/v1/public/{token}/uploads")]
+#[options("/{token}/uploads")]
 pub(super) async fn options(
     request: HttpRequest,
     service: web::Data<FileService>,
@@ -86,7 +86,7 @@ pub(super) async fn options(
         (status = 507, description = "`quota_exceeded`, `disk_full`", body = ProblemDocument),
     )
 )]
-#[post("/api/v1/public/{token}/uploads")]
+#[post("/{token}/uploads")]
 pub(super) async fn create(
     request: HttpRequest,
     payload: web::Payload,
@@ -115,7 +115,7 @@ pub(super) async fn create(
         (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
     )
 )]
-#[get("/api/v1/public/{token}/uploads/{id}")]
+#[get("/{token}/uploads/{id}")]
 pub(super) async fn show(request: HttpRequest, service: web::Data<FileService>) -> ApiResult<HttpResponse> {
     look(&party(&request, &service).await?, &request, &service.into_inner()).await
 }
@@ -137,7 +137,7 @@ pub(super) async fn show(request: HttpRequest, service: web::Data<FileService>) 
         (status = 507, description = "`quota_exceeded`, `disk_full`: there is no room to put its parts together"),
     )
 )]
-#[head("/api/v1/public/{token}/uploads/{id}")]
+#[head("/{token}/uploads/{id}")]
 pub(super) async fn describe(
     request: HttpRequest,
     service: web::Data<FileService>,
@@ -185,7 +185,7 @@ pub(super) async fn describe(
         (status = 507, description = "`quota_exceeded`, `disk_full`", body = ProblemDocument),
     )
 )]
-#[patch("/api/v1/public/{token}/uploads/{id}")]
+#[patch("/{token}/uploads/{id}")]
 pub(super) async fn append(
     request: HttpRequest,
     payload: web::Payload,
@@ -213,7 +213,7 @@ pub(super) async fn append(
         (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
     )
 )]
-#[post("/api/v1/public/{token}/uploads/{id}")]
+#[post("/{token}/uploads/{id}")]
 pub(super) async fn change_method(
     request: HttpRequest,
     payload: web::Payload,
@@ -236,7 +236,7 @@ pub(super) async fn change_method(
         (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
     )
 )]
-#[delete("/api/v1/public/{token}/uploads/{id}")]
+#[delete("/{token}/uploads/{id}")]
 pub(super) async fn remove(request: HttpRequest, service: web::Data<FileService>) -> ApiResult<HttpResponse> {
     end(&party(&request, &service).await?, &request, &service.into_inner()).await
 }

@@ -59,7 +59,7 @@ pub(super) struct UnlockedView {
         (status = 429, description = "`rate_limited`: too many guesses", body = ProblemDocument),
     )
 )]
-#[post("/api/v1/public/{token}/unlock")]
+#[post("/{token}/unlock")]
 pub(super) async fn unlock(
     request: HttpRequest,
     payload: web::Payload,
@@ -120,7 +120,7 @@ pub(super) struct PutQuery {
         (status = 507, description = "`quota_exceeded`, `disk_full`", body = ProblemDocument),
     )
 )]
-#[put("/api/v1/public/{token}/children/{name}/content")]
+#[put("/{token}/children/{name}/content")]
 pub(super) async fn put_child(
     request: HttpRequest,
     payload: web::Payload,

@@ -77,7 +77,7 @@ pub(in crate::http) struct ChangeBody {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[patch("/api/v1/uploads/{id}")]
+#[patch("/{id}")]
 pub(in crate::http) async fn append(
     caller: Authenticated,
     request: HttpRequest,

@@ -78,7 +78,7 @@ pub(in crate::http) struct CreateQuery {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[post("/api/v1/uploads")]
+#[post("")]
 pub(in crate::http) async fn create(
     caller: Authenticated,
     request: HttpRequest,

@@ -42,7 +42,7 @@ const FROM_ONE: &str = "../";
         ("Upload-Limit" = String),
     )))
 )]
-#[options("/api/v1/uploads")]
+#[options("")]
 pub(super) async fn options(service: web::Data<FileService>) -> HttpResponse {
     spoken(&service, "GET, POST, OPTIONS")
 }
@@ -97,7 +97,7 @@ pub(super) struct UploadsQuery {
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[get("/api/v1/uploads")]
+#[get("")]
 pub(super) async fn list(
     caller: Authenticated,
     request: HttpRequest,

@@ -28,7 +28,7 @@ use crate::state::FileService;
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[get("/api/v1/uploads/{id}")]
+#[get("/{id}")]
 pub(in crate::http) async fn show(
     caller: Authenticated,
     request: HttpRequest,
@@ -65,7 +65,7 @@ pub(in crate::http) async fn look(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[head("/api/v1/uploads/{id}")]
+#[head("/{id}")]
 pub(in crate::http) async fn describe(
     caller: Authenticated,
     request: HttpRequest,
@@ -115,7 +115,7 @@ async fn stand(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[post("/api/v1/uploads/{id}")]
+#[post("/{id}")]
 pub(in crate::http) async fn change_method(
     caller: Authenticated,
     request: HttpRequest,
@@ -154,7 +154,7 @@ pub(in crate::http) async fn by_override(
     ),
     security(("bearer" = []), ("token" = []), ("cookie" = []))
 )]
-#[delete("/api/v1/uploads/{id}")]
+#[delete("/{id}")]
 pub(in crate::http) async fn remove(
     caller: Authenticated,
     request: HttpRequest,
