@@ -8,7 +8,7 @@ const { Listing } = await import('./listing.svelte');
 const { SelectionState } = await import('./selected.svelte');
 const { toasts } = await import('$lib/state/toasts.svelte');
 
-const COUNT = 2500;
+const COUNT = 1100;
 
 /** A folder of many, of which the first hundred are loaded, and the entries that it still has. */
 async function folder() {
