@@ -33,7 +33,7 @@ for (const scheme of ['light', 'dark']) {
         await check(page, 'details and selection');
         await page.getByRole('button', { name: 'Close details' }).click();
         await page.getByRole('button', { name: 'Clear the selection' }).click();
-        await page.getByRole('button', { name: 'List' }).click();
+        await page.getByRole('button', { name: 'List', exact: true }).click();
         await page.getByRole('columnheader', { name: 'Name' }).waitFor();
         await check(page, 'list');
         await grid(page).focus();
@@ -90,14 +90,14 @@ for (const scheme of ['light', 'dark']) {
         await page.getByText('less than now').waitFor();
         await check(page, 'recents and versions');
         const history = page.getByRole('complementary', { name: 'Details' });
-        await history.getByRole('button', { name: 'History' }).click();
+        await history.getByRole('button', { name: 'History', exact: true }).click();
         await history.getByText('Got new content').waitFor();
         await check(page, 'history');
         await page.getByRole('button', { name: 'Close details' }).click();
         await page.goto(`${address}/app/trash`);
         await grid(page).waitFor();
         await check(page, 'trash');
-        await page.getByRole('button', { name: 'Empty trash' }).click();
+        await page.getByRole('button', { name: 'Empty trash', exact: true }).click();
         await page.getByRole('alertdialog').waitFor();
         await check(page, 'question');
         await page.goto(`${address}/app/jobs`);

@@ -67,7 +67,7 @@ for (const options of [
       await check(page, 'tokens');
       await button(page, 'New token').click();
       await page.getByLabel('Only for one folder').check();
-      await page.getByRole('group', { name: 'Folder' }).getByRole('button', { name: 'Photos' }).waitFor();
+      await page.getByRole('group', { name: 'Folder' }).getByRole('button', { name: 'Photos', exact: true }).waitFor();
       await button(page, 'Make token').click();
       await check(page, 'a new token, with mistakes');
       await page.getByLabel('Only for one folder').uncheck();
@@ -111,13 +111,13 @@ for (const options of [
       await check(page, 'setting up an app');
       const code = app(await page.getByRole('dialog').locator('code').first().textContent());
       await field(page, 'Code of the app').fill(await code());
-      await page.getByRole('dialog').getByRole('button', { name: 'Turn on' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Turn on', exact: true }).click();
       await page.getByText('I have kept these codes').waitFor();
       await check(page, 'recovery codes');
       await page.getByText('I have kept these codes').click();
       await button(page, 'Done').click();
       await button(page, 'Turn off').click();
-      await page.getByRole('dialog').getByRole('button', { name: 'Turn off' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Turn off', exact: true }).click();
       await check(page, 'turning off, with mistakes');
       await closeDialog(page);
 

@@ -8,7 +8,7 @@ import { changeUser, makeGroup, makeInvitation, makeUser, signInByApi, userOf } 
 import { ok, until, upload } from '../support/product.mjs';
 import { administrator } from '../support/queue.mjs';
 import { text } from '../support/samples.mjs';
-import { choose, signIn, toast } from '../support/steps.mjs';
+import { choose, place, signIn, toast } from '../support/steps.mjs';
 import { app } from '../support/totp.mjs';
 
 const stranger = { stranger: true };
@@ -38,7 +38,7 @@ const filesShown = (page) => page.getByText('This is the place for your files').
 
 journey('administration is for administrators', async ({ page, account }) => {
   await signIn(page, account);
-  assert.equal(await page.getByRole('link', { name: 'Admin', exact: true }).count(), 0);
+  assert.equal(await place(page, 'Admin').count(), 0);
   await page.goto(`${address}/app/admin`);
   await page.getByRole('heading', { name: 'This is for administrators' }).waitFor();
   await button(page, 'Go to your account').click();
@@ -51,12 +51,12 @@ journey(
     const admin = await administrator();
     const email = `made-${process.pid}-${Date.now().toString(36)}@example.org`;
     await signIn(page, admin);
-    await page.getByRole('link', { name: 'Admin', exact: true }).filter({ visible: true }).click();
+    await place(page, 'Admin').click();
     await page.getByRole('region', { name: 'Users' }).waitFor();
     // The dashboard of jobs stands beside it.
     await page
       .getByRole('navigation', { name: 'Parts of administration' })
-      .getByRole('link', { name: 'Job queue' })
+      .getByRole('link', { name: 'Job queue', exact: true })
       .waitFor();
     await button(page, 'New user').click();
     await button(page, 'Make user').click();
@@ -162,7 +162,7 @@ journey(
     await prove(page, admin, 'Make administrator');
     await toast(page, `${user.email} is an administrator now`).waitFor();
     await enter(other, user.email, user.password);
-    await other.getByRole('link', { name: 'Admin', exact: true }).filter({ visible: true }).waitFor();
+    await place(other, 'Admin').waitFor();
     await button(page, 'Make ordinary user').click();
     await answer(page, 'Make ordinary user');
     await toast(page, `${user.email} is an ordinary user now`).waitFor();

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { journey } from '../support/journey.mjs';
 import { children, makeFolder, ok, until, upload } from '../support/product.mjs';
 import { text } from '../support/samples.mjs';
-import { choose, entry, grid, signIn, toast } from '../support/steps.mjs';
+import { choose, entry, grid, place, signIn, toast, undoButton } from '../support/steps.mjs';
 
 const fileOf = (account, id) => ok('GET', `/files/${id}`, { token: account.token });
 const namesIn = async (account, folder) => (await children(account, folder)).map((file) => file.name).sort();
-const place = (page, name) => page.getByRole('link', { name, exact: true }).click();
 
 journey('a star is set by key, row and menu, gathers files of many folders, and is taken back', async (their) => {
   const { page, account } = their;
@@ -21,7 +20,7 @@ journey('a star is set by key, row and menu, gathers files of many folders, and 
   await page.keyboard.press('Control+z');
   await until('the star is taken off', async () => !(await fileOf(account, note.id)).starred);
 
-  await page.getByRole('button', { name: 'List' }).click();
+  await page.getByRole('button', { name: 'List', exact: true }).click();
   await entry(page, 'note.txt').hover();
   await entry(page, 'note.txt').getByRole('button', { name: 'Star note.txt' }).click();
   await until('the star is set', async () => (await fileOf(account, note.id)).starred);
@@ -30,18 +29,18 @@ journey('a star is set by key, row and menu, gathers files of many folders, and 
   await choose(page, /Add a star/);
   await until('the star is set', async () => (await fileOf(account, plan.id)).starred);
 
-  await place(page, 'Starred');
+  await place(page, 'Starred').click();
   await entry(page, 'plan.txt').waitFor();
   await entry(page, 'note.txt').click();
   await page.keyboard.press('*');
   await entry(page, 'note.txt').waitFor({ state: 'detached' });
-  await page.getByRole('button', { name: 'Undo' }).click();
+  await undoButton(page).click();
   await entry(page, 'note.txt').waitFor();
   await entry(page, 'plan.txt').click({ button: 'right' });
   await choose(page, /Show in its folder/);
   await page.getByRole('heading', { name: 'Box' }).waitFor();
 
-  await place(page, 'Recent');
+  await place(page, 'Recent').click();
   await entry(page, 'plan.txt').waitFor();
   await entry(page, 'note.txt').waitFor();
 });
@@ -66,7 +65,7 @@ journey('tags are given to several, completed while one types, and have a place 
   await field.press('Enter');
   await dialog.getByText('1 of 2').waitFor({ state: 'detached' });
   await field.fill('spring/summer 2026');
-  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.getByRole('button', { name: 'Save', exact: true }).click();
   await toast(page, 'Changed the tags of 2 items').waitFor();
   assert.deepEqual(await tagsOf(two), ['Garden', 'spring/summer 2026']);
   await page.keyboard.press('Control+z');
@@ -83,7 +82,7 @@ journey('tags are given to several, completed while one types, and have a place 
   await details.getByRole('link', { name: 'spring/summer 2026' }).click();
   await page.getByRole('heading', { name: 'spring/summer 2026' }).waitFor();
   await entry(page, 'two.txt').waitFor();
-  await page.getByRole('link', { name: 'All tags' }).click();
+  await page.getByRole('link', { name: 'All tags', exact: true }).click();
   await page.getByRole('link', { name: /Garden\s*1 item/ }).click();
   await entry(page, 'one.txt').waitFor();
   await entry(page, 'one.txt').click();
@@ -115,9 +114,22 @@ journey('copies are made by pasting, by dragging, and by choosing a folder', asy
   await entry(page, 'Trip').click({ button: 'right' });
   await choose(page, /Copy to/);
   const dialog = page.getByRole('dialog', { name: 'Copy “Trip”' });
-  await dialog.getByRole('button', { name: 'Box' }).click();
-  await dialog.getByRole('button', { name: 'Copy here' }).click();
+  const here = dialog.locator('strong');
+  await here.getByText('Files', { exact: true }).waitFor();
+  // The folder that was opened is the one that is meant, however long the way to it takes to be known.
+  const ways = '**/api/v1/files/*/path';
+  let answer = (route) => route.fulfill({ status: 503, contentType: 'text/html', body: '' });
+  await page.route(ways, (route) => answer(route));
+  await dialog.getByRole('button', { name: 'Box', exact: true }).click();
+  await here.getByText('Box', { exact: true }).waitFor();
+  const failed = dialog.getByRole('alert');
+  await failed.waitFor();
+  answer = () => {};
+  await failed.getByRole('button', { name: 'Try again', exact: true }).click();
+  await failed.waitFor({ state: 'detached' });
+  await dialog.getByRole('button', { name: 'Copy here', exact: true }).click();
   await toast(page, 'Copied “Trip” to Box').waitFor();
+  await page.unroute(ways);
   const copy = (await children(account, box.id)).find((file) => file.name === 'Trip');
   assert.deepEqual(await namesIn(account, copy.id), ['day 1.txt', 'day 2.txt', 'day 3.txt']);
 });

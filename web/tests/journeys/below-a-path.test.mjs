@@ -6,7 +6,7 @@ import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
 import { makeFolder, thumbnailsReady, upload } from '../support/product.mjs';
 import { picture, text } from '../support/samples.mjs';
-import { dropFiles, entry } from '../support/steps.mjs';
+import { dropFiles, entry, place } from '../support/steps.mjs';
 
 /**
  * Where people reach the product. Where its address has no path, this file is the proxy that gives it one: the product was
@@ -88,10 +88,10 @@ journey('below a path of a host everything is found, and nothing outside of it i
     .inputValue();
   assert.ok(link.startsWith(`${reached.href}/app/s/`), link);
   await visitor.goto(link);
-  await visitor.getByRole('button', { name: 'Download' }).first().waitFor();
+  await visitor.getByRole('button', { name: 'Download', exact: true }).first().waitFor();
   await page.keyboard.press('Escape');
 
-  await page.getByRole('link', { name: 'Starred', exact: true }).click();
+  await place(page, 'Starred').click();
   await page.getByText('Nothing has a star yet').waitFor();
   assert.equal(new URL(page.url()).pathname, `${prefix}/app/starred`);
   await page.goBack();

@@ -19,7 +19,7 @@ journey('folders come first, names in natural order, and the order can be change
   await entry(page, 'zebra').waitFor();
   assert.deepEqual(await names(page), ['zebra', 'Img1.txt', 'img2.txt', 'img10.txt']);
 
-  await page.getByRole('button', { name: 'List' }).click();
+  await page.getByRole('button', { name: 'List', exact: true }).click();
   await page.getByRole('columnheader', { name: 'Name' }).getByRole('button').click();
   await page.locator('[aria-sort="descending"]').waitFor();
   await page.waitForFunction(() => document.querySelectorAll('.entry .name')[1]?.title === 'img10.txt');

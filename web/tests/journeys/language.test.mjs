@@ -76,7 +76,7 @@ journey('from right to left nothing leaves the window', async ({ page, account: 
   await fits('the grid');
   const rail = await page.getByRole('navigation', { name: 'Places' }).first().boundingBox();
   assert.ok(rail.x > 640, 'the rail stands at the right');
-  await page.getByRole('button', { name: 'List' }).click();
+  await page.getByRole('button', { name: 'List', exact: true }).click();
   await page.getByRole('columnheader', { name: 'Name' }).waitFor();
   await fits('the list');
   await entry(page, 'plain.csv').dblclick();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { journey } from '../support/journey.mjs';
 import { makeFolder, ok } from '../support/product.mjs';
-import { entry, grid, signIn } from '../support/steps.mjs';
+import { entry, grid, place, signIn, toast } from '../support/steps.mjs';
 
 const COUNT = Number(process.env.FM_E2E_LARGE ?? 1200);
 
@@ -24,7 +24,7 @@ journey('a large folder is drawn and loaded only where one looks', async ({ page
     (request) => request.url().includes('/children?') && asked.push(new URL(request.url()).searchParams),
   );
   await signIn(page, account, `/app/files/${folder.id}`);
-  await page.getByRole('button', { name: 'List' }).click();
+  await page.getByRole('button', { name: 'List', exact: true }).click();
   await entry(page, 'entry 1').waitFor();
   await page
     .getByText(`${COUNT.toLocaleString('en')} items`)
@@ -43,7 +43,7 @@ journey('a large folder is drawn and loaded only where one looks', async ({ page
   );
 
   // Coming back finds the place where one was.
-  await page.getByRole('link', { name: 'Trash' }).click();
+  await place(page, 'Trash').click();
   await page.getByRole('heading', { name: 'Trash' }).first().waitFor();
   await page.goBack();
   await entry(page, `entry ${COUNT}`).waitFor();
@@ -54,4 +54,37 @@ journey('a large folder is drawn and loaded only where one looks', async ({ page
   await page.keyboard.press('Control+a');
   await page.getByText(`${COUNT.toLocaleString('en')} selected`).waitFor();
   assert.ok(asked.length <= 2);
+
+  // All of it is dragged then, loaded or not.
+  const count = COUNT.toLocaleString('en');
+  const totalOf = async (path) => (await ok('GET', `${path}?limit=1`, { token: account.token })).total;
+  const totals = async () => [await totalOf(`/files/${folder.id}/children`), await totalOf('/trash')];
+  await page.keyboard.press('Home');
+  await entry(page, 'entry 2').waitFor();
+  await page.keyboard.press('Control+a');
+  await page.getByText(`${count} selected`).waitFor();
+  await entry(page, 'entry 2').dragTo(place(page, 'Trash'));
+  await toast(page, `Moved ${count} items to the trash`).waitFor();
+  assert.deepEqual(await totals(), [0, COUNT]);
+
+  // One of them cannot come back yet: all others do, and it does once nothing stands in its way.
+  const blocker = await makeFolder(account, folder.id, 'entry 2');
+  await page.keyboard.press('Control+z');
+  await toast(page, `${(COUNT - 1).toLocaleString('en')} of ${count} items are as before`).waitFor();
+  await toast(page, '“entry 2”: There is something with this name already').waitFor();
+  assert.deepEqual(await totals(), [COUNT, 1]);
+  await ok('PATCH', `/files/${blocker.id}`, { body: { name: 'in the way' }, token: account.token });
+  await page.keyboard.press('Control+z');
+  await toast(page, 'Undone').waitFor();
+  assert.deepEqual(await totals(), [COUNT + 1, 0]);
+
+  // So is a range over entries that nobody has looked at.
+  const more = (COUNT + 1).toLocaleString('en');
+  await page.getByText(`${more} items`).first().waitFor();
+  await entry(page, 'entry 1').click();
+  await page.keyboard.press('Shift+End');
+  await page.getByText(`${more} selected`).waitFor();
+  await page.keyboard.press('Delete');
+  await toast(page, `Moved ${more} items to the trash`).waitFor();
+  assert.deepEqual(await totals(), [0, COUNT + 1]);
 });

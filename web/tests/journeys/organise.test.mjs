@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { journey } from '../support/journey.mjs';
 import { children, makeFolder, ok, until, upload } from '../support/product.mjs';
 import { text } from '../support/samples.mjs';
-import { choose, entry, grid, signIn, toast } from '../support/steps.mjs';
+import { choose, entry, grid, place, signIn, toast, undoButton } from '../support/steps.mjs';
 
 const fill = async (account, names) => {
   for (const name of names) await upload(account, 'root', name, text(name));
@@ -65,7 +65,7 @@ journey('the trash gives back what was thrown away, by toast, by key, by itself'
   await page.keyboard.press('Delete');
   await entry(page, 'a.txt').waitFor({ state: 'detached' });
   await toast(page, 'Moved “a.txt” to the trash').waitFor();
-  await page.getByRole('button', { name: 'Undo' }).click();
+  await undoButton(page).click();
   await entry(page, 'a.txt').waitFor();
 
   await page.keyboard.press('Control+a');
@@ -77,11 +77,11 @@ journey('the trash gives back what was thrown away, by toast, by key, by itself'
 
   await entry(page, 'b.txt').click({ button: 'right' });
   await choose(page, /Move to trash/);
-  await page.getByRole('link', { name: 'Trash' }).click();
+  await place(page, 'Trash').click();
   await entry(page, 'b.txt').click();
-  await page.getByRole('toolbar').getByRole('button', { name: 'Restore' }).click();
+  await page.getByRole('toolbar').getByRole('button', { name: 'Restore', exact: true }).click();
   await page.getByRole('heading', { name: 'The trash is empty' }).waitFor();
-  await page.getByRole('link', { name: 'Files', exact: true }).click();
+  await place(page, 'Files').click();
   await entry(page, 'b.txt').waitFor();
 });
 
@@ -101,8 +101,8 @@ journey('what is deleted for good is asked about once, and then gone', async ({ 
   await page.keyboard.press('Delete');
   await question.getByRole('button', { name: 'Delete for good' }).click();
   await entry(page, 'a.txt').waitFor({ state: 'detached' });
-  await page.getByRole('button', { name: 'Empty trash' }).click();
-  await page.getByRole('alertdialog').getByRole('button', { name: 'Empty trash' }).click();
+  await page.getByRole('button', { name: 'Empty trash', exact: true }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Empty trash', exact: true }).click();
   await page.getByRole('heading', { name: 'The trash is empty' }).waitFor();
   await until('the trash is empty', async () => (await ok('GET', '/trash', { token: account.token })).total === 0);
 });
@@ -115,7 +115,7 @@ journey('the details tell what happened to a file, and what happens to it now', 
   await entry(page, '<b>final.txt').click();
   await page.keyboard.press('i');
   const details = page.getByRole('complementary', { name: 'Details' });
-  await details.getByRole('button', { name: 'History' }).click();
+  await details.getByRole('button', { name: 'History', exact: true }).click();
   const history = details.getByRole('region', { name: 'History' });
   await history.getByText('Renamed from “draft.txt” to “<b>final.txt”').waitFor();
   await history.getByText('Created').waitFor();
@@ -142,10 +142,10 @@ journey('files move by drag and drop, and by choosing a folder', async ({ page, 
   await entry(page, 'c.txt').click();
   await page.keyboard.press('m');
   const dialog = page.getByRole('dialog');
-  await dialog.getByRole('button', { name: 'Box' }).click();
-  await dialog.getByRole('button', { name: 'Drawer' }).click();
+  await dialog.getByRole('button', { name: 'Box', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Drawer', exact: true }).click();
   await dialog.getByText('There are no folders in here').waitFor();
-  await dialog.getByRole('button', { name: 'Move here' }).click();
+  await dialog.getByRole('button', { name: 'Move here', exact: true }).click();
   await toast(page, 'Moved “c.txt” to Drawer').waitFor();
   await entry(page, 'c.txt').waitFor({ state: 'detached' });
 
@@ -155,7 +155,7 @@ journey('files move by drag and drop, and by choosing a folder', async ({ page, 
   // Out of the folder, onto the breadcrumb.
   await entry(page, 'Box').dblclick();
   await entry(page, 'a.txt').dragTo(
-    page.getByRole('navigation', { name: 'Where you are' }).getByRole('link', { name: 'Files' }),
+    page.getByRole('navigation', { name: 'Where you are' }).getByRole('link', { name: 'Files', exact: true }),
   );
   await toast(page, 'Moved “a.txt” to Files').waitFor();
 });

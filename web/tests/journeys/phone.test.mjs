@@ -33,7 +33,7 @@ journey(
     await page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).tap();
     await choose(page, 'New folder');
     await page.getByRole('dialog').getByRole('textbox').fill('Sub');
-    await page.getByRole('button', { name: 'Create' }).tap();
+    await page.getByRole('button', { name: 'Create', exact: true }).tap();
     await entry(page, 'Sub').waitFor();
     await entry(page, 'Sub').getByRole('button', { name: 'Actions for Sub' }).tap();
     await choose(page, 'Details');

@@ -44,7 +44,7 @@ journey('a link with a password opens with it: list, gallery, viewer, download',
   await page.getByRole('dialog').getByText('some words').waitFor();
   const [saved] = await Promise.all([
     page.waitForEvent('download'),
-    page.getByRole('dialog').getByRole('button', { name: 'Download' }).click(),
+    page.getByRole('dialog').getByRole('button', { name: 'Download', exact: true }).click(),
   ]);
   assert.equal(readFileSync(await saved.path(), 'utf8'), 'some words');
   await page.keyboard.press('Escape');
@@ -56,7 +56,7 @@ journey('a link with a password opens with it: list, gallery, viewer, download',
   await page.reload();
   await entry(page, 'hill.png').waitFor();
   await page.getByRole('link', { name: 'Album' }).click();
-  await page.getByRole('button', { name: 'List' }).click();
+  await page.getByRole('button', { name: 'List', exact: true }).click();
   await page.getByRole('columnheader', { name: 'Name' }).waitFor();
   await entry(page, 'words.txt').waitFor();
 
@@ -91,7 +91,10 @@ journey('who made a link is told that it was used', async ({ page, account, newP
   await visit(visitor, link);
   await entry(visitor, 'words.txt').click();
   const bar = visitor.getByRole('toolbar', { name: 'Selection' });
-  await Promise.all([visitor.waitForEvent('download'), bar.getByRole('button', { name: 'Download' }).click()]);
+  await Promise.all([
+    visitor.waitForEvent('download'),
+    bar.getByRole('button', { name: 'Download', exact: true }).click(),
+  ]);
 
   await rail.getByRole('link', { name: 'Notifications 1 unread notification' }).click();
   const list = page.getByRole('region', { name: 'What happened' });
@@ -116,14 +119,14 @@ journey('a download limit is shown, counts, and says when it is used up', async 
   await entry(page, 'words.txt').click();
   const [saved] = await Promise.all([
     page.waitForEvent('download'),
-    page.getByRole('toolbar', { name: 'Selection' }).getByRole('button', { name: 'Download' }).click(),
+    page.getByRole('toolbar', { name: 'Selection' }).getByRole('button', { name: 'Download', exact: true }).click(),
   ]);
   assert.equal(readFileSync(await saved.path(), 'utf8'), 'some words');
   await page.getByText('0 downloads left').waitFor();
   await page.getByText('The download limit of this link is used up').waitFor();
   assert.equal((await linksOf(account, box.id))[0].downloads, 1);
   await entry(page, 'sea.png').click();
-  await page.getByRole('toolbar', { name: 'Selection' }).getByRole('button', { name: 'Download' }).click();
+  await page.getByRole('toolbar', { name: 'Selection' }).getByRole('button', { name: 'Download', exact: true }).click();
   await page.getByRole('region', { name: 'Messages' }).getByText('The download limit').waitFor();
 });
 
@@ -137,7 +140,7 @@ journey('a link for previews alone shows pictures and gives no content', async (
   await visit(page, link);
   await entry(page, 'sea.png').dblclick();
   await page.waitForFunction(() => document.querySelector('[role=dialog] img')?.naturalWidth > 0);
-  assert.equal(await page.getByRole('dialog').getByRole('button', { name: 'Download' }).count(), 0);
+  assert.equal(await page.getByRole('dialog').getByRole('button', { name: 'Download', exact: true }).count(), 0);
   await page.keyboard.press('ArrowRight');
   await page.getByText('This link shows previews only').waitFor();
   assert.deepEqual(contents, []);
@@ -150,7 +153,7 @@ journey('a single file by a link is seen and saved', async ({ page, account }) =
   await page.getByRole('heading', { name: 'letter.txt', level: 2 }).waitFor();
   const [saved] = await Promise.all([
     page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Download' }).click(),
+    page.getByRole('button', { name: 'Download', exact: true }).click(),
   ]);
   assert.equal(readFileSync(await saved.path(), 'utf8'), 'dear all');
   await page.getByRole('button', { name: 'Open', exact: true }).click();
@@ -213,7 +216,7 @@ journey('an editor by a link adds files, and is asked about a name that is taken
   ]);
   await entry(page, 'new.txt').waitFor();
   await page.getByText('There is a file with this name.').waitFor();
-  await page.getByRole('button', { name: 'Replace' }).click();
+  await page.getByRole('button', { name: 'Replace', exact: true }).click();
   await until('it has other words', async () =>
     (await children(account, box.id)).some((one) => one.name === 'words.txt' && one.size === 11),
   );

@@ -4,7 +4,7 @@ import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
 import { ok, until } from '../support/product.mjs';
 import { administrator, claim, jobOf, makeDead, makeJob, report } from '../support/queue.mjs';
-import { choose, signIn, toast } from '../support/steps.mjs';
+import { choose, place, signIn, toast } from '../support/steps.mjs';
 
 let counter = 0;
 const newType = (name) => `${name}-${process.pid}-${Date.now().toString(36)}-${++counter}`;
@@ -256,7 +256,7 @@ administer('a schedule is made, with a wrong expression at first', async ({ page
   const edit = page.getByRole('dialog', { name: `Edit “${name}”` });
   await edit.getByLabel('Cron expression').fill('0 12 * * MON');
   await edit.getByRole('region', { name: 'Next times' }).getByText('Monday').waitFor();
-  await edit.getByRole('button', { name: 'Save' }).click();
+  await edit.getByRole('button', { name: 'Save', exact: true }).click();
   await toast(page, `“${name}” is saved`).waitFor();
   await row.getByText('0 12 * * MON').waitFor();
 
@@ -289,7 +289,7 @@ administer('a job is made by hand, put forward, cancelled and deleted', async ({
   await dialog.getByLabel('Unique key').fill(`${type}/mine`);
   await dialog.getByRole('button', { name: 'Create job' }).click();
   await toast(page, `Created “${type}”`).waitFor();
-  await page.getByRole('button', { name: 'Show it' }).click();
+  await page.getByRole('button', { name: 'Show it', exact: true }).click();
   await page.getByRole('heading', { name: type }).waitFor();
   const id = page.url().split('/').at(-1);
   const facts = page.getByRole('complementary', { name: 'Facts' });
@@ -335,7 +335,7 @@ administer('what cannot be done any more is explained', async ({ page, admin }) 
   await act(page, 'Retry').click();
   await toast(page, /has the same unique key/).waitFor();
   await page.getByRole('status').getByText('Failed', { exact: true }).waitFor();
-  await page.getByRole('button', { name: 'Show it' }).click();
+  await page.getByRole('button', { name: 'Show it', exact: true }).click();
   await page.getByRole('heading', { name: `${type}-holder` }).waitFor();
 
   // Shown as it was: somebody else was quicker.
@@ -396,7 +396,7 @@ administer('all of it works by the keyboard alone', async ({ page, admin }) => {
 journey('who is no administrator is sent to their own jobs', async ({ page, account }) => {
   await signIn(page, account, '/app/queue');
   await page.getByRole('heading', { name: 'This is for administrators' }).waitFor();
-  assert.equal(await page.getByRole('link', { name: 'Job queue' }).count(), 0);
+  assert.equal(await place(page, 'Job queue').count(), 0);
   await page.getByRole('button', { name: 'Go to Activity' }).click();
   await page.getByRole('heading', { name: 'Activity' }).waitFor();
 });

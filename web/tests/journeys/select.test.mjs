@@ -50,7 +50,7 @@ journey('a rubber band selects what it touches, in both views', async ({ page, a
   await page.mouse.click(box.x + below[0], box.y + below[1]);
   assert.deepEqual(await chosen(page), []);
 
-  await page.getByRole('button', { name: 'List' }).click();
+  await page.getByRole('button', { name: 'List', exact: true }).click();
   await page.getByRole('columnheader', { name: 'Name' }).waitFor();
   const list = await grid(page).boundingBox();
   const row = await entry(page, 'b.txt').boundingBox();
@@ -94,7 +94,7 @@ journey('a folder keeps its order and its view, and going back its place', async
   await signIn(page, account);
   await entry(page, 'Many').dblclick();
   await entry(page, 'folder 0').waitFor();
-  await page.getByRole('button', { name: 'List' }).click();
+  await page.getByRole('button', { name: 'List', exact: true }).click();
   await page.getByRole('columnheader', { name: 'Name' }).getByRole('button').click();
   await entry(page, 'folder 59').waitFor();
   await grid(page).evaluate((one) => one.scrollTo(0, 900));
@@ -110,7 +110,7 @@ journey('a folder keeps its order and its view, and going back its place', async
   // Another folder that was given another view keeps that.
   await page.goBack();
   await entry(page, 'Many').waitFor();
-  await page.getByRole('button', { name: 'Grid' }).click();
+  await page.getByRole('button', { name: 'Grid', exact: true }).click();
   await entry(page, 'Many').dblclick();
   await page.locator('[aria-sort="descending"]').waitFor();
   await page.reload();

@@ -55,7 +55,7 @@ for (const { scheme, phone } of [
       await dialog.getByRole('button', { name: 'QR code' }).first().click();
       await dialog.getByRole('img', { name: /QR code/ }).waitFor();
       await dialog.getByRole('button', { name: 'End: Grandparents' }).click();
-      await dialog.getByRole('button', { name: 'Keep it' }).waitFor();
+      await dialog.getByRole('button', { name: 'Keep it', exact: true }).waitFor();
       await check(page, 'picture of a link, and the question whether to end one');
       await dialog.getByRole('button', { name: 'New link' }).click();
       await dialog.getByLabel('Download limit').fill('none');
@@ -77,17 +77,17 @@ for (const { scheme, phone } of [
 
       await page.context().clearCookies();
       await page.goto(`${address}/app/s/${scene.locked}`);
-      await page.getByRole('button', { name: 'Open' }).waitFor();
-      await page.getByRole('button', { name: 'Open' }).click();
+      await page.getByRole('button', { name: 'Open', exact: true }).waitFor();
+      await page.getByRole('button', { name: 'Open', exact: true }).click();
       await check(page, 'password of a link');
       await page.goto(`${address}/app/s/${scene.gallery}`);
       await entry(page, 'sea.png').waitFor();
       await check(page, 'gallery of a link');
-      await page.getByRole('button', { name: 'List' }).click();
+      await page.getByRole('button', { name: 'List', exact: true }).click();
       await page.getByRole('columnheader', { name: 'Name' }).waitFor();
       await check(page, 'list of a link');
       await page.goto(`${address}/app/s/${scene.file}`);
-      await page.getByRole('button', { name: 'Download' }).waitFor();
+      await page.getByRole('button', { name: 'Download', exact: true }).waitFor();
       await check(page, 'file of a link');
       await page.goto(`${address}/app/s/${scene.editor}`);
       await entry(page, 'sea.png').waitFor();

@@ -5,7 +5,7 @@ import { journey } from '../support/journey.mjs';
 import { children, makeFolder, newAccount, ok, until, upload } from '../support/product.mjs';
 import { text } from '../support/samples.mjs';
 import { colleagues, linksOf, sharesOf, shareWith } from '../support/sharing.mjs';
-import { choose, dropFiles, entry, signIn, toast } from '../support/steps.mjs';
+import { choose, dropFiles, entry, place, signIn, toast } from '../support/steps.mjs';
 
 const dialog = (page) => page.getByRole('dialog', { name: /^Share “/ });
 
@@ -44,7 +44,7 @@ journey('people and groups are found while one types, given roles, and taken bac
   await until('the group manages', async () =>
     (await sharesOf(account, box.id)).some((one) => one.grantee.type === 'group' && one.role === 'manager'),
   );
-  await dialog(page).getByRole('button', { name: 'Undo' }).click();
+  await dialog(page).getByRole('button', { name: 'Undo', exact: true }).click();
   await until('the group has its role again', async () =>
     (await sharesOf(account, box.id)).some((one) => one.grantee.type === 'group' && one.role === 'editor'),
   );
@@ -54,7 +54,7 @@ journey('people and groups are found while one types, given roles, and taken bac
     .click();
   await dialog(page).getByText(`${other.email} has no access any more`).waitFor();
   await until('it is taken', async () => (await sharesOf(account, box.id)).length === 1);
-  await dialog(page).getByRole('button', { name: 'Undo' }).click();
+  await dialog(page).getByRole('button', { name: 'Undo', exact: true }).click();
   await until('it is given again', async () =>
     (await sharesOf(account, box.id)).some((one) => one.grantee.address === other.email && one.role === 'editor'),
   );
@@ -73,7 +73,10 @@ journey('people and groups are found while one types, given roles, and taken bac
   await page.keyboard.press('Escape');
   await dialog(page).waitFor({ state: 'detached' });
   await page.keyboard.press('i');
-  await page.getByRole('complementary', { name: 'Details' }).getByRole('button', { name: 'Share' }).click();
+  await page
+    .getByRole('complementary', { name: 'Details' })
+    .getByRole('button', { name: 'Share', exact: true })
+    .click();
   await dialog(page).getByText(other.email).first().waitFor();
 });
 
@@ -132,7 +135,7 @@ journey('a link is made, copied, shown as a picture, changed and ended', async (
   await change.getByLabel('What visitors may do').selectOption('preview-only');
   await change.getByLabel('Ask for no password any more').check();
   await change.getByLabel('Ends on').fill('');
-  await change.getByRole('button', { name: 'Save' }).click();
+  await change.getByRole('button', { name: 'Save', exact: true }).click();
   await dialog(page).getByText('The link is changed').waitFor();
   const [changed] = await linksOf(account, box.id);
   assert.deepEqual(
@@ -141,7 +144,7 @@ journey('a link is made, copied, shown as a picture, changed and ended', async (
   );
 
   await dialog(page).getByRole('button', { name: 'End: Grandparents' }).click();
-  await dialog(page).getByRole('button', { name: 'Keep it' }).click();
+  await dialog(page).getByRole('button', { name: 'Keep it', exact: true }).click();
   await dialog(page).getByRole('button', { name: 'End: Grandparents' }).click();
   await dialog(page).getByRole('button', { name: 'End link' }).click();
   await dialog(page).getByText('The link has ended').waitFor();
@@ -185,9 +188,9 @@ journey('what was shared with me stands in its place, and a role shows what it a
   const [, mine] = await children(owner, inner.id);
   assert.equal(mine.name, 'mine.txt');
 
-  await page.getByRole('link', { name: 'Shared with me' }).first().click();
+  await place(page, 'Shared with me').click();
   await page.getByRole('button', { name: 'Leave Joint work' }).click();
-  await page.getByRole('alertdialog').getByRole('button', { name: 'Leave' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Leave', exact: true }).click();
   await page.getByText('Nobody has shared anything with you yet').waitFor();
   await until('the right has ended', async () => (await sharesOf(owner, box.id)).length === 0);
 });
@@ -206,7 +209,7 @@ journey('all that opens my files stands in one list, and is ended there', async 
   await page.keyboard.press('Control+z');
   await page.getByRole('cell', { name: other.email, exact: true }).waitFor();
 
-  await page.getByRole('link', { name: 'What opens my files' }).filter({ visible: true }).first().click();
+  await place(page, 'What opens my files').click();
   const table = page.getByRole('table', { name: 'What opens my files' });
   await table.getByText('Link “For all”').waitFor();
   // and what signed in: the page, and whoever made the account here

@@ -5,7 +5,7 @@ import { journey } from '../support/journey.mjs';
 import { mailTo } from '../support/mail.mjs';
 import { makeInvitation, makeUser } from '../support/people.mjs';
 import { administrator } from '../support/queue.mjs';
-import { loseSession, signIn } from '../support/steps.mjs';
+import { loseSession, place, signIn } from '../support/steps.mjs';
 
 const PASSWORD = 'a password of my own';
 const VERIFY = 'Verify your address for Files Manager';
@@ -35,7 +35,7 @@ journey(
     const email = newAddress();
     await page.goto(address);
     await button(page, 'Sign in').waitFor();
-    assert.equal(await page.getByRole('link', { name: 'Create account' }).count(), 0);
+    assert.equal(await page.getByRole('link', { name: 'Create account', exact: true }).count(), 0);
     await page.goto(`${address}/app/register`);
     await page.getByRole('heading', { name: 'No open registration' }).waitFor();
     await button(page, 'I have an invitation').click();
@@ -189,7 +189,7 @@ journey(
     await filesShown(page);
 
     // Also where a session has ended in the middle of something.
-    await loseSession(page, () => page.getByRole('link', { name: 'Trash' }).first().click());
+    await loseSession(page, () => place(page, 'Trash').click());
     await page.getByRole('heading', { name: 'Sign in again' }).waitFor();
     await page.getByRole('link', { name: 'Forgot your password?' }).click();
     await page.getByRole('heading', { name: 'Forgot your password?' }).waitFor();

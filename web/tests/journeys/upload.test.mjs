@@ -104,18 +104,62 @@ journey('a name that is taken is asked about once for all', async ({ page, accou
   assert.equal(await contentOf(account, kept.id), 'old');
 
   await dropFiles(page, [{ name: 'one.txt', bytes: text('newest') }]);
-  await question.getByRole('button', { name: 'Replace' }).click();
+  await question.getByRole('button', { name: 'Replace', exact: true }).click();
   assert.equal(await question.count(), 0, 'what is answered takes no further keys');
   await until('it is replaced', async () => (await contentOf(account, kept.id)) === 'newest');
 
-  await dropFiles(page, [{ name: 'two.txt', bytes: text('unwanted') }]);
-  await question.waitFor();
+  // As long as what is there, so that only the bytes tell them apart.
+  const digests = () => page.evaluate(() => window.digests);
+  await page.evaluate(() => {
+    window.digests = 0;
+    const digest = crypto.subtle.digest.bind(crypto.subtle);
+    crypto.subtle.digest = async (...all) => {
+      const found = await digest(...all);
+      window.digests += 1;
+      return found;
+    };
+  });
+  await dropFiles(page, [{ name: 'two.txt', bytes: text('odd') }]);
+  await question.getByText('There', { exact: true }).waitFor();
+  await until('both were compared', async () => (await digests()) === 1);
   assert.equal(await question.getByText('byte for byte').count(), 0);
   await page.keyboard.press('Escape');
   await tray(page).getByText('Skipped').waitFor();
   await dropFiles(page, [{ name: 'three.txt', bytes: text('old') }]);
   await question.getByText('Both are the same, byte for byte.').waitFor();
   await page.keyboard.press('Escape');
+});
+
+journey('an answer for all is for what was dropped together, not for what comes meanwhile', async (their) => {
+  const { page, account } = their;
+  const box = await makeFolder(account, 'root', 'Box');
+  for (const [folder, name] of [
+    ['root', 'one.txt'],
+    ['root', 'two.txt'],
+    [box.id, 'one.txt'],
+  ])
+    await upload(account, folder, name, text('old'));
+  await signIn(page, account);
+  await entry(page, 'one.txt').waitFor();
+  await page.route('**/children/slow.bin/content*', () => {});
+  await dropFiles(
+    page,
+    ['one.txt', 'two.txt', 'slow.bin'].map((name) => ({ name, bytes: text('new') })),
+  );
+  await tray(page).getByText('2 files wait for your answer').first().waitFor();
+  const question = page.getByRole('dialog', { name: /is there already/ });
+  await question.getByRole('checkbox').check();
+  await question.getByRole('button', { name: 'Replace', exact: true }).click();
+  await question.waitFor({ state: 'detached' });
+  await until('both are replaced', async () =>
+    (await children(account, 'root')).filter((file) => file.type === 'file').every((file) => file.version === 2),
+  );
+  await dropFiles(page, [{ name: 'one.txt', bytes: text('not asked for') }], '.entry');
+  await question.waitFor();
+  const [there] = await children(account, box.id);
+  assert.equal(await contentOf(account, there.id), 'old');
+  await page.keyboard.press('Escape');
+  await tray(page).getByRole('button', { name: 'Cancel slow.bin', exact: true }).click();
 });
 
 journey('an upload is undone from the tray, and that is undone, too', async ({ page, account }) => {

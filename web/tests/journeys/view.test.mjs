@@ -3,7 +3,7 @@ import { check } from '../support/axe.mjs';
 import { journey } from '../support/journey.mjs';
 import { makeFolder, ok, thumbnailsReady, upload } from '../support/product.mjs';
 import { picture, sample, text, tone } from '../support/samples.mjs';
-import { entry, signIn } from '../support/steps.mjs';
+import { entry, signIn, undoButton } from '../support/steps.mjs';
 
 const viewer = (page, name) => page.getByRole('dialog', { name: `Viewing ${name}` });
 const loaded = (page) =>
@@ -30,8 +30,8 @@ journey('pictures are looked at one after another, large, and whole on demand', 
   await page.keyboard.press('ArrowLeft');
   await page.keyboard.press('ArrowLeft');
   await viewer(page, 'p1.png').waitFor();
-  assert.equal(await page.getByRole('button', { name: 'Previous' }).count(), 0, 'folders are passed over');
-  await page.getByRole('button', { name: 'Next' }).click();
+  assert.equal(await page.getByRole('button', { name: 'Previous', exact: true }).count(), 0, 'folders are passed over');
+  await page.getByRole('button', { name: 'Next', exact: true }).click();
   await viewer(page, 'p2.png').waitFor();
   await loaded(page);
 
@@ -104,7 +104,7 @@ journey('sound plays in the page; what has no viewer can be downloaded', async (
   await page.getByText('There is no preview for this kind of file').waitFor();
   const [download] = await Promise.all([
     page.waitForEvent('download'),
-    viewer(page, 'thing.bin').getByRole('button', { name: 'Download' }).last().click(),
+    viewer(page, 'thing.bin').getByRole('button', { name: 'Download', exact: true }).last().click(),
   ]);
   assert.equal(download.suggestedFilename(), 'thing.bin');
 });
@@ -145,7 +145,7 @@ journey('markup in names, tags and the facts of a picture is text', async ({ pag
   page.on('dialog', (asked) => page.problems.push(`asked: ${asked.message()}`));
   await signIn(page, account);
   await entry(page, name).waitFor();
-  await page.getByRole('button', { name: 'List' }).click();
+  await page.getByRole('button', { name: 'List', exact: true }).click();
   await entry(page, name).dblclick();
   await viewer(page, name).waitFor();
   await loaded(page);
@@ -213,7 +213,7 @@ journey('a picture thrown away while viewing makes room for the next', async ({ 
   await viewer(page, 'p1.png').waitFor();
   await page.keyboard.press('Delete');
   await viewer(page, 'p2.png').waitFor();
-  await page.getByRole('button', { name: 'Undo' }).click();
+  await undoButton(page).click();
   await page.keyboard.press('Escape');
   await entry(page, 'p1.png').waitFor();
 });

@@ -62,11 +62,11 @@ journey('a PDF with a password asks for it, and a broken one says so', async ({ 
   await field.fill('sesame');
   await field.press('Enter');
   await page.getByText('This is page 1', { exact: true }).waitFor();
-  await page.getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('button', { name: 'Close', exact: true }).click();
 
   await open(page, 'broken.pdf');
   await page.getByText('This file is damaged or no PDF').waitFor();
-  await viewer(page, 'broken.pdf').getByRole('button', { name: 'Download' }).last().waitFor();
+  await viewer(page, 'broken.pdf').getByRole('button', { name: 'Download', exact: true }).last().waitFor();
 });
 
 const MARKDOWN = `# Notes
@@ -117,7 +117,7 @@ journey('Markdown is laid out, and nothing in it runs or loads', async ({ page, 
   assert.deepEqual(strange, []);
   assert.doesNotMatch(await page.title(), /taken/);
 
-  await page.getByRole('button', { name: 'Source' }).click();
+  await page.getByRole('button', { name: 'Source', exact: true }).click();
   await sheet.getByText("<script>document.title = 'taken'</script>").waitFor();
 });
 
@@ -172,7 +172,7 @@ journey('text shows in the encoding it was written in, or in one that is chosen'
   // The arrows of the field are its own.
   await page.getByLabel('Encoding').press('ArrowRight');
   await viewer(page, 'koi8.txt').waitFor();
-  await page.getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('button', { name: 'Close', exact: true }).click();
   await open(page, 'wide.txt');
   await page.getByText('grüße 日本').waitFor();
   await page.keyboard.press('Escape');
@@ -181,7 +181,7 @@ journey('text shows in the encoding it was written in, or in one that is chosen'
   await page.keyboard.press('Escape');
   await open(page, 'long.txt');
   await page.getByText(/The first 524 kB of 1 MB/).waitFor();
-  await page.getByRole('dialog').getByRole('button', { name: 'Download' }).last().waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Download', exact: true }).last().waitFor();
 });
 
 journey('a sound shows what it says of itself, as text', async ({ page, account }) => {

@@ -54,7 +54,7 @@ export const account = [
   {
     name: 'account-security',
     path: () => '/app/account/security',
-    act: (page) => page.getByRole('button', { name: 'Turn on' }).waitFor(),
+    act: (page) => page.getByRole('button', { name: 'Turn on', exact: true }).waitFor(),
   },
   {
     name: 'account-totp',
@@ -82,7 +82,7 @@ export const account = [
       await page.getByRole('dialog').getByLabel('Your password', { exact: true }).fill(who.password);
       await press(page, 'Go on');
       await page.getByLabel('Code of the app').fill('123456');
-      await page.getByRole('dialog').getByRole('button', { name: 'Turn on' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Turn on', exact: true }).click();
       await page.getByText('I have kept these codes').waitFor();
     },
   },

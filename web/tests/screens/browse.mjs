@@ -9,7 +9,7 @@ export const browse = [
     name: 'list',
     act: async (page) => {
       await shown(page);
-      await page.getByRole('button', { name: 'List' }).click();
+      await page.getByRole('button', { name: 'List', exact: true }).click();
       await page.getByRole('columnheader', { name: 'Name' }).waitFor();
     },
   },

@@ -21,7 +21,7 @@ export const links = [
     path: (scene) => `/app/s/${scene.sharing.gallery}`,
     act: async (page) => {
       await shown(page);
-      await page.getByRole('button', { name: 'List' }).click();
+      await page.getByRole('button', { name: 'List', exact: true }).click();
       await page.getByRole('columnheader', { name: 'Name' }).waitFor();
     },
   },
@@ -29,7 +29,7 @@ export const links = [
     name: 'link-file',
     out: true,
     path: (scene) => `/app/s/${scene.sharing.file}`,
-    act: (page) => page.getByRole('button', { name: 'Download' }).waitFor(),
+    act: (page) => page.getByRole('button', { name: 'Download', exact: true }).waitFor(),
   },
   {
     name: 'link-drop',

@@ -27,7 +27,7 @@ export const organise = [
     path: () => '/app/trash',
     act: async (page) => {
       await shown(page);
-      await page.getByRole('button', { name: 'Empty trash' }).click();
+      await page.getByRole('button', { name: 'Empty trash', exact: true }).click();
       await page.getByRole('alertdialog').waitFor();
     },
   },

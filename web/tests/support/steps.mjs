@@ -18,6 +18,16 @@ export async function signInAndFollow(page, account, path = '/') {
   await Promise.all(follows);
 }
 
+/**
+ * The link of a place in the rail. By its whole name: other links hold such words too, and a place may have a counter behind
+ * its name.
+ */
+export const place = (page, name) =>
+  page
+    .getByRole('navigation', { name: 'Places' })
+    .getByRole('link')
+    .filter({ has: page.getByText(name, { exact: true }) });
+
 /** The list of what is in a place. */
 export const grid = (page) => page.getByRole('grid');
 
@@ -28,6 +38,10 @@ export const entry = (page, name) =>
     .filter({ has: page.locator(`[title="${name.replaceAll('"', '\\"')}"]`) });
 
 export const toast = (page, text) => page.getByRole('region', { name: 'Messages' }).getByText(text);
+
+/** The button in the message that offers to take something back. */
+export const undoButton = (page) =>
+  page.getByRole('region', { name: 'Messages' }).getByRole('button', { name: 'Undo', exact: true });
 
 export const choose = (page, item) => page.getByRole('menuitem', { name: item }).click();
 

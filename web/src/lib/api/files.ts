@@ -1,5 +1,4 @@
 import { answerOf, changeOf, client } from './client';
-import { ApiError } from './problem';
 import type {
   Change,
   ChangeResult,
@@ -10,6 +9,7 @@ import type {
   Operation,
   PathItem,
   Tag,
+  Undone,
   Usage,
   UsageByType,
 } from './types';
@@ -74,15 +74,12 @@ export async function changeFiles(
 }
 
 /**
- * Takes changes back, with today's rights. Gives the files as they are then.
+ * Takes changes back, with today's rights: of several each is taken back or refused by itself.
  *
- * @throws ApiError if one of them was changed since, so that it stays as it is
+ * @throws ApiError if there was one change, and it is refused
  */
-export async function undoOperation(id: string): Promise<File[]> {
-  const { results } = await answerOf(client.POST('/api/v1/operations/{id}/undo', { params: node(id) }));
-  const refused = results.find(({ status }) => status >= 400);
-  if (refused) throw new ApiError('product', refused.status, refused.code ?? '', refused.detail ?? '');
-  return results.flatMap(({ file }) => file ?? []);
+export async function undoOperation(id: string): Promise<Undone['results']> {
+  return (await answerOf(client.POST('/api/v1/operations/{id}/undo', { params: node(id) }))).results;
 }
 
 /** How a copy of a folder stands that goes on after its request was answered. */

@@ -112,6 +112,8 @@ export type Notification = Free<Schemas['Notification'], 'data'>;
 export type NotificationList = Omit<Schemas['NotificationList'], 'items'> & { items: Notification[] };
 /** Something that goes on after its request was answered. */
 export type Operation = Schemas['Operation'];
+/** What came of taking an operation back. */
+export type Undone = Schemas['Undone'];
 /** One change among many, and what came of it. */
 export type Change = Schemas['BatchItem'];
 export type ChangeResult = Schemas['BatchResult'];

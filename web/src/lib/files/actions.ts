@@ -5,14 +5,13 @@ import type { Change, File } from '$lib/api/types';
 import { downloadUrl, MOST_IN_ARCHIVE, visit } from '$lib/api/urls';
 import { t } from '$lib/i18n';
 import { filesChanged, folderChanged, gatheredChanged, type Listing, trashChanged } from '$lib/listing/listing.svelte';
-import type { SelectionState } from '$lib/listing/selected.svelte';
 import { announcer } from '$lib/state/announce.svelte';
 import { dialogs } from '$lib/state/dialogs.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
-import { doneQuietly, doneWithUndo, undoable } from '$lib/state/undo';
+import { doneQuietly, doneWithUndo, type Partly, undoable } from '$lib/state/undo';
 import { usage } from '$lib/state/usage.svelte';
-import { changeAll, type Outcome, takeBack } from './batch';
-import { named, orThrow, tell, tellFailed } from './tell';
+import { backOf, changeAll, type Outcome, takeBack } from './batch';
+import { named, tell, tellBack, tellFailed } from './tell';
 
 const without = (gone: Set<string>) => (items: (File | undefined)[]) =>
   items.filter((file) => !file || !gone.has(file.id));
@@ -33,14 +32,14 @@ const trashing = ({ id }: File): Change => ({ op: 'trash', id });
 const restoring = ({ id }: File): Change => ({ op: 'restore', id });
 
 /** Brings back from the trash what was put there. */
-async function putBack(trashed: Outcome): Promise<void> {
+async function putBack(trashed: Outcome): Promise<Partly | undefined> {
   const { done } = trashed;
-  const outcome = await takeBack(trashed, t('act.restoring', { count: done.length }), restoring);
+  const back = await takeBack(trashed, t('act.restoring', { count: done.length }), restoring);
   // A list of the root folder may be known by its name instead of its id.
-  folderChanged(...parentsOf([...done, ...outcome.now]));
+  folderChanged(...parentsOf([...done, ...back.now]));
   trashChanged();
   usage.changed();
-  orThrow(outcome);
+  return tellBack(back, putBack);
 }
 
 async function trashUnlisted(files: File[]): Promise<Outcome> {
@@ -52,8 +51,8 @@ async function trashUnlisted(files: File[]): Promise<Outcome> {
 }
 
 /** Puts files into the trash without saying so, as the way back from something that made them. */
-export async function throwAway(files: File[]): Promise<void> {
-  orThrow(await trashUnlisted(files));
+export async function throwAway(files: File[]): Promise<Partly | undefined> {
+  return tellBack(backOf(await trashUnlisted(files)), ({ done }) => throwAway(done));
 }
 
 /** Puts a file into the trash that is in no list at hand; false if that did not work. */
@@ -136,7 +135,8 @@ export const renameFile = undoable(async (listing: Listing, file: File, name: st
   filesChanged([data]);
   listing.refreshSoon();
   doneWithUndo(t('act.renamed', { name }), async () => {
-    filesChanged(operation ? await api.undoOperation(operation) : [(await api.renameFile(file.id, file.name)).data]);
+    if (operation) filesChanged((await api.undoOperation(operation)).flatMap((result) => result.file ?? []));
+    else filesChanged([(await api.renameFile(file.id, file.name)).data]);
     folderChanged(file.parentId, 'root');
   });
 });
@@ -152,19 +152,20 @@ export const moveFiles = undoable(
     const folders = [...parentsOf(files), to.id];
     filesChanged(outcome.now);
     folderChanged(...folders);
+    const undo = async (moved: Outcome): Promise<Partly | undefined> => {
+      const count = moved.done.length;
+      const back = await takeBack(moved, t('act.moving', { count }), ({ id, parentId }) => ({
+        op: 'move',
+        id,
+        parentId: parentId ?? 'root',
+      }));
+      folderChanged(...folders);
+      return tellBack(back, undo);
+    };
     tell(
       outcome,
       (done) => t('act.moved', { ...named(done), folder: to.name }),
-      async () => {
-        const count = outcome.done.length;
-        const back = await takeBack(outcome, t('act.moving', { count }), ({ id, parentId }) => ({
-          op: 'move',
-          id,
-          parentId: parentId ?? 'root',
-        }));
-        folderChanged(...folders);
-        orThrow(back);
-      },
+      () => undo(outcome),
     );
   },
 );
@@ -183,7 +184,9 @@ export const starFiles = undoable(async (files: File[], on: boolean): Promise<vo
   if (other.length === 0) return;
   const outcome = await putStars(other, () => on);
   const text = (done: File[]) => t(on ? 'act.starred' : 'act.unstarred', named(done));
-  const undo = async () => orThrow(await putStars(outcome.done, () => !on));
+  const unset = async (files: File[]): Promise<Partly | undefined> =>
+    tellBack(backOf(await putStars(files, () => !on)), ({ done }) => unset(done));
+  const undo = () => unset(outcome.done);
   // A single star shows itself where it stands.
   if (on && outcome.done.length === 1) {
     announcer.say(text(outcome.done));
@@ -206,14 +209,4 @@ export function startDownload(address: string): void {
   link.href = address;
   link.download = '';
   link.click();
-}
-
-/** The files selected, even if not all of them are loaded; null if they could not be read. */
-export async function selectedFiles(selection: SelectionState): Promise<File[] | null> {
-  try {
-    return await selection.resolve(new AbortController().signal);
-  } catch (thrown) {
-    toasts.error(explain(asApiError(thrown)));
-    return null;
-  }
 }

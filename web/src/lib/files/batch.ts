@@ -17,16 +17,34 @@ export interface Outcome {
   failed: Failure[];
   /** What goes on after the answer: copies of folders. */
   operations: Operation[];
-  /** Ids by which the product takes back what was done, where it keeps a note of it. */
-  notes: string[];
+  /** By what the product takes back what was done, where it keeps notes of it. */
+  notes: Note[];
+}
+
+export interface Note {
+  id: string;
+  /** Those of `done` that it is about. */
+  files: File[];
+}
+
+/** What came of taking something back. */
+export interface Back {
+  /** How many it was about. */
+  count: number;
+  now: File[];
+  failed: Failure[];
+  /** What is still to be taken back, once nothing stops it any more; null if there is nothing of that kind. */
+  left: Outcome | null;
 }
 
 /** Changes that go in one request: few enough that one sees how far it is, and can stop. */
 const AT_ONCE = 100;
 
+const nothing = (): Outcome => ({ done: [], now: [], failed: [], operations: [], notes: [] });
+
 /** Makes one change of each file; shows how far it is, and can be stopped, if they are many. */
 export async function changeAll(files: File[], label: string, change: (file: File) => Change): Promise<Outcome> {
-  const outcome: Outcome = { done: [], now: [], failed: [], operations: [], notes: [] };
+  const outcome = nothing();
   let stopped = false;
   const stop = { label: t('stop'), run: () => (stopped = true) };
   const toast = files.length > AT_ONCE ? toasts.show(label, { tone: 'busy', action: stop }) : null;
@@ -35,10 +53,11 @@ export async function changeAll(files: File[], label: string, change: (file: Fil
     const some = files.slice(at, at + AT_ONCE);
     try {
       const { results, operation } = await changeFiles(some.map(change));
-      if (operation) outcome.notes.push(operation);
+      const before = outcome.done.length;
       some.forEach((file, index) => {
         note(outcome, file, results[index]);
       });
+      if (operation) outcome.notes.push({ id: operation, files: outcome.done.slice(before) });
     } catch (thrown) {
       const error = asApiError(thrown);
       // Nothing answers any more, or nothing is allowed any more: the rest would fail in the same way.
@@ -54,23 +73,57 @@ export async function changeAll(files: File[], label: string, change: (file: Fil
 
 /**
  * Takes back what was done: by the product's own notes, which know what has happened to each file since; where it keeps none,
- * by the opposite change.
+ * by the opposite change. What is refused stops nothing else.
  */
-export async function takeBack(
-  outcome: Outcome,
-  label: string,
-  opposite: (file: File) => Change,
-): Promise<Pick<Outcome, 'now' | 'failed'>> {
-  if (outcome.notes.length === 0) return changeAll(outcome.done, label, opposite);
-  const now: File[] = [];
-  for (const id of outcome.notes.toReversed()) now.push(...(await undoOperation(id)));
-  return { now, failed: [] };
+export async function takeBack(outcome: Outcome, label: string, opposite: (file: File) => Change): Promise<Back> {
+  if (outcome.notes.length === 0) return backOf(await changeAll(outcome.done, label, opposite));
+  const back: Back = { count: 0, now: [], failed: [], left: null };
+  const left = nothing();
+  let over: ApiError | null = null;
+  for (const { id, files } of outcome.notes.toReversed()) {
+    back.count += files.length;
+    const failed: Failure[] = [];
+    try {
+      if (over) throw over;
+      const answers = new Map((await undoOperation(id)).map((result) => [result.fileId, result]));
+      for (const file of files) {
+        const result = answers.get(file.id);
+        if (result && result.status >= 400) failed.push({ file, error: refusal(result) });
+        else if (result?.file) back.now.push(result.file);
+      }
+    } catch (thrown) {
+      const error = asApiError(thrown);
+      for (const file of files) failed.push({ file, error });
+      // Nobody answers, or nobody is signed in: the others would fail in the same way, and take as long.
+      if (error.passing || error.status === 401) over = error;
+    }
+    back.failed.push(...failed);
+    const again = failed.filter(({ error }) => mayWorkLater(error)).map(({ file }) => file);
+    left.done.push(...again);
+    if (again.length > 0) left.notes.unshift({ id, files: again });
+  }
+  if (left.done.length > 0) back.left = left;
+  return back;
+}
+
+/** The opposite change, seen as something that was taken back. */
+export function backOf({ done, now, failed }: Outcome): Back {
+  const again = failed.filter(({ error }) => mayWorkLater(error)).map(({ file }) => file);
+  const left = again.length > 0 ? { ...nothing(), done: again } : null;
+  return { count: done.length + failed.length, now, failed, left };
+}
+
+/** What stands in the way can go away without the file being changed. */
+const mayWorkLater = ({ passing, status, code }: ApiError): boolean =>
+  passing || status === 401 || code === 'name_taken' || code === 'parent_not_found';
+
+function refusal({ status = 0, code, detail }: Partial<ChangeResult>): ApiError {
+  return new ApiError('product', status, code ?? '', detail ?? '');
 }
 
 function note(outcome: Outcome, file: File, result: ChangeResult | undefined): void {
   if (!result || result.status >= 400) {
-    const { status = 0, code, detail } = result ?? {};
-    outcome.failed.push({ file, error: new ApiError('product', status, code ?? '', detail ?? '') });
+    outcome.failed.push({ file, error: refusal(result ?? {}) });
     return;
   }
   outcome.done.push(file);

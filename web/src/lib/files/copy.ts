@@ -6,6 +6,7 @@ import { t } from '$lib/i18n';
 import { formatSize } from '$lib/i18n/format';
 import { folderChanged } from '$lib/listing/listing.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
+import { undoable } from '$lib/state/undo';
 import { usage } from '$lib/state/usage.svelte';
 import { throwAway } from './actions';
 import { changeAll } from './batch';
@@ -20,7 +21,7 @@ const PATIENCE = 20;
 const sleep = (ms: number) => new Promise((resume) => setTimeout(resume, ms));
 
 /** Copies files and folders into a folder; a name that is taken there gets a number. */
-export async function copyFiles(files: File[], to: { id: string; name: string }): Promise<void> {
+export const copyFiles = undoable(async (files: File[], to: { id: string; name: string }): Promise<void> => {
   if (files.length === 0) return;
   const label = t('act.copying', { count: files.length });
   const outcome = await changeAll(files, label, ({ id }) => ({
@@ -33,23 +34,29 @@ export async function copyFiles(files: File[], to: { id: string; name: string })
   const ended = await follow(outcome.operations, label);
   if (outcome.operations.length > 0) folderChanged(to.id, 'root');
   usage.changed();
-  const broken = ended.filter((operation) => operation.state === 'failed');
-  for (const { sourceId, code } of broken) {
-    const file = files.find(({ id }) => id === sourceId);
-    if (!file) continue;
-    outcome.done = outcome.done.filter(({ id }) => id !== sourceId);
-    outcome.failed.push({ file, error: new ApiError('product', 409, code ?? '', '') });
+  const sourceOf = ({ sourceId }: Operation) => files.find(({ id }) => id === sourceId);
+  // Nobody waited for the end of these: whether they are copied is not known, and they are not taken back.
+  const running = ended.filter(({ state }) => state === 'running').flatMap((one) => sourceOf(one) ?? []);
+  for (const operation of ended) {
+    const file = sourceOf(operation);
+    if (!file || operation.state === 'done') continue;
+    outcome.done = outcome.done.filter(({ id }) => id !== file.id);
+    if (operation.state === 'failed')
+      outcome.failed.push({ file, error: new ApiError('product', 409, operation.code ?? '', '') });
   }
   const made = [
     ...outcome.now,
-    ...ended.filter(({ state }) => state === 'done').map(({ fileId }) => ({ id: fileId, parentId: to.id }) as File),
+    ...ended
+      .filter(({ state }) => state === 'done')
+      .map((one) => ({ id: one.fileId, parentId: to.id, name: sourceOf(one)?.name ?? '' }) as File),
   ];
   tell(
     outcome,
     (done) => t('act.copied', { ...named(done), folder: to.name }),
     () => throwAway(made),
   );
-}
+  if (running.length > 0) toasts.show(t('act.copying.on', { ...named(running), folder: to.name }));
+});
 
 /** Waits for copies of folders and shows how far they are. Gives them as they stood when nobody waited any more. */
 async function follow(operations: Operation[], label: string): Promise<Operation[]> {

@@ -1,8 +1,14 @@
 import type { File } from '$lib/api/types';
+import type { SelectionState } from '$lib/listing/selected.svelte';
+
+/** All that was dragged; null if what was not loaded of it could not be read, which has been said. */
+export type Taken = Promise<File[] | null>;
 
 /** What is being dragged within the page. The browser keeps it from us until the drop, so it is kept here. */
 class DragState {
-  files = $state.raw<File[]>([]);
+  selection = $state.raw<SelectionState | null>(null);
+  /** What is loaded of it. */
+  files = $derived(this.selection?.files ?? []);
   /** Something from outside the page is held over it. */
   outside = $state(false);
   /** The folder under the pointer that would take it. */
@@ -10,12 +16,12 @@ class DragState {
   #quiet: ReturnType<typeof setTimeout> | null = null;
 
   get inside(): boolean {
-    return this.files.length > 0;
+    return this.selection !== null;
   }
 
-  begin(event: DragEvent, files: File[]): void {
-    this.files = files;
-    event.dataTransfer?.setData('text/plain', files.map((file) => file.name).join('\n'));
+  begin(event: DragEvent, selection: SelectionState): void {
+    this.selection = selection;
+    event.dataTransfer?.setData('text/plain', this.files.map((file) => file.name).join('\n'));
     if (event.dataTransfer) event.dataTransfer.effectAllowed = 'copyMove';
   }
 
@@ -26,8 +32,15 @@ class DragState {
     if (outside) this.#quiet = setTimeout(() => this.end(), 700);
   }
 
+  /** Ends it, and gives what was selected at this moment, also what is not loaded yet. */
+  take(): Taken {
+    const taken = this.selection?.resolve() ?? Promise.resolve(null);
+    this.end();
+    return taken;
+  }
+
   end(): void {
-    this.files = [];
+    this.selection = null;
     this.outside = false;
     this.over = null;
   }

@@ -1,9 +1,9 @@
 import type { Change, File } from '$lib/api/types';
 import { t } from '$lib/i18n';
 import { filesChanged, gatheredChanged } from '$lib/listing/listing.svelte';
-import { undoable } from '$lib/state/undo';
-import { changeAll, takeBack } from './batch';
-import { named, orThrow, tell } from './tell';
+import { type Partly, undoable } from '$lib/state/undo';
+import { changeAll, type Outcome, takeBack } from './batch';
+import { named, tell, tellBack } from './tell';
 
 /** What the product keeps to: tags of one file, and characters of a tag. */
 export const MOST_TAGS = 32;
@@ -44,14 +44,15 @@ export const tagFiles = undoable(async (files: File[], add: string[], remove: st
   const label = t('act.tagging', { count: files.length });
   const outcome = await changeAll(files, label, ({ id }): Change => ({ op: 'tag', id, add, remove }));
   shown(outcome.now);
+  const undo = async (tagged: Outcome): Promise<Partly | undefined> => {
+    const back = await takeBack(tagged, label, ({ id, tags }) => ({ op: 'tag', id, tags }));
+    shown(back.now);
+    return tellBack(back, undo);
+  };
   tell(
     outcome,
     (done) => t('act.tagged', named(done)),
-    async () => {
-      const back = await takeBack(outcome, label, ({ id, tags }) => ({ op: 'tag', id, tags }));
-      shown(back.now);
-      orThrow(back);
-    },
+    () => undo(outcome),
   );
   return outcome.now;
 });

@@ -3,8 +3,8 @@ import type { File } from '$lib/api/types';
 import { t } from '$lib/i18n';
 import { dialogs } from '$lib/state/dialogs.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
-import { doneWithUndo } from '$lib/state/undo';
-import type { Failure, Outcome } from './batch';
+import { doneWithUndo, type Partly, type Undo } from '$lib/state/undo';
+import type { Back, Failure, Outcome } from './batch';
 
 /** Names that fit into a message. */
 const NAMED = 3;
@@ -12,7 +12,7 @@ const NAMED = 3;
 export const named = (files: File[]) => ({ count: files.length, name: files[0]?.name ?? '' });
 
 /** Says what was done, how to take it back, and with which files it was not done. */
-export function tell(outcome: Outcome, text: (files: File[]) => string, undo?: () => Promise<void>): void {
+export function tell(outcome: Outcome, text: (files: File[]) => string, undo?: Undo): void {
   if (outcome.done.length > 0) {
     if (undo) doneWithUndo(text(outcome.done), undo);
     else toasts.show(text(outcome.done));
@@ -35,7 +35,15 @@ export function tellFailed(failed: Failure[]): void {
   toasts.error(text, { label: t('act.failed.show'), run: () => dialogs.open({ kind: 'failed', failed }) });
 }
 
-/** Throws the first refusal, for whoever takes something back and can only say that it did not work. */
-export function orThrow({ failed }: Pick<Outcome, 'failed'>): void {
-  if (failed[0]) throw failed[0].error;
+/** Tells what could not be taken back, if there is something; `again` takes back what is left, where that may work later. */
+export function tellBack(
+  { count, failed, left }: Back,
+  again: (left: Outcome) => ReturnType<Undo>,
+): Partly | undefined {
+  if (failed.length === 0) return undefined;
+  tellFailed(failed);
+  return {
+    text: t('undo.partly', { done: count - failed.length, count }),
+    again: left && (() => again(left)),
+  };
 }

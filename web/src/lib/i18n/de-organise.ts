@@ -160,6 +160,11 @@ const deOrganise: Translated<typeof enOrganise> = {
   'act.failed.these': '{count} Einträge sind nicht gelungen: {names}',
   'act.failed.more': '{count} Einträge sind nicht gelungen, darunter {names}',
   'act.failed.show': 'Warum?',
+  'undo.partly': '{done} von {count} Einträgen sind wie vorher',
+  'act.copying.on': {
+    one: '„{name}“ wird noch nach {folder} kopiert',
+    other: '{count} Einträge werden noch nach {folder} kopiert',
+  },
   'act.renamed': 'In „{name}“ umbenannt',
   'act.progress': '{label}: {done} von {total}',
   'delete.act': 'Endgültig löschen',

@@ -20,6 +20,7 @@ const de: Translated<typeof en> = {
   'undo.done': 'Rückgängig gemacht',
   'undo.nothing': 'Es gibt nichts rückgängig zu machen',
   'undo.failed': 'Das ließ sich nicht rückgängig machen. {reason}',
+  'undo.waits': 'Wird rückgängig gemacht, sobald es fertig ist',
   'toasts.label': 'Meldungen',
 
   'lazy.title': 'Dieser Teil der Seite konnte nicht geladen werden',

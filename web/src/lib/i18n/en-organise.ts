@@ -145,6 +145,11 @@ const enOrganise = {
   'act.failed.these': '{count} items failed: {names}',
   'act.failed.more': '{count} items failed, among them {names}',
   'act.failed.show': 'Show why',
+  'undo.partly': '{done} of {count} items are as before',
+  'act.copying.on': {
+    one: '“{name}” is still being copied to {folder}',
+    other: '{count} items are still being copied to {folder}',
+  },
   'act.renamed': 'Renamed to “{name}”',
   'act.progress': '{label}: {done} of {total}',
   'delete.act': 'Delete for good',

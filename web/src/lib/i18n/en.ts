@@ -19,6 +19,7 @@ const en = {
   'undo.done': 'Undone',
   'undo.nothing': 'There is nothing to undo',
   'undo.failed': 'Could not undo this. {reason}',
+  'undo.waits': 'Undone as soon as it is finished',
   'toasts.label': 'Messages',
 
   'lazy.title': 'This part of the page could not be loaded',

@@ -29,6 +29,8 @@ export class Listing {
   #reached = 0;
   #changes = 0;
   #asked = false;
+  /** Grows whenever the list is looked at anew: an answer to an older question is no news any more. */
+  #age = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(readonly source: Source) {}
@@ -55,6 +57,7 @@ export class Listing {
   /** Looks again at what is shown; meanwhile it stays. */
   refresh(): void {
     this.error = null;
+    this.#age += 1;
     this.#fresh.clear();
     this.#asked = false;
     this.#abort();
@@ -179,6 +182,7 @@ export class Listing {
    */
   async change<T>(show: (items: (File | undefined)[]) => (File | undefined)[], run: () => Promise<T>): Promise<T> {
     this.#changes += 1;
+    this.#age += 1;
     this.#abort();
     this.items = show(this.items);
     if (this.total !== null) this.total = this.items.length;
@@ -194,8 +198,20 @@ export class Listing {
   /** The entries `start` to `end` (exclusive), loading what is missing of them. */
   async stretch(start: number, end: number, signal: AbortSignal): Promise<File[]> {
     const loaded = this.items.slice(start, end);
-    if (loaded.every((file) => file !== undefined)) return loaded;
-    return this.source.paged === 'offset' ? this.#byOffset(start, end, signal) : this.#byCursor(start, end, signal);
+    // What was never loaded is a hole in the list, which `every` passes over.
+    return loaded.includes(undefined) ? this.read(start, end, signal) : (loaded as File[]);
+  }
+
+  /** The entries `start` to `end` (exclusive) as the product has them now; from then on they stand in the list. */
+  async read(start: number, end: number, signal: AbortSignal): Promise<File[]> {
+    const age = this.#age;
+    const offset = this.source.paged === 'offset';
+    const found = await (offset ? this.#byOffset(start, end, signal) : this.#byCursor(end, signal));
+    const from = offset ? start : 0;
+    // While a change is on its way an answer may still hold what was just taken out.
+    if (age === this.#age && this.#changes === 0)
+      this.#lay(found, from, Math.max(this.total ?? 0, from + found.length));
+    return found.slice(start - from, end - from);
   }
 
   async #byOffset(start: number, end: number, signal: AbortSignal): Promise<File[]> {
@@ -209,7 +225,7 @@ export class Listing {
     return found;
   }
 
-  async #byCursor(start: number, end: number, signal: AbortSignal): Promise<File[]> {
+  async #byCursor(end: number, signal: AbortSignal): Promise<File[]> {
     const found: File[] = [];
     let cursor: string | null = null;
     do {
@@ -217,7 +233,7 @@ export class Listing {
       found.push(...list.items);
       cursor = list.nextCursor;
     } while (cursor !== null && found.length < end);
-    return found.slice(start, end);
+    return found;
   }
 }
 

@@ -1,4 +1,7 @@
+import { explain } from '$lib/api/explain';
+import { asApiError } from '$lib/api/problem';
 import type { File } from '$lib/api/types';
+import { toasts } from '$lib/state/toasts.svelte';
 import type { Listing } from './listing.svelte';
 import * as pure from './selection';
 
@@ -15,9 +18,7 @@ export class SelectionState {
   count = $derived.by(() => pure.countOf(this.#value, this.listing.total ?? 0));
   empty = $derived(this.count === 0);
   /** The loaded files among those selected. */
-  files = $derived.by(() =>
-    this.listing.items.filter((file): file is File => file !== undefined && pure.isSelected(this.#value, file.id)),
-  );
+  files = $derived.by(() => this.#among(this.#value, this.listing.items));
   /** The one file selected, if it is just one. */
   single = $derived(this.count === 1 ? this.files[0] : undefined);
   all = $derived(this.#value.all);
@@ -61,8 +62,8 @@ export class SelectionState {
     this.cursor = index;
     const [start, end] = from <= index ? [from, index + 1] : [index, from + 1];
     const before = this.#value;
-    const files = await this.listing.stretch(start, end, new AbortController().signal);
-    if (this.#value !== before) return;
+    const files = await this.stretch(start, end);
+    if (!files || this.#value !== before) return;
     this.#value = pure.range(
       { ...before, anchor: before.anchor ?? this.listing.items[from]?.id ?? null },
       files.map((file) => file.id),
@@ -70,11 +71,42 @@ export class SelectionState {
     );
   }
 
-  /** All files selected, loading the rest of the list if everything is. */
-  async resolve(signal: AbortSignal): Promise<File[]> {
-    if (!this.#value.all) return this.files;
-    const value = this.#value;
-    const files = await this.listing.stretch(0, this.listing.total ?? 0, signal);
-    return files.filter((file) => pure.isSelected(value, file.id));
+  /** The entries `start` to `end` (exclusive), loaded where they were not; null, and said so, if that did not work. */
+  async stretch(start: number, end: number): Promise<File[] | null> {
+    return orTold(this.listing.stretch(start, end, new AbortController().signal));
+  }
+
+  /**
+   * All files that are selected at this moment, loading those that are not loaded: never fewer than were counted, unless
+   * they are gone. Null, and said so, if they could not be read.
+   */
+  async resolve(): Promise<File[] | null> {
+    const [value, loaded, count] = [this.#value, this.files, this.count];
+    if (loaded.length >= count) return loaded;
+    const list = await orTold(this.listing.read(0, this.listing.total ?? 0, new AbortController().signal));
+    // What is put in or taken out meanwhile may push an entry over the edge of a page: what was loaded is not lost by that.
+    const found = list && this.#among(value, [...list, ...loaded]);
+    if (found && !value.all && this.#value === value) {
+      const there = new Set(found.map((file) => file.id));
+      this.forget([...value.ids].filter((id) => !there.has(id)));
+    }
+    return found;
+  }
+
+  /** Each once: a list that has moved since it was loaded may hold an entry in two places. */
+  #among(value: pure.Selected, list: readonly (File | undefined)[]): File[] {
+    const found = new Map<string, File>();
+    for (const file of list)
+      if (file && !found.has(file.id) && pure.isSelected(value, file.id)) found.set(file.id, file);
+    return [...found.values()];
+  }
+}
+
+async function orTold<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (thrown) {
+    toasts.error(explain(asApiError(thrown)));
+    return null;
   }
 }

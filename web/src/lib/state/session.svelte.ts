@@ -19,6 +19,8 @@ class Session {
   #lastUser: string | null = null;
   /** Tabs share the cookie: who signs in or out in one of them does so in all. */
   #others = new BroadcastChannel('fm-session');
+  /** The user who another tab said is here now, null for nobody; undefined once it was acted on. */
+  #told: string | null | undefined;
   #entered = new Set<(sameUser: boolean) => void>();
 
   constructor() {
@@ -29,8 +31,8 @@ class Session {
       reached: (answered) => connection.note(answered),
     });
     this.#others.onmessage = ({ data }: MessageEvent<string | null>) => {
-      const here = this.user?.id ?? null;
-      if (this.state === 'signedIn' ? data !== here : this.state === 'expired' && data !== null) this.start();
+      this.#told = data;
+      this.#follow();
     };
     connection.ping = async () => {
       try {
@@ -50,6 +52,8 @@ class Session {
   async start(): Promise<void> {
     this.state = 'starting';
     this.error = null;
+    // What is asked now is newer than what was heard until now.
+    this.#told = undefined;
     try {
       this.enter(await account.getMe());
     } catch (thrown) {
@@ -57,6 +61,18 @@ class Session {
       if (error.status === 401) await this.#findDoor();
       else this.#fail(error);
     }
+    this.#follow();
+  }
+
+  /** Goes where another tab went, once it is settled where this one is. */
+  #follow(): void {
+    const told = this.#told;
+    if (told === undefined || this.state === 'starting') return;
+    this.#told = undefined;
+    if (this.state === 'signedIn') {
+      if (told !== this.user?.id) this.start();
+    } else if (told !== null) this.start();
+    else this.leaveExpired();
   }
 
   async #findDoor(): Promise<void> {

@@ -7,6 +7,7 @@ export interface Toast {
 
 /** How long a message stays: long enough to read it and to reach its button. Errors stay until dismissed. */
 const STAY_MS = 8_000;
+/** So many at once; beyond that the oldest go of those that would go by themselves. */
 const SHOWN = 3;
 
 class Toasts {
@@ -17,7 +18,13 @@ class Toasts {
 
   show(text: string, options: { tone?: Toast['tone']; action?: Toast['action'] } = {}): number {
     const id = this.#next++;
-    this.list = [...this.list, { id, text, tone: options.tone ?? 'plain', action: options.action }].slice(-SHOWN);
+    const tone = options.tone ?? 'plain';
+    // The same once more says no more than once.
+    for (const { id: old } of this.list.filter((one) => tone === 'error' && one.tone === tone && one.text === text))
+      this.dismiss(old);
+    this.list = [...this.list, { id, text, tone, action: options.action }];
+    const passing = this.list.filter((one) => one.tone === 'plain' && one.id !== id);
+    for (const { id: old } of passing.slice(0, Math.max(0, this.list.length - SHOWN))) this.dismiss(old);
     this.#count(id);
     return id;
   }

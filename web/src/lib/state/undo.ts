@@ -3,10 +3,21 @@ import { asApiError } from '$lib/api/problem';
 import { t } from '$lib/i18n';
 import { toasts } from './toasts.svelte';
 
+/** Takes back what was done; gives what came of it if that is less than all. */
+export type Undo = () => Promise<Partly | undefined> | Promise<void>;
+
+/** Some of it could not be taken back; with which files, and why, has been said. */
+export interface Partly {
+  /** How much is as before. */
+  text: string;
+  /** Takes back what is left; null if that cannot work. */
+  again: Undo | null;
+}
+
 interface Step {
   /** The message that offers it; null if there is none. */
   toast: number | null;
-  undo: () => Promise<void>;
+  undo: Undo;
 }
 
 /** Steps that can still be taken back, by the button in the message or by Ctrl-Z. */
@@ -16,14 +27,14 @@ const steps: Step[] = [];
 const running = new Set<Promise<unknown>>();
 
 /** Says what was done, and offers to take it back. */
-export function doneWithUndo(text: string, undo: () => Promise<void>): void {
+export function doneWithUndo(text: string, undo: Undo): void {
   const step: Step = { toast: null, undo };
   step.toast = toasts.show(text, { action: { label: t('undo'), run: () => takeBack(step) } });
   keep(step);
 }
 
 /** Remembers what can be taken back by Ctrl-Z, where what was done can be seen and no message is needed. */
-export function doneQuietly(undo: () => Promise<void>): void {
+export function doneQuietly(undo: Undo): void {
   keep({ toast: null, undo });
 }
 
@@ -43,25 +54,50 @@ export function undoable<A extends unknown[], R>(act: (...args: A) => Promise<R>
   };
 }
 
+/** So long nobody wonders why nothing happens. */
+const SOON_MS = 700;
+/** The message that an undo waits for what runs. */
+let waits: number | null = null;
+
 /** Takes back the last step, if there is one. */
 export async function undoLast(): Promise<void> {
-  await Promise.allSettled(running);
+  // It was heard: who presses the keys again while something long runs does not mean another step.
+  if (waits !== null) return;
+  const slow = setTimeout(() => {
+    waits ??= toasts.show(t('undo.waits'), { tone: 'busy' });
+  }, SOON_MS);
+  while (running.size > 0) await Promise.allSettled(running);
+  clearTimeout(slow);
+  if (waits !== null) toasts.dismiss(waits);
+  waits = null;
   const step = steps.at(-1);
   if (step) await takeBack(step);
   else toasts.show(t('undo.nothing'));
 }
 
-async function takeBack(step: Step): Promise<void> {
+const takeBack = undoable(async (step: Step): Promise<void> => {
   const at = steps.indexOf(step);
   if (at < 0) return;
   steps.splice(at, 1);
   if (step.toast !== null) toasts.dismiss(step.toast);
   try {
-    await step.undo();
-    toasts.show(t('undo.done'));
+    const partly = await step.undo();
+    if (!partly) toasts.show(t('undo.done'));
+    else if (partly.again) offerAgain(at, partly.text, partly.again);
+    else toasts.show(partly.text);
   } catch (thrown) {
-    toasts.error(t('undo.failed', { reason: explain(asApiError(thrown)) }));
+    const error = asApiError(thrown);
+    const text = t('undo.failed', { reason: explain(error) });
+    if (error.passing) offerAgain(at, text, step.undo);
+    else toasts.error(text);
   }
+});
+
+/** The step stays the one that it was, so that it can be tried again. */
+function offerAgain(at: number, text: string, undo: Undo): void {
+  const step: Step = { toast: null, undo };
+  step.toast = toasts.error(text, { label: t('retry'), run: () => takeBack(step) });
+  steps.splice(at, 0, step);
 }
 
 export function forgetSteps(): void {

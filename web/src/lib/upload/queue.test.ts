@@ -3,6 +3,7 @@ import { backoffSeconds, type Event, type Item, isFinished, isOpen, type State, 
 
 const item = (state: State = 'waiting', more: Partial<Item> = {}): Item => ({
   id: 1,
+  batch: 1,
   name: 'a.txt',
   path: '',
   folderId: 'root',

@@ -22,6 +22,8 @@ export type State =
 
 export interface Item {
   readonly id: number;
+  /** What was given at once has one number: an answer for all is for that. */
+  readonly batch: number;
   readonly name: string;
   /** Folders below the target, joined by `/`; `''` for the target itself. */
   readonly path: string;
@@ -47,6 +49,7 @@ export interface Item {
 
 /** What every file begins with. */
 export const blank = {
+  batch: 0,
   path: '',
   state: 'waiting',
   sent: 0,

@@ -56,7 +56,9 @@ class Uploads {
   #folders = new Folders();
   #openCount = 0;
   #nextId = 1;
-  #answer: Answer | null = null;
+  #batch = 0;
+  /** By the number of the batch. */
+  #answers = new Map<number, Answer>();
   #show: ReturnType<typeof setTimeout> | null = null;
 
   constructor() {
@@ -84,13 +86,14 @@ class Uploads {
     if (files.length === 0) return;
     // A new batch begins where the last one has ended: its finished rows make room.
     if (this.#openCount === 0) this.#keep((item) => !isFinished(item));
+    const batch = ++this.#batch;
     const fresh = files.filter(({ file, path }) => !this.#adopt(file, path, target));
     const added = fresh.map(({ file, path, handle }): Item => {
       const id = this.#nextId++;
       if (handle && file.size >= LARGE) this.#again.dropped(id, handle);
       this.#bodies.set(id, file);
       const { name, size } = file;
-      return { ...blank, id, name, path, folderId: target.id, folderName: target.name, size };
+      return { ...blank, id, batch, name, path, folderId: target.id, folderName: target.name, size };
     });
     this.#openCount += added.length;
     this.#place([...this.#list, ...added]);
@@ -173,11 +176,12 @@ class Uploads {
     for (const item of this.#list) if (isWanted(item)) this.cancel(item.id);
   }
 
-  /** Answers a conflict; with `forAll` also those that stand now and come later in this batch. */
+  /** Answers a conflict; with `forAll` also those that stand now, and those that come later of what was given with it. */
   resolve(id: number, answer: Answer, forAll: boolean): void {
     const ids = forAll ? this.#list.filter((item) => item.state === 'conflict').map((item) => item.id) : [id];
     for (const one of ids) this.#event(one, { type: 'resolve', with: answer });
-    if (forAll && this.#openCount > 0) this.#answer = answer;
+    const batch = this.#get(id)?.batch;
+    if (forAll && batch !== undefined && this.#openCount > 0) this.#answers.set(batch, answer);
     // At once: a question that stands a moment longer would take the key or click that is meant for what comes next.
     this.#showNow();
     this.#pump();
@@ -228,7 +232,7 @@ class Uploads {
       if (item?.state === 'waiting' && !this.#sendings.has(id)) this.#run(item);
     }
     if (this.#openCount === 0) {
-      this.#answer = null;
+      this.#answers.clear();
       this.#folders.clear();
     }
     if (connection.lost) connection.whenBack(this.#goOn);
@@ -344,11 +348,12 @@ class Uploads {
       .finally(() => usage.changed());
   }
 
-  async #failed({ id }: Item, error: ApiError): Promise<void> {
+  async #failed({ id, batch }: Item, error: ApiError): Promise<void> {
     const attempts = (this.#get(id)?.attempts ?? 0) + 1;
     if (error.code === 'name_taken') {
       this.#event(id, { type: 'conflict', existingId: error.existingId });
-      if (this.#answer) this.#event(id, { type: 'resolve', with: this.#answer });
+      const answer = this.#answers.get(batch);
+      if (answer) this.#event(id, { type: 'resolve', with: answer });
     } else if (error.code === 'upload_other_file' || error.code === 'upload_incomplete') {
       this.#bodies.delete(id);
       this.#event(id, { type: 'lose', reason: error.code === 'upload_other_file' ? t('upload.otherFile') : '' });

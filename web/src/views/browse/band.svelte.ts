@@ -106,7 +106,8 @@ export function rubberBand(place: Place) {
     place.selection.cursor = final;
     if (found.every((index) => place.listing.items[index])) return;
     // What was passed over too fast to be loaded is selected as well.
-    const stretch = await place.listing.stretch(first, final + 1, new AbortController().signal);
+    const stretch = await place.selection.stretch(first, final + 1);
+    if (!stretch) return;
     place.selection.band(
       found.map((index) => stretch[index - first]).filter((file): file is File => file !== undefined),
       last.add ? last.before : null,

@@ -1,12 +1,13 @@
 import type { Attachment } from 'svelte/attachments';
-import type { File } from '$lib/api/types';
-import { carriesFiles, drag, wantsCopy } from '$lib/files/drag.svelte';
+import { carriesFiles, drag, type Taken, wantsCopy } from '$lib/files/drag.svelte';
 import { upload } from '$lib/upload/add.svelte';
 import { fromTransfer } from '$lib/upload/entries';
 import type { Target } from '$lib/upload/target';
 
-/** Puts files of the page into a folder, by moving or copying them. */
-export type Put = (files: File[], to: Target, copying: boolean) => void;
+export type { Taken };
+
+/** Puts what was dragged within the page into a folder, by moving or copying it. */
+export type Put = (taken: Taken, to: Target, copying: boolean) => void;
 
 /** Makes an element take what is dropped on it into a folder: files from outside are uploaded, those of the page put there. */
 export function dropInto(target: Target | null, put?: Put): Attachment<HTMLElement> {
@@ -28,11 +29,13 @@ export function dropInto(target: Target | null, put?: Put): Attachment<HTMLEleme
       if (!takes(event)) return;
       event.preventDefault();
       event.stopPropagation();
-      const files = drag.files;
-      const harvest = drag.inside || !event.dataTransfer ? null : fromTransfer(event.dataTransfer);
+      if (drag.inside) {
+        put?.(drag.take(), target, wantsCopy(event));
+        return;
+      }
+      const harvest = event.dataTransfer && fromTransfer(event.dataTransfer);
       drag.end();
       if (harvest) upload(harvest, target);
-      else put?.(files, target, wantsCopy(event));
     };
     element.addEventListener('dragover', over);
     element.addEventListener('dragleave', leave);

@@ -16,7 +16,7 @@ import StarOff from '@lucide/svelte/icons/star-off';
 import Tags from '@lucide/svelte/icons/tags';
 import Trash from '@lucide/svelte/icons/trash-2';
 import type { File } from '$lib/api/types';
-import { downloadFiles, moveFiles, renameFile, selectedFiles, starFiles, trashFiles } from '$lib/files/actions';
+import { downloadFiles, moveFiles, renameFile, starFiles, trashFiles } from '$lib/files/actions';
 import { clipboard } from '$lib/files/clipboard.svelte';
 import { copyFiles } from '$lib/files/copy';
 import { t } from '$lib/i18n';
@@ -30,6 +30,7 @@ import type { Target } from '$lib/upload/target';
 import { newEntries, newFolder, pick } from '$views/shell/new';
 import type { Act } from './acts';
 import { keepFiles, pasteFiles } from './clipboard';
+import type { Taken } from './drop';
 import { type Name, openFile, openShare, type Place, type Whole } from './folder-commands';
 
 /** What can be done with what is selected in a place, for the bar above the list. */
@@ -66,7 +67,7 @@ function starAct(selection: SelectionState) {
 }
 
 export async function withSelected(selection: SelectionState, act: (files: File[]) => void): Promise<void> {
-  const files = await selectedFiles(selection);
+  const files = await selection.resolve();
   if (files && files.length > 0) act(files);
 }
 
@@ -77,9 +78,10 @@ const openDialog = (selection: SelectionState, kind: 'move' | 'copy' | 'tags'): 
   });
 
 async function trashSelected(listing: Listing, selection: SelectionState): Promise<void> {
-  const files = await selectedFiles(selection);
+  const files = await selection.resolve();
+  if (!files) return;
   selection.clear();
-  if (files) await trashFiles(listing, files);
+  await trashFiles(listing, files);
 }
 
 /** Opens the menu of what is selected, or of the place if nothing is. */
@@ -198,12 +200,14 @@ export const keepSelected = (selection: SelectionState, copying: boolean, words:
   withSelected(selection, (files) => keepFiles(files, copying, words));
 
 /** Moves files into a folder, or copies them. */
-export function putInto(
+export async function putInto(
   { listing, selection }: Pick<Place, 'listing' | 'selection'>,
-  files: File[],
+  taken: Taken,
   to: Target,
   copying: boolean,
-): void {
+): Promise<void> {
+  const files = await taken;
+  if (!files) return;
   if (copying) {
     copyFiles(files, to);
     return;

@@ -9,6 +9,7 @@ import { hrefs, router } from '$lib/state/router.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import type { Target } from '$lib/upload/target';
 import { parts } from '$views/parts';
+import type { Taken } from './drop';
 import type { Commands } from './types';
 
 export interface Place {
@@ -104,8 +105,7 @@ export function folderCommands(place: Whole): Commands {
     ...(may.change || !target
       ? {
           rename: async (file: File, name: string) => (await doing()).renameFile(listing, file, name),
-          put: (files: File[], to: Target, copying: boolean) =>
-            later((acts) => acts.putInto(place, files, to, copying)),
+          put: (taken: Taken, to: Target, copying: boolean) => later((acts) => acts.putInto(place, taken, to, copying)),
           cut: (words: string) => keep(false, words),
         }
       : {}),

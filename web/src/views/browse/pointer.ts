@@ -93,7 +93,7 @@ export function entryPointer(place: Place) {
 
     dragStart(event: DragEvent, file: File, index: number): void {
       ensureSelected(file, index);
-      drag.begin(event, place.selection.files);
+      drag.begin(event, place.selection);
     },
   };
 }

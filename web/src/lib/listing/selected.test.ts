@@ -1,0 +1,74 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { File } from '$lib/api/types';
+import type { Source } from './sources';
+
+vi.mock('$lib/i18n', () => ({ t: (key: string) => key }));
+
+const { Listing } = await import('./listing.svelte');
+const { SelectionState } = await import('./selected.svelte');
+const { toasts } = await import('$lib/state/toasts.svelte');
+
+const COUNT = 1100;
+
+/** A folder of many, of which the first hundred are loaded, and the entries that it still has. */
+async function folder() {
+  const entries = Array.from({ length: COUNT }, (_, n) => ({ id: `f${n}`, name: `${n}` }) as File);
+  const source: Source = {
+    key: 'many',
+    paged: 'offset',
+    page: async ({ offset, limit }) => ({
+      items: entries.slice(offset, offset + limit),
+      nextCursor: null,
+      total: entries.length,
+    }),
+  };
+  const listing = new Listing(source);
+  listing.ensure(0, 10);
+  await vi.waitFor(() => expect(listing.total).toBe(COUNT));
+  return { entries, source, listing, selection: new SelectionState(listing) };
+}
+
+const first = { id: 'f0' } as File;
+
+describe('what is selected of a list that is not all loaded', () => {
+  it('a range over entries never looked at is all there when it is acted on', async () => {
+    const { selection } = await folder();
+    selection.only(first, 0);
+    await selection.extendTo(COUNT - 1, false);
+    expect(selection.count).toBe(COUNT);
+    expect(selection.files.length).toBe(COUNT);
+    expect((await selection.resolve())?.length).toBe(COUNT);
+  });
+
+  it('everything but one is read before it is acted on', async () => {
+    const { selection } = await folder();
+    selection.selectAll();
+    selection.toggle(first, 0);
+    const files = await selection.resolve();
+    expect(files?.length).toBe(COUNT - 1);
+    expect(new Set(files?.map(({ id }) => id)).size).toBe(COUNT - 1);
+  });
+
+  it('what the list has lost sight of is read again, and what is gone is no longer counted', async () => {
+    const { entries, listing, selection } = await folder();
+    selection.only(first, 0);
+    await selection.extendTo(COUNT - 1, false);
+    listing.items = listing.items.map((file, at) => (at < 100 ? file : undefined));
+    entries.splice(700, 1);
+    const files = await selection.resolve();
+    expect(files?.map(({ id }) => id)).toEqual(entries.map(({ id }) => id));
+    expect(selection.count).toBe(COUNT - 1);
+  });
+
+  it('is not cut short where it cannot be read', async () => {
+    const { source, selection } = await folder();
+    selection.only(first, 0);
+    source.page = () => Promise.reject(new Error('no line'));
+    await selection.extendTo(COUNT - 1, false);
+    expect(selection.count).toBe(1);
+    selection.selectAll();
+    expect(await selection.resolve()).toBeNull();
+    expect(selection.count).toBe(COUNT);
+    expect(toasts.list.at(-1)?.tone).toBe('error');
+  });
+});
