@@ -30,6 +30,7 @@ const deTray: Translated<typeof enTray> = {
   'tray.in': '{size} · in {folder}',
   'tray.skipped': 'Übersprungen',
   'tray.cancelled': 'Abgebrochen',
+  'tray.cancelledLate': 'Abgebrochen. Alles war schon gesendet, die Datei kann da sein.',
   'tray.isDone': 'Hochgeladen',
   'tray.retry': '{name} noch einmal versuchen',
   'tray.undo': 'Das Hochladen von {name} rückgängig machen',

@@ -23,6 +23,7 @@ const enTray = {
   'tray.in': '{size} · in {folder}',
   'tray.skipped': 'Skipped',
   'tray.cancelled': 'Cancelled',
+  'tray.cancelledLate': 'Cancelled. All of it had been sent, so it may be there.',
   'tray.isDone': 'Uploaded',
   'tray.retry': 'Try {name} again',
   'tray.undo': 'Undo the upload of {name}',
