@@ -61,6 +61,13 @@ const deTray: Translated<typeof enTray> = {
   'tray.end.title': 'Den Upload von „{name}“ beenden?',
   'tray.end.text': 'Die {sent}, die da sind, werden gelöscht. Das lässt sich nicht rückgängig machen.',
   'tray.end.act': 'Upload beenden',
+  'tray.elsewhere': '{sent} von {total} · auf einem anderen Gerät begonnen',
+  'tray.looking': 'Es wird geprüft, ob sie anderswo unterwegs ist …',
+  'tray.end.moving':
+    'Ein anderes Gerät sendet diese Datei gerade. Dort bräche sie ab, und was angekommen ist, ginge verloren.',
+  'tray.take.title': '{name} von hier senden?',
+  'tray.take.text': 'Ein anderes Gerät sendet diese Datei gerade. Dort bräche sie ab.',
+  'tray.take.act': 'Von hier senden',
   'conflict.title': '„{name}“ ist schon da',
   'conflict.text': 'Eine Datei mit diesem Namen gibt es schon in {folder}.',
   'conflict.there': 'Dort',

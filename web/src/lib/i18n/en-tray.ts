@@ -53,6 +53,13 @@ const enTray = {
   'tray.end.title': 'End the upload of “{name}”?',
   'tray.end.text': 'The {sent} that have arrived are deleted. This cannot be undone.',
   'tray.end.act': 'End upload',
+  'tray.elsewhere': '{sent} of {total} · begun on another device',
+  'tray.looking': 'Looking whether it is on its way elsewhere…',
+  'tray.end.moving':
+    'Another device is sending this file right now. It would stop there, and what has arrived would go.',
+  'tray.take.title': 'Send {name} from here?',
+  'tray.take.text': 'Another device is sending this file right now. It would stop there.',
+  'tray.take.act': 'Send from here',
   'conflict.title': '“{name}” is there already',
   'conflict.text': 'There is a file with this name in {folder}.',
   'conflict.there': 'There',

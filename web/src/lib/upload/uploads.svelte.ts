@@ -152,6 +152,20 @@ class Uploads {
     return this.#again.knows(id);
   }
 
+  /** Whether another device has begun an unfinished upload, and may be sending it still. */
+  begunElsewhere(id: number): boolean {
+    return this.#again.isForeign(id);
+  }
+
+  /** Whether somebody is sending an unfinished upload right now. Takes some seconds where another device has begun it. */
+  async movesElsewhere(id: number): Promise<boolean> {
+    const uploadId = this.#get(id)?.uploadId;
+    if (!uploadId || !this.begunElsewhere(id)) return false;
+    const { moves } = await import('./unfinished');
+    // Without a line nothing is ended or taken over either.
+    return moves(uploadId).catch(() => false);
+  }
+
   /** Goes on with an unfinished upload whose file the browser finds again; with `ask` it may ask the reader first. */
   async findAgain(id: number, ask: boolean): Promise<void> {
     if (!this.#again.knows(id)) return;
