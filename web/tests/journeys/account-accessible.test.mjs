@@ -184,7 +184,7 @@ for (const options of [
       await button(page, 'Make invitation').click();
       await field(page, 'Link').waitFor();
       await check(page, 'an invitation that was made');
-      await closeDialog(page);
+      await button(page, 'Done').click();
       await to('/groups');
       await page
         .getByText(/grace.hopper/)

@@ -197,6 +197,21 @@ journey('the second factor is turned on, asked for, and turned off again', async
   const codes = await list.getByRole('listitem').allTextContents();
   assert.equal(codes.length, 10);
   assert.ok(await button(page, 'Done').isDisabled(), 'they are to be kept first');
+  // Neither a key nor a press that misses loses them, and what could not be copied is not kept.
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+  await page.getByText('This is not shown again').waitFor();
+  await page.mouse.click(3, 3);
+  await page.evaluate(() => {
+    const write = navigator.clipboard.writeText;
+    navigator.clipboard.writeText = () => Promise.reject(new Error('not here'));
+    window.allowCopies = () => (navigator.clipboard.writeText = write);
+  });
+  await button(page, 'Copy the codes').click();
+  await toast(page, 'does not allow copying').waitFor();
+  assert.ok(!(await page.getByLabel('I have kept these codes').isChecked()));
+  assert.equal(await list.getByRole('listitem').count(), 10);
+  await page.evaluate(() => window.allowCopies());
   await button(page, 'Copy the codes').click();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), codes.map((one) => one.trim()).join('\n'));
   const [download] = await Promise.all([page.waitForEvent('download'), button(page, 'Download').click()]);

@@ -76,6 +76,22 @@ journey('a session that ends leads back to the same place', async ({ page, accou
   await page.getByLabel('Password', { exact: true }).fill(account.password);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByRole('heading', { name: 'Deeper' }).waitFor();
+
+  // What is being typed stays, and cannot be seen until somebody is in again.
+  await page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).click();
+  await page.getByRole('menuitem', { name: 'New folder' }).click();
+  const dialog = page.getByRole('dialog', { name: 'New folder' });
+  await dialog.getByRole('textbox').fill('Typed before');
+  await loseSession(page, () => page.keyboard.press('Enter'));
+  await page.getByRole('heading', { name: 'Sign in again' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('heading', { name: 'Sign in again' }).waitFor();
+  assert.equal(await dialog.count(), 0, 'nothing behind it is there to be read');
+  await page.getByLabel('Password', { exact: true }).fill(account.password);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  assert.equal(await dialog.getByRole('textbox').inputValue(), 'Typed before');
+  await dialog.getByRole('textbox').press('Enter');
+  await entry(page, 'Typed before').waitFor();
 });
 
 journey('light and dark follow the system, or the choice, and are remembered', async ({ page, account }) => {

@@ -102,6 +102,34 @@ journey('a folder is made, renamed in place, and the name that is taken is refus
   await entry(page, 'Ideas <b>bold').waitFor();
   await page.keyboard.press('Control+z');
   await entry(page, 'Plans').waitFor();
+
+  // Spaces at the ends belong to a name that nobody touched; what was refused is not asked for again, nor is the focus kept.
+  await upload(account, 'root', ' spaced.txt ', text('x'));
+  await entry(page, ' spaced.txt ').click();
+  await page.keyboard.press('F2');
+  const spaced = page.getByRole('textbox', { name: 'New name for' });
+  await spaced.blur();
+  await spaced.waitFor({ state: 'detached' });
+  assert.ok((await children(account, 'root')).some((one) => one.name === ' spaced.txt '));
+  await entry(page, ' spaced.txt ').click();
+  await page.keyboard.press('F2');
+  await spaced.fill('Taken');
+  await spaced.blur();
+  await page.getByText('There is something with this name already').waitFor();
+  assert.equal(await spaced.evaluate((field) => field === document.activeElement), false);
+  await spaced.focus();
+  await spaced.blur();
+  await spaced.waitFor({ state: 'detached' });
+});
+
+journey('a part of the page that a cut line has lost comes when it is asked for again', async ({ page, account }) => {
+  await signIn(page, account);
+  await page.route('**/TrashPage*', (route) => route.abort());
+  await page.getByRole('link', { name: 'Trash' }).first().click();
+  await page.getByText('This part of the page could not be loaded').waitFor();
+  await page.unroute('**/TrashPage*');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('heading', { name: 'The trash is empty' }).waitFor();
 });
 
 journey('details tell what is known about a file', async ({ page, account }) => {

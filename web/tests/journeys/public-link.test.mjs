@@ -7,7 +7,7 @@ import { journey } from '../support/journey.mjs';
 import { children, makeFolder, ok, thumbnailsReady, until, upload } from '../support/product.mjs';
 import { picture, text } from '../support/samples.mjs';
 import { linksOf, makeLink } from '../support/sharing.mjs';
-import { dropFiles, entry, pickFiles, signIn } from '../support/steps.mjs';
+import { dropFiles, entry, loseAnswers, pickFiles, signIn } from '../support/steps.mjs';
 
 const visit = (page, link) => page.goto(`${address}/app/s/${link.token}`);
 
@@ -204,6 +204,56 @@ for (const phone of [false, true]) {
     { phone },
   );
 }
+
+journey(
+  'what is dropped waits for a busy server, and what may have arrived is asked about',
+  async ({ page, account }) => {
+    const box = await makeFolder(account, 'root', 'Busy box');
+    const link = await makeLink(account, box.id, { role: 'dropper' });
+    let busy = 2;
+    await page.route('**/children/*/content?*', async (route) => {
+      if (busy > 0) {
+        busy -= 1;
+        await route.fulfill({
+          status: 503,
+          headers: { 'Retry-After': '1' },
+          contentType: 'application/problem+json',
+          body: JSON.stringify({ type: 'about:blank', status: 503, code: 'unavailable', detail: 'busy' }),
+        });
+      } else {
+        await route.continue();
+      }
+    });
+    await visit(page, link);
+    const pick = (...names) =>
+      pickFiles(
+        page,
+        () => page.getByRole('button', { name: 'Choose files' }).click(),
+        names.map((name) => ({ name, bytes: text(name) })),
+      );
+    await pick('1.txt', '2.txt', '3.txt', '4.txt');
+    await page.getByText('4 files have arrived').waitFor();
+    await loseAnswers(page, 1);
+    await pick('lost.txt');
+    await page.getByText('it may have arrived').waitFor();
+    await page.getByRole('button', { name: 'Cancel lost.txt' }).click();
+    await page.getByText('so it may have arrived').waitFor();
+    // A photo's answer may be lost as well: what keeps its place says that it is there, once.
+    await loseAnswers(page, 1);
+    await pickFiles(page, () => page.getByRole('button', { name: 'Choose files' }).click(), [
+      { name: 'photo.jpg', bytes: new Uint8Array(300 * 1024) },
+    ]);
+    await page.getByText('5 files have arrived').waitFor();
+    assert.deepEqual((await children(account, box.id)).map((one) => one.name).sort(), [
+      '1.txt',
+      '2.txt',
+      '3.txt',
+      '4.txt',
+      'lost.txt',
+      'photo.jpg',
+    ]);
+  },
+);
 
 journey('an editor by a link adds files, and is asked about a name that is taken', async ({ page, account }) => {
   const { box } = await album(account);

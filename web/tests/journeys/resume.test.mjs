@@ -230,6 +230,33 @@ journey('an upload is paused and gone on with, and one that is unfinished can be
   }
 });
 
+journey('what another device is sending is not ended unasked', async ({ page, account }) => {
+  const headers = { Authorization: `Bearer ${account.token}`, 'Tus-Resumable': '1.0.0' };
+  const begun = await fetch(`${address}/api/v1/uploads`, {
+    method: 'POST',
+    headers: { ...headers, 'Upload-Length': '9', 'Upload-Metadata': `filename ${btoa('desktop.bin')}` },
+  });
+  const id = begun.headers.get('Location').split('/').at(-1);
+  const append = (offset) =>
+    fetch(`${address}/api/v1/uploads/${id}`, {
+      method: 'PATCH',
+      headers: { ...headers, 'Content-Type': 'application/offset+octet-stream', 'Upload-Offset': `${offset}` },
+      body: 'abc',
+    });
+  assert.equal((await append(0)).status, 204);
+  await signInBy(page, account, address);
+  await tray(page).getByText('begun on another device').waitFor();
+  const looked = page.waitForResponse((answer) => answer.url().endsWith(`/uploads/${id}`));
+  await tray(page).getByRole('button', { name: 'End the upload of desktop.bin' }).click();
+  await looked;
+  assert.equal((await append(3)).status, 204);
+  const question = page.getByRole('alertdialog');
+  await question.getByText('Another device is sending this file right now').waitFor();
+  await question.getByRole('button', { name: 'Cancel' }).click();
+  assert.equal((await append(6)).status, 204);
+  await entry(page, 'desktop.bin').waitFor();
+});
+
 journey('what is dropped by a link goes on after a cut line and a reload', async ({ page, account }) => {
   const net = await line();
   const file = large('film.bin');

@@ -5,7 +5,17 @@ import { join } from 'node:path';
 import { journey } from '../support/journey.mjs';
 import { children, makeFolder, ok, until, upload } from '../support/product.mjs';
 import { text } from '../support/samples.mjs';
-import { choose, dropFiles, entry, loseSession, pickFiles, signIn, signInAndFollow, toast } from '../support/steps.mjs';
+import {
+  choose,
+  dropFiles,
+  entry,
+  loseAnswers,
+  loseSession,
+  pickFiles,
+  signIn,
+  signInAndFollow,
+  toast,
+} from '../support/steps.mjs';
 
 const tray = (page) => page.getByRole('region', { name: 'Uploads' });
 const openNew = (page) => page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).click();
@@ -107,6 +117,16 @@ journey('a name that is taken is asked about once for all', async ({ page, accou
   await question.getByRole('button', { name: 'Replace', exact: true }).click();
   assert.equal(await question.count(), 0, 'what is answered takes no further keys');
   await until('it is replaced', async () => (await contentOf(account, kept.id)) === 'newest');
+
+  // What arrived although its answer was lost is no conflict with itself.
+  await loseAnswers(page, 1);
+  await dropFiles(page, [{ name: 'lost.txt', bytes: text('once') }]);
+  await tray(page).getByRole('button', { name: 'Undo the upload of lost.txt' }).waitFor();
+  assert.equal(await question.count(), 0);
+  assert.deepEqual(
+    (await children(account, 'root')).map((one) => one.name).filter((name) => name.startsWith('lost')),
+    ['lost.txt'],
+  );
 
   // As long as what is there, so that only the bytes tell them apart.
   const digests = () => page.evaluate(() => window.digests);

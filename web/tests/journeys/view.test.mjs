@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { check } from '../support/axe.mjs';
 import { journey } from '../support/journey.mjs';
-import { makeFolder, ok, thumbnailsReady, upload } from '../support/product.mjs';
+import { makeFolder, ok, thumbnailsReady, trashIt, upload } from '../support/product.mjs';
 import { picture, sample, text, tone } from '../support/samples.mjs';
 import { entry, signIn, undoButton } from '../support/steps.mjs';
 
@@ -46,6 +46,26 @@ journey('pictures are looked at one after another, large, and whole on demand', 
   await viewer(page, 'p2.png').waitFor({ state: 'detached' });
   await entry(page, 'p2.png').waitFor();
   assert.ok(!page.url().includes('view='));
+});
+
+journey('what leaves the list while it is looked at stays to be seen, until it is gone', async ({ page, account }) => {
+  const files = [];
+  for (const name of ['1.txt', '2.txt', '3.txt']) files.push(await upload(account, 'root', name, text(name)));
+  for (const file of files) await ok('PATCH', `/files/${file.id}`, { body: { starred: true }, token: account.token });
+  await signIn(page, account, '/app/starred');
+  const [before, at, after] = (await ok('GET', '/starred', { token: account.token })).items;
+  await entry(page, at.name).dblclick();
+  await viewer(page, at.name).waitFor();
+  await page.keyboard.press('i');
+  await viewer(page, at.name).getByRole('button', { name: 'Remove the star' }).click();
+  await page.locator('[role=grid] .entry').nth(2).waitFor({ state: 'detached' });
+  await viewer(page, at.name).getByRole('button', { name: 'Add a star' }).waitFor();
+  await page.keyboard.press('ArrowRight');
+  await viewer(page, after.name).waitFor();
+  await page.keyboard.press('ArrowLeft');
+  await viewer(page, before.name).waitFor();
+  await trashIt(account, before.id);
+  await page.getByText('It is not there any more').waitFor();
 });
 
 journey('going back closes the viewer and gives the focus back', async ({ page, account }) => {

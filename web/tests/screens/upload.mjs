@@ -59,7 +59,11 @@ export const upload = [
           });
       });
       await page.reload();
-      await page.getByRole('region', { name: 'Uploads' }).getByText('have arrived').first().waitFor();
+      await page
+        .getByRole('region', { name: 'Uploads' })
+        .getByText(/have arrived|another device/)
+        .first()
+        .waitFor();
     },
   },
   {

@@ -67,6 +67,21 @@ export async function pickFiles(page, open, files) {
   );
 }
 
+/** The next uploads are carried out, and their answers lost: as when a line breaks after the last byte. */
+export function loseAnswers(page, count) {
+  return page.evaluate((lost) => {
+    const { send } = XMLHttpRequest.prototype;
+    let left = lost;
+    XMLHttpRequest.prototype.send = function (body) {
+      if (left > 0) {
+        left -= 1;
+        this.onload = this.onerror;
+      }
+      return send.call(this, body);
+    };
+  }, count);
+}
+
 /**
  * The session of `page` is gone, and `act` is the first thing that finds out. What the page asks by itself (its polls
  * and streams) is held back until then: its refusal would open the dialog over whatever `act` wants to reach.

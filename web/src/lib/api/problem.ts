@@ -40,6 +40,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the request may have been carried out although nobody heard of it: the product itself said nothing. */
+export function unheard(error: ApiError): boolean {
+  return error.cause === 'offline' || (error.cause === 'hop' && (error.status === 502 || error.status === 504));
+}
+
 /** Parses `Retry-After`: seconds, or a date. */
 export function parseRetryAfter(value: string | null, now: number): number | null {
   if (!value) return null;

@@ -88,6 +88,7 @@ export type PublicFile = Schemas['PublicFile'];
 export type PublicUpload = Schemas['PublicUpload'];
 export type Receipt = Schemas['Receipt'];
 export type Upload = Schemas['Upload'];
+export type UploadList = Schemas['UploadList'];
 
 export type Webhook = Schemas['Webhook'];
 export type WebhookEvent = Schemas['WebhookEvent'];

@@ -15,6 +15,8 @@ const de: Translated<typeof en> = {
   open: 'Öffnen',
   copy: 'Kopieren',
   copied: 'Kopiert',
+  'copy.failed': 'Der Browser erlaubt das Kopieren hier nicht. Markiere den Text und kopiere ihn selbst.',
+  'dialog.once': 'Das wird nicht noch einmal gezeigt. Bewahre es zuerst auf, dann schließe es mit dem Knopf.',
   skip: 'Zum Inhalt springen',
   undo: 'Rückgängig',
   'undo.done': 'Rückgängig gemacht',

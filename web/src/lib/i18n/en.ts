@@ -14,6 +14,8 @@ const en = {
   open: 'Open',
   copy: 'Copy',
   copied: 'Copied',
+  'copy.failed': 'The browser does not allow copying here. Mark the text and copy it yourself.',
+  'dialog.once': 'This is not shown again. Keep it first, then close it with the button.',
   skip: 'Skip to the content',
   undo: 'Undo',
   'undo.done': 'Undone',

@@ -1,13 +1,28 @@
 import { t } from '$lib/i18n';
 import { toasts } from './toasts.svelte';
 
-export async function copyText(text: string): Promise<void> {
+/** Copies what can be read on the page as well; false if the browser does not allow it. */
+export async function copyText(text: string): Promise<boolean> {
+  const copied = await written(text);
+  // Only secure origins have a clipboard; what is to be copied can be read and marked.
+  toasts.show(copied ? t('copied') : text);
+  return copied;
+}
+
+/** The same of a secret, which no message repeats. */
+export async function copySecret(text: string): Promise<boolean> {
+  const copied = await written(text);
+  if (copied) toasts.show(t('copied'));
+  else toasts.error(t('copy.failed'));
+  return copied;
+}
+
+async function written(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
-    toasts.show(t('copied'));
+    return true;
   } catch {
-    // Only secure origins have a clipboard; what is to be copied can be read and marked.
-    toasts.show(text);
+    return false;
   }
 }
 

@@ -10,6 +10,8 @@ export class Again {
   #modified = new Map<number, number>();
   /** By which the browser finds a file again, where it can. */
   #handles = new SvelteMap<number, FileHandle>();
+  /** Those that another device has begun. */
+  #foreign = new Set<number>();
   #dropped = new Map<number, Promise<FileHandle | null>>();
 
   dropped(id: number, handle: Promise<FileHandle | null>): void {
@@ -19,11 +21,17 @@ export class Again {
   note(id: number, handle: FileHandle | undefined, lastModified: number | undefined): void {
     if (handle) this.#handles.set(id, handle);
     if (lastModified !== undefined) this.#modified.set(id, lastModified);
+    else this.#foreign.add(id);
   }
 
   /** Whether the browser knows where the file of an unfinished upload is. */
   knows(id: number): boolean {
     return this.#handles.has(id);
+  }
+
+  /** Whether another device has begun an unfinished upload, and may be sending it still. */
+  isForeign(id: number): boolean {
+    return this.#foreign.has(id);
   }
 
   /** Whether an upload was begun of this version of a file. */

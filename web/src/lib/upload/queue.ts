@@ -75,7 +75,7 @@ export type Event =
   | { type: 'lose'; reason: string }
   | { type: 'release' }
   | { type: 'retry' }
-  | { type: 'cancel' };
+  | { type: 'cancel'; reason?: string };
 
 const finished: ReadonlySet<State> = new Set(['done', 'skipped', 'cancelled']);
 const open: ReadonlySet<State> = new Set(['waiting', 'sending', 'paused']);
@@ -131,7 +131,7 @@ export function step(item: Item, event: Event): Item {
         : item;
     case 'cancel':
       return is('waiting', 'sending', 'paused', 'held', 'unfinished', 'conflict', 'failed')
-        ? { ...item, state: 'cancelled', sent: 0, uploadId: null }
+        ? { ...item, state: 'cancelled', sent: 0, uploadId: null, reason: event.reason ?? '' }
         : item;
   }
 }

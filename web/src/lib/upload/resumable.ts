@@ -1,6 +1,6 @@
 import { answerOf, client } from '$lib/api/client';
 import { ApiError, problemOf } from '$lib/api/problem';
-import type { PublicUpload, Receipt, Upload } from '$lib/api/types';
+import type { PublicUpload, Receipt, Upload, UploadList } from '$lib/api/types';
 import { API, type OnConflict, publicUrl, segment } from '$lib/api/urls';
 import { type Sending, transfer } from './send';
 
@@ -154,8 +154,20 @@ async function unlessGone<T>(answer: Promise<T>): Promise<T | null> {
 
 /** One's own uploads of whole files that are no files yet. */
 export async function listUploads(): Promise<Upload[]> {
-  const { items } = await answerOf(client.GET('/api/v1/uploads', { params: { query: { limit: 100 } } }));
-  return items.filter((one) => one.role === 'whole' && one.state !== 'done');
+  const all: Upload[] = [];
+  let cursor: string | null = null;
+  do {
+    const query: { limit: number; cursor?: string } = { limit: 1000, ...(cursor ? { cursor } : {}) };
+    const page: UploadList = await answerOf(client.GET('/api/v1/uploads', { params: { query } }));
+    all.push(...page.items);
+    cursor = page.nextCursor;
+  } while (cursor);
+  return all.filter((one) => one.role === 'whole' && one.state !== 'done');
+}
+
+/** One of one's own uploads, without disturbing whoever is sending to it; null if it is not there any more. */
+export function showUpload(id: string): Promise<Upload | null> {
+  return unlessGone(answerOf(client.GET('/api/v1/uploads/{id}', { params: { path: { id } } })));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { reportOutcome } from '$lib/api/client';
 import { explain } from '$lib/api/explain';
-import { type ApiError, asApiError } from '$lib/api/problem';
+import { getFile } from '$lib/api/files';
+import { type ApiError, asApiError, unheard } from '$lib/api/problem';
 import { uploadUrl } from '$lib/api/urls';
 import { t } from '$lib/i18n';
 import { formatSize } from '$lib/i18n/format';
@@ -53,6 +54,8 @@ class Uploads {
   #again = new Again();
   #waiting: number[] = [];
   #sendings = new Map<number, Sending<{ id: string }> | null>();
+  /** Of which an attempt may have arrived although nobody heard of it. */
+  #unheard = new Set<number>();
   #folders = new Folders();
   #openCount = 0;
   #nextId = 1;
@@ -117,8 +120,10 @@ class Uploads {
 
   /** Ends an upload; what has arrived of it goes. */
   cancel(id: number): void {
-    const begun = this.#get(id)?.uploadId;
-    this.#event(id, { type: 'cancel' });
+    const { uploadId: begun = null, state, sent = 0, size = 0 } = this.#get(id) ?? {};
+    const late = state === 'sending' && sent >= size && size > 0;
+    this.#leave(id);
+    this.#event(id, { type: 'cancel', reason: late ? t('tray.cancelledLate') : '' });
     this.#sendings.get(id)?.cancel();
     if (begun) this.#discard(begun);
     this.#pump();
@@ -126,6 +131,7 @@ class Uploads {
 
   /** Stops a file until it is released; what has arrived of a large one stays. */
   hold(id: number): void {
+    this.#leave(id);
     this.#event(id, { type: 'hold' });
     this.#sendings.get(id)?.cancel();
     this.#pump();
@@ -147,6 +153,20 @@ class Uploads {
   /** Whether the browser knows where the file of an unfinished upload is. */
   findsAgain(id: number): boolean {
     return this.#again.knows(id);
+  }
+
+  /** Whether another device has begun an unfinished upload, and may be sending it still. */
+  begunElsewhere(id: number): boolean {
+    return this.#again.isForeign(id);
+  }
+
+  /** Whether somebody is sending an unfinished upload right now. Takes some seconds where another device has begun it. */
+  async movesElsewhere(id: number): Promise<boolean> {
+    const uploadId = this.#get(id)?.uploadId;
+    if (!uploadId || !this.begunElsewhere(id)) return false;
+    const { moves } = await import('./unfinished');
+    // Without a line nothing is ended or taken over either.
+    return moves(uploadId).catch(() => false);
   }
 
   /** Goes on with an unfinished upload whose file the browser finds again; with `ask` it may ask the reader first. */
@@ -253,7 +273,8 @@ class Uploads {
       const sending = await this.#send(item, body, folder);
       if (!sending) return;
       this.#sendings.set(id, sending);
-      const file = await sending.done;
+      const file = await sending.done.catch((thrown) => this.#before(id, body, asApiError(thrown)));
+      this.#unheard.delete(id);
       reportOutcome(null);
       this.#event(id, { type: 'succeed', fileId: file.id });
       this.#bodies.delete(id);
@@ -274,12 +295,36 @@ class Uploads {
     }
   }
 
+  /** What is stopped while it is being sent may be there all the same. */
+  #leave(id: number): void {
+    if (this.#get(id)?.state === 'sending') this.#unheard.add(id);
+  }
+
+  /**
+   * The file of an attempt before, whose answer was lost: what is in the way then is what was sent.
+   *
+   * @throws ApiError what was refused, if it is none
+   */
+  async #before(id: number, body: globalThis.File | undefined, error: ApiError): Promise<{ id: string }> {
+    if (unheard(error)) this.#unheard.add(id);
+    const { existingId } = error;
+    if (error.code !== 'name_taken' || !existingId || !body || !this.#unheard.has(id)) throw error;
+    const [{ isOwn }, there] = await Promise.all([import('./same'), getFile(existingId)]).catch(() => {
+      // Then it is asked.
+      throw error;
+    });
+    if (there.type === 'file' && (await isOwn(body, there))) return { id: existingId };
+    throw error;
+  }
+
   /** Null if nobody wants it any more by the time that it could begin. */
   async #send(item: Item, body: globalThis.File | undefined, folder: string): Promise<Sending<{ id: string }> | null> {
     const { id, name, size, onConflict, uploadId } = item;
     const progress = (sent: number) => this.#event(id, { type: 'progress', sent });
     const wanted = () => this.#get(id)?.state === 'sending';
-    if (!uploadId && body && !goesOn(item)) {
+    // Under another name a repetition would not meet itself: what keeps its place knows what became of it.
+    const kept = goesOn(item) || (onConflict === 'rename' && size > 0);
+    if (!uploadId && body && !kept) {
       if (!wanted()) return null;
       const modified = body.lastModified ? new Date(body.lastModified) : null;
       return send(uploadUrl(folder, name, onConflict, modified), body, progress);

@@ -19,3 +19,10 @@ export function nearest(
   }
   return undefined;
 }
+
+/** The same around the place where a file stood that has left the list: what followed has come there. */
+export function besides(items: readonly (File | undefined)[], at: number): { previous?: File; next?: File } {
+  const here = items[at];
+  const next = here?.type === 'folder' ? nearest(items, at, 1) : here;
+  return { previous: nearest(items, at, -1), next };
+}
