@@ -2,7 +2,7 @@
 //! they have. Of those whose next job is the most urgent, the one with the fewest active jobs of the type is next, then the one who was served longest ago.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashSet, VecDeque};
 
 use common::Timestamp;
 use common::jobs::SERVED_KEPT;
@@ -59,8 +59,8 @@ impl Line {
             "SELECT priority, active, served, head, user FROM turns INDEXED BY turns_order
              WHERE type = ?1 AND head IS NOT NULL ORDER BY priority, active, served, head LIMIT ?2",
         )?;
-        let mut waiting = BinaryHeap::new();
-        for kind in types {
+        let (mut waiting, mut seen) = (BinaryHeap::new(), HashSet::new());
+        for kind in types.filter(|kind| seen.insert(*kind)) {
             let mut rows = select.query((kind, most))?;
             while let Some(row) = rows.next()? {
                 let turn = Turn {

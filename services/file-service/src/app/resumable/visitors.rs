@@ -24,9 +24,9 @@ impl Visitor {
     pub(super) fn of(service: &FileService, uploader: Uploader, address: Option<&str>) -> Option<Self> {
         let Uploader::Link(link) = uploader else { return None };
         let place = (link.to_string(), address.unwrap_or_default());
-        let sealed = cursor::encode(&service.link_key, "visitor", &place);
+        let signed = cursor::sign(&service.link_key, "visitor", &place);
         let mut mark = [0; MARK];
-        mark.copy_from_slice(&Sha256::of(sealed.as_bytes()).0[..MARK]);
+        mark.copy_from_slice(&Sha256::of(signed.as_bytes()).0[..MARK]);
         Some(Self { link, mark })
     }
 
