@@ -9,10 +9,12 @@ use crate::state::FileService;
 
 /// Bytes of a mark.
 const MARK: usize = 4;
+/// Where in the key it stands: behind the first bytes, by which stores part contents into folders.
+const PLACE: std::ops::Range<usize> = 4..4 + MARK;
 
 /// Whoever begins uploads by a link, as far as its visitors are told apart: by where they are.
 ///
-/// The key of the content that an upload gets, which no client is told, ends with a mark of that, and has 96 random bits before it. What the mark is made of only
+/// The key of the content that an upload gets, which no client is told, has a mark of that, and 96 random bits around it. What the mark is made of only
 /// whoever has the product's key could find out.
 pub(super) struct Visitor {
     link: LinkId,
@@ -31,7 +33,7 @@ impl Visitor {
     }
 
     fn began(&self, key: BlobKey) -> bool {
-        key.bytes().ends_with(&self.mark)
+        key.bytes()[PLACE] == self.mark
     }
 }
 
@@ -40,8 +42,7 @@ pub(super) fn fresh_key(service: &FileService, visitor: Option<&Visitor>) -> Blo
     let key = service.ids.blob_key();
     let Some(visitor) = visitor else { return key };
     let mut bytes = *key.bytes();
-    let start = bytes.len() - MARK;
-    bytes[start..].copy_from_slice(&visitor.mark);
+    bytes[PLACE].copy_from_slice(&visitor.mark);
     BlobKey::from_bytes(bytes)
 }
 
