@@ -166,8 +166,8 @@ journey('an answer for all is for what was dropped together, not for what comes 
     page,
     ['one.txt', 'two.txt', 'slow.bin'].map((name) => ({ name, bytes: text('new') })),
   );
-  await tray(page).getByText('2 files wait for your answer').first().waitFor();
   const question = page.getByRole('dialog', { name: /is there already/ });
+  await question.getByText('The same for 1 other').waitFor();
   await question.getByRole('checkbox').check();
   await question.getByRole('button', { name: 'Replace', exact: true }).click();
   await question.waitFor({ state: 'detached' });
