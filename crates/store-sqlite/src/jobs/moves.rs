@@ -83,7 +83,10 @@ impl<'t, 'c> Moves<'t, 'c> {
         self.count(place, state, 1);
         match state {
             JobState::Inactive => self.line_up(place),
-            JobState::Active => Ok(self.count_active(place, 1)),
+            JobState::Active => {
+                self.count_active(place, 1);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -96,7 +99,10 @@ impl<'t, 'c> Moves<'t, 'c> {
                 self.changes(place).first.remove(&place.user);
                 turns::step_out(self.tx, place)
             }
-            JobState::Active => Ok(self.count_active(place, -1)),
+            JobState::Active => {
+                self.count_active(place, -1);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
