@@ -439,6 +439,7 @@ class Worker:
             self._at_hand.discard(job)
 
     def _complete(self, job: Job, result: Any) -> None:
+        json.dumps(result)  # one that cannot be said is this job's own failure
         handed = Handed(job, result)
         with self._places:
             gathers = self._gathers and not self._stopping()
@@ -446,7 +447,11 @@ class Worker:
                 self._handed.append(handed)
         if gathers:
             self._leave(job)
-            handed.answered.wait()
+            while not handed.answered.wait(0.2):
+                with self._places:
+                    if self._stopping() and handed in self._handed:
+                        self._handed.remove(handed)  # nobody takes it along any more
+                        break
         if handed.outcome == "lost":
             job.lost.set()
             raise LeaseLost(job.id)

@@ -121,7 +121,7 @@ journey('a name that is taken is asked about once for all', async ({ page, accou
   // What arrived although its answer was lost is no conflict with itself.
   await loseAnswers(page, 1);
   await dropFiles(page, [{ name: 'lost.txt', bytes: text('once') }]);
-  await tray(page).getByRole('button', { name: 'Undo the upload of lost.txt' }).waitFor();
+  await entry(page, 'lost.txt').waitFor();
   assert.equal(await question.count(), 0);
   assert.deepEqual(
     (await children(account, 'root')).map((one) => one.name).filter((name) => name.startsWith('lost')),

@@ -19,6 +19,28 @@ use super::{
 use crate::engine::Durability;
 
 impl JobsDb {
+    /// In one commit.
+    async fn end_and_claim(
+        &self,
+        ends: &[AttemptEnd],
+        claim: Option<&ClaimRequest>,
+        now: Timestamp,
+    ) -> PortResult<EndsTaken> {
+        let (ends, claim) = (ends.to_vec(), claim.cloned());
+        self.write(Durability::Durable, move |tx| {
+            let mut moves = Moves::new(tx);
+            let ended = ending::end(tx, &ends, now, &mut moves)?;
+            let claims = match &claim {
+                Some(request) => claim::claim(tx, request, now, &mut moves)?,
+                None => Claims::default(),
+            };
+            moves.finish()?;
+            let ended = ended.into_iter().map(|ended| ended.ok_or(LostLease::Lost)).collect();
+            Ok(EndsTaken { ended, claims: Ok(claims) })
+        })
+        .await
+    }
+
     async fn end_one(&self, end: &AttemptEnd, now: Timestamp) -> Result<Ended, LostLease> {
         let mut taken = self.end(std::slice::from_ref(end), None, now).await?;
         taken.ended.pop().unwrap_or(Err(LostLease::Lost))
@@ -104,19 +126,14 @@ impl JobStore for JobsDb {
         claim: Option<&ClaimRequest>,
         now: Timestamp,
     ) -> PortResult<EndsTaken> {
-        let (ends, claim) = (ends.to_vec(), claim.cloned());
-        self.write(Durability::Durable, move |tx| {
-            let mut moves = Moves::new(tx);
-            let ended = ending::end(tx, &ends, now, &mut moves)?;
-            let claims = match &claim {
-                Some(request) => claim::claim(tx, request, now, &mut moves)?,
-                None => Claims::default(),
-            };
-            moves.finish()?;
-            let ended = ended.into_iter().map(|ended| ended.ok_or(LostLease::Lost)).collect();
-            Ok(EndsTaken { ended, claims: Ok(claims) })
-        })
-        .await
+        match self.end_and_claim(ends, claim, now).await {
+            // a line that cannot be read costs nobody a result
+            Err(error) if claim.is_some() && !ends.is_empty() => {
+                let taken = self.end_and_claim(ends, None, now).await?;
+                Ok(EndsTaken { claims: Err(error), ..taken })
+            }
+            taken => taken,
+        }
     }
 
     async fn give_back(&self, holder: LeaseHolder, now: Timestamp) -> Result<(), LostLease> {

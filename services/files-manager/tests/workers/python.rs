@@ -242,6 +242,11 @@ async fn a_busy_worker_reports_and_claims_in_one_call() {
         let ended = scene.until_state(job, if number == 2 { "failed" } else { "complete" }).await.unwrap();
         assert_eq!(ended["attempts"]["made"], 1, "{ended}");
     }
+    let claims = || async {
+        let said = fs::read_to_string(&worker.said)?;
+        Ok((said.matches("call claim").count() == 3).then_some(()))
+    };
+    until("the worker to wait again", claims).await.unwrap();
     worker.signal(Signal::TERM);
     let said = worker.ended().await.unwrap();
     // the first call, the one after a result that was refused, and the one that waits at the end

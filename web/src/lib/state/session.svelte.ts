@@ -71,8 +71,14 @@ class Session {
     this.#told = undefined;
     if (this.state === 'signedIn') {
       if (told !== this.user?.id) this.start();
-    } else if (told !== null) this.start();
+    } else if (told !== null) this.#look();
     else this.leaveExpired();
+  }
+
+  /** Follows whoever has come in at another tab; whatever stands in the way of that, what is being typed here stays. */
+  async #look(): Promise<void> {
+    const user = await account.getMe().catch(() => null);
+    if (user && this.state !== 'signedIn' && this.state !== 'starting') this.enter(user);
   }
 
   async #findDoor(): Promise<void> {

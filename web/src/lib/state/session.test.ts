@@ -62,7 +62,7 @@ describe('a tab follows the others', () => {
     expect(session.state).toBe('anonymous');
     here.user = 'ada';
     here.hear({ data: 'ada' });
-    await settled();
+    await vi.waitFor(() => expect(session.state).toBe('signedIn'));
     expect([session.state, session.user?.id, here.asked]).toEqual(['signedIn', 'ada', 1]);
   });
 
@@ -87,7 +87,7 @@ describe('a tab follows the others', () => {
     expect([session.state, session.user]).toEqual(['anonymous', null]);
     here.user = 'eve';
     here.hear({ data: 'eve' });
-    await settled();
+    await vi.waitFor(() => expect(session.state).toBe('signedIn'));
     expect(session.user?.id).toBe('eve');
   });
 

@@ -44,6 +44,10 @@ class Toasts {
     this.list = this.list.filter((toast) => toast.id !== id);
   }
 
+  clear(): void {
+    for (const { id } of this.list) this.dismiss(id);
+  }
+
   /** Nothing goes away while somebody points at it or has the focus in it. */
   hold(held: boolean): void {
     this.#held = held;

@@ -17,6 +17,7 @@ const item = (state: State = 'waiting', more: Partial<Item> = {}): Item => ({
   attempts: 0,
   uploadId: null,
   existingId: null,
+  found: false,
   ...more,
 });
 

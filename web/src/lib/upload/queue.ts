@@ -39,6 +39,8 @@ export interface Item {
   readonly reason: string;
   /** The file's id once it is there. */
   readonly fileId: string | null;
+  /** It is a file that was there already, perhaps by an attempt whose answer was lost. */
+  readonly found: boolean;
   /** Attempts that ended by themselves, without anyone asking. */
   readonly attempts: number;
   /** The upload that can be gone on with, where it was begun as one; what has arrived of it stays. */
@@ -56,6 +58,7 @@ export const blank = {
   onConflict: 'fail',
   reason: '',
   fileId: null,
+  found: false,
   attempts: 0,
   uploadId: null,
   existingId: null,
@@ -64,7 +67,7 @@ export const blank = {
 export type Event =
   | { type: 'start' }
   | { type: 'progress'; sent: number }
-  | { type: 'succeed'; fileId: string }
+  | { type: 'succeed'; fileId: string; found?: boolean }
   | { type: 'conflict'; existingId: string | null }
   | { type: 'resolve'; with: 'rename' | 'replace' | 'skip' }
   | { type: 'fail'; reason: string }
@@ -110,7 +113,9 @@ export function step(item: Item, event: Event): Item {
     case 'release':
       return is('held', 'unfinished') ? { ...item, state: 'waiting', reason: '' } : item;
     case 'succeed':
-      return is('sending') ? { ...item, state: 'done', sent: item.size, fileId: event.fileId } : item;
+      return is('sending')
+        ? { ...item, state: 'done', sent: item.size, fileId: event.fileId, found: event.found ?? false }
+        : item;
     case 'conflict':
       return is('sending', 'waiting') ? { ...item, state: 'conflict', sent: kept, existingId: event.existingId } : item;
     case 'resolve':

@@ -276,7 +276,7 @@ class Uploads {
       const file = await sending.done.catch((thrown) => this.#before(id, body, asApiError(thrown)));
       this.#unheard.delete(id);
       reportOutcome(null);
-      this.#event(id, { type: 'succeed', fileId: file.id });
+      this.#event(id, { type: 'succeed', fileId: file.id, found: 'found' in file });
       this.#bodies.delete(id);
       folderChanged(folder, this.#folders.above(folder), item.folderId);
       usage.changed();
@@ -305,7 +305,7 @@ class Uploads {
    *
    * @throws ApiError what was refused, if it is none
    */
-  async #before(id: number, body: globalThis.File | undefined, error: ApiError): Promise<{ id: string }> {
+  async #before(id: number, body: globalThis.File | undefined, error: ApiError): Promise<{ id: string; found: true }> {
     if (unheard(error)) this.#unheard.add(id);
     const { existingId } = error;
     if (error.code !== 'name_taken' || !existingId || !body || !this.#unheard.has(id)) throw error;
@@ -313,7 +313,7 @@ class Uploads {
       // Then it is asked.
       throw error;
     });
-    if (there.type === 'file' && (await isOwn(body, there))) return { id: existingId };
+    if (there.type === 'file' && (await isOwn(body, there))) return { id: existingId, found: true };
     throw error;
   }
 
