@@ -152,6 +152,16 @@ pub struct EndsTaken {
     pub claims: PortResult<Claims>,
 }
 
+impl EndsTaken {
+    /// What became of the only end.
+    ///
+    /// # Errors
+    /// Those of the end; `Lost` where there was none.
+    pub fn only(mut self) -> Result<Ended, LostLease> {
+        self.ended.pop().unwrap_or(Err(LostLease::Lost))
+    }
+}
+
 /// The caller no longer holds the job: its lease ended, or the job was cancelled or removed. Its result was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LostLease {

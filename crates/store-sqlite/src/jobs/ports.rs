@@ -42,8 +42,7 @@ impl JobsDb {
     }
 
     async fn end_one(&self, end: &AttemptEnd, now: Timestamp) -> Result<Ended, LostLease> {
-        let mut taken = self.end(std::slice::from_ref(end), None, now).await?;
-        taken.ended.pop().unwrap_or(Err(LostLease::Lost))
+        self.end(std::slice::from_ref(end), None, now).await?.only()
     }
 }
 

@@ -42,7 +42,7 @@ struct Waiting {
 pub(super) struct Line {
     /// The least first.
     waiting: BinaryHeap<Reverse<Waiting>>,
-    /// Those who were served, and have no more jobs or may have none now.
+    /// Those who are not asked any more: with whether they still wait, since their type is held back, or have no more jobs.
     out: Vec<(Waiting, bool)>,
     last_served: i64,
 }

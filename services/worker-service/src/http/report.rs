@@ -253,8 +253,7 @@ impl WorkerService {
     }
 
     async fn end_one(&self, end: AttemptEnd) -> Result<Ended, LostLease> {
-        let mut taken = self.end(std::slice::from_ref(&end), None).await?;
-        taken.ended.pop().unwrap_or(Err(LostLease::Lost))
+        self.end(std::slice::from_ref(&end), None).await?.only()
     }
 
     /// Ends attempts, and claims if that is asked for, unless the service closes.
