@@ -50,6 +50,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         include_str!("../../migrations/files/011.sql"),
         include_str!("../../migrations/files/012.sql"),
         include_str!("../../migrations/files/013.sql"),
+        include_str!("../../migrations/files/014.sql"),
     ],
 };
 

@@ -1,297 +1,80 @@
-//! The queries of a search: one for each rank and scope, until there is enough. A rank takes in those before it, which are left out.
+//! Searches: rank by rank, and in each from what changed last, until there is enough.
+//!
+//! Where few nodes have the words, the full-text index says which, and these are put in order. Where very many have, that would take long, and the page is full
+//! soon when the space is gone through from its latest change on, each node held against the words. Which of the two it is only decides how long a search takes.
 
-use std::fmt::Write as _;
-use std::sync::LazyLock;
 use std::time::Duration;
 
-use common::files::search::{Found, MimeFilter, Rank, Ranked, SearchFilter, SearchQuery, SearchScope};
-use common::files::{Kind, MAX_DEPTH};
-use common::{FileId, SpaceId};
+use common::files::search::{Found, Rank, Ranked, SearchQuery};
+use common::{FileId, Timestamp};
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
-use super::super::node::kind_number;
+use super::candidates::{self, Question};
+use super::place::Place;
+use super::seen::{self, At, Seen, Sql};
+use super::texts::Texts;
+use super::words::Words;
 use crate::engine::deadline::{in_time, within};
-use crate::row::{RowExt as _, int};
 
-/// Longest time that a search takes a reader for.
-pub(super) const MOST_TIME: Duration = Duration::from_secs(3);
-
-/// A piece of SQL, and the values of its parameters in their order.
-#[derive(Default)]
-struct Sql {
-    text: String,
-    values: Vec<Value>,
+/// What a search goes to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Longest time that it takes a reader for.
+    pub(super) time: Duration,
+    /// Nodes with the words from which the space is gone through instead: putting so many in order takes some ten milliseconds.
+    pub(super) many: u64,
+    /// Nodes that are then looked at before it is given up: those that have the words may all be old, or be left out.
+    pub(super) walk: usize,
+    /// Nodes that are put in order at once.
+    pub(super) batch: usize,
 }
 
-impl Sql {
-    fn push(&mut self, text: &str, values: impl IntoIterator<Item = Value>) {
-        self.text.push_str(text);
-        self.values.extend(values);
-    }
-
-    fn and(&mut self, text: &str, value: Option<impl Into<Value>>) {
-        if let Some(value) = value {
-            self.push(" AND ", []);
-            self.push(text, [value.into()]);
-        }
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { time: Duration::from_secs(3), many: 20_000, walk: 20_000, batch: 4_096 }
     }
 }
 
-/// The words of a search in one space.
-struct Words<'q> {
-    space: String,
-    words: &'q [String],
-}
+/// Before all others.
+const FIRST: At = (Timestamp::from_millis(i64::MAX), FileId::from_bytes([0xFF; 12]));
 
-impl Words<'_> {
-    /// A word as the full-text index is asked for it: it has letters and digits alone, so that nothing in it is part of that language.
-    fn phrase(&self, word: &str, is_prefix: bool) -> String {
-        format!("\"{}{word}\"{}", self.space, if is_prefix { " *" } else { "" })
-    }
-
-    /// Where the names and tags have a word, at this rank or a better one.
-    fn in_names(&self, word: &str, rank: Rank) -> String {
-        let (whole, prefix) = (self.phrase(word, false), self.phrase(word, true));
-        match rank {
-            Rank::Name => format!("(name : {whole})"),
-            Rank::NamePrefix => format!("(name : {prefix})"),
-            Rank::Tag => format!("((name : {prefix}) OR (tags : {whole}))"),
-            Rank::TagPrefix | Rank::Text | Rank::TextPrefix => format!("({prefix})"),
-        }
-    }
-
-    fn all_in_names(&self, rank: Rank) -> String {
-        let each: Vec<String> = self.words.iter().map(|word| self.in_names(word, rank)).collect();
-        each.join(" AND ")
-    }
-
-    /// Nodes in whose names and tags all words stand, at this rank and at no better one.
-    fn by_names(&self, rank: Rank) -> Sql {
-        let mut question = format!("({})", self.all_in_names(rank));
-        if let Some(better) = rank.better() {
-            question = format!("{question} NOT ({})", self.all_in_names(better));
-        }
-        named(question)
-    }
-
-    /// Nodes with all words at this rank of texts or a better one.
-    fn by_texts(&self, rank: Rank) -> Sql {
-        let mut nodes = Sql::default();
-        for (number, word) in self.words.iter().enumerate() {
-            let names = named(self.in_names(word, rank));
-            nodes.push(if number > 0 { " INTERSECT " } else { "" }, []);
-            nodes.push("SELECT node FROM (", []);
-            nodes.push(&names.text, names.values);
-            nodes.push(
-                " UNION SELECT n.id FROM text_words JOIN texts t ON t.id = text_words.rowid
-                  JOIN nodes n ON n.blob = t.blob AND n.space = t.space WHERE text_words MATCH ?)",
-                [self.phrase(word, rank == Rank::TextPrefix).into()],
-            );
-        }
-        nodes
-    }
-
-    /// Nodes of this rank.
-    fn of_rank(&self, rank: Rank) -> Sql {
-        let mut nodes = match rank {
-            Rank::Name | Rank::NamePrefix | Rank::Tag | Rank::TagPrefix => return self.by_names(rank),
-            Rank::Text | Rank::TextPrefix => self.by_texts(rank),
-        };
-        let better = match rank {
-            Rank::TextPrefix => self.by_texts(Rank::Text),
-            _ => named(self.all_in_names(Rank::TagPrefix)),
-        };
-        nodes.push(" EXCEPT SELECT node FROM (", []);
-        nodes.push(&better.text, better.values);
-        nodes.push(")", []);
-        nodes
-    }
-}
-
-/// Nodes that the index of names and tags has for a question.
-fn named(question: String) -> Sql {
-    Sql {
-        text: "SELECT s.node FROM name_words JOIN search_nodes s ON s.id = name_words.rowid WHERE name_words MATCH ?"
-            .to_owned(),
-        values: vec![question.into()],
-    }
-}
-
-fn bytes(id: FileId) -> Value {
-    Value::Blob(id.bytes().to_vec())
-}
-
-/// Ids as one value, so that neither a statement's text nor SQLite's limits depend on how many they are.
-fn list_of(ids: &[FileId]) -> String {
-    let mut list = String::with_capacity(2 + 27 * ids.len());
-    list.push('[');
-    for (number, id) in ids.iter().enumerate() {
-        let comma = if number > 0 { "," } else { "" };
-        write!(list, "{comma}\"{id}\"").expect("a string takes what is written");
-    }
-    list.push(']');
-    list
-}
-
-/// Those of some nodes of a space that are live, with nothing above them in the trash or gone, and the folders below them of which that is true. The bound only
-/// keeps a damaged file from running for ever.
-static BELOW: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "WITH RECURSIVE up (root, level, parent, live) AS (
-             SELECT n.id, 0, n.parent, n.live FROM json_each(?1) given CROSS JOIN nodes n ON n.id = unhex(given.value)
-             WHERE n.space = ?2
-             UNION ALL
-             SELECT up.root, up.level + 1, p.parent, p.live
-             FROM up JOIN nodes p ON p.id = up.parent WHERE up.level < 2 * {MAX_DEPTH}),
-         below (id) AS (
-             SELECT root FROM up GROUP BY root HAVING min(live) = 1
-             UNION
-             SELECT f.id FROM below JOIN nodes f INDEXED BY nodes_folders
-                 ON f.parent = below.id AND f.kind = 0 AND f.deleted_at IS NULL
-             WHERE f.live = 1)
-         SELECT id FROM below"
-    )
-});
-
-/// Folders of a space that are in the trash or gone, by themselves or because of one above them.
-const HIDDEN: &str = "WITH RECURSIVE hidden (id) AS (
-         SELECT id FROM nodes INDEXED BY nodes_hidden WHERE space = ?1 AND kind = 0 AND live = 0
-         UNION
-         SELECT f.id FROM hidden JOIN nodes f INDEXED BY nodes_folders
-             ON f.parent = hidden.id AND f.kind = 0 AND f.deleted_at IS NULL)
-     SELECT id FROM hidden";
-
-/// Where to look by one query.
-struct Place {
-    space: SpaceId,
-    extent: Extent,
-}
-
-/// What of a space; ids as [`list_of`] them.
-enum Extent {
-    /// All but what lies in these folders.
-    AllBut(Option<String>),
-    /// These nodes, and what lies in those of them that are folders.
-    Below(String),
-}
-
-/// None if nothing can be there.
-fn place(connection: &Connection, scope: &SearchScope) -> rusqlite::Result<Option<Place>> {
-    let space = scope.space;
-    let ids = |select: &str, values: Vec<Value>| -> rusqlite::Result<Vec<FileId>> {
-        connection.prepare_cached(select)?.query_map(params_from_iter(values), |row| row.id(0))?.collect()
-    };
-    let of_space = Value::Blob(space.bytes().to_vec());
-    let extent = match &scope.below {
-        None => {
-            let hidden = ids(HIDDEN, vec![of_space])?;
-            Extent::AllBut((!hidden.is_empty()).then(|| list_of(&hidden)))
-        }
-        Some(roots) => {
-            let below = ids(&BELOW, vec![list_of(roots).into(), of_space])?;
-            if below.is_empty() {
-                return Ok(None);
-            }
-            Extent::Below(list_of(&below))
-        }
-    };
-    Ok(Some(Place { space, extent }))
-}
-
-/// The query for one rank in one place.
-fn of(query: &SearchQuery, place: &Place, rank: Rank, after: Option<Ranked>) -> Sql {
-    let space = place.space;
-    let words = Words { space: space.to_string(), words: &query.words };
-    let mut sql = Sql::default();
-    if let Extent::Below(list) = &place.extent {
-        sql.push(
-            "WITH below (id) AS MATERIALIZED (SELECT unhex(value) FROM json_each(?)) ",
-            [list.clone().into()],
-        );
-    }
-    sql.push("SELECT n.modified_at, n.id FROM nodes n WHERE n.id IN (", []);
-    let nodes = words.of_rank(rank);
-    sql.push(&nodes.text, nodes.values);
-    sql.push(") AND n.space = ? AND n.live = 1", [Value::Blob(space.bytes().to_vec())]);
-    match &place.extent {
-        Extent::AllBut(None) => {}
-        Extent::AllBut(Some(list)) => sql.push(
-            " AND (n.parent IS NULL OR n.parent NOT IN (SELECT unhex(value) FROM json_each(?)))",
-            [list.clone().into()],
-        ),
-        Extent::Below(_) => {
-            sql.push(" AND (n.parent IN (SELECT id FROM below) OR n.id IN (SELECT id FROM below))", []);
-        }
-    }
-    filter(&mut sql, &query.filter);
-    if let Some(after) = after {
-        sql.push(
-            " AND (n.modified_at, n.id) < (?, ?)",
-            [after.modified_at.millis().into(), bytes(after.node)],
-        );
-    }
-    sql.push(" ORDER BY n.modified_at DESC, n.id DESC LIMIT ?", [i64::from(query.limit).into()]);
-    sql
-}
-
-fn filter(sql: &mut Sql, filter: &SearchFilter) {
-    sql.and("n.kind = ?", filter.kind.map(kind_number));
-    match &filter.mime {
-        None => {}
-        Some(MimeFilter::Is(mime)) => sql.and("n.mime = ?", Some(mime.clone())),
-        Some(MimeFilter::Begins(start)) => {
-            sql.push(
-                " AND n.mime >= ? AND n.mime < ?",
-                [start.clone().into(), format!("{start}\u{10FFFF}").into()],
-            );
-        }
-    }
-    let tag = filter.tag.as_ref().map(|tag| tag.folded());
-    sql.and(
-        "EXISTS (SELECT 1 FROM node_tags t WHERE t.space = n.space AND t.folded = ? AND t.node = n.id)",
-        tag,
-    );
-    sql.and("n.modified_at >= ?", filter.from.map(|from| from.millis()));
-    sql.and("n.modified_at < ?", filter.to.map(|to| to.millis()));
-    if filter.min_size.is_some() || filter.max_size.is_some() {
-        sql.push(&format!(" AND n.kind = {}", kind_number(Kind::File)), []);
-    }
-    sql.and("n.size >= ?", filter.min_size.map(int));
-    sql.and("n.size <= ?", filter.max_size.map(int));
-}
-
-/// What is found, the best first, within this time.
+/// What is found, the best first.
 pub(super) fn search(
     connection: &Connection,
     query: &SearchQuery,
-    limit: Duration,
+    bounds: &Bounds,
 ) -> rusqlite::Result<Found> {
-    if query.words.is_empty() {
+    if query.words.is_empty() || query.limit == 0 {
         return Ok(Found::default());
     }
-    within(limit, || {
+    within(bounds.time, || {
         let mut found = Found::default();
-        let mut places = Vec::with_capacity(query.scopes.len());
+        let mut looks = Vec::with_capacity(query.scopes.len());
         for scope in &query.scopes {
-            let Some(place) = in_time(|| place(connection, scope))? else {
+            let Some(place) = in_time(|| Place::find(connection, scope))? else {
                 found.incomplete = true;
                 break;
             };
-            places.extend(place);
+            looks.extend(place.map(|place| Look::new(connection, query, bounds, place)));
         }
         let first = query.after.map_or(Rank::Name, |after| after.rank);
         for rank in Rank::ALL.into_iter().filter(|rank| *rank >= first) {
             let mut of_rank = Vec::new();
-            for place in &places {
-                if in_time(|| look(connection, query, (place, rank), &mut of_rank))?.is_none() {
+            for look in &mut looks {
+                let Some(more) = in_time(|| look.at(rank))? else {
                     found.incomplete = true;
                     break;
-                }
+                };
+                of_rank.extend(more);
             }
-            of_rank.sort_unstable_by_key(|found| std::cmp::Reverse((found.modified_at, found.node)));
-            of_rank.dedup_by_key(|found| found.node);
-            found.nodes.append(&mut of_rank);
+            of_rank.sort_unstable_by_key(|at| std::cmp::Reverse(*at));
+            of_rank.dedup();
+            found.nodes.extend(of_rank.into_iter().map(|(modified_at, node)| Ranked {
+                rank,
+                modified_at,
+                node,
+            }));
             if found.incomplete || found.nodes.len() >= query.limit as usize {
                 break;
             }
@@ -301,21 +84,131 @@ pub(super) fn search(
     })
 }
 
-/// Adds what is found at one rank in one place.
-fn look(
-    connection: &Connection,
-    query: &SearchQuery,
-    (place, rank): (&Place, Rank),
-    found: &mut Vec<Ranked>,
-) -> rusqlite::Result<()> {
-    let after = query.after.filter(|after| after.rank == rank);
-    let Sql { text, values } = of(query, place, rank, after);
-    let mut select = connection.prepare_cached(&text)?;
-    let rows = select.query_map(params_from_iter(values), |row| {
-        Ok(Ranked { rank, modified_at: row.time(0)?, node: row.id(1)? })
-    })?;
-    for row in rows {
-        found.push(row?);
+/// A search in one place.
+struct Look<'q> {
+    connection: &'q Connection,
+    query: &'q SearchQuery,
+    bounds: &'q Bounds,
+    place: Place,
+    words: Words<'q>,
+    columns: Sql,
+    /// Found once the search comes to the ranks of texts.
+    texts: Option<Texts>,
+}
+
+impl<'q> Look<'q> {
+    fn new(connection: &'q Connection, query: &'q SearchQuery, bounds: &'q Bounds, place: Place) -> Self {
+        let words = Words::new(place.space, &query.words);
+        let columns = seen::columns(place.space, &query.filter);
+        Self { connection, query, bounds, place, words, columns, texts: None }
     }
-    Ok(())
+
+    /// What is there at a rank, in order, at most a page.
+    fn at(&mut self, rank: Rank) -> rusqlite::Result<Vec<At>> {
+        let after = self.query.after.filter(|after| after.rank == rank);
+        let after = after.map_or(FIRST, |after| (after.modified_at, after.node));
+        let (questions, is_common) = self.questions(rank)?;
+        if is_common && let Some(found) = self.walk(rank, after)? {
+            return Ok(found);
+        }
+        self.gather(rank, &questions, after)
+    }
+
+    /// What the indexes are asked for, and whether they have very much for it.
+    fn questions(&mut self, rank: Rank) -> rusqlite::Result<(Vec<Question>, bool)> {
+        let many = self.bounds.many;
+        if rank < Rank::Text {
+            let question = self.words.by_names(rank);
+            let count = candidates::count_names(self.connection, &question, many)?;
+            return Ok((vec![Question::Names(question)], count >= many));
+        }
+        let is_prefix = rank == Rank::TextPrefix;
+        let texts = self.texts.insert(Texts::find(self.connection, &self.words, is_prefix)?);
+        // each word is in the texts or the names of all that is found; the one that the fewest have leads there
+        let mut rarest = (u64::MAX, 0);
+        for number in 0..self.query.words.len() {
+            let in_names = if self.query.words.len() > 1 {
+                candidates::count_names(self.connection, &self.words.in_any_name(number), many)?
+            } else {
+                0
+            };
+            rarest = rarest.min((in_names + texts.count(number), number));
+        }
+        let (count, word) = rarest;
+        let mut questions = vec![Question::Texts(self.words.phrase(&self.query.words[word], is_prefix))];
+        if self.query.words.len() > 1 {
+            questions.push(Question::Names(self.words.in_any_name(word)));
+        }
+        Ok((questions, count >= many))
+    }
+
+    /// Goes through the space from its latest change on. None if too much of it is something else.
+    fn walk(&self, rank: Rank, after: At) -> rusqlite::Result<Option<Vec<At>>> {
+        let mut select = self.connection.prepare_cached(&format!(
+            "SELECT {} FROM search_nodes s INDEXED BY search_latest CROSS JOIN nodes n ON n.id = s.node
+             WHERE s.space = ? AND (s.modified_at, s.node) < (?, ?) ORDER BY s.modified_at DESC, s.node DESC LIMIT ?",
+            self.columns.text
+        ))?;
+        let mut values = self.columns.values.clone();
+        values.push(Value::Blob(self.place.space.bytes().to_vec()));
+        values.push(after.0.millis().into());
+        values.push(Value::Blob(after.1.bytes().to_vec()));
+        values.push(Value::Integer(i64::try_from(self.bounds.walk).unwrap_or(i64::MAX)));
+        let (mut found, mut looked) = (Vec::new(), 0);
+        let mut rows = select.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            looked += 1;
+            let seen = Seen(row);
+            if self.has(&seen)? && self.rank(&seen)? == Some(rank) {
+                found.push(seen.at()?);
+                if found.len() >= self.query.limit as usize {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        Ok((looked < self.bounds.walk).then_some(found))
+    }
+
+    /// Puts what the indexes have in order, and takes what lies there.
+    fn gather(&self, rank: Rank, questions: &[Question], mut after: At) -> rusqlite::Result<Vec<At>> {
+        let mut select = self
+            .connection
+            .prepare_cached(&format!("SELECT {} FROM nodes n WHERE n.id = ?", self.columns.text))?;
+        let mut found = Vec::new();
+        loop {
+            let (batch, is_all) = candidates::latest(self.connection, questions, after, self.bounds.batch)?;
+            for at in &batch {
+                let mut values = self.columns.values.clone();
+                values.push(Value::Blob(at.1.bytes().to_vec()));
+                let is_found = |row: &rusqlite::Row<'_>| {
+                    let seen = Seen(row);
+                    // what has the words in names and tags has this rank
+                    Ok(self.has(&seen)? && (rank < Rank::Text || self.rank(&seen)? == Some(rank)))
+                };
+                if select.query_row(params_from_iter(values), is_found).optional()?.unwrap_or(false) {
+                    found.push(*at);
+                    if found.len() >= self.query.limit as usize {
+                        return Ok(found);
+                    }
+                }
+            }
+            match batch.last() {
+                Some(last) if !is_all => after = *last,
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    fn has(&self, seen: &Seen<'_>) -> rusqlite::Result<bool> {
+        Ok(seen.passes()? && self.place.has(seen.at()?.1, seen.parent()?))
+    }
+
+    fn rank(&self, seen: &Seen<'_>) -> rusqlite::Result<Option<Rank>> {
+        seen.rank(&self.query.words, self.texts.as_ref(), |blob| {
+            self.connection
+                .prepare_cached("SELECT id FROM texts WHERE blob = ?1 AND space = ?2")?
+                .query_row(params![blob, self.place.space.bytes()], |row| row.get(0))
+                .optional()
+        })
+    }
 }

@@ -1,6 +1,11 @@
 //! Finding nodes by words: what is written for it, and the port.
 
+mod candidates;
 mod find;
+mod place;
+mod seen;
+mod texts;
+mod words;
 
 use async_trait::async_trait;
 use common::files::search::{Found, IndexStep, IndexedText, SearchQuery, SearchStore, UnreadFile, words_of};
@@ -42,7 +47,10 @@ pub(super) fn index_node(
             row
         }
         None => {
-            tx.prepare_cached("INSERT INTO search_nodes (node) VALUES (?1)")?.execute([id.bytes()])?;
+            tx.prepare_cached(
+                "INSERT INTO search_nodes (node, space, modified_at) SELECT id, space, modified_at FROM nodes WHERE id = ?1",
+            )?
+            .execute([id.bytes()])?;
             tx.last_insert_rowid()
         }
     };
@@ -138,7 +146,8 @@ fn index_missing(tx: &Tx<'_>, ids: &[FileId]) -> rusqlite::Result<u32> {
 impl SearchStore for FilesDb {
     async fn search(&self, query: &SearchQuery) -> PortResult<Found> {
         let query = query.clone();
-        self.read_one_state(move |connection| find::search(connection, &query, find::MOST_TIME)).await
+        self.read_one_state(move |connection| find::search(connection, &query, &find::Bounds::default()))
+            .await
     }
 
     async fn keep_text(&self, blob: BlobKey, text: &IndexedText) -> PortResult<bool> {
@@ -173,5 +182,7 @@ impl SearchStore for FilesDb {
     }
 }
 
+#[cfg(test)]
+mod model_tests;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use common::{FileId, PortError, Timestamp};
 use testkit::TestIds;
 
 use super::FilesDb;
+use super::find::Bounds;
 use crate::engine::deadline::{in_time, within};
 use crate::engine::steps::steps;
 use crate::engine::{Abort, Durability, OpenOptions, Tx};
@@ -182,7 +183,7 @@ async fn a_page_is_full_at_once_however_much_lies_in_the_trash() {
     let search = async || {
         let (query, writer) = (query.clone(), &scene.db.engine);
         let search = move |tx: &Tx<'_>| {
-            let (found, steps) = steps(|| super::find::search(tx, &query, super::find::MOST_TIME).unwrap());
+            let (found, steps) = steps(|| super::find::search(tx, &query, &Bounds::default()).unwrap());
             Ok::<_, Abort<PortError>>((found, steps))
         };
         writer.write(Durability::Relaxed, search).await.unwrap()
@@ -210,7 +211,9 @@ async fn a_search_ends_when_its_time_is_over_and_says_so() {
     let scene = scene().await;
     scene.folder("word").await;
     let query = scene.asked("word", 10);
-    let found = scene.db.read(move |connection| super::find::search(connection, &query, Duration::ZERO));
+    let found = scene.db.read(move |connection| {
+        super::find::search(connection, &query, &Bounds { time: Duration::ZERO, ..Bounds::default() })
+    });
     assert_eq!(found.await.unwrap(), Found { nodes: Vec::new(), incomplete: true });
     // within a statement, too; and the next one has its own time
     let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
