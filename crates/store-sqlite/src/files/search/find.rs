@@ -1,7 +1,8 @@
 //! Searches: rank by rank, and in each from what changed last, until there is enough.
 //!
-//! Where few nodes have the words, the full-text index says which, and these are put in order. Where very many have, that would take long, and the page is full
-//! soon when the space is gone through from its latest change on, each node held against the words. Which of the two it is only decides how long a search takes.
+//! Where few nodes have the words, the full-text index says which, and these are put in order. Where many have, looking each of them up would take long, and the
+//! page is full soon when the space is gone through from its latest change on: the rows that say so are held against those of the index or, where even these are
+//! too many to be listed, each node against the words. Which of the three it is only decides how long a search takes.
 
 use std::time::Duration;
 
@@ -16,14 +17,17 @@ use super::seen::{self, At, Seen, Sql};
 use super::texts::Texts;
 use super::words::Words;
 use crate::engine::deadline::{in_time, within};
+use crate::row::RowExt as _;
 
 /// What a search goes to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     /// Longest time that it takes a reader for.
     pub(super) time: Duration,
-    /// Nodes with the words from which the space is gone through instead: putting so many in order takes some ten milliseconds.
+    /// Names with the words from which the space is gone through: looking up so many takes some ten milliseconds.
     pub(super) many: u64,
+    /// Names, or texts, with the words from which nodes are held against the words themselves: listing so many names, or looking up so many texts, takes as long.
+    pub(super) very_many: (u64, u64),
     /// Nodes that are then looked at before it is given up: those that have the words may all be old, or be left out.
     pub(super) walk: usize,
     /// Nodes that are put in order at once.
@@ -32,7 +36,13 @@ pub(super) struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { time: Duration::from_secs(3), many: 20_000, walk: 20_000, batch: 4_096 }
+        Self {
+            time: Duration::from_secs(3),
+            many: 3_000,
+            very_many: (50_000, 5_000),
+            walk: 20_000,
+            batch: 4_096,
+        }
     }
 }
 
@@ -84,6 +94,19 @@ pub(super) fn search(
     })
 }
 
+/// Rows of one index after another that are read in the time in which one node is looked up.
+const ROWS_FOR_A_LOOK_UP: usize = 8;
+
+/// How much an index has for a question.
+enum HowMany {
+    /// Little enough to look all of it up.
+    Few,
+    /// Little enough to be listed: these rows.
+    Many(Vec<i64>),
+    /// More.
+    VeryMany,
+}
+
 /// A search in one place.
 struct Look<'q> {
     connection: &'q Connection,
@@ -107,42 +130,97 @@ impl<'q> Look<'q> {
     fn at(&mut self, rank: Rank) -> rusqlite::Result<Vec<At>> {
         let after = self.query.after.filter(|after| after.rank == rank);
         let after = after.map_or(FIRST, |after| (after.modified_at, after.node));
-        let (questions, is_common) = self.questions(rank)?;
-        if is_common && let Some(found) = self.walk(rank, after)? {
-            return Ok(found);
+        let (questions, how_many) = self.questions(rank)?;
+        let found = match how_many {
+            HowMany::Few => None,
+            HowMany::Many(rows) => self.among(&rows, after)?,
+            HowMany::VeryMany => self.walk(rank, after)?,
+        };
+        match found {
+            Some(found) => Ok(found),
+            None => self.gather(rank, &questions, after),
         }
-        self.gather(rank, &questions, after)
     }
 
-    /// What the indexes are asked for, and whether they have very much for it.
-    fn questions(&mut self, rank: Rank) -> rusqlite::Result<(Vec<Question>, bool)> {
-        let many = self.bounds.many;
+    /// What the indexes are asked for, and how much they have for it.
+    fn questions(&mut self, rank: Rank) -> rusqlite::Result<(Vec<Question>, HowMany)> {
+        let (names, texts) = self.bounds.very_many;
         if rank < Rank::Text {
             let question = self.words.by_names(rank);
-            let count = candidates::count_names(self.connection, &question, many)?;
-            return Ok((vec![Question::Names(question)], count >= many));
+            let count = candidates::count_names(self.connection, &question, names)?;
+            let how_many = if count >= names {
+                HowMany::VeryMany
+            } else if count >= self.bounds.many {
+                HowMany::Many(candidates::rows_of_names(self.connection, &question)?)
+            } else {
+                HowMany::Few
+            };
+            return Ok((vec![Question::Names(question)], how_many));
         }
         let is_prefix = rank == Rank::TextPrefix;
-        let texts = self.texts.insert(Texts::find(self.connection, &self.words, is_prefix)?);
+        let found = self.texts.insert(Texts::find(self.connection, &self.words, is_prefix)?);
         // each word is in the texts or the names of all that is found; the one that the fewest have leads there
         let mut rarest = (u64::MAX, 0);
         for number in 0..self.query.words.len() {
             let in_names = if self.query.words.len() > 1 {
-                candidates::count_names(self.connection, &self.words.in_any_name(number), many)?
+                candidates::count_names(self.connection, &self.words.in_any_name(number), texts)?
             } else {
                 0
             };
-            rarest = rarest.min((in_names + texts.count(number), number));
+            rarest = rarest.min((in_names + found.count(number), number));
         }
         let (count, word) = rarest;
         let mut questions = vec![Question::Texts(self.words.phrase(&self.query.words[word], is_prefix))];
         if self.query.words.len() > 1 {
             questions.push(Question::Names(self.words.in_any_name(word)));
         }
-        Ok((questions, count >= many))
+        Ok((questions, if count >= texts { HowMany::VeryMany } else { HowMany::Few }))
     }
 
-    /// Goes through the space from its latest change on. None if too much of it is something else.
+    /// Goes through the space from its latest change on, for nodes whose names and tags are these rows. None if that takes longer than to look them all up.
+    fn among(&self, rows: &[i64], after: At) -> rusqlite::Result<Option<Vec<At>>> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT modified_at, node, id FROM search_nodes INDEXED BY search_latest
+             WHERE space = ?1 AND (modified_at, node) < (?2, ?3) ORDER BY modified_at DESC, node DESC",
+        )?;
+        let (mut found, mut looked) = (Vec::new(), 0);
+        let mut all = select.query(params![self.place.space.bytes(), after.0.millis(), after.1.bytes()])?;
+        while let Some(row) = all.next()? {
+            looked += 1;
+            if looked > ROWS_FOR_A_LOOK_UP * rows.len() {
+                return Ok(None);
+            }
+            if rows.binary_search(&row.get(2)?).is_err() {
+                continue;
+            }
+            let at = (row.time(0)?, row.id(1)?);
+            if self.look_up(at, |seen| self.has(seen))? {
+                found.push(at);
+                if found.len() >= self.query.limit as usize {
+                    break;
+                }
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// Whether a node is there of which that is true.
+    fn look_up(
+        &self,
+        at: At,
+        is_true: impl FnOnce(&Seen<'_>) -> rusqlite::Result<bool>,
+    ) -> rusqlite::Result<bool> {
+        let mut values = self.columns.values.clone();
+        values.push(Value::Blob(at.1.bytes().to_vec()));
+        let found = self
+            .connection
+            .prepare_cached(&format!("SELECT {} FROM nodes n WHERE n.id = ?", self.columns.text))?
+            .query_row(params_from_iter(values), |row| is_true(&Seen(row)))
+            .optional()?;
+        Ok(found.unwrap_or(false))
+    }
+
+    /// Goes through the space from its latest change on, for nodes that have the words. None if too much of it is something else.
     fn walk(&self, rank: Rank, after: At) -> rusqlite::Result<Option<Vec<At>>> {
         let mut select = self.connection.prepare_cached(&format!(
             "SELECT {} FROM search_nodes s INDEXED BY search_latest CROSS JOIN nodes n ON n.id = s.node
@@ -171,21 +249,15 @@ impl<'q> Look<'q> {
 
     /// Puts what the indexes have in order, and takes what lies there.
     fn gather(&self, rank: Rank, questions: &[Question], mut after: At) -> rusqlite::Result<Vec<At>> {
-        let mut select = self
-            .connection
-            .prepare_cached(&format!("SELECT {} FROM nodes n WHERE n.id = ?", self.columns.text))?;
         let mut found = Vec::new();
         loop {
             let (batch, is_all) = candidates::latest(self.connection, questions, after, self.bounds.batch)?;
             for at in &batch {
-                let mut values = self.columns.values.clone();
-                values.push(Value::Blob(at.1.bytes().to_vec()));
-                let is_found = |row: &rusqlite::Row<'_>| {
-                    let seen = Seen(row);
-                    // what has the words in names and tags has this rank
-                    Ok(self.has(&seen)? && (rank < Rank::Text || self.rank(&seen)? == Some(rank)))
+                // what has the words in names and tags has this rank
+                let is_found = |seen: &Seen<'_>| {
+                    Ok(self.has(seen)? && (rank < Rank::Text || self.rank(seen)? == Some(rank)))
                 };
-                if select.query_row(params_from_iter(values), is_found).optional()?.unwrap_or(false) {
+                if self.look_up(*at, is_found)? {
                     found.push(*at);
                     if found.len() >= self.query.limit as usize {
                         return Ok(found);
