@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use common::jobs::{
-    AttemptEnd, ClaimRequest, Ending, Failure, JobEventFilter, JobFilter, JobOrder, JobStore as _, LostLease,
-    NewJob, Priority, SERVED_KEPT,
+    AttemptEnd, ClaimRequest, Ended, Ending, FailOutcome, Failure, JobAdmin as _, JobEventFilter, JobFilter,
+    JobOrder, JobState, JobStore as _, LostLease, NewJob, Priority, SERVED_KEPT,
 };
 use common::{JobId, Timestamp, UserId};
 use serde_json::json;
@@ -127,6 +127,41 @@ async fn a_claim_ends_where_its_answer_would_be_huge() {
     write(&db, move |tx| tx.execute(long, []).unwrap()).await;
     let claim = async || db.claim(&request(3), NOW).await.unwrap().jobs.len();
     assert_eq!((claim().await, claim().await), (2, 1));
+}
+
+#[tokio::test]
+async fn a_line_that_cannot_be_read_costs_no_result() {
+    let (db, _folder) = waiting(1, 4).await;
+    let held = db.claim(&request(2), NOW).await.unwrap().jobs;
+    // the second in line, so that the claim fails when it has begun a job
+    let damage = "UPDATE jobs SET data = 'damaged' WHERE number = (SELECT max(number) FROM jobs)";
+    assert_eq!(write(&db, move |tx| tx.execute(damage, []).unwrap()).await, 1);
+    let failure = Failure {
+        error: "x".to_owned(),
+        retryable: false,
+        jitter_percent: 0,
+        not_before: None,
+        uncounted: false,
+    };
+    let ends = [Ending::Complete(Some(json!("done"))), Ending::Failed(failure)];
+    let ends: Vec<_> = std::iter::zip(&held, ends)
+        .map(|(claimed, ending)| AttemptEnd { holder: claimed.holder, ending })
+        .collect();
+    let taken = db.end(&ends, Some(&request(2)), NOW).await.unwrap();
+    assert!(matches!(taken.claims, Err(PortError::Broken { .. })), "{:?}", taken.claims);
+    let ended: Vec<Ended> = taken.ended.into_iter().map(Result::unwrap).collect();
+    assert_eq!(ended, [Ended::Complete, Ended::Failed(FailOutcome::Dead)]);
+    let done = db.find(held[0].holder.job).await.unwrap().unwrap();
+    assert_eq!((done.state, done.result), (JobState::Complete, Some(json!("done"))));
+    let counts = db.counts(None).await.unwrap();
+    let of = |state: JobState| counts[&state];
+    assert_eq!(
+        [JobState::Complete, JobState::Failed, JobState::Inactive, JobState::Active].map(of),
+        [1, 1, 2, 0],
+        "each result once, and nothing is left of the claim"
+    );
+    assert_eq!(db.claim(&request(1), NOW).await.unwrap().jobs.len(), 1, "what can be read is there");
+    assert!(db.claim(&request(1), NOW).await.is_err());
 }
 
 /// A user with thousands of jobs asks for the few of another type.
