@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use common::jobs::{
-    AttemptEnd, ClaimRequest, Ended, Ending, FailOutcome, Failure, JobAdmin as _, JobEventFilter, JobFilter,
-    JobOrder, JobState, JobStore as _, LostLease, NewJob, Priority, SERVED_KEPT,
+    AttemptEnd, ClaimRequest, Ended, Ending, FailOutcome, Failure, JobAdmin as _, JobEventFilter,
+    JobEventKind, JobEvents as _, JobFilter, JobOrder, JobState, JobStore as _, LostLease, NewJob, Priority,
+    SERVED_KEPT,
 };
 use common::{JobId, Timestamp, UserId};
 use serde_json::json;
@@ -162,6 +163,39 @@ async fn a_line_that_cannot_be_read_costs_no_result() {
     );
     assert_eq!(db.claim(&request(1), NOW).await.unwrap().jobs.len(), 1, "what can be read is there");
     assert!(db.claim(&request(1), NOW).await.is_err());
+}
+
+/// In statements of several rows, and the rest in smaller ones.
+#[tokio::test]
+async fn what_one_commit_does_to_many_jobs_is_told_in_its_order() {
+    const JOBS: usize = 2 * events::MOST_AT_ONCE + 5;
+    let (db, _folder) = waiting(0, 0).await;
+    let ids = TestIds::new();
+    let made: Vec<NewJob> =
+        (0..JOBS).map(|number| NewJob::new(ids.next(), "test", json!(number), NOW)).collect();
+    db.insert(&made, NOW).await.unwrap();
+    let claimed = db.claim(&request(JOBS as u32), NOW).await.unwrap().jobs;
+    let ends: Vec<_> = claimed
+        .iter()
+        .map(|claimed| AttemptEnd {
+            holder: claimed.holder,
+            ending: Ending::Complete(Some(claimed.job.spec.data.clone())),
+        })
+        .collect();
+    db.end(&ends, None, NOW).await.unwrap();
+    let heard = db.events_after(0, &JobEventFilter::default(), 1000).await.unwrap().events;
+    let told = |kind: JobEventKind| {
+        let of_kind = heard.iter().filter(move |event| event.event == kind);
+        of_kind.map(|event| (event.seq, event.job, event.data.clone())).collect::<Vec<_>>()
+    };
+    let all = |first: usize, has_data: bool| {
+        let data = |job: &NewJob| has_data.then(|| json!({ "result": job.data }));
+        let of_job = |(at, job): (usize, &NewJob)| ((first + at) as u64, job.id, data(job));
+        made.iter().enumerate().map(of_job).collect::<Vec<_>>()
+    };
+    assert_eq!(told(JobEventKind::Enqueue), all(1, false));
+    assert_eq!(told(JobEventKind::Start), all(1 + JOBS, false));
+    assert_eq!(told(JobEventKind::Complete), all(1 + 2 * JOBS, true));
 }
 
 /// A user with thousands of jobs asks for the few of another type.
