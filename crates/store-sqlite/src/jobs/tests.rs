@@ -198,9 +198,9 @@ async fn what_one_commit_does_to_many_jobs_is_told_in_its_order() {
     assert_eq!(told(JobEventKind::Complete), all(1 + 2 * JOBS, true));
 }
 
-/// A user with thousands of jobs asks for the few of another type.
+/// A user with thousands of jobs asks for the few of another type, and for how many they are.
 #[tokio::test]
-async fn own_jobs_of_a_type_are_listed_without_a_look_at_others() {
+async fn own_jobs_are_listed_and_counted_without_a_look_at_others() {
     let cost = async |others: i32| {
         let (db, _folder) = waiting(1, others).await;
         let ids = TestIds::seeded(1);
@@ -211,14 +211,16 @@ async fn own_jobs_of_a_type_are_listed_without_a_look_at_others() {
             arrive::insert(tx, &[rare], NOW).unwrap();
             let filter =
                 JobFilter { user: Some(user), kind: Some("rare".to_owned()), ..JobFilter::default() };
-            let (page, steps) = steps(|| list::list(tx, &filter, JobOrder::Descending, None, 10).unwrap());
+            let (page, listed) = steps(|| list::list(tx, &filter, JobOrder::Descending, None, 10).unwrap());
             assert_eq!((page.items.len(), page.more), (1, false));
-            steps
+            let (counts, counted) = steps(|| list::counts(tx, Some(user)).unwrap());
+            assert_eq!(counts[&JobState::Inactive], others as u64 + 1);
+            [listed, counted]
         })
         .await
     };
     let (few, many) = (cost(5).await, cost(2_000).await);
-    assert!(many <= few + 20, "{few} {many}");
+    assert!(std::iter::zip(few, many).all(|(few, many)| many <= few + 20), "{few:?} {many:?}");
 }
 
 /// Who was served is remembered for so long, and nothing is kept of users without jobs.
