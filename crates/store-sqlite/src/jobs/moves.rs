@@ -197,7 +197,10 @@ impl<'t, 'c> Moves<'t, 'c> {
             let mut all: HashMap<JobState, i64> = HashMap::new();
             for ((user, state), change) in changes.counts.iter().filter(|(_, change)| **change != 0) {
                 *all.entry(*state).or_default() += change;
-                self.count_for_user(user_bytes(user.as_ref()), kind, state_number(*state), *change)?;
+                // nobody asks how many are nobody's
+                if let Some(user) = user {
+                    self.count_for_user(user.bytes(), kind, state_number(*state), *change)?;
+                }
             }
             for (state, change) in all.into_iter().filter(|(_, change)| *change != 0) {
                 self.count_for_type(kind, state_number(state), change)?;

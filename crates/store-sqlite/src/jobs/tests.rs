@@ -301,6 +301,36 @@ async fn who_waits_in_a_database_of_before_is_served_in_turn() {
     assert_eq!(claimed.iter().map(|claimed| claimed.job.number).collect::<Vec<_>>(), [2, 4, 1]);
 }
 
+/// Two statements of each commit had counted what nobody reads.
+#[tokio::test]
+async fn jobs_of_nobody_are_counted_with_all_others_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.db");
+    let old = Connection::open(&path).unwrap();
+    for step in &SCHEMA.migrations[..9] {
+        old.execute_batch(step).unwrap();
+    }
+    old.pragma_update(None, "application_id", SCHEMA.application_id).unwrap();
+    old.pragma_update(None, "user_version", 9).unwrap();
+    old.execute("INSERT INTO user_counts (user, type, state, count) VALUES (x'', 'test', 2, 1)", []).unwrap();
+    old.execute("INSERT INTO type_counts (type, state, count) VALUES ('test', 2, 1)", []).unwrap();
+    old.close().unwrap();
+    let db = JobsDb::open(&path, &OpenOptions::default()).unwrap();
+    let ids = TestIds::new();
+    let user = ids.next();
+    let of_nobody = NewJob::new(ids.next(), "test", json!({}), NOW);
+    let own = NewJob { user: Some(user), ..NewJob::new(ids.next(), "test", json!({}), NOW) };
+    db.insert(&[of_nobody, own], NOW).await.unwrap();
+    for claimed in db.claim(&request(2), NOW).await.unwrap().jobs {
+        db.complete(claimed.holder, None, NOW).await.unwrap();
+    }
+    let complete = async |user: Option<UserId>| db.counts(user).await.unwrap()[&JobState::Complete];
+    assert_eq!((complete(None).await, complete(Some(user)).await), (3, 1));
+    let rows = "SELECT count(*) FROM user_counts";
+    let rows = write(&db, move |tx| tx.query_row(rows, [], |row| row.get::<_, i64>(0)).unwrap()).await;
+    assert_eq!(rows, 1);
+}
+
 #[tokio::test]
 async fn a_job_of_a_worker_that_ended_with_its_process_is_taken_at_once() {
     let (db, _folder) = waiting(1, 1).await;
