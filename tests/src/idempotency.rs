@@ -61,6 +61,11 @@ pub async fn what_is_sent_again_is_done_once(product: &Product) -> Result<()> {
     ensure!(job["id"].is_string());
     let jobs = product.get(&admin, "/api/v1/jobs?type=custom").await?.expect(200)?.json()?;
     ensure!(jobs["items"].as_array().map(Vec::len) == Some(1), "{jobs}");
+    // a claim that is given again would be one of jobs that others work by then
+    let claim = json!({"types": ["custom"], "workerId": "w"});
+    let results = json!({"results": [{"id": id(&job)?, "lease": "none"}], "claim": claim});
+    let claimed = post(product, &admin, "/api/v1/jobs/results", "k", &results).await?;
+    claimed.expect_problem(400, "invalid_idempotency_key")?;
 
     let body = json!({"name": "of one"});
     post(product, &ada, "/api/v1/files", "k", &body).await?.expect(201)?;

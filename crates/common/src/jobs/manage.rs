@@ -206,7 +206,8 @@ pub trait JobAdmin: Send + Sync {
     /// counted; of more jobs of anybody's, those that have ended may be as many as there were [`ENDED_COUNTED_EVERY`] ago.
     async fn total(&self, filter: &JobFilter) -> PortResult<Option<u64>>;
 
-    /// Counts by state, of one user or of all, exact. From counters or an index.
+    /// Counts by state, of one user or of all, from counters or an index. Exact, but for more than [`COUNTED_EXACTLY`] jobs of one user where they would have
+    /// to be counted: then at most so many in each state.
     async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts>;
 
     /// Counts by state of all jobs, for figures that are asked for every few seconds: those of live jobs are exact, and those of jobs that have ended may be

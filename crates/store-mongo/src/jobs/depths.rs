@@ -7,6 +7,7 @@ use std::time::Duration;
 use common::jobs::{COUNTED_EXACTLY, ENDED_COUNTED_EVERY, JobCounts, JobFilter, JobState};
 use common::{PortResult, Timestamp};
 use futures_util::TryStreamExt as _;
+use mongodb::action::Action as _;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 use serde::Deserialize;
@@ -73,7 +74,7 @@ pub(super) async fn depths(engine: &Engine) -> Result<JobCounts, Fault> {
     for (state, jobs) in noted(engine).await?.into_values().flatten() {
         *depths.entry(state).or_default() += jobs;
     }
-    depths.extend(list::by_state(engine, doc! { "state": live() }).await?);
+    depths.extend(list::by_state(engine, doc! { "state": live() }, None).await?);
     Ok(depths)
 }
 
@@ -241,6 +242,7 @@ pub(super) async fn total(engine: &Engine, reach: Reach, filter: &JobFilter) -> 
         .count_documents(list::matching(filter))
         .limit(reach.exactly + 1)
         .max_time(engine.deadline())
+        .optional(list::own_type(filter), |few, index| few.hint(index))
         .await?;
     if few <= reach.exactly {
         return Ok(Some(few));

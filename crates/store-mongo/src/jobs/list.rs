@@ -3,9 +3,13 @@
 use common::UserId;
 use common::jobs::{JobCounts, JobFilter, JobOrder, JobPage, JobState, PageBytes};
 use futures_util::TryStreamExt as _;
+use futures_util::future::try_join_all;
+use mongodb::action::Action as _;
 use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::Hint;
 use serde::Deserialize;
 
+use super::depths::Reach;
 use super::doc::{JobDoc, any_state, read_state, seen, state_number};
 use super::schema::JOBS;
 use super::text;
@@ -34,6 +38,7 @@ pub(super) async fn list(
         .sort(doc! { "number": direction })
         .limit(i64::from(limit) + 1)
         .max_time(engine.deadline())
+        .optional(own_type(filter), |find, index| find.hint(index))
         .await?;
     let (mut items, mut on_page, mut more) = (Vec::new(), PageBytes::default(), false);
     while let Some(job) = found.try_next().await? {
@@ -44,6 +49,15 @@ pub(super) async fn list(
         items.push(job.read()?);
     }
     Ok(JobPage { items, more })
+}
+
+/// The index of what a user's jobs of one type are looked up by; of what is searched for by more than that the server chooses.
+pub(super) fn own_type(filter: &JobFilter) -> Option<Hint> {
+    let JobFilter { user: Some(_), kind: Some(_), text: None, from: None, until: None, state: _ } = filter
+    else {
+        return None;
+    };
+    Some(Hint::Name("by_user_type_1".to_owned()))
 }
 
 /// With the states spelled out: an index has them before the number, each is a range of it in the order of the list, and the server merges them. What is
@@ -75,31 +89,52 @@ pub(super) fn matching(filter: &JobFilter) -> Document {
     matching
 }
 
-/// The server answers it from the index by state, or by user and state, without the jobs.
-pub(super) async fn counts(engine: &Engine, user: Option<UserId>) -> Result<JobCounts, Fault> {
-    let mut matching = doc! { "state": any_state() };
-    if let Some(user) = user {
-        matching.insert("user", user.oid());
-    }
+/// What [`JobAdmin::counts`](common::jobs::JobAdmin::counts) says.
+pub(super) async fn counts(engine: &Engine, reach: Reach, user: Option<UserId>) -> Result<JobCounts, Fault> {
     let mut counts: JobCounts = JobState::ALL.into_iter().map(|state| (state, 0)).collect();
-    counts.extend(by_state(engine, matching).await?);
+    counts.extend(match user {
+        Some(user) => of_user(engine, reach, user).await?,
+        None => by_state(engine, doc! { "state": any_state() }, None).await?,
+    });
     Ok(counts)
 }
 
-/// How many of these jobs are in each state; states without any are left out.
-pub(super) async fn by_state(engine: &Engine, matching: Document) -> Result<JobCounts, Fault> {
+/// Those of one user: exactly where they are few in all, else as far as the reach goes in each state. The page of a user asks for it with every change of a job.
+async fn of_user(engine: &Engine, reach: Reach, user: UserId) -> Result<JobCounts, Fault> {
+    let own = |state: Bson| doc! { "user": user.oid(), "state": state };
+    let few = by_state(engine, own(any_state().into()), Some(reach.exactly + 1)).await?;
+    if few.values().sum::<u64>() <= reach.exactly {
+        return Ok(few);
+    }
+    let jobs = engine.collection::<Document>(JOBS);
+    let counts = JobState::ALL.map(|state| {
+        let of_state = jobs.count_documents(own(state_number(state).into()));
+        let by_user = Hint::Name("by_user_1".to_owned());
+        let of_state = of_state.limit(reach.exactly).hint(by_user).max_time(engine.deadline());
+        async move { Ok::<_, Fault>((state, of_state.await?)) }
+    });
+    Ok(try_join_all(counts).await?.into_iter().collect())
+}
+
+/// How many of these jobs, of the first so many, are in each state; states without any are left out. The server answers it from the index by state, or by user
+/// and state, without the jobs.
+pub(super) async fn by_state(
+    engine: &Engine,
+    matching: Document,
+    most: Option<u64>,
+) -> Result<JobCounts, Fault> {
     #[derive(Deserialize)]
     struct Group {
         #[serde(rename = "_id")]
         state: i32,
         jobs: i64,
     }
+    let mut stages = vec![doc! { "$match": matching }];
+    stages.extend(most.map(|most| doc! { "$limit": int(most) }));
+    stages.push(doc! { "$group": { "_id": "$state", "jobs": { "$sum": 1_i64 } } });
     let groups = engine
         .collection::<Document>(JOBS)
-        .aggregate([
-            doc! { "$match": matching },
-            doc! { "$group": { "_id": "$state", "jobs": { "$sum": 1_i64 } } },
-        ])
+        .aggregate(stages)
         .max_time(engine.deadline())
         .with_type::<Group>()
         .await?;

@@ -138,7 +138,7 @@ impl JobAdmin for JobsDb {
     }
 
     async fn counts(&self, user: Option<UserId>) -> PortResult<JobCounts> {
-        self.engine.run(list::counts(&self.engine, user)).await
+        self.engine.run(list::counts(&self.engine, self.reach, user)).await
     }
 
     async fn total(&self, filter: &JobFilter) -> PortResult<Option<u64>> {

@@ -147,6 +147,7 @@ pub(crate) static SCHEMA: Schema = Schema {
         Migration { version: Version { major: 1, minor: 4 }, steps: &keyed::steps(keyed::JOBS) },
         TURNS_1_5,
         ENDED_1_6,
+        OWN_TYPES_1_7,
     ],
 };
 
@@ -177,4 +178,14 @@ const TURNS_1_5: Migration = Migration {
 const ENDED_1_6: Migration = Migration {
     version: Version { major: 1, minor: 6 },
     steps: &[Step::Document { collection: COUNTERS, id: ENDED, fields: || doc! { "at": 0_i64 } }],
+};
+
+/// The jobs of a user are listed and counted by type, too: without a look at those of all other types.
+const OWN_TYPES_1_7: Migration = Migration {
+    version: Version { major: 1, minor: 7 },
+    steps: &[Step::Index(Index::new(
+        JOBS,
+        "by_user_type_1",
+        &[("user", 1), ("type", 1), ("state", 1), ("number", -1)],
+    ))],
 };

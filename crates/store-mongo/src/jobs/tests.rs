@@ -1,8 +1,8 @@
 //! What cannot be brought about through the ports: crashes between two steps, and databases of versions before.
 
 use common::jobs::{
-    ClaimRequest, Claimed, ENDED_COUNTED_EVERY, JobAdmin as _, JobEvent, JobEventFilter, JobEventKind,
-    JobEvents as _, JobFilter, JobOrder, JobState, JobStore as _, LostLease, NewJob, SERVED_KEPT,
+    ClaimRequest, Claimed, JobAdmin as _, JobEvent, JobEventFilter, JobEventKind, JobEvents as _, JobFilter,
+    JobOrder, JobState, JobStore as _, LostLease, NewJob, SERVED_KEPT,
 };
 use common::{Clock as _, Timestamp};
 use futures_util::TryStreamExt as _;
@@ -16,6 +16,8 @@ use super::{JobsDb, events, schema};
 use crate::engine::{Engine, Schema};
 use crate::support;
 use crate::value::{ToOid as _, int};
+
+mod figures;
 
 async fn store() -> (JobsDb, support::Scratch) {
     let (mongo, scratch) = support::mongo().await;
@@ -146,25 +148,6 @@ async fn state(store: &JobsDb) -> JobState {
     page.items[0].state
 }
 
-/// Counting them is dear, and the figures are asked for every few seconds, by each process.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn jobs_that_have_ended_are_counted_now_and_then() {
-    let (store, _scratch) = store().await;
-    let (ids, at) = (TestIds::new(), TestClock::default().now());
-    let complete = async || {
-        store.insert(&[job(&ids, at)], at).await.unwrap();
-        let claimed = store.claim(&request(1), at).await.unwrap().jobs.remove(0);
-        store.complete(claimed.holder, None, at).await.unwrap();
-    };
-    let figure = async |passed: Duration| store.depths(at + passed).await.unwrap()[&JobState::Complete];
-    complete().await;
-    assert_eq!(figure(Duration::ZERO).await, 1, "the first time");
-    complete().await;
-    assert_eq!(figure(ENDED_COUNTED_EVERY - Duration::from_millis(1)).await, 1);
-    assert_eq!(figure(ENDED_COUNTED_EVERY).await, 2);
-    assert_eq!(store.counts(None).await.unwrap()[&JobState::Complete], 2);
-}
-
 /// A claim fails after it took a place in the window of its type.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_that_fails_gives_its_places_back() {
@@ -194,44 +177,6 @@ async fn a_claim_ends_where_its_answer_would_be_huge() {
     for _ in 0..3 {
         assert_eq!(store.claim(&request(3), at).await.unwrap().jobs.len(), 1);
     }
-}
-
-/// Dashboards ask for figures each second, and a list for its total on each page: more jobs than can be counted quickly are not counted then.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn figures_of_many_jobs_that_have_ended_are_those_of_the_last_count() {
-    let (mut store, _scratch) = store().await;
-    store.reach = super::depths::Reach { exactly: 3, at_once: 2 };
-    let (ids, at) = (TestIds::new(), TestClock::default().now());
-    let complete = async |store: &JobsDb, count: u32| {
-        let jobs: Vec<_> = (0..count).map(|_| job(&ids, at)).collect();
-        store.insert(&jobs, at).await.unwrap();
-        for claimed in store.claim(&request(count), at).await.unwrap().jobs {
-            store.complete(claimed.holder, None, at).await.unwrap();
-        }
-    };
-    let figures = async |store: &JobsDb, live: u64| {
-        let all = store.types(None).await.unwrap().types;
-        assert_eq!(store.types(Some("test")).await.unwrap().types, all);
-        assert_eq!(all[0].counts[&JobState::Inactive], live, "live ones are exact");
-        let complete = JobFilter { state: Some(JobState::Complete), ..JobFilter::default() };
-        let total = async |filter: &JobFilter| store.total(filter).await.unwrap().unwrap();
-        let totals = (total(&complete).await, total(&JobFilter::default()).await);
-        (all[0].counts[&JobState::Complete], totals.0, totals.1)
-    };
-    complete(&store, 3).await;
-    store.insert(&[job(&ids, at)], at).await.unwrap();
-    assert_eq!(figures(&store, 1).await, (3, 3, 4), "few are counted");
-    complete(&store, 3).await;
-    // one of the six that were begun was the one that waited
-    assert_eq!(store.depths(at).await.unwrap()[&JobState::Complete], 6, "all of them, two at a time");
-    complete(&store, 1).await;
-    assert_eq!(figures(&store, 1).await, (6, 6, 7), "not counted anew");
-    let later = at + ENDED_COUNTED_EVERY;
-    assert_eq!(store.depths(later).await.unwrap()[&JobState::Complete], 7);
-    assert_eq!(figures(&store, 1).await, (7, 7, 8));
-    let own = JobFilter { user: Some(ids.next()), ..JobFilter::default() };
-    assert_eq!(store.total(&own).await.unwrap(), Some(0), "few of one user");
-    assert_eq!(store.types(Some("other")).await.unwrap().types, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::job::{state_number, to_json, user_bytes};
 use super::moves::{Moves, PLACE_COLUMNS, Place};
-use super::{events, history, turns};
+use super::{history, turns};
 use crate::engine::Tx;
 use crate::row::{RowExt as _, int};
 
@@ -89,7 +89,7 @@ fn insert_one(
     let place =
         Place { number, id: job.id, kind: job.kind.clone(), priority: job.priority.0, user: job.user };
     moves.enter(&place, state)?;
-    events::write(tx, &place, JobEventKind::Enqueue, None, now)?;
+    moves.tell(&place, JobEventKind::Enqueue, None, now)?;
     Ok(InsertOutcome::Inserted)
 }
 
@@ -160,7 +160,7 @@ pub(super) fn promote(
     )?
     .execute((int(place.number), now.millis()))?;
     moves.change(place, JobState::Delayed, JobState::Inactive)?;
-    events::write(tx, place, JobEventKind::Promotion, None, now)
+    moves.tell(place, JobEventKind::Promotion, None, now)
 }
 
 /// Notes since when ids are removed, and forgets those that were long enough.

@@ -4,7 +4,6 @@ use common::Timestamp;
 use common::jobs::{ClaimRequest, Claimed, Claims, JobEventKind, LeaseHolder, PageBytes};
 use rusqlite::OptionalExtension as _;
 
-use super::events;
 use super::job::{COLUMN_COUNT, COLUMNS, bytes, job};
 use super::moves::{Moves, Place};
 use super::turns::Line;
@@ -46,7 +45,7 @@ pub(super) fn claim(
         let place = Place::of(&job);
         moves.begin(&place);
         allowance.count(&place.kind);
-        events::write(tx, &place, JobEventKind::Start, None, now)?;
+        moves.tell(&place, JobEventKind::Start, None, now)?;
         let holder = LeaseHolder { job: job.spec.id, mark };
         claimed.push(Claimed { job, holder, lease_until });
         line.serve(tx, (request.max as usize).saturating_sub(claimed.len()), now)?;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::job::{from_json, state_number, to_json};
 use super::moves::{Moves, PLACE_COLUMNS, PLACE_COUNT, Place};
 use super::work::{HOLDS, holds};
-use super::{events, history, remove};
+use super::{history, remove};
 use crate::engine::{Tx, TxResult};
 use crate::row::{RowExt as _, int};
 
@@ -77,7 +77,7 @@ fn complete(
     let waited = started_at.since(ready_at.unwrap_or(started_at));
     moves.end(&place, history::Ended::completed(waited, now.since(started_at)), now);
     let told = json!({ "result": result });
-    events::write(tx, &place, JobEventKind::Complete, Some(&told), now)?;
+    moves.tell(&place, JobEventKind::Complete, Some(&told), now)?;
     moves.change(&place, JobState::Active, JobState::Complete)?;
     if removes {
         remove::one(tx, &place, JobState::Complete, now, moves)?;
@@ -150,7 +150,7 @@ fn end_attempt(
         FailOutcome::Dead => JobEventKind::Failed,
     };
     let told = json!({"error": failure.error, "attempt": job.attempts_made});
-    events::write(tx, &job.place, event, Some(&told), now)?;
+    moves.tell(&job.place, event, Some(&told), now)?;
     Ok(outcome)
 }
 
@@ -168,7 +168,7 @@ pub(super) fn give_back(tx: &Tx<'_>, holder: LeaseHolder, now: Timestamp) -> TxR
         .ok_or(LostLease::Lost)?;
     let mut moves = Moves::new(tx);
     moves.change(&place, JobState::Active, JobState::Inactive)?;
-    events::write(tx, &place, JobEventKind::Return, None, now)?;
+    moves.tell(&place, JobEventKind::Return, None, now)?;
     Ok(moves.finish()?)
 }
 

@@ -1,7 +1,7 @@
 //! What happened to jobs: written in the transaction that made it happen.
 
-use common::Timestamp;
 use common::jobs::{JobEvent, JobEventFilter, JobEventKind, JobEventPage};
+use common::{JobId, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::Value;
 
@@ -19,26 +19,58 @@ fn kind_number(kind: JobEventKind) -> i64 {
     int(place.expect("every kind is among all") as u64)
 }
 
-/// Writes one event.
-pub(super) fn write(
-    tx: &Tx<'_>,
-    place: &Place,
+/// Most events of one statement. What is kept until it is run is bounded by it, too: data may be long.
+pub(super) const MOST_AT_ONCE: usize = 16;
+
+/// An event that has no number yet.
+pub(super) struct Told {
+    at: Timestamp,
+    job: JobId,
+    kind: String,
+    user: Option<UserId>,
     event: JobEventKind,
-    data: Option<&Value>,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "INSERT INTO events (at, job, type, user, event, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute((
-        now.millis(),
-        place.id.bytes(),
-        &place.kind,
-        user_bytes(place.user.as_ref()),
-        kind_number(event),
-        data.map(to_json).transpose()?,
-    ))
-    .map(drop)
+    data: Option<String>,
+}
+
+impl Told {
+    pub(super) fn of(
+        place: &Place,
+        event: JobEventKind,
+        data: Option<&Value>,
+        now: Timestamp,
+    ) -> rusqlite::Result<Self> {
+        let data = data.map(to_json).transpose()?;
+        Ok(Self { at: now, job: place.id, kind: place.kind.clone(), user: place.user, event, data })
+    }
+}
+
+/// Writes events in this order. Each statement costs something beside its rows, such as a change of the sequence of numbers: so it has as many rows as there are,
+/// but for the few sizes that statements are kept prepared in.
+pub(super) fn write(tx: &Tx<'_>, events: &[Told]) -> rusqlite::Result<()> {
+    let mut rest = events;
+    while !rest.is_empty() {
+        let (rows, later) = rest.split_at(1_usize << rest.len().min(MOST_AT_ONCE).ilog2());
+        write_rows(tx, rows)?;
+        rest = later;
+    }
+    Ok(())
+}
+
+fn write_rows(tx: &Tx<'_>, events: &[Told]) -> rusqlite::Result<()> {
+    const COLUMNS: usize = 6;
+    let rows = vec!["(?, ?, ?, ?, ?, ?)"; events.len()].join(", ");
+    let mut insert =
+        tx.prepare_cached(&format!("INSERT INTO events (at, job, type, user, event, data) VALUES {rows}"))?;
+    for (row, told) in events.iter().enumerate() {
+        let first = row * COLUMNS + 1;
+        insert.raw_bind_parameter(first, told.at.millis())?;
+        insert.raw_bind_parameter(first + 1, told.job.bytes())?;
+        insert.raw_bind_parameter(first + 2, &told.kind)?;
+        insert.raw_bind_parameter(first + 3, user_bytes(told.user.as_ref()))?;
+        insert.raw_bind_parameter(first + 4, kind_number(told.event))?;
+        insert.raw_bind_parameter(first + 5, &told.data)?;
+    }
+    insert.raw_execute().map(drop)
 }
 
 pub(super) fn after(

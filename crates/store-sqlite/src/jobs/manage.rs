@@ -8,7 +8,7 @@ use serde_json::json;
 use super::job;
 use super::list::{self, Bounds};
 use super::moves::{Moves, PLACE_COLUMNS, PLACE_COUNT, Place};
-use super::{arrive, events, remove};
+use super::{arrive, remove};
 use crate::engine::{Tx, TxResult, damaged};
 use crate::row::int;
 
@@ -76,7 +76,7 @@ fn set_priority(
     let moved = Place { priority: priority.0, ..place.clone() };
     moves.leave(place, *state)?;
     moves.enter(&moved, *state)?;
-    events::write(tx, place, JobEventKind::Priority, Some(&json!({ "priority": priority })), now)
+    moves.tell(place, JobEventKind::Priority, Some(&json!({ "priority": priority })), now)
 }
 
 fn cancel(tx: &Tx<'_>, found: &Found, now: Timestamp, moves: &mut Moves<'_, '_>) -> rusqlite::Result<()> {
@@ -86,7 +86,7 @@ fn cancel(tx: &Tx<'_>, found: &Found, now: Timestamp, moves: &mut Moves<'_, '_>)
     )?
     .execute((int(found.place.number), now.millis()))?;
     moves.change(&found.place, found.state, JobState::Cancelled)?;
-    events::write(tx, &found.place, JobEventKind::Cancel, None, now)
+    moves.tell(&found.place, JobEventKind::Cancel, None, now)
 }
 
 /// The live job that has the key which this one had.
@@ -102,7 +102,7 @@ fn retry(tx: &Tx<'_>, found: &Found, now: Timestamp, moves: &mut Moves<'_, '_>) 
     )?
     .execute((int(found.place.number), now.millis()))?;
     moves.change(&found.place, found.state, JobState::Inactive)?;
-    events::write(tx, &found.place, JobEventKind::Enqueue, None, now)
+    moves.tell(&found.place, JobEventKind::Enqueue, None, now)
 }
 
 pub(super) fn remove(tx: &Tx<'_>, id: JobId, now: Timestamp) -> TxResult<(), ChangeJobError> {

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
-use common::jobs::{Job, JobState};
+use common::jobs::{Job, JobEventKind, JobState};
 use common::{JobId, Timestamp, UserId};
 use rusqlite::{OptionalExtension as _, Row};
+use serde_json::Value;
 
+use super::events::{self, Told};
 use super::history::{self, Ended};
 use super::job::{state_number, user, user_bytes};
 use super::turns;
@@ -59,6 +61,8 @@ pub(super) struct Moves<'t, 'c> {
     tx: &'t Tx<'c>,
     /// By type.
     kinds: HashMap<String, Changes>,
+    /// What is yet to be told.
+    told: Vec<Told>,
 }
 
 /// What changed for one type.
@@ -75,7 +79,7 @@ struct Changes {
 
 impl<'t, 'c> Moves<'t, 'c> {
     pub(super) fn new(tx: &'t Tx<'c>) -> Self {
-        Self { tx, kinds: HashMap::new() }
+        Self { tx, kinds: HashMap::new(), told: Vec::new() }
     }
 
     /// A job has come into being.
@@ -126,6 +130,27 @@ impl<'t, 'c> Moves<'t, 'c> {
         ended.add(&attempt);
     }
 
+    /// Something has happened to a job, after all that was told before.
+    pub(super) fn tell(
+        &mut self,
+        place: &Place,
+        event: JobEventKind,
+        data: Option<&Value>,
+        now: Timestamp,
+    ) -> rusqlite::Result<()> {
+        self.told.push(Told::of(place, event, data, now)?);
+        if self.told.len() >= events::MOST_AT_ONCE {
+            self.write_told()?;
+        }
+        Ok(())
+    }
+
+    fn write_told(&mut self) -> rusqlite::Result<()> {
+        events::write(self.tx, &self.told)?;
+        self.told.clear();
+        Ok(())
+    }
+
     fn changes(&mut self, place: &Place) -> &mut Changes {
         if !self.kinds.contains_key(&place.kind) {
             self.kinds.insert(place.kind.clone(), Changes::default());
@@ -161,8 +186,9 @@ impl<'t, 'c> Moves<'t, 'c> {
         Ok(())
     }
 
-    /// Writes what is counted.
+    /// Writes what is counted, and the rest of what is told.
     pub(super) fn finish(mut self) -> rusqlite::Result<()> {
+        self.write_told()?;
         self.write_active()?;
         for (kind, changes) in &self.kinds {
             if let Some((ended, now)) = &changes.ended {
@@ -171,7 +197,10 @@ impl<'t, 'c> Moves<'t, 'c> {
             let mut all: HashMap<JobState, i64> = HashMap::new();
             for ((user, state), change) in changes.counts.iter().filter(|(_, change)| **change != 0) {
                 *all.entry(*state).or_default() += change;
-                self.count_for_user(user_bytes(user.as_ref()), kind, state_number(*state), *change)?;
+                // nobody asks how many are nobody's
+                if let Some(user) = user {
+                    self.count_for_user(user.bytes(), kind, state_number(*state), *change)?;
+                }
             }
             for (state, change) in all.into_iter().filter(|(_, change)| *change != 0) {
                 self.count_for_type(kind, state_number(state), change)?;

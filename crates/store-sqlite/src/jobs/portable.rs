@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::job::{COLUMNS, job, state_number, to_json, user_bytes};
 use super::moves::{Moves, Place};
-use super::{JobsDb, arrive, events, notifications};
+use super::{JobsDb, arrive, notifications};
 use crate::engine::{Durability, Tx};
 use crate::row::{RowExt as _, int, is_there};
 
@@ -86,7 +86,7 @@ fn keep(
     }
     let place = Place { number, ..Place::of(job) };
     moves.enter(&place, job.state)?;
-    events::write(tx, &place, JobEventKind::Enqueue, None, job.updated_at)
+    moves.tell(&place, JobEventKind::Enqueue, None, job.updated_at)
 }
 
 #[async_trait]

@@ -5,7 +5,7 @@ use common::jobs::{JobEventKind, JobState};
 
 use super::job::state_number;
 use super::moves::{Moves, PLACE_COLUMNS, Place};
-use super::{events, texts};
+use super::texts;
 use crate::engine::Tx;
 use crate::row::int;
 
@@ -23,7 +23,7 @@ pub(super) fn one(
     tx.prepare_cached("DELETE FROM job_log WHERE number = ?1")?.execute([number])?;
     tx.prepare_cached("DELETE FROM jobs WHERE number = ?1")?.execute([number])?;
     texts::forget(tx, number)?;
-    events::write(tx, place, JobEventKind::Remove, None, now)?;
+    moves.tell(place, JobEventKind::Remove, None, now)?;
     moves.leave(place, state)
 }
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use common::jobs::{
-    AttemptEnd, ClaimRequest, Ending, Failure, JobEventFilter, JobFilter, JobOrder, JobStore as _, LostLease,
-    NewJob, Priority, SERVED_KEPT,
+    AttemptEnd, ClaimRequest, Ended, Ending, FailOutcome, Failure, JobAdmin as _, JobEventFilter,
+    JobEventKind, JobEvents as _, JobFilter, JobOrder, JobState, JobStore as _, LostLease, NewJob, Priority,
+    SERVED_KEPT,
 };
 use common::{JobId, Timestamp, UserId};
 use serde_json::json;
@@ -129,9 +130,77 @@ async fn a_claim_ends_where_its_answer_would_be_huge() {
     assert_eq!((claim().await, claim().await), (2, 1));
 }
 
-/// A user with thousands of jobs asks for the few of another type.
 #[tokio::test]
-async fn own_jobs_of_a_type_are_listed_without_a_look_at_others() {
+async fn a_line_that_cannot_be_read_costs_no_result() {
+    let (db, _folder) = waiting(1, 4).await;
+    let held = db.claim(&request(2), NOW).await.unwrap().jobs;
+    // the second in line, so that the claim fails when it has begun a job
+    let damage = "UPDATE jobs SET data = 'damaged' WHERE number = (SELECT max(number) FROM jobs)";
+    assert_eq!(write(&db, move |tx| tx.execute(damage, []).unwrap()).await, 1);
+    let failure = Failure {
+        error: "x".to_owned(),
+        retryable: false,
+        jitter_percent: 0,
+        not_before: None,
+        uncounted: false,
+    };
+    let ends = [Ending::Complete(Some(json!("done"))), Ending::Failed(failure)];
+    let ends: Vec<_> = std::iter::zip(&held, ends)
+        .map(|(claimed, ending)| AttemptEnd { holder: claimed.holder, ending })
+        .collect();
+    let taken = db.end(&ends, Some(&request(2)), NOW).await.unwrap();
+    assert!(matches!(taken.claims, Err(PortError::Broken { .. })), "{:?}", taken.claims);
+    let ended: Vec<Ended> = taken.ended.into_iter().map(Result::unwrap).collect();
+    assert_eq!(ended, [Ended::Complete, Ended::Failed(FailOutcome::Dead)]);
+    let done = db.find(held[0].holder.job).await.unwrap().unwrap();
+    assert_eq!((done.state, done.result), (JobState::Complete, Some(json!("done"))));
+    let counts = db.counts(None).await.unwrap();
+    let of = |state: JobState| counts[&state];
+    assert_eq!(
+        [JobState::Complete, JobState::Failed, JobState::Inactive, JobState::Active].map(of),
+        [1, 1, 2, 0],
+        "each result once, and nothing is left of the claim"
+    );
+    assert_eq!(db.claim(&request(1), NOW).await.unwrap().jobs.len(), 1, "what can be read is there");
+    assert!(db.claim(&request(1), NOW).await.is_err());
+}
+
+/// In statements of several rows, and the rest in smaller ones.
+#[tokio::test]
+async fn what_one_commit_does_to_many_jobs_is_told_in_its_order() {
+    const JOBS: usize = 2 * events::MOST_AT_ONCE + 5;
+    let (db, _folder) = waiting(0, 0).await;
+    let ids = TestIds::new();
+    let made: Vec<NewJob> =
+        (0..JOBS).map(|number| NewJob::new(ids.next(), "test", json!(number), NOW)).collect();
+    db.insert(&made, NOW).await.unwrap();
+    let claimed = db.claim(&request(JOBS as u32), NOW).await.unwrap().jobs;
+    let ends: Vec<_> = claimed
+        .iter()
+        .map(|claimed| AttemptEnd {
+            holder: claimed.holder,
+            ending: Ending::Complete(Some(claimed.job.spec.data.clone())),
+        })
+        .collect();
+    db.end(&ends, None, NOW).await.unwrap();
+    let heard = db.events_after(0, &JobEventFilter::default(), 1000).await.unwrap().events;
+    let told = |kind: JobEventKind| {
+        let of_kind = heard.iter().filter(move |event| event.event == kind);
+        of_kind.map(|event| (event.seq, event.job, event.data.clone())).collect::<Vec<_>>()
+    };
+    let all = |first: usize, has_data: bool| {
+        let data = |job: &NewJob| has_data.then(|| json!({ "result": job.data }));
+        let of_job = |(at, job): (usize, &NewJob)| ((first + at) as u64, job.id, data(job));
+        made.iter().enumerate().map(of_job).collect::<Vec<_>>()
+    };
+    assert_eq!(told(JobEventKind::Enqueue), all(1, false));
+    assert_eq!(told(JobEventKind::Start), all(1 + JOBS, false));
+    assert_eq!(told(JobEventKind::Complete), all(1 + 2 * JOBS, true));
+}
+
+/// A user with thousands of jobs asks for the few of another type, and for how many they are.
+#[tokio::test]
+async fn own_jobs_are_listed_and_counted_without_a_look_at_others() {
     let cost = async |others: i32| {
         let (db, _folder) = waiting(1, others).await;
         let ids = TestIds::seeded(1);
@@ -142,14 +211,16 @@ async fn own_jobs_of_a_type_are_listed_without_a_look_at_others() {
             arrive::insert(tx, &[rare], NOW).unwrap();
             let filter =
                 JobFilter { user: Some(user), kind: Some("rare".to_owned()), ..JobFilter::default() };
-            let (page, steps) = steps(|| list::list(tx, &filter, JobOrder::Descending, None, 10).unwrap());
+            let (page, listed) = steps(|| list::list(tx, &filter, JobOrder::Descending, None, 10).unwrap());
             assert_eq!((page.items.len(), page.more), (1, false));
-            steps
+            let (counts, counted) = steps(|| list::counts(tx, Some(user)).unwrap());
+            assert_eq!(counts[&JobState::Inactive], others as u64 + 1);
+            [listed, counted]
         })
         .await
     };
     let (few, many) = (cost(5).await, cost(2_000).await);
-    assert!(many <= few + 20, "{few} {many}");
+    assert!(std::iter::zip(few, many).all(|(few, many)| many <= few + 20), "{few:?} {many:?}");
 }
 
 /// Who was served is remembered for so long, and nothing is kept of users without jobs.
@@ -228,6 +299,36 @@ async fn who_waits_in_a_database_of_before_is_served_in_turn() {
     let claimed = db.claim(&request(3), NOW).await.unwrap().jobs;
     // the urgent one; then both have one active, and one of them was served
     assert_eq!(claimed.iter().map(|claimed| claimed.job.number).collect::<Vec<_>>(), [2, 4, 1]);
+}
+
+/// Two statements of each commit had counted what nobody reads.
+#[tokio::test]
+async fn jobs_of_nobody_are_counted_with_all_others_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.db");
+    let old = Connection::open(&path).unwrap();
+    for step in &SCHEMA.migrations[..9] {
+        old.execute_batch(step).unwrap();
+    }
+    old.pragma_update(None, "application_id", SCHEMA.application_id).unwrap();
+    old.pragma_update(None, "user_version", 9).unwrap();
+    old.execute("INSERT INTO user_counts (user, type, state, count) VALUES (x'', 'test', 2, 1)", []).unwrap();
+    old.execute("INSERT INTO type_counts (type, state, count) VALUES ('test', 2, 1)", []).unwrap();
+    old.close().unwrap();
+    let db = JobsDb::open(&path, &OpenOptions::default()).unwrap();
+    let ids = TestIds::new();
+    let user = ids.next();
+    let of_nobody = NewJob::new(ids.next(), "test", json!({}), NOW);
+    let own = NewJob { user: Some(user), ..NewJob::new(ids.next(), "test", json!({}), NOW) };
+    db.insert(&[of_nobody, own], NOW).await.unwrap();
+    for claimed in db.claim(&request(2), NOW).await.unwrap().jobs {
+        db.complete(claimed.holder, None, NOW).await.unwrap();
+    }
+    let complete = async |user: Option<UserId>| db.counts(user).await.unwrap()[&JobState::Complete];
+    assert_eq!((complete(None).await, complete(Some(user)).await), (3, 1));
+    let rows = "SELECT count(*) FROM user_counts";
+    let rows = write(&db, move |tx| tx.query_row(rows, [], |row| row.get::<_, i64>(0)).unwrap()).await;
+    assert_eq!(rows, 1);
 }
 
 #[tokio::test]

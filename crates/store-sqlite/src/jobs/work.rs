@@ -7,7 +7,7 @@ use common::jobs::{JobEventKind, LeaseHolder, LostLease};
 use rusqlite::OptionalExtension as _;
 use serde_json::{Value, json};
 
-use super::events;
+use super::events::{self, Told};
 use super::job::to_json;
 use super::moves::{PLACE_COLUMNS, Place};
 use crate::engine::{Tx, TxResult};
@@ -55,7 +55,7 @@ pub(super) fn progress(
         .optional()?
         .ok_or(LostLease::Lost)?;
     let told = json!({"progress": percent, "data": data});
-    Ok(events::write(tx, &place, JobEventKind::Progress, Some(&told), now)?)
+    Ok(events::write(tx, &[Told::of(&place, JobEventKind::Progress, Some(&told), now)?])?)
 }
 
 /// Lines that a job keeps, and the longest line.

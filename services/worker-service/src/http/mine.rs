@@ -80,7 +80,7 @@ pub(super) async fn list(
     Ok(web::Json(JobList { items, next_cursor, total }))
 }
 
-/// How many of the caller's jobs are in each state.
+/// How many of the caller's jobs are in each state; 10,000 where there are more, and nobody has counted.
 #[utoipa::path(
     tag = "jobs",
     operation_id = "getMyJobsSummary",

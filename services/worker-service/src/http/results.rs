@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError as _, post, web};
 use common::jobs::{AttemptEnd, ClaimRequest, Claims, Ended, Ending, EndsTaken, FailOutcome, LostLease};
 use common::{Causes, Code, JobId, Timestamp, UserId};
 use http_kit::problem::ProblemDocument;
-use http_kit::{ApiResult, Problem, input, presence};
+use http_kit::{ApiResult, Problem, idempotency, input, presence};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -111,13 +111,14 @@ impl ResultTaken {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ResultsTaken {
     items: Vec<ResultTaken>,
-    /// What was claimed; null where nothing was asked for.
+    /// What was claimed; null where nothing was asked for. None where the store took the results and could not claim, as a claim by itself then says.
     #[schema(required)]
     claimed: Option<ClaimedJobs>,
 }
 
 /// What came of several jobs at once: complete, or failed where there is an `error`. Each is durable when it is answered, and stands for itself. With
-/// `claim`, jobs are claimed in the places that this makes free, so that a program that always has work needs one call for each lot of jobs.
+/// `claim`, jobs are claimed in the places that this makes free, so that a program that always has work needs one call for each lot of jobs; it takes no
+/// `Idempotency-Key` then (400 `invalid_idempotency_key`).
 #[utoipa::path(
     tag = "jobs",
     operation_id = "reportResults",
@@ -138,6 +139,12 @@ pub(super) async fn results(
     payload: web::Payload,
 ) -> ApiResult<HttpResponse> {
     let ResultReports { results, claim } = input::json(&request, payload, MOST_BYTES).await?;
+    if claim.is_some() && request.headers().contains_key(idempotency::HEADER) {
+        // the answer would be given again for a day, and who works the jobs then is another matter
+        return Err(Problem::new(Code::InvalidIdempotencyKey).detail(
+            "Results with a claim take no Idempotency-Key: what was claimed comes back by its lease",
+        ));
+    }
     check(&results)?;
     if claim.as_ref().is_some_and(JobClaim::waits) {
         return Err(wrong("/claim/waitMs", "a claim that goes with results does not wait for jobs"));

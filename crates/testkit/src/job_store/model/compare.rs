@@ -7,6 +7,7 @@ use common::jobs::{JobEventFilter, JobEventKind, JobState};
 use common::{JobId, Timestamp};
 
 use super::plain::Model;
+use super::schedules;
 use crate::job_store::JobsSubject;
 
 pub(super) async fn compare(subject: &JobsSubject, model: &Model, users: &[UserId]) {
@@ -32,6 +33,8 @@ pub(super) async fn compare(subject: &JobsSubject, model: &Model, users: &[UserI
     let types = subject.admin.types(None).await.unwrap();
     assert_eq!(types.paused, model.paused.contains(&None));
     for found in types.types {
+        let limit = model.limits.get(found.kind.as_str()).map(|limited| limited.limit);
+        assert_eq!(found.limit, limit, "{}", found.kind);
         for (state, count) in found.counts {
             let all = model.all(state, |job| job.spec.kind == found.kind);
             assert_eq!(count, all.len() as u64, "{} {state:?}", found.kind);
@@ -39,6 +42,7 @@ pub(super) async fn compare(subject: &JobsSubject, model: &Model, users: &[UserI
     }
     let due: Option<Timestamp> = model.jobs.values().filter_map(|job| job.due).min();
     assert_eq!(subject.store.next_due().await.unwrap(), due);
+    schedules::compare(subject, model).await;
 }
 
 /// What the events tell of the jobs; where they end.

@@ -2,20 +2,22 @@
 
 mod compare;
 mod plain;
+mod schedules;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use common::UserId;
 use common::jobs::{
-    Backoff, ChangeJobError, ClaimRequest, FailOutcome, Failure, InsertOutcome, JobChange, JobState,
-    LeaseHolder, LostLease, NewJob, Priority,
+    Backoff, ChangeJobError, ClaimRequest, Claims, FailOutcome, Failure, InsertOutcome, JobChange, JobState,
+    LeaseHolder, LostLease, NewJob, Priority, TypeLimit,
 };
+use common::{Timestamp, UserId};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use self::compare::{agree, compare, replay};
-use self::plain::{Held, KINDS, Model, Plain, Served, up_to};
+use self::plain::{Held, KINDS, Limited, Model, Plain, Served, up_to};
+use self::schedules::{one_is_arranged, the_due_fire};
 use super::{JobsSubject, failure};
 
 const KEYS: [&str; 3] = ["k", "l", "m"];
@@ -70,6 +72,12 @@ async fn empty(subject: &JobsSubject, mut model: Model) -> Served {
     for pause in model.paused.drain() {
         subject.admin.set_paused(pause, false).await.unwrap();
     }
+    for (kind, _) in model.limits.drain() {
+        subject.admin.set_type_limit(kind, None).await.unwrap();
+    }
+    for (id, _) in model.schedules.drain() {
+        assert!(subject.schedules.delete_schedule(id).await.unwrap());
+    }
     // whatever is held, or waits
     for _ in 0..2 {
         subject.clock.advance(Duration::from_secs(3600));
@@ -93,7 +101,7 @@ async fn empty(subject: &JobsSubject, mut model: Model) -> Served {
 /// One step: something that producers, workers, people or time do.
 async fn change(subject: &JobsSubject, random: &mut StdRng, model: &mut Model, users: &[UserId]) {
     let held = if model.held.is_empty() { None } else { Some(random.random_range(0..model.held.len())) };
-    match (random.random_range(0..24), held) {
+    match (random.random_range(0..29), held) {
         (0..=4, _) => insert(subject, random, model, users).await,
         (5..=8, _) => claim(subject, random, model).await,
         (9..=13, Some(at)) => report(subject, random, model, at).await,
@@ -106,6 +114,9 @@ async fn change(subject: &JobsSubject, random: &mut StdRng, model: &mut Model, u
         (21, _) => old_ones_are_removed(subject, random, model).await,
         (22, _) => the_dead_are_retried(subject, model).await,
         (23, _) => pause(subject, random, model).await,
+        (24, _) => limit(subject, random, model).await,
+        (25..=26, _) => one_is_arranged(subject, random, model, users).await,
+        (27..=28, _) => the_due_fire(subject, random, model).await,
         // nothing is held
         _ => {}
     }
@@ -143,9 +154,14 @@ async fn insert(subject: &JobsSubject, random: &mut StdRng, model: &mut Model, u
         return;
     }
     assert_eq!(outcome, [InsertOutcome::Inserted, InsertOutcome::Known]);
+    keep(subject, model, spec, run_at).await;
+}
+
+/// A job that the store has taken.
+async fn keep(subject: &JobsSubject, model: &mut Model, spec: NewJob, due: Option<Timestamp>) {
     let number = subject.get(spec.id).await.number;
-    let state = if run_at.is_some() { JobState::Delayed } else { JobState::Inactive };
-    let job = Plain { number, state, attempts: 0, failures: 0, due: run_at, finished: None, spec };
+    let state = if due.is_some() { JobState::Delayed } else { JobState::Inactive };
+    let job = Plain { number, state, attempts: 0, failures: 0, due, finished: None, spec };
     model.jobs.insert(job.spec.id, job);
 }
 
@@ -160,11 +176,11 @@ async fn claim(subject: &JobsSubject, random: &mut StdRng, model: &mut Model) {
         max,
         lease,
     };
-    let claimed = subject.store.claim(&request, now).await.unwrap().jobs;
+    let Claims { jobs: claimed, again_at } = subject.store.claim(&request, now).await.unwrap();
     let came = claimed.len();
     for claimed in claimed {
         let id = claimed.job.spec.id;
-        assert_eq!(Some(id), model.next(kinds), "the order of claims");
+        assert_eq!(Some(id), model.next(kinds, now), "the order of claims");
         model.serve(id, now);
         let job = model.set(id, JobState::Active, now);
         job.attempts += 1;
@@ -174,8 +190,9 @@ async fn claim(subject: &JobsSubject, random: &mut StdRng, model: &mut Model) {
         model.held.push(Held { holder: claimed.holder, lease_until: now + lease, ttl_until });
     }
     if came < max as usize {
-        assert_eq!(model.next(kinds), None, "there was more to claim");
+        assert_eq!(model.next(kinds, now), None, "there was more to claim");
     }
+    assert_eq!(again_at, model.again_at(kinds, now), "when a limit lets more through");
 }
 
 /// A worker says something. What it says counts while its lease and its time last, whether or not anybody took the job away.
@@ -346,5 +363,17 @@ async fn pause(subject: &JobsSubject, random: &mut StdRng, model: &mut Model) {
         model.paused.insert(kind);
     } else {
         model.paused.remove(&kind);
+    }
+}
+
+async fn limit(subject: &JobsSubject, random: &mut StdRng, model: &mut Model) {
+    let kind = KINDS[random.random_range(0..3)];
+    let limits = random.random_bool(0.5);
+    let limit = TypeLimit { max: random.random_range(1..=3), per: up_to(random, 30) };
+    subject.admin.set_type_limit(kind, limits.then_some(limit)).await.unwrap();
+    if limits {
+        model.limits.insert(kind, Limited::new(limit));
+    } else {
+        model.limits.remove(kind);
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use common::jobs::{FailOutcome, JobChange, JobState, LeaseHolder, NewJob, SERVED_KEPT};
-use common::{JobId, Timestamp, UserId};
+use common::jobs::{FailOutcome, JobChange, JobState, LeaseHolder, NewJob, SERVED_KEPT, Schedule, TypeLimit};
+use common::{JobId, ScheduleId, Timestamp, UserId};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
@@ -39,6 +39,42 @@ impl Held {
     }
 }
 
+/// How many jobs of a type may begin.
+pub(super) struct Limited {
+    pub(super) limit: TypeLimit,
+    /// When the last window began, and how many jobs were begun in it.
+    window: Option<(Timestamp, u32)>,
+}
+
+impl Limited {
+    /// A window begins with its first job.
+    pub(super) fn new(limit: TypeLimit) -> Self {
+        Self { limit, window: None }
+    }
+
+    fn lasting(&self, now: Timestamp) -> Option<(Timestamp, u32)> {
+        self.window.filter(|(began_at, _)| *began_at + self.limit.per > now)
+    }
+
+    /// When more may begin, if none may now.
+    fn full_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let full = self.lasting(now).filter(|(_, begun)| *begun >= self.limit.max);
+        full.map(|(began_at, _)| began_at + self.limit.per)
+    }
+
+    fn begin(&mut self, now: Timestamp) {
+        let (began_at, begun) = self.lasting(now).unwrap_or((now, 0));
+        self.window = Some((began_at, begun + 1));
+    }
+}
+
+/// A schedule, as the store must have it.
+pub(super) struct Planned {
+    pub(super) schedule: Schedule,
+    /// How far apart its times are.
+    pub(super) every: Duration,
+}
+
 /// When each user was served last with a type, and as which of all.
 pub(super) type Served = HashMap<(Option<UserId>, String), (u64, Timestamp)>;
 
@@ -51,17 +87,18 @@ pub(super) struct Model {
     /// Jobs whose ids are known although they are not there.
     pub(super) gone: Vec<NewJob>,
     pub(super) paused: HashSet<Option<&'static str>>,
+    pub(super) limits: HashMap<&'static str, Limited>,
+    pub(super) schedules: HashMap<ScheduleId, Planned>,
     pub(super) served: Served,
 }
 
 impl Model {
     /// Who is next, by looking at all jobs.
-    pub(super) fn next(&self, kinds: &[&'static str]) -> Option<JobId> {
+    pub(super) fn next(&self, kinds: &[&'static str], now: Timestamp) -> Option<JobId> {
         if self.paused.contains(&None) {
             return None;
         }
-        let waits =
-            |kind: &str| KINDS.iter().any(|known| *known == kind && self.paused.contains(&Some(known)));
+        let waits = |kind: &str| self.is_paused(kind) || self.full_until(kind, now).is_some();
         let active = |of: &NewJob| {
             let same = |job: &&Plain| {
                 job.state == JobState::Active && job.spec.user == of.user && job.spec.kind == of.kind
@@ -77,9 +114,33 @@ impl Model {
             .map(|job| job.spec.id)
     }
 
-    /// A job is begun: its user was served.
+    fn is_paused(&self, kind: &str) -> bool {
+        KINDS.iter().any(|known| *known == kind && self.paused.contains(&Some(known)))
+    }
+
+    /// When more jobs of this type may begin, if its limit lets none begin now.
+    fn full_until(&self, kind: &str, now: Timestamp) -> Option<Timestamp> {
+        self.limits.get(kind)?.full_until(now)
+    }
+
+    /// When a limit lets more through, if one holds a ready job back.
+    pub(super) fn again_at(&self, kinds: &[&'static str], now: Timestamp) -> Option<Timestamp> {
+        if self.paused.contains(&None) {
+            return None;
+        }
+        let is_held = |kind: &&str| {
+            !self.is_paused(kind)
+                && !self.all(JobState::Inactive, |job| job.spec.kind.as_str() == *kind).is_empty()
+        };
+        kinds.iter().copied().filter(is_held).filter_map(|kind| self.full_until(kind, now)).min()
+    }
+
+    /// A job is begun: its user was served, and it counts for the limit of its type.
     pub(super) fn serve(&mut self, id: JobId, now: Timestamp) {
         let spec = &self.jobs[&id].spec;
+        if let Some(limited) = self.limits.get_mut(spec.kind.as_str()) {
+            limited.begin(now);
+        }
         let last = self.served.values().map(|(place, _)| *place).max().unwrap_or(0);
         self.served.insert((spec.user, spec.kind.clone()), (last + 1, now));
     }

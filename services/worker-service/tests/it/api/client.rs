@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt as _};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use worker_service::Registry;
+use worker_service::{Registry, WorkerService};
 
 use crate::http::{Server, Tokens, http_client, serve_shared};
 use crate::support::{Running, World};
@@ -29,7 +29,12 @@ impl Api {
     }
 
     pub(crate) fn with(world: &World, registry: Registry) -> Self {
-        let service = Arc::new(world.service(registry));
+        Self::of(world, world.service(registry))
+    }
+
+    /// The same over a service of other parts.
+    pub(crate) fn of(world: &World, service: WorkerService) -> Self {
+        let service = Arc::new(service);
         let tokens = Arc::<Tokens>::default();
         let server = serve_shared(Arc::clone(&service), Arc::clone(&tokens), world);
         let running = Running::start_shared(service);

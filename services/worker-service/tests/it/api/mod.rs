@@ -8,6 +8,7 @@ mod gone;
 mod kinds;
 mod lists;
 mod making;
+mod results;
 mod returns;
 mod schedules;
 mod stream;
