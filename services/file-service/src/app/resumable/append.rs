@@ -79,7 +79,7 @@ enum Piece {
 /// caller may be dropped, but no longer than `watch` allows.
 ///
 /// # Errors
-/// `parent_not_found` if the right to add to the folder has ended, `unauthorized` if the credential has; `upload_offset`, `upload_complete`, `upload_length`, `too_large`, `checksum_mismatch`, `locked` when another request wants the upload; those of the
+/// `not_found` if it was cut off; `parent_not_found` if the right to add to the folder has ended, `unauthorized` if the credential has; `upload_offset`, `upload_complete`, `upload_length`, `too_large`, `checksum_mismatch`, `locked` when another request wants the upload; those of the
 /// body; `quota_exceeded`, `disk_full`; those of the commit, after which the upload is complete and can be committed by another request.
 pub(crate) async fn append(
     mut hold: Hold,
@@ -87,6 +87,9 @@ pub(crate) async fn append(
     go: Go,
     mut body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<Appended, AppError> {
+    if hold.upload.is_cut_off() {
+        return Err(AppError::refused(Code::NotFound));
+    }
     if let Err(error) = check(&mut hold, &go) {
         hold.upload.length = hold.saved_length();
         hold.leave().await?;
@@ -209,16 +212,14 @@ impl Session {
         let size = hold.upload.offset();
         let known = (hold.saved().length, hold.saved().digest);
         let mut session = Self { hold, known, watch, go, checkers, reserved: 0, size };
-        if session.hold.upload.state == UploadState::Open {
-            let received = session.receive(pieces).await;
-            session.give_back().await;
-            if let Err(error) = received {
-                // whoever has it by now has reasons of their own
-                if let Err(other) = session.hold.leave().await {
-                    tracing::debug!(code = other.code().word(), "an upload was not left");
-                }
-                return Err(error);
+        if session.hold.upload.state == UploadState::Open
+            && let Err(error) = session.receive(pieces).await
+        {
+            // whoever has it by now has reasons of their own
+            if let Err(other) = session.hold.leave().await {
+                tracing::debug!(code = other.code().word(), "an upload was not left");
             }
+            return Err(error);
         }
         session.conclude(cause).await
     }
@@ -227,7 +228,7 @@ impl Session {
         let mut writer = match self.prepare().await {
             Ok(writer) => writer,
             Err(error) => {
-                // a length that is noted without its room would let in bytes that nobody counts
+                // a length that is noted without its room would let in bytes that nobody counts, and room without its length is nobody's
                 (self.hold.upload.length, self.hold.upload.digest) = self.known;
                 return Err(error);
             }

@@ -180,12 +180,20 @@ pub(crate) async fn create(
         return Err(error.into());
     }
     let hold = Hold::of(service, upload);
+    let watch = Watch::over(service, &parent);
     // those that began at the same time were not counted before
-    if let Err(error) = visitors::check_number(service, visitor.as_ref(), 0).await {
+    let mut may_stay = visitors::check_number(service, visitor.as_ref(), 0).await;
+    // a link that has got another password by now has cut off what was there by then, and this one may have come after that
+    if let (Ok(()), Some(_), Some(watch)) = (&may_stay, &visitor, &watch)
+        && watch.look().await.is_some()
+    {
+        may_stay = Err(AppError::refused(Code::ParentNotFound));
+    }
+    if let Err(error) = may_stay {
         hold.remove().await?;
         return Err(error);
     }
-    Ok((hold, Watch::over(service, &parent)))
+    Ok((hold, watch))
 }
 
 fn uploader(actor: Actor) -> Result<Uploader, AppError> {
