@@ -85,7 +85,10 @@ async fn end_all_cut_off(service: &Arc<FileService>, link: LinkId) -> Result<(),
         let page = service.uploads.store.list_uploads(Uploader::Link(link), before, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         before = Some(last.id);
-        for upload in page.iter().filter(|upload| upload.is_cut_off()) {
+        for upload in &page {
+            if !upload.is_cut_off() {
+                continue;
+            }
             // who is at it in another process finds out when they next save it
             service.uploads.stop(upload.id);
             let ended = match Hold::take(service, upload.id).await {
@@ -93,11 +96,10 @@ async fn end_all_cut_off(service: &Arc<FileService>, link: LinkId) -> Result<(),
                 Ok(hold) => hold.leave().await.map(drop),
                 Err(error) => Err(error),
             };
-            match ended {
-                Err(error) if error.code() != Code::NotFound => {
-                    tracing::warn!(upload = %upload.id, cause = %Causes(&error), "an upload is left to the upkeep");
-                }
-                _ => {}
+            if let Err(error) = ended
+                && error.code() != Code::NotFound
+            {
+                tracing::warn!(upload = %upload.id, cause = %Causes(&error), "an upload is left to the upkeep");
             }
         }
     }

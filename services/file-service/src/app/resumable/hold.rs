@@ -32,8 +32,8 @@ pub(crate) struct Hold {
     service: Arc<FileService>,
     stop: CancellationToken,
     held: bool,
-    /// Whether no more is set aside than [`Upload::due_bytes`] of the row, as far as this holder knows.
-    is_settled: bool,
+    /// Most bytes that may be set aside by this holder's doing; what others have set aside the upload was due when they left it.
+    most_set_aside: u64,
 }
 
 impl Hold {
@@ -46,7 +46,7 @@ impl Hold {
             service: Arc::clone(service),
             stop,
             held: true,
-            is_settled: true,
+            most_set_aside: 0,
         }
     }
 
@@ -154,7 +154,8 @@ impl Hold {
     /// With all its bytes, or left to others, an upload has no more set aside than it is due.
     async fn put(&mut self) -> Result<bool, AppError> {
         let goes_on = self.upload.state == UploadState::Open && self.upload.lease.is_some();
-        if self.is_settled || goes_on { self.put_alone().await } else { self.settle().await }
+        let has_more = self.most_set_aside > self.upload.due_bytes();
+        if has_more && !goes_on { self.settle().await } else { self.put_alone().await }
     }
 
     async fn put_alone(&mut self) -> Result<bool, AppError> {
@@ -175,12 +176,12 @@ impl Hold {
         let saved = self.service.uploads.store.save_upload_with_room(&self.upload, bytes, until).await;
         match saved {
             Ok(saved) => {
-                self.is_settled = bytes <= self.upload.due_bytes();
+                self.most_set_aside = bytes;
                 self.note(saved)
             }
             Err(NodeError::Port(error)) => {
                 // it may have been done
-                self.is_settled = false;
+                self.most_set_aside = self.most_set_aside.max(bytes);
                 Err(error.into())
             }
             Err(error) => Err(error.into()),
@@ -240,7 +241,9 @@ impl Hold {
     pub(super) async fn clear_up(mut self) -> Result<(), AppError> {
         self.upload.lease = None;
         // that of a part which is whole may be that of the whole by now
-        self.is_settled = self.upload.state != UploadState::Open;
+        if self.upload.state == UploadState::Open {
+            self.most_set_aside = u64::MAX;
+        }
         self.put().await?;
         self.held = false;
         Ok(())
@@ -323,15 +326,16 @@ impl Drop for Hold {
         if !self.held {
             return;
         }
-        let (service, is_settled) = (Arc::clone(&self.service), self.is_settled);
+        let service = Arc::clone(&self.service);
         let left = Upload { lease: None, ..self.saved.clone() };
+        let has_more = self.most_set_aside > left.due_bytes();
         self.service.background.spawn(async move {
             let store = &service.uploads.store;
-            let saved = if is_settled {
-                store.save_upload(&left).await.map_err(AppError::from)
-            } else {
+            let saved = if has_more {
                 let until = left.expires_at + RESERVATION_OUTLASTS;
                 store.save_upload_with_room(&left, left.due_bytes(), until).await.map_err(AppError::from)
+            } else {
+                store.save_upload(&left).await.map_err(AppError::from)
             };
             if let Err(error) = saved {
                 tracing::warn!(upload = %left.id, cause = %Causes(&error), "an upload stays held until its lease ends");
