@@ -79,7 +79,7 @@ enum Piece {
 /// caller may be dropped, but no longer than `watch` allows.
 ///
 /// # Errors
-/// `not_found` if it was cut off; `parent_not_found` if the right to add to the folder has ended, `unauthorized` if the credential has; `upload_offset`, `upload_complete`, `upload_length`, `too_large`, `checksum_mismatch`, `locked` when another request wants the upload; those of the
+/// `parent_not_found` if the right to add to the folder has ended, `unauthorized` if the credential has; `upload_offset`, `upload_complete`, `upload_length`, `too_large`, `checksum_mismatch`, `locked` when another request wants the upload; those of the
 /// body; `quota_exceeded`, `disk_full`; those of the commit, after which the upload is complete and can be committed by another request.
 pub(crate) async fn append(
     mut hold: Hold,
@@ -87,9 +87,6 @@ pub(crate) async fn append(
     go: Go,
     mut body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<Appended, AppError> {
-    if hold.upload.is_cut_off() {
-        return Err(AppError::refused(Code::NotFound));
-    }
     if let Err(error) = check(&mut hold, &go) {
         hold.upload.length = hold.saved_length();
         hold.leave().await?;

@@ -91,9 +91,10 @@ async fn end_all_cut_off(service: &Arc<FileService>, link: LinkId) -> Result<(),
             }
             // who is at it in another process finds out when they next save it
             service.uploads.stop(upload.id);
-            let ended = match Hold::take(service, upload.id).await {
-                Ok(hold) if hold.upload.is_cut_off() => hold.remove().await.map(drop),
-                Ok(hold) => hold.leave().await.map(drop),
+            let ended = match Hold::try_take_to_end(service, upload.id).await {
+                Ok(Some(hold)) => hold.remove().await.map(drop),
+                // somebody looks at it just now
+                Ok(None) => Err(AppError::refused(Code::Locked)),
                 Err(error) => Err(error),
             };
             if let Err(error) = ended
@@ -150,7 +151,8 @@ async fn clear_up_after_holder(service: &Arc<FileService>, upload: &Upload) -> R
 }
 
 /// Ends uploads after `after` into folders of others that their uploaders may not add to any more, of at most `limit` uploads that it looks at: of members who
-/// left a group, and by links whose time is over, above all, since nobody tells of these. What a holder that is no more had set aside ahead of bytes goes back, too. How many, and where to go on. Those that cannot be judged now are left for another time.
+/// left a group, and by links whose time is over, above all, since nobody tells of these. How many, and where to go on. Those that cannot be judged now are
+/// left for another time. What a holder that is no more had set aside ahead of bytes goes back, too.
 ///
 /// # Errors
 /// `unavailable`.

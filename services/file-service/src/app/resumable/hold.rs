@@ -71,8 +71,22 @@ impl Hold {
     /// Takes an upload if nobody has it.
     ///
     /// # Errors
-    /// `not_found`.
+    /// `not_found`, also for one that was cut off.
     pub(super) async fn try_take(service: &Arc<FileService>, id: UploadId) -> Result<Option<Self>, AppError> {
+        match Self::try_take_to_end(service, id).await? {
+            Some(hold) if hold.upload.is_cut_off() => Err(AppError::refused(Code::NotFound)),
+            taken => Ok(taken),
+        }
+    }
+
+    /// The same, also for one that was cut off.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub(super) async fn try_take_to_end(
+        service: &Arc<FileService>,
+        id: UploadId,
+    ) -> Result<Option<Self>, AppError> {
         let now = service.clock.now();
         match service.uploads.store.take_upload(id, now, now + LEASE).await? {
             Taken::Held(upload) => Ok(Some(Self::of(service, *upload))),
@@ -135,8 +149,7 @@ impl Hold {
     /// An upload that is gone on with is kept for longer, but not one by a link that brings no bytes.
     async fn prolong(&mut self) -> Result<(), AppError> {
         let is_final = matches!(self.upload.role, UploadRole::Final(_));
-        if self.upload.is_cut_off() || (self.upload.link.is_some() && self.upload.offset() == 0 && !is_final)
-        {
+        if self.upload.link.is_some() && self.upload.offset() == 0 && !is_final {
             return Ok(());
         }
         let until = self.service.clock.now() + self.service.settings.keep_uploads;
