@@ -245,7 +245,7 @@ async fn check_room(service: &FileService, space: SpaceId, bytes: u64) -> Result
 
 /// Sets bytes aside, where the space has a quota.
 async fn reserve(
-    service: &FileService,
+    service: &Arc<FileService>,
     parent: &Authorized,
     length: Option<u64>,
     expires_at: Timestamp,
@@ -255,7 +255,9 @@ async fn reserve(
     }
     let id = ReservationId(service.ids.object_id());
     let until = expires_at + RESERVATION_OUTLASTS;
-    service.store.reserve(parent.space(), id, length.unwrap_or(0), until).await?;
+    let reserved = service.store.reserve(parent.space(), id, length.unwrap_or(0), until).await;
+    // it may have been done although nobody heard of it
+    reserved.inspect_err(|_| release_later(service, Some(id)))?;
     Ok(Some(id))
 }
 
