@@ -182,16 +182,15 @@ pub(crate) async fn create(
     let hold = Hold::of(service, upload);
     let watch = Watch::over(service, &parent);
     // those that began at the same time were not counted before
-    let mut may_stay = visitors::check_number(service, visitor.as_ref(), 0).await;
+    let counted = visitors::check_number(service, visitor.as_ref(), 0).await;
     // a link that has got another password by now has cut off what was there by then, and this one may have come after that
-    if let (Ok(()), Some(_), Some(watch)) = (&may_stay, &visitor, &watch)
-        && watch.look().await.is_some()
-    {
-        may_stay = Err(AppError::refused(Code::ParentNotFound));
-    }
-    if let Err(error) = may_stay {
+    let is_locked_out = match (&visitor, &watch) {
+        (Some(_), Some(watch)) => watch.look().await.is_some(),
+        _ => false,
+    };
+    if counted.is_err() || is_locked_out {
         hold.remove().await?;
-        return Err(error);
+        return counted.and(Err(AppError::refused(Code::ParentNotFound)));
     }
     Ok((hold, watch))
 }
