@@ -1,12 +1,14 @@
 //! The contract of [`common::files::UploadStore`], which every adapter runs.
 
+mod room;
+
 use std::any::Any;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::files::{
-    OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore, Uploader,
+    FileStore, OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore, Uploader,
 };
 use common::{Clock as _, IdGen as _, Sha256, Timestamp, UploadId, UserId};
 use futures_util::future::join_all;
@@ -14,12 +16,16 @@ use futures_util::future::join_all;
 use crate::file_store::named;
 use crate::{TestClock, TestIds};
 
+pub use room::*;
+
 /// An empty store.
 pub struct Subject {
     /// The store.
     pub store: Arc<dyn UploadStore>,
     /// The same store through another client, where there can be one.
     pub other: Arc<dyn UploadStore>,
+    /// Where the room for uploads is.
+    files: Arc<dyn FileStore>,
     ids: TestIds,
     clock: TestClock,
     user: UserId,
@@ -47,6 +53,11 @@ macro_rules! upload_store_suite {
                 expired_uploads_are_listed,
                 bytes_of_unfinished_uploads_are_known,
                 finals_are_found_by_their_parts,
+                a_length_is_kept_with_its_room_or_not_at_all,
+                who_has_lost_an_upload_sets_nothing_aside,
+                a_removed_upload_gives_its_room_back,
+                parts_go_with_the_commit_that_says_what_they_became,
+                an_upload_that_was_cut_off_is_held_by_nobody,
             ]
         );
     };
@@ -56,14 +67,15 @@ const LEASE: Duration = Duration::from_secs(15);
 
 impl Subject {
     /// A subject over an empty store and another view of it.
-    pub fn new(
-        store: Arc<dyn UploadStore>,
-        other: Arc<dyn UploadStore>,
+    pub fn new<S: UploadStore + FileStore + 'static>(
+        store: Arc<S>,
+        other: Arc<S>,
         keep: impl Any + Send + Sync,
     ) -> Self {
         let ids = TestIds::new();
         let user = ids.next();
-        Self { store, other, ids, clock: TestClock::default(), user, _keep: Box::new(keep) }
+        let files = Arc::<S>::clone(&store);
+        Self { store, other, files, ids, clock: TestClock::default(), user, _keep: Box::new(keep) }
     }
 
     fn upload(&self) -> Upload {

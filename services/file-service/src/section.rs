@@ -34,6 +34,8 @@ pub struct FilesSection {
     pub keep_activity: Span,
     /// Room that uploads leave on a disk.
     pub keep_free: ByteSize,
+    /// Files by one link from one address at once.
+    pub link_drops: u32,
 }
 
 impl Default for FilesSection {
@@ -49,6 +51,7 @@ impl Default for FilesSection {
             keep_operations: Span::from_secs(30 * 24 * 3600),
             keep_activity: Span::from_secs(90 * 24 * 3600),
             keep_free: ByteSize::from_mib(64),
+            link_drops: 1_000,
         }
     }
 }
@@ -86,6 +89,10 @@ pub const FILES_DOCS: &[Doc] = &[
         key: "files.keep_free",
         text: "Room that uploads leave on the disk, so that deleting still works when it is full.",
     },
+    Doc {
+        key: "files.link_drops",
+        text: "How many files may come by one link from one address (of IPv6, one /64) at once, each in one request, at least 1; then one more a second, and 429 to others.",
+    },
 ];
 
 impl FilesSection {
@@ -104,6 +111,9 @@ impl FilesSection {
         if self.inline.bytes() > MAX_INLINE_BYTES {
             return Err("FM_FILES__INLINE: at most 1MiB".to_owned());
         }
+        if self.link_drops == 0 {
+            return Err("FM_FILES__LINK_DROPS: at least 1".to_owned());
+        }
         Ok(())
     }
 
@@ -119,6 +129,7 @@ impl FilesSection {
             keep_uploads: self.keep_uploads.duration(),
             keep_operations: self.keep_operations.duration(),
             keep_activity: self.keep_activity.duration(),
+            most_drops_at_once: self.link_drops,
             ..FileSettings::default()
         }
     }

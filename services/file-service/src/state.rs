@@ -86,6 +86,8 @@ pub struct FileSettings {
     pub most_uploads_by_link: u64,
     /// How many of these may come from one address (of IPv6, one /64): nobody closes a link to the others.
     pub most_uploads_by_link_from_one: u64,
+    /// How many files may come by one link from one address at once, each in one request; then one more a second. At least 1.
+    pub most_drops_at_once: u32,
     /// Who sends the bytes of contents.
     pub delivery: Delivery,
     /// How long a request waits for the copy of a folder that it began, and its process works at it; then a job goes on with it.
@@ -166,6 +168,7 @@ impl Default for FileSettings {
             keep_uploads: 7 * DAY,
             most_uploads_by_link: 200,
             most_uploads_by_link_from_one: 50,
+            most_drops_at_once: 1_000,
             delivery: Delivery::default(),
             copy_patience: Duration::from_secs(3),
             copy_awaited_entries: 1_000,

@@ -255,6 +255,34 @@ journey(
   },
 );
 
+journey('more files are dropped than may come at once, and all of them arrive', async ({ page, account }) => {
+  const box = await makeFolder(account, 'root', 'Small box');
+  const link = await makeLink(account, box.id, { role: 'dropper' });
+  // More often than a failing line is tried.
+  let limited = 40;
+  await page.route('**/children/*/content?*', async (route) => {
+    if (limited > 0) {
+      limited -= 1;
+      await route.fulfill({
+        status: 429,
+        headers: { 'Retry-After': '0' },
+        contentType: 'application/problem+json',
+        body: JSON.stringify({ type: 'about:blank', status: 429, code: 'rate_limited', detail: 'later' }),
+      });
+    } else {
+      await route.continue();
+    }
+  });
+  await visit(page, link);
+  await pickFiles(
+    page,
+    () => page.getByRole('button', { name: 'Choose files' }).click(),
+    ['1.txt', '2.txt', '3.txt'].map((name) => ({ name, bytes: text(name) })),
+  );
+  await page.getByText('3 files have arrived').waitFor();
+  assert.equal((await children(account, box.id)).length, 3);
+});
+
 journey('an editor by a link adds files, and is asked about a name that is taken', async ({ page, account }) => {
   const { box } = await album(account);
   const link = await makeLink(account, box.id, { role: 'editor' });

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Actor, NodeName, PartialBlob};
+use super::{Actor, NodeError, NodeName, PartialBlob};
 use crate::error::PortResult;
 use crate::{BlobKey, FileId, LinkId, ReservationId, Sha256, SpaceId, Timestamp, UploadId, UserId};
 
@@ -123,6 +123,9 @@ pub struct Upload {
 }
 
 impl Upload {
+    /// When an upload expired that was cut off: before all that ever were.
+    pub const CUT_OFF: Timestamp = Timestamp::from_millis(0);
+
     /// How many bytes are there.
     pub fn offset(&self) -> u64 {
         self.blob.size
@@ -131,6 +134,20 @@ impl Upload {
     /// Whose it is.
     pub fn uploader(&self) -> Uploader {
         self.link.map_or(Uploader::User(self.owner), Uploader::Link)
+    }
+
+    /// Whether it was cut off: nobody goes on with it, and it is kept for no longer.
+    pub fn is_cut_off(&self) -> bool {
+        self.expires_at == Self::CUT_OFF
+    }
+
+    /// How many bytes are to be set aside for it while nobody sends to it, under its reservation if it has one. By a link that is what has come, so that
+    /// nobody keeps room by a length alone; what is put together has what its parts had.
+    pub fn due_bytes(&self) -> u64 {
+        match (&self.role, self.link, self.length) {
+            (UploadRole::Final(_), _, Some(length)) | (_, None, Some(length)) => length,
+            _ => self.offset(),
+        }
     }
 }
 
@@ -204,7 +221,28 @@ pub trait UploadStore: Send + Sync {
     /// the lease `None` the holder leaves it. Safe to repeat.
     async fn save_upload(&self, upload: &Upload) -> PortResult<Saved>;
 
-    /// Removes an upload, if its generation is still this one; whether it did.
+    /// Keeps an upload as [`UploadStore::save_upload`] does, and sets `bytes` aside under its reservation until `until`, in place of what that holds: one
+    /// commit, so that nothing is set aside for a length that is not noted, or for whoever has lost the upload. Without a reservation it is only kept. Safe to
+    /// repeat.
+    ///
+    /// # Errors
+    /// As [`super::FileStore::reserve`]; then neither is done.
+    async fn save_upload_with_room(
+        &self,
+        upload: &Upload,
+        bytes: u64,
+        until: Timestamp,
+    ) -> Result<Saved, NodeError>;
+
+    /// Keeps an upload as [`UploadStore::save_upload`] does, and removes the parts that it is made of, whoever holds them, with what is set aside for them:
+    /// one commit. The parts that were there; their bytes are the caller's to remove, and strays if nobody does. Safe to repeat.
+    async fn save_upload_without_parts(&self, upload: &Upload) -> PortResult<(Saved, Vec<Upload>)>;
+
+    /// Cuts off the uploads of somebody that are no files yet: they expire at [`Upload::CUT_OFF`], and nobody holds one any more, so that what their holders
+    /// say does not count. How many there were. Safe to repeat; after a failure it may have been done for some.
+    async fn cut_off_uploads(&self, of: Uploader) -> PortResult<u64>;
+
+    /// Removes an upload, if its generation is still this one, and gives back what is set aside for it, in one commit; whether it did.
     async fn remove_upload(&self, id: UploadId, generation: u64) -> PortResult<bool>;
 
     /// Uploads that expired before `now`, at most `limit`, the oldest first.

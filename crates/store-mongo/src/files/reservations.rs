@@ -70,10 +70,15 @@ async fn take_all(
     merged: &[ReservationId],
 ) -> Result<i64, Fault> {
     let ids: Vec<ObjectId> = merged.iter().filter(|one| **one != id).map(|one| one.oid()).collect();
+    take_these(db, tx, space, &ids).await
+}
+
+/// Removes these; how many bytes they held in this space.
+async fn take_these(db: &FilesDb, tx: &mut Tx, space: SpaceId, ids: &[ObjectId]) -> Result<i64, Fault> {
     if ids.is_empty() {
         return Ok(0);
     }
-    let these = || doc! { "_id": { "$in": &ids } };
+    let these = || doc! { "_id": { "$in": ids } };
     let found = all(reservations(db).find(these()), tx).await?;
     reservations(db).delete_many(these()).session(tx.session()).await?;
     let mut held = 0;
@@ -81,6 +86,22 @@ async fn take_all(
         held += settle(db, tx, space, Some(one)).await?;
     }
     Ok(held)
+}
+
+/// Gives back what these hold, in this space or another.
+pub(super) async fn release_all(
+    db: &FilesDb,
+    tx: &mut Tx,
+    space: SpaceId,
+    ids: &[ReservationId],
+) -> Result<(), Fault> {
+    let ids: Vec<ObjectId> = ids.iter().map(|one| one.oid()).collect();
+    let held = take_these(db, tx, space, &ids).await?;
+    if held == 0 {
+        return Ok(());
+    }
+    let change = Change { reserved_bytes: -held, ..Change::default() };
+    space::must_apply(db, tx, space, change).await
 }
 
 /// How much a reservation that is no more held in this space. What it held in another (which no caller does) goes back there.

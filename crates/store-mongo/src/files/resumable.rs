@@ -1,8 +1,11 @@
 //! Uploads that come in several goes: a document each, changed by its generation.
 
+mod room;
+
 use async_trait::async_trait;
 use common::files::{
-    NodeName, OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore, Uploader,
+    NodeError, NodeName, OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore,
+    Uploader,
 };
 use common::{BlobKey, PortResult, Sha256, SpaceId, Timestamp, UploadId, UserId};
 use futures_util::TryStreamExt as _;
@@ -167,6 +170,12 @@ fn uploads(db: &FilesDb) -> Collection<UploadDoc> {
     db.collection(schema::UPLOADS)
 }
 
+/// The filter and the update that keep an upload.
+fn saving(upload: &Upload) -> (Document, Document) {
+    let own = doc! { "_id": upload.id.oid(), "generation": int(upload.generation) };
+    (own, doc! { "$set": UploadDoc::of(upload).changes() })
+}
+
 /// The uploads that a query finds, in its order.
 async fn list(db: &FilesDb, filter: Document, sort: Document, limit: u32) -> PortResult<Vec<Upload>> {
     if limit == 0 {
@@ -295,8 +304,7 @@ impl UploadStore for FilesDb {
     }
 
     async fn save_upload(&self, upload: &Upload) -> PortResult<Saved> {
-        let own = doc! { "_id": upload.id.oid(), "generation": int(upload.generation) };
-        let change = doc! { "$set": UploadDoc::of(upload).changes() };
+        let (own, change) = saving(upload);
         self.read(async {
             let saved =
                 uploads(self).find_one_and_update(own, change).return_document(ReturnDocument::After).await?;
@@ -305,9 +313,35 @@ impl UploadStore for FilesDb {
         .await
     }
 
+    async fn save_upload_with_room(
+        &self,
+        upload: &Upload,
+        bytes: u64,
+        until: Timestamp,
+    ) -> Result<Saved, NodeError> {
+        match upload.reservation {
+            Some(reservation) => room::save(self, upload, reservation, bytes, until).await,
+            None => Ok(self.save_upload(upload).await?),
+        }
+    }
+
+    async fn save_upload_without_parts(&self, upload: &Upload) -> PortResult<(Saved, Vec<Upload>)> {
+        match &upload.role {
+            UploadRole::Final(parts) => room::save_without_parts(self, upload, parts).await,
+            UploadRole::Whole | UploadRole::Part => Ok((self.save_upload(upload).await?, Vec::new())),
+        }
+    }
+
+    async fn cut_off_uploads(&self, of: Uploader) -> PortResult<u64> {
+        let change = doc! {
+            "$inc": { "generation": 1_i64 },
+            "$set": { "expires_at": Upload::CUT_OFF.millis(), "lease_until": 0_i64, "wanted": false },
+        };
+        self.read(async { Ok(uploads(self).update_many(whose(of), change).await?.modified_count) }).await
+    }
+
     async fn remove_upload(&self, id: UploadId, generation: u64) -> PortResult<bool> {
-        let own = doc! { "_id": id.oid(), "generation": int(generation) };
-        self.read(async { Ok(uploads(self).delete_one(own).await?.deleted_count > 0) }).await
+        room::remove(self, id, generation).await
     }
 
     async fn list_expired_uploads(&self, now: Timestamp, limit: u32) -> PortResult<Vec<Upload>> {

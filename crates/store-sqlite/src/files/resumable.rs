@@ -1,10 +1,13 @@
 //! Uploads that come in several goes.
 
+mod room;
+
 use std::collections::HashSet;
 
 use async_trait::async_trait;
 use common::files::{
-    NodeName, OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore, Uploader,
+    NodeError, NodeName, OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore,
+    Uploader,
 };
 use common::{BlobKey, PortResult, Sha256, SpaceId, Timestamp, UploadId, UserId};
 use rusqlite::types::Value;
@@ -189,16 +192,6 @@ fn save(tx: &Tx<'_>, upload: &Upload) -> rusqlite::Result<Saved> {
     Ok(wanted.map_or(Saved::Lost, |wanted| Saved::Kept { wanted }))
 }
 
-fn remove(tx: &Tx<'_>, id: UploadId, generation: u64) -> rusqlite::Result<bool> {
-    let removed = tx
-        .prepare_cached("DELETE FROM uploads WHERE id = ?1 AND generation = ?2")?
-        .execute((id.bytes(), int(generation)))?;
-    if removed > 0 {
-        tx.prepare_cached("DELETE FROM upload_parts WHERE upload = ?1")?.execute([id.bytes()])?;
-    }
-    Ok(removed > 0)
-}
-
 /// What selects the unfinished uploads of somebody, whose id is the first parameter. Each condition is that of an index.
 fn whose(of: &Uploader) -> (&'static str, &[u8; 12]) {
     match of {
@@ -207,20 +200,24 @@ fn whose(of: &Uploader) -> (&'static str, &[u8; 12]) {
     }
 }
 
+fn cut_off(tx: &Tx<'_>, of: Uploader) -> rusqlite::Result<u64> {
+    let (whose, id) = whose(&of);
+    let cut = tx
+        .prepare_cached(&format!(
+            "UPDATE uploads SET expires_at = ?2, generation = generation + 1, lease_until = NULL, wanted = 0 WHERE {whose}"
+        ))?
+        .execute((id, Upload::CUT_OFF.millis()))?;
+    Ok(cut as u64)
+}
+
 impl FilesDb {
-    /// Ends the leases of all uploads, whoever holds them: for a process that has the data to itself, when it starts.
+    /// Ends the leases of all uploads, whoever holds them, and gives back what these had set aside ahead of bytes that did not come: for a process that has the
+    /// data to itself, when it starts.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn end_upload_leases(&self) -> PortResult<()> {
-        self.write(|tx| {
-            tx.prepare_cached(
-                "UPDATE uploads SET lease_until = NULL, generation = generation + 1 WHERE lease_until IS NOT NULL",
-            )?
-            .execute([])
-            .map(drop)
-        })
-        .await
+        self.write(room::end_leases).await
     }
 }
 
@@ -315,8 +312,27 @@ impl UploadStore for FilesDb {
         self.write(move |tx| save(tx, &upload)).await
     }
 
+    async fn save_upload_with_room(
+        &self,
+        upload: &Upload,
+        bytes: u64,
+        until: Timestamp,
+    ) -> Result<Saved, NodeError> {
+        let upload = upload.clone();
+        self.change(move |tx| room::save(tx, &upload, bytes, until)).await
+    }
+
+    async fn save_upload_without_parts(&self, upload: &Upload) -> PortResult<(Saved, Vec<Upload>)> {
+        let upload = upload.clone();
+        self.write(move |tx| room::save_without_parts(tx, &upload)).await
+    }
+
+    async fn cut_off_uploads(&self, of: Uploader) -> PortResult<u64> {
+        self.write(move |tx| cut_off(tx, of)).await
+    }
+
     async fn remove_upload(&self, id: UploadId, generation: u64) -> PortResult<bool> {
-        self.write(move |tx| remove(tx, id, generation)).await
+        self.write(move |tx| room::remove(tx, id, generation)).await
     }
 
     async fn list_expired_uploads(&self, now: Timestamp, limit: u32) -> PortResult<Vec<Upload>> {

@@ -174,6 +174,22 @@ pub(super) fn release(tx: &Tx<'_>, id: ReservationId) -> rusqlite::Result<Option
     Ok(Some((space, bytes)))
 }
 
+/// Gives back what a reservation holds beyond so many bytes.
+pub(super) fn lower(tx: &Tx<'_>, id: ReservationId, bytes: u64) -> rusqlite::Result<()> {
+    let held = tx
+        .prepare_cached("SELECT space, bytes FROM reservations WHERE id = ?1")?
+        .query_row([id.bytes()], |row| Ok((row.id::<SpaceId>(0)?, row.count(1)?)))
+        .optional()?;
+    let Some((space, more)) = held.and_then(|(space, held)| Some((space, held.checked_sub(bytes)?))) else {
+        return Ok(());
+    };
+    tx.prepare_cached("UPDATE reservations SET bytes = ?2 WHERE id = ?1")?
+        .execute((id.bytes(), int(bytes)))?;
+    tx.prepare_cached("UPDATE spaces SET reserved_bytes = reserved_bytes - ?2 WHERE id = ?1")?
+        .execute((space.bytes(), int(more)))
+        .map(drop)
+}
+
 /// Reservations that expired are given back in commits of at most so many.
 const SWEEP: u32 = 500;
 

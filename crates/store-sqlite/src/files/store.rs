@@ -46,7 +46,7 @@ impl FilesDb {
         self.engine.write(Durability::Durable, |tx| Ok(work(tx)?)).await
     }
 
-    async fn change<T: Send + 'static>(
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Tx<'_>) -> TxResult<T, NodeError> + Send + 'static,
     ) -> Result<T, NodeError> {

@@ -6,6 +6,7 @@ mod support;
 
 mod access;
 mod closed;
+mod drops;
 mod ended;
 mod events;
 mod links;

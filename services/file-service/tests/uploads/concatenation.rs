@@ -1,13 +1,15 @@
 //! Uploads in parts that are sent at the same time.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::Sha256;
-use common::files::FileStore as _;
+use common::files::{FileStore as _, Saved, Taken, UploadStore as _};
+use common::{Sha256, UploadId};
 use reqwest::{Method, StatusCode};
 
 use crate::closed::clear_up;
+use crate::faulty::{Faults, faulty};
 use crate::helpers::{Tus as _, UPLOADS, address, content, file_id, metadata};
 use crate::shared::{Gate, Gated, QUOTA, free, used, with_quota};
 use crate::support::{Answer, Client, Server, answer, id_of, until};
@@ -67,7 +69,7 @@ async fn parts_become_a_file_in_their_order() {
     assert_eq!(usage["usedBytes"], 6_000_000);
     assert_eq!(ann.get("/api/v1/limits").await.expect(StatusCode::OK)["freeBytes"], 4_000_000);
     assert_eq!(server.store.count_nodes().await.unwrap(), 1);
-    assert_eq!(server.blob_files(), 1, "no part lies beside the file");
+    until("no part lies beside the file", async || server.blob_files() == 1).await;
 }
 
 #[actix_web::test]
@@ -271,5 +273,59 @@ async fn a_part_is_held_against_its_digest() {
     assert_eq!(server.blob_files(), 2, "nothing is left of the wrong ones");
     let file = file_id(&join(&ann, "joined", &parts).await);
     assert_eq!(ann.content_of(&file).await, b"abcdefabcdef");
-    assert_eq!(server.blob_files(), 1);
+    until("no part lies beside the file", async || server.blob_files() == 1).await;
+}
+
+#[actix_web::test]
+async fn parts_end_with_the_commit_of_the_whole_whoever_holds_them() {
+    let server = with_quota().await;
+    let ann = server.user("ann");
+    let parts = [part(&ann, 3).await, part(&ann, 3).await];
+    for part in &parts {
+        ann.send(part, 0, b"abc").await.expect(StatusCode::NO_CONTENT);
+    }
+    // as a request to another replica does that does not leave
+    let id: UploadId = parts[1].rsplit('/').next().unwrap().parse().unwrap();
+    let lease = server.now() + Duration::from_secs(3600);
+    let Taken::Held(held) = server.store.take_upload(id, server.now(), lease).await.unwrap() else {
+        panic!("somebody holds it")
+    };
+    let file = file_id(&join(&ann, "joined", &parts).await);
+    for part in &parts {
+        assert_eq!(ann.get(part).await.status, StatusCode::NOT_FOUND);
+    }
+    assert_eq!(server.store.save_upload(&held).await.unwrap(), Saved::Lost);
+    assert_eq!(ann.content_of(&file).await, b"abcabc");
+    assert_eq!((used(&ann).await, free(&ann).await), (6, QUOTA - 6));
+    until("no part lies beside the file", async || server.blob_files() == 1).await;
+}
+
+#[actix_web::test]
+async fn parts_stay_until_it_is_kept_that_the_whole_is_a_file() {
+    let faults = Arc::<Faults>::default();
+    let server = faulty(&faults).await;
+    let ann = server.user("ann");
+    let parts = [part(&ann, 3).await, part(&ann, 3).await];
+    for part in &parts {
+        ann.send(part, 0, b"abc").await.expect(StatusCode::NO_CONTENT);
+    }
+    faults.done_is_lost.store(true, Ordering::SeqCst);
+    let made = join(&ann, "joined", &parts).await;
+    made.expect_problem(503, "unavailable");
+    for part in &parts {
+        assert_eq!(ann.get(part).await.status, StatusCode::OK);
+    }
+    faults.done_is_lost.store(false, Ordering::SeqCst);
+    let mut file = String::new();
+    until("it is told what they became", async || {
+        let stands = ann.stands(&address(&made)).await;
+        file = stands.header("file-id").unwrap_or_default().to_owned();
+        !file.is_empty()
+    })
+    .await;
+    assert_eq!(ann.content_of(&file).await, b"abcabc");
+    for part in &parts {
+        assert_eq!(ann.get(part).await.status, StatusCode::NOT_FOUND);
+    }
+    until("no part lies beside the file", async || server.blob_files() == 1).await;
 }

@@ -334,7 +334,8 @@ async fn head_of(stream: &mut tokio::net::TcpStream) -> String {
     head
 }
 
-async fn locked<'s>(
+/// A visitor who began an upload with the link's password.
+pub(crate) async fn locked<'s>(
     server: &'s Server,
     owner: &Client<'_>,
     folder: &str,

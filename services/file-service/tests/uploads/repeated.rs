@@ -1,139 +1,35 @@
 //! What is done twice: by a client that did not hear of it, or by a request that was overtaken.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use common::files::{Saved, Taken, Upload, UploadState, UploadStore, Uploader};
-use common::{BlobKey, PortError, PortResult, SpaceId, Timestamp, UploadId, UserId};
 use futures_util::future::join;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use tokio::sync::Semaphore;
 
+use crate::faulty::{Faults, faulty};
 use crate::helpers::{Tus as _, UPLOADS, address, file_id, metadata};
 use crate::shared::{Gate, Gated};
 use crate::support::{Client, Server, answer, id_of};
 
 /// Longer than anybody holds an upload who says nothing.
-const LEASE: Duration = Duration::from_secs(16);
-
-/// Rows of uploads: one removal may wait until it is let go on, and what tells that an upload is a file may be refused.
-struct Faulty {
-    rows: Arc<dyn UploadStore>,
-    faults: Arc<Faults>,
-}
-
-struct Faults {
-    removal_waits: AtomicBool,
-    reached: Semaphore,
-    passes: Semaphore,
-    done_is_lost: AtomicBool,
-}
-
-impl Faults {
-    fn new(removal_waits: bool, done_is_lost: bool) -> Arc<Self> {
-        Arc::new(Self {
-            removal_waits: AtomicBool::new(removal_waits),
-            reached: Semaphore::new(0),
-            passes: Semaphore::new(0),
-            done_is_lost: AtomicBool::new(done_is_lost),
-        })
-    }
-}
-
-#[async_trait]
-impl UploadStore for Faulty {
-    async fn insert_upload(&self, upload: &Upload) -> PortResult<()> {
-        self.rows.insert_upload(upload).await
-    }
-
-    async fn find_upload(&self, id: UploadId) -> PortResult<Option<Upload>> {
-        self.rows.find_upload(id).await
-    }
-
-    async fn list_uploads(
-        &self,
-        of: Uploader,
-        before: Option<UploadId>,
-        limit: u32,
-    ) -> PortResult<Vec<Upload>> {
-        self.rows.list_uploads(of, before, limit).await
-    }
-
-    async fn count_uploads(&self, of: Uploader) -> PortResult<u64> {
-        self.rows.count_uploads(of).await
-    }
-
-    async fn list_uploads_into(
-        &self,
-        space: SpaceId,
-        owner: UserId,
-        before: Option<UploadId>,
-        limit: u32,
-    ) -> PortResult<Vec<Upload>> {
-        self.rows.list_uploads_into(space, owner, before, limit).await
-    }
-
-    async fn count_uploads_into(&self, space: SpaceId, owner: UserId) -> PortResult<u64> {
-        self.rows.count_uploads_into(space, owner).await
-    }
-
-    async fn list_unfinished_uploads(&self, after: Option<UploadId>, limit: u32) -> PortResult<Vec<Upload>> {
-        self.rows.list_unfinished_uploads(after, limit).await
-    }
-
-    async fn take_upload(&self, id: UploadId, now: Timestamp, until: Timestamp) -> PortResult<Taken> {
-        self.rows.take_upload(id, now, until).await
-    }
-
-    async fn save_upload(&self, upload: &Upload) -> PortResult<Saved> {
-        if matches!(upload.state, UploadState::Done(_)) && self.faults.done_is_lost.load(Ordering::SeqCst) {
-            return Err(PortError::unavailable("files", "cut off by the test"));
-        }
-        self.rows.save_upload(upload).await
-    }
-
-    async fn remove_upload(&self, id: UploadId, generation: u64) -> PortResult<bool> {
-        if self.faults.removal_waits.swap(false, Ordering::SeqCst) {
-            self.faults.reached.add_permits(1);
-            self.faults.passes.acquire().await.unwrap().forget();
-        }
-        self.rows.remove_upload(id, generation).await
-    }
-
-    async fn list_expired_uploads(&self, now: Timestamp, limit: u32) -> PortResult<Vec<Upload>> {
-        self.rows.list_expired_uploads(now, limit).await
-    }
-
-    async fn known_uploads(&self, keys: &[BlobKey]) -> PortResult<Vec<BlobKey>> {
-        self.rows.known_uploads(keys).await
-    }
-
-    async fn finals_of_part(&self, part: UploadId) -> PortResult<Vec<UploadId>> {
-        self.rows.finals_of_part(part).await
-    }
-}
-
-async fn faulty(faults: &Arc<Faults>) -> Server {
-    let faults = Arc::clone(faults);
-    Server::over_uploads(|rows| Arc::new(Faulty { rows, faults })).await
-}
+pub(crate) const LEASE: Duration = Duration::from_secs(16);
 
 async fn unfinished(who: &Client<'_>) -> usize {
     who.get(UPLOADS).await.expect(StatusCode::OK)["items"].as_array().unwrap().len()
 }
 
 /// An upload whose length is said later.
-async fn begin_without_length(who: &Client<'_>, name: &str) -> String {
+pub(crate) async fn begin_without_length(who: &Client<'_>, name: &str) -> String {
     let made = who.tus(Method::POST, UPLOADS).header("upload-defer-length", 1);
     address(&answer(made.header("upload-metadata", metadata(&[("filename", name)]))).await)
 }
 
 #[actix_web::test]
 async fn who_ends_an_upload_too_late_takes_no_bytes_from_who_goes_on() {
-    let faults = Faults::new(true, false);
+    let faults = Arc::<Faults>::default();
+    faults.removal_waits.store(true, Ordering::SeqCst);
     let server = faulty(&faults).await;
     let ann = server.user("ann");
     let upload = ann.begin("file", 4).await;
@@ -175,7 +71,7 @@ async fn an_empty_request_leaves_a_finished_upload_as_it_is() {
 
 #[actix_web::test]
 async fn what_a_lost_answer_made_is_not_taken_for_a_copy_of_it() {
-    let faults = Faults::new(false, true);
+    let faults = Arc::<Faults>::default();
     let server = faulty(&faults).await;
     let ann = server.user("ann");
     let folder = ann.folder("copies", "root").await;
@@ -201,7 +97,7 @@ async fn what_a_lost_answer_made_is_not_taken_for_a_copy_of_it() {
 
 #[actix_web::test]
 async fn what_a_lost_answer_replaced_is_not_taken_for_a_copy_of_it() {
-    let faults = Faults::new(false, true);
+    let faults = Arc::<Faults>::default();
     let server = faulty(&faults).await;
     let ann = server.user("ann");
     let folder = ann.folder("copies", "root").await;

@@ -285,7 +285,8 @@ export class Drops {
     if (!gone) connection.note(error.cause !== 'offline');
     const drop = this.#get(id);
     if (drop?.state !== 'sending') return;
-    going.attempts += 1;
+    // Who was told when to come again has not failed.
+    if (error.status !== 429) going.attempts += 1;
     // A hop that waited for the answer had all of it; what keeps its place says later what became of it.
     const left = error.cause === 'hop' || drop.sent >= drop.size;
     const unsure = unheard(error) && left && !going.uploadId && drop.size < RESUMED;
@@ -307,6 +308,10 @@ export class Drops {
 
   /** What met one file meets all: they wait for the line, or for as long as was asked. */
   #hold(error: ApiError): void {
+    if (error.status === 429 && error.retryAfter !== null) {
+      this.#wait(error.retryAfter);
+      return;
+    }
     this.#misses += 1;
     if (connection.lost) connection.whenBack(this.#goOn);
     else this.#wait(backoffSeconds(this.#misses, error.retryAfter));

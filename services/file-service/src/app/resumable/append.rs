@@ -209,16 +209,14 @@ impl Session {
         let size = hold.upload.offset();
         let known = (hold.saved().length, hold.saved().digest);
         let mut session = Self { hold, known, watch, go, checkers, reserved: 0, size };
-        if session.hold.upload.state == UploadState::Open {
-            let received = session.receive(pieces).await;
-            session.give_back().await;
-            if let Err(error) = received {
-                // whoever has it by now has reasons of their own
-                if let Err(other) = session.hold.leave().await {
-                    tracing::debug!(code = other.code().word(), "an upload was not left");
-                }
-                return Err(error);
+        if session.hold.upload.state == UploadState::Open
+            && let Err(error) = session.receive(pieces).await
+        {
+            // whoever has it by now has reasons of their own
+            if let Err(other) = session.hold.leave().await {
+                tracing::debug!(code = other.code().word(), "an upload was not left");
             }
+            return Err(error);
         }
         session.conclude(cause).await
     }
@@ -227,7 +225,7 @@ impl Session {
         let mut writer = match self.prepare().await {
             Ok(writer) => writer,
             Err(error) => {
-                // a length that is noted without its room would let in bytes that nobody counts
+                // a length that is noted without its room would let in bytes that nobody counts, and room without its length is nobody's
                 (self.hold.upload.length, self.hold.upload.digest) = self.known;
                 return Err(error);
             }

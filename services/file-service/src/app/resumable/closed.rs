@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::files::{Action, Actor, Grantee, Share, Upload, UploadState, Uploader};
+use common::files::{Action, Actor, Grantee, Share, Upload, UploadRole, UploadState, Uploader};
 use common::{Causes, Code, LinkId, UploadId, UserId};
 
 use super::hold::Hold;
@@ -63,48 +63,46 @@ pub(crate) fn end_by_link(service: &Arc<FileService>, link: LinkId) {
     });
 }
 
-/// After a link has got another password: ends all uploads by it that were begun until now, since whoever began them may not know that one. They are known
-/// when this returns, and end soon after.
-pub(crate) async fn end_locked_out(service: &Arc<FileService>, link: LinkId) {
-    let begun = match unfinished_by_link(service, link).await {
-        Ok(begun) => begun,
-        Err(error) => {
-            tracing::warn!(%link, cause = %Causes(&error), "uploads by a link with another password are left to their expiry");
-            return;
-        }
-    };
+/// After a link has got another password: cuts off all uploads by it that were begun until now, since whoever began them may not know that one. From then on
+/// nobody goes on with them, whoever holds one, and wherever; they are removed soon after, and by the upkeep if this process ends before that.
+///
+/// # Errors
+/// `unavailable`; then it can be done again.
+pub(crate) async fn end_locked_out(service: &Arc<FileService>, link: LinkId) -> Result<(), AppError> {
+    service.uploads.store.cut_off_uploads(Uploader::Link(link)).await?;
     let task = Arc::clone(service);
     service.background.spawn(async move {
-        for id in begun {
-            match end_unfinished(&task, id).await {
-                Ok(()) => {}
-                Err(error) if error.code() == Code::NotFound => {}
-                Err(error) => {
-                    tracing::warn!(upload = %id, cause = %Causes(&error), "an upload is left to its expiry");
-                }
-            }
+        if let Err(error) = end_all_cut_off(&task, link).await {
+            tracing::warn!(%link, cause = %Causes(&error), "uploads that were cut off are left to the upkeep");
         }
     });
+    Ok(())
 }
 
-async fn unfinished_by_link(service: &FileService, link: LinkId) -> Result<Vec<UploadId>, AppError> {
-    let mut found: Vec<UploadId> = Vec::new();
+async fn end_all_cut_off(service: &Arc<FileService>, link: LinkId) -> Result<(), AppError> {
+    let mut before = None;
     loop {
-        let before = found.last().copied();
         let page = service.uploads.store.list_uploads(Uploader::Link(link), before, PAGE).await?;
-        found.extend(page.iter().map(|upload| upload.id));
-        if page.len() < PAGE as usize {
-            return Ok(found);
+        let Some(last) = page.last() else { return Ok(()) };
+        before = Some(last.id);
+        for upload in &page {
+            if !upload.is_cut_off() {
+                continue;
+            }
+            // who is at it in another process finds out when they next save it
+            service.uploads.stop(upload.id);
+            let ended = match Hold::try_take_to_end(service, upload.id).await {
+                Ok(Some(hold)) => hold.remove().await.map(drop),
+                // somebody looks at it just now
+                Ok(None) => Err(AppError::refused(Code::Locked)),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = ended
+                && error.code() != Code::NotFound
+            {
+                tracing::warn!(upload = %upload.id, cause = %Causes(&error), "an upload is left to the upkeep");
+            }
         }
-    }
-}
-
-async fn end_unfinished(service: &Arc<FileService>, id: UploadId) -> Result<(), AppError> {
-    let hold = Hold::take(service, id).await?;
-    match hold.upload.state {
-        // it has arrived before
-        UploadState::Done(_) => hold.leave().await.map(drop),
-        UploadState::Open | UploadState::Complete => hold.remove().await.map(drop),
     }
 }
 
@@ -138,8 +136,23 @@ async fn end_all_closed(service: &Arc<FileService>, share: &Share) -> Result<(),
     }
 }
 
+/// Gives back what was set aside ahead of bytes for an upload whose holder is no more, as after a crash: whoever leaves an upload does that, and ends the lease.
+async fn clear_up_after_holder(service: &Arc<FileService>, upload: &Upload) -> Result<(), AppError> {
+    let is_left_behind = upload.lease.is_some_and(|lease| lease < service.clock.now());
+    let has_more = upload.reservation.is_some() && upload.state == UploadState::Open;
+    if !is_left_behind || !has_more || matches!(upload.role, UploadRole::Final(_)) {
+        return Ok(());
+    }
+    match Hold::try_take(service, upload.id).await {
+        Ok(Some(hold)) => hold.clear_up().await,
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Ends uploads after `after` into folders of others that their uploaders may not add to any more, of at most `limit` uploads that it looks at: of members who
-/// left a group, and by links whose time is over, above all, since nobody tells of these. How many, and where to go on. Those that cannot be judged now are left for another time.
+/// left a group, and by links whose time is over, above all, since nobody tells of these. How many, and where to go on. Those that cannot be judged now are
+/// left for another time. What a holder that is no more had set aside ahead of bytes goes back, too.
 ///
 /// # Errors
 /// `unavailable`.
@@ -153,7 +166,11 @@ pub(crate) async fn end_some_closed(
     let budget = Budget::begin(&*service.clock);
     let mut ended = 0;
     for upload in &page {
-        match end_foreign(service, upload).await {
+        let is_ended = match end_foreign(service, upload).await {
+            Ok(false) => clear_up_after_holder(service, upload).await.map(|()| false),
+            other => other,
+        };
+        match is_ended {
             Ok(is_ended) => ended += u64::from(is_ended),
             Err(error) => {
                 tracing::debug!(upload = %upload.id, cause = %Causes(&error), "an upload was not judged");

@@ -274,25 +274,3 @@ pub(super) async fn complete_part(mut hold: Hold) -> Result<Upload, AppError> {
     wake(&service, upload.id);
     Ok(upload)
 }
-
-/// Ends the parts of what was put together, also those that another upload names: what was set aside for them went to that whole, and nobody would answer for
-/// their bytes. All that can be ended are.
-///
-/// # Errors
-/// `locked` if somebody does not leave one; `unavailable`. Then it can be done again.
-pub(super) async fn end_parts(service: &Arc<FileService>, parts: &[UploadId]) -> Result<(), AppError> {
-    let mut failed = None;
-    for part in parts {
-        let ended = match Hold::take(service, *part).await {
-            Ok(hold) => hold.remove_alone().await,
-            Err(error) => Err(error),
-        };
-        match ended {
-            Ok(true) => {}
-            Ok(false) => failed = Some(AppError::because(Code::Locked, "Another request is at a part")),
-            Err(error) if error.code() == Code::NotFound => {}
-            Err(error) => failed = Some(error),
-        }
-    }
-    failed.map_or(Ok(()), Err)
-}

@@ -19,7 +19,7 @@ pub(crate) async fn expire(service: &Arc<FileService>, limit: u32) -> Result<(u6
     let more = expired.len() >= limit as usize;
     let mut removed = 0;
     for upload in expired {
-        let ended = match Hold::try_take(service, upload.id).await {
+        let ended = match Hold::try_take_to_end(service, upload.id).await {
             // somebody has gone on with it
             Ok(Some(hold)) if hold.upload.expires_at >= now => hold.leave().await.map(|_| false),
             Ok(Some(hold)) => hold.remove().await,

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use common::files::{
-    Actor, BlobRange, Committed, LinkRole, NewBlob, OnConflict, Place, Upload, UploadRole, UploadState,
-    WrittenBlob,
+    Actor, BlobRange, Committed, LinkRole, NewBlob, OnConflict, Place, Upload, UploadState, WrittenBlob,
 };
 use common::jobs::Cause;
-use common::{Causes, Code, PortError, Sha256, Timestamp};
+use common::{Code, PortError, Sha256, Timestamp};
 use runtime::crash_point;
 
+use super::DONE_FOR;
 use super::hold::Hold;
 use super::partial::partial_error;
-use super::{DONE_FOR, concat};
 use crate::app::access::{Target, authorize_parent};
 use crate::app::sharing::notices;
 use crate::app::sniff;
@@ -65,13 +64,7 @@ async fn run(
     // settled by the commit
     upload.reservation = None;
     upload.blob.state.clear();
-    let upload = hold.leave().await?;
-    if let UploadRole::Final(parts) = &upload.role
-        && let Err(error) = concat::end_parts(&service, parts).await
-    {
-        tracing::warn!(upload = %upload.id, cause = %Causes(&error), "parts are left to their expiry");
-    }
-    Ok((upload, committed))
+    Ok((hold.leave_as_file().await?, committed))
 }
 
 /// When an upload has become a file, if it has.

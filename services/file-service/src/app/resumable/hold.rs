@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::files::{Saved, Taken, Upload, UploadRole, UploadState};
+use common::files::{NodeError, Saved, Taken, Upload, UploadRole, UploadState};
 use common::{BlobKey, Causes, Code, UploadId};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{PROLONGED_AFTER, RESERVATION_OUTLASTS, concat, release};
+use super::{PROLONGED_AFTER, RESERVATION_OUTLASTS};
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -32,13 +32,22 @@ pub(crate) struct Hold {
     service: Arc<FileService>,
     stop: CancellationToken,
     held: bool,
+    /// Most bytes that may be set aside by this holder's doing; what others have set aside the upload was due when they left it.
+    most_set_aside: u64,
 }
 
 impl Hold {
     /// Of an upload whose row says that it is held by this generation.
     pub(super) fn of(service: &Arc<FileService>, upload: Upload) -> Self {
         let stop = service.uploads.note(upload.id, upload.generation);
-        Self { saved: upload.clone(), upload, service: Arc::clone(service), stop, held: true }
+        Self {
+            saved: upload.clone(),
+            upload,
+            service: Arc::clone(service),
+            stop,
+            held: true,
+            most_set_aside: 0,
+        }
     }
 
     /// Takes an upload, and makes its present holder leave.
@@ -62,8 +71,22 @@ impl Hold {
     /// Takes an upload if nobody has it.
     ///
     /// # Errors
-    /// `not_found`.
+    /// `not_found`, also for one that was cut off.
     pub(super) async fn try_take(service: &Arc<FileService>, id: UploadId) -> Result<Option<Self>, AppError> {
+        match Self::try_take_to_end(service, id).await? {
+            Some(hold) if hold.upload.is_cut_off() => Err(AppError::refused(Code::NotFound)),
+            taken => Ok(taken),
+        }
+    }
+
+    /// The same, also for one that was cut off.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub(super) async fn try_take_to_end(
+        service: &Arc<FileService>,
+        id: UploadId,
+    ) -> Result<Option<Self>, AppError> {
         let now = service.clock.now();
         match service.uploads.store.take_upload(id, now, now + LEASE).await? {
             Taken::Held(upload) => Ok(Some(Self::of(service, *upload))),
@@ -111,6 +134,18 @@ impl Hold {
         self.put().await
     }
 
+    /// The same, with so many bytes set aside for the upload in place of what was, in one commit: whoever crashes in between has set nothing aside for a length
+    /// that nobody knows. What is beyond what the upload is due goes back when it is left.
+    ///
+    /// # Errors
+    /// As [`Hold::save`]; `quota_exceeded`.
+    pub(super) async fn save_with_room(&mut self, bytes: u64) -> Result<bool, AppError> {
+        let now = self.service.clock.now();
+        self.upload.lease = Some(now + LEASE);
+        self.prolong().await?;
+        self.put_with_room(bytes).await
+    }
+
     /// An upload that is gone on with is kept for longer, but not one by a link that brings no bytes.
     async fn prolong(&mut self) -> Result<(), AppError> {
         let is_final = matches!(self.upload.role, UploadRole::Final(_));
@@ -129,8 +164,46 @@ impl Hold {
         Ok(())
     }
 
+    /// With all its bytes, or left to others, an upload has no more set aside than it is due.
     async fn put(&mut self) -> Result<bool, AppError> {
-        match self.service.uploads.store.save_upload(&self.upload).await? {
+        let goes_on = self.upload.state == UploadState::Open && self.upload.lease.is_some();
+        let has_more = self.most_set_aside > self.upload.due_bytes();
+        if has_more && !goes_on { self.settle().await } else { self.put_alone().await }
+    }
+
+    async fn put_alone(&mut self) -> Result<bool, AppError> {
+        let saved = self.service.uploads.store.save_upload(&self.upload).await?;
+        self.note(saved)
+    }
+
+    async fn settle(&mut self) -> Result<bool, AppError> {
+        match self.put_with_room(self.upload.due_bytes()).await {
+            // what was set aside is gone, and there is no room for it now: a commit finds that out
+            Err(error) if error.code() == Code::QuotaExceeded => self.put_alone().await,
+            other => other,
+        }
+    }
+
+    async fn put_with_room(&mut self, bytes: u64) -> Result<bool, AppError> {
+        let until = self.upload.expires_at + RESERVATION_OUTLASTS;
+        let saved = self.service.uploads.store.save_upload_with_room(&self.upload, bytes, until).await;
+        match saved {
+            Ok(saved) => {
+                self.most_set_aside = bytes;
+                self.note(saved)
+            }
+            Err(NodeError::Port(error)) => {
+                // it may have been done
+                self.most_set_aside = self.most_set_aside.max(bytes);
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether somebody else wants the upload.
+    fn note(&mut self, saved: Saved) -> Result<bool, AppError> {
+        match saved {
             Saved::Kept { wanted } => {
                 self.saved = self.upload.clone();
                 Ok(wanted)
@@ -154,49 +227,67 @@ impl Hold {
         Ok(self.upload.clone())
     }
 
+    /// [`Hold::leave`] of an upload that has become a file. The parts that it was made of end in the same commit, also those that another upload names: what was
+    /// set aside for them went to the whole, and nobody would answer for their bytes. These are removed after that by themselves; if this process ends before,
+    /// they are strays to the sweep.
+    ///
+    /// # Errors
+    /// As [`Hold::save`].
+    pub(super) async fn leave_as_file(mut self) -> Result<Upload, AppError> {
+        self.upload.lease = None;
+        let parts = self.put_without_parts().await?;
+        self.held = false;
+        remove_bytes_later(&self.service, parts);
+        Ok(self.upload.clone())
+    }
+
+    async fn put_without_parts(&mut self) -> Result<Vec<Upload>, AppError> {
+        let (saved, parts) = self.service.uploads.store.save_upload_without_parts(&self.upload).await?;
+        self.note(saved)?;
+        Ok(parts)
+    }
+
+    /// Leaves an upload that was left by nobody, as after a crash, with no more set aside than it is due, and keeps it for no longer for that.
+    ///
+    /// # Errors
+    /// As [`Hold::save`].
+    pub(super) async fn clear_up(mut self) -> Result<(), AppError> {
+        self.upload.lease = None;
+        // that of a part which is whole may be that of the whole by now
+        if self.upload.state == UploadState::Open {
+            self.most_set_aside = u64::MAX;
+        }
+        self.put().await?;
+        self.held = false;
+        Ok(())
+    }
+
     /// Removes the upload and its bytes, and with what was put together its parts; false, and the upload is not removed, if somebody else has it by now, or it is
     /// gone. What a commit may have taken stays: if none did, the sweep takes it for a stray.
     ///
     /// # Errors
-    /// `unavailable`; `locked` if somebody does not leave a part. Then it can be done again.
+    /// `unavailable`; then it can be done again.
     pub(crate) async fn remove(mut self) -> Result<bool, AppError> {
-        let UploadRole::Final(parts) = self.saved.role.clone() else { return self.remove_alone().await };
+        let is_final = matches!(self.saved.role, UploadRole::Final(_));
         // what was set aside for the parts is for this one by then: with it gone nobody would answer for their bytes
         let has_joined = self.saved.reservation.is_some() || self.saved.state == UploadState::Complete;
-        if has_joined {
+        if is_final && has_joined {
             // not `save`: what has expired is kept for no longer
             self.upload.lease = Some(self.service.clock.now() + LEASE);
-            match self.put().await {
-                Ok(_) => {}
+            match self.put_without_parts().await {
+                Ok(parts) => remove_bytes_later(&self.service, parts),
                 Err(error) if error.code() == Code::Locked => return Ok(false),
                 Err(error) => return Err(error),
             }
-            concat::end_parts(&self.service, &parts).await?;
         }
-        self.remove_alone().await
-    }
-
-    /// [`Hold::remove`] for any but a final upload, and without its parts for that.
-    ///
-    /// # Errors
-    /// `unavailable`; then it can be done again.
-    pub(super) async fn remove_alone(mut self) -> Result<bool, AppError> {
         let service = Arc::clone(&self.service);
         // the row first: whoever took the upload over goes on with the bytes
         let removed = service.uploads.store.remove_upload(self.saved.id, self.saved.generation).await?;
         self.held = false;
-        if !removed {
-            return Ok(false);
+        if removed {
+            remove_bytes(&service, &self.saved).await;
         }
-        if let Err(error) = service.uploads.partial.discard(&self.saved.blob).await {
-            tracing::warn!(upload = %self.saved.id, cause = %Causes(&error), "bytes of an upload are left to the sweep");
-        }
-        // no commit ever takes what a part has become
-        if self.saved.role == UploadRole::Part && self.saved.state == UploadState::Complete {
-            remove_blob(&service, self.saved.blob.key).await;
-        }
-        release(&service, self.saved.reservation).await;
-        Ok(true)
+        Ok(removed)
     }
 
     /// Removes the upload with the blob that its bytes may have become, where no commit can have taken that.
@@ -213,6 +304,29 @@ impl Hold {
     }
 }
 
+/// Removes the bytes of an upload whose row is gone.
+async fn remove_bytes(service: &FileService, upload: &Upload) {
+    if let Err(error) = service.uploads.partial.discard(&upload.blob).await {
+        tracing::warn!(upload = %upload.id, cause = %Causes(&error), "bytes of an upload are left to the sweep");
+    }
+    // no commit ever takes what a part has become
+    if upload.role == UploadRole::Part && upload.state == UploadState::Complete {
+        remove_blob(service, upload.blob.key).await;
+    }
+}
+
+fn remove_bytes_later(service: &Arc<FileService>, parts: Vec<Upload>) {
+    if parts.is_empty() {
+        return;
+    }
+    let task = Arc::clone(service);
+    service.background.spawn(async move {
+        for part in &parts {
+            remove_bytes(&task, part).await;
+        }
+    });
+}
+
 async fn remove_blob(service: &FileService, key: BlobKey) {
     if let Err(error) = service.blobs.delete(key).await {
         tracing::warn!(blob = %key, cause = %Causes(&error), "the content of an upload is left to the sweep");
@@ -227,8 +341,16 @@ impl Drop for Hold {
         }
         let service = Arc::clone(&self.service);
         let left = Upload { lease: None, ..self.saved.clone() };
+        let has_more = self.most_set_aside > left.due_bytes();
         self.service.background.spawn(async move {
-            if let Err(error) = service.uploads.store.save_upload(&left).await {
+            let store = &service.uploads.store;
+            let saved = if has_more {
+                let until = left.expires_at + RESERVATION_OUTLASTS;
+                store.save_upload_with_room(&left, left.due_bytes(), until).await.map_err(AppError::from)
+            } else {
+                store.save_upload(&left).await.map_err(AppError::from)
+            };
+            if let Err(error) = saved {
                 tracing::warn!(upload = %left.id, cause = %Causes(&error), "an upload stays held until its lease ends");
             }
         });

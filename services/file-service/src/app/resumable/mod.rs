@@ -180,12 +180,19 @@ pub(crate) async fn create(
         return Err(error.into());
     }
     let hold = Hold::of(service, upload);
+    let watch = Watch::over(service, &parent);
     // those that began at the same time were not counted before
-    if let Err(error) = visitors::check_number(service, visitor.as_ref(), 0).await {
+    let counted = visitors::check_number(service, visitor.as_ref(), 0).await;
+    // a link that has got another password by now has cut off what was there by then, and this one may have come after that
+    let is_locked_out = match (&visitor, &watch) {
+        (Some(_), Some(watch)) => watch.look().await.is_some(),
+        _ => false,
+    };
+    if counted.is_err() || is_locked_out {
         hold.remove().await?;
-        return Err(error);
+        return counted.and(Err(AppError::refused(Code::ParentNotFound)));
     }
-    Ok((hold, Watch::over(service, &parent)))
+    Ok((hold, watch))
 }
 
 fn uploader(actor: Actor) -> Result<Uploader, AppError> {
@@ -237,7 +244,7 @@ async fn check_room(service: &FileService, space: SpaceId, bytes: u64) -> Result
 
 /// Sets bytes aside, where the space has a quota.
 async fn reserve(
-    service: &FileService,
+    service: &Arc<FileService>,
     parent: &Authorized,
     length: Option<u64>,
     expires_at: Timestamp,
@@ -247,7 +254,9 @@ async fn reserve(
     }
     let id = ReservationId(service.ids.object_id());
     let until = expires_at + RESERVATION_OUTLASTS;
-    service.store.reserve(parent.space(), id, length.unwrap_or(0), until).await?;
+    let reserved = service.store.reserve(parent.space(), id, length.unwrap_or(0), until).await;
+    // it may have been done although nobody heard of it
+    reserved.inspect_err(|_| release_later(service, Some(id)))?;
     Ok(Some(id))
 }
 

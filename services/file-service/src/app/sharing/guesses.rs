@@ -1,4 +1,4 @@
-//! How often somebody may guess passwords of links and addresses of people, or begin uploads by a link.
+//! How often somebody may guess passwords of links and addresses of people, or add files by a link.
 //!
 //! Guesses at a password are counted for the link together with the address that they come from, for the link, and for the address. Too many of the
 //! second lock nobody out, since anybody could then close a link to everyone: they only make the first stricter.
@@ -31,6 +31,8 @@ const PEOPLE: RateRule = rule("share_people", 60, 2);
 
 /// Uploads in pieces that are begun by one link from one address: so many that nobody who chooses a folder of pictures meets the end.
 const LINK_UPLOADS: RateRule = rule("link_uploads", 300, 1);
+/// Files that come by one link from one address, each in one request. How many pass at once is a setting.
+const LINK_DROPS: RateRule = rule("link_drops", 1_000, 1);
 
 /// Too many guesses.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +132,11 @@ impl Guesses {
     /// Counts that an upload is begun by a link.
     pub(crate) async fn upload(&self, link: LinkId, ip: Option<IpAddr>) -> Judged {
         self.hit(LINK_UPLOADS, &format!("{link} {}", customer_key(ip))).await
+    }
+
+    /// Counts that a file comes by a link in one request, of which so many pass at once.
+    pub(crate) async fn drop_file(&self, link: LinkId, ip: Option<IpAddr>, burst: u32) -> Judged {
+        self.hit(RateRule { burst, ..LINK_DROPS }, &format!("{link} {}", customer_key(ip))).await
     }
 
     async fn peek(&self, rule: RateRule, key: &str) -> Judged {

@@ -89,7 +89,7 @@ async fn manage(
 /// Changes a link.
 ///
 /// # Errors
-/// `not_found`; `unprocessable` for a role that it cannot have.
+/// `not_found`; `unprocessable` for a role that it cannot have; `unavailable`: then it can be done again.
 pub(crate) async fn change(
     service: &Arc<FileService>,
     user: UserId,
@@ -119,7 +119,7 @@ pub(crate) async fn change(
         resumable::end_by_link(service, link.id);
     }
     if let Some(Some(_)) = changes.password {
-        resumable::end_locked_out(service, link.id).await;
+        resumable::end_locked_out(service, link.id).await?;
     }
     Ok(changed)
 }

@@ -113,6 +113,19 @@ pub(crate) async fn begins_upload(
     judged.map_err(|too_many| AppError::RateLimited { retry_after: too_many.retry_after })
 }
 
+/// Counts that a file comes by a link from this address, in one request.
+///
+/// # Errors
+/// `rate_limited`.
+pub(crate) async fn drops_file(
+    service: &FileService,
+    link: LinkId,
+    ip: Option<IpAddr>,
+) -> Result<(), AppError> {
+    let judged = service.guesses.drop_file(link, ip, service.settings.most_drops_at_once).await?;
+    judged.map_err(|too_many| AppError::RateLimited { retry_after: too_many.retry_after })
+}
+
 /// A ticket is bound to the password that was given, so that it ends with it.
 fn subject(link: &Link, hash: &str) -> String {
     format!("unlock/{}/{}", link.id, Sha256::of(hash.as_bytes()))

@@ -116,7 +116,7 @@ pub(super) struct PutQuery {
         (status = 408, description = "`body_too_slow`", body = ProblemDocument),
         (status = 409, description = "`name_taken`, `parent_not_folder`, `too_deep`", body = ProblemDocument),
         (status = 413, description = "`too_large`", body = ProblemDocument),
-        (status = 429, description = "`rate_limited`: too many guesses at the password", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`: too many files came by this link from one address, or too many guesses at the password", body = ProblemDocument),
         (status = 507, description = "`quota_exceeded`, `disk_full`", body = ProblemDocument),
     )
 )]
@@ -130,6 +130,8 @@ pub(super) async fn put_child(
     let query: PutQuery = input::query(&request)?;
     let id = node_id(query.id.as_deref()).map_err(|_| Problem::new(Code::ParentNotFound))?;
     let parent = authorize_parent(&service, visit.actor, id.unwrap_or(visit.link.node)).await?;
+    let ip = client_ip(&request, &service.settings.trusted_proxies);
+    visit::drops_file(&service, visit.link.id, ip).await?;
     let name = name(&request)?;
     let announced = announced(&request, query.modified_at)?;
     let body = BodyStream::new(payload, service.settings.upload_pace);

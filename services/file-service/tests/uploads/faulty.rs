@@ -1,0 +1,166 @@
+//! A store of uploads that fails where a test wants it to, over the real one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use common::files::{NodeError, Saved, Taken, Upload, UploadState, UploadStore, Uploader};
+use common::{BlobKey, PortError, PortResult, SpaceId, Timestamp, UploadId, UserId};
+use tokio::sync::Semaphore;
+
+use crate::support::Server;
+
+/// Rows of uploads: one insertion or removal may wait until it is let go on, and what tells something of an upload may be refused.
+struct Faulty {
+    rows: Arc<dyn UploadStore>,
+    faults: Arc<Faults>,
+}
+
+pub(crate) struct Faults {
+    pub(crate) insertion_waits: AtomicBool,
+    pub(crate) removal_waits: AtomicBool,
+    pub(crate) reached: Semaphore,
+    pub(crate) passes: Semaphore,
+    /// That an upload is a file.
+    pub(crate) done_is_lost: AtomicBool,
+    /// That nobody holds an upload any more.
+    pub(crate) leaving_is_lost: AtomicBool,
+    /// Whatever is said of an upload.
+    pub(crate) all_is_lost: AtomicBool,
+    /// With that the answer is lost alone where a length is said with its room.
+    pub(crate) lengths_are_kept: AtomicBool,
+    /// How often something was lost.
+    pub(crate) lost: AtomicUsize,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            insertion_waits: AtomicBool::default(),
+            removal_waits: AtomicBool::default(),
+            reached: Semaphore::new(0),
+            passes: Semaphore::new(0),
+            done_is_lost: AtomicBool::default(),
+            leaving_is_lost: AtomicBool::default(),
+            all_is_lost: AtomicBool::default(),
+            lengths_are_kept: AtomicBool::default(),
+            lost: AtomicUsize::default(),
+        }
+    }
+}
+
+impl Faults {
+    async fn wait_once(&self, waits: &AtomicBool) {
+        if waits.swap(false, Ordering::SeqCst) {
+            self.reached.add_permits(1);
+            self.passes.acquire().await.unwrap().forget();
+        }
+    }
+
+    fn lose(&self, upload: &Upload) -> PortResult<()> {
+        let is_lost = self.all_is_lost.load(Ordering::SeqCst)
+            || (upload.lease.is_none() && self.leaving_is_lost.load(Ordering::SeqCst))
+            || (matches!(upload.state, UploadState::Done(_)) && self.done_is_lost.load(Ordering::SeqCst));
+        if !is_lost {
+            return Ok(());
+        }
+        self.lost.fetch_add(1, Ordering::SeqCst);
+        Err(PortError::unavailable("files", "cut off by the test"))
+    }
+}
+
+#[async_trait]
+impl UploadStore for Faulty {
+    async fn insert_upload(&self, upload: &Upload) -> PortResult<()> {
+        self.faults.wait_once(&self.faults.insertion_waits).await;
+        self.rows.insert_upload(upload).await
+    }
+
+    async fn find_upload(&self, id: UploadId) -> PortResult<Option<Upload>> {
+        self.rows.find_upload(id).await
+    }
+
+    async fn list_uploads(
+        &self,
+        of: Uploader,
+        before: Option<UploadId>,
+        limit: u32,
+    ) -> PortResult<Vec<Upload>> {
+        self.rows.list_uploads(of, before, limit).await
+    }
+
+    async fn count_uploads(&self, of: Uploader) -> PortResult<u64> {
+        self.rows.count_uploads(of).await
+    }
+
+    async fn list_uploads_into(
+        &self,
+        space: SpaceId,
+        owner: UserId,
+        before: Option<UploadId>,
+        limit: u32,
+    ) -> PortResult<Vec<Upload>> {
+        self.rows.list_uploads_into(space, owner, before, limit).await
+    }
+
+    async fn count_uploads_into(&self, space: SpaceId, owner: UserId) -> PortResult<u64> {
+        self.rows.count_uploads_into(space, owner).await
+    }
+
+    async fn list_unfinished_uploads(&self, after: Option<UploadId>, limit: u32) -> PortResult<Vec<Upload>> {
+        self.rows.list_unfinished_uploads(after, limit).await
+    }
+
+    async fn take_upload(&self, id: UploadId, now: Timestamp, until: Timestamp) -> PortResult<Taken> {
+        self.rows.take_upload(id, now, until).await
+    }
+
+    async fn save_upload(&self, upload: &Upload) -> PortResult<Saved> {
+        self.faults.lose(upload)?;
+        self.rows.save_upload(upload).await
+    }
+
+    async fn save_upload_with_room(
+        &self,
+        upload: &Upload,
+        bytes: u64,
+        until: Timestamp,
+    ) -> Result<Saved, NodeError> {
+        if upload.length.is_some() && self.faults.lengths_are_kept.load(Ordering::SeqCst) {
+            self.rows.save_upload_with_room(upload, bytes, until).await?;
+        }
+        self.faults.lose(upload)?;
+        self.rows.save_upload_with_room(upload, bytes, until).await
+    }
+
+    async fn save_upload_without_parts(&self, upload: &Upload) -> PortResult<(Saved, Vec<Upload>)> {
+        self.faults.lose(upload)?;
+        self.rows.save_upload_without_parts(upload).await
+    }
+
+    async fn cut_off_uploads(&self, of: Uploader) -> PortResult<u64> {
+        self.rows.cut_off_uploads(of).await
+    }
+
+    async fn remove_upload(&self, id: UploadId, generation: u64) -> PortResult<bool> {
+        self.faults.wait_once(&self.faults.removal_waits).await;
+        self.rows.remove_upload(id, generation).await
+    }
+
+    async fn list_expired_uploads(&self, now: Timestamp, limit: u32) -> PortResult<Vec<Upload>> {
+        self.rows.list_expired_uploads(now, limit).await
+    }
+
+    async fn known_uploads(&self, keys: &[BlobKey]) -> PortResult<Vec<BlobKey>> {
+        self.rows.known_uploads(keys).await
+    }
+
+    async fn finals_of_part(&self, part: UploadId) -> PortResult<Vec<UploadId>> {
+        self.rows.finals_of_part(part).await
+    }
+}
+
+pub(crate) async fn faulty(faults: &Arc<Faults>) -> Server {
+    let faults = Arc::clone(faults);
+    Server::over_uploads(|rows| Arc::new(Faulty { rows, faults })).await
+}
