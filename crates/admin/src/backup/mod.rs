@@ -16,6 +16,7 @@
 //! the databases are copied anew; what is copied by then is not copied again.
 
 mod disk;
+mod held;
 mod restore;
 mod take;
 #[cfg(test)]
