@@ -1,6 +1,6 @@
 //! Files: copied with their digest, and looked at.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,9 @@ use common::Sha256;
 use common::digest::Hasher;
 
 use super::{BackupError, at};
+use crate::held::{Opened, absent_as_none};
 
 const BUFFER_BYTES: usize = 256 * 1024;
-
-/// An open file, and what it is called.
-pub(super) struct Opened {
-    pub(super) path: PathBuf,
-    pub(super) file: File,
-}
 
 /// Makes a folder for its owner alone, if it is not there.
 pub(super) fn make_folder(path: &Path) -> Result<(), BackupError> {
@@ -55,14 +50,6 @@ fn pass(
 /// The size of a file, if it is there.
 pub(super) fn size(path: &Path) -> Result<Option<u64>, BackupError> {
     absent_as_none(fs::metadata(path)).map(|found| found.map(|facts| facts.len())).map_err(at(path))
-}
-
-pub(super) fn absent_as_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// What is in a folder; nothing if there is none.

@@ -16,7 +16,6 @@
 //! the databases are copied anew; what is copied by then is not copied again.
 
 mod disk;
-mod held;
 mod restore;
 mod take;
 #[cfg(test)]
@@ -28,6 +27,8 @@ use std::path::{Path, PathBuf};
 
 use common::{BlobKey, PortError, PortResult, Sha256, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use crate::held::HeldError;
 
 pub use restore::{Restored, holds_data, may_give, restore};
 pub use take::{Options, Taken, take};
@@ -156,6 +157,15 @@ pub enum BackupError {
     /// The backup is not what its manifest says.
     #[error("the backup is damaged: {0}")]
     Damaged(String),
+}
+
+impl From<HeldError> for BackupError {
+    fn from(error: HeldError) -> Self {
+        match error {
+            HeldError::Io { path, source } => Self::Io { path, source },
+            HeldError::Refused(text) => Self::Refused(text),
+        }
+    }
 }
 
 fn refused<T>(text: impl Into<String>) -> Result<T, BackupError> {

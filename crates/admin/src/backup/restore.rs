@@ -6,11 +6,11 @@ use std::path::Path;
 use common::BlobKey;
 
 use super::disk::{copy, digest, entries, size};
-use super::held::Held;
 use super::{
     BLOBS, BackupError, Contents, Databases, LOCK, Manifest, PARTIAL, SECRETS, SETS, STORE_ID, content_path,
     each, refused,
 };
+use crate::held::{Held, HeldError};
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub fn restore(
     let (kept, data) = (Held::open(source)?, Held::open(data)?);
     // a backup on a disk that cannot be written is used by nobody else
     let _lock = match kept.lock(LOCK) {
-        Err(refused @ BackupError::Refused(_)) => return Err(refused),
+        Err(refused @ HeldError::Refused(_)) => return Err(refused.into()),
         other => other.ok(),
     };
     let set = Path::new(SETS).join(&manifest.set);
@@ -135,7 +135,7 @@ fn clear(databases: &dyn Databases, data: &Held) -> Result<(), BackupError> {
     }
     data.remove(STORE_ID)?;
     data.remove_all(BLOBS)?;
-    data.remove_all(PARTIAL)
+    Ok(data.remove_all(PARTIAL)?)
 }
 
 fn copy_contents(

@@ -7,12 +7,12 @@ use std::path::Path;
 
 use common::{BlobKey, Timestamp};
 
-use super::disk::{absent_as_none, copy, digest, entries, make_folder};
-use super::held::Held;
+use super::disk::{copy, digest, entries, make_folder};
 use super::{
     BLOBS, BackupError, Content, Contents, Databases, FORMAT, LOCK, MANIFEST, Manifest, PARTIAL, SECRETS,
     SETS, STORE_ID, TEMPORARY, UnderWay, at, content_path, each, refused,
 };
+use crate::held::{Held, HeldError, absent_as_none};
 
 /// How often the databases are copied anew, since contents that they name had been collected by the time these were copied.
 const ROUNDS: usize = 3;
@@ -294,15 +294,18 @@ impl Run<'_> {
         let temporary = Path::new(TEMPORARY).join(content.key.to_string());
         target.remove(&temporary)?;
         let is_whole = if self.options.links {
-            let source = data.full(path);
-            target.link(&source, &temporary).map_err(|error| match error.kind() {
+            let source = data.read_own(path)?;
+            target.link(&source.path, &temporary).map_err(|error| match error.kind() {
                 io::ErrorKind::CrossesDevices => BackupError::Refused(
                     "hard links need the backup on the disk of the data folder; leave out --hard-links"
                         .into(),
                 ),
-                _ => at(&source)(error),
+                _ => at(&source.path)(error),
             })?;
-            let linked = data.owned(target.read(&temporary)?)?;
+            let linked = target.read(&temporary)?;
+            if !linked.is(&source)? {
+                return refused(format!("{} became another file meanwhile", source.path.display()));
+            }
             target.size(&temporary)? == Some(content.size) && (!reads || digest(linked)? == content.sha256)
         } else {
             // the source first: if that is not there, no empty target is left
@@ -323,11 +326,11 @@ impl Run<'_> {
         // it may have become whole since
         for source in [&partial, &content_path(Path::new(BLOBS), upload.key)] {
             let opened = match data.read_own(source) {
-                Err(BackupError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+                Err(HeldError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
                 opened => opened?,
             };
             if copy(opened, target.create(&temporary)?, upload.size)?.0 == upload.size {
-                return target.rename(&temporary, &partial);
+                return Ok(target.rename(&temporary, &partial)?);
             }
             target.remove(&temporary)?;
         }
@@ -363,7 +366,7 @@ impl Run<'_> {
                 }
             }
         }
-        self.target.remove_all(TEMPORARY)
+        Ok(self.target.remove_all(TEMPORARY)?)
     }
 }
 

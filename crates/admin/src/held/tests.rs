@@ -68,6 +68,19 @@ fn a_file_that_became_a_link_is_neither_written_nor_read() {
 }
 
 #[test]
+fn what_is_held_is_worked_in_wherever_it_was_moved() {
+    let scene = Scene::new();
+    let folder = scene.data.path().join("export.unfinished");
+    fs::create_dir(&folder).unwrap();
+    let held = Held::open(&folder).unwrap();
+    fs::rename(&folder, scene.data.path().join("moved")).unwrap();
+    scene.lead_away("export.unfinished");
+    held.create("blobs/ab/cd").unwrap();
+    assert!(scene.data.path().join("moved/blobs/ab/cd").is_file());
+    scene.assert_untouched();
+}
+
+#[test]
 fn what_is_no_part_of_the_folder_is_not_named() {
     let scene = Scene::new();
     for path in ["../victim", "/etc/passwd", "a/../../victim", "..", ""] {
@@ -94,7 +107,16 @@ fn a_link_in_the_folder_has_nothing_of_another_account_read() {
     scene.held.read_own("secrets/key").unwrap();
     let somebody = scene.held.owner + 1;
     let held = Held { owner: somebody, is_own: false, ..Held::open(scene.data.path()).unwrap() };
-    assert!(matches!(held.read_own("secrets/key"), Err(BackupError::Refused(_))));
+    assert!(matches!(held.read_own("secrets/key"), Err(HeldError::Refused(_))));
+    // what only the folder has is its own, whoever made it there
+    let own = scene.data.path().join("secrets/own");
+    fs::write(&own, "ours").unwrap();
+    held.read_own("secrets/own").unwrap();
+    fs::hard_link(&own, scene.data.path().join("second-name")).unwrap();
+    assert!(matches!(held.read_own("secrets/own"), Err(HeldError::Refused(_))));
+    scene.lead_away("blobs");
+    assert!(matches!(held.read_own("blobs/victim"), Err(HeldError::Refused(_))));
+    assert!(scene.held.read_own("blobs/victim").is_ok(), "a link of the owner's to what is its own");
 }
 
 #[test]
@@ -127,7 +149,7 @@ fn nothing_is_given_away_that_only_has_a_name_in_the_folder() {
     // both folders are on one disk
     fs::hard_link(scene.victim(), data.join("second-name")).unwrap();
     if to != own {
-        assert!(matches!(scene.held.give_to_owner(), Err(BackupError::Refused(_))));
+        assert!(matches!(scene.held.give_to_owner(), Err(HeldError::Refused(_))));
     }
     assert_eq!(owner(&scene.victim()), own);
 }

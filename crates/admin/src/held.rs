@@ -1,8 +1,8 @@
 //! A folder that is held open, and what is done below it.
 //!
-//! Root backs up and restores folders of other accounts, and the owner of a folder may put a link in the place of any name in it meanwhile. So each name is
-//! looked up in the folder before it, and where the folder belongs to another account than this process's, no link is followed. In a folder of its own they
-//! are: contents may lie on another disk.
+//! Root backs up and restores folders of other accounts, and exports into them, and the owner of a folder may put a link in the place of any name in it
+//! meanwhile. So each name is looked up in the folder before it, and where the folder belongs to another account than this process's, no link is
+//! followed. In a folder of its own they are: contents may lie on another disk.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
@@ -18,9 +18,6 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid, geteuid};
 
-use super::disk::{Opened, absent_as_none};
-use super::{BackupError, at, refused};
-
 #[cfg(test)]
 mod tests;
 
@@ -29,8 +26,40 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLO
 /// A pipe in the place of a file must not keep whoever opens it.
 const FILE: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 
+/// Why something cannot be done.
+#[derive(Debug)]
+pub(crate) enum HeldError {
+    /// A file or folder cannot be used.
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A sentence for whoever typed the command.
+    Refused(String),
+}
+
+/// An open file, and what it is called.
+pub(crate) struct Opened {
+    pub(crate) path: PathBuf,
+    pub(crate) file: File,
+}
+
+impl Opened {
+    /// Whether both are one file.
+    pub(crate) fn is(&self, other: &Self) -> Result<bool, HeldError> {
+        let (one, other) = (self.facts()?, other.facts()?);
+        Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
+    }
+
+    fn facts(&self) -> Result<Stat, HeldError> {
+        fstat(&self.file).map_err(|error| at(&self.path)(error.into()))
+    }
+}
+
 /// Paths are below the folder.
-pub(super) struct Held {
+pub(crate) struct Held {
     path: PathBuf,
     top: OwnedFd,
     owner: u32,
@@ -41,7 +70,7 @@ pub(super) struct Held {
 
 impl Held {
     /// Opens a folder, which is no link.
-    pub(super) fn open(path: &Path) -> Result<Self, BackupError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, HeldError> {
         let open = || -> io::Result<Self> {
             let top = rustix::fs::open(path, FOLDER | OFlags::NOFOLLOW, Mode::empty())?;
             let facts = fstat(&top)?;
@@ -52,23 +81,23 @@ impl Held {
     }
 
     /// The folder.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// What a path is called for others: in messages, and for who opens it by itself.
-    pub(super) fn full(&self, path: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn full(&self, path: impl AsRef<Path>) -> PathBuf {
         self.path.join(path)
     }
 
     /// Makes a folder for its owner alone, if it is not there.
-    pub(super) fn make(&self, folder: impl AsRef<Path>) -> Result<(), BackupError> {
+    pub(crate) fn make(&self, folder: impl AsRef<Path>) -> Result<(), HeldError> {
         let folder = folder.as_ref();
         self.within(folder, true).map(drop).map_err(at(&self.full(folder)))
     }
 
     /// A new file for its owner alone.
-    pub(super) fn create(&self, path: impl AsRef<Path>) -> Result<Opened, BackupError> {
+    pub(crate) fn create(&self, path: impl AsRef<Path>) -> Result<Opened, HeldError> {
         let path = path.as_ref();
         let create = || -> io::Result<File> {
             let (folder, name) = self.parent(path, true)?;
@@ -79,7 +108,7 @@ impl Held {
     }
 
     /// A file, to be read.
-    pub(super) fn read(&self, path: impl AsRef<Path>) -> Result<Opened, BackupError> {
+    pub(crate) fn read(&self, path: impl AsRef<Path>) -> Result<Opened, HeldError> {
         let path = path.as_ref();
         let read = || -> io::Result<File> {
             let (folder, name) = self.parent(path, false)?;
@@ -88,48 +117,53 @@ impl Held {
         self.opened(path, read())
     }
 
-    /// A file, to be read, wherever links lead: the owner may see to more room by one. Nothing is read for the owner that belongs to somebody else.
-    pub(super) fn read_own(&self, path: impl AsRef<Path>) -> Result<Opened, BackupError> {
+    /// A file, to be read, wherever links lead: the owner may see to more room by one. Nothing of others is read for the owner that is not in the folder alone.
+    ///
+    /// # Errors
+    /// `Refused` for such.
+    pub(crate) fn read_own(&self, path: impl AsRef<Path>) -> Result<Opened, HeldError> {
         let path = path.as_ref();
-        let read =
-            || -> io::Result<File> { regular(rustix::fs::open(self.full(path), FILE, Mode::empty())?) };
-        self.owned(self.opened(path, read())?)
-    }
-
-    /// Refuses a file that does not belong to whom the folder belongs to.
-    pub(super) fn owned(&self, opened: Opened) -> Result<Opened, BackupError> {
-        let found = fstat(&opened.file).map_err(|error| at(&opened.path)(error.into()))?;
-        if self.is_own || found.st_uid == self.owner {
+        let (opened, is_inside) = match self.read(path) {
+            Err(HeldError::Io { source, .. }) if is_link(&source) => {
+                let follow = || -> io::Result<File> {
+                    regular(rustix::fs::open(self.full(path), FILE, Mode::empty())?)
+                };
+                (self.opened(path, follow())?, false)
+            }
+            opened => (opened?, true),
+        };
+        let facts = opened.facts()?;
+        if self.is_own || facts.st_uid == self.owner || is_inside && facts.st_nlink == 1 {
             return Ok(opened);
         }
         refused(format!(
             "{} belongs to the account {}, and {} to {}: it is not read for that one",
             opened.path.display(),
-            found.st_uid,
+            facts.st_uid,
             self.path.display(),
             self.owner
         ))
     }
 
     /// The size of a file, if it is there.
-    pub(super) fn size(&self, path: impl AsRef<Path>) -> Result<Option<u64>, BackupError> {
+    pub(crate) fn size(&self, path: impl AsRef<Path>) -> Result<Option<u64>, HeldError> {
         Ok(self.facts(path.as_ref())?.map(|facts| facts.st_size.unsigned_abs()))
     }
 
     /// Whether there is a file of this name.
-    pub(super) fn is_file(&self, path: impl AsRef<Path>) -> Result<bool, BackupError> {
+    pub(crate) fn is_file(&self, path: impl AsRef<Path>) -> Result<bool, HeldError> {
         Ok(self.facts(path.as_ref())?.is_some_and(|facts| kind(&facts) == FileType::RegularFile))
     }
 
     /// Names of what is in a folder; none if it is not there.
-    pub(super) fn entries(&self, folder: impl AsRef<Path>) -> Result<Vec<OsString>, BackupError> {
+    pub(crate) fn entries(&self, folder: impl AsRef<Path>) -> Result<Vec<OsString>, HeldError> {
         let folder = folder.as_ref();
         let entries = absent_as_none(self.within(folder, false).and_then(|folder| names(&folder)));
         entries.map(Option::unwrap_or_default).map_err(at(&self.full(folder)))
     }
 
     /// Removes a file, if it is there.
-    pub(super) fn remove(&self, path: impl AsRef<Path>) -> Result<(), BackupError> {
+    pub(crate) fn remove(&self, path: impl AsRef<Path>) -> Result<(), HeldError> {
         let path = path.as_ref();
         let remove = || -> io::Result<()> {
             let (folder, name) = self.parent(path, false)?;
@@ -139,7 +173,7 @@ impl Held {
     }
 
     /// Removes a folder with all that is in it, if it is there. Of a link the link alone.
-    pub(super) fn remove_all(&self, path: impl AsRef<Path>) -> Result<(), BackupError> {
+    pub(crate) fn remove_all(&self, path: impl AsRef<Path>) -> Result<(), HeldError> {
         let path = path.as_ref();
         let remove = || {
             let (folder, name) = self.parent(path, false)?;
@@ -149,7 +183,7 @@ impl Held {
     }
 
     /// Gives a file the place of another one, whose folder is made if it is not there.
-    pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), BackupError> {
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), HeldError> {
         let rename = || -> io::Result<()> {
             let ((old, from), (new, to)) = (self.parent(from, false)?, self.parent(to, true)?);
             Ok(renameat(&old, from, &new, to)?)
@@ -158,13 +192,13 @@ impl Held {
     }
 
     /// Gives a file of elsewhere a second name here.
-    pub(super) fn link(&self, source: &Path, path: &Path) -> io::Result<()> {
+    pub(crate) fn link(&self, source: &Path, path: &Path) -> io::Result<()> {
         let (folder, name) = self.parent(path, true)?;
         Ok(linkat(CWD, source, &folder, name, AtFlags::SYMLINK_FOLLOW)?)
     }
 
     /// Writes a file beside its place and renames it; durable.
-    pub(super) fn replace(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), BackupError> {
+    pub(crate) fn replace(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), HeldError> {
         let path = path.as_ref();
         let unfinished = path.with_extension("unfinished");
         self.remove(&unfinished)?;
@@ -177,7 +211,7 @@ impl Held {
     }
 
     /// Holds the folder for this process until the value is dropped.
-    pub(super) fn lock(&self, name: &str) -> Result<File, BackupError> {
+    pub(crate) fn lock(&self, name: &str) -> Result<File, HeldError> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | self.not_followed();
         let opened = openat(&self.top, name, flags, Mode::RUSR | Mode::WUSR);
         let file = File::from(opened.map_err(|error| at(&self.full(name))(error.into()))?);
@@ -191,8 +225,13 @@ impl Held {
     }
 
     /// Makes all that was written to the file system of this folder durable: one sync for a million small files.
-    pub(super) fn sync_all(&self) -> Result<(), BackupError> {
+    pub(crate) fn sync_all(&self) -> Result<(), HeldError> {
         rustix::fs::syncfs(&self.top).map_err(|error| at(&self.path)(error.into()))
+    }
+
+    /// Makes the names in the folder itself durable.
+    pub(crate) fn sync_names(&self) -> Result<(), HeldError> {
+        fsync(&self.top).map_err(|error| at(&self.path)(error.into()))
     }
 
     /// Gives all files and folders below to the account that the folder itself belongs to, and says which, if that is another one than this process's. Links,
@@ -200,7 +239,7 @@ impl Held {
     ///
     /// # Errors
     /// `Refused` for a file with a second name, which may be somebody else's.
-    pub(super) fn give_to_owner(&self) -> Result<Option<u32>, BackupError> {
+    pub(crate) fn give_to_owner(&self) -> Result<Option<u32>, HeldError> {
         if self.is_own {
             return Ok(None);
         }
@@ -208,7 +247,7 @@ impl Held {
         Ok(Some(self.owner))
     }
 
-    fn give(&self, folder: &OwnedFd, path: &Path) -> Result<(), BackupError> {
+    fn give(&self, folder: &OwnedFd, path: &Path) -> Result<(), HeldError> {
         for name in names(folder).map_err(at(path))? {
             let path = path.join(&name);
             let Some(entry) = open_entry(folder, &name).map_err(at(&path))? else { continue };
@@ -234,13 +273,13 @@ impl Held {
         Ok(())
     }
 
-    fn opened(&self, path: &Path, file: io::Result<File>) -> Result<Opened, BackupError> {
+    fn opened(&self, path: &Path, file: io::Result<File>) -> Result<Opened, HeldError> {
         let path = self.full(path);
         let file = file.map_err(at(&path))?;
         Ok(Opened { path, file })
     }
 
-    fn facts(&self, path: &Path) -> Result<Option<Stat>, BackupError> {
+    fn facts(&self, path: &Path) -> Result<Option<Stat>, HeldError> {
         let look = || -> io::Result<Stat> {
             let (folder, name) = self.parent(path, false)?;
             let flags = if self.is_own { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
@@ -278,6 +317,28 @@ impl Held {
     fn not_followed(&self) -> OFlags {
         if self.is_own { OFlags::empty() } else { OFlags::NOFOLLOW }
     }
+}
+
+/// Names the file in an error.
+fn at(path: &Path) -> impl FnOnce(io::Error) -> HeldError + '_ {
+    move |source| HeldError::Io { path: path.to_owned(), source }
+}
+
+fn refused<T>(text: String) -> Result<T, HeldError> {
+    Err(HeldError::Refused(text))
+}
+
+pub(crate) fn absent_as_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is said when a link, which is not followed, has the place of a file or folder.
+fn is_link(error: &io::Error) -> bool {
+    [Errno::LOOP, Errno::NOTDIR].iter().any(|link| error.raw_os_error() == Some(link.raw_os_error()))
 }
 
 fn kind(facts: &Stat) -> FileType {
