@@ -171,6 +171,14 @@ pub fn ownership(folder: &Path) -> Finding {
     Finding::good(CHECK, format!("{} is its owner's alone", folder.display()))
 }
 
+/// Whether this process is root, and the folder another account's, to which all would be closed that root made there. Of a folder that is not there yet the
+/// nearest one above it counts.
+pub fn is_root_in_anothers(folder: &Path) -> bool {
+    let own = rustix::process::geteuid();
+    let owner = folder.ancestors().find_map(|above| fs::metadata(above).ok()).map(|facts| facts.uid());
+    own.is_root() && owner.is_some_and(|owner| owner != own.as_raw())
+}
+
 /// Room that is little, in bytes.
 const LITTLE_ROOM: u64 = 1024 * 1024 * 1024;
 

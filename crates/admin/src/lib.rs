@@ -9,5 +9,6 @@ pub mod portable;
 pub mod report;
 pub mod tree;
 
+mod held;
 mod names;
 mod source;

@@ -2,9 +2,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 /// The format that this program writes. A newer minor only adds; a newer major is refused by older programs.
@@ -258,7 +259,17 @@ fn make_private(path: &Path) -> Result<(), DataDirError> {
 
 fn lock(folder: &Path) -> Result<File, DataDirError> {
     let path = folder.join("lock");
-    let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(&path);
+    // root may open another account's folder, and must not be led to write elsewhere
+    let flags = OFlags::NOFOLLOW.bits().cast_signed();
+    let open = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(flags)
+        .open(&path)
+        .and_then(|file| only_name(folder, file));
     let mut file = open.map_err(|source| io_error(&path, source))?;
     match file.try_lock() {
         Ok(()) => {}
@@ -274,6 +285,15 @@ fn lock(folder: &Path) -> Result<File, DataDirError> {
     Ok(file)
 }
 
+/// Refuses a file with a second name in another account's folder: the other name may be that of somebody else's file.
+fn only_name(folder: &Path, file: File) -> io::Result<File> {
+    let is_own = fs::metadata(folder)?.uid() == rustix::process::geteuid().as_raw();
+    if is_own || file.metadata()?.nlink() == 1 {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, "it has another name elsewhere"))
+}
+
 fn note_holder(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.seek(SeekFrom::Start(0))?;
@@ -283,10 +303,12 @@ fn note_holder(file: &mut File) -> io::Result<()> {
 /// Writes a file of mode 0600 beside its place, syncs it, and renames it.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let unfinished = path.with_extension("unfinished");
-    let mut file =
-        OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&unfinished)?;
-    // an old file of that name keeps its mode when it is opened
-    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    // an old file of that name would keep its mode, and a link would be followed
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&unfinished)?;
     file.write_all(text.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;
@@ -299,7 +321,24 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
     use super::*;
+
+    #[test]
+    fn a_link_in_the_folder_has_nothing_written_elsewhere() {
+        let (parent, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let victim = elsewhere.path().join("victim");
+        fs::write(&victim, "theirs").unwrap();
+        symlink(&victim, parent.path().join("lock")).unwrap();
+        DataDir::open_to_fill(parent.path()).unwrap_err();
+        fs::remove_file(parent.path().join("lock")).unwrap();
+        symlink(&victim, parent.path().join("unfinished.unfinished")).unwrap();
+        let (dir, _) = DataDir::open_to_fill(parent.path()).unwrap();
+        dir.begin_filling("a restore").unwrap();
+        assert!(DataDir::is_unfinished(parent.path()).unwrap());
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "theirs");
+    }
 
     #[test]
     fn one_process_at_a_time() {

@@ -13,6 +13,7 @@ use distributed::{Platform, ServiceProgram as _};
 use program::{Failure, ProgressLine, reported};
 use runtime::lifecycle::{Exit, Supervisor};
 
+use crate::contents;
 use crate::settings::Settings;
 use crate::wiring::{FileProgram, Wired, wire};
 
@@ -44,6 +45,7 @@ pub(crate) fn admin() -> clap::Command {
 pub(crate) async fn run(settings: Settings, matches: &clap::ArgMatches) -> Result<Exit, Failure> {
     let asked = matches.subcommand().and_then(|(_, admin)| Admin::from_arg_matches(admin).ok());
     let asked = asked.expect("there is no other command, and what was typed has been checked");
+    contents::refuse_root(&settings)?;
     let reached = async {
         let shutdown = Supervisor::default().shutdown();
         let platform =

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use admin::doctor::is_root_in_anothers;
 use async_trait::async_trait;
 use blob::{BlobUrl, DiskBlobs, DiskOptions, S3Blobs, S3Credentials, S3Options};
 use common::files::{BlobLocator, BlobStore, PartialBlobs};
@@ -10,6 +11,7 @@ use common::routes::S3_LOCATION;
 use common::{BlobKey, PortResult};
 use file_service::Delivery;
 use program::Failure;
+use runtime::lifecycle::Exit;
 
 use crate::settings::{S3, Sender, Settings};
 
@@ -49,6 +51,23 @@ pub(crate) fn open(settings: &Settings) -> Result<Contents, Failure> {
         Sender::Gateway => Delivery::Gateway(locator),
     };
     Ok(Contents { blobs, partial_blobs, delivery })
+}
+
+/// Refuses root where contents are another account's, which the service runs as: what root made there would be closed to it.
+///
+/// # Errors
+/// A sentence.
+pub(crate) fn refuse_root(settings: &Settings) -> Result<(), Failure> {
+    match settings.blob_url.as_deref().map(str::parse::<BlobUrl>) {
+        Some(Ok(BlobUrl::Disk(folder))) if is_root_in_anothers(&folder) => Err(Failure::other(
+            Exit::DataFolder,
+            format!(
+                "{} belongs to another account, and this is root: run this as the account of file-service",
+                folder.display()
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn s3_options(bucket: String, settings: &S3) -> Result<S3Options, Failure> {
@@ -95,6 +114,21 @@ mod tests {
 
     use super::*;
     use crate::settings::Create;
+
+    #[test]
+    fn root_brings_in_no_contents_that_the_service_could_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let there =
+            Settings { blob_url: Some(format!("file://{}", folder.path().display())), ..Settings::default() };
+        let to_be_made =
+            Settings { blob_url: there.blob_url.as_ref().map(|url| format!("{url}/blobs")), ..there.clone() };
+        refuse_root(&there).unwrap();
+        // who is not root can give the folder to nobody
+        if std::os::unix::fs::chown(folder.path(), Some(4_321), Some(4_321)).is_ok() {
+            assert_eq!(refuse_root(&there).unwrap_err().exit, Exit::DataFolder);
+            assert_eq!(refuse_root(&to_be_made).unwrap_err().exit, Exit::DataFolder);
+        }
+    }
 
     #[test]
     fn every_setting_of_s3_reaches_the_store() {

@@ -39,6 +39,9 @@ pub(crate) fn commands() -> [Command; 2] {
 pub(crate) async fn run(settings: &Settings, matches: &ArgMatches) -> Result<Exit, Failure> {
     let (name, given) = matches.subcommand().expect("what was typed has been checked");
     let folder: &PathBuf = given.get_one("folder").expect("what was typed has been checked");
+    if name == "import" {
+        contents::refuse_root(settings)?;
+    }
     let key = open_master_key(&settings.common)?;
     let mongo = open_database(Service::Files, &settings.common).await?;
     let blobs = contents::open(settings)?.blobs;

@@ -32,8 +32,8 @@ pub(crate) async fn run(settings: &Settings, command: Admin) -> Result<Exit, Fai
             format!("{} holds no installation; FM_DATA_DIR names the folder", settings.data_dir.display());
         return Err(Failure::other(Exit::DataFolder, text));
     }
+    refuse_of_others(&settings.data_dir)?;
     let data = DataDir::open(&settings.data_dir)?;
-    refuse_of_others(&data)?;
     match command {
         Admin::Accounts(command) => accounts(settings, &data, command).await,
         Admin::Migrate(asked) => take_over(settings, &data, &asked).await,

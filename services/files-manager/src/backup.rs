@@ -108,11 +108,11 @@ pub(crate) fn take(settings: &Settings, asked: &BackupCommand) -> Result<Exit, F
 /// # Errors
 /// That the product runs, that the folder is not empty, or that the backup is damaged.
 pub(crate) fn restore(settings: &Settings, source: &Path, skip_damaged: bool) -> Result<Exit, Failure> {
-    let (data, begins_again) = DataDir::open_to_fill(&settings.data_dir)?;
     // root gives all of it to the folder's owner in the end
     if !backup::may_give() {
-        refuse_of_others(&data)?;
+        refuse_of_others(&settings.data_dir)?;
     }
+    let (data, begins_again) = DataDir::open_to_fill(&settings.data_dir)?;
     let source: PathBuf = source
         .canonicalize()
         .map_err(|error| Failure::other(Exit::Usage, format!("{}: {error}", source.display())))?;

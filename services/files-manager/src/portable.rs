@@ -60,8 +60,8 @@ pub(crate) async fn export(settings: &Settings, target: &Path) -> Result<Exit, F
             settings.data_dir.display()
         )));
     }
+    refuse_of_others(&settings.data_dir)?;
     let data = DataDir::open(&settings.data_dir)?;
-    refuse_of_others(&data)?;
     let whole = std::path::absolute(target);
     if whole.is_ok_and(|target| target.starts_with(data.path())) {
         return Err(Failure::setting("the folder must not lie in the data folder"));
@@ -87,8 +87,8 @@ pub(crate) async fn export(settings: &Settings, target: &Path) -> Result<Exit, F
 /// # Errors
 /// That the product runs, that the data folder holds something, or that the folder is damaged.
 pub(crate) async fn import(settings: &Settings, folder: &Path) -> Result<Exit, Failure> {
+    refuse_of_others(&settings.data_dir)?;
     let (data, was_begun) = DataDir::open_to_fill(&settings.data_dir)?;
-    refuse_of_others(&data)?;
     if settings.master_key.is_none() && !data.path().join("secrets").join("master-key").exists() {
         return Err(Failure::setting(
             "the folder's secrets need the master key of the installation that it is of: put that into secrets/master-key of the data \
@@ -124,10 +124,10 @@ async fn bring_in(
     Ok(imported)
 }
 
-/// What another account makes in the data folder is closed to the product.
-pub(crate) fn refuse_of_others(data: &DataDir) -> Result<(), Failure> {
-    let owned = ownership(data.path());
-    if owned.state == State::Wrong {
+/// What another account makes in the data folder is closed to the product, its lock before all. A folder that is not there yet will be this account's.
+pub(crate) fn refuse_of_others(data: &Path) -> Result<(), Failure> {
+    let owned = ownership(data);
+    if owned.state == State::Wrong && data.exists() {
         let text = format!("{}: {}", owned.text, owned.advice.unwrap_or_default());
         return Err(Failure::other(Exit::DataFolder, text));
     }

@@ -28,6 +28,8 @@ use std::path::{Path, PathBuf};
 use common::{BlobKey, PortError, PortResult, Sha256, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::held::HeldError;
+
 pub use restore::{Restored, holds_data, may_give, restore};
 pub use take::{Options, Taken, take};
 
@@ -155,6 +157,15 @@ pub enum BackupError {
     /// The backup is not what its manifest says.
     #[error("the backup is damaged: {0}")]
     Damaged(String),
+}
+
+impl From<HeldError> for BackupError {
+    fn from(error: HeldError) -> Self {
+        match error {
+            HeldError::Io { path, source } => Self::Io { path, source },
+            HeldError::Refused(text) => Self::Refused(text),
+        }
+    }
 }
 
 fn refused<T>(text: impl Into<String>) -> Result<T, BackupError> {

@@ -1,18 +1,16 @@
 //! Brings a backup back into a data folder.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::Path;
 
 use common::BlobKey;
 
-use super::disk::{
-    copy, digest, entries, give_to_owner, lock, make_folder, remove, remove_all, replace, size, sync_all,
-};
+use super::disk::{copy, digest, entries, size};
 use super::{
     BLOBS, BackupError, Contents, Databases, LOCK, Manifest, PARTIAL, SECRETS, SETS, STORE_ID, content_path,
     each, refused,
 };
+use crate::held::{Held, HeldError};
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +41,8 @@ pub fn may_give() -> bool {
 /// Fills a data folder, which the caller holds and has marked as unfinished, from a backup. Each file is held against its digest while it is copied; all are
 /// durable when this returns. Blocks. `begins_again` says that an earlier call was cut: what that one left is removed. With
 /// `skip_damaged` contents that are not what they were are left out and named, so that one of them does not keep all others away; databases are never.
-/// All that is in the folder then belongs to the account that the folder belongs to.
+/// All that is in the folder then belongs to the account that the folder belongs to. If that is another one than this process's, no link in the folder is
+/// followed: that account may put one anywhere meanwhile.
 ///
 /// # Errors
 /// `Refused` if `source` is no backup, or the data folder holds an installation; `Damaged` if the backup is not what it was. The data folder is to stay marked
@@ -56,35 +55,33 @@ pub fn restore(
     skip_damaged: bool,
 ) -> Result<Restored, BackupError> {
     let Some(manifest) = Manifest::read(source)? else { return no_backup(source) };
+    let (kept, data) = (Held::open(source)?, Held::open(data)?);
     // a backup on a disk that cannot be written is used by nobody else
-    let _lock = match lock(&source.join(LOCK)) {
-        Err(refused @ BackupError::Refused(_)) => return Err(refused),
+    let _lock = match kept.lock(LOCK) {
+        Err(refused @ HeldError::Refused(_)) => return Err(refused.into()),
         other => other.ok(),
     };
-    let set = source.join(SETS).join(&manifest.set);
+    let set = Path::new(SETS).join(&manifest.set);
     for (path, known) in &manifest.files {
-        if size(&set.join(path))?.is_none() || digest(&set.join(path))? != *known {
-            return Err(BackupError::Damaged(format!("{} is not what it was", set.join(path).display())));
+        let path = set.join(path);
+        if kept.size(&path)?.is_none() || digest(kept.read(&path)?)? != *known {
+            return Err(BackupError::Damaged(format!("{} is not what it was", kept.full(&path).display())));
         }
     }
-    let contents = databases.contents(&set)?;
+    let contents = databases.contents(&kept.full(&set))?;
     if begins_again {
-        clear(databases, data)?;
+        clear(databases, &data)?;
     }
-    let left_out = copy_contents(&*contents, &manifest, source, data, skip_damaged)?;
-    copy_uploads(&*contents, source, data)?;
+    let left_out = copy_contents(&*contents, &manifest, &kept, &data, skip_damaged)?;
+    copy_uploads(&*contents, &kept, &data)?;
     for path in manifest.files.keys() {
-        let target = data.join(path);
-        if let Some(folder) = target.parent() {
-            make_folder(folder)?;
-        }
-        remove(&target)?;
-        copy(&set.join(path), &target, u64::MAX)?;
+        data.remove(path)?;
+        copy(kept.read(set.join(path))?, data.create(path)?, u64::MAX)?;
     }
-    replace(&data.join(STORE_ID), manifest.store_id.as_bytes())?;
+    data.replace(STORE_ID, manifest.store_id.as_bytes())?;
     // the product is that account, and what another one made for itself alone would be closed to it
-    let given_to = give_to_owner(data)?;
-    sync_all(data)?;
+    let given_to = data.give_to_owner()?;
+    data.sync_all()?;
     Ok(Restored {
         has_secrets: manifest.files.keys().any(|path| path.starts_with("secrets/")),
         product: manifest.product,
@@ -130,22 +127,22 @@ fn no_backup<T>(source: &Path) -> Result<T, BackupError> {
 }
 
 /// Removes what a cut call has left.
-fn clear(databases: &dyn Databases, data: &Path) -> Result<(), BackupError> {
+fn clear(databases: &dyn Databases, data: &Held) -> Result<(), BackupError> {
     for name in databases.names() {
         for end in ["", "-wal", "-shm", "-journal"] {
-            remove(&data.join(format!("{name}{end}")))?;
+            data.remove(format!("{name}{end}"))?;
         }
     }
-    remove(&data.join(STORE_ID))?;
-    remove_all(&data.join(BLOBS))?;
-    remove_all(&data.join(PARTIAL))
+    data.remove(STORE_ID)?;
+    data.remove_all(BLOBS)?;
+    Ok(data.remove_all(PARTIAL)?)
 }
 
 fn copy_contents(
     contents: &dyn Contents,
     manifest: &Manifest,
-    source: &Path,
-    data: &Path,
+    kept: &Held,
+    data: &Held,
     skip_damaged: bool,
 ) -> Result<Vec<BlobKey>, BackupError> {
     let mut left_out = Vec::new();
@@ -158,24 +155,20 @@ fn copy_contents(
             if missing.contains(&content.key) {
                 return Ok(());
             }
-            let from = content_path(&source.join(BLOBS), content.key);
-            if size(&from)?.is_none() {
+            let path = content_path(Path::new(BLOBS), content.key);
+            if kept.size(&path)?.is_none() {
                 if skip_damaged {
                     left_out.push(content.key);
                     return Ok(());
                 }
-                return Err(damaged_content(&from, "is missing"));
+                return Err(damaged_content(&kept.full(&path), "is missing"));
             }
-            let to = content_path(&data.join(BLOBS), content.key);
-            if let Some(folder) = to.parent() {
-                make_folder(folder)?;
-            }
-            let found = copy(&from, &to, u64::MAX)?;
+            let found = copy(kept.read(&path)?, data.create(&path)?, u64::MAX)?;
             if found != (content.size, content.sha256) && !damaged.contains(&content.key) {
                 if !skip_damaged {
-                    return Err(damaged_content(&from, "is not what it was"));
+                    return Err(damaged_content(&kept.full(&path), "is not what it was"));
                 }
-                remove(&to)?;
+                data.remove(&path)?;
                 left_out.push(content.key);
             }
             Ok(())
@@ -190,29 +183,26 @@ fn damaged_content(path: &Path, how: &str) -> BackupError {
 }
 
 /// What had come of uploads under way. Whose bytes are not all there begins anew.
-fn copy_uploads(contents: &dyn Contents, source: &Path, data: &Path) -> Result<(), BackupError> {
-    make_folder(&data.join(PARTIAL))?;
+fn copy_uploads(contents: &dyn Contents, kept: &Held, data: &Held) -> Result<(), BackupError> {
+    data.make(PARTIAL)?;
     each(
         |after, limit| contents.list_uploads(after, limit),
         |upload| upload.key,
         |upload| {
-            let from = source.join(PARTIAL).join(upload.key.to_string());
+            let partial = Path::new(PARTIAL).join(upload.key.to_string());
             // a later run that was cut may have brought more of it, which nothing that comes back tells of
-            if size(&from)?.is_none_or(|size| size < upload.size) {
+            if kept.size(&partial)?.is_none_or(|size| size < upload.size) {
                 return Ok(());
             }
             let to = match upload.is_whole {
-                true => content_path(&data.join(BLOBS), upload.key),
-                false => data.join(PARTIAL).join(upload.key.to_string()),
+                true => content_path(Path::new(BLOBS), upload.key),
+                false => partial.clone(),
             };
-            if let Some(folder) = to.parent() {
-                make_folder(folder)?;
-            }
-            if fs::exists(&to).unwrap_or(false) {
+            if data.size(&to)?.is_some() {
                 // its commit came between, and it is among the contents
                 return Ok(());
             }
-            copy(&from, &to, upload.size).map(drop)
+            copy(kept.read(&partial)?, data.create(&to)?, upload.size).map(drop)
         },
     )
 }

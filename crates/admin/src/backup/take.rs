@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use common::{BlobKey, Timestamp};
 
-use super::disk::{
-    absent_as_none, copy, digest, entries, lock, make_folder, remove, remove_all, replace, size, sync_all,
-};
+use super::disk::{copy, digest, entries, make_folder};
 use super::{
     BLOBS, BackupError, Content, Contents, Databases, FORMAT, LOCK, MANIFEST, Manifest, PARTIAL, SECRETS,
     SETS, STORE_ID, TEMPORARY, UnderWay, at, content_path, each, refused,
 };
+use crate::held::{Held, HeldError, absent_as_none};
 
 /// How often the databases are copied anew, since contents that they name had been collected by the time these were copied.
 const ROUNDS: usize = 3;
@@ -58,20 +57,21 @@ pub struct Taken {
 /// [`BackupError`].
 pub fn take(databases: &dyn Databases, options: &Options<'_>) -> Result<Taken, BackupError> {
     let store_id = store_of(options.data)?;
-    let (target, _lock) = open_target(options, &store_id)?;
-    let before = Manifest::read(&target)?;
+    let data = Held::open(&options.data.canonicalize().map_err(at(options.data))?)?;
+    let (target, _lock) = open_target(options.target, data.path(), &store_id)?;
+    let before = Manifest::read(target.path())?;
     if before.as_ref().is_some_and(|manifest| manifest.store_id != store_id) {
-        return refused(format!("{} holds the backup of another installation", target.display()));
+        return refused(format!("{} holds the backup of another installation", target.path().display()));
     }
-    remove_all(&target.join(TEMPORARY))?;
+    target.remove_all(TEMPORARY)?;
     remove_other_sets(&target, before.as_ref().map(|manifest| manifest.set.as_str()))?;
     for folder in [BLOBS, PARTIAL, TEMPORARY, SETS] {
-        make_folder(&target.join(folder))?;
+        target.make(folder)?;
     }
-    let run = Run { databases, options, target: &target, store_id };
+    let run = Run { databases, options, data: &data, target: &target, store_id };
     let (set, contents, copied) = run.copy_all(before.as_ref())?;
-    let files = run.digests(&target.join(SETS).join(&set))?;
-    sync_all(&target)?;
+    let files = run.digests(&Path::new(SETS).join(&set))?;
+    target.sync_all()?;
     let manifest = Manifest {
         format: FORMAT,
         product: options.product.to_owned(),
@@ -84,8 +84,8 @@ pub fn take(databases: &dyn Databases, options: &Options<'_>) -> Result<Taken, B
         damaged: copied.damaged.into_iter().collect(),
         missing: copied.missing.into_iter().collect(),
     };
-    let text = serde_json::to_vec_pretty(&manifest).map_err(|error| at(&target)(error.into()))?;
-    replace(&target.join(MANIFEST), &text)?;
+    let text = serde_json::to_vec_pretty(&manifest).map_err(|error| at(target.path())(error.into()))?;
+    target.replace(MANIFEST, &text)?;
     run.prune(&manifest, &*contents)?;
     Ok(Taken {
         contents: manifest.contents,
@@ -106,26 +106,26 @@ fn store_of(data: &Path) -> Result<String, BackupError> {
 }
 
 /// Makes and locks the folder of the backup, unless it is used for something else.
-fn open_target(options: &Options<'_>, store_id: &str) -> Result<(PathBuf, fs::File), BackupError> {
+fn open_target(wanted: &Path, data: &Path, store_id: &str) -> Result<(Held, fs::File), BackupError> {
     let apart = "the backup and the data folder must not lie in one another";
-    let data = options.data.canonicalize().map_err(at(options.data))?;
     // before anything is made there, whatever links lead to the place
-    let wanted = std::path::absolute(options.target).map_err(at(options.target))?;
-    let nearest = wanted.ancestors().find_map(|above| above.canonicalize().ok());
-    if wanted.starts_with(&data) || nearest.is_some_and(|above| above.starts_with(&data)) {
+    let typed = std::path::absolute(wanted).map_err(at(wanted))?;
+    let nearest = typed.ancestors().find_map(|above| above.canonicalize().ok());
+    if typed.starts_with(data) || nearest.is_some_and(|above| above.starts_with(data)) {
         return refused(apart);
     }
-    let is_new = !options.target.exists();
-    make_folder(options.target)?;
-    let target = options.target.canonicalize().map_err(at(options.target))?;
-    if target.starts_with(&data) || data.starts_with(&target) {
+    let is_new = !wanted.exists();
+    make_folder(wanted)?;
+    let target = wanted.canonicalize().map_err(at(wanted))?;
+    if target.starts_with(data) || data.starts_with(&target) {
         return refused(apart);
     }
-    let is_ours = is_new || target.join(LOCK).exists() || entries(&target)?.is_empty();
+    let target = Held::open(&target)?;
+    let is_ours = is_new || target.is_file(LOCK)? || target.entries("")?.is_empty();
     if !is_ours {
-        return refused(format!("{} is neither empty nor a backup (of {store_id})", target.display()));
+        return refused(format!("{} is neither empty nor a backup (of {store_id})", target.path().display()));
     }
-    let lock = lock(&target.join(LOCK))?;
+    let lock = target.lock(LOCK)?;
     Ok((target, lock))
 }
 
@@ -142,7 +142,8 @@ struct Copied {
 struct Run<'a> {
     databases: &'a dyn Databases,
     options: &'a Options<'a>,
-    target: &'a Path,
+    data: &'a Held,
+    target: &'a Held,
     store_id: String,
 }
 
@@ -159,9 +160,9 @@ impl Run<'_> {
         let mut all_copied = 0;
         for round in 1.. {
             let set = self.free_name(before, round);
-            let folder = self.target.join(SETS).join(&set);
+            let folder = Path::new(SETS).join(&set);
             self.copy_set(&folder)?;
-            let contents = self.databases.contents(&folder)?;
+            let contents = self.databases.contents(&self.target.full(&folder))?;
             if contents.store_id()? != self.store_id {
                 return refused(
                     "the databases and the contents in the data folder belong to different stores",
@@ -190,23 +191,23 @@ impl Run<'_> {
     }
 
     fn copy_set(&self, folder: &Path) -> Result<(), BackupError> {
-        let data = self.options.data;
-        remove_all(folder)?;
-        make_folder(folder)?;
+        let (data, target) = (self.data, self.target);
+        target.remove_all(folder)?;
+        target.make(folder)?;
         for name in self.databases.names() {
-            self.databases.copy(&data.join(name), &folder.join(name))?;
+            self.databases.copy(&data.full(name), &target.full(folder.join(name)))?;
         }
-        let format = data.join("format.json");
-        copy(&format, &folder.join("format.json"), u64::MAX)?;
+        copy(data.read_own("format.json")?, target.create(folder.join("format.json"))?, u64::MAX)?;
         if self.options.secrets {
-            make_folder(&folder.join(SECRETS))?;
-            for secret in entries(&data.join(SECRETS))? {
+            target.make(folder.join(SECRETS))?;
+            for secret in entries(&data.full(SECRETS))? {
                 // one that is being written is not one yet
                 if secret.is_file()
                     && secret.extension().is_none()
                     && let Some(name) = secret.file_name()
                 {
-                    copy(&secret, &folder.join(SECRETS).join(name), u64::MAX)?;
+                    let secret = Path::new(SECRETS).join(name);
+                    copy(data.read_own(&secret)?, target.create(folder.join(&secret))?, u64::MAX)?;
                 }
             }
         }
@@ -217,11 +218,13 @@ impl Run<'_> {
     fn digests(&self, set: &Path) -> Result<BTreeMap<String, common::Sha256>, BackupError> {
         let mut found = BTreeMap::new();
         for (prefix, folder) in [("", set.to_owned()), ("secrets/", set.join(SECRETS))] {
-            for path in entries(&folder)? {
-                if path.is_file()
-                    && let Some(name) = path.file_name()
-                {
-                    found.insert(format!("{prefix}{}", name.to_string_lossy()), digest(&path)?);
+            for name in self.target.entries(&folder)? {
+                let path = folder.join(&name);
+                if self.target.is_file(&path)? {
+                    found.insert(
+                        format!("{prefix}{}", name.to_string_lossy()),
+                        digest(self.target.read(path)?)?,
+                    );
                 }
             }
         }
@@ -253,19 +256,20 @@ impl Run<'_> {
         suspects: &HashSet<BlobKey>,
         copied: &mut Copied,
     ) -> Result<(), BackupError> {
-        let target = content_path(&self.target.join(BLOBS), content.key);
-        let is_there = size(&target)? == Some(content.size)
+        let path = content_path(Path::new(BLOBS), content.key);
+        let is_there = self.target.size(&path)? == Some(content.size)
             && !suspects.contains(&content.key)
-            && (!self.options.verify || digest(&target)? == content.sha256);
+            && (!self.options.verify || digest(self.target.read(&path)?)? == content.sha256);
         if !is_there {
-            let source = content_path(&self.options.data.join(BLOBS), content.key);
             let reads = self.options.verify || suspects.contains(&content.key);
-            match self.copy_file(content, &source, &target, reads) {
+            match self.copy_file(content, &path, reads) {
                 Ok(true) => {}
                 Ok(false) => {
                     copied.damaged.insert(content.key);
                 }
-                Err(BackupError::Io { path, source: error }) if path == source && is_lost(&error) => {
+                Err(BackupError::Io { path: failed, source: error })
+                    if failed == self.data.full(&path) && is_lost(&error) =>
+                {
                     copied.missing.insert(content.key);
                     return Ok(());
                 }
@@ -285,58 +289,50 @@ impl Run<'_> {
     ///
     /// # Errors
     /// `Io` with the path of the source if it is not there.
-    fn copy_file(
-        &self,
-        content: Content,
-        source: &Path,
-        target: &Path,
-        reads: bool,
-    ) -> Result<bool, BackupError> {
-        let temporary = self.target.join(TEMPORARY).join(content.key.to_string());
-        remove(&temporary)?;
+    fn copy_file(&self, content: Content, path: &Path, reads: bool) -> Result<bool, BackupError> {
+        let (data, target) = (self.data, self.target);
+        let temporary = Path::new(TEMPORARY).join(content.key.to_string());
+        target.remove(&temporary)?;
         let is_whole = if self.options.links {
-            fs::hard_link(source, &temporary).map_err(|error| match error.kind() {
+            let source = data.read_own(path)?;
+            target.link(&source.path, &temporary).map_err(|error| match error.kind() {
                 io::ErrorKind::CrossesDevices => BackupError::Refused(
                     "hard links need the backup on the disk of the data folder; leave out --hard-links"
                         .into(),
                 ),
-                _ => at(source)(error),
+                _ => at(&source.path)(error),
             })?;
-            size(&temporary)? == Some(content.size) && (!reads || digest(&temporary)? == content.sha256)
+            let linked = target.read(&temporary)?;
+            if !linked.is(&source)? {
+                return refused(format!("{} became another file meanwhile", source.path.display()));
+            }
+            target.size(&temporary)? == Some(content.size) && (!reads || digest(linked)? == content.sha256)
         } else {
-            // not opened before it is known to be there: an empty target would be left
-            size(source)?.ok_or_else(|| at(source)(io::ErrorKind::NotFound.into()))?;
-            copy(source, &temporary, u64::MAX)? == (content.size, content.sha256)
+            // the source first: if that is not there, no empty target is left
+            let source = data.read_own(path)?;
+            copy(source, target.create(&temporary)?, u64::MAX)? == (content.size, content.sha256)
         };
-        if let Some(folder) = target.parent() {
-            make_folder(folder)?;
-        }
-        fs::rename(&temporary, target).map_err(at(target))?;
+        target.rename(&temporary, path)?;
         Ok(is_whole)
     }
 
     /// Copies what an upload's client was told of. One that has ended meanwhile is left out: its client begins anew.
     fn copy_upload(&self, upload: UnderWay) -> Result<(), BackupError> {
-        let target = self.target.join(PARTIAL).join(upload.key.to_string());
+        let (data, target) = (self.data, self.target);
+        let partial = Path::new(PARTIAL).join(upload.key.to_string());
         // what is there belongs to the backup before until the whole is in its place
-        let temporary = self.target.join(TEMPORARY).join(upload.key.to_string());
-        remove(&temporary)?;
-        let data = self.options.data;
-        let partial = data.join(PARTIAL).join(upload.key.to_string());
+        let temporary = Path::new(TEMPORARY).join(upload.key.to_string());
+        target.remove(&temporary)?;
         // it may have become whole since
-        for source in [partial, content_path(&data.join(BLOBS), upload.key)] {
-            if size(&source)?.is_none_or(|size| size < upload.size) {
-                continue;
+        for source in [&partial, &content_path(Path::new(BLOBS), upload.key)] {
+            let opened = match data.read_own(source) {
+                Err(HeldError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened?,
+            };
+            if copy(opened, target.create(&temporary)?, upload.size)?.0 == upload.size {
+                return Ok(target.rename(&temporary, &partial)?);
             }
-            match copy(&source, &temporary, upload.size) {
-                Ok((size, _)) if size == upload.size => {
-                    return fs::rename(&temporary, &target).map_err(at(&target));
-                }
-                Ok(_) => remove(&temporary)?,
-                Err(BackupError::Io { path, source })
-                    if path != temporary && source.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
+            target.remove(&temporary)?;
         }
         Ok(())
     }
@@ -353,27 +349,24 @@ impl Run<'_> {
                 Ok(())
             },
         )?;
-        for partial in entries(&self.target.join(PARTIAL))? {
-            if partial.file_name().and_then(|name| name.to_str()).is_none_or(|name| !uploads.contains(name)) {
-                remove(&partial)?;
+        for name in self.target.entries(PARTIAL)? {
+            if name.to_str().is_none_or(|name| !uploads.contains(name)) {
+                self.target.remove(Path::new(PARTIAL).join(name))?;
             }
         }
         // one folder of contents after the other, so that only the names of one are in memory
         for first in 0..=u8::MAX {
             let known = keys_with(first, contents)?;
-            let folder = content_path(&self.target.join(BLOBS), lowest(first));
+            let folder = content_path(Path::new(BLOBS), lowest(first));
             let folder = folder.parent().unwrap_or(&folder);
-            for path in entries(folder)? {
-                let key = path
-                    .file_name()
-                    .and_then(|name| name.to_str())
-                    .and_then(|name| BlobKey::parse(&format!("{first:02x}{name}")).ok());
+            for name in self.target.entries(folder)? {
+                let key = name.to_str().and_then(|name| BlobKey::parse(&format!("{first:02x}{name}")).ok());
                 if key.is_none_or(|key| !known.contains(&key)) {
-                    remove(&path)?;
+                    self.target.remove(folder.join(name))?;
                 }
             }
         }
-        remove_all(&self.target.join(TEMPORARY))
+        Ok(self.target.remove_all(TEMPORARY)?)
     }
 }
 
@@ -384,10 +377,10 @@ fn is_lost(error: &io::Error) -> bool {
 }
 
 /// Removes what runs that were cut have left, or the backup before.
-fn remove_other_sets(target: &Path, kept: Option<&str>) -> Result<(), BackupError> {
-    for set in entries(&target.join(SETS))? {
-        if kept.is_none_or(|kept| set.file_name().is_none_or(|name| name != kept)) {
-            remove_all(&set)?;
+fn remove_other_sets(target: &Held, kept: Option<&str>) -> Result<(), BackupError> {
+    for name in target.entries(SETS)? {
+        if kept.is_none_or(|kept| name != kept) {
+            target.remove_all(Path::new(SETS).join(name))?;
         }
     }
     Ok(())

@@ -319,3 +319,43 @@ fn what_is_restored_belongs_to_whom_the_data_folder_belongs() {
     }
     assert!(seen > 8, "{seen}");
 }
+
+/// Whoever the folder belongs to can put a link into it while root writes there.
+#[test]
+fn root_restores_through_no_link_of_the_folders_owner() {
+    if !may_give() {
+        return;
+    }
+    let scene = Scene::new();
+    scene.store(1, "one");
+    scene.take(1).unwrap();
+    let (target, elsewhere) = (scene.folder.path().join("other"), scene.folder.path().join("elsewhere"));
+    fs::create_dir(&target).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, target.join("blobs")).unwrap();
+    std::os::unix::fs::chown(&target, Some(4_321), Some(4_321)).unwrap();
+    restore(&scene.databases, &scene.backup(), &target, false, false).unwrap_err();
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+    // what a cut call has left is removed, and this is no part of it
+    restore(&scene.databases, &scene.backup(), &target, true, false).unwrap();
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+    assert_eq!(fs::read_to_string(content_path(&target.join("blobs"), key(1))).unwrap(), "one");
+}
+
+/// A backup of root's would bring a foreign file to whoever the data folder belongs to, with the next restore.
+#[test]
+fn root_backs_up_nothing_of_others_that_a_link_leads_to() {
+    if !may_give() {
+        return;
+    }
+    let scene = Scene::new();
+    for path in [scene.data(), scene.data().join("secrets"), scene.data().join("secrets/master-key")] {
+        std::os::unix::fs::chown(path, Some(4_321), Some(4_321)).unwrap();
+    }
+    std::os::unix::fs::chown(scene.data().join("format.json"), Some(4_321), Some(4_321)).unwrap();
+    scene.take(1).unwrap();
+    let foreign = scene.folder.path().join("shadow");
+    fs::write(&foreign, "theirs").unwrap();
+    std::os::unix::fs::symlink(&foreign, scene.data().join("secrets/shadow")).unwrap();
+    assert!(matches!(scene.take(2), Err(BackupError::Refused(_))));
+}

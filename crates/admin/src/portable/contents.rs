@@ -12,7 +12,8 @@ use common::{PortError, PortResult};
 use futures_util::TryStreamExt as _;
 
 use super::PortableError;
-use super::folder::{at, content_path, create, make_folder};
+use super::folder::{at, content_path};
+use crate::held::{Held, Opened};
 
 const PIECE_BYTES: usize = 256 * 1024;
 
@@ -20,28 +21,26 @@ const PIECE_BYTES: usize = 256 * 1024;
 pub(super) async fn copy_out(
     blobs: &dyn BlobStore,
     blob: &PortableBlob,
-    folder: &Path,
+    folder: &Held,
 ) -> Result<bool, PortableError> {
-    let path = content_path(folder, blob.key);
-    if let Some(parent) = path.parent() {
-        make_folder(parent)?;
-    }
+    let path = content_path(Path::new(""), blob.key);
     let range = BlobRange { start: 0, len: blob.size };
     let mut stream = match blobs.stream(blob.key, range).await {
         Ok(Some(stream)) => stream,
         Ok(None) | Err(PortError::Broken { .. }) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    let (mut file, mut hasher) = (create(&path)?, Hasher::default());
+    let Opened { path: full, mut file } = folder.create(&path)?;
+    let mut hasher = Hasher::default();
     loop {
         match stream.try_next().await {
             Ok(Some(piece)) => {
                 hasher.update(&piece);
-                file.write_all(&piece).map_err(at(&path))?;
+                file.write_all(&piece).map_err(at(&full))?;
             }
             Ok(None) => break,
             Err(PortError::Broken { .. }) => {
-                fs::remove_file(&path).map_err(at(&path))?;
+                folder.remove(&path)?;
                 return Ok(false);
             }
             Err(error) => return Err(error.into()),
@@ -51,7 +50,7 @@ pub(super) async fn copy_out(
     if (size, sha256) == (blob.size, blob.sha256) {
         return Ok(true);
     }
-    fs::remove_file(&path).map_err(at(&path))?;
+    folder.remove(&path)?;
     Ok(false)
 }
 

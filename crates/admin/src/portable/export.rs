@@ -7,19 +7,20 @@ use std::convert::identity;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use common::portable::Keys;
 use common::webhooks::Webhook;
 use common::{BlobKey, Timestamp};
 
 use super::contents::copy_out;
-use super::folder::{LineWriter, MANIFEST, UNFINISHED, at, create, make_folder, sync};
+use super::folder::{LineWriter, MANIFEST, UNFINISHED, at, make_folder};
 use super::records::{
     AccountRecord, AuditRecord, CopyRecord, FrontRecord, GroupRecord, IdentityRecord, InvitationRecord,
     LinkRecord, OperationRecord, PartRecord, ShareRecord, TokenRecord,
 };
 use super::{FORMAT, FileFacts, KEY_LABEL, KEY_TEXT, Manifest, PAGE, PortableError, Stores, refused};
+use crate::held::{Held, Opened};
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +85,7 @@ pub async fn export(
     }
     no_former_key(stores, keys).await?;
     let unfinished = begin(target)?;
-    let folder = unfinished.as_path();
+    let folder = &unfinished;
     let mut files = Files::new();
     accounts(stores, folder, &mut files).await?;
     let (contents, content_bytes, lost) = contents(stores, folder, &mut files).await?;
@@ -101,14 +102,13 @@ pub async fn export(
         content_bytes,
         lost,
     };
-    let path = folder.join(MANIFEST);
+    let Opened { path, mut file } = folder.create(MANIFEST)?;
     let text = serde_json::to_vec_pretty(&manifest).map_err(|error| at(&path)(error.into()))?;
-    create(&path)?.write_all(&text).map_err(at(&path))?;
-    sync(folder)?;
-    let mark = folder.join(UNFINISHED);
-    fs::remove_file(&mark).map_err(at(&mark))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))?;
-    fs::rename(folder, target).map_err(at(target))?;
+    file.write_all(&text).map_err(at(&path))?;
+    folder.sync_all()?;
+    folder.remove(UNFINISHED)?;
+    folder.sync_names()?;
+    fs::rename(folder.path(), target).map_err(at(target))?;
     let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent).and_then(|parent| parent.sync_all()).map_err(at(parent))?;
     Ok(Exported {
@@ -152,7 +152,7 @@ async fn no_former_key(stores: &Stores, keys: &dyn Keys) -> Result<(), PortableE
 }
 
 /// Makes the folder under its name until the end. What an export has left there that was cut goes away; nothing else does.
-fn begin(target: &Path) -> Result<PathBuf, PortableError> {
+fn begin(target: &Path) -> Result<Held, PortableError> {
     let Some(name) = target.file_name() else {
         return refused(format!("{} is no name of a new folder", target.display()));
     };
@@ -173,11 +173,12 @@ fn begin(target: &Path) -> Result<PathBuf, PortableError> {
         Err(error) => return Err(at(&folder)(error)),
     }
     make_folder(&folder)?;
-    create(&folder.join(UNFINISHED))?;
-    Ok(folder)
+    let held = Held::open(&folder)?;
+    held.create(UNFINISHED)?;
+    Ok(held)
 }
 
-async fn accounts(stores: &Stores, folder: &Path, files: &mut Files) -> Result<(), PortableError> {
+async fn accounts(stores: &Stores, folder: &Held, files: &mut Files) -> Result<(), PortableError> {
     let auth = &*stores.auth;
     files.extend([
         write_all!(
@@ -229,12 +230,12 @@ async fn accounts(stores: &Stores, folder: &Path, files: &mut Files) -> Result<(
 /// Rows of contents, and the bytes of those that are kept elsewhere.
 async fn contents(
     stores: &Stores,
-    folder: &Path,
+    folder: &Held,
     files: &mut Files,
 ) -> Result<(u64, u64, Vec<BlobKey>), PortableError> {
     let (mut count, mut bytes, mut lost) = (0, 0, Vec::new());
     let mut lines = LineWriter::create(folder, "contents.ndjson")?;
-    make_folder(&folder.join("blobs"))?;
+    folder.make("blobs")?;
     let mut after = None;
     loop {
         let page = stores.files.page_blobs(after, PAGE).await?;
@@ -261,7 +262,7 @@ async fn contents(
     Ok((count, bytes, lost))
 }
 
-async fn nodes(stores: &Stores, folder: &Path, files: &mut Files) -> Result<(), PortableError> {
+async fn nodes(stores: &Stores, folder: &Held, files: &mut Files) -> Result<(), PortableError> {
     let store = &*stores.files;
     files.extend([
         write_all!(
@@ -311,7 +312,7 @@ async fn nodes(stores: &Stores, folder: &Path, files: &mut Files) -> Result<(), 
     Ok(())
 }
 
-async fn history(stores: &Stores, folder: &Path, files: &mut Files) -> Result<(), PortableError> {
+async fn history(stores: &Stores, folder: &Held, files: &mut Files) -> Result<(), PortableError> {
     let store = &*stores.files;
     files.extend([
         write_all!(

@@ -1,8 +1,8 @@
 //! Files of records, one JSON object a line.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use common::digest::Hasher;
@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{FORMAT, FileFacts, Manifest, PortableError, refused};
+use crate::held::{Held, Opened};
 
 pub(super) const MANIFEST: &str = "manifest.json";
 
@@ -29,22 +30,11 @@ pub(super) fn make_folder(path: &Path) -> Result<(), PortableError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))
 }
 
-/// A new file for its owner alone.
-pub(super) fn create(path: &Path) -> Result<File, PortableError> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(at(path))
-}
-
 /// Where a content is.
 pub(super) fn content_path(folder: &Path, key: BlobKey) -> PathBuf {
     let name = key.to_string();
     let (first, rest) = name.split_at(2);
     folder.join("blobs").join(first).join(rest)
-}
-
-/// Makes all that was written below a folder durable, with the entry of the folder itself.
-pub(super) fn sync(folder: &Path) -> Result<(), PortableError> {
-    let all = || -> io::Result<()> { Ok(rustix::fs::syncfs(File::open(folder)?)?) };
-    all().map_err(at(folder))
 }
 
 /// Writes records.
@@ -56,10 +46,9 @@ pub(super) struct LineWriter {
 }
 
 impl LineWriter {
-    pub(super) fn create(folder: &Path, name: &str) -> Result<Self, PortableError> {
-        let path = folder.join(name);
-        let file = BufWriter::new(create(&path)?);
-        Ok(Self { path, file, hasher: Hasher::default(), lines: 0 })
+    pub(super) fn create(folder: &Held, name: &str) -> Result<Self, PortableError> {
+        let Opened { path, file } = folder.create(name)?;
+        Ok(Self { path, file: BufWriter::new(file), hasher: Hasher::default(), lines: 0 })
     }
 
     pub(super) fn write(&mut self, record: &impl Serialize) -> Result<(), PortableError> {

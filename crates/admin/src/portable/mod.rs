@@ -30,6 +30,8 @@ use common::webhooks::WebhookStore;
 use common::{BlobKey, PortError, Sha256, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::held::HeldError;
+
 pub use export::{Exported, export};
 pub use import::{Import, Imported};
 
@@ -163,6 +165,15 @@ pub enum PortableError {
     /// The folder is not what its manifest says.
     #[error("the folder is damaged: {0}")]
     Damaged(String),
+}
+
+impl From<HeldError> for PortableError {
+    fn from(error: HeldError) -> Self {
+        match error {
+            HeldError::Io { path, source } => Self::Io { path, source },
+            HeldError::Refused(text) => Self::Refused(text),
+        }
+    }
 }
 
 fn refused<T>(text: impl Into<String>) -> Result<T, PortableError> {

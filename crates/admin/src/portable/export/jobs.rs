@@ -1,7 +1,5 @@
 //! Jobs that are yet to be done, and what else the job store keeps.
 
-use std::path::Path;
-
 use common::Timestamp;
 use common::jobs::NewJob;
 use common::jobs::types::ACCOUNT_EXPORT;
@@ -13,10 +11,11 @@ use super::super::records::{
 };
 use super::super::{FileFacts, JOBS_PAGE, PAGE, PortableError, Stores};
 use super::{Files, write_all};
+use crate::held::Held;
 
 pub(super) async fn write(
     stores: &Stores,
-    folder: &Path,
+    folder: &Held,
     now: Timestamp,
     files: &mut Files,
 ) -> Result<(), PortableError> {
@@ -57,7 +56,7 @@ pub(super) async fn write(
 }
 
 /// Jobs of the job store, and those on their way to it.
-async fn live_jobs(stores: &Stores, folder: &Path, now: Timestamp) -> Result<FileFacts, PortableError> {
+async fn live_jobs(stores: &Stores, folder: &Held, now: Timestamp) -> Result<FileFacts, PortableError> {
     let mut lines = LineWriter::create(folder, "jobs.ndjson")?;
     let mut after = None;
     loop {
@@ -115,7 +114,7 @@ async fn write_unknown(
 }
 
 /// What types of jobs were told: they are few.
-async fn types(stores: &Stores, folder: &Path) -> Result<FileFacts, PortableError> {
+async fn types(stores: &Stores, folder: &Held) -> Result<FileFacts, PortableError> {
     let mut lines = LineWriter::create(folder, "job-types.ndjson")?;
     let told = stores.job_lists.types(None).await?;
     if told.paused {
@@ -128,7 +127,7 @@ async fn types(stores: &Stores, folder: &Path) -> Result<FileFacts, PortableErro
 }
 
 /// How far webhooks were told of files.
-async fn told(stores: &Stores, folder: &Path) -> Result<FileFacts, PortableError> {
+async fn told(stores: &Stores, folder: &Held) -> Result<FileFacts, PortableError> {
     let mut lines = LineWriter::create(folder, "webhooks-told.ndjson")?;
     let mut after = None;
     loop {
@@ -148,7 +147,7 @@ async fn told(stores: &Stores, folder: &Path) -> Result<FileFacts, PortableError
 }
 
 /// Messages to webhooks, those under way too: their jobs find them by their ids.
-async fn deliveries(stores: &Stores, folder: &Path) -> Result<FileFacts, PortableError> {
+async fn deliveries(stores: &Stores, folder: &Held) -> Result<FileFacts, PortableError> {
     let mut lines = LineWriter::create(folder, "deliveries.ndjson")?;
     let mut after = None;
     loop {
