@@ -165,7 +165,11 @@ for (const options of [
       await field(page, 'At most').fill('x');
       await button(page, 'Set limit').click();
       await check(page, 'limit, with a mistake');
-      await closeDialog(page);
+      await page.keyboard.press('Escape');
+      await page.getByRole('group', { name: 'Discard what you typed?' }).waitFor();
+      await check(page, 'question about what was typed');
+      await button(page, 'Discard').click();
+      await page.locator('dialog').waitFor({ state: 'detached' });
       await button(page, 'Delete account').click();
       await page.getByRole('alertdialog').waitFor();
       await check(page, 'question');
@@ -265,6 +269,12 @@ journey('the account is used by keys alone, and dialogs give the focus back', as
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').waitFor();
   await page.keyboard.type('By keys');
+  await page.keyboard.press('Escape');
+  await page.getByRole('group', { name: 'Discard what you typed?' }).waitFor();
+  assert.equal(await focused(page), 'Keep editing', 'Enter alone loses nothing');
+  await page.keyboard.press('Enter');
+  assert.equal(await focused(page), 'Name', 'one goes on where one was');
+  assert.equal(await page.getByRole('dialog').getByLabel('Name').inputValue(), 'By keys');
   await tabTo(page, 'Change files files:write');
   await page.keyboard.press('Space');
   await tabTo(page, 'Your password');

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
-import { ensureSetUp, makeFolder, until } from '../support/product.mjs';
-import { entry, grid, loseSession, signIn, signInAndFollow } from '../support/steps.mjs';
+import { children, ensureSetUp, makeFolder, newAccount, until } from '../support/product.mjs';
+import { text } from '../support/samples.mjs';
+import { choose, dropFiles, entry, grid, loseSession, signIn, signInAndFollow, toast } from '../support/steps.mjs';
 
 journey(
   'somebody registers, signs out and in again',
@@ -92,6 +93,53 @@ journey('a session that ends leads back to the same place', async ({ page, accou
   assert.equal(await dialog.getByRole('textbox').inputValue(), 'Typed before');
   await dialog.getByRole('textbox').press('Enter');
   await entry(page, 'Typed before').waitFor();
+});
+
+journey('whoever signs in where the session of another ended finds nothing of theirs', async ({ page, account }) => {
+  const other = await newAccount('other');
+  await makeFolder(other, 'root', 'Box');
+  await makeFolder(account, 'root', 'My folder');
+  await makeFolder(account, 'root', 'My draft');
+  await signInAndFollow(page, account);
+
+  // Something to undo, something in the tray, something to paste, and something half typed.
+  await entry(page, 'My draft').click();
+  await page.keyboard.press('Delete');
+  await toast(page, 'Moved “My draft” to the trash').waitFor();
+  await dropFiles(page, [{ name: 'My words.txt', bytes: text('words') }]);
+  const tray = page.getByRole('region', { name: 'Uploads' });
+  await tray.getByText('Uploaded 1 file').first().waitFor();
+  await entry(page, 'My words.txt').waitFor();
+  await entry(page, 'My folder').click({ button: 'right' });
+  await choose(page, /^Cut/);
+  await page.locator('.entry.cut').first().waitFor();
+  await page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).click();
+  await choose(page, 'New folder');
+  const dialog = page.getByRole('dialog', { name: 'New folder' });
+  await dialog.getByRole('textbox').fill('My plans');
+  await loseSession(page, () => page.keyboard.press('Enter'));
+
+  await page.getByRole('heading', { name: 'Sign in again' }).waitFor();
+  await page.getByLabel('E-mail').fill(other.email);
+  await page.getByLabel('Password', { exact: true }).fill(other.password);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await entry(page, 'Box').waitFor();
+  const names = ['My draft', 'My words', 'My folder', account.email];
+  await until('nothing of the first one is on the page', async () => {
+    const left = await page.content();
+    return !names.some((name) => left.includes(name));
+  });
+  assert.equal(await dialog.count(), 0);
+  assert.equal(await tray.count(), 0);
+  await page.keyboard.press('Control+z');
+  await toast(page, 'There is nothing to undo').waitFor();
+  await entry(page, 'Box').click({ button: 'right' });
+  await page.getByRole('menuitem', { name: /^Cut/ }).waitFor();
+  assert.equal(await page.getByRole('menuitem', { name: /Paste here/ }).count(), 0);
+  assert.deepEqual(
+    (await children(account, 'root')).map((file) => file.name),
+    ['My folder', 'My words.txt'],
+  );
 });
 
 journey('light and dark follow the system, or the choice, and are remembered', async ({ page, account }) => {

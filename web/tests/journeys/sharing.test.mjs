@@ -62,7 +62,15 @@ journey('people and groups are found while one types, given roles, and taken bac
   await field.fill('nobody@example.org');
   await field.press('Enter');
   await dialog(page).getByText('Nobody here has this address.').waitFor();
+  // What was typed is given up by a button only: Escape once more takes the question back.
+  const discard = dialog(page).getByRole('group', { name: 'Discard what you typed?' });
   await page.keyboard.press('Escape');
+  await discard.waitFor();
+  await page.keyboard.press('Escape');
+  await discard.waitFor({ state: 'detached' });
+  assert.equal(await field.inputValue(), 'nobody@example.org');
+  await page.mouse.click(3, 3);
+  await discard.getByRole('button', { name: 'Discard', exact: true }).click();
   await dialog(page).waitFor({ state: 'detached' });
   await entry(page, 'Box').getByText('Shared with others').waitFor();
 

@@ -26,6 +26,12 @@ class Current {
     this.soughtFrom = target.id === 'root' || router.route.at !== 'files' ? null : target;
   }
 
+  /** Somebody else is here now. */
+  forget(): void {
+    this.beforeSearch = hrefs.folder('root');
+    this.soughtFrom = null;
+  }
+
   /** Says what the place is, until the returned function is called. */
   enter(place: { target: Target; listing: Listing; trash?: (files: File[]) => void; takes?: boolean }): () => void {
     this.target = place.target;
