@@ -10,6 +10,7 @@ import { connection } from '$lib/state/connection.svelte';
 import { jobs } from '$lib/state/jobs.svelte';
 import { session } from '$lib/state/session.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
+import { whoActs } from '$lib/state/undo';
 import { usage } from '$lib/state/usage.svelte';
 import { Again, readable } from './again.svelte';
 import { refusals } from './early';
@@ -236,8 +237,12 @@ class Uploads {
   }
 
   async #makeEmpty(target: Target, paths: string[]): Promise<void> {
+    const here = whoActs();
     try {
-      for (const path of paths) await this.#folders.make(target.id, path);
+      for (const path of paths) {
+        await this.#folders.make(target.id, path);
+        if (!here()) return;
+      }
       toasts.show(t('upload.foldersMade', { count: paths.length }));
     } catch (thrown) {
       toasts.error(explain(asApiError(thrown)));
