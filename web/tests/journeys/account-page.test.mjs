@@ -337,7 +337,9 @@ journey('whoever signs in next sees nothing of the one before', async ({ page, a
   await upload(account, 'root', 'secret of the first.txt', text('1'));
   await upload(next, 'root', 'belongs to the second.txt', text('2'));
   await signIn(page, account);
-  await entry(page, 'secret of the first.txt').waitFor();
+  await entry(page, 'secret of the first.txt').click();
+  await page.keyboard.press('Control+x');
+  await page.locator('.entry.cut').waitFor();
 
   // What is drawn at any time from here on is watched, not only what stays.
   await page.evaluate(() => {
@@ -353,6 +355,17 @@ journey('whoever signs in next sees nothing of the one before', async ({ page, a
   await entry(page, 'belongs to the second.txt').waitFor();
   assert.equal(await page.evaluate(() => window.stale), 0);
   assert.equal(await entry(page, 'secret of the first.txt').count(), 0);
+
+  // Nor is it theirs to paste what was cut.
+  let asked = 0;
+  page.on('request', (request) => {
+    if (request.url().endsWith('/files/batch')) asked += 1;
+  });
+  await entry(page, 'belongs to the second.txt').click();
+  await page.keyboard.press('Control+v');
+  await page.keyboard.press('*');
+  await until('theirs is starred', async () => (await children(next, 'root'))[0].starred);
+  assert.equal(asked, 1);
 
   // A second tab of the same browser follows, out and in again.
   const tab = await page.context().newPage();

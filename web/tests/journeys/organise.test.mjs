@@ -190,3 +190,57 @@ journey('folders and several files are downloaded as one archive', async ({ page
   assert.equal(bytes.slice(0, 2), 'PK');
   for (const name of ['Trip/inside.txt', 'deep', 'a.txt', 'one']) assert.ok(bytes.includes(name), name);
 });
+
+journey('many messages leave the list in sight, and the focus where it was', async ({ page, account }) => {
+  const names = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => `a${n}.txt`);
+  await fill(account, names);
+  await signIn(page, account);
+  await entry(page, 'a1.txt').click();
+  await page.route('**/files/batch', (route) => route.fulfill({ status: 500, contentType: 'text/html', body: '' }));
+  for (const name of names) {
+    await page.keyboard.press('*');
+    await toast(page, `“${name}”`).waitFor();
+    await page.keyboard.press('ArrowDown');
+  }
+  const messages = page.getByRole('region', { name: 'Messages' });
+  const box = await messages.boundingBox();
+  assert.ok(box.height < 0.45 * page.viewportSize().height, `${box.height}`);
+  const last = await toast(page, '“a8.txt”').boundingBox();
+  assert.ok(last.y > box.y && last.y + last.height <= box.y + box.height, 'the newest is in sight');
+  // By keys from message to message, by a press back to the list.
+  const close = messages.getByRole('button', { name: 'Dismiss' });
+  const within = () => page.evaluate(() => document.activeElement.closest('[role=region], [role=grid]')?.role);
+  await close.first().focus();
+  await page.keyboard.press('Enter');
+  await toast(page, '“a1.txt”').waitFor({ state: 'detached' });
+  assert.equal(await within(), 'region');
+  await grid(page).focus();
+  await close.last().click();
+  await toast(page, '“a8.txt”').waitFor({ state: 'detached' });
+  assert.equal(await within(), 'grid');
+});
+
+journey('a dialog that is left while it waits closes no other', async ({ page, account }) => {
+  await signIn(page, account);
+  await page.getByText('This is the place for your files').waitFor();
+  let answer;
+  await page.route('**/api/v1/files', (route) => {
+    answer = () => route.continue();
+  });
+  const dialog = page.getByRole('dialog', { name: 'New folder' });
+  const openNew = async () => {
+    await page.getByRole('button', { name: 'New', exact: true }).filter({ visible: true }).click();
+    await choose(page, 'New folder');
+  };
+  await openNew();
+  await dialog.getByRole('textbox').fill('First');
+  await page.keyboard.press('Enter');
+  await until('it is asked for', async () => answer !== undefined);
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await openNew();
+  await dialog.getByRole('textbox').fill('Second');
+  answer();
+  await toast(page, 'First').waitFor();
+  assert.equal(await dialog.getByRole('textbox').inputValue(), 'Second');
+});

@@ -238,6 +238,7 @@ journey(
     await page.getByText('it may have arrived').waitFor();
     await page.getByRole('button', { name: 'Cancel lost.txt' }).click();
     await page.getByText('so it may have arrived').waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.localName), 'li', 'the focus stays in the row');
     // A photo's answer may be lost as well: what keeps its place says that it is there, once.
     await loseAnswers(page, 1);
     await pickFiles(page, () => page.getByRole('button', { name: 'Choose files' }).click(), [
@@ -281,6 +282,26 @@ journey('more files are dropped than may come at once, and all of them arrive', 
   );
   await page.getByText('3 files have arrived').waitFor();
   assert.equal((await children(account, box.id)).length, 3);
+});
+
+journey('of hundreds of files that are put in, more are listed as one wishes', async ({ page, account }) => {
+  const box = await makeFolder(account, 'root', 'Large box');
+  const link = await makeLink(account, box.id, { role: 'dropper', label: 'All of them' });
+  await page.route('**/children/*/content?*', () => {});
+  await visit(page, link);
+  await page.getByRole('heading', { name: 'All of them' }).waitFor();
+  await dropFiles(
+    page,
+    Array.from({ length: 250 }, (_, at) => ({ name: `${at}.txt`, bytes: text('x') })),
+  );
+  const list = page.getByRole('region', { name: 'Your files' });
+  await list.getByText('250 files on their way').waitFor();
+  const rows = list.getByRole('listitem');
+  assert.equal(await rows.count(), 100);
+  await list.getByRole('button', { name: 'Show more: 150 files are not listed' }).click();
+  await list.getByRole('button', { name: 'Show more: 50 files are not listed' }).click();
+  assert.equal(await rows.count(), 250);
+  assert.match(await page.evaluate(() => document.activeElement.textContent), /200\.txt/, 'one goes on from there');
 });
 
 journey('an editor by a link adds files, and is asked about a name that is taken', async ({ page, account }) => {

@@ -5,7 +5,7 @@ import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
 import { makeFolder, ok, until, upload } from '../support/product.mjs';
 import { text } from '../support/samples.mjs';
-import { signIn } from '../support/steps.mjs';
+import { place, signIn } from '../support/steps.mjs';
 
 const box = (page) => page.getByRole('search').getByRole('textbox', { name: 'Search' }).filter({ visible: true });
 const results = (page) => page.getByRole('region', { name: 'Search results' });
@@ -57,6 +57,16 @@ journey('what is typed is found by name, text and tag, and opened', async ({ pag
   await until('the folder is found', async () => (await names(page)).join() === 'Trip to the coast');
   await hit(page, 'Trip to the coast').locator('[data-hit]').click();
   await page.waitForFunction((id) => location.pathname === `/app/files/${id}`, trip.id);
+});
+
+journey('whoever goes elsewhere while something is sought stays there', async ({ page, account }) => {
+  await signIn(page, account);
+  await place(page, 'Trash').waitFor();
+  await box(page).fill('heron');
+  // Sooner than it is asked for: nobody's hand, but a slow machine's.
+  await page.evaluate(() => document.querySelector('a[href$="/app/trash"]').click());
+  await until('the field says what is sought here', async () => (await box(page).inputValue()) === '');
+  assert.equal(new URL(page.url()).pathname, '/app/trash');
 });
 
 journey('filters narrow what is found, and stay in the address', async ({ page, account }) => {

@@ -59,6 +59,13 @@ journey('people and groups are found while one types, given roles, and taken bac
     (await sharesOf(account, box.id)).some((one) => one.grantee.address === other.email && one.role === 'editor'),
   );
 
+  // Who cannot be asked for is not said to be nobody.
+  await page.route('**/api/v1/people?*', (route) => route.abort());
+  await field.fill('somebody');
+  await dialog(page).getByText('The server cannot be reached').waitFor();
+  assert.equal(await dialog(page).getByText('Nobody found').count(), 0);
+  await page.unroute('**/api/v1/people?*');
+
   await field.fill('nobody@example.org');
   await field.press('Enter');
   await dialog(page).getByText('Nobody here has this address.').waitFor();

@@ -8,7 +8,7 @@ import { filesChanged, folderChanged, gatheredChanged, type Listing, trashChange
 import { announcer } from '$lib/state/announce.svelte';
 import { dialogs } from '$lib/state/dialogs.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
-import { doneQuietly, doneWithUndo, type Partly, undoable } from '$lib/state/undo';
+import { doneQuietly, doneWithUndo, type Partly, undoable, whoActs } from '$lib/state/undo';
 import { usage } from '$lib/state/usage.svelte';
 import { backOf, changeAll, type Outcome, takeBack } from './batch';
 import { named, tell, tellBack, tellFailed } from './tell';
@@ -131,14 +131,16 @@ export async function emptyTrash(listing: Listing): Promise<void> {
 
 /** Throws what the server refused, so that the field can say it beside what was typed. */
 export const renameFile = undoable(async (listing: Listing, file: File, name: string): Promise<void> => {
+  const here = whoActs();
   const { data, operation } = await api.renameFile(file.id, name);
   filesChanged([data]);
   listing.refreshSoon();
-  doneWithUndo(t('act.renamed', { name }), async () => {
+  const undo = async () => {
     if (operation) filesChanged((await api.undoOperation(operation)).flatMap((result) => result.file ?? []));
     else filesChanged([(await api.renameFile(file.id, file.name)).data]);
     folderChanged(file.parentId, 'root');
-  });
+  };
+  doneWithUndo(t('act.renamed', { name }), undo, here);
 });
 
 export const moveFiles = undoable(
@@ -190,7 +192,7 @@ export const starFiles = undoable(async (files: File[], on: boolean): Promise<vo
   // A single star shows itself where it stands.
   if (on && outcome.done.length === 1) {
     announcer.say(text(outcome.done));
-    doneQuietly(undo);
+    doneQuietly(undo, outcome.here);
     tellFailed(outcome.failed);
   } else tell(outcome, text, undo);
 });

@@ -7,6 +7,7 @@ vi.mock('$lib/api/files', () => api);
 vi.mock('$lib/i18n', () => ({ t: (key: string) => key }));
 
 const { changeAll, takeBack } = await import('./batch');
+const { forgetSteps } = await import('$lib/state/undo');
 
 const files = Array.from({ length: 250 }, (_, n) => ({ id: `f${n}`, name: `${n}` }) as File);
 const restoring = ({ id }: File) => ({ op: 'restore', id }) as const;
@@ -28,6 +29,21 @@ const undoing = (refused: Record<string, string>) => async (note: string) => {
     return code ? { fileId: id, status: 409, code, file: null } : { fileId: id, status: 200, file: { id } };
   });
 };
+
+describe('changing many files', () => {
+  it('does not go on in the name of whoever signs in meanwhile, and tells them nothing', async () => {
+    const before = api.changeFiles.mock.calls.length;
+    const answer = api.changeFiles.getMockImplementation();
+    api.changeFiles.mockImplementation(async (changes: unknown) => {
+      forgetSteps();
+      return answer?.(changes);
+    });
+    const outcome = await changeAll(files, 'x', restoring);
+    expect(api.changeFiles.mock.calls.length - before).toBe(1);
+    expect([outcome.done, outcome.now, outcome.failed, outcome.notes]).toEqual([[], [], [], []]);
+    expect(outcome.here()).toBe(false);
+  });
+});
 
 describe('taking back what was done to many files', () => {
   it('one that was changed since stops none of the others', async () => {

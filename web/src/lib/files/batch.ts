@@ -3,6 +3,7 @@ import { ApiError, asApiError } from '$lib/api/problem';
 import type { Change, ChangeResult, File, Operation } from '$lib/api/types';
 import { t } from '$lib/i18n';
 import { toasts } from '$lib/state/toasts.svelte';
+import { type Actor, whoActs } from '$lib/state/undo';
 
 export interface Failure {
   file: File;
@@ -19,6 +20,8 @@ export interface Outcome {
   operations: Operation[];
   /** By what the product takes back what was done, where it keeps notes of it. */
   notes: Note[];
+  /** Whether who did it is still here; of what ends later nothing is told. */
+  here: Actor;
 }
 
 export interface Note {
@@ -35,21 +38,26 @@ export interface Back {
   failed: Failure[];
   /** What is still to be taken back, once nothing stops it any more; null if there is nothing of that kind. */
   left: Outcome | null;
+  here: Actor;
 }
 
 /** Changes that go in one request: few enough that one sees how far it is, and can stop. */
 const AT_ONCE = 100;
 
-const nothing = (): Outcome => ({ done: [], now: [], failed: [], operations: [], notes: [] });
+const nothing = (here: Actor): Outcome => ({ done: [], now: [], failed: [], operations: [], notes: [], here });
 
-/** Makes one change of each file; shows how far it is, and can be stopped, if they are many. */
+/**
+ * Makes one change of each file; shows how far it is, and can be stopped, if they are many. When somebody else is here before its
+ * end, the rest is not done in their name, and nothing is told.
+ */
 export async function changeAll(files: File[], label: string, change: (file: File) => Change): Promise<Outcome> {
-  const outcome = nothing();
+  const here = whoActs();
+  const outcome = nothing(here);
   let stopped = false;
   const stop = { label: t('stop'), run: () => (stopped = true) };
   const toast = files.length > AT_ONCE ? toasts.show(label, { tone: 'busy', action: stop }) : null;
 
-  for (let at = 0; at < files.length && !stopped; at += AT_ONCE) {
+  for (let at = 0; at < files.length && !stopped && here(); at += AT_ONCE) {
     const some = files.slice(at, at + AT_ONCE);
     try {
       const { results, operation } = await changeFiles(some.map(change));
@@ -68,7 +76,7 @@ export async function changeAll(files: File[], label: string, change: (file: Fil
     if (toast !== null) toasts.update(toast, { text: t('act.progress', { label, done, total: files.length }) });
   }
   if (toast !== null) toasts.dismiss(toast);
-  return outcome;
+  return here() ? outcome : nothing(here);
 }
 
 /**
@@ -77,10 +85,12 @@ export async function changeAll(files: File[], label: string, change: (file: Fil
  */
 export async function takeBack(outcome: Outcome, label: string, opposite: (file: File) => Change): Promise<Back> {
   if (outcome.notes.length === 0) return backOf(await changeAll(outcome.done, label, opposite));
-  const back: Back = { count: 0, now: [], failed: [], left: null };
-  const left = nothing();
+  const here = whoActs();
+  const back: Back = { count: 0, now: [], failed: [], left: null, here };
+  const left = nothing(here);
   let over: ApiError | null = null;
   for (const { id, files } of outcome.notes.toReversed()) {
+    if (!here()) break;
     back.count += files.length;
     const failed: Failure[] = [];
     try {
@@ -103,14 +113,14 @@ export async function takeBack(outcome: Outcome, label: string, opposite: (file:
     if (again.length > 0) left.notes.unshift({ id, files: again });
   }
   if (left.done.length > 0) back.left = left;
-  return back;
+  return here() ? back : { count: 0, now: [], failed: [], left: null, here };
 }
 
 /** The opposite change, seen as something that was taken back. */
-export function backOf({ done, now, failed }: Outcome): Back {
+export function backOf({ done, now, failed, here }: Outcome): Back {
   const again = failed.filter(({ error }) => mayWorkLater(error)).map(({ file }) => file);
-  const left = again.length > 0 ? { ...nothing(), done: again } : null;
-  return { count: done.length + failed.length, now, failed, left };
+  const left = again.length > 0 ? { ...nothing(here), done: again } : null;
+  return { count: done.length + failed.length, now, failed, left, here };
 }
 
 /** What stands in the way can go away without the file being changed. */

@@ -9,7 +9,7 @@ import { toasts } from '$lib/state/toasts.svelte';
 import { undoable } from '$lib/state/undo';
 import { usage } from '$lib/state/usage.svelte';
 import { throwAway } from './actions';
-import { changeAll } from './batch';
+import { changeAll, type Outcome } from './batch';
 import { named, tell } from './tell';
 
 /** How often to ask how far a copy is: soon at first, then ever more seldom. */
@@ -31,7 +31,8 @@ export const copyFiles = undoable(async (files: File[], to: { id: string; name: 
     onConflict: 'rename',
   }));
   folderChanged(to.id, 'root');
-  const ended = await follow(outcome.operations, label);
+  const ended = await follow(outcome, label);
+  if (!outcome.here()) return;
   if (outcome.operations.length > 0) folderChanged(to.id, 'root');
   usage.changed();
   const sourceOf = ({ sourceId }: Operation) => files.find(({ id }) => id === sourceId);
@@ -59,12 +60,12 @@ export const copyFiles = undoable(async (files: File[], to: { id: string; name: 
 });
 
 /** Waits for copies of folders and shows how far they are. Gives them as they stood when nobody waited any more. */
-async function follow(operations: Operation[], label: string): Promise<Operation[]> {
+async function follow({ operations, here }: Outcome, label: string): Promise<Operation[]> {
   let all = operations;
   let toast: number | null = null;
   let pause = FIRST_MS;
   let unanswered = 0;
-  while (all.some(({ state }) => state === 'running')) {
+  while (here() && all.some(({ state }) => state === 'running')) {
     await sleep(pause);
     pause = Math.min(pause * 1.5, LONGEST_MS);
     try {
@@ -73,13 +74,14 @@ async function follow(operations: Operation[], label: string): Promise<Operation
     } catch (thrown) {
       const error = asApiError(thrown);
       unanswered += 1;
-      if (!error.passing || unanswered > PATIENCE) {
+      if (here() && (!error.passing || unanswered > PATIENCE)) {
         if (toast !== null) toasts.dismiss(toast);
         // It goes on without us; only how far it is cannot be told any more.
         toasts.error(explain(error));
         return all;
       }
     }
+    if (!here()) break;
     const count = all.reduce((sum, one) => sum + one.copied, 0);
     const size = formatSize(all.reduce((sum, one) => sum + one.copiedBytes, 0));
     const text = t('act.copied.soFar', { label, count, size });

@@ -13,8 +13,9 @@ export const named = (files: File[]) => ({ count: files.length, name: files[0]?.
 
 /** Says what was done, how to take it back, and with which files it was not done. */
 export function tell(outcome: Outcome, text: (files: File[]) => string, undo?: Undo): void {
+  if (!outcome.here()) return;
   if (outcome.done.length > 0) {
-    if (undo) doneWithUndo(text(outcome.done), undo);
+    if (undo) doneWithUndo(text(outcome.done), undo, outcome.here);
     else toasts.show(text(outcome.done));
   }
   tellFailed(outcome.failed);

@@ -37,6 +37,10 @@ const dePublic: Translated<typeof enPublic> = {
   'drop.choose': 'Dateien wählen',
   'drop.camera': 'Foto aufnehmen',
   'drop.list': 'Deine Dateien',
+  'drop.more': {
+    one: 'Mehr zeigen: {count} Datei ist nicht aufgeführt',
+    other: 'Mehr zeigen: {count} Dateien sind nicht aufgeführt',
+  },
   'drop.waiting': 'Wartet · {size}',
   'drop.sending': '{sent} von {size}',
   'drop.finishing': 'Der Server schließt ab …',

@@ -35,6 +35,7 @@ const enPublic = {
   'drop.choose': 'Choose files',
   'drop.camera': 'Take a picture',
   'drop.list': 'Your files',
+  'drop.more': { one: 'Show more: {count} file is not listed', other: 'Show more: {count} files are not listed' },
   'drop.waiting': 'Waiting · {size}',
   'drop.sending': '{sent} of {size}',
   'drop.finishing': 'Finishing on the server…',

@@ -2,6 +2,7 @@ import { explain } from '$lib/api/explain';
 import { asApiError } from '$lib/api/problem';
 import type { File } from '$lib/api/types';
 import { toasts } from '$lib/state/toasts.svelte';
+import { whoActs } from '$lib/state/undo';
 import type { Listing } from './listing.svelte';
 import * as pure from './selection';
 
@@ -103,10 +104,13 @@ export class SelectionState {
 }
 
 async function orTold<T>(asked: Promise<T>): Promise<T | null> {
+  const here = whoActs();
   try {
-    return await asked;
+    const found = await asked;
+    // The same place is another one for somebody else, whose files were not selected.
+    return here() ? found : null;
   } catch (thrown) {
-    toasts.error(explain(asApiError(thrown)));
+    if (here()) toasts.error(explain(asApiError(thrown)));
     return null;
   }
 }

@@ -7,6 +7,7 @@ vi.mock('$lib/i18n', () => ({ t: (key: string) => key }));
 const { Listing } = await import('./listing.svelte');
 const { SelectionState } = await import('./selected.svelte');
 const { toasts } = await import('$lib/state/toasts.svelte');
+const { forgetSteps } = await import('$lib/state/undo');
 
 const COUNT = 1100;
 
@@ -58,6 +59,17 @@ describe('what is selected of a list that is not all loaded', () => {
     const files = await selection.resolve();
     expect(files?.map(({ id }) => id)).toEqual(entries.map(({ id }) => id));
     expect(selection.count).toBe(COUNT - 1);
+  });
+
+  it('is nothing of whoever is here when it has been read', async () => {
+    const { source, selection } = await folder();
+    selection.selectAll();
+    const { page } = source;
+    source.page = (at, signal) => {
+      forgetSteps();
+      return page(at, signal);
+    };
+    expect(await selection.resolve()).toBeNull();
   });
 
   it('is not cut short where it cannot be read', async () => {

@@ -5,6 +5,7 @@ import { paced } from '$lib/live/paced';
 import type { JobEvent, SharedStream } from '$lib/live/shared';
 import { session } from './session.svelte';
 import { afterFirstSight } from './sight';
+import { whoActs } from './undo';
 
 /** How often to look while events come: once for many of them. */
 const PACE_MS = 500;
@@ -86,9 +87,10 @@ class JobsState {
 
   async #read(): Promise<void> {
     if (document.hidden || !this.#running) return;
+    const here = whoActs();
     try {
       const summary = await getJobsSummary();
-      if (this.#running) this.summary = summary;
+      if (this.#running && here()) this.summary = summary;
     } catch {
       // Shown as before; asked again later.
     }

@@ -1,6 +1,7 @@
 import { countUnread } from '$lib/api/notices';
 import { jobs } from './jobs.svelte';
 import { afterFirstSight } from './sight';
+import { whoActs } from './undo';
 
 /** How often to look where nobody tells. */
 const POLL_MS = 60_000;
@@ -30,10 +31,11 @@ class NoticesState {
   }
 
   async look(): Promise<void> {
+    const here = whoActs();
     // Whoever has been signed out meanwhile is told so by what they do.
     await countUnread().then(
       (unread) => {
-        if (this.#forget) this.unread = unread;
+        if (this.#forget && here()) this.unread = unread;
       },
       () => {},
     );

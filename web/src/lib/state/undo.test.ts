@@ -2,9 +2,12 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 vi.mock('$lib/i18n', () => ({ t: (key: string) => key }));
 
-const { doneQuietly, forgetSteps, undoable, undoLast } = await import('./undo');
+const { doneQuietly: quietly, doneWithUndo, forgetSteps, undoable, undoLast, whoActs } = await import('./undo');
 const { toasts } = await import('./toasts.svelte');
 const { ApiError } = await import('$lib/api/problem');
+
+/** Done at once by who is here. */
+const doneQuietly = (undo: Parameters<typeof quietly>[0]) => quietly(undo, whoActs());
 
 beforeEach(() => {
   forgetSteps();
@@ -71,5 +74,52 @@ describe('undo', () => {
     await undoLast();
     expect(tries).toBe(2);
     expect(toasts.list.at(-1)?.text).toBe('undo.nothing');
+  });
+
+  it('is offered to nobody else when an act ends after its user has left', async () => {
+    let end = () => {};
+    const acted = undoable(async () => {
+      const here = whoActs();
+      await new Promise<void>((resume) => (end = resume));
+      doneWithUndo('moved', async () => {}, here);
+      quietly(async () => {}, here);
+    })();
+    forgetSteps();
+    end();
+    await acted;
+    expect(toasts.list).toEqual([]);
+    await undoLast();
+    expect(toasts.list.map(({ text }) => text)).toEqual(['undo.nothing']);
+  });
+
+  it('waits for no act of who has left, and takes nothing back for them', async () => {
+    const said: string[] = [];
+    let end = () => {};
+    const theirs = undoable(() => new Promise<void>((resume) => (end = resume)))();
+    const asked = undoLast();
+    forgetSteps();
+    for (const one of ['first', 'second']) doneQuietly(async () => void said.push(one));
+    await undoLast();
+    expect(said).toEqual(['second']);
+    end();
+    await Promise.all([theirs, asked]);
+    expect(said).toEqual(['second']);
+  });
+
+  it('says nothing of what could not be taken back to who comes next', async () => {
+    let end = () => {};
+    doneQuietly(async () => {
+      await new Promise<void>((resume) => (end = resume));
+      throw new ApiError('offline', 0, '', '');
+    });
+    const undone = undoLast();
+    // Until it is being taken back.
+    await Promise.resolve();
+    forgetSteps();
+    end();
+    await undone;
+    expect(toasts.list).toEqual([]);
+    await undoLast();
+    expect(toasts.list.map(({ text }) => text)).toEqual(['undo.nothing']);
   });
 });

@@ -26,16 +26,29 @@ const steps: Step[] = [];
 /** Acts that are shown already and not done yet. */
 const running = new Set<Promise<unknown>>();
 
-/** Says what was done, and offers to take it back. */
-export function doneWithUndo(text: string, undo: Undo): void {
+/** Whether who began an act is still here. */
+export type Actor = () => boolean;
+
+/** Grows when somebody leaves. */
+let turn = 0;
+
+/** To be asked before an act begins: what ends after its actor has left is nothing of whoever is here then. */
+export function whoActs(): Actor {
+  const begun = turn;
+  return () => turn === begun;
+}
+
+/** Says what was done, and offers to take it back; nothing if who did it has left. */
+export function doneWithUndo(text: string, undo: Undo, here: Actor): void {
+  if (!here()) return;
   const step: Step = { toast: null, undo };
   step.toast = toasts.show(text, { action: { label: t('undo'), run: () => takeBack(step) } });
   keep(step);
 }
 
 /** Remembers what can be taken back by Ctrl-Z, where what was done can be seen and no message is needed. */
-export function doneQuietly(undo: Undo): void {
-  keep({ toast: null, undo });
+export function doneQuietly(undo: Undo, here: Actor): void {
+  if (here()) keep({ toast: null, undo });
 }
 
 function keep(step: Step): void {
@@ -63,11 +76,13 @@ let waits: number | null = null;
 export async function undoLast(): Promise<void> {
   // It was heard: who presses the keys again while something long runs does not mean another step.
   if (waits !== null) return;
+  const here = whoActs();
   const slow = setTimeout(() => {
-    waits ??= toasts.show(t('undo.waits'), { tone: 'busy' });
+    if (here()) waits ??= toasts.show(t('undo.waits'), { tone: 'busy' });
   }, SOON_MS);
-  while (running.size > 0) await Promise.allSettled(running);
+  while (here() && running.size > 0) await Promise.allSettled(running);
   clearTimeout(slow);
+  if (!here()) return;
   if (waits !== null) toasts.dismiss(waits);
   waits = null;
   const step = steps.at(-1);
@@ -76,16 +91,19 @@ export async function undoLast(): Promise<void> {
 }
 
 const takeBack = undoable(async (step: Step): Promise<void> => {
+  const here = whoActs();
   const at = steps.indexOf(step);
   if (at < 0) return;
   steps.splice(at, 1);
   if (step.toast !== null) toasts.dismiss(step.toast);
   try {
     const partly = await step.undo();
+    if (!here()) return;
     if (!partly) toasts.show(t('undo.done'));
     else if (partly.again) offerAgain(at, partly.text, partly.again);
     else toasts.show(partly.text);
   } catch (thrown) {
+    if (!here()) return;
     const error = asApiError(thrown);
     const text = t('undo.failed', { reason: explain(error) });
     if (error.passing) offerAgain(at, text, step.undo);
@@ -100,6 +118,11 @@ function offerAgain(at: number, text: string, undo: Undo): void {
   steps.splice(at, 0, step);
 }
 
+/** Begins anew for whoever comes next. */
 export function forgetSteps(): void {
+  turn += 1;
   steps.length = 0;
+  running.clear();
+  if (waits !== null) toasts.dismiss(waits);
+  waits = null;
 }

@@ -1,5 +1,6 @@
 import { getLimits, getUsage } from '$lib/api/files';
 import type { Limits, Usage } from '$lib/api/types';
+import { whoActs } from './undo';
 
 /** The storage used. Read again a moment after something changed it, once for many changes. */
 class UsageState {
@@ -8,8 +9,10 @@ class UsageState {
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   async refresh(): Promise<void> {
+    const here = whoActs();
     try {
-      [this.value, this.limits] = await Promise.all([getUsage(), getLimits()]);
+      const [value, limits] = await Promise.all([getUsage(), getLimits()]);
+      if (here()) [this.value, this.limits] = [value, limits];
     } catch {
       // The bar keeps what it showed; a lost connection is told by the banner.
     }

@@ -10,6 +10,7 @@ import { connection } from '$lib/state/connection.svelte';
 import { jobs } from '$lib/state/jobs.svelte';
 import { session } from '$lib/state/session.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
+import { whoActs } from '$lib/state/undo';
 import { usage } from '$lib/state/usage.svelte';
 import { Again, readable } from './again.svelte';
 import { refusals } from './early';
@@ -236,8 +237,12 @@ class Uploads {
   }
 
   async #makeEmpty(target: Target, paths: string[]): Promise<void> {
+    const here = whoActs();
     try {
-      for (const path of paths) await this.#folders.make(target.id, path);
+      for (const path of paths) {
+        await this.#folders.make(target.id, path);
+        if (!here()) return;
+      }
       toasts.show(t('upload.foldersMade', { count: paths.length }));
     } catch (thrown) {
       toasts.error(explain(asApiError(thrown)));
@@ -309,11 +314,11 @@ class Uploads {
     if (unheard(error)) this.#unheard.add(id);
     const { existingId } = error;
     if (error.code !== 'name_taken' || !existingId || !body || !this.#unheard.has(id)) throw error;
-    const [{ isOwn }, there] = await Promise.all([import('./same'), getFile(existingId)]).catch(() => {
+    const [{ isSame }, there] = await Promise.all([import('./same'), getFile(existingId)]).catch(() => {
       // Then it is asked.
       throw error;
     });
-    if (there.type === 'file' && (await isOwn(body, there))) return { id: existingId, found: true };
+    if (there.type === 'file' && (await isSame(body, there))) return { id: existingId, found: true };
     throw error;
   }
 
@@ -376,7 +381,8 @@ class Uploads {
       const items = found.map(({ lastModified, handle, ...one }): Item => {
         const id = this.#nextId++;
         this.#again.note(id, handle, lastModified);
-        return { ...blank, ...one, id, state: 'unfinished' };
+        // Nobody knows what was given with it.
+        return { ...blank, ...one, id, batch: ++this.#batch, state: 'unfinished' };
       });
       this.#place([...this.#list, ...items]);
       for (const { id } of items) if (this.findsAgain(id)) await this.findAgain(id, false);

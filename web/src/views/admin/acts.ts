@@ -6,7 +6,7 @@ import type { Account, AccountDetails, AccountPatch, Role } from '$lib/api/types
 import { t } from '$lib/i18n';
 import { dialogs } from '$lib/state/dialogs.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
-import { doneWithUndo } from '$lib/state/undo';
+import { doneWithUndo, whoActs } from '$lib/state/undo';
 import { names } from './accounts.svelte';
 
 /** What administrators do with an account. Each gives the account as it is then; null if nothing was done. */
@@ -28,10 +28,11 @@ async function change(account: Account, patch: AccountPatch): Promise<AccountDet
 
 /** Changes back by the undo, which tells `changed` too. */
 async function undoably(account: Account, patch: AccountPatch, back: AccountPatch, said: string, changed: Changed) {
+  const here = whoActs();
   const done = await change(account, patch);
   if (!done) return;
   changed(done);
-  doneWithUndo(said, async () => changed(await changeAccount(account.id, back)));
+  doneWithUndo(said, async () => changed(await changeAccount(account.id, back)), here);
 }
 
 function finish(done: AccountDetails, said: string, changed: Changed) {

@@ -73,6 +73,8 @@ export async function withSelected(selection: SelectionState, act: (files: File[
 
 const openDialog = (selection: SelectionState, kind: 'move' | 'copy' | 'tags'): Promise<void> =>
   withSelected(selection, (files) => {
+    // All of it may have taken long to be read: what was opened meanwhile stays.
+    if (dialogs.request) return;
     dialogs.open({ kind, files });
     selection.cursorShown = false;
   });

@@ -7,6 +7,7 @@ import { dialogs } from '$lib/state/dialogs.svelte';
 import { choices } from '$lib/state/prefs.svelte';
 import { hrefs, router } from '$lib/state/router.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
+import { whoActs } from '$lib/state/undo';
 import type { Target } from '$lib/upload/target';
 import { parts } from '$views/parts';
 import type { Taken } from './drop';
@@ -60,7 +61,9 @@ export const prepare = (): void => {
 };
 
 export async function later(act: (acts: Acts) => unknown): Promise<void> {
+  const here = whoActs();
   const acts = await doing().catch(() => null);
+  if (!here()) return;
   if (acts) await act(acts);
   else toasts.error(`${t('lazy.title')}. ${t('lazy.text')}`);
 }

@@ -14,7 +14,7 @@ import { dialogs } from '$lib/state/dialogs.svelte';
 import { type MenuEntry, menu } from '$lib/state/menu.svelte';
 import { hrefs, router } from '$lib/state/router.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
-import { doneWithUndo } from '$lib/state/undo';
+import { doneWithUndo, whoActs } from '$lib/state/undo';
 import { formatPriority, PRIORITIES, type PriorityName } from './format';
 import { forms } from './forms.svelte';
 import { queue } from './queue.svelte';
@@ -69,6 +69,7 @@ export async function promote(job: Job): Promise<void> {
 }
 
 export async function cancel(job: Job): Promise<void> {
+  const here = whoActs();
   if (job.state === 'active') {
     const yes = await dialogs.confirm({
       title: t('queue.cancel.title'),
@@ -80,10 +81,7 @@ export async function cancel(job: Job): Promise<void> {
   if (!(await change(job, { state: 'cancelled' }, () => cancelJob(job.id)))) return;
   const text = t('queue.done.cancel', { type: job.type });
   if (job.state === 'active') toasts.show(text);
-  else
-    doneWithUndo(text, async () => {
-      queue.tell(job.id, await retryJob(job.id));
-    });
+  else doneWithUndo(text, async () => queue.tell(job.id, await retryJob(job.id)), here);
 }
 
 /** Asks, and deletes. Whether it is gone. */
@@ -112,10 +110,10 @@ export async function remove(job: Job): Promise<boolean> {
 
 export async function prioritise(job: Job, priority: number): Promise<void> {
   if (priority === job.priority) return;
+  const here = whoActs();
   if (!(await change(job, { priority }, () => setPriority(job.id, priority)))) return;
-  doneWithUndo(t('queue.done.priority', { priority: formatPriority(priority) }), async () => {
-    queue.tell(job.id, await setPriority(job.id, job.priority));
-  });
+  const text = t('queue.done.priority', { priority: formatPriority(priority) });
+  doneWithUndo(text, async () => queue.tell(job.id, await setPriority(job.id, job.priority)), here);
 }
 
 export { copyText };

@@ -1,0 +1,19 @@
+import type { Drop } from './drops.svelte';
+
+/** Rows that are drawn at first, and with each wish for more: each of thousands would be gone through at every step of an upload. */
+export const ROWS = 100;
+
+export const onTheWay: ReadonlySet<Drop['state']> = new Set(['waiting', 'sending', 'paused']);
+/** What is not there, and does not get there by itself. */
+export const missed: ReadonlySet<Drop['state']> = new Set(['failed', 'taken', 'unsure', 'unfinished']);
+
+const happens = ({ state }: Drop) => state === 'sending' || state === 'paused' || missed.has(state);
+
+/**
+ * The files that have a row: the first ones, and of the others those with which something is happening or has to be done. The order
+ * stays, so that nothing moves above what somebody reads.
+ */
+export function shown(all: Drop[], most: number): Drop[] {
+  if (all.length <= most) return all;
+  return all.filter((one, at) => at < most || happens(one)).slice(0, most + ROWS);
+}
