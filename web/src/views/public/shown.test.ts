@@ -21,7 +21,7 @@ describe('the rows of what is put in', () => {
   });
 
   it('are also those that are being sent, or want something of the visitor', () => {
-    const states: Record<number, Drop['state']> = { 700: 'failed', 900: 'taken', 1_000: 'sending', 1_200: 'done' };
+    const states: Record<number, Drop['state']> = { 700: 'failed', 900: 'taken', 1000: 'sending', 1200: 'done' };
     const many = drops(5_000, (at) => states[at] ?? 'waiting');
     expect(idsOf(shown(many, ROWS)).slice(ROWS)).toEqual([700, 900, 1_000]);
   });

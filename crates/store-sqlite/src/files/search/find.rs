@@ -30,6 +30,8 @@ pub(super) struct Bounds {
     pub(super) very_many: (u64, u64),
     /// Nodes that are then looked at before it is given up: those that have the words may all be old, or be left out.
     pub(super) walk: usize,
+    /// Nodes that are looked at before the index is asked for what begins with a few letters.
+    pub(super) peek: usize,
     /// Nodes that are put in order at once.
     pub(super) batch: usize,
 }
@@ -41,6 +43,7 @@ impl Default for Bounds {
             many: 3_000,
             very_many: (50_000, 5_000),
             walk: 20_000,
+            peek: 400,
             batch: 4_096,
         }
     }
@@ -94,6 +97,9 @@ pub(super) fn search(
     })
 }
 
+/// Characters of words with which so many others begin that the latest names are likely to have them.
+const SHORT_WORD: usize = 4;
+
 /// Rows of one index after another that are read in the time in which one node is looked up.
 const ROWS_FOR_A_LOOK_UP: usize = 8;
 
@@ -130,11 +136,18 @@ impl<'q> Look<'q> {
     fn at(&mut self, rank: Rank) -> rusqlite::Result<Vec<At>> {
         let after = self.query.after.filter(|after| after.rank == rank);
         let after = after.map_or(FIRST, |after| (after.modified_at, after.node));
+        // the index collects all that begins so before it says the first
+        if rank == Rank::NamePrefix
+            && self.query.words.iter().all(|word| word.chars().count() <= SHORT_WORD)
+            && let Some(found) = self.walk(rank, after, self.bounds.peek)?
+        {
+            return Ok(found);
+        }
         let (questions, how_many) = self.questions(rank)?;
         let found = match how_many {
             HowMany::Few => None,
             HowMany::Many(rows) => self.among(&rows, after)?,
-            HowMany::VeryMany => self.walk(rank, after)?,
+            HowMany::VeryMany => self.walk(rank, after, self.bounds.walk)?,
         };
         match found {
             Some(found) => Ok(found),
@@ -220,8 +233,8 @@ impl<'q> Look<'q> {
         Ok(found.unwrap_or(false))
     }
 
-    /// Goes through the space from its latest change on, for nodes that have the words. None if too much of it is something else.
-    fn walk(&self, rank: Rank, after: At) -> rusqlite::Result<Option<Vec<At>>> {
+    /// Goes through the space from its latest change on, for nodes that have the words. None if that is not over after so many nodes.
+    fn walk(&self, rank: Rank, after: At, most: usize) -> rusqlite::Result<Option<Vec<At>>> {
         let mut select = self.connection.prepare_cached(&format!(
             "SELECT {} FROM search_nodes s INDEXED BY search_latest CROSS JOIN nodes n ON n.id = s.node
              WHERE s.space = ? AND (s.modified_at, s.node) < (?, ?) ORDER BY s.modified_at DESC, s.node DESC LIMIT ?",
@@ -231,7 +244,7 @@ impl<'q> Look<'q> {
         values.push(Value::Blob(self.place.space.bytes().to_vec()));
         values.push(after.0.millis().into());
         values.push(Value::Blob(after.1.bytes().to_vec()));
-        values.push(Value::Integer(i64::try_from(self.bounds.walk).unwrap_or(i64::MAX)));
+        values.push(Value::Integer(i64::try_from(most).unwrap_or(i64::MAX)));
         let (mut found, mut looked) = (Vec::new(), 0);
         let mut rows = select.query(params_from_iter(values))?;
         while let Some(row) = rows.next()? {
@@ -244,7 +257,7 @@ impl<'q> Look<'q> {
                 }
             }
         }
-        Ok((looked < self.bounds.walk).then_some(found))
+        Ok((looked < most).then_some(found))
     }
 
     /// Puts what the indexes have in order, and takes what lies there.

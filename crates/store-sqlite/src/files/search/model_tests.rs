@@ -26,12 +26,12 @@ const TIME: Duration = Duration::from_secs(60);
 
 /// Goes through the space whenever there is anything, by words or by rows, and gives up after a few; or never does; in batches that are full, too.
 const WAYS: [Bounds; 6] = [
-    Bounds { time: TIME, many: 0, very_many: (0, 0), walk: 10_000, batch: 4_096 },
-    Bounds { time: TIME, many: 0, very_many: (0, 0), walk: 7, batch: 5 },
-    Bounds { time: TIME, many: 0, very_many: (10_000, 10_000), walk: 7, batch: 5 },
-    Bounds { time: TIME, many: 10_000, very_many: (10_000, 10_000), walk: 7, batch: 3 },
-    Bounds { time: TIME, many: 5, very_many: (20, 20), walk: 60, batch: 4_096 },
-    Bounds { time: TIME, many: 20, very_many: (40, 10), walk: 60, batch: 10 },
+    Bounds { time: TIME, many: 0, very_many: (0, 0), walk: 10_000, peek: 0, batch: 4_096 },
+    Bounds { time: TIME, many: 0, very_many: (0, 0), walk: 7, peek: 5, batch: 5 },
+    Bounds { time: TIME, many: 0, very_many: (10_000, 10_000), walk: 7, peek: 0, batch: 5 },
+    Bounds { time: TIME, many: 10_000, very_many: (10_000, 10_000), walk: 7, peek: 40, batch: 3 },
+    Bounds { time: TIME, many: 5, very_many: (20, 20), walk: 60, peek: 300, batch: 4_096 },
+    Bounds { time: TIME, many: 20, very_many: (40, 10), walk: 60, peek: 12, batch: 10 },
 ];
 
 struct Scene {
