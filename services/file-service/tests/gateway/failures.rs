@@ -57,7 +57,8 @@ async fn what_the_gateway_logs_of_failures_holds_no_token() {
         for path in ["/api/v1/public/the-token/content", "/api/v1/public/the-token/events"] {
             expect_own_problem(&ask(Method::GET, &nginx.address(), path, &[]).await, 503, "unavailable");
         }
-        assert_eq!(nginx.requests().unwrap().len(), 2);
+        // a request is logged when its answer has been sent
+        until("both are logged", async || nginx.requests().is_ok_and(|logged| logged.len() == 2)).await;
         nginx.errors().unwrap()
     };
     assert!(!said(Some("alert")).await.contains("the-token"));

@@ -208,9 +208,10 @@ async fn what_arrives_after_the_right_has_ended_is_not_kept() {
     let (sender, body) = piecewise();
     let upload = answer(server.request(Method::PUT, &path).body(body));
     let revoke = async {
-        sender.send(Ok(bytes::Bytes::from_static(b"first"))).await.unwrap();
-        // the second is taken when the first has left
-        sender.send(Ok(bytes::Bytes::from_static(b"second"))).await.unwrap();
+        // more than lies between both ends: so the file is being received
+        for _ in 0..16 {
+            sender.send(Ok(bytes::Bytes::from_static(&[b'x'; 1 << 20]))).await.unwrap();
+        }
         owner.delete(&format!("/api/v1/links/{}", id_of(&made))).await.expect(StatusCode::NO_CONTENT);
         drop(sender);
     };
