@@ -32,7 +32,7 @@ pub(super) struct Bounds {
     pub(super) walk: usize,
     /// Nodes that are looked at before the index is asked for what begins with a few letters.
     pub(super) peek: usize,
-    /// Nodes that are put in order at once.
+    /// Nodes that are put in order before they are looked at.
     pub(super) batch: usize,
 }
 
@@ -75,11 +75,11 @@ pub(super) fn search(
         for rank in Rank::ALL.into_iter().filter(|rank| *rank >= first) {
             let mut of_rank = Vec::new();
             for look in &mut looks {
-                let Some(more) = in_time(|| look.at(rank))? else {
+                // what it had found before its time was over comes first there, and is kept
+                if in_time(|| look.at(rank, &mut of_rank))?.is_none() {
                     found.incomplete = true;
                     break;
-                };
-                of_rank.extend(more);
+                }
             }
             of_rank.sort_unstable_by_key(|at| std::cmp::Reverse(*at));
             of_rank.dedup();
@@ -132,27 +132,29 @@ impl<'q> Look<'q> {
         Self { connection, query, bounds, place, words, columns, texts: None }
     }
 
-    /// What is there at a rank, in order, at most a page.
-    fn at(&mut self, rank: Rank) -> rusqlite::Result<Vec<At>> {
+    /// Adds what is there at a rank, in order, at most a page.
+    fn at(&mut self, rank: Rank, found: &mut Vec<At>) -> rusqlite::Result<()> {
         let after = self.query.after.filter(|after| after.rank == rank);
         let after = after.map_or(FIRST, |after| (after.modified_at, after.node));
         // the index collects all that begins so before it says the first
         if rank == Rank::NamePrefix
             && self.query.words.iter().all(|word| word.chars().count() <= SHORT_WORD)
-            && let Some(found) = self.walk(rank, after, self.bounds.peek)?
+            && let Some(page) = self.walk(rank, after, self.bounds.peek)?
         {
-            return Ok(found);
+            found.extend(page);
+            return Ok(());
         }
         let (questions, how_many) = self.questions(rank)?;
-        let found = match how_many {
-            HowMany::Few => None,
+        let page = match how_many {
+            HowMany::Few => return self.gather(rank, &questions, after, found),
             HowMany::Many(rows) => self.among(&rows, after)?,
             HowMany::VeryMany => self.walk(rank, after, self.bounds.walk)?,
         };
-        match found {
-            Some(found) => Ok(found),
-            None => self.gather(rank, &questions, after),
-        }
+        found.extend(match page {
+            Some(page) => page,
+            None => self.sift(rank, &questions, after, self.query.limit as usize)?,
+        });
+        Ok(())
     }
 
     /// What the indexes are asked for, and how much they have for it.
@@ -260,28 +262,39 @@ impl<'q> Look<'q> {
         Ok((looked < most).then_some(found))
     }
 
-    /// Puts what the indexes have in order, and takes what lies there.
-    fn gather(&self, rank: Rank, questions: &[Question], mut after: At) -> rusqlite::Result<Vec<At>> {
-        let mut found = Vec::new();
-        loop {
-            let (batch, is_all) = candidates::latest(self.connection, questions, after, self.bounds.batch)?;
-            for at in &batch {
-                // what has the words in names and tags has this rank
-                let is_found = |seen: &Seen<'_>| {
-                    Ok(self.has(seen)? && (rank < Rank::Text || self.rank(seen)? == Some(rank)))
-                };
-                if self.look_up(*at, is_found)? {
-                    found.push(*at);
-                    if found.len() >= self.query.limit as usize {
-                        return Ok(found);
-                    }
+    /// Puts the latest of what the indexes have in order, and adds what lies there; and of the others, if that is no page.
+    fn gather(
+        &self,
+        rank: Rank,
+        questions: &[Question],
+        after: At,
+        found: &mut Vec<At>,
+    ) -> rusqlite::Result<()> {
+        let full = found.len() + self.query.limit as usize;
+        let (batch, is_all) = candidates::latest(self.connection, questions, after, self.bounds.batch)?;
+        for at in &batch {
+            if self.look_up(*at, |seen| self.is_found(rank, seen))? {
+                found.push(*at);
+                if found.len() >= full {
+                    return Ok(());
                 }
             }
-            match batch.last() {
-                Some(last) if !is_all => after = *last,
-                _ => return Ok(found),
-            }
         }
+        if let Some(last) = batch.last().filter(|_| !is_all) {
+            found.extend(self.sift(rank, questions, *last, full - found.len())?);
+        }
+        Ok(())
+    }
+
+    /// Looks at all that the indexes have: most of it is left out, or lies elsewhere.
+    fn sift(&self, rank: Rank, questions: &[Question], after: At, most: usize) -> rusqlite::Result<Vec<At>> {
+        let wanted = |seen: &Seen<'_>| self.is_found(rank, seen);
+        candidates::sifted(self.connection, (questions, &self.columns), after, most, wanted)
+    }
+
+    /// Whether a node for which the index was asked is there, at this rank; what has the words in names and tags has it.
+    fn is_found(&self, rank: Rank, seen: &Seen<'_>) -> rusqlite::Result<bool> {
+        Ok(self.has(seen)? && (rank < Rank::Text || self.rank(seen)? == Some(rank)))
     }
 
     fn has(&self, seen: &Seen<'_>) -> rusqlite::Result<bool> {

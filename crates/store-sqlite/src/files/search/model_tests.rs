@@ -239,35 +239,70 @@ async fn whichever_way_a_search_goes_it_finds_what_is_there_in_its_order() {
     }
 }
 
-/// Counted in SQLite's instructions, not in time.
+impl Scene {
+    /// What a search finds and costs, in SQLite's instructions.
+    async fn cost(&self, query: SearchQuery, bounds: Bounds) -> (Found, u64) {
+        let work = move |tx: &Tx<'_>| {
+            let (found, cost) = steps(|| search(tx, &query, &bounds).unwrap());
+            Ok::<_, Abort<PortError>>((found, cost))
+        };
+        self.db.engine.write(Durability::Relaxed, work).await.unwrap()
+    }
+
+    /// Files with one word in their names and one in their texts, each later than the one before.
+    async fn fill(&self, from: usize, to: usize) {
+        for number in from..to {
+            self.subject.clock.advance(Duration::from_millis(1));
+            let file = self.subject.file(self.subject.root(), &format!("word {number}"), 1).await;
+            let text = IndexedText::new("everywhere".to_owned());
+            assert!(self.db.keep_text(file.content.unwrap().blob, &text).await.unwrap());
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_page_of_what_everything_is_named_costs_the_same_in_a_large_space() {
     let scene = scene().await;
     let bounds = Bounds { very_many: (50, 50), ..Bounds::default() };
     let mut costs = Vec::new();
-    let mut made = 0;
-    for many in [100, 1_000] {
-        while made < many {
-            scene.subject.clock.advance(Duration::from_millis(1));
-            let file = scene.subject.file(scene.subject.root(), &format!("word {made}"), 1).await;
-            let text = IndexedText::new("everywhere".to_owned());
-            assert!(scene.db.keep_text(file.content.unwrap().blob, &text).await.unwrap());
-            made += 1;
-        }
+    for (from, to) in [(0, 100), (100, 1_000)] {
+        scene.fill(from, to).await;
         let mut of_words = Vec::new();
         for word in ["word", "wor", "everywhere", "every"] {
-            let query = SearchQuery { limit: 10, ..scene.asked(&[word]) };
-            let work = move |tx: &Tx<'_>| {
-                let (found, cost) = steps(|| search(tx, &query, &bounds).unwrap());
-                assert_eq!((found.nodes.len(), found.incomplete), (10, false));
-                Ok::<_, Abort<PortError>>(cost)
-            };
-            of_words.push((word, scene.db.engine.write(Durability::Relaxed, work).await.unwrap()));
+            let (found, cost) = scene.cost(SearchQuery { limit: 10, ..scene.asked(&[word]) }, bounds).await;
+            assert_eq!((found.nodes.len(), found.incomplete), (10, false));
+            of_words.push((word, cost));
         }
         costs.push(of_words);
     }
     for (small, large) in costs[0].iter().zip(&costs[1]) {
         // texts that have a word are listed, ten times as many: a few instructions each
         assert!(large.1 < 4 * small.1, "{large:?} after {small:?}");
+    }
+}
+
+/// What all are named, and few are tagged: it goes through all of them, and not once for each few.
+#[tokio::test]
+async fn what_most_of_is_left_out_costs_one_look_at_each() {
+    let scene = scene().await;
+    let bounds = Bounds { very_many: (50, 50), walk: 20, batch: 10, ..Bounds::default() };
+    let tag = Tag::parse("seldom").unwrap();
+    let mut costs = Vec::new();
+    for (from, to) in [(0, 100), (100, 1_000)] {
+        scene.fill(from, to).await;
+        if from == 0 {
+            let first = scene.found(&scene.asked(&["0"]), bounds).await.nodes[0].node;
+            scene.db.set_tags(first, None, std::slice::from_ref(&tag)).await.unwrap();
+        }
+        for word in ["word", "everywhere"] {
+            let mut query = scene.asked(&[word]);
+            query.filter.tag = Some(tag.clone());
+            let (found, cost) = scene.cost(query, bounds).await;
+            assert_eq!((found.nodes.len(), found.incomplete), (1, false), "{word}");
+            costs.push(cost);
+        }
+    }
+    for (small, large) in costs[..2].iter().zip(&costs[2..]) {
+        assert!(*large < 20 * small, "{costs:?}");
     }
 }
