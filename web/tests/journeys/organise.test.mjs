@@ -193,10 +193,12 @@ journey('folders and several files are downloaded as one archive', async ({ page
 
 journey('many messages leave the list in sight, and the focus where it was', async ({ page, account }) => {
   const names = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => `a${n}.txt`);
-  await fill(account, names);
+  const late = ['b1.txt', 'b2.txt', 'b3.txt', 'b4.txt'];
+  await fill(account, [...names, ...late]);
   await signIn(page, account);
   await entry(page, 'a1.txt').click();
-  await page.route('**/files/batch', (route) => route.fulfill({ status: 500, contentType: 'text/html', body: '' }));
+  const refuse = (route) => route.fulfill({ status: 500, contentType: 'text/html', body: '' });
+  await page.route('**/files/batch', refuse);
   for (const name of names) {
     await page.keyboard.press('*');
     await toast(page, `“${name}”`).waitFor();
@@ -210,18 +212,35 @@ journey('many messages leave the list in sight, and the focus where it was', asy
   // By keys from message to message, by a press back to the list.
   const close = messages.getByRole('button', { name: 'Dismiss' });
   const within = () => page.evaluate(() => document.activeElement.closest('[role=region], [role=grid]')?.role);
+  // More than are kept otherwise come while the focus is there: nothing goes from under it.
+  const waiting = [];
+  await page.route('**/files/batch', (route) => waiting.push(route));
+  for (let at = 1; at <= late.length; at++) {
+    await page.keyboard.press('*');
+    await until('it is asked for', async () => waiting.length === at);
+    await page.keyboard.press('ArrowDown');
+  }
   await close.first().focus();
+  for (const route of waiting) await refuse(route);
+  for (const name of late) await toast(page, `“${name}”`).waitFor();
+  await page.keyboard.press('Tab');
+  assert.equal(await close.count(), names.length + late.length);
+  assert.equal(await within(), 'region');
+  await page.keyboard.press('Shift+Tab');
   await page.keyboard.press('Enter');
   await toast(page, '“a1.txt”').waitFor({ state: 'detached' });
   assert.equal(await within(), 'region');
   await grid(page).focus();
   await close.last().click();
-  await toast(page, '“a8.txt”').waitFor({ state: 'detached' });
+  await toast(page, '“b4.txt”').waitFor({ state: 'detached' });
   assert.equal(await within(), 'grid');
 });
 
 journey('a dialog that is left while it waits closes no other', async ({ page, account }) => {
   await signIn(page, account);
+  await place(page, 'Trash').click();
+  await page.waitForFunction(() => location.pathname === '/app/trash');
+  await place(page, 'Files').click();
   await page.getByText('This is the place for your files').waitFor();
   let answer;
   await page.route('**/api/v1/files', (route) => {
@@ -242,5 +261,10 @@ journey('a dialog that is left while it waits closes no other', async ({ page, a
   await dialog.getByRole('textbox').fill('Second');
   answer();
   await toast(page, 'First').waitFor();
+  assert.equal(await dialog.getByRole('textbox').inputValue(), 'Second');
+  // The browser's way back asks as Escape does, and leads nowhere from there.
+  await page.evaluate(() => history.back());
+  await dialog.getByRole('group', { name: 'Discard what you typed?' }).waitFor();
+  await page.waitForFunction(() => location.pathname === '/app/files');
   assert.equal(await dialog.getByRole('textbox').inputValue(), 'Second');
 });

@@ -119,6 +119,7 @@ journey('a search that was too wide says so, and what to do', async ({ page, acc
   await signIn(page, account, '/app/search?q=heron');
   await results(page).getByText('too wide to be finished').waitFor();
   assert.equal(await hits(page).count(), 4, 'what was found is shown all the same');
+  await page.getByText('Found at least 4 items').waitFor({ state: 'attached' });
   await check(page, 'a search that was too wide');
   await filter(page, 'Kind').click();
   await page.getByRole('menuitemradio', { name: 'Folders' }).click();

@@ -150,7 +150,19 @@ journey('a link is made, copied, shown as a picture, changed and ended', async (
   await change.getByLabel('What visitors may do').selectOption('preview-only');
   await change.getByLabel('Ask for no password any more').check();
   await change.getByLabel('Ends on').fill('');
+  let answer;
+  await page.route('**/api/v1/links/*', (route) => {
+    answer = () => route.continue();
+  });
   await change.getByRole('button', { name: 'Save', exact: true }).click();
+  await until('it is asked for', async () => answer !== undefined);
+  // Left before the answer: no other form can be begun until that is here, and this is seen.
+  await change.getByRole('button', { name: 'Back', exact: true }).click();
+  const another = dialog(page).getByRole('button', { name: 'New link' });
+  assert.equal(await another.getAttribute('aria-busy'), 'true');
+  assert.ok(await dialog(page).getByRole('button', { name: 'Change: Grandparents' }).isDisabled());
+  answer();
+  await page.unroute('**/api/v1/links/*');
   await dialog(page).getByText('The link is changed').waitFor();
   const [changed] = await linksOf(account, box.id);
   assert.deepEqual(

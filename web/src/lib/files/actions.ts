@@ -117,14 +117,15 @@ export async function emptyTrash(listing: Listing): Promise<void> {
     act: t('trash.empty'),
   });
   if (!yes) return;
+  const here = whoActs();
   try {
     await listing.change(
       () => [],
       () => api.emptyTrash(),
     );
-    toasts.show(t('trash.emptied'));
+    if (here()) toasts.show(t('trash.emptied'));
   } catch (thrown) {
-    toasts.error(explain(asApiError(thrown)));
+    if (here()) toasts.error(explain(asApiError(thrown)));
   }
   usage.changed();
 }

@@ -7,6 +7,7 @@ const deSearch: Translated<typeof enSearch> = {
   'search.filters': 'Filter',
   'search.titleOf': '„{q}“',
   'search.found': { one: '{count} Eintrag gefunden', other: '{count} Einträge gefunden' },
+  'search.found.least': { one: 'Mindestens {count} Eintrag gefunden', other: 'Mindestens {count} Einträge gefunden' },
   'search.begin.title': 'Was suchst du?',
   'search.begin.text':
     'Gib Wörter aus einem Namen, einem Schlagwort oder einem Text ein. Anfänge genügen; Groß und Klein und Akzente sind gleich.',

@@ -6,6 +6,7 @@ const enSearch = {
   'search.filters': 'Filters',
   'search.titleOf': '“{q}”',
   'search.found': { one: 'Found {count} item', other: 'Found {count} items' },
+  'search.found.least': { one: 'Found at least {count} item', other: 'Found at least {count} items' },
   'search.begin.title': 'What are you looking for?',
   'search.begin.text': 'Type words of a name, a tag or a text. Beginnings will do, and case and accents do not matter.',
   'search.none.title': 'Nothing was found',

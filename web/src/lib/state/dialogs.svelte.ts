@@ -1,5 +1,6 @@
 import type { File } from '$lib/api/types';
 import type { Failure } from '$lib/files/batch';
+import { whoActs } from './undo';
 
 /** What somebody brings once more, to prove that the session is theirs. */
 export interface Proof {
@@ -53,7 +54,8 @@ class DialogState {
   }
 
   /**
-   * A question about something that outlives the session: it wants the password, and the second factor. What `run` makes of them; null if nothing was done.
+   * A question about something that outlives the session: it wants the password, and the second factor. What `run` makes of them; null if nothing was done, or
+   * whoever was asked has left meanwhile.
    * What `run` throws stands in the dialog, which stays open.
    */
   prove<T>(
@@ -65,7 +67,11 @@ class DialogState {
         kind: 'proof',
         tone: 'danger',
         ...question,
-        run: async (proof) => resolve(await run(proof)),
+        run: async (proof) => {
+          const here = whoActs();
+          const made = await run(proof);
+          resolve(here() ? made : null);
+        },
         cancelled: () => resolve(null),
       });
     });

@@ -136,18 +136,21 @@ export const viewOf = (route: Route): string | null => ('view' in route ? route.
 /** The entry of the browser's history where we are: what is remembered for it (where one had scrolled to) comes back with it. */
 interface Entry {
   key: string;
+  /** How many entries of this page lie before it. */
+  at: number;
 }
 
-const entryKey = (): string => (history.state as Entry | null)?.key ?? 'first';
+const entry = (): Entry => ({ key: 'first', at: 0, ...history.state });
 
 class Router {
   route = $state.raw<Route>(parseRoute(location.pathname, location.search));
-  #key = entryKey();
+  #key = entry().key;
+  #at = entry().at;
   #scrolls = new Map<string, number>();
   #entries = 0;
 
   constructor() {
-    addEventListener('popstate', () => this.#arrive());
+    addEventListener('popstate', () => this.#travelled());
     // Ordinary links work by themselves in a new tab; a plain click stays in the page.
     document.addEventListener('click', (event) => {
       if (
@@ -170,16 +173,29 @@ class Router {
   go(href: string, options: { replace?: boolean } = {}): void {
     if (href === location.pathname + location.search) return;
     if (options.replace) {
-      history.replaceState({ key: this.#key }, '', href);
+      history.replaceState({ key: this.#key, at: this.#at }, '', href);
     } else {
       this.#entries += 1;
-      history.pushState({ key: `${Date.now().toString(36)}-${this.#entries}` }, '', href);
+      const key = `${Date.now().toString(36)}-${this.#entries}`;
+      history.pushState({ key, at: this.#at + 1 }, '', href);
     }
     this.#arrive();
   }
 
+  /** By the browser's own ways. What is modal hears of it as of Escape, and nobody is led away from under it. */
+  #travelled(): void {
+    const { key, at } = entry();
+    // Back again, by what follows.
+    if (key === this.#key) return;
+    const modal = [...document.querySelectorAll('dialog[open]:not([data-away])')].at(-1);
+    if (!modal || at === this.#at) return this.#arrive();
+    history.go(this.#at - at);
+    // Below the sign-in nobody could answer.
+    if (!document.querySelector('dialog[data-away]')) modal.dispatchEvent(new Event('cancel', { cancelable: true }));
+  }
+
   #arrive(): void {
-    this.#key = entryKey();
+    ({ key: this.#key, at: this.#at } = entry());
     this.route = parseRoute(location.pathname, location.search);
   }
 

@@ -1,14 +1,71 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 
 let parseRoute: typeof import('./router.svelte').parseRoute;
+let router: typeof import('./router.svelte').router;
+
+/** A browser's history, as far as the module sees it. */
+const browser = {
+  entries: [{ state: null as unknown, href: '/' }],
+  at: 0,
+  popped: () => {},
+  /** What is modal. */
+  dialog: null as EventTarget | null,
+  show() {
+    const { state, href } = this.entries[this.at] ?? { state: null, href: '/' };
+    const [pathname, search = ''] = href.split('?');
+    vi.stubGlobal('location', { pathname, search });
+    Object.assign(history, { state });
+  },
+  go(steps: number) {
+    this.at += steps;
+    this.show();
+    this.popped();
+  },
+};
 
 beforeAll(async () => {
   // The module follows the browser's address from its first moment on.
-  vi.stubGlobal('location', { pathname: '/', search: '' });
-  vi.stubGlobal('history', { state: null });
-  vi.stubGlobal('addEventListener', () => {});
-  vi.stubGlobal('document', { addEventListener: () => {} });
-  ({ parseRoute } = await import('./router.svelte'));
+  vi.stubGlobal('history', {
+    state: null,
+    pushState(state: unknown, _: string, href: string) {
+      browser.entries = [...browser.entries.slice(0, browser.at + 1), { state, href }];
+      browser.at += 1;
+      browser.show();
+    },
+    go: (steps: number) => browser.go(steps),
+  });
+  browser.show();
+  vi.stubGlobal('addEventListener', (_: string, popped: () => void) => {
+    browser.popped = popped;
+  });
+  vi.stubGlobal('document', {
+    addEventListener: () => {},
+    querySelector: () => null,
+    querySelectorAll: () => (browser.dialog ? [browser.dialog] : []),
+  });
+  ({ parseRoute, router } = await import('./router.svelte'));
+});
+
+describe("the browser's ways", () => {
+  it('lead nobody away from under a dialog, which hears of it as of Escape', () => {
+    for (const href of ['/app/trash', '/app/starred', '/app/recents']) router.go(href);
+    browser.go(-1);
+    expect(router.route.at).toBe('starred');
+
+    const dialog = new EventTarget();
+    const heard = vi.fn();
+    dialog.addEventListener('cancel', heard);
+    browser.dialog = dialog;
+    for (const steps of [-1, -2, 1]) {
+      browser.go(steps);
+      expect([router.route.at, location.pathname]).toEqual(['starred', '/app/starred']);
+    }
+    expect(heard).toHaveBeenCalledTimes(3);
+
+    browser.dialog = null;
+    browser.go(-1);
+    expect([router.route.at, location.pathname]).toEqual(['trash', '/app/trash']);
+  });
 });
 
 const id = '0123456789abcdef01234567';

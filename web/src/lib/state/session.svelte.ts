@@ -82,6 +82,7 @@ class Session {
   }
 
   async #findDoor(): Promise<void> {
+    forgetSteps();
     this.user = null;
     try {
       this.setup = await account.getSetup();
@@ -118,6 +119,7 @@ class Session {
   /** Whoever was here goes another way than back in. */
   leaveExpired(): void {
     if (this.state !== 'expired') return;
+    forgetSteps();
     this.user = null;
     this.state = 'anonymous';
     this.needSetup().catch(() => {});

@@ -25,7 +25,7 @@ const here = vi.hoisted(() => {
 });
 
 vi.mock('./connection.svelte', () => ({ connection: { note: () => {} } }));
-vi.mock('./undo', () => ({ forgetSteps: () => {} }));
+vi.mock('$lib/i18n', () => ({ t: (key: string) => key }));
 vi.mock('$lib/api/client', () => ({
   watchRequests: (calls: { unauthorized: () => void }) => {
     here.unauthorized = calls.unauthorized;
@@ -43,6 +43,7 @@ vi.mock('$lib/api/account', () => ({
 }));
 
 const { session } = await import('./session.svelte');
+const { whoActs } = await import('./undo');
 
 const settled = () => vi.waitFor(() => expect(session.state).not.toBe('starting'));
 
@@ -89,6 +90,23 @@ describe('a tab follows the others', () => {
     here.hear({ data: 'eve' });
     await vi.waitFor(() => expect(session.state).toBe('signedIn'));
     expect(session.user?.id).toBe('eve');
+  });
+
+  it('and no act of who was here goes on then', async () => {
+    await begin('ada');
+    const told = whoActs();
+    here.user = null;
+    here.hear({ data: null });
+    await vi.waitFor(() => expect(session.state).toBe('anonymous'));
+    expect(told()).toBe(false);
+
+    await begin('ada');
+    const expired = whoActs();
+    here.unauthorized();
+    // Who comes back in goes on with it.
+    expect(expired()).toBe(true);
+    session.leaveExpired();
+    expect(expired()).toBe(false);
   });
 
   it('and asks no more once it is where they are', async () => {

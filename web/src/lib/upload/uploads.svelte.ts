@@ -245,7 +245,7 @@ class Uploads {
       }
       toasts.show(t('upload.foldersMade', { count: paths.length }));
     } catch (thrown) {
-      toasts.error(explain(asApiError(thrown)));
+      if (here()) toasts.error(explain(asApiError(thrown)));
     }
   }
 
@@ -281,6 +281,9 @@ class Uploads {
       const file = await sending.done.catch((thrown) => this.#before(id, body, asApiError(thrown)));
       this.#unheard.delete(id);
       reportOutcome(null);
+      const spare = 'found' in file && this.#get(id)?.uploadId;
+      // It would keep its room of the quota until it expires.
+      if (spare) this.#discard(spare);
       this.#event(id, { type: 'succeed', fileId: file.id, found: 'found' in file });
       this.#bodies.delete(id);
       folderChanged(folder, this.#folders.above(folder), item.folderId);
@@ -378,11 +381,14 @@ class Uploads {
       const mine = () => this.#list.flatMap((item) => (item.uploadId ? [item.uploadId] : []));
       const found = await this.#again.recall(user, mine);
       if (session.user?.id !== user || found.length === 0) return;
+      // Nobody knows what was given together; files of one folder are asked about as if they had been.
+      const batches = new Map<string, number>();
       const items = found.map(({ lastModified, handle, ...one }): Item => {
         const id = this.#nextId++;
         this.#again.note(id, handle, lastModified);
-        // Nobody knows what was given with it.
-        return { ...blank, ...one, id, batch: ++this.#batch, state: 'unfinished' };
+        const batch = batches.get(one.folderId) ?? ++this.#batch;
+        batches.set(one.folderId, batch);
+        return { ...blank, ...one, id, batch, state: 'unfinished' };
       });
       this.#place([...this.#list, ...items]);
       for (const { id } of items) if (this.findsAgain(id)) await this.findAgain(id, false);

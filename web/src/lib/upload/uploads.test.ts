@@ -1,30 +1,50 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiError } from '$lib/api/problem';
 
-/** How each upload that is being sent is refused. */
-const lines = vi.hoisted(() => {
+const { session, lines, sent, discarded } = vi.hoisted(() => {
   vi.stubGlobal('addEventListener', () => {});
-  return new Map<string, (error: Error) => void>();
+  const session = {
+    state: 'starting',
+    user: { id: 'ada' },
+    enter: (_sameUser: boolean) => {},
+    onEnter(call: (sameUser: boolean) => void): void {
+      session.enter = call;
+    },
+  };
+  return {
+    session,
+    /** How each upload that is being sent is refused. */
+    lines: new Map<string, (error: Error) => void>(),
+    /** What was begun to be sent, and what to do about a name that is taken. */
+    sent: [] as string[],
+    discarded: [] as string[],
+  };
 });
 
 vi.mock('$lib/i18n', () => ({ t: (key: string) => key }));
 vi.mock('$lib/api/client', () => ({ reportOutcome: () => {} }));
-vi.mock('$lib/api/files', () => ({ getFile: () => {}, createPath: () => {} }));
+vi.mock('$lib/api/files', () => ({
+  // The digest of `123456789`.
+  getFile: async () => ({
+    type: 'file',
+    size: 9,
+    sha256: '15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225',
+  }),
+  createPath: () => {},
+}));
 vi.mock('$lib/listing/listing.svelte', () => ({ folderChanged: () => {} }));
 vi.mock('$lib/state/connection.svelte', () => ({ connection: { lost: false, whenBack: () => {} } }));
 vi.mock('$lib/state/jobs.svelte', () => ({ jobs: { poke: () => {} } }));
-vi.mock('$lib/state/session.svelte', () => ({
-  session: { state: 'signedIn', user: { id: 'ada' }, onEnter: () => {} },
-}));
+vi.mock('$lib/state/session.svelte', () => ({ session }));
 vi.mock('$lib/state/usage.svelte', () => ({ usage: { limits: null, changed: () => {} } }));
 vi.mock('./again.svelte', () => ({
   readable: async () => true,
   Again: class {
     recall = async () =>
-      ['a', 'b'].map((uploadId) => ({
+      ['a', 'b', 'c'].map((uploadId) => ({
         uploadId,
         name: uploadId,
-        folderId: 'root',
+        folderId: uploadId === 'c' ? 'other' : 'root',
         folderName: '',
         size: 9,
         sent: 9,
@@ -36,11 +56,14 @@ vi.mock('./again.svelte', () => ({
 }));
 vi.mock('./resumable', () => ({
   own: {},
-  discard: async () => {},
-  sendResumable: (_place: unknown, _body: unknown, { uploadId }: { uploadId: string }) => ({
-    done: new Promise((_, reject) => lines.set(uploadId, reject)),
-    cancel: () => {},
-  }),
+  discard: async (id: string) => void discarded.push(id),
+  sendResumable: (_place: unknown, _body: unknown, wish: { uploadId: string; onConflict: string }) => {
+    sent.push(`${wish.uploadId} ${wish.onConflict}`);
+    return {
+      done: new Promise((_, reject) => lines.set(wish.uploadId, reject)),
+      cancel: () => lines.get(wish.uploadId)?.(new ApiError('cancelled', 0, '', '')),
+    };
+  },
 }));
 
 const { uploads } = await import('./uploads.svelte');
@@ -49,13 +72,19 @@ const taken = (upload: string) =>
   lines.get(upload)?.(new ApiError('product', 409, 'name_taken', '', [], '', null, 'there'));
 const stateOf = (name: string) => uploads.items.find((item) => item.name === name)?.state;
 
+beforeEach(async () => {
+  lines.clear();
+  sent.length = 0;
+  session.state = 'signedIn';
+  session.enter(true);
+  await vi.waitFor(() => expect(uploads.items.length).toBe(3));
+});
 afterEach(() => {
   uploads.clearAll();
 });
 
 describe('uploads that were left behind', () => {
-  it('are not answered by what was said for all of another one', async () => {
-    await vi.waitFor(() => expect(uploads.items.length).toBe(2));
+  it('are answered together in one folder, and by nothing that was said for another one', async () => {
     const ids = uploads.items.map((item) => item.id);
     for (const [at, id] of ids.entries()) {
       uploads.release(id);
@@ -63,8 +92,24 @@ describe('uploads that were left behind', () => {
     }
     taken('a');
     await vi.waitFor(() => expect(stateOf('a')).toBe('conflict'));
-    uploads.resolve(uploads.items[0]?.id ?? 0, 'replace', true);
+    uploads.resolve(ids[0] ?? 0, 'replace', true);
     taken('b');
-    await vi.waitFor(() => expect(stateOf('b')).toBe('conflict'));
+    await vi.waitFor(() => expect(sent).toContain('b replace'));
+    taken('c');
+    await vi.waitFor(() => expect(stateOf('c')).toBe('conflict'));
+  });
+
+  it('leave nothing behind once more, where their file is there already', async () => {
+    const id = uploads.items[0]?.id ?? 0;
+    uploads.giveFile(id, new File(['123456789'], 'a'));
+    await vi.waitFor(() => expect(sent).toEqual(['a fail']));
+    // Stopped while it was being sent: it may have arrived.
+    uploads.hold(id);
+    await vi.waitFor(() => expect(stateOf('a')).toBe('held'));
+    uploads.release(id);
+    await vi.waitFor(() => expect(sent).toEqual(['a fail', 'a fail']));
+    taken('a');
+    await vi.waitFor(() => expect(stateOf('a')).toBe('done'));
+    await vi.waitFor(() => expect(discarded).toEqual(['a']));
   });
 });

@@ -6,22 +6,25 @@ import type { Account, AccountDetails, AccountPatch, Role } from '$lib/api/types
 import { t } from '$lib/i18n';
 import { dialogs } from '$lib/state/dialogs.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
-import { doneWithUndo, whoActs } from '$lib/state/undo';
+import { type Actor, doneWithUndo, whoActs } from '$lib/state/undo';
 import { names } from './accounts.svelte';
 
-/** What administrators do with an account. Each gives the account as it is then; null if nothing was done. */
+/** What administrators do with an account. Of what ends after its actor has left nothing is told to whoever is here then. */
 
-export function explainFailure(thrown: unknown): void {
-  toasts.error(t('admin.failed', { reason: explain(asApiError(thrown)) }));
+export function explainFailure(thrown: unknown, here: Actor): void {
+  if (here()) toasts.error(t('admin.failed', { reason: explain(asApiError(thrown)) }));
 }
 
 type Changed = (account: AccountDetails) => void;
 
+/** The account as it is then; null if nothing was done, or whoever did it has left. */
 async function change(account: Account, patch: AccountPatch): Promise<AccountDetails | null> {
+  const here = whoActs();
   try {
-    return await changeAccount(account.id, patch);
+    const done = await changeAccount(account.id, patch);
+    return here() ? done : null;
   } catch (thrown) {
-    explainFailure(thrown);
+    explainFailure(thrown, here);
     return null;
   }
 }
@@ -117,11 +120,12 @@ export async function mailNewPassword(account: Account): Promise<void> {
     tone: 'plain',
   });
   if (!yes) return;
+  const here = whoActs();
   try {
     await forgotPassword(email);
-    toasts.show(t('admin.password.done', { email }));
+    if (here()) toasts.show(t('admin.password.done', { email }));
   } catch (thrown) {
-    explainFailure(thrown);
+    explainFailure(thrown, here);
   }
 }
 
@@ -144,14 +148,16 @@ export async function remove(account: Account): Promise<boolean> {
     act: t('admin.delete'),
   });
   if (!yes) return false;
+  const here = whoActs();
   try {
     await removeAccount(account.id);
   } catch (thrown) {
     if (asApiError(thrown).status !== 404) {
-      explainFailure(thrown);
+      explainFailure(thrown, here);
       return false;
     }
   }
+  if (!here()) return false;
   names.gone(account.id);
   toasts.show(t('admin.deleted', { email }));
   return true;

@@ -26,6 +26,14 @@ describe('the rows of what is put in', () => {
     expect(idsOf(shown(many, ROWS)).slice(ROWS)).toEqual([700, 900, 1_000]);
   });
 
+  it('do not go from under whoever is in one, or has just cancelled one', () => {
+    const states: Record<number, Drop['state']> = { 700: 'done', 800: 'cancelled', 900: 'done' };
+    const many = drops(5_000, (at) => states[at] ?? 'waiting');
+    expect(idsOf(shown(many, ROWS, 900)).slice(ROWS)).toEqual([800, 900]);
+    const failed = drops(5_000, () => 'failed');
+    expect(idsOf(shown(failed, ROWS, 4_000)).slice(2 * ROWS)).toEqual([4_000]);
+  });
+
   it('are not thousands if all of them fail', () => {
     const many = drops(5_000, () => 'failed');
     expect(shown(many, ROWS)).toHaveLength(2 * ROWS);

@@ -7,13 +7,16 @@ export const onTheWay: ReadonlySet<Drop['state']> = new Set(['waiting', 'sending
 /** What is not there, and does not get there by itself. */
 export const missed: ReadonlySet<Drop['state']> = new Set(['failed', 'taken', 'unsure', 'unfinished']);
 
-const happens = ({ state }: Drop) => state === 'sending' || state === 'paused' || missed.has(state);
+/** What was cancelled can be taken up again. */
+const happens = ({ state }: Drop) =>
+  state === 'sending' || state === 'paused' || state === 'cancelled' || missed.has(state);
 
 /**
- * The files that have a row: the first ones, and of the others those with which something is happening or has to be done. The order
- * stays, so that nothing moves above what somebody reads.
+ * The files that have a row: the first ones, and of the others those with which something is happening or has to be done, and the
+ * one in which somebody is (`kept`). The order stays, so that nothing moves above what somebody reads.
  */
-export function shown(all: Drop[], most: number): Drop[] {
+export function shown(all: Drop[], most: number, kept: Drop['id'] | null = null): Drop[] {
   if (all.length <= most) return all;
-  return all.filter((one, at) => at < most || happens(one)).slice(0, most + ROWS);
+  let room = ROWS;
+  return all.filter((one, at) => at < most || one.id === kept || (happens(one) && room-- > 0));
 }

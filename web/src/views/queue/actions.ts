@@ -14,7 +14,7 @@ import { dialogs } from '$lib/state/dialogs.svelte';
 import { type MenuEntry, menu } from '$lib/state/menu.svelte';
 import { hrefs, router } from '$lib/state/router.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
-import { doneWithUndo, whoActs } from '$lib/state/undo';
+import { type Actor, doneWithUndo, whoActs } from '$lib/state/undo';
 import { formatPriority, PRIORITIES, type PriorityName } from './format';
 import { forms } from './forms.svelte';
 import { queue } from './queue.svelte';
@@ -29,8 +29,9 @@ export const can = {
   priority: (job: Job) => job.state === 'inactive' || job.state === 'delayed',
 };
 
-/** Says why something was not done; the way to what stands in its way, where that is a job. */
-export function explainFailure(thrown: unknown): void {
+/** Says why something was not done, if who did it is still here; the way to what stands in its way, where that is a job. */
+export function explainFailure(thrown: unknown, here: Actor): void {
+  if (!here()) return;
   const error = asApiError(thrown);
   const { holder } = error;
   toasts.error(
@@ -39,15 +40,19 @@ export function explainFailure(thrown: unknown): void {
   );
 }
 
-/** Shows a change at once, and what became of it when the answer is here. */
+/** Shows a change at once, and what became of it when the answer is here. Whether it was done, and who did it is still here. */
 async function change(job: Job, guess: Partial<Job>, run: () => Promise<Job>): Promise<boolean> {
+  const here = whoActs();
   queue.tell(job.id, { ...job, ...guess });
   try {
-    queue.tell(job.id, await run());
+    const now = await run();
+    if (!here()) return false;
+    queue.tell(job.id, now);
     return true;
   } catch (thrown) {
+    if (!here()) return false;
     queue.tell(job.id, job);
-    explainFailure(thrown);
+    explainFailure(thrown, here);
     const { status } = asApiError(thrown);
     // Somebody else was quicker: how it is now is what explains it.
     if (status === 409) {
@@ -93,16 +98,19 @@ export async function remove(job: Job): Promise<boolean> {
     act: force ? t('queue.delete.force.act') : t('queue.act.delete'),
   });
   if (!yes) return false;
+  const here = whoActs();
   try {
     await removeJob(job.id, force);
   } catch (thrown) {
+    if (!here()) return false;
     if (asApiError(thrown).status !== 404) {
-      explainFailure(thrown);
+      explainFailure(thrown, here);
       const now = await getJob(job.id).catch(() => null);
       if (now) queue.tell(job.id, now);
       return false;
     }
   }
+  if (!here()) return false;
   queue.tell(job.id, null);
   toasts.show(t('queue.done.delete', { type: job.type }));
   return true;

@@ -4,6 +4,7 @@ import { pauseJobs, resumeJobs, retryDead } from '$lib/api/queue';
 import { t } from '$lib/i18n';
 import { dialogs } from '$lib/state/dialogs.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
+import { whoActs } from '$lib/state/undo';
 import { explainFailure } from './actions';
 import { queue } from './queue.svelte';
 
@@ -16,6 +17,7 @@ export async function retryAllDead(type: string | null, count: number): Promise<
     tone: 'plain',
   });
   if (!yes) return;
+  const here = whoActs();
   const toast = toasts.show(t('queue.dead.retrying', { done: 0 }), { tone: 'busy' });
   let [done, left] = [0, 0];
   let cursor: string | null = null;
@@ -26,7 +28,7 @@ export async function retryAllDead(type: string | null, count: number): Promise<
       left += step.left;
       cursor = step.nextCursor;
       toasts.update(toast, { text: t('queue.dead.retrying', { done }) });
-    } while (cursor !== null);
+    } while (cursor !== null && here());
     const text = left > 0 ? t('queue.dead.left', { done, count: left }) : t('queue.dead.done', { count: done });
     toasts.update(toast, { text, tone: 'plain' });
   } catch (thrown) {
@@ -35,7 +37,7 @@ export async function retryAllDead(type: string | null, count: number): Promise<
       tone: 'error',
     });
   }
-  queue.refresh();
+  if (here()) queue.refresh();
 }
 
 /** Has a type wait or go on, or all of them (null). */
@@ -44,14 +46,17 @@ export async function setPaused(type: string | null, paused: boolean): Promise<v
     if (type === null) queue.paused = to;
     else queue.patchType(type, { paused: to });
   };
+  const here = whoActs();
   show(paused);
   try {
     await (paused ? pauseJobs(type) : resumeJobs(type));
+    if (!here()) return;
     if (type === null) toasts.show(paused ? t('queue.pausedAll.done') : t('queue.resumedAll.done'));
     else toasts.show(paused ? t('queue.paused.one', { type }) : t('queue.resumed.one', { type }));
   } catch (thrown) {
+    if (!here()) return;
     show(!paused);
-    explainFailure(thrown);
+    explainFailure(thrown, here);
   }
   queue.refresh();
 }

@@ -5,6 +5,7 @@ import { t } from '$lib/i18n';
 import { dialogs } from '$lib/state/dialogs.svelte';
 import { hrefs, router } from '$lib/state/router.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
+import { type Actor, whoActs } from '$lib/state/undo';
 import { explainFailure } from './actions';
 
 class Schedules {
@@ -30,31 +31,36 @@ class Schedules {
   }
 
   async setPaused(schedule: Schedule, paused: boolean): Promise<void> {
+    const here = whoActs();
     this.put({ ...schedule, paused });
     try {
-      this.put(await changeSchedule(schedule.id, { paused }));
+      const now = await changeSchedule(schedule.id, { paused });
+      if (!here()) return;
+      this.put(now);
       const { name } = schedule;
       toasts.show(paused ? t('queue.schedules.paused.done', { name }) : t('queue.schedules.resumed.done', { name }));
     } catch (thrown) {
-      this.put(schedule);
-      this.#failed(thrown);
+      if (here()) this.put(schedule);
+      this.#failed(thrown, here);
     }
   }
 
   async run(schedule: Schedule): Promise<void> {
+    const here = whoActs();
     try {
       const id = await runSchedule(schedule.id);
+      if (!here()) return;
       toasts.show(t('queue.schedules.ran', { name: schedule.name }), {
         action: { label: t('queue.show'), run: () => router.go(hrefs.job(id)) },
       });
     } catch (thrown) {
       const { code, holder } = asApiError(thrown);
-      if (code === 'key_taken') {
+      if (code === 'key_taken' && here()) {
         toasts.error(
           t('queue.act.failed', { reason: t('queue.schedules.overlap') }),
           holder ? { label: t('queue.show'), run: () => router.go(hrefs.job(holder)) } : undefined,
         );
-      } else this.#failed(thrown);
+      } else this.#failed(thrown, here);
     }
   }
 
@@ -65,18 +71,20 @@ class Schedules {
       act: t('queue.act.delete'),
     });
     if (!yes) return;
+    const here = whoActs();
     try {
       await removeSchedule(schedule.id);
     } catch (thrown) {
-      if (asApiError(thrown).status !== 404) return this.#failed(thrown);
+      if (asApiError(thrown).status !== 404) return this.#failed(thrown, here);
     }
+    if (!here()) return;
     this.items = this.items?.filter(({ id }) => id !== schedule.id) ?? null;
     toasts.show(t('queue.schedules.deleted', { name: schedule.name }));
   }
 
-  #failed(thrown: unknown): void {
-    explainFailure(thrown);
-    this.refresh();
+  #failed(thrown: unknown, here: Actor): void {
+    explainFailure(thrown, here);
+    if (here()) this.refresh();
   }
 }
 
