@@ -6,7 +6,7 @@ import { mailTo } from '../support/mail.mjs';
 import { signInByApi } from '../support/people.mjs';
 import { children, makeFolder, ok, trashIt, until, upload } from '../support/product.mjs';
 import { picture, text } from '../support/samples.mjs';
-import { entry, grid, signIn, toast } from '../support/steps.mjs';
+import { entry, grid, holdChanges, signIn, toast } from '../support/steps.mjs';
 import { app, wrongCode } from '../support/totp.mjs';
 
 const button = (page, name) => page.getByRole('button', { name, exact: true }).filter({ visible: true });
@@ -290,6 +290,7 @@ journey('a token is made for a folder, shown once, and revoked', async ({ page, 
   await button(page, 'New token').click();
   await button(page, 'Make token').click();
   await page.getByText('Please enter a name').waitFor();
+  await page.waitForFunction(() => document.activeElement?.labels?.[0]?.textContent === 'Name');
   assert.equal(await page.getByLabel('Look at jobs').count(), 1);
   assert.equal(await page.getByLabel('Administer').count(), 0, 'what only administrators may give is not offered');
   await page.getByRole('dialog').getByLabel('Name').fill('Photo frame');
@@ -306,9 +307,16 @@ journey('a token is made for a folder, shown once, and revoked', async ({ page, 
   await button(page, 'Make token').click();
   await page.getByText('This is not your password').waitFor();
   await field(page, 'Your password').fill(account.password);
+  const making = await holdChanges(page, '**/api/v1/users/me/tokens');
   await button(page, 'Make token').click();
+  await making.begun;
+  // What is on its way and shown once is lost by no key.
+  await page.keyboard.press('Escape');
+  assert.ok(await button(page, 'Cancel').isDisabled());
+  making.answer();
   const shown = page.getByRole('dialog').getByLabel('Photo frame');
   await shown.waitFor();
+  await page.waitForFunction(() => document.activeElement?.labels?.[0]?.textContent === 'Photo frame');
   const token = await shown.inputValue();
   assert.match(token, /^fmt_/);
   await button(page, 'Done').click();

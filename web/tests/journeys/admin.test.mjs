@@ -8,7 +8,7 @@ import { changeUser, makeGroup, makeInvitation, makeUser, signInByApi, userOf } 
 import { ok, until, upload } from '../support/product.mjs';
 import { administrator } from '../support/queue.mjs';
 import { text } from '../support/samples.mjs';
-import { choose, place, signIn, toast } from '../support/steps.mjs';
+import { choose, holdChanges, place, signIn, toast } from '../support/steps.mjs';
 import { app } from '../support/totp.mjs';
 
 const stranger = { stranger: true };
@@ -143,6 +143,12 @@ journey(
     await page.getByRole('combobox', { name: 'Unit' }).selectOption('MB');
     await page.getByText('There are 1.5 MB stored already').waitFor();
     await field(page, 'At most').fill('2.5');
+    // What was typed outlives a failure.
+    const refuse = (route) => route.fulfill({ status: 500, contentType: 'text/html', body: '' });
+    await page.route('**/api/v1/admin/users/*', refuse, { times: 1 });
+    await button(page, 'Set limit').click();
+    await dialog(page).getByRole('alert').waitFor();
+    assert.equal(await field(page, 'At most').inputValue(), '2.5');
     await button(page, 'Set limit').click();
     await page.getByRole('meter', { name: 'Storage' }).and(page.locator('[aria-valuenow="60"]')).waitFor();
     assert.equal((await userOf(admin, user.id)).usage.quotaBytes, 2_500_000);
@@ -159,7 +165,14 @@ journey(
     await other.getByRole('heading', { name: 'Sign in', exact: true }).waitFor();
 
     await button(page, 'Make administrator').click();
-    await prove(page, admin, 'Make administrator');
+    await dialog(page).getByLabel('Your password', { exact: true }).fill(admin.password);
+    // Who leaves the question while it is done is told nevertheless.
+    const promotion = await holdChanges(page, `**/api/v1/admin/users/${user.id}`);
+    await dialog(page).getByRole('button', { name: 'Make administrator', exact: true }).click();
+    await promotion.begun;
+    await page.keyboard.press('Escape');
+    await dialog(page).waitFor({ state: 'detached' });
+    promotion.answer();
     await toast(page, `${user.email} is an administrator now`).waitFor();
     await enter(other, user.email, user.password);
     await place(other, 'Admin').waitFor();
@@ -305,10 +318,26 @@ journey(
     const made = (await groups()).find(({ name }) => name === `Band ${stamp}`);
     assert.deepEqual(made.members, [second.id]);
 
-    await button(page, `Delete Band ${stamp}`).click();
+    // A form that is left while it waits closes no other one, and says what it did.
+    const change = await holdChanges(page, '**/api/v1/groups/*');
+    await button(page, `Band ${stamp}`).click();
+    await dialog(page).getByLabel('Name').fill(`Orchestra ${stamp}`);
+    await button(page, 'Save').click();
+    await change.begun;
+    await button(page, 'Cancel').click();
+    await dialog(page).waitFor({ state: 'detached' });
+    await button(page, `Taken ${stamp}`).click();
+    await dialog(page).getByLabel('Name').fill('Half of a na');
+    change.answer();
+    await toast(page, `“Orchestra ${stamp}” is saved`).waitFor();
+    await row(page, `Orchestra ${stamp}`).waitFor();
+    assert.equal(await dialog(page).getByLabel('Name').inputValue(), 'Half of a na');
+    await button(page, 'Cancel').click();
+
+    await button(page, `Delete Orchestra ${stamp}`).click();
     await answer(page, 'Delete');
-    await toast(page, `“Band ${stamp}” is deleted`).waitFor();
-    assert.ok(!(await groups()).some(({ name }) => name === `Band ${stamp}`));
+    await toast(page, `“Orchestra ${stamp}” is deleted`).waitFor();
+    assert.ok(!(await groups()).some(({ name }) => name === `Orchestra ${stamp}`));
   },
   stranger,
 );

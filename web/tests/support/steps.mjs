@@ -83,6 +83,25 @@ export function loseAnswers(page, count) {
 }
 
 /**
+ * Changes at `url` wait, as on a slow line, from now on: `begun` when the first of them is on its way, and `answer` lets go of
+ * all of them.
+ */
+export async function holdChanges(page, url) {
+  let begin;
+  let answer;
+  const begun = new Promise((resolve) => (begin = resolve));
+  const answered = new Promise((resolve) => (answer = resolve));
+  await page.route(url, async (route) => {
+    if (route.request().method() !== 'GET') {
+      begin();
+      await answered;
+    }
+    await route.continue();
+  });
+  return { begun, answer };
+}
+
+/**
  * The session of `page` is gone, and `act` is the first thing that finds out. What the page asks by itself (its polls
  * and streams) is held back until then: its refusal would open the dialog over whatever `act` wants to reach.
  */

@@ -10,6 +10,7 @@ const field = (more: Partial<Field> = {}): Field => ({
   form: {},
   dataset: {},
   isConnected: true,
+  matches: () => false,
   ...more,
 });
 
@@ -35,6 +36,18 @@ describe('a draft', () => {
     expect(draft.holds, 'to empty a field is a change as well').toBe(true);
     name.isConnected = false;
     expect(draft.holds).toBe(false);
+  });
+
+  it('holds nothing that the browser fills into the field with the focus, until somebody types there', () => {
+    const draft = new Draft();
+    let filled = true;
+    const email = field({ matches: (selectors) => selectors === ':autofill' && filled });
+    type(draft, email, 'ada@example.org');
+    expect(draft.holds).toBe(false);
+    // Typing ends what the browser calls filled in.
+    filled = false;
+    type(draft, email, 'grace@example.org');
+    expect(draft.holds).toBe(true);
   });
 
   it('holds ticks, with and without a focus, and choices', () => {

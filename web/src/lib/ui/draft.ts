@@ -7,6 +7,7 @@ export interface Entered {
   readonly form: object | null;
   readonly dataset: DOMStringMap;
   readonly isConnected: boolean;
+  matches(selectors: string): boolean;
 }
 
 /** Fields of what proves who somebody is: that is typed anew, and nobody thinks about it twice. */
@@ -39,6 +40,9 @@ export class Draft {
 
   /** Something would be lost with what is shown now. */
   get holds(): boolean {
-    return [...this.#before].some(([field, before]) => field.isConnected && read(field) !== before);
+    return [...this.#before].some(
+      // The browser also fills in the field that has the focus, and does so again.
+      ([field, before]) => field.isConnected && !field.matches(':autofill') && read(field) !== before,
+    );
   }
 }

@@ -29,12 +29,10 @@ async function change(account: Account, patch: AccountPatch): Promise<AccountDet
   }
 }
 
-/** Changes back by the undo, which tells `changed` too. */
+/** Changes back by the undo, which tells `changed` too. A failure is left to the caller. */
 async function undoably(account: Account, patch: AccountPatch, back: AccountPatch, said: string, changed: Changed) {
   const here = whoActs();
-  const done = await change(account, patch);
-  if (!done) return;
-  changed(done);
+  changed(await changeAccount(account.id, patch));
   doneWithUndo(said, async () => changed(await changeAccount(account.id, back)), here);
 }
 
@@ -71,7 +69,7 @@ export async function setDisabled(account: Account, disabled: boolean, changed: 
     return;
   }
   if (isAdministrator(account)) await lastingly(account, { disabled }, said, changed);
-  else await undoably(account, { disabled }, { disabled: !disabled }, said, changed);
+  else await undoably(account, { disabled }, { disabled: !disabled }, said, changed).catch(explainFailure);
 }
 
 export async function setRole(account: Account, role: Role, changed: Changed): Promise<void> {
@@ -94,6 +92,7 @@ export async function setRole(account: Account, role: Role, changed: Changed): P
   if (yes) await lastingly(account, { role }, t('admin.demoted', { email }), changed);
 }
 
+/** What it throws stands in the form. */
 export async function setQuota(account: AccountDetails, quotaBytes: number | null, changed: Changed): Promise<void> {
   const before = account.usage?.quotaBytes ?? null;
   const back: AccountPatch = { quotaBytes: before };

@@ -51,14 +51,14 @@ export function readDelay(text: string): number | undefined | null {
   return text.trim() ? parseSpan(text) : undefined;
 }
 
-/** What the server says of single fields, by their names; `rest` is what belongs to none of them. */
+/** What the server says of single fields, by their names. */
 export function wrongOf<F extends string>(error: ApiError, names: readonly F[]) {
   const wrong: Partial<Record<F, string>> = {};
   for (const { pointer, detail } of error.fields) {
     const name = names.find((one) => pointer === `/${one}` || pointer === `?${one}`);
     if (name) wrong[name] ??= sentence(detail);
   }
-  return { wrong, known: Object.keys(wrong).length > 0 };
+  return wrong;
 }
 
 /** As a sentence, as all messages are. */
