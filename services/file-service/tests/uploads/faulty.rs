@@ -31,6 +31,8 @@ pub(crate) struct Faults {
     pub(crate) lengths_are_kept: AtomicBool,
     /// How often something was lost.
     pub(crate) lost: AtomicUsize,
+    /// How often somebody was told that another has an upload.
+    pub(crate) busy: AtomicUsize,
 }
 
 impl Default for Faults {
@@ -45,6 +47,7 @@ impl Default for Faults {
             all_is_lost: AtomicBool::default(),
             lengths_are_kept: AtomicBool::default(),
             lost: AtomicUsize::default(),
+            busy: AtomicUsize::default(),
         }
     }
 }
@@ -112,7 +115,11 @@ impl UploadStore for Faulty {
     }
 
     async fn take_upload(&self, id: UploadId, now: Timestamp, until: Timestamp) -> PortResult<Taken> {
-        self.rows.take_upload(id, now, until).await
+        let taken = self.rows.take_upload(id, now, until).await?;
+        if taken == Taken::Busy {
+            self.faults.busy.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(taken)
     }
 
     async fn save_upload(&self, upload: &Upload) -> PortResult<Saved> {

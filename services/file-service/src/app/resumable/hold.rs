@@ -32,7 +32,7 @@ pub(crate) struct Hold {
     service: Arc<FileService>,
     stop: CancellationToken,
     held: bool,
-    /// Most bytes that may be set aside by this holder's doing; what others have set aside the upload was due when they left it.
+    /// Most bytes that may be set aside for it, by this holder's doing or that of one who has crashed: whoever leaves an upload leaves it what it is due.
     most_set_aside: u64,
 }
 
@@ -48,6 +48,22 @@ impl Hold {
             held: true,
             most_set_aside: 0,
         }
+    }
+
+    /// Of an upload that somebody may have crashed with who had set more aside ahead of bytes than it is due: whether they did is not to be seen any more, since
+    /// the lease is this holder's.
+    fn after_another(service: &Arc<FileService>, upload: Upload) -> Self {
+        let takes_ahead = upload.link.is_some() || upload.length.is_none();
+        // that of a part which is whole may be that of the whole by now, and what was cut off ends with all that it has
+        let may_have_more = upload.reservation.is_some()
+            && upload.state == UploadState::Open
+            && !matches!(upload.role, UploadRole::Final(_))
+            && !upload.is_cut_off();
+        let mut hold = Self::of(service, upload);
+        if takes_ahead && may_have_more {
+            hold.most_set_aside = u64::MAX;
+        }
+        hold
     }
 
     /// Takes an upload, and makes its present holder leave.
@@ -89,7 +105,7 @@ impl Hold {
     ) -> Result<Option<Self>, AppError> {
         let now = service.clock.now();
         match service.uploads.store.take_upload(id, now, now + LEASE).await? {
-            Taken::Held(upload) => Ok(Some(Self::of(service, *upload))),
+            Taken::Held(upload) => Ok(Some(Self::after_another(service, *upload))),
             Taken::Busy => Ok(None),
             Taken::Gone => Err(AppError::refused(Code::NotFound)),
         }
@@ -253,10 +269,6 @@ impl Hold {
     /// As [`Hold::save`].
     pub(super) async fn clear_up(mut self) -> Result<(), AppError> {
         self.upload.lease = None;
-        // that of a part which is whole may be that of the whole by now
-        if self.upload.state == UploadState::Open {
-            self.most_set_aside = u64::MAX;
-        }
         self.put().await?;
         self.held = false;
         Ok(())
