@@ -27,7 +27,7 @@ async fn send_with_length(
 }
 
 /// Somebody whose space has this quota, over a store that can fail.
-async fn with_limit(server: &Server, quota: u64) -> Client<'_> {
+pub(crate) async fn with_limit(server: &Server, quota: u64) -> Client<'_> {
     let ann = server.user("ann");
     ann.folder("f", "root").await;
     let space = server.store.find_space_of(ann.id).await.unwrap().unwrap().id;

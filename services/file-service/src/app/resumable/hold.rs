@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::files::{NodeError, Saved, Taken, Upload, UploadRole, UploadState};
-use common::{BlobKey, Causes, Code, UploadId};
+use common::{BlobKey, Causes, Code, ReservationId, UploadId};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -159,7 +159,27 @@ impl Hold {
         let now = self.service.clock.now();
         self.upload.lease = Some(now + LEASE);
         self.prolong().await?;
-        self.put_with_room(bytes).await
+        self.put_with_room(&[], bytes).await
+    }
+
+    /// The same, in place also of what these hold, and under a reservation that may be new: by that it is known who has what was set aside for parts.
+    ///
+    /// # Errors
+    /// As [`Hold::save_with_room`].
+    pub(super) async fn save_with_room_of(
+        &mut self,
+        merged: &[ReservationId],
+        bytes: u64,
+    ) -> Result<bool, AppError> {
+        let now = self.service.clock.now();
+        self.upload.lease = Some(now + LEASE);
+        self.prolong().await?;
+        let saved = self.put_with_room(merged, bytes).await;
+        if matches!(saved, Err(AppError::Port(_))) {
+            // it may have been done: to leave the upload as it was would forget whose the room is, so its lease ends by itself
+            self.held = false;
+        }
+        saved
     }
 
     /// An upload that is gone on with is kept for longer, but not one by a link that brings no bytes.
@@ -193,16 +213,17 @@ impl Hold {
     }
 
     async fn settle(&mut self) -> Result<bool, AppError> {
-        match self.put_with_room(self.upload.due_bytes()).await {
+        match self.put_with_room(&[], self.upload.due_bytes()).await {
             // what was set aside is gone, and there is no room for it now: a commit finds that out
             Err(error) if error.code() == Code::QuotaExceeded => self.put_alone().await,
             other => other,
         }
     }
 
-    async fn put_with_room(&mut self, bytes: u64) -> Result<bool, AppError> {
+    async fn put_with_room(&mut self, merged: &[ReservationId], bytes: u64) -> Result<bool, AppError> {
         let until = self.upload.expires_at + RESERVATION_OUTLASTS;
-        let saved = self.service.uploads.store.save_upload_with_room(&self.upload, bytes, until).await;
+        let store = &self.service.uploads.store;
+        let saved = store.save_upload_with_room(&self.upload, merged, bytes, until).await;
         match saved {
             Ok(saved) => {
                 self.most_set_aside = bytes;
@@ -281,7 +302,7 @@ impl Hold {
     /// `unavailable`; then it can be done again.
     pub(crate) async fn remove(mut self) -> Result<bool, AppError> {
         let is_final = matches!(self.saved.role, UploadRole::Final(_));
-        // what was set aside for the parts is for this one by then: with it gone nobody would answer for their bytes
+        // what was set aside for the parts is for this one since it has a reservation: with it gone nobody would answer for their bytes
         let has_joined = self.saved.reservation.is_some() || self.saved.state == UploadState::Complete;
         if is_final && has_joined {
             // not `save`: what has expired is kept for no longer
@@ -358,7 +379,8 @@ impl Drop for Hold {
             let store = &service.uploads.store;
             let saved = if has_more {
                 let until = left.expires_at + RESERVATION_OUTLASTS;
-                store.save_upload_with_room(&left, left.due_bytes(), until).await.map_err(AppError::from)
+                let saved = store.save_upload_with_room(&left, &[], left.due_bytes(), until).await;
+                saved.map_err(AppError::from)
             } else {
                 store.save_upload(&left).await.map_err(AppError::from)
             };

@@ -3,21 +3,25 @@
 use common::Code;
 
 use super::Session;
-use crate::app::resumable::check_room;
+use crate::app::resumable::find_room;
 use crate::error::AppError;
 
 /// By how much the reservation of an upload grows that is not set aside at once: of unknown length, or by a link.
 const RESERVED_AT_ONCE: u64 = 8 * 1024 * 1024;
 
 impl Session {
-    /// Sets aside what the request has said of the length.
+    /// Sets aside what the request has said of the length. By a link it is only looked whether there is room for it.
     pub(super) async fn reserve_length(&mut self) -> Result<(), AppError> {
         let upload = &self.hold.upload;
-        match (upload.reservation, upload.length) {
-            (Some(_), Some(length)) if self.hold.saved_length().is_none() => match upload.link {
-                None => self.hold.save_with_room(length).await.map(drop),
-                Some(_) => check_room(self.hold.service(), upload.space, length - upload.offset()).await,
-            },
+        let (Some(_), Some(length)) = (upload.reservation, upload.length) else { return Ok(()) };
+        if self.hold.saved_length().is_some() {
+            return Ok(());
+        }
+        if upload.link.is_none() {
+            return self.hold.save_with_room(length).await.map(drop);
+        }
+        match find_room(self.hold.service(), upload.space).await? {
+            Some(room) if length - upload.offset() > room => Err(AppError::refused(Code::QuotaExceeded)),
             _ => Ok(()),
         }
     }
