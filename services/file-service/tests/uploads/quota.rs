@@ -11,6 +11,7 @@ use reqwest::{Method, StatusCode};
 use crate::deferred::with_limit;
 use crate::faulty::{Faults, faulty};
 use crate::helpers::{Tus as _, UPLOADS, address, content, file_id, metadata};
+use crate::repeated::begin_without_length;
 use crate::support::{Answer, Client, Server, answer, until};
 
 async fn free(ann: &Client<'_>) -> u64 {
@@ -154,4 +155,22 @@ async fn an_upload_of_which_nobody_heard_that_it_is_there_does_not_stay() {
     until("its room is free", async || free(&ann).await == 1_000_000).await;
     let list = ann.get(UPLOADS).await.expect(StatusCode::OK);
     assert_eq!(list["items"].as_array().unwrap().len(), 0);
+}
+
+#[actix_web::test]
+async fn near_the_quota_pieces_do_not_cost_a_commit_each() {
+    let faults = Arc::<Faults>::default();
+    let server = faulty(&faults).await;
+    // less than is set aside ahead
+    let ann = with_limit(&server, 8_000_000).await;
+    let upload = begin_without_length(&ann, "later").await;
+    let before = faults.rooms.load(Ordering::SeqCst);
+    ann.send(&upload, 0, &content(7_000_000)).await.expect(StatusCode::NO_CONTENT);
+    // what is ample, what is left, and what goes back
+    assert_eq!(faults.rooms.load(Ordering::SeqCst) - before, 3);
+    assert_eq!(free(&ann).await, 1_000_000);
+    ann.send(&upload, 7_000_000, &content(1_000_000)).await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(free(&ann).await, 0);
+    ann.send(&upload, 8_000_000, b"x").await.expect_problem(507, "quota_exceeded");
+    assert_eq!(ann.offset(&upload).await, 8_000_000);
 }
