@@ -183,6 +183,18 @@ pub trait UploadStore: Send + Sync {
     /// Keeps a new upload. Its id is fresh.
     async fn insert_upload(&self, upload: &Upload) -> PortResult<()>;
 
+    /// Keeps a new upload, with `bytes` set aside under its reservation until `until`: one commit, so that nothing is set aside for what is no upload. Without
+    /// a reservation it is only kept.
+    ///
+    /// # Errors
+    /// As [`super::FileStore::reserve`]; then neither is done.
+    async fn insert_upload_with_room(
+        &self,
+        upload: &Upload,
+        bytes: u64,
+        until: Timestamp,
+    ) -> Result<(), NodeError>;
+
     /// The upload with this id.
     async fn find_upload(&self, id: UploadId) -> PortResult<Option<Upload>>;
 
@@ -221,15 +233,17 @@ pub trait UploadStore: Send + Sync {
     /// the lease `None` the holder leaves it. Safe to repeat.
     async fn save_upload(&self, upload: &Upload) -> PortResult<Saved>;
 
-    /// Keeps an upload as [`UploadStore::save_upload`] does, and sets `bytes` aside under its reservation until `until`, in place of what that holds: one
-    /// commit, so that nothing is set aside for a length that is not noted, or for whoever has lost the upload. Without a reservation it is only kept. Safe to
+    /// Keeps an upload as [`UploadStore::save_upload`] does, and sets `bytes` aside under its reservation until `until`, in place of what that and the
+    /// `merged` ones hold: one commit, so that nothing is set aside for a length that is not noted, or for whoever has lost the upload, and nobody else gets
+    /// room that is given back to this space. What one of them holds in another space goes back there. Without a reservation the upload is only kept. Safe to
     /// repeat.
     ///
     /// # Errors
-    /// As [`super::FileStore::reserve`]; then neither is done.
+    /// As [`super::FileStore::reserve`], if it is more than they held and does not fit; then nothing is done.
     async fn save_upload_with_room(
         &self,
         upload: &Upload,
+        merged: &[ReservationId],
         bytes: u64,
         until: Timestamp,
     ) -> Result<Saved, NodeError>;

@@ -165,20 +165,6 @@ pub trait FileStore: Send + Sync {
         expires_at: Timestamp,
     ) -> Result<(), NodeError>;
 
-    /// Sets `bytes` aside under `id` until `expires_at` in place of what these reservations hold, and of what `id` holds itself. One commit: nobody else gets
-    /// room that they give back to this space. What one of them holds in another space goes back there. Safe to repeat.
-    ///
-    /// # Errors
-    /// As [`FileStore::reserve`], if it is more than they held and does not fit; then they hold what they held.
-    async fn merge_reservations(
-        &self,
-        space: SpaceId,
-        id: ReservationId,
-        merged: &[ReservationId],
-        bytes: u64,
-        expires_at: Timestamp,
-    ) -> Result<(), NodeError>;
-
     /// Lets a reservation last until `expires_at`, unless it lasts longer already. What it holds stays; without effect where there is none. Safe to repeat.
     async fn prolong_reservation(&self, id: ReservationId, expires_at: Timestamp) -> PortResult<()>;
 

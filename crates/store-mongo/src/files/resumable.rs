@@ -7,7 +7,7 @@ use common::files::{
     NodeError, NodeName, OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore,
     Uploader,
 };
-use common::{BlobKey, PortResult, Sha256, SpaceId, Timestamp, UploadId, UserId};
+use common::{BlobKey, PortResult, ReservationId, Sha256, SpaceId, Timestamp, UploadId, UserId};
 use futures_util::TryStreamExt as _;
 use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
@@ -228,6 +228,18 @@ impl UploadStore for FilesDb {
         .await
     }
 
+    async fn insert_upload_with_room(
+        &self,
+        upload: &Upload,
+        bytes: u64,
+        until: Timestamp,
+    ) -> Result<(), NodeError> {
+        match upload.reservation {
+            Some(reservation) => room::insert(self, upload, reservation, bytes, until).await,
+            None => Ok(self.insert_upload(upload).await?),
+        }
+    }
+
     async fn find_upload(&self, id: UploadId) -> PortResult<Option<Upload>> {
         self.read(async {
             let found = uploads(self).find_one(doc! { "_id": id.oid() }).await?;
@@ -316,11 +328,12 @@ impl UploadStore for FilesDb {
     async fn save_upload_with_room(
         &self,
         upload: &Upload,
+        merged: &[ReservationId],
         bytes: u64,
         until: Timestamp,
     ) -> Result<Saved, NodeError> {
         match upload.reservation {
-            Some(reservation) => room::save(self, upload, reservation, bytes, until).await,
+            Some(reservation) => room::save(self, upload, (reservation, merged), bytes, until).await,
             None => Ok(self.save_upload(upload).await?),
         }
     }

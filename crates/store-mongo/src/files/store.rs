@@ -114,20 +114,6 @@ impl FileStore for FilesDb {
         .await
     }
 
-    async fn merge_reservations(
-        &self,
-        space: SpaceId,
-        id: ReservationId,
-        merged: &[ReservationId],
-        bytes: u64,
-        expires_at: Timestamp,
-    ) -> Result<(), NodeError> {
-        self.change(space, |mut tx| async move {
-            reservations::reserve(self, &mut tx, space, id, merged, bytes, expires_at).await
-        })
-        .await
-    }
-
     async fn prolong_reservation(&self, id: ReservationId, expires_at: Timestamp) -> PortResult<()> {
         reservations::prolong(self, id, expires_at).await
     }

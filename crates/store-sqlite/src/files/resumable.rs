@@ -9,7 +9,7 @@ use common::files::{
     NodeError, NodeName, OnConflict, PartialBlob, Saved, Taken, Upload, UploadRole, UploadState, UploadStore,
     Uploader,
 };
-use common::{BlobKey, PortResult, Sha256, SpaceId, Timestamp, UploadId, UserId};
+use common::{BlobKey, PortResult, ReservationId, Sha256, SpaceId, Timestamp, UploadId, UserId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
@@ -228,6 +228,16 @@ impl UploadStore for FilesDb {
         self.write(move |tx| insert(tx, &upload)).await
     }
 
+    async fn insert_upload_with_room(
+        &self,
+        upload: &Upload,
+        bytes: u64,
+        until: Timestamp,
+    ) -> Result<(), NodeError> {
+        let upload = upload.clone();
+        self.change(move |tx| room::insert(tx, &upload, bytes, until)).await
+    }
+
     async fn find_upload(&self, id: UploadId) -> PortResult<Option<Upload>> {
         self.read_one_state(move |connection| find(connection, id)).await
     }
@@ -315,11 +325,12 @@ impl UploadStore for FilesDb {
     async fn save_upload_with_room(
         &self,
         upload: &Upload,
+        merged: &[ReservationId],
         bytes: u64,
         until: Timestamp,
     ) -> Result<Saved, NodeError> {
-        let upload = upload.clone();
-        self.change(move |tx| room::save(tx, &upload, bytes, until)).await
+        let (upload, merged) = (upload.clone(), merged.to_vec());
+        self.change(move |tx| room::save(tx, &upload, &merged, bytes, until)).await
     }
 
     async fn save_upload_without_parts(&self, upload: &Upload) -> PortResult<(Saved, Vec<Upload>)> {

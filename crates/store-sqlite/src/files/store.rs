@@ -148,18 +148,6 @@ impl FileStore for FilesDb {
         self.change(move |tx| space::reserve(tx, space, id, &[], bytes, expires_at)).await
     }
 
-    async fn merge_reservations(
-        &self,
-        space: SpaceId,
-        id: ReservationId,
-        merged: &[ReservationId],
-        bytes: u64,
-        expires_at: Timestamp,
-    ) -> Result<(), NodeError> {
-        let merged = merged.to_vec();
-        self.change(move |tx| space::reserve(tx, space, id, &merged, bytes, expires_at)).await
-    }
-
     async fn prolong_reservation(&self, id: ReservationId, expires_at: Timestamp) -> PortResult<()> {
         self.write(move |tx| space::prolong(tx, id, expires_at)).await
     }

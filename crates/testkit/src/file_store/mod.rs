@@ -272,7 +272,6 @@ macro_rules! file_store_suite {
                 of_simultaneous_updates_of_one_revision_one_succeeds,
                 a_quota_holds_for_uploads_without_reservation,
                 a_reservation_is_changed_settled_and_released,
-                merged_reservations_leave_no_room_to_others,
                 a_prolonged_reservation_lasts,
                 expired_reservations_are_swept,
                 of_fifty_uploads_ten_fit,

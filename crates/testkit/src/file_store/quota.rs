@@ -63,56 +63,6 @@ pub async fn a_reservation_is_changed_settled_and_released(subject: &FilesSubjec
     assert!(matches!(unknown, Err(NodeError::NotFound)), "{unknown:?}");
 }
 
-pub async fn merged_reservations_leave_no_room_to_others(subject: &FilesSubject) {
-    set_quota(subject, Some(100)).await;
-    let (space, until) = (subject.space.id, subject.now() + Duration::from_secs(3600));
-    let reserved = async || subject.usage().await.reserved_bytes;
-    let reserve = async |bytes| {
-        let id: ReservationId = subject.ids.next();
-        subject.store.reserve(space, id, bytes, until).await.map(|()| id)
-    };
-    let parts = [reserve(30).await.unwrap(), reserve(30).await.unwrap()];
-    let other = reserve(40).await.unwrap();
-    let whole: ReservationId = subject.ids.next();
-    // whoever looks for room meanwhile finds none; one of the parts stands there twice
-    let merged = [parts[0], parts[1], parts[0]];
-    let merge = subject.store.merge_reservations(space, whole, &merged, 60, until);
-    let others = futures_util::future::join_all((0..20).map(|_| reserve(1)));
-    let (done, others) = futures_util::future::join(merge, others).await;
-    done.unwrap();
-    assert!(others.iter().all(|other| matches!(other, Err(NodeError::OverQuota))), "{others:?}");
-    subject.store.merge_reservations(space, whole, &merged, 60, until).await.unwrap();
-    assert_eq!(reserved().await, 100);
-    subject.store.release(parts[0]).await.unwrap();
-    assert_eq!(reserved().await, 100, "the parts hold nothing any more");
-
-    // what does not fit changes nothing
-    subject.store.release(other).await.unwrap();
-    let (part, larger) = (reserve(10).await.unwrap(), subject.ids.next());
-    let over = subject.store.merge_reservations(space, larger, &[part], 41, until).await;
-    assert!(matches!(over, Err(NodeError::OverQuota)), "{over:?}");
-    assert_eq!(reserved().await, 70);
-    subject.store.merge_reservations(space, larger, &[part], 40, until).await.unwrap();
-    // and what takes no more than was held is always possible
-    set_quota(subject, Some(10)).await;
-    let last = subject.ids.next();
-    subject.store.merge_reservations(space, last, &[whole, larger], 99, until).await.unwrap();
-    assert_eq!(reserved().await, 99);
-
-    // what was held in another space goes back there, and makes no room here
-    let fresh = (subject.ids.next(), subject.ids.next());
-    let elsewhere =
-        subject.store.ensure_space(subject.ids.next(), fresh, None, subject.now()).await.unwrap().id;
-    let theirs: ReservationId = subject.ids.next();
-    subject.store.reserve(elsewhere, theirs, 50, until).await.unwrap();
-    let over = subject.store.merge_reservations(space, last, &[theirs], 100, until).await;
-    assert!(matches!(over, Err(NodeError::OverQuota)), "{over:?}");
-    set_quota(subject, Some(100)).await;
-    subject.store.merge_reservations(space, last, &[theirs], 100, until).await.unwrap();
-    assert_eq!(reserved().await, 100);
-    assert_eq!(subject.store.usage(elsewhere).await.unwrap().reserved_bytes, 0);
-}
-
 pub async fn a_prolonged_reservation_lasts(subject: &FilesSubject) {
     let at = |seconds| subject.now() + Duration::from_secs(seconds);
     let (short, long): (ReservationId, ReservationId) = (subject.ids.next(), subject.ids.next());

@@ -65,7 +65,6 @@ forward! { FileStore:
     async fn list_trash(&self, space: SpaceId, after: Option<(Timestamp, FileId)>, limit: u32) -> PortResult<Page<Node>>;
     async fn create_folder(&self, folder: &NewFolder) -> Result<Node, NodeError>;
     async fn reserve(&self, space: SpaceId, id: ReservationId, bytes: u64, until: Timestamp) -> Result<(), NodeError>;
-    async fn merge_reservations(&self, space: SpaceId, id: ReservationId, merged: &[ReservationId], bytes: u64, until: Timestamp) -> Result<(), NodeError>;
     async fn prolong_reservation(&self, id: ReservationId, until: Timestamp) -> PortResult<()>;
     async fn release(&self, id: ReservationId) -> PortResult<()>;
     async fn sweep_reservations(&self, now: Timestamp) -> PortResult<u32>;

@@ -1,5 +1,6 @@
 use common::files::{NodeError, Saved, Taken, Upload, UploadRole, UploadState, Uploader};
 use common::{Clock as _, ReservationId, SpaceId, Timestamp, UploadId};
+use futures_util::future::{join, join_all};
 
 use super::{KEPT, LEASE, Subject};
 
@@ -31,6 +32,28 @@ impl Subject {
     }
 }
 
+/// Without a reservation it is only kept.
+pub async fn a_new_upload_is_kept_with_its_room_or_not_at_all(subject: &Subject) {
+    let space = subject.space(100).await;
+    let new = Upload { space, reservation: Some(subject.ids.next()), ..subject.upload() };
+    let over = subject.store.insert_upload_with_room(&new, 101, subject.later()).await;
+    assert!(matches!(over, Err(NodeError::OverQuota)), "{over:?}");
+    assert_eq!((subject.find(new.id).await, subject.reserved(space).await), (None, 0));
+    subject.store.insert_upload_with_room(&new, 60, subject.later()).await.unwrap();
+    assert_eq!((subject.find(new.id).await.as_ref(), subject.reserved(space).await), (Some(&new), 60));
+    let empty = Upload { space, reservation: Some(subject.ids.next()), ..subject.upload() };
+    subject.store.insert_upload_with_room(&empty, 0, subject.later()).await.unwrap();
+    let bare = subject.upload();
+    subject.store.insert_upload_with_room(&bare, 7, subject.later()).await.unwrap();
+    for kept in [empty, bare] {
+        assert_eq!(subject.find(kept.id).await, Some(kept));
+    }
+    // and it is the upload's
+    let held = subject.take(new.id).await;
+    assert!(subject.store.remove_upload(held.id, held.generation).await.unwrap());
+    assert_eq!(subject.reserved(space).await, 0);
+}
+
 /// Also when it is less, under a quota that was lowered.
 pub async fn a_length_is_kept_with_its_room_or_not_at_all(subject: &Subject) {
     let space = subject.space(100).await;
@@ -38,31 +61,91 @@ pub async fn a_length_is_kept_with_its_room_or_not_at_all(subject: &Subject) {
     let mut held = subject.take(upload.id).await;
     let unsaid = held.clone();
     held.length = Some(101);
-    let over = subject.store.save_upload_with_room(&held, 101, subject.later()).await;
+    let over = subject.store.save_upload_with_room(&held, &[], 101, subject.later()).await;
     assert!(matches!(over, Err(NodeError::OverQuota)), "{over:?}");
     assert_eq!((subject.find(held.id).await.as_ref(), subject.reserved(space).await), (Some(&unsaid), 0));
     held.length = Some(60);
     for _ in 0..2 {
-        let saved = subject.store.save_upload_with_room(&held, 60, subject.later()).await;
+        let saved = subject.store.save_upload_with_room(&held, &[], 60, subject.later()).await;
         assert_eq!(saved.unwrap(), KEPT);
         assert_eq!((subject.find(held.id).await.as_ref(), subject.reserved(space).await), (Some(&held), 60));
     }
     subject.files.set_quota(space, Some(10)).await.unwrap();
     held.length = None;
-    let saved = subject.store.save_upload_with_room(&held, 20, subject.later()).await;
+    let saved = subject.store.save_upload_with_room(&held, &[], 20, subject.later()).await;
     assert_eq!(saved.unwrap(), KEPT);
     assert_eq!((subject.find(held.id).await.as_ref(), subject.reserved(space).await), (Some(&held), 20));
     // that somebody else wants it is told as well
     let now = subject.clock.now();
     assert_eq!(subject.other.take_upload(held.id, now, now + LEASE).await.unwrap(), Taken::Busy);
-    let saved = subject.store.save_upload_with_room(&held, 5, subject.later()).await;
+    let saved = subject.store.save_upload_with_room(&held, &[], 5, subject.later()).await;
     assert_eq!((saved.unwrap(), subject.reserved(space).await), (Saved::Kept { wanted: true }, 5));
     // without a quota nothing is set aside
     let bare = subject.insert(|_| {}).await;
     let mut bare = subject.take(bare.id).await;
     bare.length = Some(7);
-    let saved = subject.store.save_upload_with_room(&bare, 7, subject.later()).await;
+    let saved = subject.store.save_upload_with_room(&bare, &[], 7, subject.later()).await;
     assert_eq!((saved.unwrap(), subject.find(bare.id).await), (KEPT, Some(bare)));
+}
+
+/// One commit: nobody else gets room that they give back, and none changes hands with a whole that does not know of it.
+pub async fn merged_room_is_the_wholes_or_stays_the_parts(subject: &Subject) {
+    let space = subject.space(100).await;
+    let reserve = async |bytes: u64| {
+        let id: ReservationId = subject.ids.next();
+        subject.files.reserve(space, id, bytes, subject.later()).await.map(|()| id)
+    };
+    let whole = subject.insert(|upload| upload.space = space).await;
+    let mut whole = subject.take(whole.id).await;
+    whole.reservation = Some(subject.ids.next());
+    let save = async |whole: &Upload, merged: &[ReservationId], bytes: u64| {
+        subject.store.save_upload_with_room(whole, merged, bytes, subject.later()).await
+    };
+    let parts = [reserve(30).await.unwrap(), reserve(30).await.unwrap()];
+    let other = reserve(40).await.unwrap();
+    // whoever looks for room meanwhile finds none; one of the parts stands there twice
+    let merged = [parts[0], parts[1], parts[0]];
+    let others = join_all((0..20).map(|_| reserve(1)));
+    let (done, others) = join(save(&whole, &merged, 60), others).await;
+    assert_eq!(done.unwrap(), KEPT);
+    assert!(others.iter().all(|other| matches!(other, Err(NodeError::OverQuota))), "{others:?}");
+    assert_eq!(save(&whole, &merged, 60).await.unwrap(), KEPT);
+    assert_eq!((subject.find(whole.id).await.as_ref(), subject.reserved(space).await), (Some(&whole), 100));
+    subject.files.release(parts[0]).await.unwrap();
+    assert_eq!(subject.reserved(space).await, 100, "the parts hold nothing any more");
+
+    // what does not fit changes nothing
+    subject.files.release(other).await.unwrap();
+    let part = reserve(10).await.unwrap();
+    let larger = Upload { length: Some(101), ..whole.clone() };
+    let over = save(&larger, &[part], 101).await;
+    assert!(matches!(over, Err(NodeError::OverQuota)), "{over:?}");
+    assert_eq!((subject.find(whole.id).await.as_ref(), subject.reserved(space).await), (Some(&whole), 70));
+    // and what takes no more than was held is always possible
+    subject.files.set_quota(space, Some(10)).await.unwrap();
+    assert_eq!(save(&whole, &[part], 70).await.unwrap(), KEPT);
+    assert_eq!(subject.reserved(space).await, 70);
+
+    // what was held in another space goes back there, and makes no room here
+    let elsewhere = subject.space(100).await;
+    let theirs: ReservationId = subject.ids.next();
+    subject.files.reserve(elsewhere, theirs, 50, subject.later()).await.unwrap();
+    let over = save(&whole, &[theirs], 71).await;
+    assert!(matches!(over, Err(NodeError::OverQuota)), "{over:?}");
+    subject.files.set_quota(space, Some(100)).await.unwrap();
+    assert_eq!(save(&whole, &[theirs], 71).await.unwrap(), KEPT);
+    assert_eq!((subject.reserved(space).await, subject.reserved(elsewhere).await), (71, 0));
+
+    // who has lost the whole takes nothing from its parts
+    let part = reserve(20).await.unwrap();
+    let later = subject.clock.now() + LEASE * 2;
+    assert!(matches!(
+        subject.other.take_upload(whole.id, later, later + LEASE).await.unwrap(),
+        Taken::Held(_)
+    ));
+    assert_eq!(save(&whole, &[part], 91).await.unwrap(), Saved::Lost);
+    subject.files.release(part).await.unwrap();
+    assert_eq!(subject.reserved(space).await, 71);
 }
 
 /// Nor does it give back what is somebody else's now.
@@ -75,12 +158,12 @@ pub async fn who_has_lost_an_upload_sets_nothing_aside(subject: &Subject) {
         panic!("it is not free")
     };
     for bytes in [0, 50] {
-        let saved = subject.store.save_upload_with_room(&slow, bytes, subject.later()).await;
+        let saved = subject.store.save_upload_with_room(&slow, &[], bytes, subject.later()).await;
         assert_eq!((saved.unwrap(), subject.reserved(space).await), (Saved::Lost, 10));
     }
     // of what is gone nothing comes back
     assert!(subject.store.remove_upload(held.id, held.generation).await.unwrap());
-    let saved = subject.store.save_upload_with_room(&held, 50, subject.later()).await;
+    let saved = subject.store.save_upload_with_room(&held, &[], 50, subject.later()).await;
     assert_eq!((saved.unwrap(), subject.reserved(space).await), (Saved::Lost, 0));
 }
 

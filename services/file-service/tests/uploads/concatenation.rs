@@ -9,8 +9,10 @@ use common::{Sha256, UploadId};
 use reqwest::{Method, StatusCode};
 
 use crate::closed::clear_up;
+use crate::deferred::with_limit;
 use crate::faulty::{Faults, faulty};
 use crate::helpers::{Tus as _, UPLOADS, address, content, file_id, metadata};
+use crate::repeated::LEASE;
 use crate::shared::{Gate, Gated, QUOTA, free, used, with_quota};
 use crate::support::{Answer, Client, Server, answer, id_of, until};
 
@@ -328,4 +330,37 @@ async fn parts_stay_until_it_is_kept_that_the_whole_is_a_file() {
         assert_eq!(ann.get(part).await.status, StatusCode::NOT_FOUND);
     }
     until("no part lies beside the file", async || server.blob_files() == 1).await;
+}
+
+#[actix_web::test]
+async fn parts_end_with_a_final_only_if_it_has_what_was_set_aside_for_them() {
+    for has_theirs in [false, true] {
+        let faults = Arc::<Faults>::default();
+        let server = faulty(&faults).await;
+        let ann = with_limit(&server, QUOTA).await;
+        let parts = [part(&ann, 300_000).await, part(&ann, 300_000).await];
+        for part in &parts {
+            ann.send(part, 0, &content(300_000)).await.expect(StatusCode::NO_CONTENT);
+        }
+        // a crash before the merging, or right behind it
+        faults.lengths_are_kept.store(has_theirs, Ordering::SeqCst);
+        faults.room_is_lost.store(true, Ordering::SeqCst);
+        let made = join(&ann, "joined", &parts).await;
+        made.expect_problem(503, "unavailable");
+        faults.room_is_lost.store(false, Ordering::SeqCst);
+        assert_eq!(free(&ann).await, QUOTA - 600_000, "{has_theirs}");
+        server.clock.advance(LEASE);
+        ann.delete(&address(&made)).await.expect(StatusCode::NO_CONTENT);
+        if has_theirs {
+            assert_eq!(free(&ann).await, QUOTA);
+            for part in &parts {
+                assert_eq!(ann.get(part).await.status, StatusCode::NOT_FOUND);
+            }
+            continue;
+        }
+        assert_eq!(free(&ann).await, QUOTA - 600_000);
+        let file = file_id(&join(&ann, "again", &parts).await);
+        assert_eq!(ann.content_of(&file).await.len(), 600_000);
+        assert_eq!((used(&ann).await, free(&ann).await), (600_000, QUOTA - 600_000));
+    }
 }

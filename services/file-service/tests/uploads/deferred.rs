@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::files::FileStore as _;
+use futures_util::future::join;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -26,7 +27,7 @@ async fn send_with_length(
 }
 
 /// Somebody whose space has this quota, over a store that can fail.
-async fn with_limit(server: &Server, quota: u64) -> Client<'_> {
+pub(crate) async fn with_limit(server: &Server, quota: u64) -> Client<'_> {
     let ann = server.user("ann");
     ann.folder("f", "root").await;
     let space = server.store.find_space_of(ann.id).await.unwrap().unwrap().id;
@@ -103,5 +104,38 @@ async fn what_was_set_aside_ahead_of_bytes_goes_back_after_a_crash() {
         let offset = ann.offset(&upload).await;
         ann.send(&upload, offset, &content(100_000)).await.expect(StatusCode::NO_CONTENT);
         assert_eq!(free(&ann).await, LIMIT - offset as u64 - 100_000, "{by}");
+    }
+}
+
+#[actix_web::test]
+async fn what_was_set_aside_ahead_of_bytes_goes_back_with_who_comes_first_after_a_crash() {
+    const LIMIT: u64 = 100_000_000;
+    for first in ["looks", "is refused", "renames"] {
+        let faults = Arc::<Faults>::default();
+        let server = faulty(&faults).await;
+        let ann = with_limit(&server, LIMIT).await;
+        let upload = begin_without_length(&ann, "later").await;
+        faults.leaving_is_lost.store(true, Ordering::SeqCst);
+        ann.send(&upload, 0, &content(100_000)).await.expect_problem(503, "unavailable");
+        until("nothing more is tried", async || faults.lost.load(Ordering::SeqCst) == 2).await;
+        faults.leaving_is_lost.store(false, Ordering::SeqCst);
+        assert!(free(&ann).await < LIMIT - 8_000_000, "{first}");
+        if first == "looks" {
+            // and waits for whoever had it
+            let time_passes = async {
+                until("it is wanted", async || faults.busy.load(Ordering::SeqCst) > 0).await;
+                server.clock.advance(LEASE);
+            };
+            join(ann.offset(&upload), time_passes).await;
+        } else {
+            server.clock.advance(LEASE);
+            if first == "is refused" {
+                ann.send(&upload, 50_000_000, b"x").await.expect_problem(409, "upload_offset");
+            } else {
+                ann.patch(&upload, json!({"name": "other"})).await.expect(StatusCode::OK);
+            }
+        }
+        let shown = ann.get(&upload).await.expect(StatusCode::OK);
+        assert_eq!(free(&ann).await, LIMIT - shown["offset"].as_u64().unwrap(), "{first}");
     }
 }

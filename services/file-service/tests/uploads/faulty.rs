@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use common::files::{NodeError, Saved, Taken, Upload, UploadState, UploadStore, Uploader};
-use common::{BlobKey, PortError, PortResult, SpaceId, Timestamp, UploadId, UserId};
+use common::{BlobKey, PortError, PortResult, ReservationId, SpaceId, Timestamp, UploadId, UserId};
 use tokio::sync::Semaphore;
 
 use crate::support::Server;
@@ -25,12 +25,20 @@ pub(crate) struct Faults {
     pub(crate) done_is_lost: AtomicBool,
     /// That nobody holds an upload any more.
     pub(crate) leaving_is_lost: AtomicBool,
+    /// What is said of an upload together with its room.
+    pub(crate) room_is_lost: AtomicBool,
+    /// The answer that a new upload is kept, with its room.
+    pub(crate) insertion_is_unheard: AtomicBool,
     /// Whatever is said of an upload.
     pub(crate) all_is_lost: AtomicBool,
     /// With that the answer is lost alone where a length is said with its room.
     pub(crate) lengths_are_kept: AtomicBool,
     /// How often something was lost.
     pub(crate) lost: AtomicUsize,
+    /// How often room was to be set aside for an upload that is there.
+    pub(crate) rooms: AtomicUsize,
+    /// How often somebody was told that another has an upload.
+    pub(crate) busy: AtomicUsize,
 }
 
 impl Default for Faults {
@@ -42,9 +50,13 @@ impl Default for Faults {
             passes: Semaphore::new(0),
             done_is_lost: AtomicBool::default(),
             leaving_is_lost: AtomicBool::default(),
+            room_is_lost: AtomicBool::default(),
+            insertion_is_unheard: AtomicBool::default(),
             all_is_lost: AtomicBool::default(),
             lengths_are_kept: AtomicBool::default(),
             lost: AtomicUsize::default(),
+            rooms: AtomicUsize::default(),
+            busy: AtomicUsize::default(),
         }
     }
 }
@@ -74,6 +86,20 @@ impl UploadStore for Faulty {
     async fn insert_upload(&self, upload: &Upload) -> PortResult<()> {
         self.faults.wait_once(&self.faults.insertion_waits).await;
         self.rows.insert_upload(upload).await
+    }
+
+    async fn insert_upload_with_room(
+        &self,
+        upload: &Upload,
+        bytes: u64,
+        until: Timestamp,
+    ) -> Result<(), NodeError> {
+        self.faults.wait_once(&self.faults.insertion_waits).await;
+        self.rows.insert_upload_with_room(upload, bytes, until).await?;
+        if self.faults.insertion_is_unheard.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("files", "cut off by the test").into());
+        }
+        Ok(())
     }
 
     async fn find_upload(&self, id: UploadId) -> PortResult<Option<Upload>> {
@@ -112,7 +138,11 @@ impl UploadStore for Faulty {
     }
 
     async fn take_upload(&self, id: UploadId, now: Timestamp, until: Timestamp) -> PortResult<Taken> {
-        self.rows.take_upload(id, now, until).await
+        let taken = self.rows.take_upload(id, now, until).await?;
+        if taken == Taken::Busy {
+            self.faults.busy.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(taken)
     }
 
     async fn save_upload(&self, upload: &Upload) -> PortResult<Saved> {
@@ -123,14 +153,19 @@ impl UploadStore for Faulty {
     async fn save_upload_with_room(
         &self,
         upload: &Upload,
+        merged: &[ReservationId],
         bytes: u64,
         until: Timestamp,
     ) -> Result<Saved, NodeError> {
+        self.faults.rooms.fetch_add(1, Ordering::SeqCst);
         if upload.length.is_some() && self.faults.lengths_are_kept.load(Ordering::SeqCst) {
-            self.rows.save_upload_with_room(upload, bytes, until).await?;
+            self.rows.save_upload_with_room(upload, merged, bytes, until).await?;
+        }
+        if self.faults.room_is_lost.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("files", "cut off by the test").into());
         }
         self.faults.lose(upload)?;
-        self.rows.save_upload_with_room(upload, bytes, until).await
+        self.rows.save_upload_with_room(upload, merged, bytes, until).await
     }
 
     async fn save_upload_without_parts(&self, upload: &Upload) -> PortResult<(Saved, Vec<Upload>)> {

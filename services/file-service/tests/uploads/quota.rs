@@ -1,11 +1,18 @@
 //! What uploads set aside.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use common::Sha256;
 use common::files::FileStore as _;
+use futures_util::future::join;
 use reqwest::{Method, StatusCode};
 
+use crate::deferred::with_limit;
+use crate::faulty::{Faults, faulty};
 use crate::helpers::{Tus as _, UPLOADS, address, content, file_id, metadata};
-use crate::support::{Client, Server, answer};
+use crate::repeated::begin_without_length;
+use crate::support::{Answer, Client, Server, answer, until};
 
 async fn free(ann: &Client<'_>) -> u64 {
     ann.get("/api/v1/limits").await.expect(StatusCode::OK)["freeBytes"].as_u64().unwrap()
@@ -114,4 +121,56 @@ async fn a_hundred_uploads_leave_exact_numbers() {
         server.now(),
     );
     assert_eq!(space.await.unwrap().usage.reserved_bytes, 0);
+}
+
+async fn try_to_begin(ann: &Client<'_>, length: usize) -> Answer {
+    let made = ann.tus(Method::POST, UPLOADS).header("upload-length", length);
+    answer(made.header("upload-metadata", metadata(&[("filename", "file")]))).await
+}
+
+#[actix_web::test]
+async fn who_leaves_before_an_upload_is_there_leaves_no_room_set_aside() {
+    let faults = Arc::<Faults>::default();
+    let server = faulty(&faults).await;
+    let ann = with_limit(&server, 1_000_000).await;
+    faults.insertion_waits.store(true, Ordering::SeqCst);
+    let look = async {
+        faults.reached.acquire().await.unwrap().forget();
+        let free = free(&ann).await;
+        faults.passes.add_permits(1);
+        free
+    };
+    let (made, meanwhile) = join(try_to_begin(&ann, 900_000), look).await;
+    made.expect(StatusCode::CREATED);
+    assert_eq!((meanwhile, free(&ann).await), (1_000_000, 100_000));
+}
+
+#[actix_web::test]
+async fn an_upload_of_which_nobody_heard_that_it_is_there_does_not_stay() {
+    let faults = Arc::<Faults>::default();
+    let server = faulty(&faults).await;
+    let ann = with_limit(&server, 1_000_000).await;
+    faults.insertion_is_unheard.store(true, Ordering::SeqCst);
+    try_to_begin(&ann, 900_000).await.expect_problem(503, "unavailable");
+    until("its room is free", async || free(&ann).await == 1_000_000).await;
+    let list = ann.get(UPLOADS).await.expect(StatusCode::OK);
+    assert_eq!(list["items"].as_array().unwrap().len(), 0);
+}
+
+#[actix_web::test]
+async fn near_the_quota_pieces_do_not_cost_a_commit_each() {
+    let faults = Arc::<Faults>::default();
+    let server = faulty(&faults).await;
+    // less than is set aside ahead
+    let ann = with_limit(&server, 8_000_000).await;
+    let upload = begin_without_length(&ann, "later").await;
+    let before = faults.rooms.load(Ordering::SeqCst);
+    ann.send(&upload, 0, &content(7_000_000)).await.expect(StatusCode::NO_CONTENT);
+    // what is ample, what is left, and what goes back
+    assert_eq!(faults.rooms.load(Ordering::SeqCst) - before, 3);
+    assert_eq!(free(&ann).await, 1_000_000);
+    ann.send(&upload, 7_000_000, &content(1_000_000)).await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(free(&ann).await, 0);
+    ann.send(&upload, 8_000_000, b"x").await.expect_problem(507, "quota_exceeded");
+    assert_eq!(ann.offset(&upload).await, 8_000_000);
 }

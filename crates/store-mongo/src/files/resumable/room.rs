@@ -21,10 +21,26 @@ async fn keep(db: &FilesDb, tx: &mut Tx, upload: &Upload) -> Result<Saved, Fault
     Ok(saved.map_or(Saved::Lost, |saved| Saved::Kept { wanted: saved.wanted }))
 }
 
-pub(super) async fn save(
+pub(super) async fn insert(
     db: &FilesDb,
     upload: &Upload,
     reservation: ReservationId,
+    bytes: u64,
+    until: Timestamp,
+) -> Result<(), NodeError> {
+    let space = upload.space;
+    let new = &UploadDoc::of(upload);
+    db.change(space, |mut tx| async move {
+        uploads(db).insert_one(new).session(tx.session()).await?;
+        reservations::reserve(db, &mut tx, space, reservation, &[], bytes, until).await
+    })
+    .await
+}
+
+pub(super) async fn save(
+    db: &FilesDb,
+    upload: &Upload,
+    (reservation, merged): (ReservationId, &[ReservationId]),
     bytes: u64,
     until: Timestamp,
 ) -> Result<Saved, NodeError> {
@@ -32,7 +48,7 @@ pub(super) async fn save(
     db.change(space, |mut tx| async move {
         let saved = keep(db, &mut tx, upload).await?;
         if saved != Saved::Lost {
-            reservations::reserve(db, &mut tx, space, reservation, &[], bytes, until).await?;
+            reservations::reserve(db, &mut tx, space, reservation, merged, bytes, until).await?;
         }
         Ok(saved)
     })

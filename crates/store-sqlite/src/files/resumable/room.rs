@@ -9,10 +9,24 @@ use crate::engine::{Tx, TxResult};
 use crate::files::space;
 use crate::row::{RowExt as _, int};
 
-pub(super) fn save(tx: &Tx<'_>, upload: &Upload, bytes: u64, until: Timestamp) -> TxResult<Saved, NodeError> {
+pub(super) fn insert(tx: &Tx<'_>, upload: &Upload, bytes: u64, until: Timestamp) -> TxResult<(), NodeError> {
+    super::insert(tx, upload)?;
+    match upload.reservation {
+        Some(reservation) => space::reserve(tx, upload.space, reservation, &[], bytes, until),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn save(
+    tx: &Tx<'_>,
+    upload: &Upload,
+    merged: &[ReservationId],
+    bytes: u64,
+    until: Timestamp,
+) -> TxResult<Saved, NodeError> {
     let saved = super::save(tx, upload)?;
     if let (Saved::Kept { .. }, Some(reservation)) = (saved, upload.reservation) {
-        space::reserve(tx, upload.space, reservation, &[], bytes, until)?;
+        space::reserve(tx, upload.space, reservation, merged, bytes, until)?;
     }
     Ok(saved)
 }

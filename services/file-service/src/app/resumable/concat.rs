@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::files::{
-    BlobRange, Committed, NodeError, PartialBlob, PartialWriter, Upload, UploadRole, UploadState, Uploader,
+    BlobRange, Committed, PartialBlob, PartialWriter, Upload, UploadRole, UploadState, Uploader,
 };
 use common::{Causes, Code, PortError, ReservationId, UploadId, allowance};
 use futures_util::TryStreamExt as _;
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::hold::{Hold, RENEWED_EVERY};
 use super::partial::partial_error;
-use super::{RESERVATION_OUTLASTS, check_size, finish, length_of};
+use super::{check_size, finish, length_of};
 use crate::error::AppError;
 use crate::state::FileService;
 
@@ -202,7 +202,7 @@ async fn read_parts(
     Ok(false)
 }
 
-/// What was set aside for the parts is for the whole from now on.
+/// What was set aside for the parts is for the whole from now on: the upload has a reservation since then, and not before.
 async fn merge_reservations(
     service: &FileService,
     hold: &mut Hold,
@@ -212,28 +212,11 @@ async fn merge_reservations(
     if service.store.usage(hold.upload.space).await?.quota_bytes.is_none() {
         return Ok(());
     }
-    let id = match hold.upload.reservation {
-        Some(id) => id,
-        None => {
-            let id = ReservationId(service.ids.object_id());
-            // noted first: a crash after the merging finds what was set aside
-            hold.upload.reservation = Some(id);
-            hold.save().await?;
-            id
-        }
-    };
     let merged: Vec<_> = parts.iter().filter_map(|part| part.reservation).collect();
-    let until = hold.upload.expires_at + RESERVATION_OUTLASTS;
-    match service.store.merge_reservations(hold.upload.space, id, &merged, length, until).await {
-        Ok(()) => Ok(()),
-        Err(NodeError::OverQuota) => {
-            // the parts keep theirs
-            hold.upload.reservation = None;
-            hold.save().await?;
-            Err(AppError::refused(Code::QuotaExceeded))
-        }
-        Err(error) => Err(error.into()),
-    }
+    let fresh = ReservationId(service.ids.object_id());
+    hold.upload.reservation = hold.upload.reservation.or(Some(fresh));
+    // who wants it finds it soon
+    hold.save_with_room_of(&merged, length).await.map(drop)
 }
 
 /// Makes a part a blob that can be read.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::files::{NodeError, Saved, Taken, Upload, UploadRole, UploadState};
-use common::{BlobKey, Causes, Code, UploadId};
+use common::{BlobKey, Causes, Code, ReservationId, UploadId};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +32,7 @@ pub(crate) struct Hold {
     service: Arc<FileService>,
     stop: CancellationToken,
     held: bool,
-    /// Most bytes that may be set aside by this holder's doing; what others have set aside the upload was due when they left it.
+    /// Most bytes that may be set aside for it, by this holder's doing or that of one who has crashed: whoever leaves an upload leaves it what it is due.
     most_set_aside: u64,
 }
 
@@ -48,6 +48,22 @@ impl Hold {
             held: true,
             most_set_aside: 0,
         }
+    }
+
+    /// Of an upload that somebody may have crashed with who had set more aside ahead of bytes than it is due: whether they did is not to be seen any more, since
+    /// the lease is this holder's.
+    fn after_another(service: &Arc<FileService>, upload: Upload) -> Self {
+        let takes_ahead = upload.link.is_some() || upload.length.is_none();
+        // that of a part which is whole may be that of the whole by now, and what was cut off ends with all that it has
+        let may_have_more = upload.reservation.is_some()
+            && upload.state == UploadState::Open
+            && !matches!(upload.role, UploadRole::Final(_))
+            && !upload.is_cut_off();
+        let mut hold = Self::of(service, upload);
+        if takes_ahead && may_have_more {
+            hold.most_set_aside = u64::MAX;
+        }
+        hold
     }
 
     /// Takes an upload, and makes its present holder leave.
@@ -89,7 +105,7 @@ impl Hold {
     ) -> Result<Option<Self>, AppError> {
         let now = service.clock.now();
         match service.uploads.store.take_upload(id, now, now + LEASE).await? {
-            Taken::Held(upload) => Ok(Some(Self::of(service, *upload))),
+            Taken::Held(upload) => Ok(Some(Self::after_another(service, *upload))),
             Taken::Busy => Ok(None),
             Taken::Gone => Err(AppError::refused(Code::NotFound)),
         }
@@ -143,7 +159,27 @@ impl Hold {
         let now = self.service.clock.now();
         self.upload.lease = Some(now + LEASE);
         self.prolong().await?;
-        self.put_with_room(bytes).await
+        self.put_with_room(&[], bytes).await
+    }
+
+    /// The same, in place also of what these hold, and under a reservation that may be new: by that it is known who has what was set aside for parts.
+    ///
+    /// # Errors
+    /// As [`Hold::save_with_room`].
+    pub(super) async fn save_with_room_of(
+        &mut self,
+        merged: &[ReservationId],
+        bytes: u64,
+    ) -> Result<bool, AppError> {
+        let now = self.service.clock.now();
+        self.upload.lease = Some(now + LEASE);
+        self.prolong().await?;
+        let saved = self.put_with_room(merged, bytes).await;
+        if matches!(saved, Err(AppError::Port(_))) {
+            // it may have been done: to leave the upload as it was would forget whose the room is, so its lease ends by itself
+            self.held = false;
+        }
+        saved
     }
 
     /// An upload that is gone on with is kept for longer, but not one by a link that brings no bytes.
@@ -177,16 +213,17 @@ impl Hold {
     }
 
     async fn settle(&mut self) -> Result<bool, AppError> {
-        match self.put_with_room(self.upload.due_bytes()).await {
+        match self.put_with_room(&[], self.upload.due_bytes()).await {
             // what was set aside is gone, and there is no room for it now: a commit finds that out
             Err(error) if error.code() == Code::QuotaExceeded => self.put_alone().await,
             other => other,
         }
     }
 
-    async fn put_with_room(&mut self, bytes: u64) -> Result<bool, AppError> {
+    async fn put_with_room(&mut self, merged: &[ReservationId], bytes: u64) -> Result<bool, AppError> {
         let until = self.upload.expires_at + RESERVATION_OUTLASTS;
-        let saved = self.service.uploads.store.save_upload_with_room(&self.upload, bytes, until).await;
+        let store = &self.service.uploads.store;
+        let saved = store.save_upload_with_room(&self.upload, merged, bytes, until).await;
         match saved {
             Ok(saved) => {
                 self.most_set_aside = bytes;
@@ -253,10 +290,6 @@ impl Hold {
     /// As [`Hold::save`].
     pub(super) async fn clear_up(mut self) -> Result<(), AppError> {
         self.upload.lease = None;
-        // that of a part which is whole may be that of the whole by now
-        if self.upload.state == UploadState::Open {
-            self.most_set_aside = u64::MAX;
-        }
         self.put().await?;
         self.held = false;
         Ok(())
@@ -269,7 +302,7 @@ impl Hold {
     /// `unavailable`; then it can be done again.
     pub(crate) async fn remove(mut self) -> Result<bool, AppError> {
         let is_final = matches!(self.saved.role, UploadRole::Final(_));
-        // what was set aside for the parts is for this one by then: with it gone nobody would answer for their bytes
+        // what was set aside for the parts is for this one since it has a reservation: with it gone nobody would answer for their bytes
         let has_joined = self.saved.reservation.is_some() || self.saved.state == UploadState::Complete;
         if is_final && has_joined {
             // not `save`: what has expired is kept for no longer
@@ -346,7 +379,8 @@ impl Drop for Hold {
             let store = &service.uploads.store;
             let saved = if has_more {
                 let until = left.expires_at + RESERVATION_OUTLASTS;
-                store.save_upload_with_room(&left, left.due_bytes(), until).await.map_err(AppError::from)
+                let saved = store.save_upload_with_room(&left, &[], left.due_bytes(), until).await;
+                saved.map_err(AppError::from)
             } else {
                 store.save_upload(&left).await.map_err(AppError::from)
             };

@@ -18,13 +18,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use common::files::{
-    Actor, Committed, NodeName, OnConflict, PartialBlob, PartialBlobs, Upload, UploadRole, UploadState,
-    UploadStore, Uploader,
+    Actor, Committed, NodeError, NodeName, OnConflict, PartialBlob, PartialBlobs, Upload, UploadRole,
+    UploadState, UploadStore, Uploader,
 };
 use common::{Code, FileId, ObjectId, ReservationId, Sha256, SpaceId, Timestamp, UploadId, UserId};
 use tokio_util::sync::CancellationToken;
 
-use super::access::{Authorized, Target, authorize_parent};
+use super::access::{Target, authorize_parent};
 use super::upload;
 use super::watch::Watch;
 use crate::error::AppError;
@@ -141,17 +141,12 @@ pub(crate) async fn create(
         Some(_) if reserves => now + service.settings.keep_uploads.min(EMPTY_FOR),
         _ => now + service.settings.keep_uploads,
     };
-    let reservation = match (reserves, &visitor) {
-        (false, _) => None,
-        (true, None) => reserve(service, &parent, length, expires_at).await?,
-        // nobody keeps room from others by a length alone: it is taken when the bytes come
-        (true, Some(_)) => {
-            check_room(service, parent.space(), length.unwrap_or(0)).await?;
-            reserve(service, &parent, None, expires_at).await?
-        }
-    };
+    let mut reservation = None;
+    if reserves {
+        reservation = fresh_reservation(service, parent.space(), length.unwrap_or(0)).await?;
+    }
     if let (true, Some(length)) = (reserves, length) {
-        check_disk(service, length).await.inspect_err(|_| release_later(service, reservation))?;
+        check_disk(service, length).await?;
     }
     let upload = Upload {
         id: fresh_id(service, uploader),
@@ -175,8 +170,12 @@ pub(crate) async fn create(
         generation: 1,
         lease: Some(now + hold::LEASE),
     };
-    if let Err(error) = service.uploads.store.insert_upload(&upload).await {
-        release_later(service, reservation);
+    // by a link nothing yet, so that nobody keeps room from others by a length alone
+    let (bytes, until) = (upload.due_bytes(), expires_at + RESERVATION_OUTLASTS);
+    if let Err(error) = service.uploads.store.insert_upload_with_room(&upload, bytes, until).await {
+        if matches!(error, NodeError::Port(_)) {
+            remove_later(service, &upload);
+        }
         return Err(error.into());
     }
     let hold = Hold::of(service, upload);
@@ -232,48 +231,37 @@ async fn check_disk(service: &FileService, bytes: u64) -> Result<(), AppError> {
     }
 }
 
-/// Whether so many bytes more find room as things stand. None is set aside.
-async fn check_room(service: &FileService, space: SpaceId, bytes: u64) -> Result<(), AppError> {
+/// How many bytes more find room as things stand; none if there is no quota.
+async fn find_room(service: &FileService, space: SpaceId) -> Result<Option<u64>, AppError> {
     let usage = service.store.usage(space).await?;
     let taken = usage.used_bytes.saturating_add(usage.reserved_bytes);
-    match usage.quota_bytes {
-        Some(quota) if taken.saturating_add(bytes) > quota => Err(AppError::refused(Code::QuotaExceeded)),
-        _ => Ok(()),
-    }
+    Ok(usage.quota_bytes.map(|quota| quota.saturating_sub(taken)))
 }
 
-/// Sets bytes aside, where the space has a quota.
-async fn reserve(
-    service: &Arc<FileService>,
-    parent: &Authorized,
-    length: Option<u64>,
-    expires_at: Timestamp,
+/// A fresh id for what is set aside for an upload, where the space has a quota.
+///
+/// # Errors
+/// `quota_exceeded` if so many bytes find no room as things stand.
+async fn fresh_reservation(
+    service: &FileService,
+    space: SpaceId,
+    bytes: u64,
 ) -> Result<Option<ReservationId>, AppError> {
-    if service.store.usage(parent.space()).await?.quota_bytes.is_none() {
-        return Ok(None);
-    }
-    let id = ReservationId(service.ids.object_id());
-    let until = expires_at + RESERVATION_OUTLASTS;
-    let reserved = service.store.reserve(parent.space(), id, length.unwrap_or(0), until).await;
-    // it may have been done although nobody heard of it
-    reserved.inspect_err(|_| release_later(service, Some(id)))?;
-    Ok(Some(id))
-}
-
-/// Gives a reservation back; if that fails, the sweep does.
-async fn release(service: &FileService, reservation: Option<ReservationId>) {
-    if let Some(id) = reservation
-        && let Err(error) = service.store.release(id).await
-    {
-        tracing::warn!(reservation = %id, cause = %common::Causes(&error), "a reservation is left to the sweep");
+    match find_room(service, space).await? {
+        None => Ok(None),
+        Some(room) if bytes > room => Err(AppError::refused(Code::QuotaExceeded)),
+        Some(_) => Ok(Some(ReservationId(service.ids.object_id()))),
     }
 }
 
-fn release_later(service: &Arc<FileService>, reservation: Option<ReservationId>) {
-    if reservation.is_some() {
-        let task = Arc::clone(service);
-        service.background.spawn(async move { release(&task, reservation).await });
-    }
+/// Removes an upload of which it is not known whether it was kept, and which nobody was told of.
+fn remove_later(service: &Arc<FileService>, upload: &Upload) {
+    let (task, id, generation) = (Arc::clone(service), upload.id, upload.generation);
+    service.background.spawn(async move {
+        if let Err(error) = task.uploads.store.remove_upload(id, generation).await {
+            tracing::warn!(upload = %id, cause = %common::Causes(&error), "an upload is left to the upkeep");
+        }
+    });
 }
 
 /// An upload of this account, or by this link.

@@ -1,7 +1,7 @@
 //! How often somebody may guess passwords of links and addresses of people, or add files by a link.
 //!
 //! Guesses at a password are counted for the link together with the address that they come from, for the link, and for the address. Too many of the
-//! second lock nobody out, since anybody could then close a link to everyone: they only make the first stricter.
+//! second lock nobody out, since anybody could then close a link to everyone: they only make the first stricter. So do too many files by a link.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -33,6 +33,13 @@ const PEOPLE: RateRule = rule("share_people", 60, 2);
 const LINK_UPLOADS: RateRule = rule("link_uploads", 300, 1);
 /// Files that come by one link from one address, each in one request. How many pass at once is a setting.
 const LINK_DROPS: RateRule = rule("link_drops", 1_000, 1);
+/// The same, once [`LINK_DROPS_TOTAL`] is used up.
+const LINK_DROPS_GUARDED: RateRule = rule("link_drops_guarded", 10, 60);
+/// Files that come by one link from anywhere: as many as from [`DROPPERS`] addresses.
+const LINK_DROPS_TOTAL: RateRule =
+    RateRule { name: "link_drops_total", burst: 1_000 * DROPPERS, refill: Duration::from_millis(50) };
+/// More addresses than guests who bring all their pictures at the same time, and far less than the 65,536 that one customer may have of IPv6.
+const DROPPERS: u32 = 20;
 
 /// Too many guesses.
 #[derive(Debug, Clone, Copy)]
@@ -136,7 +143,19 @@ impl Guesses {
 
     /// Counts that a file comes by a link in one request, of which so many pass at once.
     pub(crate) async fn drop_file(&self, link: LinkId, ip: Option<IpAddr>, burst: u32) -> Judged {
-        self.hit(RateRule { burst, ..LINK_DROPS }, &format!("{link} {}", customer_key(ip))).await
+        let (pair, link) = (format!("{link} {}", customer_key(ip)), link.to_string());
+        let total = RateRule { burst: burst.saturating_mul(DROPPERS), ..LINK_DROPS_TOTAL };
+        if self.peek(total, &link).await?.is_err()
+            && let Err(too_many) = self.hit(LINK_DROPS_GUARDED, &pair).await?
+        {
+            return Ok(Err(too_many));
+        }
+        let judged = self.hit(RateRule { burst, ..LINK_DROPS }, &pair).await?;
+        if judged.is_ok() {
+            // that this was one too many is for the next one to hear
+            let _judged = self.hit(total, &link).await?;
+        }
+        Ok(judged)
     }
 
     async fn peek(&self, rule: RateRule, key: &str) -> Judged {
@@ -174,4 +193,37 @@ fn judge(decision: RateDecision) -> Result<(), TooMany> {
 
 fn fell_back(error: &PortError) {
     tracing::debug!(%error, "limiting guesses in this process alone");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use testkit::TestClock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_customer_with_many_addresses_does_not_bring_by_each_what_one_may() {
+        const AT_ONCE: u32 = 30;
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::default());
+        let guesses = Guesses::new(Arc::new(MemoryRateLimiter::new(Arc::clone(&clock))), &clock);
+        let (link, other) = (LinkId::from_bytes([1; 12]), LinkId::from_bytes([2; 12]));
+        let bring = async |link: LinkId, number: u16| {
+            let address = Ipv6Addr::new(0x2001, 0xdb8, 0, number, 0, 0, 0, 1);
+            let mut brought = 0;
+            while guesses.drop_file(link, Some(address.into()), AT_ONCE).await.unwrap().is_ok() {
+                brought += 1;
+            }
+            brought
+        };
+        for number in 0..20 {
+            assert_eq!(bring(link, number).await, 30, "{number}");
+        }
+        // nobody is locked out
+        for number in 20..30 {
+            assert_eq!(bring(link, number).await, 10, "{number}");
+        }
+        assert_eq!(bring(other, 20).await, 30);
+    }
 }
