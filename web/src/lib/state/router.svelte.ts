@@ -188,7 +188,10 @@ class Router {
     // Back again, by what follows.
     if (key === this.#key) return;
     const modal = [...document.querySelectorAll('dialog[open]:not([data-away])')].at(-1);
-    if (!modal || at === this.#at) return this.#arrive();
+    if (!modal || at === this.#at) {
+      this.#arrive();
+      return;
+    }
     history.go(this.#at - at);
     // Below the sign-in nobody could answer.
     if (!document.querySelector('dialog[data-away]')) modal.dispatchEvent(new Event('cancel', { cancelable: true }));

@@ -32,7 +32,9 @@ async function change(account: Account, patch: AccountPatch): Promise<AccountDet
 /** Changes back by the undo, which tells `changed` too. A failure is left to the caller. */
 async function undoably(account: Account, patch: AccountPatch, back: AccountPatch, said: string, changed: Changed) {
   const here = whoActs();
-  changed(await changeAccount(account.id, patch));
+  const done = await changeAccount(account.id, patch);
+  if (!here()) return;
+  changed(done);
   doneWithUndo(said, async () => changed(await changeAccount(account.id, back)), here);
 }
 
@@ -68,8 +70,13 @@ export async function setDisabled(account: Account, disabled: boolean, changed: 
     if (done) finish(done, said, changed);
     return;
   }
-  if (isAdministrator(account)) await lastingly(account, { disabled }, said, changed);
-  else await undoably(account, { disabled }, { disabled: !disabled }, said, changed).catch(explainFailure);
+  if (isAdministrator(account)) {
+    await lastingly(account, { disabled }, said, changed);
+    return;
+  }
+  const here = whoActs();
+  const done = undoably(account, { disabled }, { disabled: !disabled }, said, changed);
+  await done.catch((thrown) => explainFailure(thrown, here));
 }
 
 export async function setRole(account: Account, role: Role, changed: Changed): Promise<void> {
