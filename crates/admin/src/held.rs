@@ -1,8 +1,8 @@
 //! A folder that is held open, and what is done below it.
 //!
 //! Root backs up and restores folders of other accounts, and exports into them, and the owner of a folder may put a link in the place of any name in it
-//! meanwhile. So each name is looked up in the folder before it, and where the folder belongs to another account than this process's, no link is
-//! followed. In a folder of its own they are: contents may lie on another disk.
+//! meanwhile. So each name is looked up in the folder before it, and where others may write to that one, no link in it is followed. In a folder of one's
+//! own they are: contents may lie on another disk.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
@@ -12,14 +12,19 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fchown, fstat, fsync, linkat, mkdirat, openat, renameat,
-    statat, unlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, fsync, linkat, mkdirat, openat, renameat, statat,
+    syncfs, unlinkat,
 };
 use rustix::io::Errno;
-use rustix::process::{Gid, Uid, geteuid};
+use rustix::process::geteuid;
 
+mod own;
 #[cfg(test)]
 mod tests;
+mod tree;
+
+/// The folder that whoever makes a file system puts into it. It is no part of what is kept there.
+pub(crate) const LOST_AND_FOUND: &str = "lost+found";
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -47,12 +52,6 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// Whether both are one file.
-    pub(crate) fn is(&self, other: &Self) -> Result<bool, HeldError> {
-        let (one, other) = (self.facts()?, other.facts()?);
-        Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
-    }
-
     fn facts(&self) -> Result<Stat, HeldError> {
         fstat(&self.file).map_err(|error| at(&self.path)(error.into()))
     }
@@ -112,42 +111,20 @@ impl Held {
         let path = path.as_ref();
         let read = || -> io::Result<File> {
             let (folder, name) = self.parent(path, false)?;
-            regular(openat(&folder, name, FILE | self.not_followed(), Mode::empty())?)
+            regular(openat(&folder, name, FILE | self.not_followed(&folder)?, Mode::empty())?)
         };
         self.opened(path, read())
-    }
-
-    /// A file, to be read, wherever links lead: the owner may see to more room by one. Nothing of others is read for the owner that is not in the folder alone.
-    ///
-    /// # Errors
-    /// `Refused` for such.
-    pub(crate) fn read_own(&self, path: impl AsRef<Path>) -> Result<Opened, HeldError> {
-        let path = path.as_ref();
-        let (opened, is_inside) = match self.read(path) {
-            Err(HeldError::Io { source, .. }) if is_link(&source) => {
-                let follow = || -> io::Result<File> {
-                    regular(rustix::fs::open(self.full(path), FILE, Mode::empty())?)
-                };
-                (self.opened(path, follow())?, false)
-            }
-            opened => (opened?, true),
-        };
-        let facts = opened.facts()?;
-        if self.is_own || facts.st_uid == self.owner || is_inside && facts.st_nlink == 1 {
-            return Ok(opened);
-        }
-        refused(format!(
-            "{} belongs to the account {}, and {} to {}: it is not read for that one",
-            opened.path.display(),
-            facts.st_uid,
-            self.path.display(),
-            self.owner
-        ))
     }
 
     /// The size of a file, if it is there.
     pub(crate) fn size(&self, path: impl AsRef<Path>) -> Result<Option<u64>, HeldError> {
         Ok(self.facts(path.as_ref())?.map(|facts| facts.st_size.unsigned_abs()))
+    }
+
+    /// Whether a path is one of an open file's. Nothing is opened for that.
+    pub(crate) fn is(&self, path: impl AsRef<Path>, opened: &Opened) -> Result<bool, HeldError> {
+        let (found, opened) = (self.facts(path.as_ref())?, opened.facts()?);
+        Ok(found.is_some_and(|found| (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)))
     }
 
     /// Whether there is a file of this name.
@@ -168,16 +145,6 @@ impl Held {
         let remove = || -> io::Result<()> {
             let (folder, name) = self.parent(path, false)?;
             Ok(unlinkat(&folder, name, AtFlags::empty())?)
-        };
-        absent_as_none(remove()).map(drop).map_err(at(&self.full(path)))
-    }
-
-    /// Removes a folder with all that is in it, if it is there. Of a link the link alone.
-    pub(crate) fn remove_all(&self, path: impl AsRef<Path>) -> Result<(), HeldError> {
-        let path = path.as_ref();
-        let remove = || {
-            let (folder, name) = self.parent(path, false)?;
-            remove_tree(&folder, name)
         };
         absent_as_none(remove()).map(drop).map_err(at(&self.full(path)))
     }
@@ -212,9 +179,11 @@ impl Held {
 
     /// Holds the folder for this process until the value is dropped.
     pub(crate) fn lock(&self, name: &str) -> Result<File, HeldError> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | self.not_followed();
-        let opened = openat(&self.top, name, flags, Mode::RUSR | Mode::WUSR);
-        let file = File::from(opened.map_err(|error| at(&self.full(name))(error.into()))?);
+        let open = || -> io::Result<File> {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | self.not_followed(&self.top)?;
+            Ok(openat(&self.top, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+        };
+        let file = open().map_err(at(&self.full(name)))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => {
@@ -224,53 +193,35 @@ impl Held {
         }
     }
 
-    /// Makes all that was written to the file system of this folder durable: one sync for a million small files.
-    pub(crate) fn sync_all(&self) -> Result<(), HeldError> {
-        rustix::fs::syncfs(&self.top).map_err(|error| at(&self.path)(error.into()))
+    /// Makes all that was written to the file system of this folder durable: one sync for a million small files. The same of folders in it that are on
+    /// another one.
+    pub(crate) fn sync_all(&self, below: &[&str]) -> Result<(), HeldError> {
+        for (path, folder) in self.on_other_disks(below)? {
+            syncfs(&folder).map_err(|error| at(&path)(error.into()))?;
+        }
+        syncfs(&self.top).map_err(|error| at(&self.path)(error.into()))
+    }
+
+    fn on_other_disks(&self, below: &[&str]) -> Result<Vec<(PathBuf, OwnedFd)>, HeldError> {
+        let disk = fstat(&self.top).map_err(|error| at(&self.path)(error.into()))?.st_dev;
+        let mut found = Vec::new();
+        for name in below {
+            let path = self.full(name);
+            let folder = match self.within(Path::new(name), false) {
+                // nothing was written to what is not followed
+                Err(error) if error.kind() == io::ErrorKind::NotFound || own::is_link(&error) => continue,
+                folder => folder.map_err(at(&path))?,
+            };
+            if fstat(&folder).map_err(|error| at(&path)(error.into()))?.st_dev != disk {
+                found.push((path, folder));
+            }
+        }
+        Ok(found)
     }
 
     /// Makes the names in the folder itself durable.
     pub(crate) fn sync_names(&self) -> Result<(), HeldError> {
         fsync(&self.top).map_err(|error| at(&self.path)(error.into()))
-    }
-
-    /// Gives all files and folders below to the account that the folder itself belongs to, and says which, if that is another one than this process's. Links,
-    /// pipes and sockets stay whose they are: nothing here makes such.
-    ///
-    /// # Errors
-    /// `Refused` for a file with a second name, which may be somebody else's.
-    pub(crate) fn give_to_owner(&self) -> Result<Option<u32>, HeldError> {
-        if self.is_own {
-            return Ok(None);
-        }
-        self.give(&self.top, &self.path)?;
-        Ok(Some(self.owner))
-    }
-
-    fn give(&self, folder: &OwnedFd, path: &Path) -> Result<(), HeldError> {
-        for name in names(folder).map_err(at(path))? {
-            let path = path.join(&name);
-            let Some(entry) = open_entry(folder, &name).map_err(at(&path))? else { continue };
-            // what was opened counts, not what had the name before
-            let facts = fstat(&entry).map_err(|error| at(&path)(error.into()))?;
-            let is_folder = kind(&facts) == FileType::Directory;
-            if is_folder {
-                self.give(&entry, &path)?;
-            }
-            if (facts.st_uid, facts.st_gid) == (self.owner, self.group) {
-                continue;
-            }
-            if !is_folder && facts.st_nlink > 1 {
-                return refused(format!(
-                    "{} has another name elsewhere, and is not given to the account {}: move it away",
-                    path.display(),
-                    self.owner
-                ));
-            }
-            fchown(&entry, Some(Uid::from_raw(self.owner)), Some(Gid::from_raw(self.group)))
-                .map_err(|error| at(&path)(error.into()))?;
-        }
-        Ok(())
     }
 
     fn opened(&self, path: &Path, file: io::Result<File>) -> Result<Opened, HeldError> {
@@ -282,7 +233,7 @@ impl Held {
     fn facts(&self, path: &Path) -> Result<Option<Stat>, HeldError> {
         let look = || -> io::Result<Stat> {
             let (folder, name) = self.parent(path, false)?;
-            let flags = if self.is_own { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+            let flags = if self.follows(&folder)? { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
             Ok(statat(&folder, name, flags)?)
         };
         absent_as_none(look()).map_err(at(&self.full(path)))
@@ -296,10 +247,10 @@ impl Held {
     }
 
     fn within(&self, folder: &Path, makes: bool) -> io::Result<OwnedFd> {
-        let flags = FOLDER | self.not_followed();
         let mut reached = self.top.try_clone()?;
         for part in folder.components() {
             let Component::Normal(name) = part else { return Err(io::ErrorKind::InvalidInput.into()) };
+            let flags = FOLDER | self.not_followed(&reached)?;
             reached = match openat(&reached, name, flags, Mode::empty()) {
                 Err(Errno::NOENT) if makes => {
                     match mkdirat(&reached, name, Mode::RWXU) {
@@ -314,9 +265,21 @@ impl Held {
         Ok(reached)
     }
 
-    fn not_followed(&self) -> OFlags {
-        if self.is_own { OFlags::empty() } else { OFlags::NOFOLLOW }
+    fn not_followed(&self, folder: &OwnedFd) -> io::Result<OFlags> {
+        Ok(if self.follows(folder)? { OFlags::empty() } else { OFlags::NOFOLLOW })
     }
+
+    /// Whether links in a folder, which is this one or below it, were put there by nobody else.
+    fn follows(&self, folder: &OwnedFd) -> io::Result<bool> {
+        Ok(self.is_own && is_own(&fstat(folder)?))
+    }
+}
+
+/// Whether a folder belongs to this process's account, and that of root to nobody else besides: where a group may write, a service may that is in it. An
+/// account that is not root has no more rights than it gives its group.
+fn is_own(facts: &Stat) -> bool {
+    let account = geteuid();
+    facts.st_uid == account.as_raw() && (!account.is_root() || facts.st_mode & 0o022 == 0)
 }
 
 /// Names the file in an error.
@@ -334,11 +297,6 @@ pub(crate) fn absent_as_none<T>(result: io::Result<T>) -> io::Result<Option<T>> 
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// What is said when a link, which is not followed, has the place of a file or folder.
-fn is_link(error: &io::Error) -> bool {
-    [Errno::LOOP, Errno::NOTDIR].iter().any(|link| error.raw_os_error() == Some(link.raw_os_error()))
 }
 
 fn kind(facts: &Stat) -> FileType {
@@ -362,36 +320,4 @@ fn names(folder: &OwnedFd) -> io::Result<Vec<OsString>> {
         }
     }
     Ok(names)
-}
-
-/// Opens a file or folder, and neither a link nor what does something when it is opened. None as well if it went, or became such, meanwhile.
-fn open_entry(folder: &OwnedFd, name: &OsStr) -> io::Result<Option<OwnedFd>> {
-    let flags = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(facts) => match kind(&facts) {
-            FileType::Directory => FOLDER,
-            FileType::RegularFile => FILE,
-            _ => return Ok(None),
-        },
-        Err(Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    match openat(folder, name, flags | OFlags::NOFOLLOW, Mode::empty()) {
-        Ok(entry) => Ok(Some(entry)),
-        Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn remove_tree(folder: &OwnedFd, name: &OsStr) -> io::Result<()> {
-    let flags = match openat(folder, name, FOLDER | OFlags::NOFOLLOW, Mode::empty()) {
-        Ok(inner) => {
-            for name in names(&inner)? {
-                remove_tree(&inner, &name)?;
-            }
-            AtFlags::REMOVEDIR
-        }
-        Err(Errno::NOTDIR | Errno::LOOP) => AtFlags::empty(),
-        Err(error) => return Err(error.into()),
-    };
-    Ok(unlinkat(folder, name, flags)?)
 }

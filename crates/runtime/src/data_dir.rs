@@ -285,9 +285,11 @@ fn lock(folder: &Path) -> Result<File, DataDirError> {
     Ok(file)
 }
 
-/// Refuses a file with a second name in another account's folder: the other name may be that of somebody else's file.
+/// Refuses a file with a second name in another account's folder, or in one of root's that others may write to: the other name may be that of somebody else's
+/// file.
 fn only_name(folder: &Path, file: File) -> io::Result<File> {
-    let is_own = fs::metadata(folder)?.uid() == rustix::process::geteuid().as_raw();
+    let (facts, account) = (fs::metadata(folder)?, rustix::process::geteuid());
+    let is_own = facts.uid() == account.as_raw() && (!account.is_root() || facts.mode() & 0o022 == 0);
     if is_own || file.metadata()?.nlink() == 1 {
         return Ok(file);
     }
@@ -338,6 +340,23 @@ mod tests {
         dir.begin_filling("a restore").unwrap();
         assert!(DataDir::is_unfinished(parent.path()).unwrap());
         assert_eq!(fs::read_to_string(&victim).unwrap(), "theirs");
+    }
+
+    /// As of Kubernetes' `fsGroup`: root's, and the service writes to it as the group.
+    #[test]
+    fn root_takes_no_lock_with_a_second_name_where_a_group_may_write() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let (parent, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let victim = elsewhere.path().join("victim");
+        fs::write(&victim, "theirs").unwrap();
+        fs::hard_link(&victim, parent.path().join("lock")).unwrap();
+        fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o2770)).unwrap();
+        DataDir::open_to_fill(parent.path()).unwrap_err();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "theirs");
+        fs::remove_file(parent.path().join("lock")).unwrap();
+        DataDir::open_to_fill(parent.path()).unwrap();
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Copies of databases that are in use, and what a copy of `files.db` says of contents: for backups.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::{BlobKey, PortError, PortResult, Sha256};
@@ -10,35 +11,37 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::engine::{PART, sql_error};
-use crate::files;
 use crate::row::RowExt as _;
+use crate::{auth, files, jobs};
 
 /// How long the database's own process may keep a copy from beginning.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Writes one state of the database `source`, which another process may be using, to the new file `target`, which is for its owner alone. Nobody is kept
-/// from reading or writing meanwhile; the log of the source is not cut until the end. The copy needs no log; it is not durable yet. Blocks.
+/// from reading or writing meanwhile; the log of the source is not cut until the end. The copy needs no log; it is not durable yet. Links may lead to
+/// the folders, but none in the place of a file is followed: who copies for others is not led to what is closed to them. Blocks.
 ///
 /// # Errors
-/// `Unavailable` if there is no such database, if it cannot be read, or if `target` is there; `Full` without room.
+/// `Unavailable` if there is no such database, if it is a link, if it cannot be read, or if `target` is there; `Broken` if it is none of this product's;
+/// `Full` without room.
 pub fn copy_database(source: &Path, target: &Path) -> PortResult<()> {
-    let from = Connection::open_with_flags(
-        source,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )
-    .map_err(sql_error)?;
+    let resolved = |path: &Path| without_links(path).map_err(|error| PortError::unavailable(PART, error));
+    let (source, target) = (resolved(source)?, resolved(target)?);
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let from = Connection::open_with_flags(&source, flags).map_err(sql_error)?;
+    from.busy_timeout(PATIENCE).map_err(sql_error)?;
+    if !is_ours(&from).map_err(sql_error)? {
+        return Err(PortError::broken(PART, format!("{} is no database of this product", source.display())));
+    }
     fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(target)
+        .open(&target)
         .map_err(|error| PortError::unavailable(PART, error))?;
     let copy = || -> rusqlite::Result<bool> {
-        from.busy_timeout(PATIENCE)?;
-        let mut to = Connection::open_with_flags(
-            target,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )?;
+        let mut to = Connection::open_with_flags(&target, flags)?;
         // whoever asked for the copy syncs it
         to.pragma_update(None, "synchronous", "OFF")?;
         // all pages in one step: writers of another process would have several steps begin again
@@ -51,6 +54,24 @@ pub fn copy_database(source: &Path, target: &Path) -> PortResult<()> {
         true => Ok(()),
         false => Err(PortError::unavailable(PART, "the database is held by another process")),
     }
+}
+
+/// Whether it is one of the three, and more than an empty file.
+fn is_ours(database: &Connection) -> rusqlite::Result<bool> {
+    let id: i32 = database.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: u32 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let ours = [auth::SCHEMA.application_id, files::SCHEMA.application_id, jobs::SCHEMA.application_id];
+    Ok(version > 0 && ours.contains(&id))
+}
+
+/// The path with links to its folder resolved: SQLite refuses those, too.
+fn without_links(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    Ok(folder.canonicalize()?.join(name))
 }
 
 /// A content that something refers to, outside of the database.
@@ -162,4 +183,39 @@ impl FilesCopy {
 /// The smallest key is below any that was ever made.
 fn start(after: Option<BlobKey>) -> [u8; 16] {
     after.map_or([0; 16], |key| *key.bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn database(path: &Path, application: i32, version: u32) {
+        let connection = Connection::open(path).unwrap();
+        connection.pragma_update(None, "application_id", application).unwrap();
+        connection.pragma_update(None, "user_version", version).unwrap();
+    }
+
+    #[test]
+    fn a_database_that_a_link_leads_to_or_that_is_somebody_elses_is_not_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        database(&path("real.db"), files::SCHEMA.application_id, 1);
+        symlink(path("real.db"), path("link.db")).unwrap();
+        let copied = copy_database(&path("link.db"), &path("copy.db"));
+        assert!(matches!(copied, Err(PortError::Unavailable { .. })), "{copied:?}");
+        for (name, application, version) in
+            [("empty.db", 0, 0), ("theirs.db", 7, 0), ("other.db", 7, 3), ("begun.db", 0x464d_0002, 0)]
+        {
+            database(&path(name), application, version);
+            let copied = copy_database(&path(name), &path("copy.db"));
+            assert!(matches!(copied, Err(PortError::Broken { .. })), "{name}: {copied:?}");
+        }
+        assert!(!path("copy.db").exists());
+        // a link to the folder is another thing: `FM_DATA_DIR` may be one
+        symlink(folder.path(), path("folder")).unwrap();
+        copy_database(&path("folder/real.db"), &path("folder/copy.db")).unwrap();
+        assert!(path("copy.db").exists());
+    }
 }

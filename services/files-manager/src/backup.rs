@@ -92,10 +92,11 @@ pub(crate) fn take(settings: &Settings, asked: &BackupCommand) -> Result<Exit, F
     if taken.damaged.is_empty() && taken.missing.is_empty() {
         return Ok(Exit::Stopped);
     }
+    let refused = taken.refused.map(|why| format!(" or refused ({why})")).unwrap_or_default();
     Err(Failure::other(
         Exit::Failed,
         format!(
-            "the backup is complete but for contents that the disk has lost: {} damaged, which are in it as they are, and {} missing; \
+            "the backup is complete but for contents that the disk has lost: {} damaged, which are in it as they are, and {} missing{refused}; \
              its manifest.json names them, and the job scrub-blobs tells whose they are",
             taken.damaged.len(),
             taken.missing.len()
@@ -128,6 +129,7 @@ pub(crate) fn restore(settings: &Settings, source: &Path, skip_damaged: bool) ->
             ));
         }
     }
+    backup::check_folders(&source, data.path()).map_err(|error| failure(&error))?;
     data.begin_filling("a restore")?;
     let restored = backup::restore(&Sqlite, &source, data.path(), begins_again, skip_damaged)
         .map_err(|error| failure(&error))?;

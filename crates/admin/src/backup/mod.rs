@@ -16,6 +16,7 @@
 //! the databases are copied anew; what is copied by then is not copied again.
 
 mod disk;
+mod prune;
 mod restore;
 mod take;
 #[cfg(test)]
@@ -30,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::held::HeldError;
 
-pub use restore::{Restored, holds_data, may_give, restore};
+pub use restore::{Restored, check_folders, holds_data, may_give, restore};
 pub use take::{Options, Taken, take};
 
 /// The version of the folder's form. Another one is refused.
@@ -54,7 +55,7 @@ pub trait Databases: Send + Sync {
     fn names(&self) -> &'static [&'static str];
 
     /// Writes one state of the database `source`, which the product may be using, to the new file `target`. That is for its owner alone, and not durable
-    /// yet.
+    /// yet. A link in the place of `source` is not followed.
     ///
     /// # Errors
     /// `Unavailable` if there is no such database, or it cannot be read; `Full` without room.
@@ -132,7 +133,7 @@ struct Manifest {
     content_bytes: u64,
     /// Contents that are not as they were stored: damaged on the disk that they were copied from.
     damaged: Vec<BlobKey>,
-    /// Contents that were not there, or could not be read.
+    /// Contents that were not there, could not be read, or were refused: so may be uploads.
     missing: Vec<BlobKey>,
 }
 

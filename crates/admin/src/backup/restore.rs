@@ -10,7 +10,7 @@ use super::{
     BLOBS, BackupError, Contents, Databases, LOCK, Manifest, PARTIAL, SECRETS, SETS, STORE_ID, content_path,
     each, refused,
 };
-use crate::held::{Held, HeldError};
+use crate::held::{Held, HeldError, LOST_AND_FOUND};
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,28 @@ pub fn may_give() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// Looks for what would end [`restore`] late, where others may have put such into the folders: before the data folder is marked as unfinished.
+///
+/// # Errors
+/// `Refused` if `source` is no backup, else with a sentence that names what is in the way.
+pub fn check_folders(source: &Path, data: &Path) -> Result<(), BackupError> {
+    let Some(manifest) = Manifest::read(source)? else { return no_backup(source) };
+    check(&manifest, &Held::open(source)?, &Held::open(data)?)
+}
+
+fn check(manifest: &Manifest, kept: &Held, data: &Held) -> Result<(), BackupError> {
+    kept.refuse_links(&[SETS, BLOBS, PARTIAL])?;
+    data.refuse_links(&[BLOBS, PARTIAL])?;
+    if brings_secrets(manifest) {
+        data.refuse_links(&[SECRETS])?;
+    }
+    Ok(data.refuse_depth()?)
+}
+
+fn brings_secrets(manifest: &Manifest) -> bool {
+    manifest.files.keys().any(|path| path.starts_with("secrets/"))
+}
+
 /// Fills a data folder, which the caller holds and has marked as unfinished, from a backup. Each file is held against its digest while it is copied; all are
 /// durable when this returns. Blocks. `begins_again` says that an earlier call was cut: what that one left is removed. With
 /// `skip_damaged` contents that are not what they were are left out and named, so that one of them does not keep all others away; databases are never.
@@ -45,7 +67,7 @@ pub fn may_give() -> bool {
 /// followed: that account may put one anywhere meanwhile.
 ///
 /// # Errors
-/// `Refused` if `source` is no backup, or the data folder holds an installation; `Damaged` if the backup is not what it was. The data folder is to stay marked
+/// `Refused` if `source` is no backup, or for what [`check_folders`] names; `Damaged` if the backup is not what it was. The data folder is to stay marked
 /// then, and the call may be repeated with `begins_again`.
 pub fn restore(
     databases: &dyn Databases,
@@ -56,6 +78,7 @@ pub fn restore(
 ) -> Result<Restored, BackupError> {
     let Some(manifest) = Manifest::read(source)? else { return no_backup(source) };
     let (kept, data) = (Held::open(source)?, Held::open(data)?);
+    check(&manifest, &kept, &data)?;
     // a backup on a disk that cannot be written is used by nobody else
     let _lock = match kept.lock(LOCK) {
         Err(refused @ HeldError::Refused(_)) => return Err(refused.into()),
@@ -81,9 +104,9 @@ pub fn restore(
     data.replace(STORE_ID, manifest.store_id.as_bytes())?;
     // the product is that account, and what another one made for itself alone would be closed to it
     let given_to = data.give_to_owner()?;
-    data.sync_all()?;
+    data.sync_all(&[BLOBS, PARTIAL, SECRETS])?;
     Ok(Restored {
-        has_secrets: manifest.files.keys().any(|path| path.starts_with("secrets/")),
+        has_secrets: brings_secrets(&manifest),
         product: manifest.product,
         taken_at: manifest.taken_at,
         contents: manifest.contents,
@@ -112,14 +135,18 @@ pub fn holds_data(databases: &dyn Databases, source: &Path, data: &Path) -> Resu
     if size(&data.join(STORE_ID))?.is_some() {
         return Ok(true);
     }
-    for folder in entries(&data.join(BLOBS))? {
+    let kept_in = |folder: &str| -> Result<Vec<_>, BackupError> {
+        let mut found = entries(&data.join(folder))?;
+        found.retain(|path| !path.ends_with(LOST_AND_FOUND));
+        Ok(found)
+    };
+    for folder in kept_in(BLOBS)? {
         if !folder.is_dir() || !entries(&folder)?.is_empty() {
             return Ok(true);
         }
     }
-    let brings_secrets = manifest.files.keys().any(|path| path.starts_with("secrets/"));
-    Ok(!entries(&data.join(PARTIAL))?.is_empty()
-        || brings_secrets && !entries(&data.join(SECRETS))?.is_empty())
+    Ok(!kept_in(PARTIAL)?.is_empty()
+        || brings_secrets(&manifest) && !entries(&data.join(SECRETS))?.is_empty())
 }
 
 fn no_backup<T>(source: &Path) -> Result<T, BackupError> {
@@ -134,8 +161,15 @@ fn clear(databases: &dyn Databases, data: &Held) -> Result<(), BackupError> {
         }
     }
     data.remove(STORE_ID)?;
-    data.remove_all(BLOBS)?;
-    Ok(data.remove_all(PARTIAL)?)
+    for folder in [BLOBS, PARTIAL] {
+        // the folder itself stays: it may be a disk of its own, or a link to one
+        for name in data.entries(folder)? {
+            if name != LOST_AND_FOUND {
+                data.remove_all(Path::new(folder).join(name))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn copy_contents(

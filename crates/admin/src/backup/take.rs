@@ -8,6 +8,7 @@ use std::path::Path;
 use common::{BlobKey, Timestamp};
 
 use super::disk::{copy, digest, entries, make_folder};
+use super::prune::{prune, remove_other_sets};
 use super::{
     BLOBS, BackupError, Content, Contents, Databases, FORMAT, LOCK, MANIFEST, Manifest, PARTIAL, SECRETS,
     SETS, STORE_ID, TEMPORARY, UnderWay, at, content_path, each, refused,
@@ -47,8 +48,10 @@ pub struct Taken {
     pub copied: u64,
     /// Contents that were damaged on the disk, and are in the backup as they are.
     pub damaged: Vec<BlobKey>,
-    /// Contents that were not on the disk, or that it cannot read any more.
+    /// Contents, and uploads under way, that were not on the disk, that it cannot read any more, or that were refused.
     pub missing: Vec<BlobKey>,
+    /// Why the first was refused of those that must not be read for whoever the data folder belongs to.
+    pub refused: Option<String>,
 }
 
 /// Takes a backup into a folder, or brings the one that is there up to date. One that is cut leaves the one before as it was. Blocks; safe to repeat.
@@ -56,8 +59,11 @@ pub struct Taken {
 /// # Errors
 /// [`BackupError`].
 pub fn take(databases: &dyn Databases, options: &Options<'_>) -> Result<Taken, BackupError> {
-    let store_id = store_of(options.data)?;
-    let data = Held::open(&options.data.canonicalize().map_err(at(options.data))?)?;
+    let Some(data) = absent_as_none(options.data.canonicalize()).map_err(at(options.data))? else {
+        return no_data_folder(options.data);
+    };
+    let data = Held::open(&data)?;
+    let store_id = store_of(&data)?;
     let (target, _lock) = open_target(options.target, data.path(), &store_id)?;
     let before = Manifest::read(target.path())?;
     if before.as_ref().is_some_and(|manifest| manifest.store_id != store_id) {
@@ -71,7 +77,7 @@ pub fn take(databases: &dyn Databases, options: &Options<'_>) -> Result<Taken, B
     let run = Run { databases, options, data: &data, target: &target, store_id };
     let (set, contents, copied) = run.copy_all(before.as_ref())?;
     let files = run.digests(&Path::new(SETS).join(&set))?;
-    target.sync_all()?;
+    target.sync_all(&[BLOBS, PARTIAL, SETS])?;
     let manifest = Manifest {
         format: FORMAT,
         product: options.product.to_owned(),
@@ -82,27 +88,35 @@ pub fn take(databases: &dyn Databases, options: &Options<'_>) -> Result<Taken, B
         contents: copied.contents,
         content_bytes: copied.content_bytes,
         damaged: copied.damaged.into_iter().collect(),
-        missing: copied.missing.into_iter().collect(),
+        missing: copied.missing.union(&copied.refused).copied().collect(),
     };
     let text = serde_json::to_vec_pretty(&manifest).map_err(|error| at(target.path())(error.into()))?;
     target.replace(MANIFEST, &text)?;
-    run.prune(&manifest, &*contents)?;
+    prune(&target, &manifest, &*contents)?;
     Ok(Taken {
         contents: manifest.contents,
         content_bytes: manifest.content_bytes,
         copied: copied.copied,
         damaged: manifest.damaged,
         missing: manifest.missing,
+        refused: copied.why_refused,
     })
 }
 
 /// The mark of the data folder.
-fn store_of(data: &Path) -> Result<String, BackupError> {
-    let path = data.join(STORE_ID);
-    match absent_as_none(fs::read_to_string(&path)).map_err(at(&path))? {
-        Some(id) => Ok(id.trim_end().to_owned()),
-        None => refused(format!("{} is no data folder of the product: FM_DATA_DIR names it", data.display())),
-    }
+fn store_of(data: &Held) -> Result<String, BackupError> {
+    let opened = match data.read_own(STORE_ID) {
+        Err(HeldError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return no_data_folder(data.path());
+        }
+        opened => opened?,
+    };
+    let id = io::read_to_string(opened.file).map_err(at(&opened.path))?;
+    Ok(id.trim_end().to_owned())
+}
+
+fn no_data_folder<T>(path: &Path) -> Result<T, BackupError> {
+    refused(format!("{} is no data folder of the product: FM_DATA_DIR names it", path.display()))
 }
 
 /// Makes and locks the folder of the backup, unless it is used for something else.
@@ -125,6 +139,7 @@ fn open_target(wanted: &Path, data: &Path, store_id: &str) -> Result<(Held, fs::
     if !is_ours {
         return refused(format!("{} is neither empty nor a backup (of {store_id})", target.path().display()));
     }
+    target.refuse_links(&[BLOBS, PARTIAL, SETS])?;
     let lock = target.lock(LOCK)?;
     Ok((target, lock))
 }
@@ -137,6 +152,24 @@ struct Copied {
     copied: u64,
     damaged: BTreeSet<BlobKey>,
     missing: BTreeSet<BlobKey>,
+    refused: BTreeSet<BlobKey>,
+    why_refused: Option<String>,
+}
+
+impl Copied {
+    /// One file that somebody put there does not keep all others from being kept.
+    fn refuse(&mut self, key: BlobKey, why: String) {
+        self.refused.insert(key);
+        self.why_refused.get_or_insert(why);
+    }
+}
+
+/// How a content was found.
+enum Found {
+    Whole,
+    Damaged,
+    /// It is not read for whoever the data folder belongs to, and why.
+    Refused(String),
 }
 
 struct Run<'a> {
@@ -195,7 +228,7 @@ impl Run<'_> {
         target.remove_all(folder)?;
         target.make(folder)?;
         for name in self.databases.names() {
-            self.databases.copy(&data.full(name), &target.full(folder.join(name)))?;
+            self.databases.copy(&data.database(name)?, &target.full(folder.join(name)))?;
         }
         copy(data.read_own("format.json")?, target.create(folder.join("format.json"))?, u64::MAX)?;
         if self.options.secrets {
@@ -245,7 +278,7 @@ impl Run<'_> {
         each(
             |after, limit| contents.list_uploads(after, limit),
             |upload| upload.key,
-            |upload| self.copy_upload(upload),
+            |upload| self.copy_upload(upload, &mut copied),
         )?;
         Ok(copied)
     }
@@ -263,9 +296,13 @@ impl Run<'_> {
         if !is_there {
             let reads = self.options.verify || suspects.contains(&content.key);
             match self.copy_file(content, &path, reads) {
-                Ok(true) => {}
-                Ok(false) => {
+                Ok(Found::Whole) => {}
+                Ok(Found::Damaged) => {
                     copied.damaged.insert(content.key);
+                }
+                Ok(Found::Refused(why)) => {
+                    copied.refuse(content.key, why);
+                    return Ok(());
                 }
                 Err(BackupError::Io { path: failed, source: error })
                     if failed == self.data.full(&path) && is_lost(&error) =>
@@ -285,39 +322,51 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Copies a content; false if it is not what was stored. With `reads` a content that is only given a second name is read, too.
+    /// Copies a content. With `reads` a content that is only given a second name is read, too. One that is not the owner's by its account, as on a disk that
+    /// shows another one, or after a run with hard links as root, is the owner's if it has the digest that the database knows.
     ///
     /// # Errors
     /// `Io` with the path of the source if it is not there.
-    fn copy_file(&self, content: Content, path: &Path, reads: bool) -> Result<bool, BackupError> {
+    fn copy_file(&self, content: Content, path: &Path, reads: bool) -> Result<Found, BackupError> {
         let (data, target) = (self.data, self.target);
         let temporary = Path::new(TEMPORARY).join(content.key.to_string());
         target.remove(&temporary)?;
+        // the source first: if that is not there, no empty target is left
+        let (source, is_owners) = match data.read_known(path, content.size) {
+            Err(HeldError::Refused(why)) => return Ok(Found::Refused(why)),
+            found => found?,
+        };
+        let from = source.path.clone();
         let is_whole = if self.options.links {
-            let source = data.read_own(path)?;
-            target.link(&source.path, &temporary).map_err(|error| match error.kind() {
+            target.link(&from, &temporary).map_err(|error| match error.kind() {
                 io::ErrorKind::CrossesDevices => BackupError::Refused(
                     "hard links need the backup on the disk of the data folder; leave out --hard-links"
                         .into(),
                 ),
-                _ => at(&source.path)(error),
+                _ => at(&from)(error),
             })?;
-            let linked = target.read(&temporary)?;
-            if !linked.is(&source)? {
-                return refused(format!("{} became another file meanwhile", source.path.display()));
+            // before it is opened
+            if !target.is(&temporary, &source)? {
+                target.remove(&temporary)?;
+                return Ok(Found::Refused(format!("{} became another file meanwhile", from.display())));
             }
-            target.size(&temporary)? == Some(content.size) && (!reads || digest(linked)? == content.sha256)
+            let reads = reads || !is_owners;
+            target.size(&temporary)? == Some(content.size)
+                && (!reads || digest(target.read(&temporary)?)? == content.sha256)
         } else {
-            // the source first: if that is not there, no empty target is left
-            let source = data.read_own(path)?;
             copy(source, target.create(&temporary)?, u64::MAX)? == (content.size, content.sha256)
         };
+        if !is_whole && !is_owners {
+            target.remove(&temporary)?;
+            let owner = "of another account, or has another name elsewhere";
+            return Ok(Found::Refused(format!("{} is {owner}, and not what was stored", from.display())));
+        }
         target.rename(&temporary, path)?;
-        Ok(is_whole)
+        Ok(if is_whole { Found::Whole } else { Found::Damaged })
     }
 
     /// Copies what an upload's client was told of. One that has ended meanwhile is left out: its client begins anew.
-    fn copy_upload(&self, upload: UnderWay) -> Result<(), BackupError> {
+    fn copy_upload(&self, upload: UnderWay, copied: &mut Copied) -> Result<(), BackupError> {
         let (data, target) = (self.data, self.target);
         let partial = Path::new(PARTIAL).join(upload.key.to_string());
         // what is there belongs to the backup before until the whole is in its place
@@ -327,6 +376,10 @@ impl Run<'_> {
         for source in [&partial, &content_path(Path::new(BLOBS), upload.key)] {
             let opened = match data.read_own(source) {
                 Err(HeldError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+                Err(HeldError::Refused(why)) => {
+                    copied.refuse(upload.key, why);
+                    return Ok(());
+                }
                 opened => opened?,
             };
             if copy(opened, target.create(&temporary)?, upload.size)?.0 == upload.size {
@@ -336,78 +389,10 @@ impl Run<'_> {
         }
         Ok(())
     }
-
-    /// Removes what the backup before had and this one has not.
-    fn prune(&self, manifest: &Manifest, contents: &dyn Contents) -> Result<(), BackupError> {
-        remove_other_sets(self.target, Some(&manifest.set))?;
-        let mut uploads = HashSet::new();
-        each(
-            |after, limit| contents.list_uploads(after, limit),
-            |upload| upload.key,
-            |upload| {
-                uploads.insert(upload.key.to_string());
-                Ok(())
-            },
-        )?;
-        for name in self.target.entries(PARTIAL)? {
-            if name.to_str().is_none_or(|name| !uploads.contains(name)) {
-                self.target.remove(Path::new(PARTIAL).join(name))?;
-            }
-        }
-        // one folder of contents after the other, so that only the names of one are in memory
-        for first in 0..=u8::MAX {
-            let known = keys_with(first, contents)?;
-            let folder = content_path(Path::new(BLOBS), lowest(first));
-            let folder = folder.parent().unwrap_or(&folder);
-            for name in self.target.entries(folder)? {
-                let key = name.to_str().and_then(|name| BlobKey::parse(&format!("{first:02x}{name}")).ok());
-                if key.is_none_or(|key| !known.contains(&key)) {
-                    self.target.remove(folder.join(name))?;
-                }
-            }
-        }
-        Ok(self.target.remove_all(TEMPORARY)?)
-    }
 }
 
 /// The file is not there, or the disk cannot read it any more.
 fn is_lost(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
         || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
-}
-
-/// Removes what runs that were cut have left, or the backup before.
-fn remove_other_sets(target: &Held, kept: Option<&str>) -> Result<(), BackupError> {
-    for name in target.entries(SETS)? {
-        if kept.is_none_or(|kept| name != kept) {
-            target.remove_all(Path::new(SETS).join(name))?;
-        }
-    }
-    Ok(())
-}
-
-fn lowest(first: u8) -> BlobKey {
-    let mut bytes = [0; 16];
-    bytes[0] = first;
-    BlobKey::from_bytes(bytes)
-}
-
-/// The keys whose first byte is this.
-fn keys_with(first: u8, contents: &dyn Contents) -> Result<HashSet<BlobKey>, BackupError> {
-    let mut known = HashSet::new();
-    let mut after = first.checked_sub(1).map(|before| {
-        let mut bytes = [u8::MAX; 16];
-        bytes[0] = before;
-        BlobKey::from_bytes(bytes)
-    });
-    loop {
-        let page = contents.list(after, super::PAGE)?;
-        let is_last = page.len() < super::PAGE as usize;
-        after = page.last().map(|content| content.key);
-        let is_past = after.is_some_and(|key| key.bytes()[0] > first);
-        known.extend(page.into_iter().map(|content| content.key).filter(|key| key.bytes()[0] == first));
-        if is_last || is_past {
-            return Ok(known);
-        }
-    }
 }

@@ -7,6 +7,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod others;
+
 /// Databases that are text files; the second one lists the keys and texts of contents, line by line, and those of uploads after an `+`.
 struct Texts {
     /// Done after a database was copied.
@@ -130,12 +132,16 @@ impl Scene {
     }
 
     fn take_to(&self, target: &Path, seconds: i64, verify: bool) -> Result<Taken, BackupError> {
+        self.take_as(target, seconds, verify, false)
+    }
+
+    fn take_as(&self, target: &Path, seconds: i64, verify: bool, links: bool) -> Result<Taken, BackupError> {
         take(
             &self.databases,
             &Options {
                 data: &self.data(),
                 target,
-                links: false,
+                links,
                 verify,
                 secrets: true,
                 product: "1.0.0",
@@ -320,42 +326,29 @@ fn what_is_restored_belongs_to_whom_the_data_folder_belongs() {
     assert!(seen > 8, "{seen}");
 }
 
-/// Whoever the folder belongs to can put a link into it while root writes there.
 #[test]
-fn root_restores_through_no_link_of_the_folders_owner() {
-    if !may_give() {
-        return;
-    }
+fn a_restore_that_begins_again_leaves_the_link_to_another_disk() {
     let scene = Scene::new();
     scene.store(1, "one");
     scene.take(1).unwrap();
-    let (target, elsewhere) = (scene.folder.path().join("other"), scene.folder.path().join("elsewhere"));
-    fs::create_dir(&target).unwrap();
-    fs::create_dir(&elsewhere).unwrap();
-    std::os::unix::fs::symlink(&elsewhere, target.join("blobs")).unwrap();
-    std::os::unix::fs::chown(&target, Some(4_321), Some(4_321)).unwrap();
-    restore(&scene.databases, &scene.backup(), &target, false, false).unwrap_err();
-    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
-    // what a cut call has left is removed, and this is no part of it
+    let (target, disk) = (scene.folder.path().join("restored"), scene.folder.path().join("disk"));
+    for folder in [target.clone(), disk.join("ab"), disk.join("lost+found")] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    fs::write(disk.join("ab/cd"), "of the call that was cut").unwrap();
+    std::os::unix::fs::symlink(&disk, target.join("blobs")).unwrap();
     restore(&scene.databases, &scene.backup(), &target, true, false).unwrap();
-    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
-    assert_eq!(fs::read_to_string(content_path(&target.join("blobs"), key(1))).unwrap(), "one");
+    assert!(target.join("blobs").is_symlink());
+    assert!(!disk.join("ab").exists() && disk.join("lost+found").exists());
+    assert_eq!(fs::read_to_string(content_path(&disk, key(1))).unwrap(), "one");
 }
 
-/// A backup of root's would bring a foreign file to whoever the data folder belongs to, with the next restore.
 #[test]
-fn root_backs_up_nothing_of_others_that_a_link_leads_to() {
-    if !may_give() {
-        return;
-    }
+fn a_pipe_in_the_place_of_the_stores_mark_keeps_nobody() {
     let scene = Scene::new();
-    for path in [scene.data(), scene.data().join("secrets"), scene.data().join("secrets/master-key")] {
-        std::os::unix::fs::chown(path, Some(4_321), Some(4_321)).unwrap();
-    }
-    std::os::unix::fs::chown(scene.data().join("format.json"), Some(4_321), Some(4_321)).unwrap();
-    scene.take(1).unwrap();
-    let foreign = scene.folder.path().join("shadow");
-    fs::write(&foreign, "theirs").unwrap();
-    std::os::unix::fs::symlink(&foreign, scene.data().join("secrets/shadow")).unwrap();
-    assert!(matches!(scene.take(2), Err(BackupError::Refused(_))));
+    let mark = scene.data().join("store-id");
+    fs::remove_file(&mark).unwrap();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &mark, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    scene.take(1).unwrap_err();
 }

@@ -1,5 +1,5 @@
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use tempfile::TempDir;
 
@@ -117,6 +117,113 @@ fn a_link_in_the_folder_has_nothing_of_another_account_read() {
     scene.lead_away("blobs");
     assert!(matches!(held.read_own("blobs/victim"), Err(HeldError::Refused(_))));
     assert!(scene.held.read_own("blobs/victim").is_ok(), "a link of the owner's to what is its own");
+}
+
+#[test]
+fn what_a_link_leads_to_is_looked_at_before_it_is_opened() {
+    let scene = Scene::new();
+    let held = &scene.held;
+    symlink("/dev/null", scene.data.path().join("device")).unwrap();
+    rustix::fs::mknodat(CWD, scene.data.path().join("pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+    symlink("round", scene.data.path().join("round")).unwrap();
+    fs::write(scene.data.path().join("file"), "").unwrap();
+    for name in ["device", "pipe", "round", "file/in-it"] {
+        assert!(matches!(held.read_own(name), Err(HeldError::Refused(_))), "{name}");
+        assert!(matches!(held.read_known(name, 0), Err(HeldError::Refused(_))), "{name}");
+    }
+    symlink("nothing", scene.data.path().join("gone")).unwrap();
+    let Err(HeldError::Io { source, .. }) = held.read_own("gone") else { panic!("it is there") };
+    assert_eq!(source.kind(), io::ErrorKind::NotFound);
+}
+
+#[test]
+fn what_is_known_by_its_digest_is_read_if_it_has_the_size() {
+    let scene = Scene::new();
+    scene.lead_away("blobs");
+    let somebody =
+        Held { owner: scene.held.owner + 1, is_own: false, ..Held::open(scene.data.path()).unwrap() };
+    let (opened, is_owners) = somebody.read_known("blobs/victim", 6).unwrap();
+    assert_eq!((io::read_to_string(opened.file).unwrap().as_str(), is_owners), ("theirs", false));
+    assert!(matches!(somebody.read_known("blobs/victim", 7), Err(HeldError::Refused(_))));
+}
+
+#[test]
+fn a_database_is_no_link_but_in_a_folder_of_ones_own() {
+    let scene = Scene::new();
+    symlink(scene.victim(), scene.data.path().join("files.db")).unwrap();
+    fs::write(scene.data.path().join("jobs.db"), "").unwrap();
+    symlink(scene.victim(), scene.data.path().join("jobs.db-wal")).unwrap();
+    fs::write(scene.data.path().join("auth.db"), "").unwrap();
+    for name in ["files.db", "jobs.db"] {
+        assert!(matches!(scene.held.database(name), Err(HeldError::Refused(_))), "{name}");
+    }
+    assert_eq!(scene.held.database("auth.db").unwrap(), scene.data.path().join("auth.db"));
+    assert_eq!(scene.held.database("none.db").unwrap(), scene.data.path().join("none.db"));
+    let held = Held::open(scene.data.path()).unwrap();
+    assert_eq!(held.database("files.db").unwrap(), scene.victim().canonicalize().unwrap());
+}
+
+/// As of Kubernetes' `fsGroup`: root's, and the service writes to it as the group.
+#[test]
+fn root_follows_no_link_where_a_group_may_write() {
+    if !may_give() {
+        return;
+    }
+    let scene = Scene::new();
+    let data = scene.data.path();
+    fs::create_dir(data.join("shared")).unwrap();
+    scene.lead_away("shared/blobs");
+    scene.lead_away("blobs");
+    let held = Held::open(data).unwrap();
+    held.read("blobs/victim").unwrap();
+    held.read("shared/blobs/victim").unwrap();
+    held.refuse_links(&["blobs"]).unwrap();
+    // asked of each folder anew
+    fs::set_permissions(data.join("shared"), fs::Permissions::from_mode(0o2770)).unwrap();
+    assert!(held.read("shared/blobs/victim").is_err());
+    assert!(held.create("shared/blobs/new").is_err());
+    held.read("blobs/victim").unwrap();
+    fs::set_permissions(data, fs::Permissions::from_mode(0o2770)).unwrap();
+    assert!(held.create("blobs/new").is_err());
+    assert!(matches!(held.refuse_links(&["blobs"]), Err(HeldError::Refused(_))));
+    // root's own files are what a planted link would lead to
+    assert!(matches!(held.read_own("blobs/victim"), Err(HeldError::Refused(_))));
+    fs::write(data.join("key"), "ours").unwrap();
+    held.read_own("key").unwrap();
+    assert_eq!(held.give_to_owner().unwrap(), None);
+    scene.assert_untouched();
+}
+
+#[test]
+fn folders_that_are_too_deep_are_refused_by_name() {
+    let scene = Scene::new();
+    let folder = |depth: usize| vec!["a"; depth].join("/");
+    fs::create_dir_all(scene.data.path().join(folder(16))).unwrap();
+    scene.held.refuse_depth().unwrap();
+    scene.held.remove_all("a").unwrap();
+    fs::create_dir_all(scene.data.path().join(folder(17))).unwrap();
+    let refused =
+        [scene.held.refuse_depth(), scene.held.remove_all("a"), scene.held.give_to_owner().map(drop)];
+    for refused in refused {
+        let Err(HeldError::Refused(text)) = &refused else { panic!("{refused:?}") };
+        assert!(text.contains(&folder(17)), "{text}");
+    }
+}
+
+#[test]
+fn folders_on_other_disks_are_made_durable_too() {
+    let scene = Scene::new();
+    symlink("/proc", scene.data.path().join("blobs")).unwrap();
+    fs::create_dir(scene.data.path().join("partial")).unwrap();
+    let below = ["blobs", "partial", "not-there"];
+    let found = |held: &Held| {
+        let found = held.on_other_disks(&below).unwrap();
+        found.into_iter().map(|(path, _)| path).collect::<Vec<_>>()
+    };
+    let held = Held::open(scene.data.path()).unwrap();
+    assert_eq!(found(&held), [scene.data.path().join("blobs")]);
+    held.sync_all(&below).unwrap();
+    assert!(found(&scene.held).is_empty(), "a link that is not followed leads to nothing that was written");
 }
 
 #[test]

@@ -105,7 +105,7 @@ pub async fn export(
     let Opened { path, mut file } = folder.create(MANIFEST)?;
     let text = serde_json::to_vec_pretty(&manifest).map_err(|error| at(&path)(error.into()))?;
     file.write_all(&text).map_err(at(&path))?;
-    folder.sync_all()?;
+    folder.sync_all(&[])?;
     folder.remove(UNFINISHED)?;
     folder.sync_names()?;
     fs::rename(folder.path(), target).map_err(at(target))?;
