@@ -46,6 +46,12 @@ const SETS: &str = "sets";
 const BLOBS: &str = "blobs";
 const PARTIAL: &str = "partial";
 const TEMPORARY: &str = "tmp";
+
+/// What to do instead of a link to more room, in a data folder.
+const MOUNTED: &str = "mount there what it leads to";
+/// The same in a backup, where files are written beside their places.
+const ON_ONE_DISK: &str = "keep the whole backup on that disk";
+
 const SECRETS: &str = "secrets";
 const STORE_ID: &str = "store-id";
 

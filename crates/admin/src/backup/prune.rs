@@ -6,7 +6,7 @@ use std::path::Path;
 use common::BlobKey;
 
 use super::{BLOBS, BackupError, Contents, Manifest, PAGE, PARTIAL, SETS, TEMPORARY, content_path, each};
-use crate::held::Held;
+use crate::held::{Held, LOST_AND_FOUND};
 
 /// Removes what the backup before had and this one has not.
 pub(super) fn prune(target: &Held, manifest: &Manifest, contents: &dyn Contents) -> Result<(), BackupError> {
@@ -21,7 +21,7 @@ pub(super) fn prune(target: &Held, manifest: &Manifest, contents: &dyn Contents)
         },
     )?;
     for name in target.entries(PARTIAL)? {
-        if name.to_str().is_none_or(|name| !uploads.contains(name)) {
+        if name != LOST_AND_FOUND && name.to_str().is_none_or(|name| !uploads.contains(name)) {
             target.remove(Path::new(PARTIAL).join(name))?;
         }
     }
@@ -43,7 +43,7 @@ pub(super) fn prune(target: &Held, manifest: &Manifest, contents: &dyn Contents)
 /// Removes what runs that were cut have left, or the backup before.
 pub(super) fn remove_other_sets(target: &Held, kept: Option<&str>) -> Result<(), BackupError> {
     for name in target.entries(SETS)? {
-        if kept.is_none_or(|kept| name != kept) {
+        if name != LOST_AND_FOUND && kept.is_none_or(|kept| name != kept) {
             target.remove_all(Path::new(SETS).join(name))?;
         }
     }

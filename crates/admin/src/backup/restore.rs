@@ -1,14 +1,14 @@
 //! Brings a backup back into a data folder.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::BlobKey;
 
 use super::disk::{copy, digest, entries, size};
 use super::{
-    BLOBS, BackupError, Contents, Databases, LOCK, Manifest, PARTIAL, SECRETS, SETS, STORE_ID, content_path,
-    each, refused,
+    BLOBS, BackupError, Contents, Databases, LOCK, MOUNTED, Manifest, ON_ONE_DISK, PARTIAL, SECRETS, SETS,
+    STORE_ID, content_path, each, refused,
 };
 use crate::held::{Held, HeldError, LOST_AND_FOUND};
 
@@ -48,10 +48,10 @@ pub fn check_folders(source: &Path, data: &Path) -> Result<(), BackupError> {
 }
 
 fn check(manifest: &Manifest, kept: &Held, data: &Held) -> Result<(), BackupError> {
-    kept.refuse_links(&[SETS, BLOBS, PARTIAL])?;
-    data.refuse_links(&[BLOBS, PARTIAL])?;
+    kept.refuse_links(&[SETS, BLOBS, PARTIAL], ON_ONE_DISK)?;
+    data.refuse_links(&[BLOBS, PARTIAL], MOUNTED)?;
     if brings_secrets(manifest) {
-        data.refuse_links(&[SECRETS])?;
+        data.refuse_links(&[SECRETS], MOUNTED)?;
     }
     Ok(data.refuse_depth()?)
 }
@@ -153,23 +153,50 @@ fn no_backup<T>(source: &Path) -> Result<T, BackupError> {
     refused(format!("{} holds no backup, or one that was cut", source.display()))
 }
 
-/// Removes what a cut call has left.
+/// Removes what a cut call has left, unless something else lies there: whoever gives a folder more room may have put another disk there since.
 fn clear(databases: &dyn Databases, data: &Held) -> Result<(), BackupError> {
+    let left = left_behind(data)?;
     for name in databases.names() {
         for end in ["", "-wal", "-shm", "-journal"] {
             data.remove(format!("{name}{end}"))?;
         }
     }
     data.remove(STORE_ID)?;
-    for folder in [BLOBS, PARTIAL] {
-        // the folder itself stays: it may be a disk of its own, or a link to one
-        for name in data.entries(folder)? {
-            if name != LOST_AND_FOUND {
-                data.remove_all(Path::new(folder).join(name))?;
-            }
-        }
+    // the folders themselves stay: each may be a disk of its own, or a link to one
+    for path in left {
+        data.remove_all(path)?;
     }
     Ok(())
+}
+
+/// Contents, by folders of them, and uploads that are under way.
+///
+/// # Errors
+/// `Refused` if there is anything that a restore does not make.
+fn left_behind(data: &Held) -> Result<Vec<PathBuf>, BackupError> {
+    let foreign = |path: &Path| {
+        let path = data.full(path);
+        refused(format!("{} is nothing that a restore has left: take it away from there", path.display()))
+    };
+    let mut left = Vec::new();
+    for name in data.entries(BLOBS)?.into_iter().filter(|name| name != LOST_AND_FOUND) {
+        let folder = Path::new(BLOBS).join(&name);
+        let Some(first) = name.to_str().filter(|first| first.len() == 2) else { return foreign(&folder) };
+        for rest in data.entries(&folder)? {
+            if rest.to_str().is_none_or(|rest| BlobKey::parse(&format!("{first}{rest}")).is_err()) {
+                return foreign(&folder.join(rest));
+            }
+        }
+        left.push(folder);
+    }
+    for name in data.entries(PARTIAL)?.into_iter().filter(|name| name != LOST_AND_FOUND) {
+        let path = Path::new(PARTIAL).join(&name);
+        if name.to_str().is_none_or(|name| BlobKey::parse(name).is_err()) {
+            return foreign(&path);
+        }
+        left.push(path);
+    }
+    Ok(left)
 }
 
 fn copy_contents(

@@ -10,8 +10,8 @@ use common::{BlobKey, Timestamp};
 use super::disk::{copy, digest, entries, make_folder};
 use super::prune::{prune, remove_other_sets};
 use super::{
-    BLOBS, BackupError, Content, Contents, Databases, FORMAT, LOCK, MANIFEST, Manifest, PARTIAL, SECRETS,
-    SETS, STORE_ID, TEMPORARY, UnderWay, at, content_path, each, refused,
+    BLOBS, BackupError, Content, Contents, Databases, FORMAT, LOCK, MANIFEST, Manifest, ON_ONE_DISK, PARTIAL,
+    SECRETS, SETS, STORE_ID, TEMPORARY, UnderWay, at, content_path, each, refused,
 };
 use crate::held::{Held, HeldError, absent_as_none};
 
@@ -139,7 +139,7 @@ fn open_target(wanted: &Path, data: &Path, store_id: &str) -> Result<(Held, fs::
     if !is_ours {
         return refused(format!("{} is neither empty nor a backup (of {store_id})", target.path().display()));
     }
-    target.refuse_links(&[BLOBS, PARTIAL, SETS])?;
+    target.refuse_links(&[BLOBS, PARTIAL, SETS], ON_ONE_DISK)?;
     let lock = target.lock(LOCK)?;
     Ok((target, lock))
 }
@@ -188,8 +188,9 @@ impl Run<'_> {
     ) -> Result<(String, Box<dyn Contents>, Copied), BackupError> {
         let mut gone = BTreeSet::new();
         // copied again whatever is there: it may be as it was stored by now
-        let mut suspects: HashSet<BlobKey> =
-            before.map(|manifest| manifest.damaged.iter().copied().collect()).unwrap_or_default();
+        let mut suspects: HashSet<BlobKey> = before
+            .map(|manifest| manifest.damaged.iter().chain(&manifest.missing).copied().collect())
+            .unwrap_or_default();
         let mut all_copied = 0;
         for round in 1.. {
             let set = self.free_name(before, round);
@@ -377,7 +378,10 @@ impl Run<'_> {
             let opened = match data.read_own(source) {
                 Err(HeldError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
                 Err(HeldError::Refused(why)) => {
-                    copied.refuse(upload.key, why);
+                    // a content that was taken by its digest is no less there for being an upload's
+                    if target.size(content_path(Path::new(BLOBS), upload.key))? != Some(upload.size) {
+                        copied.refuse(upload.key, why);
+                    }
                     return Ok(());
                 }
                 opened => opened?,

@@ -62,7 +62,7 @@ impl Held {
                 looked => looked?,
             };
             if !looked.is_trusted && !looked.is_inside {
-                return refused(self.about_link(&file));
+                return refused(self.about_link(&file, "put the file there itself"));
             }
             if !self.is_owners(&looked) {
                 return refused(self.about_foreign(Path::new(&file), &looked));
@@ -80,13 +80,15 @@ impl Held {
     ///
     /// # Errors
     /// `Refused` with that.
-    pub(crate) fn refuse_links(&self, names: &[&str]) -> Result<(), HeldError> {
+    pub(crate) fn refuse_links(&self, names: &[&str], instead: &str) -> Result<(), HeldError> {
         if self.follows(&self.top).map_err(at(&self.path))? {
             return Ok(());
         }
         for name in names {
             match statat(&self.top, *name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(facts) if kind(&facts) == FileType::Symlink => return refused(self.about_link(name)),
+                Ok(facts) if kind(&facts) == FileType::Symlink => {
+                    return refused(self.about_link(name, instead));
+                }
                 Ok(_) | Err(Errno::NOENT) => {}
                 Err(error) => return Err(at(&self.full(name))(error.into())),
             }
@@ -94,14 +96,14 @@ impl Held {
         Ok(())
     }
 
-    fn about_link(&self, name: &str) -> String {
+    fn about_link(&self, name: &str, instead: &str) -> String {
         let (link, folder) = (self.full(name), self.path.display());
         let remedy = match self.is_own {
             true => format!("let nobody but its owner write to {folder}"),
             false => format!("run this as the account {}, to which {folder} belongs", self.owner),
         };
         format!(
-            "{} is a link, and none is followed where others may put one: mount there what it leads to, or {remedy}",
+            "{} is a link, and none is followed where others may put one: {instead}, or {remedy}",
             link.display()
         )
     }

@@ -177,7 +177,7 @@ fn root_follows_no_link_where_a_group_may_write() {
     let held = Held::open(data).unwrap();
     held.read("blobs/victim").unwrap();
     held.read("shared/blobs/victim").unwrap();
-    held.refuse_links(&["blobs"]).unwrap();
+    held.refuse_links(&["blobs"], "mount it").unwrap();
     // asked of each folder anew
     fs::set_permissions(data.join("shared"), fs::Permissions::from_mode(0o2770)).unwrap();
     assert!(held.read("shared/blobs/victim").is_err());
@@ -185,7 +185,7 @@ fn root_follows_no_link_where_a_group_may_write() {
     held.read("blobs/victim").unwrap();
     fs::set_permissions(data, fs::Permissions::from_mode(0o2770)).unwrap();
     assert!(held.create("blobs/new").is_err());
-    assert!(matches!(held.refuse_links(&["blobs"]), Err(HeldError::Refused(_))));
+    assert!(matches!(held.refuse_links(&["blobs"], "mount it"), Err(HeldError::Refused(_))));
     // root's own files are what a planted link would lead to
     assert!(matches!(held.read_own("blobs/victim"), Err(HeldError::Refused(_))));
     fs::write(data.join("key"), "ours").unwrap();

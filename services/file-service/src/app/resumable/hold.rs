@@ -215,7 +215,10 @@ impl Hold {
     async fn settle(&mut self) -> Result<bool, AppError> {
         match self.put_with_room(&[], self.upload.due_bytes()).await {
             // what was set aside is gone, and there is no room for it now: a commit finds that out
-            Err(error) if error.code() == Code::QuotaExceeded => self.put_alone().await,
+            Err(error) if error.code() == Code::QuotaExceeded => {
+                self.most_set_aside = 0;
+                self.put_alone().await
+            }
             other => other,
         }
     }

@@ -43,8 +43,8 @@ impl Session {
         if self.set_aside(ample).await? {
             return Ok(());
         }
-        // near the quota all that is left, so that small pieces do not cost a commit each; what came before is set aside already
-        let left = find_room(self.hold.service(), space).await?.unwrap_or(u64::MAX);
+        // near the quota what is left, so that small pieces do not cost a commit each, but not much of it; what came before is set aside already
+        let left = find_room(self.hold.service(), space).await?.unwrap_or(u64::MAX).min(RESERVED_AT_ONCE);
         let rest = self.reserved.max(self.size).saturating_add(left).clamp(size, ample);
         // others may have been faster
         if (rest > size && self.set_aside(rest).await?) || self.set_aside(size).await? {
