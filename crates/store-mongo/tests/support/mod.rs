@@ -47,7 +47,14 @@ impl Drop for Scratch {
 
 /// Time enough for a stand-in that shares its processors with the tests.
 fn options() -> OpenOptions {
-    OpenOptions { deadline: Duration::from_secs(60), ..OpenOptions::default() }
+    let patience = Duration::from_secs(60);
+    // the monitor's patience is the time for a connection and a heartbeat; what it interrupts is unavailable
+    OpenOptions {
+        deadline: patience,
+        server_selection_timeout: patience,
+        connect_timeout: patience,
+        ..OpenOptions::default()
+    }
 }
 
 /// A client of an empty database.
