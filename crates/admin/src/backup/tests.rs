@@ -332,14 +332,21 @@ fn a_restore_that_begins_again_leaves_the_link_to_another_disk() {
     scene.store(1, "one");
     scene.take(1).unwrap();
     let (target, disk) = (scene.folder.path().join("restored"), scene.folder.path().join("disk"));
-    for folder in [target.clone(), disk.join("ab"), disk.join("lost+found")] {
+    let left = content_path(&disk, key(9));
+    for folder in [&target, left.parent().unwrap(), &disk.join("lost+found"), &disk.join("photos")] {
         fs::create_dir_all(folder).unwrap();
     }
-    fs::write(disk.join("ab/cd"), "of the call that was cut").unwrap();
+    fs::write(&left, "of the call that was cut").unwrap();
     std::os::unix::fs::symlink(&disk, target.join("blobs")).unwrap();
-    restore(&scene.databases, &scene.backup(), &target, true, false).unwrap();
+    // somebody else's, on a disk that was put there since
+    let begun_again = || restore(&scene.databases, &scene.backup(), &target, true, false);
+    let refused = begun_again().unwrap_err().to_string();
+    assert!(refused.contains("blobs/photos is nothing that a restore has left"), "{refused}");
+    assert!(left.exists(), "nothing is removed then");
+    fs::remove_dir(disk.join("photos")).unwrap();
+    begun_again().unwrap();
     assert!(target.join("blobs").is_symlink());
-    assert!(!disk.join("ab").exists() && disk.join("lost+found").exists());
+    assert!(!left.exists() && disk.join("lost+found").exists());
     assert_eq!(fs::read_to_string(content_path(&disk, key(1))).unwrap(), "one");
 }
 
