@@ -202,7 +202,7 @@ journey('many messages leave the list in sight, and the focus where it was', asy
   for (const name of names) {
     await page.keyboard.press('*');
     await toast(page, `“${name}”`).waitFor();
-    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowRight');
   }
   const messages = page.getByRole('region', { name: 'Messages' });
   const box = await messages.boundingBox();
@@ -218,7 +218,7 @@ journey('many messages leave the list in sight, and the focus where it was', asy
   for (let at = 1; at <= late.length; at++) {
     await page.keyboard.press('*');
     await until('it is asked for', async () => waiting.length === at);
-    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowRight');
   }
   await close.first().focus();
   for (const route of waiting) await refuse(route);
@@ -256,6 +256,7 @@ journey('a dialog that is left while it waits closes no other', async ({ page, a
   await page.keyboard.press('Enter');
   await until('it is asked for', async () => answer !== undefined);
   await page.keyboard.press('Escape');
+  await dialog.getByRole('button', { name: 'Discard' }).click();
   await dialog.waitFor({ state: 'detached' });
   await openNew();
   await dialog.getByRole('textbox').fill('Second');
