@@ -78,20 +78,27 @@ async fn room_for_a_length_is_set_aside_with_it_or_not_at_all() {
     }
 }
 
+/// What one may have who sends without a length.
+const LIMIT: u64 = 100_000_000;
+
+/// An upload whose holder has crashed with more set aside than had come: it left nothing.
+async fn crashed(faults: &Faults, ann: &Client<'_>) -> String {
+    let upload = begin_without_length(ann, "later").await;
+    faults.leaving_is_lost.store(true, Ordering::SeqCst);
+    ann.send(&upload, 0, &content(100_000)).await.expect_problem(503, "unavailable");
+    until("nothing more is tried", async || faults.lost.load(Ordering::SeqCst) == 2).await;
+    faults.leaving_is_lost.store(false, Ordering::SeqCst);
+    assert!(free(ann).await < LIMIT - 8_000_000);
+    upload
+}
+
 #[actix_web::test]
 async fn what_was_set_aside_ahead_of_bytes_goes_back_after_a_crash() {
-    const LIMIT: u64 = 100_000_000;
     for by in ["the upkeep", "the next start"] {
         let faults = Arc::<Faults>::default();
         let server = faulty(&faults).await;
         let ann = with_limit(&server, LIMIT).await;
-        let upload = begin_without_length(&ann, "later").await;
-        // who has crashed leaves nothing
-        faults.leaving_is_lost.store(true, Ordering::SeqCst);
-        ann.send(&upload, 0, &content(100_000)).await.expect_problem(503, "unavailable");
-        until("nothing more is tried", async || faults.lost.load(Ordering::SeqCst) == 2).await;
-        faults.leaving_is_lost.store(false, Ordering::SeqCst);
-        assert!(free(&ann).await < LIMIT - 8_000_000, "{by}");
+        let upload = crashed(&faults, &ann).await;
         if by == "the upkeep" {
             server.clock.advance(LEASE);
             clear_up(&server).await;
@@ -109,17 +116,11 @@ async fn what_was_set_aside_ahead_of_bytes_goes_back_after_a_crash() {
 
 #[actix_web::test]
 async fn what_was_set_aside_ahead_of_bytes_goes_back_with_who_comes_first_after_a_crash() {
-    const LIMIT: u64 = 100_000_000;
     for first in ["looks", "is refused", "renames"] {
         let faults = Arc::<Faults>::default();
         let server = faulty(&faults).await;
         let ann = with_limit(&server, LIMIT).await;
-        let upload = begin_without_length(&ann, "later").await;
-        faults.leaving_is_lost.store(true, Ordering::SeqCst);
-        ann.send(&upload, 0, &content(100_000)).await.expect_problem(503, "unavailable");
-        until("nothing more is tried", async || faults.lost.load(Ordering::SeqCst) == 2).await;
-        faults.leaving_is_lost.store(false, Ordering::SeqCst);
-        assert!(free(&ann).await < LIMIT - 8_000_000, "{first}");
+        let upload = crashed(&faults, &ann).await;
         if first == "looks" {
             // and waits for whoever had it
             let time_passes = async {

@@ -26,8 +26,10 @@ pub(super) struct Bounds {
     pub(super) time: Duration,
     /// Names with the words from which the space is gone through: looking up so many takes some ten milliseconds.
     pub(super) many: u64,
-    /// Names, or texts, with the words from which nodes are held against the words themselves: listing so many names, or looking up so many texts, takes as long.
-    pub(super) very_many: (u64, u64),
+    /// Names with the words from which nodes are held against the words themselves: listing so many takes as long.
+    pub(super) very_many: u64,
+    /// The same of texts, which take longer to look up and are not listed by their times.
+    pub(super) many_texts: u64,
     /// Nodes that are then looked at before it is given up: those that have the words may all be old, or be left out.
     pub(super) walk: usize,
     /// Nodes that are looked at before the index is asked for what begins with a few letters.
@@ -41,7 +43,8 @@ impl Default for Bounds {
         Self {
             time: Duration::from_secs(3),
             many: 3_000,
-            very_many: (50_000, 5_000),
+            very_many: 50_000,
+            many_texts: 5_000,
             walk: 20_000,
             peek: 400,
             batch: 4_096,
@@ -159,13 +162,13 @@ impl<'q> Look<'q> {
 
     /// What the indexes are asked for, and how much they have for it.
     fn questions(&mut self, rank: Rank) -> rusqlite::Result<(Vec<Question>, HowMany)> {
-        let (names, texts) = self.bounds.very_many;
+        let &Bounds { many, very_many, many_texts, .. } = self.bounds;
         if rank < Rank::Text {
             let question = self.words.by_names(rank);
-            let count = candidates::count_names(self.connection, &question, names)?;
-            let how_many = if count >= names {
+            let count = candidates::count_names(self.connection, &question, very_many)?;
+            let how_many = if count >= very_many {
                 HowMany::VeryMany
-            } else if count >= self.bounds.many {
+            } else if count >= many {
                 HowMany::Many(candidates::rows_of_names(self.connection, &question)?)
             } else {
                 HowMany::Few
@@ -178,7 +181,7 @@ impl<'q> Look<'q> {
         let mut rarest = (u64::MAX, 0);
         for number in 0..self.query.words.len() {
             let in_names = if self.query.words.len() > 1 {
-                candidates::count_names(self.connection, &self.words.in_any_name(number), texts)?
+                candidates::count_names(self.connection, &self.words.in_any_name(number), many_texts)?
             } else {
                 0
             };
@@ -189,7 +192,7 @@ impl<'q> Look<'q> {
         if self.query.words.len() > 1 {
             questions.push(Question::Names(self.words.in_any_name(word)));
         }
-        Ok((questions, if count >= texts { HowMany::VeryMany } else { HowMany::Few }))
+        Ok((questions, if count >= many_texts { HowMany::VeryMany } else { HowMany::Few }))
     }
 
     /// Goes through the space from its latest change on, for nodes whose names and tags are these rows. None if that takes longer than to look them all up.

@@ -26,12 +26,12 @@ const TIME: Duration = Duration::from_secs(60);
 
 /// Goes through the space whenever there is anything, by words or by rows, and gives up after a few; or never does; in batches that are full, too.
 const WAYS: [Bounds; 6] = [
-    Bounds { time: TIME, many: 0, very_many: (0, 0), walk: 10_000, peek: 0, batch: 4_096 },
-    Bounds { time: TIME, many: 0, very_many: (0, 0), walk: 7, peek: 5, batch: 5 },
-    Bounds { time: TIME, many: 0, very_many: (10_000, 10_000), walk: 7, peek: 0, batch: 5 },
-    Bounds { time: TIME, many: 10_000, very_many: (10_000, 10_000), walk: 7, peek: 40, batch: 3 },
-    Bounds { time: TIME, many: 5, very_many: (20, 20), walk: 60, peek: 300, batch: 4_096 },
-    Bounds { time: TIME, many: 20, very_many: (40, 10), walk: 60, peek: 12, batch: 10 },
+    Bounds { time: TIME, many: 0, very_many: 0, many_texts: 0, walk: 10_000, peek: 0, batch: 4_096 },
+    Bounds { time: TIME, many: 0, very_many: 0, many_texts: 0, walk: 7, peek: 5, batch: 5 },
+    Bounds { time: TIME, many: 0, very_many: 10_000, many_texts: 10_000, walk: 7, peek: 0, batch: 5 },
+    Bounds { time: TIME, many: 10_000, very_many: 10_000, many_texts: 10_000, walk: 7, peek: 40, batch: 3 },
+    Bounds { time: TIME, many: 5, very_many: 20, many_texts: 20, walk: 60, peek: 300, batch: 4_096 },
+    Bounds { time: TIME, many: 20, very_many: 40, many_texts: 10, walk: 60, peek: 12, batch: 10 },
 ];
 
 struct Scene {
@@ -263,7 +263,7 @@ impl Scene {
 #[tokio::test]
 async fn a_page_of_what_everything_is_named_costs_the_same_in_a_large_space() {
     let scene = scene().await;
-    let bounds = Bounds { very_many: (50, 50), ..Bounds::default() };
+    let bounds = Bounds { very_many: 50, many_texts: 50, ..Bounds::default() };
     let mut costs = Vec::new();
     for (from, to) in [(0, 100), (100, 1_000)] {
         scene.fill(from, to).await;
@@ -285,7 +285,7 @@ async fn a_page_of_what_everything_is_named_costs_the_same_in_a_large_space() {
 #[tokio::test]
 async fn what_most_of_is_left_out_costs_one_look_at_each() {
     let scene = scene().await;
-    let bounds = Bounds { very_many: (50, 50), walk: 20, batch: 10, ..Bounds::default() };
+    let bounds = Bounds { very_many: 50, many_texts: 50, walk: 20, batch: 10, ..Bounds::default() };
     let tag = Tag::parse("seldom").unwrap();
     let mut costs = Vec::new();
     for (from, to) in [(0, 100), (100, 1_000)] {
