@@ -108,6 +108,7 @@ pub const CALLS: &[Call] = &[
     call("DELETE", "/api/v1/files/{id}", WRITE),
     call("POST", "/api/v1/files", WRITE),
     call("GET", "/api/v1/files/{id}/children", READ),
+    call("POST", "/api/v1/files/{id}/children", WRITE),
     call("PUT", "/api/v1/files/{id}/children/{name}/content", WRITE),
     call("GET", "/api/v1/files/{id}/content", READ),
     call("HEAD", "/api/v1/files/{id}/content", READ),

@@ -67,15 +67,15 @@ enum BatchItem {
     Tag { id: String, tags: Option<Vec<String>>, add: Option<Vec<String>>, remove: Option<Vec<String>> },
 }
 
-/// What came of the changes.
+/// What came of the changes, or of the files.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BatchResults)]
 pub(super) struct BatchView {
-    /// One for each change, in their order.
-    results: Vec<ResultView>,
+    /// One for each, in their order.
+    pub(super) results: Vec<ResultView>,
 }
 
-/// What came of one change.
+/// What came of one change, or of one file.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = BatchResult)]
@@ -84,7 +84,7 @@ pub(super) struct ResultView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     file_id: Option<FileId>,
-    /// The status that the call for this one change would have had.
+    /// The status that the call for this one alone would have had.
     status: u16,
     /// The error code; null if it was made.
     #[schema(required = true)]
@@ -105,7 +105,7 @@ pub(super) struct ResultView {
 }
 
 impl ResultView {
-    fn of(result: Result<Done, AppError>) -> Self {
+    pub(super) fn of(result: Result<Done, AppError>) -> Self {
         let status = |status: StatusCode| Self { status: status.as_u16(), ..Self::default() };
         match result {
             Ok(Done::Node(seen, created)) => {
@@ -139,7 +139,7 @@ impl ResultView {
             _ => (code.title().to_owned(), None),
         };
         if let AppError::Port(cause) = error {
-            tracing::warn!(cause = %common::Causes(cause), "a change of a batch failed");
+            tracing::warn!(cause = %common::Causes(cause), "one of a batch failed");
         }
         Self {
             status: code.status(),

@@ -66,6 +66,7 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
                 .service(content::show)
                 .service(content::describe)
                 .service(content::put_child)
+                .service(content::put_children)
                 .service(content::put_content)
                 .service(shares::list)
                 .service(shares::give)

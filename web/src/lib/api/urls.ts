@@ -77,3 +77,8 @@ export function uploadUrl(folderId: string, name: string, onConflict: OnConflict
   if (modifiedAt) query.set('modifiedAt', modifiedAt.toISOString());
   return `${API}/files/${segment(folderId)}/children/${segment(name)}/content?${query}`;
 }
+
+/** Where files are put into a folder by one form. */
+export function bundleUrl(folderId: string, onConflict: OnConflict): string {
+  return `${API}/files/${segment(folderId)}/children?onConflict=${onConflict}`;
+}

@@ -73,6 +73,7 @@ export type Event =
   | { type: 'fail'; reason: string }
   | { type: 'pause'; reason: string }
   | { type: 'resume' }
+  | { type: 'again' }
   | { type: 'begun'; uploadId: string | null }
   | { type: 'hold' }
   | { type: 'lose'; reason: string }
@@ -130,6 +131,9 @@ export function step(item: Item, event: Event): Item {
         : item;
     case 'resume':
       return is('paused') ? { ...item, state: 'waiting', reason: '' } : item;
+    // Ended for the sake of another one that went with it.
+    case 'again':
+      return is('sending') ? { ...item, state: 'waiting', sent: kept } : item;
     case 'retry':
       return is('failed', 'cancelled', 'paused', 'skipped')
         ? { ...item, state: 'waiting', sent: kept, reason: '', attempts: 0 }

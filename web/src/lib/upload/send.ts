@@ -10,12 +10,12 @@ export interface Sending<T = Entry> {
 }
 
 interface Transfer {
-  method: 'PUT' | 'PATCH';
+  method: 'PUT' | 'PATCH' | 'POST';
   url: string;
   headers: Record<string, string>;
-  body: Blob;
-  /** Told how many of its bytes have left. */
-  onProgress: (sent: number) => void;
+  body: Blob | FormData;
+  /** Told how many of its bytes have left, and how many there are. */
+  onProgress: (sent: number, total: number) => void;
 }
 
 /**
@@ -43,7 +43,7 @@ export function transfer<T>(
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => {
       watch();
-      onProgress(event.loaded);
+      onProgress(event.loaded, event.total);
     };
     // All bytes are out; how long the other side works on them is its own affair.
     request.upload.onload = () => clearTimeout(stalled);

@@ -13,6 +13,7 @@ import { toasts } from '$lib/state/toasts.svelte';
 import { whoActs } from '$lib/state/undo';
 import { usage } from '$lib/state/usage.svelte';
 import { Again, readable } from './again.svelte';
+import { fileOf, sendBundle } from './bundle';
 import { refusals } from './early';
 import type { Harvest } from './entries';
 import { Folders } from './folders';
@@ -20,8 +21,9 @@ import { Meter } from './meter.svelte';
 import { backoffSeconds, blank, type Event, type Item, isFinished, isOpen, LARGE, step, totalsOf } from './queue';
 import { type Sending, send } from './send';
 import type { Target } from './target';
+import { Waiting } from './waiting';
 
-/** Files on their way at the same time: enough to fill a line, few enough to leave the page its connections. */
+/** Requests at the same time: enough to fill a line, few enough to leave the page its connections. */
 const PARALLEL = 3;
 /** Attempts of its own before an upload is shown as failed. */
 const ATTEMPTS = 5;
@@ -53,8 +55,10 @@ class Uploads {
   #at = new Map<number, number>();
   #bodies = new Map<number, globalThis.File>();
   #again = new Again();
-  #waiting: number[] = [];
-  #sendings = new Map<number, Sending<{ id: string }> | null>();
+  #waiting = new Waiting();
+  #sendings = new Map<number, Sending<unknown> | null>();
+  /** Requests under way. */
+  #lines = 0;
   /** Of which an attempt may have arrived although nobody heard of it. */
   #unheard = new Set<number>();
   #folders = new Folders();
@@ -231,7 +235,7 @@ class Uploads {
   clearAll(): void {
     for (const sending of this.#sendings.values()) sending?.cancel();
     this.#folders.clear();
-    this.#waiting = [];
+    this.#waiting.clear();
     this.#keep(() => false);
     this.meter.run(this.#openCount > 0);
   }
@@ -250,11 +254,10 @@ class Uploads {
   }
 
   #pump(): void {
-    while (this.#sendings.size < PARALLEL && !connection.lost && session.state === 'signedIn') {
-      const id = this.#waiting.shift();
-      if (id === undefined) break;
-      const item = this.#get(id);
-      if (item?.state === 'waiting' && !this.#sendings.has(id)) this.#run(item);
+    while (this.#lines < PARALLEL && !connection.lost && session.state === 'signedIn') {
+      const items = this.#waiting.take(this.#ready, PARALLEL);
+      if (items.length === 0) break;
+      this.#run(items);
     }
     if (this.#openCount === 0) {
       this.#answers.clear();
@@ -266,19 +269,41 @@ class Uploads {
 
   #goOn = (): void => this.#pump();
 
-  async #run(item: Item): Promise<void> {
+  /** Whether one can be sent now. Without its file only an upload of which all has arrived can be finished. */
+  #ready = (id: number): Item | null => {
+    const item = this.#get(id);
+    const can = item?.state === 'waiting' && (item.uploadId !== null || this.#bodies.has(id));
+    return can && !this.#sendings.has(id) ? item : null;
+  };
+
+  async #run(items: Item[]): Promise<void> {
+    const [first] = items;
+    if (!first) return;
+    this.#lines += 1;
+    for (const { id } of items) {
+      this.#sendings.set(id, null);
+      this.#event(id, { type: 'start' });
+    }
+    let folder = first.folderId;
+    let done: (Promise<{ id: string }> | null)[];
+    try {
+      if (first.path) folder = await this.#folders.make(first.folderId, first.path);
+      done = items.length > 1 ? this.#sendBundle(items, folder) : await this.#sendOne(first, folder);
+    } catch (thrown) {
+      done = items.map(() => Promise.reject(thrown));
+    }
+    await Promise.all(items.map((item, at) => this.#settle(item, folder, done[at] ?? null)));
+    this.#lines -= 1;
+    this.#pump();
+  }
+
+  /** Follows one to its end. */
+  async #settle(item: Item, folder: string, done: Promise<{ id: string }> | null): Promise<void> {
     const { id } = item;
     const body = this.#bodies.get(id);
-    // Without its file only an upload of which all has arrived can be finished.
-    if (!body && !item.uploadId) return;
-    this.#sendings.set(id, null);
-    this.#event(id, { type: 'start' });
     try {
-      const folder = item.path ? await this.#folders.make(item.folderId, item.path) : item.folderId;
-      const sending = await this.#send(item, body, folder);
-      if (!sending) return;
-      this.#sendings.set(id, sending);
-      const file = await sending.done.catch((thrown) => this.#before(id, body, asApiError(thrown)));
+      if (!done) return;
+      const file = await done.catch((thrown) => this.#before(id, body, asApiError(thrown)));
       this.#unheard.delete(id);
       reportOutcome(null);
       const spare = 'found' in file && this.#get(id)?.uploadId;
@@ -291,7 +316,15 @@ class Uploads {
       jobs.poke();
     } catch (thrown) {
       const error = asApiError(thrown);
-      if (error.cause !== 'cancelled') {
+      if (error.cause === 'cancelled') {
+        // Another one that went with it was stopped.
+        this.#leave(id);
+        this.#event(id, { type: 'again' });
+      } else if (error.status === 405 && this.#waiting.bundles) {
+        // An older server, which takes them one by one.
+        this.#waiting.bundles = false;
+        this.#event(id, { type: 'again' });
+      } else {
         reportOutcome(error);
         await this.#failed(item, error);
       }
@@ -299,7 +332,6 @@ class Uploads {
       this.#sendings.delete(id);
       // Tried again while its old sending was still ending: its turn comes now.
       if (this.#get(id)?.state === 'waiting') this.#waiting.push(id);
-      this.#pump();
     }
   }
 
@@ -323,6 +355,32 @@ class Uploads {
     });
     if (there.type === 'file' && (await isSame(body, there))) return { id: existingId, found: true };
     throw error;
+  }
+
+  /** Sends them by one request; null for each that nobody wants any more. */
+  #sendBundle(items: Item[], folder: string): (Promise<{ id: string }> | null)[] {
+    const going = items.flatMap((item) => {
+      const body = this.#get(item.id)?.state === 'sending' && this.#bodies.get(item.id);
+      return body ? [{ ...item, body }] : [];
+    });
+    const [first] = going;
+    if (!first) return [];
+    const sending = sendBundle(folder, first.onConflict, going, (sent) => {
+      for (const [at, { id }] of going.entries()) this.#event(id, { type: 'progress', sent: sent[at] ?? 0 });
+    });
+    return items.map(({ id }) => {
+      const at = going.findIndex((one) => one.id === id);
+      if (at < 0) return null;
+      this.#sendings.set(id, sending);
+      return sending.done.then((outcomes) => fileOf(outcomes[at]));
+    });
+  }
+
+  async #sendOne(item: Item, folder: string): Promise<Promise<{ id: string }>[]> {
+    const sending = await this.#send(item, this.#bodies.get(item.id), folder);
+    if (!sending) return [];
+    this.#sendings.set(item.id, sending);
+    return [sending.done];
   }
 
   /** Null if nobody wants it any more by the time that it could begin. */

@@ -5,6 +5,7 @@
 
 mod commit;
 mod guards;
+mod many;
 mod receive;
 
 use bytes::Bytes;
@@ -22,6 +23,7 @@ use crate::error::AppError;
 use crate::state::FileService;
 
 pub(crate) use commit::Sender;
+pub(crate) use many::{MAX_FILES, Many};
 pub(super) use commit::{Finished, Subject};
 pub(super) use guards::Reservation;
 pub(super) use receive::Received;

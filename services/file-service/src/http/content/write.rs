@@ -1,5 +1,6 @@
 //! `PUT …/children/{name}/content` and `PUT …/{id}/content`.
 
+use actix_web::http::header::HeaderMap;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, put, web};
 use common::files::{Action, Actor, Committed, Node, NodeName};
@@ -15,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::access::{Authorized, Sight, authorize, authorize_parent};
 use crate::app::marks;
 use crate::app::upload::{self, Announced, OnConflict, Sender};
+use crate::error::AppError;
 use crate::http::view::{self, FileView};
 use crate::http::{params, preconditions};
 use crate::state::FileService;
@@ -214,16 +216,24 @@ pub(in crate::http) fn announced(
     request: &HttpRequest,
     modified_at: Option<Timestamp>,
 ) -> ApiResult<Announced> {
+    let digest = digest_of(request.headers())?;
+    Ok(Announced { length: declared_length(request), digest, modified_at })
+}
+
+/// The digest of all bytes that come with these fields.
+///
+/// # Errors
+/// `invalid_request`; `digest_mismatch` if two fields say different ones.
+pub(super) fn digest_of(headers: &HeaderMap) -> Result<Option<Sha256>, AppError> {
     let of = |name| {
-        digest_fields::parse(request.headers(), name)
-            .map_err(|error| Problem::new(Code::InvalidRequest).detail(format!("{name}: {error}")))
+        digest_fields::parse(headers, name)
+            .map_err(|error| AppError::because(Code::InvalidRequest, format!("{name}: {error}")))
     };
     // the body is the whole representation, so both name the same bytes
-    let digest: Option<Sha256> = match (of(&REPR_DIGEST)?, of(&CONTENT_DIGEST)?) {
-        (Some(repr), Some(content)) if repr != content => return Err(Problem::new(Code::DigestMismatch)),
-        (repr, content) => repr.or(content),
-    };
-    Ok(Announced { length: declared_length(request), digest, modified_at })
+    match (of(&REPR_DIGEST)?, of(&CONTENT_DIGEST)?) {
+        (Some(repr), Some(content)) if repr != content => Err(AppError::refused(Code::DigestMismatch)),
+        (repr, content) => Ok(repr.or(content)),
+    }
 }
 
 /// The revision that the file must still have, if the request has a condition: on the tag of the file, or on that of its content.
