@@ -1,5 +1,5 @@
-import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from '@tanstack/virtual-core';
 import { untrack } from 'svelte';
+import { type RowPlaces, rowPlaces } from './row-places';
 
 interface Options {
   count: number;
@@ -17,67 +17,98 @@ interface Options {
 
 export interface VirtualRow {
   index: number;
+  /** Pixels from the beginning of the first row. */
   start: number;
 }
 
+const SPARE = 6;
+/** Whoever scrolls that soon sees rows come in. */
+const SPARE_AFTER_MS = 150;
+
 /** Only the rows that can be seen, and a few around them. To be made while a component is set up. */
 export function createVirtual(options: () => Options) {
-  let version = $state(0);
-  /** While its answers are being read they are right already, and state must not be changed. */
-  let reading = false;
-  const bump = () => {
-    if (!reading) untrack(() => (version += 1));
-  };
-  const read = <T>(what: () => T): T => {
-    reading = true;
-    try {
-      return what();
-    } finally {
-      reading = false;
-    }
-  };
+  let top = $state(untrack(() => options().startAt ?? 0));
+  let height = $state(0);
+  /** What can be seen is there first. */
+  let ready = $state(false);
+  let placed = false;
 
-  const resolve = ({ count, rowSize, scroller, before, startAt, covered, spare }: Options) => ({
-    count,
-    getScrollElement: () => scroller,
-    estimateSize: typeof rowSize === 'number' ? () => rowSize : rowSize,
-    scrollMargin: before,
-    scrollPaddingStart: covered ?? 0,
-    overscan: spare ?? 6,
-    initialOffset: startAt ?? 0,
-    scrollToFn: elementScroll,
-    observeElementRect,
-    observeElementOffset,
-    onChange: bump,
+  const scroller = $derived(options().scroller);
+  const before = $derived(options().before);
+  const places = $derived.by(() => {
+    const { count, rowSize } = options();
+    return rowPlaces(count, rowSize);
+  });
+  const spare = $derived(ready ? (options().spare ?? SPARE) : 0);
+  const first = $derived(Math.max(0, places.at(top - before) - spare));
+  const end = $derived.by(() => {
+    const { count } = options();
+    return height > 0 ? Math.min(count, places.at(top - before + height) + 1 + spare) : 0;
+  });
+  const rows = $derived.by((): VirtualRow[] =>
+    Array.from({ length: Math.max(0, end - first) }, (_, at) => ({
+      index: first + at,
+      start: places.start(first + at),
+    })),
+  );
+
+  $effect(() => {
+    const element = scroller;
+    if (!element) return;
+    const moved = () => {
+      top = element.scrollTop;
+    };
+    const sized = () => {
+      height = element.clientHeight;
+    };
+    sized();
+    element.addEventListener('scroll', moved, { passive: true });
+    const watched = new ResizeObserver(sized);
+    watched.observe(element);
+    return () => {
+      element.removeEventListener('scroll', moved);
+      watched.disconnect();
+    };
   });
 
-  const virtualizer = new Virtualizer<HTMLElement, HTMLElement>(untrack(() => resolve(options())));
-  $effect(() => virtualizer._didMount());
+  // As soon as there is something to be scrolled to.
   $effect(() => {
-    virtualizer.setOptions(resolve(options()));
-    virtualizer._willUpdate();
-    virtualizer.measure();
-    bump();
+    if (placed || !scroller || places.size === 0) return;
+    placed = true;
+    const startAt = untrack(() => options().startAt ?? 0);
+    if (startAt > 0) scroller.scrollTop = startAt;
+    top = scroller.scrollTop;
+  });
+
+  $effect(() => {
+    if (ready || rows.length === 0) return;
+    const timer = setTimeout(() => (ready = true), SPARE_AFTER_MS);
+    return () => clearTimeout(timer);
   });
 
   return {
     get rows(): VirtualRow[] {
-      version;
-      const margin = untrack(() => options().before);
-      return read(() => virtualizer.getVirtualItems()).map(({ index, start }) => ({ index, start: start - margin }));
+      return rows;
     },
     get size(): number {
-      version;
-      return read(() => virtualizer.getTotalSize());
+      return places.size;
+    },
+    get places(): RowPlaces {
+      return places;
     },
     /** Rows that fit into the window, for Page Up and Page Down. */
     get perPage(): number {
-      const { scroller, count } = options();
-      const average = virtualizer.getTotalSize() / Math.max(1, count);
-      return Math.max(1, Math.floor((scroller?.clientHeight ?? 0) / Math.max(1, average)) - 1);
+      const average = places.size / Math.max(1, options().count);
+      return Math.max(1, Math.floor(height / Math.max(1, average)) - 1);
     },
-    show(index: number): void {
-      virtualizer.scrollToIndex(index, { align: 'auto' });
+    /** Scrolls as little as it takes to see a row. */
+    show(row: number): void {
+      if (!scroller) return;
+      const covered = options().covered ?? 0;
+      const [from, to] = [before + places.start(row), before + places.start(row + 1)];
+      if (from - covered < scroller.scrollTop) scroller.scrollTop = from - covered;
+      else if (to > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = to - scroller.clientHeight;
+      top = scroller.scrollTop;
     },
   };
 }
