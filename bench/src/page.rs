@@ -19,7 +19,7 @@ use crate::workloads::say;
 pub(crate) const WORD: &str = "web";
 
 /// What stands beside the page in a figure.
-const BESIDE: [&str; 2] = ["curl", "a folder of 10 entries"];
+const BESIDE: [&str; 3] = ["the browser alone", "curl", "a folder of 10 entries"];
 
 /// Entries of the small folder.
 const FEW: usize = 10;

@@ -1,4 +1,4 @@
-// u: one large file and many small ones, through the page and by curl.
+// u: one large file and many small ones, through the page, by requests of the same browser without a page, and by curl.
 import { spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
@@ -17,10 +17,12 @@ export async function uploads({ browser, session, plan, round, report }) {
   const { large, small } = files(plan);
   const seconds = {
     page: (paths, folder) => withPage(browser, session, (page) => byPage(page, paths, folder)),
+    browser: (paths, folder) => withPage(browser, session, (page) => byBrowser(page, paths, folder)),
     curl: (paths, folder) => byCurl(plan, paths, folder),
   };
   for (const [who, beside] of [
     ['page', undefined],
+    ['browser', 'the browser alone'],
     ['curl', 'curl'],
   ]) {
     const fresh = (what) => makeFolder(plan, 'root', `uploads of ${what} by ${who}, ${round}`);
@@ -31,7 +33,7 @@ export async function uploads({ browser, session, plan, round, report }) {
     report.add(workload, 'files/s', small.length / many, beside);
   }
   report.note(
-    `u: from the choice of the files until the tray says that they are uploaded; curl until it ends, ${AT_ONCE} transfers at once, as the page has. Each answer is durable.`,
+    `u: from the choice of the files until the tray says that they are uploaded. The browser alone: one PUT for each file by XMLHttpRequest in an empty document. Curl until it ends. ${AT_ONCE} transfers at once, as the page has. Each answer is durable.`,
   );
 }
 
@@ -68,6 +70,35 @@ async function byPage(page, paths, folder) {
     .getByText(`Uploaded ${count} ${paths.length === 1 ? 'file' : 'files'}`)
     .first()
     .waitFor({ timeout: PATIENCE_MS });
+  return (performance.now() - began) / 1000;
+}
+
+/** What the browser itself can do, without anything being shown. */
+async function byBrowser(page, paths, folder) {
+  await page.goto(`${address}/robots.txt`);
+  await page.evaluate(() => {
+    document.body.innerHTML = '<input type="file" multiple>';
+  });
+  const began = performance.now();
+  await page.locator('input').setInputFiles(paths);
+  await page.evaluate(
+    async ({ place, atOnce }) => {
+      const left = [...document.querySelector('input').files];
+      const put = (file) =>
+        new Promise((resolve, reject) => {
+          const request = new XMLHttpRequest();
+          request.open('PUT', `${place}/${encodeURIComponent(file.name)}/content`);
+          request.onload = () => (request.status === 201 ? resolve() : reject(new Error(`${request.status}`)));
+          request.onerror = () => reject(new Error('the line was lost'));
+          request.send(file);
+        });
+      const line = async () => {
+        for (let file = left.shift(); file; file = left.shift()) await put(file);
+      };
+      await Promise.all(Array.from({ length: atOnce }, line));
+    },
+    { place: `/api/v1/files/${folder}/children`, atOnce: AT_ONCE },
+  );
   return (performance.now() - began) / 1000;
 }
 

@@ -187,7 +187,8 @@ export function sendResumable<T>(
   const append = (id: string, offset: number): Promise<string | null> => {
     if (!body) throw new ApiError('product', 409, 'upload_incomplete', '');
     const headers = { ...TUS, 'Content-Type': 'application/offset+octet-stream', 'Upload-Offset': String(offset) };
-    const rest = body.slice(offset);
+    // Whole, a file is read by the part of the browser that sends it; a slice goes through two more hands.
+    const rest = offset > 0 ? body.slice(offset) : body;
     const onProgress = (sent: number) => tell.progress(offset + sent);
     going = transfer<string | null>(
       { method: 'PATCH', url: urlOf(id), headers, body: rest, onProgress },
