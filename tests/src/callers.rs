@@ -190,6 +190,9 @@ pub async fn every_call_by_every_caller(product: &Product) -> Result<()> {
                 Some((_, body)) if body.starts_with('{') => {
                     request.header("content-type", "application/json").body(body)
                 }
+                Some((_, form)) if form.starts_with("--form\r\n") => {
+                    request.header("content-type", "multipart/form-data; boundary=form").body(form)
+                }
                 Some((_, bytes)) => request.body(bytes),
                 None => request.json(&json!("x")),
             };

@@ -81,6 +81,7 @@ pub const MATRIX: &[(&str, Who)] = &[
     ("DELETE /api/v1/files/{id}", Who::With("files:write")),
     ("POST /api/v1/files", Who::With("files:write")),
     ("GET /api/v1/files/{id}/children", Who::With("files:read")),
+    ("POST /api/v1/files/{id}/children", Who::With("files:write")),
     ("PUT /api/v1/files/{id}/children/{name}/content", Who::With("files:write")),
     ("GET /api/v1/files/{id}/content", Who::With("files:read")),
     ("HEAD /api/v1/files/{id}/content", Who::With("files:read")),
@@ -246,6 +247,9 @@ pub enum About {
     LockedLink,
 }
 
+/// A form with a file.
+const FORM: &str = "--form\r\nContent-Disposition: form-data; name=\"file\"; filename=\"of a form.txt\"\r\n\r\nbytes\r\n--form--\r\n";
+
 /// Calls about one thing, and a body for which the call would be done if it were let through. A call of the document that has an id in its path, and is not
 /// for administrators alone, has a row here.
 pub const THINGS: &[(&str, About, &str)] = &[
@@ -253,6 +257,7 @@ pub const THINGS: &[(&str, About, &str)] = &[
     ("PATCH /api/v1/files/{id}", About::File(Role::Editor), r#"{"name":"renamed"}"#),
     ("DELETE /api/v1/files/{id}", About::File(Role::Editor), ""),
     ("GET /api/v1/files/{id}/children", About::Folder(Role::Viewer), ""),
+    ("POST /api/v1/files/{id}/children", About::Folder(Role::Editor), FORM),
     ("PUT /api/v1/files/{id}/children/{name}/content", About::Folder(Role::Editor), "bytes"),
     ("GET /api/v1/files/{id}/content", About::File(Role::Viewer), ""),
     ("HEAD /api/v1/files/{id}/content", About::File(Role::Viewer), ""),

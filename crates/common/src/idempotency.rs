@@ -32,13 +32,18 @@ pub const MOST_KEYS_OF_UPLOADS: u32 = MOST_KEYS / 2;
 /// Their bodies are not looked at for it.
 const UPLOADS: &[&str] = &["/api/v1/files/{id}/children/{name}/content", "/api/v1/files/{id}/content"];
 
-/// Calls that take no key although they want a credential: an upload goes on where it stood instead, an archive is only read, and what was claimed comes back
-/// by its lease.
-const WITHOUT: &[&str] =
-    &["/api/v1/uploads", "/api/v1/uploads/{id}", "/api/v1/archives", "/api/v1/jobs/claim"];
+/// Calls that take no key although they want a credential: an upload goes on where it stood instead, the files of a form are known by their names, an archive
+/// is only read, and what was claimed comes back by its lease.
+const WITHOUT: &[&str] = &[
+    "/api/v1/uploads",
+    "/api/v1/uploads/{id}",
+    "/api/v1/files/{id}/children",
+    "/api/v1/archives",
+    "/api/v1/jobs/claim",
+];
 
-/// Whether a call, by its method and the path of its route, takes a key: each `POST` that wants a credential, but for resumable uploads and archives, and
-/// uploads by `PUT`. Where nobody is known by a credential, there is nobody whose key it could be.
+/// Whether a call, by its method and the path of its route, takes a key: each `POST` that wants a credential, but for resumable uploads, forms and
+/// archives, and uploads by `PUT`. Where nobody is known by a credential, there is nobody whose key it could be.
 pub fn takes_key(method: &str, path: &str) -> bool {
     match method {
         "POST" => {

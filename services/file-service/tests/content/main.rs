@@ -15,6 +15,7 @@ mod clearing;
 mod damaged;
 mod entries;
 mod exports;
+mod forms;
 mod full;
 mod quota;
 mod ranges;

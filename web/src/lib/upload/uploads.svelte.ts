@@ -292,13 +292,14 @@ class Uploads {
     } catch (thrown) {
       done = items.map(() => Promise.reject(thrown));
     }
-    await Promise.all(items.map((item, at) => this.#settle(item, folder, done[at] ?? null)));
+    const together = items.length > 1;
+    await Promise.all(items.map((item, at) => this.#settle(item, folder, done[at] ?? null, together)));
     this.#lines -= 1;
     this.#pump();
   }
 
   /** Follows one to its end. */
-  async #settle(item: Item, folder: string, done: Promise<{ id: string }> | null): Promise<void> {
+  async #settle(item: Item, folder: string, done: Promise<{ id: string }> | null, together: boolean): Promise<void> {
     const { id } = item;
     const body = this.#bodies.get(id);
     try {
@@ -320,7 +321,7 @@ class Uploads {
         // Another one that went with it was stopped.
         this.#leave(id);
         this.#event(id, { type: 'again' });
-      } else if (error.status === 405 && this.#waiting.bundles) {
+      } else if (error.status === 405 && together) {
         // An older server, which takes them one by one.
         this.#waiting.bundles = false;
         this.#event(id, { type: 'again' });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiError } from '$lib/api/problem';
 
-const { session, lines, sent, discarded } = vi.hoisted(() => {
+const { session, lines, sent, discarded, bundles, there } = vi.hoisted(() => {
   vi.stubGlobal('addEventListener', () => {});
   const session = {
     state: 'starting',
@@ -18,6 +18,10 @@ const { session, lines, sent, discarded } = vi.hoisted(() => {
     /** What was begun to be sent, and what to do about a name that is taken. */
     sent: [] as string[],
     discarded: [] as string[],
+    /** What has a name that is sent alone. */
+    there: new Set<string>(),
+    /** The requests of many files, in their order. */
+    bundles: [] as { names: string[]; end: (outcomes: unknown[]) => void; fail: (error: Error) => void }[],
   };
 });
 
@@ -63,6 +67,26 @@ vi.mock('./resumable', () => ({
       done: new Promise((_, reject) => lines.set(wish.uploadId, reject)),
       cancel: () => lines.get(wish.uploadId)?.(new ApiError('cancelled', 0, '', '')),
     };
+  },
+}));
+
+vi.mock('./bundle', async (original) => ({
+  ...(await original<typeof import('./bundle')>()),
+  sendBundle: (_folder: string, _onConflict: string, files: { name: string }[]) => {
+    let fail = (_error: Error) => {};
+    const done = new Promise((end, reject) => {
+      fail = reject;
+      bundles.push({ names: files.map((file) => file.name), end, fail });
+    });
+    return { done, cancel: () => fail(new ApiError('cancelled', 0, '', '')) };
+  },
+}));
+vi.mock('./send', () => ({
+  send: (url: string) => {
+    const name = url.match(/children\/(.*)\/content/)?.[1] ?? '';
+    sent.push(name);
+    const taken = new ApiError('product', 409, 'name_taken', '', [], '', null, 'there');
+    return { done: there.has(name) ? Promise.reject(taken) : Promise.resolve({ id: name }), cancel: () => {} };
   },
 }));
 
@@ -113,5 +137,73 @@ describe('uploads that were left behind', () => {
     taken('a');
     await vi.waitFor(() => expect(stateOf('a')).toBe('done'));
     await vi.waitFor(() => expect(discarded).toEqual(['a']));
+  });
+});
+
+describe('many small files', () => {
+  const target = { id: 'folder', name: 'Folder' };
+  const add = (names: string[]) =>
+    uploads.add(
+      {
+        files: names.map((name) => ({ file: new File(['123456789'], name), path: '' })),
+        emptyFolders: [],
+        unreadable: [],
+      },
+      target,
+    );
+  const named = (...names: string[]) => names.map(stateOf);
+  const idOf = (name: string) => uploads.items.find((item) => item.name === name)?.id ?? 0;
+  const refused = (code: string, status = 409) => new ApiError('product', status, code, '', [], '', null, 'there');
+
+  beforeEach(() => {
+    bundles.length = 0;
+    there.clear();
+    uploads.clearAll();
+  });
+
+  it('share requests, and each has an end of its own', async () => {
+    add(['1', '2', '3', '4', '5', '6']);
+    await vi.waitFor(() =>
+      expect(bundles.map(({ names }) => names)).toEqual([
+        ['1', '2'],
+        ['3', '4'],
+      ]),
+    );
+    expect(sent).toEqual(['5']);
+    bundles[0]?.end([{ id: 'one' }, refused('name_taken')]);
+    bundles[1]?.end([refused('quota_exceeded', 507), { id: 'four' }]);
+    await vi.waitFor(() => expect(named('1', '2', '3', '4')).toEqual(['done', 'conflict', 'failed', 'done']));
+    await vi.waitFor(() => expect(named('5', '6')).toEqual(['done', 'done']));
+  });
+
+  it('go on without the one that was stopped', async () => {
+    add(['1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    await vi.waitFor(() => expect(bundles.length).toBe(3));
+    expect(bundles[0]?.names).toEqual(['1', '2', '3']);
+    // The first had arrived already, though nobody heard of it.
+    there.add('1');
+    uploads.cancel(idOf('2'));
+    await vi.waitFor(() => expect(named('1', '2', '3')).toEqual(['done', 'cancelled', 'done']));
+    expect(sent).toEqual(expect.arrayContaining(['1', '3']));
+    expect(bundles.length).toBe(3);
+  });
+
+  it('that had arrived unheard are found, not asked about', async () => {
+    add(['1', '2', '3', '4', '5', '6']);
+    await vi.waitFor(() => expect(bundles.length).toBe(2));
+    there.add('1');
+    bundles[0]?.fail(new ApiError('offline', 0, '', ''));
+    await vi.waitFor(() => expect(named('1', '2')).toEqual(['paused', 'paused']));
+    await vi.waitFor(() => expect(named('1', '2')).toEqual(['done', 'done']), 5000);
+    expect(uploads.items.map(({ found }) => found)).toEqual([true, false, false, false, false, false]);
+  });
+
+  it('go one by one to a server that takes no forms', async () => {
+    add(['1', '2', '3', '4', '5', '6']);
+    await vi.waitFor(() => expect(bundles.length).toBe(2));
+    for (const bundle of bundles) bundle.fail(refused('method_not_allowed', 405));
+    await vi.waitFor(() => expect(named('1', '2', '3', '4', '5', '6')).toEqual(Array(6).fill('done')));
+    expect([...sent].sort()).toEqual(['1', '2', '3', '4', '5', '6']);
+    expect(bundles.length).toBe(2);
   });
 });

@@ -23,9 +23,9 @@ use crate::error::AppError;
 use crate::state::FileService;
 
 pub(crate) use commit::Sender;
-pub(crate) use many::{MAX_FILES, Many};
 pub(super) use commit::{Finished, Subject};
 pub(super) use guards::Reservation;
+pub(crate) use many::{MAX_FILES, Many};
 pub(super) use receive::Received;
 
 use commit::Uncommitted;

@@ -121,7 +121,8 @@ struct Form {
 impl Form {
     fn new(request: &HttpRequest, body: BodyStream) -> ApiResult<Self> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        if !kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")) {
+        if !kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data"))
+        {
             let detail = "The body must be multipart/form-data";
             return Err(Problem::new(Code::UnsupportedMediaType).detail(detail));
         }
@@ -185,7 +186,8 @@ impl Form {
         match &*called {
             "name" => told.name = Some(text),
             "modifiedAt" => {
-                told.modified_at = Some(Timestamp::parse(&text).ok_or_else(|| wrong("it is no RFC 3339 time"))?);
+                told.modified_at =
+                    Some(Timestamp::parse(&text).ok_or_else(|| wrong("it is no RFC 3339 time"))?);
             }
             _ => return Err(wrong("nobody knows this field; a file has a file name")),
         }
