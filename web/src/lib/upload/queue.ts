@@ -49,6 +49,9 @@ export interface Item {
   readonly existingId: string | null;
 }
 
+/** Whether a file can be stopped and gone on with. */
+export const goesOn = (item: Item): boolean => item.size >= LARGE;
+
 /** What every file begins with. */
 export const blank = {
   batch: 0,

@@ -1,8 +1,6 @@
 import { reportOutcome } from '$lib/api/client';
 import { explain } from '$lib/api/explain';
-import { getFile } from '$lib/api/files';
-import { type ApiError, asApiError, unheard } from '$lib/api/problem';
-import { uploadUrl } from '$lib/api/urls';
+import { type ApiError, asApiError } from '$lib/api/problem';
 import { t } from '$lib/i18n';
 import { formatSize } from '$lib/i18n/format';
 import { folderChanged } from '$lib/listing/listing.svelte';
@@ -13,13 +11,12 @@ import { toasts } from '$lib/state/toasts.svelte';
 import { whoActs } from '$lib/state/undo';
 import { usage } from '$lib/state/usage.svelte';
 import { Again, readable } from './again.svelte';
-import { fileOf, sendBundle } from './bundle';
 import { refusals } from './early';
 import type { Harvest } from './entries';
 import { Folders } from './folders';
 import { Meter } from './meter.svelte';
 import { backoffSeconds, blank, type Event, type Item, isFinished, isOpen, LARGE, step, totalsOf } from './queue';
-import { type Sending, send } from './send';
+import { type Arrived, Sender } from './sender';
 import type { Target } from './target';
 import { Waiting } from './waiting';
 
@@ -29,11 +26,6 @@ const PARALLEL = 3;
 const ATTEMPTS = 5;
 /** How often what happened is shown. A thousand small files finish faster than anyone can look. */
 const SHOW_MS = 80;
-
-const resumable = () => import('./resumable');
-
-/** Whether a file can be stopped and gone on with. */
-export const goesOn = (item: Item): boolean => item.size >= LARGE;
 
 type Answer = 'rename' | 'replace' | 'skip';
 
@@ -56,11 +48,12 @@ class Uploads {
   #bodies = new Map<number, globalThis.File>();
   #again = new Again();
   #waiting = new Waiting();
-  #sendings = new Map<number, Sending<unknown> | null>();
+  #sender = new Sender(
+    { get: (id) => this.#get(id), bodyOf: (id) => this.#bodies.get(id), event: (id, event) => this.#event(id, event) },
+    this.#again,
+  );
   /** Requests under way. */
   #lines = 0;
-  /** Of which an attempt may have arrived although nobody heard of it. */
-  #unheard = new Set<number>();
   #folders = new Folders();
   #openCount = 0;
   #nextId = 1;
@@ -127,18 +120,18 @@ class Uploads {
   cancel(id: number): void {
     const { uploadId: begun = null, state, sent = 0, size = 0 } = this.#get(id) ?? {};
     const late = state === 'sending' && sent >= size && size > 0;
-    this.#leave(id);
+    this.#sender.leave(id);
     this.#event(id, { type: 'cancel', reason: late ? t('tray.cancelledLate') : '' });
-    this.#sendings.get(id)?.cancel();
-    if (begun) this.#discard(begun);
+    this.#sender.stop(id);
+    if (begun) this.#sender.discard(begun);
     this.#pump();
   }
 
   /** Stops a file until it is released; what has arrived of a large one stays. */
   hold(id: number): void {
-    this.#leave(id);
+    this.#sender.leave(id);
     this.#event(id, { type: 'hold' });
-    this.#sendings.get(id)?.cancel();
+    this.#sender.stop(id);
     this.#pump();
   }
 
@@ -233,7 +226,7 @@ class Uploads {
   }
 
   clearAll(): void {
-    for (const sending of this.#sendings.values()) sending?.cancel();
+    this.#sender.stopAll();
     this.#folders.clear();
     this.#waiting.clear();
     this.#keep(() => false);
@@ -273,7 +266,7 @@ class Uploads {
   #ready = (id: number): Item | null => {
     const item = this.#get(id);
     const can = item?.state === 'waiting' && (item.uploadId !== null || this.#bodies.has(id));
-    return can && !this.#sendings.has(id) ? item : null;
+    return can && !this.#sender.has(id) ? item : null;
   };
 
   async #run(items: Item[]): Promise<void> {
@@ -281,14 +274,14 @@ class Uploads {
     if (!first) return;
     this.#lines += 1;
     for (const { id } of items) {
-      this.#sendings.set(id, null);
+      this.#sender.begin(id);
       this.#event(id, { type: 'start' });
     }
     let folder = first.folderId;
-    let done: (Promise<{ id: string }> | null)[];
+    let done: (Promise<Arrived> | null)[];
     try {
       if (first.path) folder = await this.#folders.make(first.folderId, first.path);
-      done = items.length > 1 ? this.#sendBundle(items, folder) : await this.#sendOne(first, folder);
+      done = await this.#sender.send(items, folder);
     } catch (thrown) {
       done = items.map(() => Promise.reject(thrown));
     }
@@ -299,18 +292,16 @@ class Uploads {
   }
 
   /** Follows one to its end. */
-  async #settle(item: Item, folder: string, done: Promise<{ id: string }> | null, together: boolean): Promise<void> {
+  async #settle(item: Item, folder: string, done: Promise<Arrived> | null, together: boolean): Promise<void> {
     const { id } = item;
-    const body = this.#bodies.get(id);
     try {
       if (!done) return;
-      const file = await done.catch((thrown) => this.#before(id, body, asApiError(thrown)));
-      this.#unheard.delete(id);
+      const file = await done;
       reportOutcome(null);
-      const spare = 'found' in file && this.#get(id)?.uploadId;
+      const spare = file.found && this.#get(id)?.uploadId;
       // It would keep its room of the quota until it expires.
-      if (spare) this.#discard(spare);
-      this.#event(id, { type: 'succeed', fileId: file.id, found: 'found' in file });
+      if (spare) this.#sender.discard(spare);
+      this.#event(id, { type: 'succeed', fileId: file.id, found: file.found ?? false });
       this.#bodies.delete(id);
       folderChanged(folder, this.#folders.above(folder), item.folderId);
       usage.changed();
@@ -319,7 +310,7 @@ class Uploads {
       const error = asApiError(thrown);
       if (error.cause === 'cancelled') {
         // Another one that went with it was stopped.
-        this.#leave(id);
+        this.#sender.leave(id);
         this.#event(id, { type: 'again' });
       } else if (error.status === 405 && together) {
         // An older server, which takes them one by one.
@@ -330,89 +321,10 @@ class Uploads {
         await this.#failed(item, error);
       }
     } finally {
-      this.#sendings.delete(id);
+      this.#sender.end(id);
       // Tried again while its old sending was still ending: its turn comes now.
       if (this.#get(id)?.state === 'waiting') this.#waiting.push(id);
     }
-  }
-
-  /** What is stopped while it is being sent may be there all the same. */
-  #leave(id: number): void {
-    if (this.#get(id)?.state === 'sending') this.#unheard.add(id);
-  }
-
-  /**
-   * The file of an attempt before, whose answer was lost: what is in the way then is what was sent.
-   *
-   * @throws ApiError what was refused, if it is none
-   */
-  async #before(id: number, body: globalThis.File | undefined, error: ApiError): Promise<{ id: string; found: true }> {
-    if (unheard(error)) this.#unheard.add(id);
-    const { existingId } = error;
-    if (error.code !== 'name_taken' || !existingId || !body || !this.#unheard.has(id)) throw error;
-    const [{ isSame }, there] = await Promise.all([import('./same'), getFile(existingId)]).catch(() => {
-      // Then it is asked.
-      throw error;
-    });
-    if (there.type === 'file' && (await isSame(body, there))) return { id: existingId, found: true };
-    throw error;
-  }
-
-  /** Sends them by one request; null for each that nobody wants any more. */
-  #sendBundle(items: Item[], folder: string): (Promise<{ id: string }> | null)[] {
-    const going = items.flatMap((item) => {
-      const body = this.#get(item.id)?.state === 'sending' && this.#bodies.get(item.id);
-      return body ? [{ ...item, body }] : [];
-    });
-    const [first] = going;
-    if (!first) return [];
-    const sending = sendBundle(folder, first.onConflict, going, (sent) => {
-      for (const [at, { id }] of going.entries()) this.#event(id, { type: 'progress', sent: sent[at] ?? 0 });
-    });
-    return items.map(({ id }) => {
-      const at = going.findIndex((one) => one.id === id);
-      if (at < 0) return null;
-      this.#sendings.set(id, sending);
-      return sending.done.then((outcomes) => fileOf(outcomes[at]));
-    });
-  }
-
-  async #sendOne(item: Item, folder: string): Promise<Promise<{ id: string }>[]> {
-    const sending = await this.#send(item, this.#bodies.get(item.id), folder);
-    if (!sending) return [];
-    this.#sendings.set(item.id, sending);
-    return [sending.done];
-  }
-
-  /** Null if nobody wants it any more by the time that it could begin. */
-  async #send(item: Item, body: globalThis.File | undefined, folder: string): Promise<Sending<{ id: string }> | null> {
-    const { id, name, size, onConflict, uploadId } = item;
-    const progress = (sent: number) => this.#event(id, { type: 'progress', sent });
-    const wanted = () => this.#get(id)?.state === 'sending';
-    // Under another name a repetition would not meet itself: what keeps its place knows what became of it.
-    const kept = goesOn(item) || (onConflict === 'rename' && size > 0);
-    if (!uploadId && body && !kept) {
-      if (!wanted()) return null;
-      const modified = body.lastModified ? new Date(body.lastModified) : null;
-      return send(uploadUrl(folder, name, onConflict, modified), body, progress);
-    }
-    // What keeps the place is there before the first byte: later the line may be cut.
-    const [{ own, sendResumable }] = await Promise.all([resumable(), this.#again.ready()]);
-    if (!wanted()) return null;
-    return sendResumable(
-      own,
-      body ?? null,
-      { uploadId, folder, name, size, onConflict },
-      {
-        progress,
-        begun: (begun) => {
-          // Cancelled while it was being begun: nobody would ever go on with it.
-          if (begun && this.#get(id)?.state === 'cancelled') this.#discard(begun);
-          else this.#event(id, { type: 'begun', uploadId: begun });
-          if (begun && body) this.#again.remember(id, begun, body);
-        },
-      },
-    );
   }
 
   /** A file that was begun before, in this browser, and is here again: it goes on where it stands. */
@@ -454,14 +366,6 @@ class Uploads {
     } catch {
       // Not shown then; they are there when the page comes the next time.
     }
-  }
-
-  #discard(uploadId: string): void {
-    resumable()
-      .then(({ discard }) => discard(uploadId))
-      // It expires by itself if it could not be ended.
-      .catch(() => {})
-      .finally(() => usage.changed());
   }
 
   async #failed({ id, batch }: Item, error: ApiError): Promise<void> {

@@ -27,7 +27,7 @@ const AT_ONCE: usize = 16;
 enum Slot {
     /// It is all there, and its commit is under way.
     UnderWay(NodeName),
-    Ended(Result<Committed, AppError>),
+    Ended(Box<Result<Committed, AppError>>),
 }
 
 /// Files that are put into one folder one after the other. Each succeeds or fails by itself; commits go on while the next bytes come.
@@ -60,7 +60,7 @@ impl<'a> Many<'a> {
 
     /// Stands in the place of a file that cannot be begun.
     pub(crate) fn refuse(&mut self, error: AppError) {
-        self.slots.push(Slot::Ended(Err(error)));
+        self.slots.push(Slot::Ended(Box::new(Err(error))));
     }
 
     /// Reads the next file. What becomes of it is in its place among what [`finish`](Self::finish) gives.
@@ -91,7 +91,7 @@ impl<'a> Many<'a> {
             self.wait().await;
         }
         let ended = |slot| match slot {
-            Slot::Ended(result) => result,
+            Slot::Ended(result) => *result,
             Slot::UnderWay(_) => Err(AppError::refused(Code::Internal)),
         };
         self.slots.into_iter().map(ended).collect()
@@ -141,7 +141,7 @@ impl<'a> Many<'a> {
 
     fn take(&mut self, ended: Option<(usize, Result<Committed, AppError>)>) {
         if let Some((at, result)) = ended {
-            self.slots[at] = Slot::Ended(result);
+            self.slots[at] = Slot::Ended(Box::new(result));
         }
     }
 }
