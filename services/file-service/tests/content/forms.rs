@@ -1,6 +1,7 @@
 //! Many files by one form.
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
@@ -115,6 +116,8 @@ async fn each_file_of_a_form_succeeds_or_fails_by_itself() {
         file_with("wrong", "Content-Digest: nonsense\r\n", b"x"),
         file("large", &noise(100_001)),
         [text("name", ""), file("named", b"x")].concat(),
+        [text("modifiedAt", "+010000-01-01T00:00:00.000Z"), file("late", b"x")].concat(),
+        [text("name", &"x".repeat(5_000)), file("long", b"x")].concat(),
         file("9", b"nine"),
     ];
     let made = results(&user, INTO_ROOT, &parts).await;
@@ -129,6 +132,8 @@ async fn each_file_of_a_form_succeeds_or_fails_by_itself() {
             (400, "invalid_request"),
             (413, "too_large"),
             (400, "invalid_name"),
+            (400, "invalid_request"),
+            (400, "invalid_request"),
             (201, ""),
         ]
     );
@@ -236,8 +241,6 @@ async fn what_is_no_form_with_files_is_refused() {
         END.to_vec(),
         [text("name", "a"), END.to_vec()].concat(),
         [text("path", "a"), file("a", b"x"), END.to_vec()].concat(),
-        [text("modifiedAt", "yesterday"), file("a", b"x"), END.to_vec()].concat(),
-        [text("name", &"x".repeat(5_000)), file("a", b"x"), END.to_vec()].concat(),
         b"--b\r\nX: y\r\n\r\nno name\r\n--b--\r\n".to_vec(),
         [b"--b\r\nX: ".to_vec(), vec![b'x'; 200_000]].concat(),
     ] {
@@ -265,6 +268,37 @@ async fn a_form_has_a_thousand_files_at_most() {
     assert!(made[..1_000].iter().all(|result| result["status"] == 201));
     assert_eq!(outcomes(&made[1_000..]), [(400, "invalid_request")]);
     assert_eq!(server.usage_of(&user).await.node_count, 1_000);
+}
+
+#[actix_web::test]
+async fn files_of_a_form_take_no_room_that_they_do_not_need() {
+    // more than is set aside at once for one whose length is not known, and room for each
+    let (size, count) = (20_000, 420);
+    let server = Server::start().await;
+    let user = server.user("a");
+    server.set_quota_of(&user, (size * count) as u64).await;
+    let parts: Vec<_> = (0..count).map(|at| file(&format!("{at}"), &noise(size))).collect();
+    let forms = parts.chunks(count / 3).map(|parts| results(&user, INTO_ROOT, parts));
+    let made: Vec<_> = join_all(forms).await.concat();
+    let refused: Vec<_> = outcomes(&made).into_iter().filter(|outcome| *outcome != (201, "")).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+    assert_eq!(server.usage_of(&user).await.used_bytes, (size * count) as u64);
+}
+
+#[actix_web::test]
+async fn a_file_of_a_form_is_there_before_the_next_one_comes() {
+    let server = Server::start().await;
+    let user = server.user("a");
+    user.file("taken", "root", "before").await;
+    let fields = format!("Content-Type: {KIND}\r\nContent-Length: 1000000\r\n");
+    let path = format!("{INTO_ROOT}?onConflict=replace");
+    let mut stream = server.send_raw(head(&user, "POST", &path, &fields).as_bytes()).await;
+    // up to the head of the next part, and no further
+    stream.write_all(&[file("taken", b"after"), b"--b\r\nContent-Disp".to_vec()].concat()).await.unwrap();
+    until("it is there", async || {
+        user.child_named("taken").await.is_some_and(|file| file["version"] == 2)
+    })
+    .await;
 }
 
 #[actix_web::test]

@@ -1,4 +1,4 @@
-import { untrack } from 'svelte';
+import { tick, untrack } from 'svelte';
 import { type RowPlaces, rowPlaces } from './row-places';
 
 interface Options {
@@ -52,6 +52,16 @@ export function createVirtual(options: () => Options) {
     })),
   );
 
+  /** Scrolls, and once more when what has changed with it is drawn: until then there may be no such place. */
+  const toPlace = (element: HTMLElement, place: number) => {
+    const go = () => {
+      element.scrollTop = place;
+      top = element.scrollTop;
+    };
+    go();
+    if (element.scrollTop < Math.floor(place)) tick().then(go);
+  };
+
   $effect(() => {
     const element = scroller;
     if (!element) return;
@@ -62,6 +72,8 @@ export function createVirtual(options: () => Options) {
       height = element.clientHeight;
     };
     sized();
+    // One that is drawn anew stands at its beginning.
+    if (placed) element.scrollTop = untrack(() => top);
     element.addEventListener('scroll', moved, { passive: true });
     const watched = new ResizeObserver(sized);
     watched.observe(element);
@@ -75,13 +87,14 @@ export function createVirtual(options: () => Options) {
   $effect(() => {
     if (placed || !scroller || places.size === 0) return;
     placed = true;
-    const startAt = untrack(() => options().startAt ?? 0);
-    if (startAt > 0) scroller.scrollTop = startAt;
-    top = scroller.scrollTop;
+    const [element, startAt] = [scroller, untrack(() => options().startAt ?? 0)];
+    if (startAt > 0) toPlace(element, startAt);
+    else top = element.scrollTop;
   });
 
+  const any = $derived(rows.length > 0);
   $effect(() => {
-    if (ready || rows.length === 0) return;
+    if (ready || !any) return;
     const timer = setTimeout(() => (ready = true), SPARE_AFTER_MS);
     return () => clearTimeout(timer);
   });
@@ -106,9 +119,8 @@ export function createVirtual(options: () => Options) {
       if (!scroller) return;
       const covered = options().covered ?? 0;
       const [from, to] = [before + places.start(row), before + places.start(row + 1)];
-      if (from - covered < scroller.scrollTop) scroller.scrollTop = from - covered;
-      else if (to > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = to - scroller.clientHeight;
-      top = scroller.scrollTop;
+      if (from - covered < scroller.scrollTop) toPlace(scroller, from - covered);
+      else if (to > scroller.scrollTop + scroller.clientHeight) toPlace(scroller, to - scroller.clientHeight);
     },
   };
 }

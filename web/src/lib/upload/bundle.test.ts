@@ -33,16 +33,19 @@ describe('what goes in one request', () => {
     expect(last({ folderId: 'other' })).toBe(2);
     expect(last({ onConflict: 'replace' })).toBe(2);
     expect(last({ uploadId: 'begun' })).toBe(2);
-    expect(bundled([item(KIB, { onConflict: 'rename' }), item(KIB, { onConflict: 'rename' })], 1)).toBe(1);
+    for (const onConflict of ['rename', 'replace'] as const)
+      expect(bundled([item(KIB, { onConflict }), item(KIB, { onConflict })], 1)).toBe(1);
     expect(bundled([item(65 * KIB), item(KIB)], 1)).toBe(1);
   });
 });
 
 describe('the bytes that have left', () => {
   it('are those of the first files first', () => {
-    expect(sentOfEach([10, 0, 30, 60], 0)).toEqual([0, 0, 0, 0]);
-    expect(sentOfEach([10, 0, 30, 60], 0.25)).toEqual([10, 0, 15, 0]);
-    expect(sentOfEach([10, 0, 30, 60], 1)).toEqual([10, 0, 30, 60]);
+    expect(sentOfEach([1000, 0, 3000, 6000], 0)).toEqual([0, 0, 0, 0]);
+    expect(sentOfEach([1000, 0, 3000, 6000], 0.25)).toEqual([1000, 0, 700, 0]);
+    expect(sentOfEach([1000, 0, 3000, 6000], 1)).toEqual([1000, 0, 3000, 6000]);
+    // The first is out long before half of the bytes of all files are.
+    expect(sentOfEach([60_000, ...Array(99).fill(10)], 0.6)[0]).toBe(60_000);
   });
 });
 

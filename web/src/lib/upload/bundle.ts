@@ -2,7 +2,7 @@ import { ApiError, problemOf } from '$lib/api/problem';
 import type { ChangeResult } from '$lib/api/types';
 import { bundleUrl, type OnConflict } from '$lib/api/urls';
 import type { Item } from './queue';
-import { type Sending, transfer } from './send';
+import { type Sending, timeOf, transfer } from './send';
 
 /** Largest file that goes in one request with others, in bytes: what takes less time than a request of its own. */
 const SMALL = 64 * 1024;
@@ -10,12 +10,13 @@ const SMALL = 64 * 1024;
 const BYTES = 1024 * 1024;
 const FILES = 100;
 
-/** Whether an item may go with others. Under another name a repetition would not meet itself: what wants one goes alone. */
-const isSmall = ({ size, uploadId, onConflict }: Item): boolean =>
-  size <= SMALL && !uploadId && onConflict !== 'rename';
+/**
+ * Whether an item may go with others. If it has to be sent again for the sake of one of them, its name tells that it is there; under another name, or as
+ * new content, it would be there twice.
+ */
+const isSmall = ({ size, uploadId, onConflict }: Item): boolean => size <= SMALL && !uploadId && onConflict === 'fail';
 
-const goTogether = (a: Item, b: Item): boolean =>
-  a.folderId === b.folderId && a.path === b.path && a.onConflict === b.onConflict;
+const goTogether = (a: Item, b: Item): boolean => a.folderId === b.folderId && a.path === b.path;
 
 /** The file that one has become, or why it has not. */
 type Outcome = { id: string } | ApiError;
@@ -36,12 +37,15 @@ export function bundled(items: readonly Item[], lines: number): number {
 /** For each request at once, how many items {@link bundled} needs to see at most. */
 export const SEEN = FILES;
 
-/** How many bytes of each file have left when `share` (0 to 1) of all have. */
+/** About as many bytes of a form stand before each file. */
+const HEAD = 400;
+
+/** How many bytes of each file have left when `share` (0 to 1) of the form has. */
 export function sentOfEach(sizes: readonly number[], share: number): number[] {
-  let left = share * sizes.reduce((sum, size) => sum + size, 0);
+  let left = share * sizes.reduce((sum, size) => sum + HEAD + size, 0);
   return sizes.map((size) => {
-    const sent = Math.min(size, Math.floor(left));
-    left -= sent;
+    const sent = Math.max(0, Math.min(size, Math.floor(left - HEAD)));
+    left -= HEAD + size;
     return sent;
   });
 }
@@ -57,7 +61,8 @@ export function sendBundle(
   for (const { name, body } of files) {
     // Of the name in a part not each character is what it was.
     form.append('name', name);
-    if (body.lastModified) form.append('modifiedAt', new Date(body.lastModified).toISOString());
+    const modified = timeOf(body);
+    if (modified) form.append('modifiedAt', modified.toISOString());
     form.append('file', body, 'file');
   }
   const sizes = files.map(({ body }) => body.size);
@@ -71,9 +76,9 @@ export function sendBundle(
     },
     (_, answer) => {
       const results = (answer as { results?: ChangeResult[] } | null)?.results;
-      // One more tells why the form ended early.
-      if (!results || (results.length < files.length && !results.some((result) => result.code))) return null;
-      return files.map((_, at) => outcomeOf(results[at] ?? results[results.length - 1]));
+      if (!results) return null;
+      // Where the form broke off, nothing is wrong with what stands behind that.
+      return files.map((_, at) => (results[at] ? outcomeOf(results[at]) : cutOff()));
     },
   );
 }
@@ -84,11 +89,16 @@ export function sendBundle(
  * @throws ApiError why there is none
  */
 export function fileOf(outcome: Outcome | undefined): { id: string } {
-  if (!outcome) throw new ApiError('hop', 0, '', '');
+  if (!outcome) throw cutOff();
   if (outcome instanceof ApiError) throw outcome;
   return outcome;
 }
 
-function outcomeOf(result: ChangeResult | undefined): Outcome {
-  return result?.file ?? problemOf(result?.status ?? 0, result, () => null);
+function outcomeOf(result: ChangeResult): Outcome {
+  if (result.file) return result.file;
+  const early = result.code === 'body_too_slow' || result.code === 'incomplete_body';
+  return early ? cutOff() : problemOf(result.status, result, () => null);
 }
+
+/** It did not come to this one: it can be sent again. */
+const cutOff = () => new ApiError('offline', 0, '', '');

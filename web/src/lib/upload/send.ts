@@ -34,8 +34,9 @@ export function transfer<T>(
     const watch = () => {
       clearTimeout(stalled);
       stalled = setTimeout(() => {
-        request.abort();
+        // Before the request says that it was ended, as if somebody had wanted that.
         lost();
+        request.abort();
       }, STALLED_MS);
     };
     request.open(method, url);
@@ -60,6 +61,13 @@ export function transfer<T>(
   }).finally(() => clearTimeout(stalled));
 
   return { done, cancel: () => request.abort() };
+}
+
+/** When a file was last changed, as far as that can be said: disks have times beyond those that are written down. */
+export function timeOf(body: globalThis.File): Date | null {
+  const time = new Date(body.lastModified);
+  const year = time.getUTCFullYear();
+  return body.lastModified && year >= 1 && year <= 9999 ? time : null;
 }
 
 /** Puts a file's bytes in one request. */

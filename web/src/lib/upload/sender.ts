@@ -5,7 +5,7 @@ import { usage } from '$lib/state/usage.svelte';
 import type { Again } from './again.svelte';
 import { fileOf, sendBundle } from './bundle';
 import { type Event, goesOn, type Item } from './queue';
-import { type Sending, send } from './send';
+import { type Sending, send, timeOf } from './send';
 
 const resumable = () => import('./resumable');
 
@@ -132,8 +132,7 @@ export class Sender {
     const kept = goesOn(item) || (onConflict === 'rename' && size > 0);
     if (!uploadId && body && !kept) {
       if (!this.#wanted(id)) return null;
-      const modified = body.lastModified ? new Date(body.lastModified) : null;
-      return send(uploadUrl(folder, name, onConflict, modified), body, progress);
+      return send(uploadUrl(folder, name, onConflict, timeOf(body)), body, progress);
     }
     // What keeps the place is there before the first byte: later the line may be cut.
     const [{ own, sendResumable }] = await Promise.all([resumable(), this.again.ready()]);

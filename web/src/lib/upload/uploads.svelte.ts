@@ -286,9 +286,12 @@ class Uploads {
       done = items.map(() => Promise.reject(thrown));
     }
     const together = items.length > 1;
-    await Promise.all(items.map((item, at) => this.#settle(item, folder, done[at] ?? null, together)));
-    this.#lines -= 1;
-    this.#pump();
+    try {
+      await Promise.all(items.map((item, at) => this.#settle(item, folder, done[at] ?? null, together)));
+    } finally {
+      this.#lines -= 1;
+      this.#pump();
+    }
   }
 
   /** Follows one to its end. */
@@ -302,7 +305,8 @@ class Uploads {
       // It would keep its room of the quota until it expires.
       if (spare) this.#sender.discard(spare);
       this.#event(id, { type: 'succeed', fileId: file.id, found: file.found ?? false });
-      this.#bodies.delete(id);
+      // Whoever has stopped it meanwhile may want it again.
+      if (this.#get(id)?.state === 'done') this.#bodies.delete(id);
       folderChanged(folder, this.#folders.above(folder), item.folderId);
       usage.changed();
       jobs.poke();
@@ -310,12 +314,11 @@ class Uploads {
       const error = asApiError(thrown);
       if (error.cause === 'cancelled') {
         // Another one that went with it was stopped.
-        this.#sender.leave(id);
-        this.#event(id, { type: 'again' });
-      } else if (error.status === 405 && together) {
-        // An older server, which takes them one by one.
+        if (together) this.#sendAgain(id);
+      } else if (together && (error.status === 405 || (error.status === 413 && error.cause === 'hop'))) {
+        // An older server, or a proxy that lets no such bodies pass: then they go one by one.
         this.#waiting.bundles = false;
-        this.#event(id, { type: 'again' });
+        this.#sendAgain(id);
       } else {
         reportOutcome(error);
         await this.#failed(item, error);
@@ -325,6 +328,11 @@ class Uploads {
       // Tried again while its old sending was still ending: its turn comes now.
       if (this.#get(id)?.state === 'waiting') this.#waiting.push(id);
     }
+  }
+
+  #sendAgain(id: number): void {
+    this.#sender.leave(id);
+    this.#event(id, { type: 'again' });
   }
 
   /** A file that was begun before, in this browser, and is here again: it goes on where it stands. */

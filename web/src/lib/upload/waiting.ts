@@ -17,17 +17,20 @@ export class Waiting {
 
   /** Takes what goes next, in one of `lines` requests. What `ready` gives null for waits no more. */
   take(ready: (id: number) => Item | null, lines: number): Item[] {
+    const most = this.bundles ? SEEN * lines : 1;
     const items: Item[] = [];
-    let passed = 0;
-    for (const id of this.#ids) {
+    /** Where each stands. */
+    const places: number[] = [];
+    for (const [place, id] of this.#ids.entries()) {
+      if (items.length === most) break;
       const item = ready(id);
-      if (item && !items.includes(item)) items.push(item);
-      else if (items.length > 0) break;
-      else passed += 1;
-      if (items.length >= (this.bundles ? SEEN * lines : 1)) break;
+      // What was stopped meanwhile, or stands there twice, keeps nobody apart.
+      if (!item || items.includes(item)) continue;
+      items.push(item);
+      places.push(place);
     }
     const count = bundled(items, lines);
-    this.#ids.splice(0, passed + count);
+    this.#ids.splice(0, count > 0 ? (places[count - 1] ?? 0) + 1 : this.#ids.length);
     return items.slice(0, count);
   }
 }

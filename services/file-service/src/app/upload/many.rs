@@ -116,8 +116,8 @@ impl<'a> Many<'a> {
         );
     }
 
-    /// Runs `work` to its end while commits go on.
-    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
+    /// Runs `work` to its end while commits go on: each wait for a client is one of theirs too.
+    pub(crate) async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {
             if self.commits.is_empty() {

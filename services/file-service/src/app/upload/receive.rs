@@ -1,5 +1,6 @@
 //! Takes in the bytes of an upload, in constant memory.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -16,8 +17,9 @@ use crate::app::sniff;
 use crate::error::AppError;
 use crate::state::FileService;
 
-/// By how much the reservation of an upload of unknown length grows at least; large ones grow by a quarter, so that the commits stay few.
-const RESERVED_AT_ONCE: u64 = 8 * 1024 * 1024;
+/// By how much the reservation of an upload of unknown length grows: as much as there is, but for the bounds, so that the commits stay few and small ones do not take
+/// from others what they never use.
+const RESERVED_AT_ONCE: RangeInclusive<u64> = 128 * 1024..=8 * 1024 * 1024;
 
 /// How long a reservation lasts. One that is used for half of that is renewed.
 const RESERVED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -106,6 +108,7 @@ async fn stream(
         sink.write(piece).await?;
         crash_point("upload.in-body");
     }
+    sink.settle().await?;
     // syncing takes a while; whoever gives up meanwhile leaves no blob, the writer sees to that
     let Sink { service, writer, key, reservation, written, .. } = sink;
     let WrittenBlob { size, sha256, crc32 } = writer.finish().await?;
@@ -152,6 +155,18 @@ impl<'a> Sink<'a> {
         Ok(self.writer.write(piece).await?)
     }
 
+    /// All bytes are there: gives back what is set aside for more.
+    async fn settle(&mut self) -> Result<(), AppError> {
+        if let Some(reservation) = &self.reservation
+            && self.reserved > self.written
+        {
+            let until = self.service.clock.now() + RESERVED_FOR;
+            self.service.store.reserve(self.space, reservation.id(), self.written, until).await?;
+            self.reserved = self.written;
+        }
+        Ok(())
+    }
+
     /// Keeps the reservation ahead of the bytes, and alive.
     async fn reserve(&mut self) -> Result<(), AppError> {
         let Some(reservation) = &self.reservation else { return Ok(()) };
@@ -162,7 +177,8 @@ impl<'a> Sink<'a> {
         }
         let until = now + RESERVED_FOR;
         let reserve = |bytes| self.service.store.reserve(self.space, reservation.id(), bytes, until);
-        let ample = self.written + RESERVED_AT_ONCE.max(self.written / 4);
+        let (least, most) = (*RESERVED_AT_ONCE.start(), *RESERVED_AT_ONCE.end());
+        let ample = self.written + self.written.clamp(least, most).max(self.written / 4);
         self.reserved = if !grows {
             reserve(self.reserved).await?;
             self.reserved

@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::error::PayloadError;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use bytes::Bytes;
 use common::files::NodeName;
-use common::{Code, Timestamp};
+use common::{Code, Sha256, Timestamp};
 use futures_util::{Stream, StreamExt as _};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, BodyError, BodyStream, Problem, input};
@@ -109,6 +109,8 @@ pub(in crate::http) async fn put_children(
 struct Told {
     name: Option<String>,
     modified_at: Option<Timestamp>,
+    /// What is wrong with it.
+    wrong: Option<AppError>,
 }
 
 /// The body of a request as a form.
@@ -143,21 +145,24 @@ impl Form {
     /// # Errors
     /// Why it ended before the end of the form.
     async fn read(&mut self, files: &mut Many<'_>) -> Result<(), AppError> {
-        let mut told = Told::default();
-        while let Some(part) = self.parts.next().await {
+        let mut said = Told::default();
+        while let Some(part) = files.meanwhile(self.parts.next()).await {
             let mut part = part.map_err(|error| self.broken(&error))?;
             let file_name = part.content_disposition().and_then(|it| it.get_filename()).map(str::to_owned);
             let Some(file_name) = file_name else {
-                self.take_text(&mut part, &mut told).await?;
+                files.meanwhile(self.take_text(&mut part, &mut said)).await?;
                 continue;
             };
             if files.len() == MAX_FILES {
                 let detail = format!("At most {MAX_FILES} files at once");
                 return Err(AppError::because(Code::InvalidRequest, detail));
             }
-            let Told { name, modified_at } = std::mem::take(&mut told);
-            let name = NodeName::parse(name.as_deref().unwrap_or(&file_name)).map_err(AppError::from);
-            match name.and_then(|name| Ok((name, digest_of(part.headers())?))) {
+            let Told { name, modified_at, wrong } = std::mem::take(&mut said);
+            let told = match wrong {
+                Some(wrong) => Err(wrong),
+                None => of_file(name.as_deref().unwrap_or(&file_name), part.headers()),
+            };
+            match told {
                 Ok((name, digest)) => {
                     let announced = Announced { length: None, digest, modified_at };
                     files.put(name, announced, self.content(&mut part)).await;
@@ -175,20 +180,25 @@ impl Form {
         Ok(())
     }
 
+    /// Takes what is said of the next file. What is wrong with it is that file's alone.
+    ///
+    /// # Errors
+    /// The form cannot be read further, or is none of this kind.
     async fn take_text(&self, part: &mut Field, told: &mut Told) -> Result<(), AppError> {
         let called = part.name().unwrap_or_default().to_owned();
         let wrong = |why: &str| AppError::because(Code::InvalidRequest, format!("{called}: {why}"));
         let text = match part.bytes(TEXT_BYTES).await {
-            Ok(Ok(text)) => String::from_utf8(text.to_vec()).map_err(|_| wrong("it is not UTF-8"))?,
+            Ok(Ok(text)) => String::from_utf8(text.to_vec()).map_err(|_| wrong("it is not UTF-8")),
             Ok(Err(error)) => return Err(self.broken(&error)),
-            Err(_) => return Err(wrong("it is too long")),
+            Err(_) => Err(wrong("it is too long")),
         };
-        match &*called {
-            "name" => told.name = Some(text),
-            "modifiedAt" => {
-                told.modified_at =
-                    Some(Timestamp::parse(&text).ok_or_else(|| wrong("it is no RFC 3339 time"))?);
-            }
+        match (&*called, text) {
+            ("name", Ok(text)) => told.name = Some(text),
+            ("modifiedAt", Ok(text)) => match Timestamp::parse(&text) {
+                Some(at) => told.modified_at = Some(at),
+                None => told.wrong = Some(wrong("it is no RFC 3339 time")),
+            },
+            ("name" | "modifiedAt", Err(error)) => told.wrong = Some(error),
             _ => return Err(wrong("nobody knows this field; a file has a file name")),
         }
         Ok(())
@@ -213,6 +223,11 @@ impl Form {
             },
         }
     }
+}
+
+/// What a file is called, and the digest that it must have.
+fn of_file(name: &str, fields: &HeaderMap) -> Result<(NodeName, Option<Sha256>), AppError> {
+    Ok((NodeName::parse(name)?, digest_of(fields)?))
 }
 
 fn fault_of(error: &MultipartError) -> BodyError {
