@@ -118,8 +118,9 @@ impl WorkerService {
     pub(crate) async fn handed_over(&self, claims: Claims, takes: bool) -> Claims {
         self.bells.changed();
         if takes {
-            for Claimed { job, .. } in &claims.jobs {
-                counter!("fm_jobs_claimed_by_programs_total", "type" => job.spec.kind.clone()).increment(1);
+            for jobs in claims.jobs.chunk_by(|one, next| one.job.spec.kind == next.job.spec.kind) {
+                let kind = jobs[0].job.spec.kind.clone();
+                counter!("fm_jobs_claimed_by_programs_total", "type" => kind).increment(jobs.len() as u64);
             }
             return claims;
         }

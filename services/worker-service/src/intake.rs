@@ -1,6 +1,5 @@
 //! Takes submitted jobs from the bus into the store.
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -89,8 +88,7 @@ impl Intake {
         for acknowledged in join_all(batch.into_iter().map(Submission::acknowledge)).await {
             acknowledged?;
         }
-        let types: BTreeSet<String> = jobs.into_iter().map(|job| job.kind).collect();
-        self.bells.ring(&Vec::from_iter(types)).await;
+        self.bells.ring_new(&jobs).await;
         Ok(())
     }
 

@@ -8,6 +8,9 @@ use common::notifications::NotificationStore;
 use common::webhooks::WebhookStore;
 use common::{Clock, IdGen, JobId, PortResult};
 use egress::Egress;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use http_kit::cursor::CursorKey;
 use http_kit::health::{self, ReadyCheck};
 use http_kit::seats::Seats;
@@ -171,22 +174,23 @@ impl WorkerService {
         let scheduler = Scheduler::new(&self.parts, self.bells.clone());
         let reconciler = Reconciler::new(&self.parts, self.bells.clone(), self.given_up.clone());
         let workers = Workers::new(&self.parts, registry.clone(), self.bells.clone(), self.given_up.clone());
-        tokio::join!(
-            workers.run(stop.clone()),
-            intake.run(stop.clone()),
-            self.bells.listen(stop.clone()),
-            reconciler.run(stop.clone()),
-            self.given_up.run(stop.clone()),
-            scheduler.run(stop.clone()),
-            self.hub.run(stop.clone()),
-            closing,
-            Bookkeeper::new(&self.parts).run(stop.clone()),
-            maintenance::Planner::new(&self.parts).run(stop.clone()),
-            Teller::new(&self.parts, self.bells.clone()).run(stop.clone()),
-            // two of those that rarely run, apart, so that the whole does not become too large to be moved about
-            Box::pin(FileTeller::new(&self.parts, self.bells.clone()).run(stop.clone())),
-            Box::pin(Resealer::new(&self.parts, self.secrets.clone()).run(stop.clone())),
-        );
+        // only the part that is woken is looked at
+        let parts: [BoxFuture<'_, ()>; 13] = [
+            workers.run(stop.clone()).boxed(),
+            intake.run(stop.clone()).boxed(),
+            self.bells.listen(stop.clone()).boxed(),
+            reconciler.run(stop.clone()).boxed(),
+            self.given_up.run(stop.clone()).boxed(),
+            scheduler.run(stop.clone()).boxed(),
+            self.hub.run(stop.clone()).boxed(),
+            closing.boxed(),
+            Bookkeeper::new(&self.parts).run(stop.clone()).boxed(),
+            maintenance::Planner::new(&self.parts).run(stop.clone()).boxed(),
+            Teller::new(&self.parts, self.bells.clone()).run(stop.clone()).boxed(),
+            FileTeller::new(&self.parts, self.bells.clone()).run(stop.clone()).boxed(),
+            Resealer::new(&self.parts, self.secrets.clone()).run(stop.clone()).boxed(),
+        ];
+        FuturesUnordered::from_iter(parts).collect::<()>().await;
     }
 }
 

@@ -19,6 +19,11 @@ pub trait JobBus: Send + Sync {
     /// Rings for these types: there may be something to claim. Best effort.
     async fn ring(&self, types: &[String]);
 
+    /// Whether others than this process hear what it rings.
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     /// Hears the doorbells of all types. Rings that come while nobody listens are lost.
     async fn doorbells(&self) -> PortResult<Box<dyn Doorbells>>;
 

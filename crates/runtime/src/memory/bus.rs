@@ -52,6 +52,10 @@ impl JobBus for EmbeddedBus {
         }
     }
 
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     async fn doorbells(&self) -> PortResult<Box<dyn Doorbells>> {
         let bell = Arc::<Bell>::default();
         self.bells.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&bell));

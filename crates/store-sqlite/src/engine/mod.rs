@@ -21,6 +21,7 @@ pub(crate) use error::{Abort, damaged, sql_error};
 pub(crate) use migrate::Schema;
 pub use options::OpenOptions;
 pub(crate) use tx::{Tx, TxResult};
+pub(crate) use write::{Line, Shared};
 
 use read::Readers;
 use write::Writer;
@@ -82,6 +83,11 @@ impl Engine {
         let value = self.writer.submit::<T, R, _>(durability, marked).await?;
         run.note_marked();
         Ok(value)
+    }
+
+    /// Where work of several callers is handed in. No key of a request is marked by it.
+    pub(crate) fn line(&self) -> Line {
+        self.writer.line()
     }
 
     /// Runs `work` on a reader connection. Several statements see one state only inside a transaction that `work` begins.

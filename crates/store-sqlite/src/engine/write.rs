@@ -12,8 +12,10 @@ use super::error::GroupFailure;
 use super::{Abort, Durability, OpenOptions, PART, Tx, TxResult};
 
 mod commit;
+mod shared;
 
 use commit::Committer;
+pub(crate) use shared::{Line, Shared};
 
 /// Stack of the store's threads: SQLite asks for less than 100 KiB.
 pub(super) const STACK_BYTES: usize = 512 << 10;
@@ -110,6 +112,22 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Puts a request at the end; gives it back if the store is closed.
+    fn push(&self, durability: Durability, request: Box<dyn Request>) -> Result<(), Box<dyn Request>> {
+        {
+            let mut state = self.lock();
+            if state.closed {
+                return Err(request);
+            }
+            match durability {
+                Durability::Durable => state.durable.push_back(request),
+                Durability::Relaxed => state.relaxed.push_back(request),
+            }
+        }
+        self.ready.notify_one();
+        Ok(())
+    }
+
     /// Takes up to `most` of what waits: what must be durable and what need not by turns, and the second along with the first as far as there is
     /// room. With `quiet`, gives up after so long.
     fn take(&self, most: usize, quiet: Option<Duration>) -> Next {
@@ -202,18 +220,14 @@ impl Writer {
         let permit = Arc::clone(&self.door).acquire_owned().await.map_err(|_| closed())?;
         let (reply, answer) = oneshot::channel();
         let request = Box::new(Pending { work: Some(work), result: None, reply, _permit: permit });
-        {
-            let mut state = self.queue.lock();
-            if state.closed {
-                return Err(closed().into());
-            }
-            match durability {
-                Durability::Durable => state.durable.push_back(request),
-                Durability::Relaxed => state.relaxed.push_back(request),
-            }
+        if self.queue.push(durability, request).is_err() {
+            return Err(closed().into());
         }
-        self.queue.ready.notify_one();
         answer.await.unwrap_or_else(|_| Err(closed().into()))
+    }
+
+    pub(super) fn line(&self) -> Line {
+        Line(Arc::clone(&self.queue))
     }
 
     pub(super) fn close(&self) {

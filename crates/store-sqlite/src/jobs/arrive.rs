@@ -20,19 +20,30 @@ const FORGET: u32 = 500;
 
 pub(super) fn insert(tx: &Tx<'_>, jobs: &[NewJob], now: Timestamp) -> rusqlite::Result<Vec<InsertOutcome>> {
     let mut moves = Moves::new(tx);
+    let outcomes = insert_by(tx, jobs, now, &mut moves)?;
+    moves.finish()?;
+    Ok(outcomes)
+}
+
+/// The same, together with others.
+pub(super) fn insert_by(
+    tx: &Tx<'_>,
+    jobs: &[NewJob],
+    now: Timestamp,
+    moves: &mut Moves<'_, '_>,
+) -> rusqlite::Result<Vec<InsertOutcome>> {
     let mut any_removed = tx.prepare_cached("SELECT 1 FROM removed LIMIT 1")?.exists([])?;
     let mut outcomes = Vec::with_capacity(jobs.len());
     for job in jobs {
         let outcome = if any_removed && is_removed(tx, job.id, now)? {
             InsertOutcome::Known
         } else {
-            insert_one(tx, job, now, &mut moves)?
+            insert_one(tx, job, now, moves)?
         };
         // its id is among the removed ones now
         any_removed |= matches!(outcome, InsertOutcome::Taken(_));
         outcomes.push(outcome);
     }
-    moves.finish()?;
     Ok(outcomes)
 }
 
@@ -54,16 +65,15 @@ fn insert_one(
     }
     let due_at = job.run_at.filter(|run_at| *run_at > now);
     let state = if due_at.is_some() { JobState::Delayed } else { JobState::Inactive };
-    let number = tx
+    let inserted = tx
         .prepare_cached(
             "INSERT INTO jobs (id, type, data, priority, user, max_attempts, backoff, ttl_ms, run_at, created_at, request_id,
                                state, inserted_at, updated_at, due_at, trace, unique_key, remove_on_complete, ready_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17,
                      CASE WHEN ?14 IS NULL THEN ?13 END)
-             ON CONFLICT (id) DO NOTHING RETURNING number",
+             ON CONFLICT (id) DO NOTHING",
         )?
-        .query_row(
-            params![
+        .execute(params![
                 job.id.bytes(),
                 job.kind,
                 to_json(&job.data)?,
@@ -81,11 +91,12 @@ fn insert_one(
                 job.trace.map(|trace| trace.to_string()),
                 job.unique_key,
                 job.remove_on_complete,
-            ],
-            |row| row.count(0),
-        )
-        .optional()?;
-    let Some(number) = number else { return Ok(InsertOutcome::Known) };
+        ])?;
+    if inserted == 0 {
+        return Ok(InsertOutcome::Known);
+    }
+    // the key of the row: `RETURNING` would make a table for it
+    let number = tx.last_insert_rowid().unsigned_abs();
     let place =
         Place { number, id: job.id, kind: job.kind.clone(), priority: job.priority.0, user: job.user };
     moves.enter(&place, state)?;

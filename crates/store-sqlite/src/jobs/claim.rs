@@ -1,5 +1,7 @@
 //! Claims.
 
+use std::sync::LazyLock;
+
 use common::Timestamp;
 use common::jobs::{ClaimRequest, Claimed, Claims, JobEventKind, LeaseHolder, PageBytes};
 use rusqlite::OptionalExtension as _;
@@ -13,6 +15,14 @@ use crate::row::RowExt as _;
 
 /// A mark of [`LeaseHolder::MARKS`], drawn by lot. The column has its name from when it counted the claims.
 const MARK: &str = "1 + (random() & ((1 << 62) - 1))";
+
+static BEGIN: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE jobs SET state = 1, attempts_made = attempts_made + 1, generation = {MARK}, progress = 0,
+                         lease_until = ?2, ttl_until = ?3 + ttl_ms, started_at = ?3, updated_at = ?3, worker = ?4
+         WHERE number = ?1 AND state = 0 RETURNING {COLUMNS}, generation"
+    )
+});
 
 pub(super) fn claim(
     tx: &Tx<'_>,
@@ -31,11 +41,7 @@ pub(super) fn claim(
         let Some(head) = line.first(|kind| allowance.lets(kind)) else { break };
         let lease_until = now + request.lease;
         let (job, mark) = tx
-            .prepare_cached(&format!(
-                "UPDATE jobs SET state = 1, attempts_made = attempts_made + 1, generation = {MARK}, progress = 0,
-                                 lease_until = ?2, ttl_until = ?3 + ttl_ms, started_at = ?3, updated_at = ?3, worker = ?4
-                 WHERE number = ?1 AND state = 0 RETURNING {COLUMNS}, generation"
-            ))?
+            .prepare_cached(&BEGIN)?
             .query_row((head, lease_until.millis(), now.millis(), &request.worker), |row| {
                 in_all.takes(bytes(row)?);
                 Ok((job(row)?, row.count(COLUMN_COUNT)?))

@@ -1,5 +1,7 @@
 //! How attempts end.
 
+use std::sync::LazyLock;
+
 use common::Timestamp;
 use common::jobs::{
     Attempt, AttemptEnd, Backoff, Ended, Ending, FailOutcome, Failure, JobEventKind, JobState, LeaseHolder,
@@ -52,6 +54,14 @@ pub(super) fn end(
     ends.iter().map(end).collect()
 }
 
+static COMPLETE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE jobs SET state = 2, progress = 100, result = ?4, error = NULL, finished_at = ?3, updated_at = ?3,
+                         lease_until = NULL, ttl_until = NULL
+         WHERE {HOLDS} RETURNING {PLACE_COLUMNS}, remove_on_complete, started_at, ready_at"
+    )
+});
+
 /// None if the lease is lost.
 fn complete(
     tx: &Tx<'_>,
@@ -61,13 +71,10 @@ fn complete(
     moves: &mut Moves<'_, '_>,
 ) -> rusqlite::Result<Option<Ended>> {
     let (id, mark, at) = holds(holder, now);
+    let result = result.map(to_json).transpose()?;
     let held = tx
-        .prepare_cached(&format!(
-            "UPDATE jobs SET state = 2, progress = 100, result = ?4, error = NULL, finished_at = ?3, updated_at = ?3,
-                             lease_until = NULL, ttl_until = NULL
-             WHERE {HOLDS} RETURNING {PLACE_COLUMNS}, remove_on_complete, started_at, ready_at"
-        ))?
-        .query_row((id, mark, at, result.map(to_json).transpose()?), |row| {
+        .prepare_cached(&COMPLETE)?
+        .query_row((id, mark, at, &result), |row| {
             let (removes, started_at) = (row.get::<_, bool>(PLACE_COUNT)?, row.time_opt(PLACE_COUNT + 1)?);
             Ok((Place::read(row)?, removes, started_at, row.time_opt(PLACE_COUNT + 2)?))
         })
@@ -76,8 +83,8 @@ fn complete(
     let started_at = started_at.unwrap_or(now);
     let waited = started_at.since(ready_at.unwrap_or(started_at));
     moves.end(&place, history::Ended::completed(waited, now.since(started_at)), now);
-    let told = json!({ "result": result });
-    moves.tell(&place, JobEventKind::Complete, Some(&told), now)?;
+    let told = format!(r#"{{"result":{}}}"#, result.as_deref().unwrap_or("null"));
+    moves.tell_text(&place, JobEventKind::Complete, told, now)?;
     moves.change(&place, JobState::Active, JobState::Complete)?;
     if removes {
         remove::one(tx, &place, JobState::Complete, now, moves)?;

@@ -1,11 +1,12 @@
 //! What happened to jobs: written in the transaction that made it happen.
 
+use std::sync::LazyLock;
+
 use common::jobs::{JobEvent, JobEventFilter, JobEventKind, JobEventPage};
 use common::{JobId, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
-use serde_json::Value;
 
-use super::job::{from_json_opt, to_json, user, user_bytes};
+use super::job::{from_json_opt, user, user_bytes};
 use super::moves::Place;
 use crate::engine::{Tx, damaged};
 use crate::row::{RowExt as _, int};
@@ -33,14 +34,9 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn of(
-        place: &Place,
-        event: JobEventKind,
-        data: Option<&Value>,
-        now: Timestamp,
-    ) -> rusqlite::Result<Self> {
-        let data = data.map(to_json).transpose()?;
-        Ok(Self { at: now, job: place.id, kind: place.kind.clone(), user: place.user, event, data })
+    /// `data` are JSON.
+    pub(super) fn of(place: &Place, event: JobEventKind, data: Option<String>, now: Timestamp) -> Self {
+        Self { at: now, job: place.id, kind: place.kind.clone(), user: place.user, event, data }
     }
 }
 
@@ -56,11 +52,18 @@ pub(super) fn write(tx: &Tx<'_>, events: &[Told]) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// By the logarithm of how many rows each writes.
+static INSERTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let insert = |power| {
+        let rows = vec!["(?, ?, ?, ?, ?, ?)"; 1_usize << power].join(", ");
+        format!("INSERT INTO events (at, job, type, user, event, data) VALUES {rows}")
+    };
+    (0..=MOST_AT_ONCE.ilog2()).map(insert).collect()
+});
+
 fn write_rows(tx: &Tx<'_>, events: &[Told]) -> rusqlite::Result<()> {
     const COLUMNS: usize = 6;
-    let rows = vec!["(?, ?, ?, ?, ?, ?)"; events.len()].join(", ");
-    let mut insert =
-        tx.prepare_cached(&format!("INSERT INTO events (at, job, type, user, event, data) VALUES {rows}"))?;
+    let mut insert = tx.prepare_cached(&INSERTS[events.len().ilog2() as usize])?;
     for (row, told) in events.iter().enumerate() {
         let first = row * COLUMNS + 1;
         insert.raw_bind_parameter(first, told.at.millis())?;

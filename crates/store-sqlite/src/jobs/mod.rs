@@ -6,6 +6,7 @@ mod ending;
 mod events;
 mod history;
 mod job;
+mod joint;
 mod list;
 mod manage;
 mod moves;
@@ -28,6 +29,8 @@ use rusqlite::Connection;
 use crate::engine::{Abort, Durability, Engine, OpenOptions, Schema, Tx};
 use crate::keyed;
 
+use joint::Arrivals;
+
 pub(crate) const SCHEMA: Schema = Schema {
     name: "jobs",
     application_id: 0x464d_0003,
@@ -48,6 +51,7 @@ pub(crate) const SCHEMA: Schema = Schema {
 /// The database of worker-service: a `JobStore` with everything that belongs to it.
 pub struct JobsDb {
     engine: Engine,
+    arrivals: Arrivals,
 }
 
 impl JobsDb {
@@ -56,7 +60,9 @@ impl JobsDb {
     /// # Errors
     /// `Broken` if the file is another database, damaged, or written by a newer version; `Full` or `Unavailable` as the disk says.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> PortResult<Self> {
-        Ok(Self { engine: Engine::open(path.as_ref(), &SCHEMA, options)? })
+        let engine = Engine::open(path.as_ref(), &SCHEMA, options)?;
+        let arrivals = Arrivals::new(engine.line());
+        Ok(Self { engine, arrivals })
     }
 
     /// Ends the leases of jobs of these types, so that the next reaping takes them from their workers. Only for whoever knows that those ended:

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::events::{self, Told};
 use super::history::{self, Ended};
-use super::job::{state_number, user, user_bytes};
+use super::job::{state_number, to_json, user, user_bytes};
 use super::turns;
 use crate::engine::Tx;
 use crate::row::RowExt as _;
@@ -138,7 +138,23 @@ impl<'t, 'c> Moves<'t, 'c> {
         data: Option<&Value>,
         now: Timestamp,
     ) -> rusqlite::Result<()> {
-        self.told.push(Told::of(place, event, data, now)?);
+        let data = data.map(to_json).transpose()?;
+        self.take_told(Told::of(place, event, data, now))
+    }
+
+    /// The same with data that are JSON already.
+    pub(super) fn tell_text(
+        &mut self,
+        place: &Place,
+        event: JobEventKind,
+        data: String,
+        now: Timestamp,
+    ) -> rusqlite::Result<()> {
+        self.take_told(Told::of(place, event, Some(data), now))
+    }
+
+    fn take_told(&mut self, told: Told) -> rusqlite::Result<()> {
+        self.told.push(told);
         if self.told.len() >= events::MOST_AT_ONCE {
             self.write_told()?;
         }

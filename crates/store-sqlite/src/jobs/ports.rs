@@ -9,7 +9,7 @@ use common::jobs::{
     JobEvents, JobFilter, JobMinute, JobOrder, JobPage, JobState, JobStore, JobTypes, LeaseHolder, LostLease,
     NewJob, RetriedDead, Schedule, SchedulePage, SchedulePlace, ScheduleStore, TypeLimit, TypeUse,
 };
-use common::{JobId, PortResult, ScheduleId, Timestamp, UserId};
+use common::{JobId, PortResult, ScheduleId, Timestamp, UserId, idempotency};
 use serde_json::Value;
 
 use super::moves::Moves;
@@ -49,8 +49,12 @@ impl JobsDb {
 #[async_trait]
 impl JobStore for JobsDb {
     async fn insert(&self, jobs: &[NewJob], now: Timestamp) -> PortResult<Vec<InsertOutcome>> {
-        let jobs = jobs.to_vec();
-        self.write(Durability::Durable, move |tx| arrive::insert(tx, &jobs, now)).await
+        // one under a key marks it, which is its own affair
+        if idempotency::unmarked(self.engine.name()).is_some() {
+            let jobs = jobs.to_vec();
+            return self.write(Durability::Durable, move |tx| arrive::insert(tx, &jobs, now)).await;
+        }
+        self.arrivals.insert(jobs, now).await
     }
 
     async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> PortResult<Claims> {

@@ -390,3 +390,56 @@ async fn an_outbox_starts_over_with_what_was_leased_or_sent() {
     db.start_outbox_over().await.unwrap();
     assert_eq!(lease().await.unwrap().len(), 2);
 }
+
+/// Those that wait share a commit; what is wrong with one is nothing to the others.
+#[tokio::test]
+async fn insertions_that_wait_together_fail_alone() {
+    let (db, _folder) = waiting(0, 0).await;
+    write(&db, |tx| {
+        tx.execute_batch(
+            "CREATE TRIGGER wrong BEFORE INSERT ON jobs WHEN NEW.type = 'wrong' BEGIN SELECT RAISE(ABORT, 'wrong'); END",
+        )
+        .unwrap();
+    })
+    .await;
+    let ids = TestIds::new();
+    let jobs: Vec<NewJob> = (0..60)
+        .map(|at| NewJob::new(ids.next(), if at == 30 { "wrong" } else { "right" }, json!({ "at": at }), NOW))
+        .collect();
+    let inserted =
+        futures_util::future::join_all(jobs.iter().map(|job| db.insert(std::slice::from_ref(job), NOW)))
+            .await;
+    for (at, outcome) in inserted.iter().enumerate() {
+        assert_eq!(outcome.is_err(), at == 30, "{at}: {outcome:?}");
+    }
+    // in the order of the calls, told and counted once each
+    let filter = JobFilter { kind: Some("right".to_owned()), ..JobFilter::default() };
+    let page = db.list(&filter, JobOrder::Ascending, None, 100).await.unwrap();
+    let found: Vec<_> = page.items.iter().map(|job| job.spec.id).collect();
+    let wanted: Vec<_> = jobs.iter().filter(|job| job.kind == "right").map(|job| job.id).collect();
+    assert_eq!(found, wanted);
+    let events = db.events_after(0, &JobEventFilter::default(), 1_000).await.unwrap().events;
+    assert_eq!(events.iter().filter(|event| event.kind == "right").count(), 59);
+    let again = db.insert(&jobs[..1], NOW).await.unwrap();
+    assert_eq!(again, [common::jobs::InsertOutcome::Known]);
+}
+
+/// A caller that goes away takes nobody along, and the next ones are not left waiting for it.
+#[tokio::test]
+async fn insertions_do_not_wait_for_a_caller_that_has_left() {
+    let (db, _folder) = waiting(0, 0).await;
+    let ids = TestIds::new();
+    let job = || NewJob::new(ids.next(), "test", json!({}), NOW);
+    for _ in 0..20 {
+        let (left, stays) = ([job()], [job()]);
+        let mut leaving = Box::pin(db.insert(&left, NOW));
+        assert!(futures_util::poll!(&mut leaving).is_pending());
+        let staying = db.insert(&stays, NOW);
+        drop(leaving);
+        assert_eq!(staying.await.unwrap(), [common::jobs::InsertOutcome::Inserted]);
+        assert_eq!(db.known(&[left[0].id]).await.unwrap(), [left[0].id]);
+    }
+    db.close();
+    let refused = db.insert(&[job()], NOW).await;
+    assert!(matches!(refused, Err(PortError::Unavailable { .. })), "{refused:?}");
+}

@@ -55,7 +55,7 @@ pub(super) fn progress(
         .optional()?
         .ok_or(LostLease::Lost)?;
     let told = json!({"progress": percent, "data": data});
-    Ok(events::write(tx, &[Told::of(&place, JobEventKind::Progress, Some(&told), now)?])?)
+    Ok(events::write(tx, &[Told::of(&place, JobEventKind::Progress, Some(to_json(&told)?), now)])?)
 }
 
 /// Lines that a job keeps, and the longest line.

@@ -295,10 +295,8 @@ async fn a_file_of_a_form_is_there_before_the_next_one_comes() {
     let mut stream = server.send_raw(head(&user, "POST", &path, &fields).as_bytes()).await;
     // up to the head of the next part, and no further
     stream.write_all(&[file("taken", b"after"), b"--b\r\nContent-Disp".to_vec()].concat()).await.unwrap();
-    until("it is there", async || {
-        user.child_named("taken").await.is_some_and(|file| file["version"] == 2)
-    })
-    .await;
+    until("it is there", async || user.child_named("taken").await.is_some_and(|file| file["version"] == 2))
+        .await;
 }
 
 #[actix_web::test]

@@ -280,10 +280,7 @@ fn checked(
 
 async fn insert(service: &WorkerService, jobs: Vec<NewJob>) -> ApiResult<Vec<Created>> {
     let outcomes = service.store.insert(&jobs, service.clock.now()).await?;
-    let mut types: Vec<String> = jobs.iter().map(|job| job.kind.clone()).collect();
-    types.sort_unstable();
-    types.dedup();
-    service.bells.ring(&types).await;
+    service.bells.ring_new(&jobs).await;
     let made = jobs.iter().zip(outcomes).map(|(job, outcome)| {
         let (outcome, holder) = match outcome {
             InsertOutcome::Inserted => (Outcome::Inserted, None),

@@ -48,6 +48,9 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
             scope("/api/v1/jobs")
                 .service(list::list)
                 .service(create::create)
+                // called most often: the server tries patterns in this order
+                .service(claim::claim)
+                .service(results::results)
                 .service(events::all)
                 .service(stats::show)
                 .service(kinds::list)
@@ -64,8 +67,6 @@ pub fn public_routes(config: &mut ServiceConfig<'_>) {
                 .service(schedules::change)
                 .service(schedules::remove)
                 .service(schedules::run)
-                .service(claim::claim)
-                .service(results::results)
                 .service(list::show)
                 .service(list::log)
                 .service(change::alter)

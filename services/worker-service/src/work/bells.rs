@@ -1,8 +1,8 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use common::jobs::{JobBus, types};
+use common::jobs::{JobBus, NewJob, types};
 use common::{Causes, JobId, PortResult, UserId};
 use runtime::retry::RetryDelay;
 use tokio::sync::{Notify, broadcast};
@@ -55,16 +55,41 @@ impl Bells {
 
     /// Rings for these types here and, by the bus, everywhere: there may be something to claim or to promote.
     pub(crate) async fn ring(&self, types: &[String]) {
-        for kind in types {
-            self.ring_here(kind);
-        }
         if !types.is_empty() {
+            self.ring_promoter();
+        }
+        self.ring_ready(types).await;
+    }
+
+    /// Rings for jobs that are in the store now.
+    pub(crate) async fn ring_new(&self, jobs: &[NewJob]) {
+        let types: BTreeSet<&String> = jobs.iter().map(|job| &job.kind).collect();
+        let types: Vec<String> = types.into_iter().cloned().collect();
+        if jobs.iter().any(|job| job.run_at.is_some()) {
+            self.ring(&types).await
+        } else {
+            self.ring_ready(&types).await
+        }
+    }
+
+    /// The same where nothing is there to be promoted: the promoter of this process sleeps on, since looking costs it a commit.
+    pub(crate) async fn ring_ready(&self, types: &[String]) {
+        for kind in types {
+            self.ring_type(kind);
+        }
+        // a bus of this process alone would say it a second time
+        if !types.is_empty() && self.0.bus.is_shared() {
             self.0.bus.ring(types).await;
         }
     }
 
     /// Rings in this process only, as when a doorbell was heard on the bus.
     pub(crate) fn ring_here(&self, kind: &str) {
+        self.ring_type(kind);
+        self.ring_promoter();
+    }
+
+    fn ring_type(&self, kind: &str) {
         if let Some(user) = kind.strip_prefix(NEWS).and_then(|user| UserId::parse(user).ok()) {
             // nobody may be listening
             let _ = self.0.news.send(user);
@@ -75,14 +100,13 @@ impl Bells {
         }
         // nobody may be listening
         let _ = self.0.rings.send(kind.into());
-        self.ring_promoter();
         self.changed();
     }
 
     /// Says here and, by the bus, everywhere that these users have been told something.
     pub(crate) async fn ring_news(&self, users: impl IntoIterator<Item = UserId>) {
         let names: Vec<String> = users.into_iter().map(|user| format!("{NEWS}{user}")).collect();
-        self.ring(&names).await;
+        self.ring_ready(&names).await;
     }
 
     /// The users who are told something from now on.

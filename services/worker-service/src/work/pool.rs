@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use common::jobs::{ClaimRequest, Claims};
 use common::{Causes, Timestamp};
-use futures_util::future::join_all;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use metrics::{counter, gauge};
 use runtime::retry::RetryDelay;
 use tokio::task::JoinSet;
@@ -60,7 +61,10 @@ impl Workers {
             }
         };
         let work = async {
-            join_all(self.registry.iter().map(|handler| self.run_type(handler, &stop))).await;
+            // of many types only the one that is woken is looked at
+            let types: FuturesUnordered<_> =
+                self.registry.iter().map(|handler| self.run_type(handler, &stop)).collect();
+            types.collect::<()>().await;
             drained.cancel();
         };
         tokio::join!(deadline, work);
