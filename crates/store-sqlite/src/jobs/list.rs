@@ -127,7 +127,7 @@ fn numbers(
             let mut numbers = Vec::new();
             let mut select = connection.prepare_cached(&format!(
                 "SELECT number FROM jobs INDEXED BY jobs_by_user
-                 WHERE user = ?1 AND type = ?2 AND state = ?3 AND number BETWEEN ?4 AND ?5
+                 WHERE user = ?1 AND user <> x'' AND type = ?2 AND state = ?3 AND number BETWEEN ?4 AND ?5
                  ORDER BY number {} LIMIT ?6",
                 bounds.sql()
             ))?;

@@ -45,6 +45,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         include_str!("../../migrations/jobs/008.sql"),
         include_str!("../../migrations/jobs/009.sql"),
         include_str!("../../migrations/jobs/010.sql"),
+        include_str!("../../migrations/jobs/011.sql"),
     ],
 };
 
