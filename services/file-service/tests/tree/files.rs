@@ -171,7 +171,7 @@ async fn unknown_methods_and_paths_say_so() {
     let id = user.folder("docs", "root").await;
     for (path, allowed) in [
         (format!("/api/v1/files/{id}"), "GET, PATCH, DELETE, OPTIONS"),
-        (format!("/api/v1/files/{id}/children"), "GET, OPTIONS"),
+        (format!("/api/v1/files/{id}/children/x/content"), "PUT, OPTIONS"),
         ("/api/v1/trash".into(), "GET, DELETE, OPTIONS"),
         ("/api/v1/usage".into(), "GET, OPTIONS"),
     ] {
