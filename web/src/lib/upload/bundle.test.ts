@@ -55,4 +55,14 @@ describe('an outcome', () => {
     expect(() => fileOf(new ApiError('product', 409, 'name_taken', ''))).toThrow(ApiError);
     expect(() => fileOf(undefined)).toThrow(ApiError);
   });
+
+  it('that never came can be sent again, and is no sign that the line is lost', () => {
+    try {
+      fileOf(undefined);
+      expect.unreachable();
+    } catch (thrown) {
+      const { passing, cause } = thrown as ApiError;
+      expect([passing, cause]).toEqual([true, 'hop']);
+    }
+  });
 });

@@ -34,7 +34,7 @@ export function bundled(items: readonly Item[], lines: number): number {
   return end < 0 ? items.length : end;
 }
 
-/** For each request at once, how many items {@link bundled} needs to see at most. */
+/** How many items {@link bundled} needs to see at most, for each request at once. */
 export const SEEN = FILES;
 
 /** About as many bytes of a form stand before each file. */
@@ -100,5 +100,5 @@ function outcomeOf(result: ChangeResult): Outcome {
   return early ? cutOff() : problemOf(result.status, result, () => null);
 }
 
-/** It did not come to this one: it can be sent again. */
-const cutOff = () => new ApiError('offline', 0, '', '');
+/** It did not come to this one, though somebody answered: it can be sent again, and the line is not lost. */
+const cutOff = () => new ApiError('hop', 503, '', '');

@@ -8,7 +8,7 @@ use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use bytes::Bytes;
-use common::files::NodeName;
+use common::files::{Committed, NodeName};
 use common::{Code, Sha256, Timestamp};
 use futures_util::{Stream, StreamExt as _};
 use http_kit::problem::ProblemDocument;
@@ -53,7 +53,7 @@ struct UploadForm {
 }
 
 /// Uploads many files into one folder, which is faster than one request for each where they are small. Each succeeds or fails by itself, and has a result; what is
-/// refused keeps none of the others. If the form cannot be read to its end there is one more result, which says why, and what came before is kept.
+/// refused stops none of the others. If the form cannot be read to its end there is one more result, which says why, and what came before is kept.
 #[utoipa::path(
     operation_id = "uploadFiles",
     tag = "files",
@@ -92,7 +92,7 @@ pub(in crate::http) async fn put_children(
     let results = files.finish().await;
     let made = results.iter().filter_map(|result| result.as_ref().ok().map(|committed| &committed.node));
     let stars = marks::stars(&service, actor, made).await?;
-    let show = |result: Result<common::files::Committed, AppError>| {
+    let show = |result: Result<Committed, AppError>| {
         let seen = result.map(|committed| {
             let starred = stars.contains(&committed.node.id);
             let sight = Sight { starred, ..parent.child_sight() };
