@@ -16,6 +16,12 @@ const RECOVERY: Duration = Duration::from_secs(10);
 /// Rounds in a row that make it well: both replicas of each service have then answered.
 const ROUNDS: usize = 4;
 
+/// The programs of the services.
+pub(crate) const ALL: &[&str] = &["auth-service", "file-service", "worker-service"];
+
+/// Refusals of each service that a failure tells.
+const TOLD: usize = 5;
+
 pub(crate) struct Scene {
     pub(crate) stack: Stack,
     pub(crate) fleet: Fleet,
@@ -56,11 +62,12 @@ impl Scene {
         Ok(())
     }
 
-    /// A failure with where the services' logs are then kept.
+    /// A failure with what the services lacked last, and where their logs are then kept.
     pub(crate) fn with_logs<T>(&mut self, ended: Result<T>) -> Result<T> {
         ended.map_err(|error| {
+            let lacked = ALL.iter().map(|program| lacked(&self.stack, program)).collect::<String>();
             let logs = self.stack.keep_folder();
-            error.context(format!("logs are in {}", logs.display()))
+            error.context(format!("logs are in {}, with:\n{lacked}", logs.display()))
         })
     }
 
@@ -68,4 +75,13 @@ impl Scene {
     pub(crate) async fn ends(self) -> Result<()> {
         self.ada.everything_holds(&self.product).await
     }
+}
+
+/// The last refusals of a service, a line each, with the dependency that did not answer.
+fn lacked(stack: &Stack, program: &str) -> String {
+    let log = stack.log(program).unwrap_or_default();
+    let mut refusals: Vec<_> = log.lines().filter(|line| line.contains("dependency unavailable")).collect();
+    // of several replicas; a line begins with its time
+    refusals.sort_unstable();
+    refusals.iter().rev().take(TOLD).map(|line| format!("{program}: {line}\n")).collect()
 }

@@ -10,7 +10,7 @@ use reqwest::Method;
 use crate::fleet::{Loss, Server};
 use crate::load::{Load, Tolerance};
 use crate::person::Case;
-use crate::scene::Scene;
+use crate::scene::{ALL, Scene};
 
 /// What the loss of a server means.
 struct Meaning {
@@ -22,8 +22,6 @@ struct Meaning {
     part: &'static str,
     named_by: &'static [&'static str],
 }
-
-const ALL: &[&str] = &["auth-service", "file-service", "worker-service"];
 
 const fn meaning(server: Server) -> Meaning {
     match server {
