@@ -84,7 +84,7 @@ enum Of {
 }
 
 /// Pages of ten are as long whatever the store holds; those of a hundred are not in the smallest one.
-const PAGE_KINDS: [(&str, Of); 15] = [
+const PAGE_KINDS: [(&str, Of); 17] = [
     ("n list: first 10, by name", Of::List("limit=10")),
     ("n list: first 100, by name", Of::List("limit=100")),
     ("n list: first 100, by size, largest first", Of::List("limit=100&sort=size&order=desc")),
@@ -95,7 +95,9 @@ const PAGE_KINDS: [(&str, Of); 15] = [
     ("n search: first 10, beginnings of words, two letters", Of::Search("q=re&limit=10")),
     ("n search: first 10, a word of every hundredth name", Of::Search("q=batch07&limit=10")),
     ("n search: first 100, a word of every hundredth name", Of::Search("q=batch07&limit=100")),
+    ("n search: first 10, the beginning of a word, five letters", Of::Search("q=repor&limit=10")),
     ("n search: two words, one of all names", Of::Search("q=report%20batch07&limit=10")),
+    ("n search: a word of all names, the number of one file", Of::Search("q=report%200000007&limit=10")),
     ("n search: the number of one file", Of::Search("q=0000007&limit=10")),
     ("n search: first 10, a word of all texts", Of::Search("q=minutes&limit=10")),
     ("n search: first 10, a word of every hundredth text", Of::Search("q=topic00&limit=10")),

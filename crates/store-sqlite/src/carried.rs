@@ -77,6 +77,7 @@ const FILES: &[(&str, Fate)] = &[
              new_downloads new_drops new_file told_downloads told_drops notice_job notice_due noticed_at",
         ),
     ),
+    ("listings", Derived),
     ("meta", Derived),
     ("name_words", Derived),
     ("node_tags", Derived),

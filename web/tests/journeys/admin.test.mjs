@@ -442,6 +442,12 @@ journey(
     await parts.filter({ hasText: 'Queue of jobs' }).getByText('Does not answer').waitFor();
     await parts.filter({ hasText: 'Memory of credentials' }).getByText('Works').waitFor();
     assert.equal(await page.getByText('Longest wait').count(), 0);
+    // What never answers keeps nothing else from being seen.
+    away = false;
+    await page.route('**/api/v1/jobs/stats*', () => {});
+    await page.reload();
+    await parts.filter({ hasText: 'Stores' }).getByText('Works').waitFor();
+    await parts.filter({ hasText: 'Queue of jobs' }).getByText('Unknown').waitFor();
   },
   stranger,
 );

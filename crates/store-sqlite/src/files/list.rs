@@ -7,6 +7,7 @@ use common::{FileId, SpaceId, Timestamp};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
+use super::places::{Key, Line, Places};
 use super::{node, path};
 use crate::engine::damaged;
 use crate::row::{RowExt as _, int};
@@ -20,9 +21,6 @@ const fn index(sort: Sort) -> (&'static str, &'static [&'static str]) {
         Sort::Type => ("nodes_by_type", &["mime", "sort_key"]),
     }
 }
-
-/// Sort value and id, as parameters.
-type Key = Vec<Value>;
 
 fn key_of(position: &Position) -> Key {
     let mut key = match &position.value {
@@ -82,12 +80,14 @@ pub(super) fn sql(select: Select, sort: Sort, order: Order, kinds: &[Kind], afte
 
 struct List<'c, 'q> {
     connection: &'c Connection,
+    places: &'c Places,
     parent: FileId,
     query: &'q ListQuery,
 }
 
 pub(super) fn children(
     connection: &Connection,
+    places: &Places,
     parent: FileId,
     query: &ListQuery,
 ) -> rusqlite::Result<Page<Node>> {
@@ -101,20 +101,20 @@ pub(super) fn children(
     if !path::exists(connection, parent)? {
         return Ok(Page { items: Vec::new(), more: false, total: 0 });
     }
-    let (ranges, total): (&[&[Kind]], u64) = match (query.kind, query.folders_first) {
+    let (ranges, total): (&[&'static [Kind]], u64) = match (query.kind, query.folders_first) {
         (Some(Kind::Folder), _) => (&[&[Kind::Folder]], folders),
         (Some(Kind::File), _) => (&[&[Kind::File]], files),
         (None, true) => (&[&[Kind::Folder], &[Kind::File]], folders + files),
         (None, false) => (&[&[Kind::Folder, Kind::File]], folders + files),
     };
-    let list = List { connection, parent, query };
+    let list = List { connection, places, parent, query };
     let (items, more) = list.page(ranges)?;
     Ok(Page { items, more, total })
 }
 
 impl List<'_, '_> {
     /// A page of ranges that follow one another.
-    fn page(&self, ranges: &[&[Kind]]) -> rusqlite::Result<(Vec<Node>, bool)> {
+    fn page(&self, ranges: &[&'static [Kind]]) -> rusqlite::Result<(Vec<Node>, bool)> {
         let wanted = self.query.limit as usize + 1;
         let mut items = Vec::new();
         let mut offset = self.query.offset;
@@ -122,7 +122,7 @@ impl List<'_, '_> {
             Some(position) => Some((position.kind, self.checked(position)?)),
             None => None,
         };
-        for kinds in ranges {
+        for &kinds in ranges {
             // a position lies in the range of its kind: those before are done, those after untouched
             let mut key = None;
             if let Some((kind, position)) = after.take() {
@@ -134,7 +134,11 @@ impl List<'_, '_> {
                 }
             }
             if offset > 0 {
-                match self.skip(kinds, key.as_ref(), offset)? {
+                let skipped = match &key {
+                    Some(key) => self.pass_by(kinds, Some(key), offset),
+                    None => self.skip(kinds, offset),
+                };
+                match skipped? {
                     Ok(last) => (key, offset) = (Some(last), 0),
                     Err(shorter) => {
                         offset -= shorter;
@@ -172,8 +176,16 @@ impl List<'_, '_> {
         sql(select, self.query.sort, self.query.order, kinds, key.is_some())
     }
 
+    /// As [`List::pass_by`] from the beginning.
+    fn skip(&self, kinds: &'static [Kind], offset: u64) -> rusqlite::Result<Result<Key, u64>> {
+        let line = Line::Sorted { sort: self.query.sort, order: self.query.order, kinds };
+        self.places.skip(self.connection, (self.parent, line), offset, |key, offset| {
+            self.pass_by(kinds, key, offset)
+        })
+    }
+
     /// The key of the last one of `offset` that are left out, read from the index alone; or how many there are, if they are fewer.
-    fn skip(&self, kinds: &[Kind], key: Option<&Key>, offset: u64) -> rusqlite::Result<Result<Key, u64>> {
+    fn pass_by(&self, kinds: &[Kind], key: Option<&Key>, offset: u64) -> rusqlite::Result<Result<Key, u64>> {
         let mut select = self.connection.prepare_cached(&self.sql(Select::Keys, kinds, key))?;
         let columns = select.column_count();
         let last = select
@@ -208,6 +220,7 @@ impl List<'_, '_> {
 /// The classic list.
 pub(super) fn children_by_id(
     connection: &Connection,
+    places: &Places,
     parent: FileId,
     offset: u64,
     limit: u32,
@@ -215,14 +228,45 @@ pub(super) fn children_by_id(
     if !path::exists(connection, parent)? {
         return Ok(Vec::new());
     }
-    // the inner query passes over what is left out within the index
+    let mut after = FileId::from_bytes([0xff; 12]).bytes().to_vec();
+    if offset > 0 {
+        let skipped = places.skip(connection, (parent, Line::ById), offset, |key, offset| {
+            pass_by_ids(connection, parent, key, offset)
+        })?;
+        match skipped.as_deref() {
+            Ok([Value::Blob(last)]) => after.clone_from(last),
+            _ => return Ok(Vec::new()),
+        }
+    }
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {} FROM (SELECT id FROM nodes INDEXED BY nodes_parent WHERE parent = ?1 AND live = 1
-                         ORDER BY id DESC LIMIT ?2 OFFSET ?3) page
-         JOIN nodes n ON n.id = page.id LEFT JOIN blobs b ON b.key = n.blob ORDER BY n.id DESC",
+        "SELECT {} FROM nodes n INDEXED BY nodes_parent LEFT JOIN blobs b ON b.key = n.blob
+         WHERE n.parent = ?1 AND n.live = 1 AND n.id < ?2 ORDER BY n.id DESC LIMIT ?3",
         node::COLUMNS
     ))?;
-    select.query_map((parent.bytes(), limit, int(offset)), |row| node::node(row, 0))?.collect()
+    select.query_map((parent.bytes(), after, limit), |row| node::node(row, 0))?.collect()
+}
+
+/// The id of the last one of `offset` that are left out, read from the index alone; or how many there are, if they are fewer.
+fn pass_by_ids(
+    connection: &Connection,
+    parent: FileId,
+    after: Option<&Key>,
+    offset: u64,
+) -> rusqlite::Result<Result<Key, u64>> {
+    let first = Value::Blob(vec![0xff; 12]);
+    let after = after.and_then(|key| key.first()).unwrap_or(&first);
+    let rest = "FROM nodes INDEXED BY nodes_parent WHERE parent = ?1 AND live = 1 AND id < ?2";
+    let last = connection
+        .prepare_cached(&format!("SELECT id {rest} ORDER BY id DESC LIMIT 1 OFFSET ?3"))?
+        .query_row((parent.bytes(), after, int(offset - 1)), |row| row.get(0))
+        .optional()?;
+    match last {
+        Some(last) => Ok(Ok(vec![last])),
+        None => connection
+            .prepare_cached(&format!("SELECT count(*) {rest}"))?
+            .query_row((parent.bytes(), after), |row| row.count(0))
+            .map(Err),
+    }
 }
 
 pub(super) fn trash(

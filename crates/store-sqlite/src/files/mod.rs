@@ -12,6 +12,7 @@ mod marks;
 mod names;
 mod node;
 mod path;
+mod places;
 mod portable;
 mod purge;
 mod recount;
@@ -27,11 +28,13 @@ mod usage;
 mod versions;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use common::PortResult;
 
 use crate::engine::{Engine, OpenOptions, Schema};
 use crate::{keyed, outbox};
+use places::Places;
 
 pub(crate) const SCHEMA: Schema = Schema {
     name: "files",
@@ -51,6 +54,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         include_str!("../../migrations/files/012.sql"),
         include_str!("../../migrations/files/013.sql"),
         include_str!("../../migrations/files/014.sql"),
+        include_str!("../../migrations/files/015.sql"),
     ],
 };
 
@@ -59,6 +63,7 @@ pub(crate) const SCHEMA: Schema = Schema {
 /// [`common::files::JournalStore`], [`common::files::ActivityStore`] and [`common::files::SearchStore`], and its [`common::jobs::Outbox`].
 pub struct FilesDb {
     engine: Engine,
+    places: Arc<Places>,
 }
 
 impl FilesDb {
@@ -67,7 +72,8 @@ impl FilesDb {
     /// # Errors
     /// `Broken` if the file is another database, damaged, or written by a newer version; `Full` or `Unavailable` as the disk says.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> PortResult<Self> {
-        Ok(Self { engine: Engine::open(path.as_ref(), &SCHEMA, options)? })
+        let engine = Engine::open(path.as_ref(), &SCHEMA, options)?;
+        Ok(Self { engine, places: Arc::default() })
     }
 
     /// Finishes what waits and closes the file; later calls are `Unavailable`. Blocks. Dropping does the same.

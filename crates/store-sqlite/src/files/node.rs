@@ -8,7 +8,7 @@ use common::{Crc32, FileId, Sha256, UserId};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{marks, search};
+use super::{marks, places, search};
 use crate::engine::{Tx, damaged};
 use crate::row::{RowExt as _, int};
 
@@ -154,6 +154,9 @@ pub(super) fn insert(tx: &Tx<'_>, new: &NewNode<'_>) -> rusqlite::Result<()> {
         new.content.as_ref().map(|(_, by)| by.bytes()),
         Tag::join(new.tags),
     ])?;
+    if let Some(parent) = new.parent {
+        places::something_came(tx, parent)?;
+    }
     marks::index_tags(tx, new.space, new.id, new.tags)?;
     search::index_node(tx, (new.space, new.id), new.name, new.tags)
 }

@@ -1,5 +1,7 @@
 //! The port over the functions of this folder.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use common::files::{
@@ -116,12 +118,16 @@ impl FileStore for FilesDb {
     }
 
     async fn list_children(&self, parent: FileId, query: &ListQuery) -> PortResult<Page<Node>> {
-        let query = query.clone();
-        self.read_one_state(move |connection| list::children(connection, parent, &query)).await
+        let (query, places) = (query.clone(), Arc::clone(&self.places));
+        self.read_one_state(move |connection| list::children(connection, &places, parent, &query)).await
     }
 
     async fn list_children_by_id(&self, parent: FileId, offset: u64, limit: u32) -> PortResult<Vec<Node>> {
-        self.read_one_state(move |connection| list::children_by_id(connection, parent, offset, limit)).await
+        let places = Arc::clone(&self.places);
+        self.read_one_state(move |connection| {
+            list::children_by_id(connection, &places, parent, offset, limit)
+        })
+        .await
     }
 
     async fn list_trash(

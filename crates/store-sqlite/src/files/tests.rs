@@ -128,7 +128,7 @@ async fn a_page_of_100_000_costs_what_a_page_of_200_costs() {
         for folder in [few, many] {
             let query = query.clone();
             let cost = bench.cost(move |tx| {
-                let page = list::children(tx, folder, &query).unwrap();
+                let page = list::children(tx, &Places::default(), folder, &query).unwrap();
                 assert!(page.items.len() <= 10);
             });
             costs.push(cost.await);
@@ -138,9 +138,47 @@ async fn a_page_of_100_000_costs_what_a_page_of_200_costs() {
         assert!(costs[1] < 300, "{costs:?} {query:?}");
     }
     for folder in [few, many] {
-        let cost = bench.cost(move |tx| list::children_by_id(tx, folder, 0, 10).unwrap()).await;
+        let cost =
+            bench.cost(move |tx| list::children_by_id(tx, &Places::default(), folder, 0, 10).unwrap()).await;
         assert!(cost < 200, "{cost}");
     }
+}
+
+/// The first page from the middle costs what passing by costs, the second one makes steps for those after it, until something changes.
+#[tokio::test]
+async fn pages_from_the_middle_of_100_000_cost_little_after_the_second_one() {
+    let bench = bench().await;
+    let folder = bench.folder_of(MANY).await;
+    let places = Arc::new(Places::default());
+    let costs = async |offset: u64| {
+        let mut costs = Vec::new();
+        for query in queries().into_iter().filter(|query| query.after.is_none()) {
+            let (query, places) = (ListQuery { offset, ..query }, Arc::clone(&places));
+            let cost = bench.cost(move |tx| {
+                assert_eq!(list::children(tx, &places, folder, &query).unwrap().items.len(), 10);
+            });
+            costs.push(cost.await);
+        }
+        let places = Arc::clone(&places);
+        let by_id = bench.cost(move |tx| list::children_by_id(tx, &places, folder, offset, 10).unwrap());
+        costs.push(by_id.await);
+        costs
+    };
+    let middle = MANY / 2;
+    let (first, again) = (costs(middle).await, costs(middle).await);
+    let (_steps, near) = (costs(middle - 1).await, costs(middle - 5_000).await);
+    for ((first, again), near) in first.iter().zip(again).zip(near) {
+        // some instructions for each that is passed by
+        assert!(*first < 2 * middle, "{first}");
+        assert!(again < first / 8 && near < first / 4, "{first} {again} {near}");
+    }
+    // each from the beginning
+    bench.db.create_folder(&bench.new_folder(folder, "another")).await.unwrap();
+    let changed = costs(middle).await;
+    assert!(
+        changed.iter().zip(&first).all(|(changed, first)| changed > &(first / 2)),
+        "{first:?} {changed:?}"
+    );
 }
 
 #[tokio::test]

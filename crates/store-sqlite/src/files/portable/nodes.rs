@@ -5,7 +5,7 @@ use common::portable::{PortableContent, PortableNode, PortableStamp};
 use common::{FileId, Timestamp};
 use rusqlite::{Row, params};
 
-use super::super::{marks, node, search};
+use super::super::{marks, node, places, search};
 use crate::engine::{Tx, damaged};
 use crate::row::{RowExt as _, int, is_there};
 
@@ -118,6 +118,9 @@ pub(super) fn keep_node(tx: &Tx<'_>, kept: &PortableNode) -> rusqlite::Result<()
         content.map(|content| content.came.by.bytes()),
         Tag::join(&tags),
     ])?;
+    if let Some(parent) = kept.parent {
+        places::something_came(tx, parent)?;
+    }
     marks::index_tags(tx, kept.space, kept.id, &tags)?;
     search::index_node(tx, (kept.space, kept.id), &name, &tags)
 }

@@ -34,11 +34,15 @@ pub(super) fn count_names(connection: &Connection, question: &str, most: u64) ->
         .query_row(params![question, int(most)], |row| row.count(0))
 }
 
-/// The rows of names and tags that have what is asked for, in ascending order. Eight bytes for each.
-pub(super) fn rows_of_names(connection: &Connection, question: &str) -> rusqlite::Result<Vec<i64>> {
+/// The first rows of names and tags that have what is asked for, in ascending order, at most so many. Eight bytes for each.
+pub(super) fn rows_of_names(
+    connection: &Connection,
+    question: &str,
+    most: u64,
+) -> rusqlite::Result<Vec<i64>> {
     connection
-        .prepare_cached("SELECT rowid FROM name_words WHERE name_words MATCH ?1 ORDER BY rowid")?
-        .query_map([question], |row| row.get(0))?
+        .prepare_cached("SELECT rowid FROM name_words WHERE name_words MATCH ?1 ORDER BY rowid LIMIT ?2")?
+        .query_map(params![question, int(most)], |row| row.get(0))?
         .collect()
 }
 

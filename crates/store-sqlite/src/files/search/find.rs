@@ -2,16 +2,17 @@
 //!
 //! Where few nodes have the words, the full-text index says which, and these are put in order. Where many have, looking each of them up would take long, and the
 //! page is full soon when the space is gone through from its latest change on: the rows that say so are held against those of the index or, where even these are
-//! too many to be listed, each node against the words. Which of the three it is only decides how long a search takes.
-
-use std::time::Duration;
+//! too many to be listed, each node against the words. Of several words, those that very many names have are left to a look at what the others find. Which of these
+//! ways it is only decides how long a search takes.
 
 use common::files::search::{Found, Rank, Ranked, SearchQuery};
 use common::{FileId, Timestamp};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
+use super::bounds::Bounds;
 use super::candidates::{self, Question};
+use super::frequent::Sample;
 use super::place::Place;
 use super::seen::{self, At, Seen, Sql};
 use super::texts::Texts;
@@ -19,38 +20,9 @@ use super::words::Words;
 use crate::engine::deadline::{in_time, within};
 use crate::row::RowExt as _;
 
-/// What a search goes to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
-    /// Longest time that it takes a reader for.
-    pub(super) time: Duration,
-    /// Names with the words from which the space is gone through: looking up so many takes some ten milliseconds.
-    pub(super) many: u64,
-    /// Names with the words from which nodes are held against the words themselves: listing so many takes as long.
-    pub(super) very_many: u64,
-    /// The same of texts, which take longer to look up and are not listed by their times.
-    pub(super) many_texts: u64,
-    /// Nodes that are then looked at before it is given up: those that have the words may all be old, or be left out.
-    pub(super) walk: usize,
-    /// Nodes that are looked at before the index is asked for what begins with a few letters.
-    pub(super) peek: usize,
-    /// Nodes that are put in order before they are looked at.
-    pub(super) batch: usize,
-}
+mod led;
 
-impl Default for Bounds {
-    fn default() -> Self {
-        Self {
-            time: Duration::from_secs(3),
-            many: 3_000,
-            very_many: 50_000,
-            many_texts: 5_000,
-            walk: 20_000,
-            peek: 400,
-            batch: 4_096,
-        }
-    }
-}
+use led::Held;
 
 /// Before all others.
 const FIRST: At = (Timestamp::from_millis(i64::MAX), FileId::from_bytes([0xFF; 12]));
@@ -124,6 +96,10 @@ struct Look<'q> {
     place: Place,
     words: Words<'q>,
     columns: Sql,
+    /// Taken once it is needed.
+    sample: Option<Sample>,
+    /// Whether the words that are not frequent led to too much that has not all of them.
+    is_led_astray: bool,
     /// Found once the search comes to the ranks of texts.
     texts: Option<Texts>,
 }
@@ -132,7 +108,17 @@ impl<'q> Look<'q> {
     fn new(connection: &'q Connection, query: &'q SearchQuery, bounds: &'q Bounds, place: Place) -> Self {
         let words = Words::new(place.space, &query.words);
         let columns = seen::columns(place.space, &query.filter);
-        Self { connection, query, bounds, place, words, columns, texts: None }
+        Self {
+            connection,
+            query,
+            bounds,
+            place,
+            words,
+            columns,
+            sample: None,
+            is_led_astray: false,
+            texts: None,
+        }
     }
 
     /// Adds what is there at a rank, in order, at most a page.
@@ -141,16 +127,22 @@ impl<'q> Look<'q> {
         let after = after.map_or(FIRST, |after| (after.modified_at, after.node));
         // the index collects all that begins so before it says the first
         if rank == Rank::NamePrefix
-            && self.query.words.iter().all(|word| word.chars().count() <= SHORT_WORD)
+            && self.latest_may_have_all()?
             && let Some(page) = self.walk(rank, after, self.bounds.peek)?
         {
             found.extend(page);
             return Ok(());
         }
+        if rank < Rank::Text && self.led(rank, after, found)? {
+            return Ok(());
+        }
         let (questions, how_many) = self.questions(rank)?;
         let page = match how_many {
             HowMany::Few => return self.gather(rank, &questions, after, found),
-            HowMany::Many(rows) => self.among(&rows, after)?,
+            HowMany::Many(rows) => {
+                let held = |seen: &Seen<'_>| Ok(if self.has(seen)? { Held::Wanted } else { Held::Missed });
+                self.among(&rows, after, usize::MAX, held)?
+            }
             HowMany::VeryMany => self.walk(rank, after, self.bounds.walk)?,
         };
         found.extend(match page {
@@ -165,11 +157,12 @@ impl<'q> Look<'q> {
         let &Bounds { many, very_many, many_texts, .. } = self.bounds;
         if rank < Rank::Text {
             let question = self.words.by_names(rank);
-            let count = candidates::count_names(self.connection, &question, very_many)?;
+            let rows = candidates::rows_of_names(self.connection, &question, very_many)?;
+            let count = rows.len() as u64;
             let how_many = if count >= very_many {
                 HowMany::VeryMany
             } else if count >= many {
-                HowMany::Many(candidates::rows_of_names(self.connection, &question)?)
+                HowMany::Many(rows)
             } else {
                 HowMany::Few
             };
@@ -178,16 +171,8 @@ impl<'q> Look<'q> {
         let is_prefix = rank == Rank::TextPrefix;
         let found = self.texts.insert(Texts::find(self.connection, &self.words, is_prefix)?);
         // each word is in the texts or the names of all that is found; the one that the fewest have leads there
-        let mut rarest = (u64::MAX, 0);
-        for number in 0..self.query.words.len() {
-            let in_names = if self.query.words.len() > 1 {
-                candidates::count_names(self.connection, &self.words.in_any_name(number), many_texts)?
-            } else {
-                0
-            };
-            rarest = rarest.min((in_names + found.count(number), number));
-        }
-        let (count, word) = rarest;
+        let in_texts: Vec<u64> = (0..self.query.words.len()).map(|number| found.count(number)).collect();
+        let (count, word) = if let [count] = *in_texts { (count, 0) } else { self.rarest(&in_texts)? };
         let mut questions = vec![Question::Texts(self.words.phrase(&self.query.words[word], is_prefix))];
         if self.query.words.len() > 1 {
             questions.push(Question::Names(self.words.in_any_name(word)));
@@ -195,8 +180,15 @@ impl<'q> Look<'q> {
         Ok((questions, if count >= many_texts { HowMany::VeryMany } else { HowMany::Few }))
     }
 
-    /// Goes through the space from its latest change on, for nodes whose names and tags are these rows. None if that takes longer than to look them all up.
-    fn among(&self, rows: &[i64], after: At) -> rusqlite::Result<Option<Vec<At>>> {
+    /// Goes through the space from its latest change on, for wanted nodes whose names and tags are these rows. None if that takes longer than to look them all up, or
+    /// if those that are not wanted cost more than there is patience.
+    fn among(
+        &self,
+        rows: &[i64],
+        after: At,
+        mut patience: usize,
+        held: impl Fn(&Seen<'_>) -> rusqlite::Result<Held> + Copy,
+    ) -> rusqlite::Result<Option<Vec<At>>> {
         let mut select = self.connection.prepare_cached(
             "SELECT modified_at, node, id FROM search_nodes INDEXED BY search_latest
              WHERE space = ?1 AND (modified_at, node) < (?2, ?3) ORDER BY modified_at DESC, node DESC",
@@ -212,7 +204,12 @@ impl<'q> Look<'q> {
                 continue;
             }
             let at = (row.time(0)?, row.id(1)?);
-            if self.look_up(at, |seen| self.has(seen))? {
+            let held = self.look_up(at, held)?.unwrap_or(Held::Missed);
+            match patience.checked_sub(held.cost()) {
+                Some(left) => patience = left,
+                None => return Ok(None),
+            }
+            if held == Held::Wanted {
                 found.push(at);
                 if found.len() >= self.query.limit as usize {
                     break;
@@ -222,20 +219,18 @@ impl<'q> Look<'q> {
         Ok(Some(found))
     }
 
-    /// Whether a node is there of which that is true.
-    fn look_up(
+    /// What is seen of a node, if it is there.
+    fn look_up<T>(
         &self,
         at: At,
-        is_true: impl FnOnce(&Seen<'_>) -> rusqlite::Result<bool>,
-    ) -> rusqlite::Result<bool> {
+        look: impl FnOnce(&Seen<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Option<T>> {
         let mut values = self.columns.values.clone();
         values.push(Value::Blob(at.1.bytes().to_vec()));
-        let found = self
-            .connection
+        self.connection
             .prepare_cached(&format!("SELECT {} FROM nodes n WHERE n.id = ?", self.columns.text))?
-            .query_row(params_from_iter(values), |row| is_true(&Seen(row)))
-            .optional()?;
-        Ok(found.unwrap_or(false))
+            .query_row(params_from_iter(values), |row| look(&Seen(row)))
+            .optional()
     }
 
     /// Goes through the space from its latest change on, for nodes that have the words. None if that is not over after so many nodes.
@@ -276,7 +271,7 @@ impl<'q> Look<'q> {
         let full = found.len() + self.query.limit as usize;
         let (batch, is_all) = candidates::latest(self.connection, questions, after, self.bounds.batch)?;
         for at in &batch {
-            if self.look_up(*at, |seen| self.is_found(rank, seen))? {
+            if self.look_up(*at, |seen| self.is_found(rank, seen))? == Some(true) {
                 found.push(*at);
                 if found.len() >= full {
                     return Ok(());

@@ -1,7 +1,9 @@
 //! Finding nodes by words: what is written for it, and the port.
 
+mod bounds;
 mod candidates;
 mod find;
+mod frequent;
 mod place;
 mod seen;
 mod texts;
@@ -146,7 +148,7 @@ fn index_missing(tx: &Tx<'_>, ids: &[FileId]) -> rusqlite::Result<u32> {
 impl SearchStore for FilesDb {
     async fn search(&self, query: &SearchQuery) -> PortResult<Found> {
         let query = query.clone();
-        self.read_one_state(move |connection| find::search(connection, &query, &find::Bounds::default()))
+        self.read_one_state(move |connection| find::search(connection, &query, &bounds::Bounds::default()))
             .await
     }
 

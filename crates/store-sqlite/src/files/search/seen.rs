@@ -98,9 +98,7 @@ impl Seen<'_> {
         texts: Option<&Texts>,
         text_of: impl FnOnce(&[u8]) -> rusqlite::Result<Option<i64>>,
     ) -> rusqlite::Result<Option<Rank>> {
-        let name = words_of([self.0.get_ref(3)?.as_str()?]);
-        let tags = Tag::split(self.0.get_ref(4)?.as_str()?).map_err(|_| damaged("a tag that is none"))?;
-        let tags = words_of(tags.iter().map(Tag::as_str));
+        let (name, tags) = names_and_tags(self.0, 3)?;
         let (mut worst, mut others) = (Rank::Name, Vec::new());
         for (number, word) in words.iter().enumerate() {
             match in_names(word, &name, &tags) {
@@ -128,8 +126,14 @@ impl Seen<'_> {
     }
 }
 
+/// The words of a name and of the tags in the column after it.
+pub(super) fn names_and_tags(row: &Row<'_>, name: usize) -> rusqlite::Result<(Vec<String>, Vec<String>)> {
+    let tags = Tag::split(row.get_ref(name + 1)?.as_str()?).map_err(|_| damaged("a tag that is none"))?;
+    Ok((words_of([row.get_ref(name)?.as_str()?]), words_of(tags.iter().map(Tag::as_str))))
+}
+
 /// How well a name and tags of these words have a word.
-fn in_names(word: &str, name: &[String], tags: &[String]) -> Option<Rank> {
+pub(super) fn in_names(word: &str, name: &[String], tags: &[String]) -> Option<Rank> {
     let has = |words: &[String]| words.iter().any(|other| other == word);
     let begins = |words: &[String]| words.iter().any(|other| other.starts_with(word));
     if has(name) {

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use common::UserId;
-use common::files::search::{Found, SearchFilter, SearchQuery, SearchScope, SearchStore as _};
+use common::files::search::{Found, Rank, SearchFilter, SearchQuery, SearchScope, SearchStore as _};
 use common::files::{FileStore as _, MarkStore as _, NewFolder, NodeName, Space, Tag};
 use common::{FileId, PortError, Timestamp};
+use rusqlite::Connection;
 use testkit::TestIds;
 
 use super::FilesDb;
-use super::find::Bounds;
+use super::bounds::Bounds;
+use super::frequent::Sample;
 use crate::engine::deadline::{in_time, within};
 use crate::engine::steps::steps;
 use crate::engine::{Abort, Durability, OpenOptions, Tx};
@@ -224,4 +226,28 @@ async fn a_search_ends_when_its_time_is_over_and_says_so() {
     });
     assert_eq!(ended.await.unwrap(), None);
     assert_eq!(scene.count("word").await, 1);
+}
+
+/// Words that the latest nodes have, whole or begun, in names or tags; and none in a space with fewer nodes than the sample.
+#[tokio::test]
+async fn a_word_is_frequent_if_many_of_the_latest_nodes_have_it() {
+    let scene = scene().await;
+    for number in 0..8 {
+        scene.folder(&format!("Report {number}")).await;
+    }
+    let space = scene.space.id;
+    let of = async |size: usize, rank: Rank| {
+        let work = move |connection: &Connection| {
+            let words = ["report", "repo", "3", "other"].map(str::to_owned);
+            let sample = Sample::take(connection, space, &words, size)?;
+            Ok((sample.frequent(rank), sample.has_one_at(rank)))
+        };
+        scene.db.read_one_state(work).await.unwrap()
+    };
+    assert_eq!(of(8, Rank::Name).await, (vec![true, false, true, false], true));
+    assert_eq!(of(8, Rank::NamePrefix).await, (vec![true, true, true, false], true));
+    assert_eq!(of(8, Rank::Tag).await, (vec![true, true, true, false], false));
+    assert_eq!(of(2, Rank::Name).await, (vec![true, false, false, false], true));
+    assert_eq!(of(20, Rank::Name).await, (vec![false; 4], false));
+    assert_eq!(of(0, Rank::Name).await, (vec![false; 4], false));
 }

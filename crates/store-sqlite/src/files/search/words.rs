@@ -37,13 +37,23 @@ impl<'q> Words<'q> {
     }
 
     fn all_in_names(&self, rank: Rank) -> String {
-        let each: Vec<String> = self.words.iter().map(|word| self.in_names(word, rank)).collect();
-        each.join(" AND ")
+        self.led_by(&vec![true; self.words.len()], rank)
+    }
+
+    /// Names and tags in which all words that lead stand, at this rank or a better one, whatever stands there of the others.
+    pub(super) fn led_by(&self, leads: &[bool], rank: Rank) -> String {
+        let leading = self.words.iter().zip(leads).filter(|(_, leads)| **leads);
+        leading.map(|(word, _)| self.in_names(word, rank)).collect::<Vec<_>>().join(" AND ")
     }
 
     /// Names and tags in which one of the words stands, at any rank.
     pub(super) fn in_any_name(&self, word: usize) -> String {
         self.in_names(&self.words[word], Rank::TagPrefix)
+    }
+
+    /// Those in which it stands whole.
+    pub(super) fn whole_in_any_name(&self, word: usize) -> String {
+        self.phrase(&self.words[word], false)
     }
 
     /// Names and tags in which all words stand, at this rank and at no better one.
