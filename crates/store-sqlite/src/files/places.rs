@@ -90,10 +90,10 @@ impl Places {
             .optional()?
             .unwrap_or(0);
         let found = self.find((folder, line), changes, offset, &mut pass_by)?;
-        if let Err(entries) = found {
-            if let Some(known) = self.lock().of_state((folder, line), changes) {
-                known.entries = Some(entries);
-            }
+        if let Err(entries) = found
+            && let Some(known) = self.lock().of_state((folder, line), changes)
+        {
+            known.entries = Some(entries);
         }
         Ok(found)
     }
