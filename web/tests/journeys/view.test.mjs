@@ -180,7 +180,7 @@ journey('markup in names, tags and the facts of a picture is text', async ({ pag
 
 journey('what plays goes on when the viewer is closed, and is taken back by it', async ({ page, account }) => {
   await makeFolder(account, 'root', 'Elsewhere');
-  await upload(account, 'root', 'long.wav', tone(90));
+  const file = await upload(account, 'root', 'long.wav', tone(90));
   await signIn(page, account);
   await entry(page, 'long.wav').dblclick();
   await viewer(page, 'long.wav').waitFor();
@@ -208,6 +208,15 @@ journey('what plays goes on when the viewer is closed, and is taken back by it',
   await viewer(page, 'long.wav').waitFor();
   await playing.waitFor({ state: 'detached' });
   await goesOn();
+  // It does so when the file gets a tag meanwhile.
+  await page.keyboard.press('i');
+  const details = viewer(page, 'long.wav').getByRole('complementary', { name: 'Details' });
+  await details.getByRole('heading', { name: 'long.wav' }).waitFor();
+  await ok('PATCH', `/files/${file.id}`, { token: account.token, body: { tags: ['while it plays'] } });
+  await details.getByText('while it plays').waitFor();
+  await goesOn();
+  await page.keyboard.press('i');
+  await details.waitFor({ state: 'detached' });
   // What is stopped stays so.
   await page.locator('audio').evaluate((one) => one.pause());
   await page.keyboard.press('Escape');

@@ -25,10 +25,13 @@ class Player {
     this.#element = null;
   }
 
-  /** The viewer's own element: it goes on from where it was, and after the viewer is closed somewhere else. */
-  inViewer(file: File, kind: Playing['kind']): Attachment<HTMLMediaElement> {
+  /**
+   * The viewer's own element: it goes on from where it was, and after the viewer is closed somewhere else. The file is asked for when it is needed: one that gets a
+   * star or another name plays on.
+   */
+  inViewer(id: string, file: () => File, kind: Playing['kind']): Attachment<HTMLMediaElement> {
     return (element) => {
-      untrack(() => this.#giveBack(element, file));
+      untrack(() => this.#giveBack(element, id));
       // Two at once are none.
       const started = () => this.end();
       element.addEventListener('play', started);
@@ -38,17 +41,18 @@ class Player {
         const { currentTime: at, volume, muted, playbackRate: rate } = element;
         element.pause();
         if (!plays) return;
+        const of = untrack(file);
         // Told a moment later: now the route is still the one before. Who turns to the next page is done with this one.
         queueMicrotask(() => {
-          if (this.hosted && viewOf(router.route) === null) this.now = { file, kind, at, volume, muted, rate };
+          if (this.hosted && viewOf(router.route) === null) this.now = { file: of, kind, at, volume, muted, rate };
         });
       };
     };
   }
 
-  #giveBack(element: HTMLMediaElement, file: File): void {
+  #giveBack(element: HTMLMediaElement, id: string): void {
     const { now } = this;
-    if (now?.file.id !== file.id) return;
+    if (now?.file.id !== id) return;
     const at = this.#element?.currentTime ?? now.at;
     this.end();
     start(element, { ...now, at });
