@@ -205,9 +205,8 @@ impl<'q> Look<'q> {
             }
             let at = (row.time(0)?, row.id(1)?);
             let held = self.look_up(at, held)?.unwrap_or(Held::Missed);
-            match patience.checked_sub(held.cost()) {
-                Some(left) => patience = left,
-                None => return Ok(None),
+            if !held.is_borne(&mut patience) {
+                return Ok(None);
             }
             if held == Held::Wanted {
                 found.push(at);

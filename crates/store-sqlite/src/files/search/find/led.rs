@@ -21,12 +21,16 @@ pub(super) enum Held {
 const MISSED: usize = 8;
 
 impl Held {
-    pub(super) const fn cost(self) -> usize {
-        match self {
+    /// Takes what it costs from the patience; false if that is over.
+    pub(super) fn is_borne(self, patience: &mut usize) -> bool {
+        let cost = match self {
             Self::Wanted => 0,
             Self::Better => 1,
             Self::Missed => MISSED,
-        }
+        };
+        let left = patience.checked_sub(cost);
+        *patience = left.unwrap_or(0);
+        left.is_some()
     }
 }
 
@@ -89,9 +93,8 @@ impl Look<'_> {
             candidates::latest(self.connection, &[Question::Names(question)], after, batch)?;
         for at in latest {
             let held = self.look_up(at, held)?.unwrap_or(Held::Missed);
-            match patience.checked_sub(held.cost()) {
-                Some(left) => patience = left,
-                None => return Ok(false),
+            if !held.is_borne(&mut patience) {
+                return Ok(false);
             }
             if held == Held::Wanted {
                 found.push(at);
