@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be started fails the test")]
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -29,6 +30,9 @@ const TELLING: &[(&str, &str)] = &[
 /// Those that want an installation of another kind.
 const APART: &[&str] = &[SET_UP, "below-a-path", "provider", "sign-in"];
 
+/// Entries of a large folder: several pages of the list. What stands in for MongoDB is slow, and the all-in-one has had more.
+const LARGE: &str = "600";
+
 /// An installation with the page that was built, and its servers.
 struct Installation {
     stack: Stack,
@@ -51,7 +55,7 @@ impl Installation {
 
     fn run(&mut self, files: &[&str], only: &[&str], at_once: usize) {
         let mail = self.stack.mail();
-        let environment = [("FM_E2E_MAIL", mail.as_os_str())];
+        let environment = [("FM_E2E_MAIL", mail.as_os_str()), ("FM_E2E_LARGE", OsStr::new(LARGE))];
         let ran: Result<()> = tokio::task::block_in_place(|| {
             journeys::run(&self.product(), files, only, at_once, &environment)
         });

@@ -9,6 +9,7 @@ use mongodb::options::{
 };
 use mongodb::{Client, Database};
 
+use super::left::Left;
 use super::{Fault, PART};
 
 /// How the server is talked to.
@@ -45,6 +46,7 @@ pub struct Mongo {
     client: Client,
     database: Database,
     options: OpenOptions,
+    pub(super) left: Left,
 }
 
 impl fmt::Debug for Mongo {
@@ -77,7 +79,7 @@ impl Mongo {
         parsed.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         let client = Client::with_options(parsed).map_err(|error| PortError::from(Fault::from(error)))?;
         let database = client.database(database);
-        Ok(Self { client, database, options: options.clone() })
+        Ok(Self { client, database, options: options.clone(), left: Left::default() })
     }
 
     /// Removes the database with all that it holds. For tests and for whoever starts over.

@@ -133,7 +133,8 @@ fn codes(error: &Error) -> Vec<i32> {
     }
 }
 
-fn is_unavailable(error: &Error) -> bool {
+/// The server cannot now, and may be able to later; or there was no answer.
+pub(super) fn is_unavailable(error: &Error) -> bool {
     match &*error.kind {
         ErrorKind::ServerSelection { .. }
         | ErrorKind::ConnectionPoolCleared { .. }

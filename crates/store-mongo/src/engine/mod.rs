@@ -3,6 +3,7 @@
 mod astray;
 mod connect;
 mod error;
+mod left;
 mod locks;
 mod migrate;
 pub(crate) mod statements;

@@ -1,12 +1,16 @@
 use std::time::Duration;
 
-use common::{PortError, TimeSource as _, Timestamp};
+use common::{Causes, PortError, TimeSource as _, Timestamp};
 use futures_util::future::join_all;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
+use tokio::sync::Notify;
 
 use super::{Abort, Engine, Fault, Index, Migration, Schema, Step, Version, is_duplicate};
 use crate::support;
+
+/// Half of what the server would hold on to a transaction that nobody goes on with.
+const HELD: Duration = Duration::from_secs(30);
 
 static FIRST: Schema = Schema {
     name: "test",
@@ -141,6 +145,59 @@ async fn a_rule_undoes_the_transaction_and_is_not_repeated() {
     assert!(matches!(refused, Err(common::jobs::LostLease::Lost)), "{refused:?}");
     assert_eq!(runs.load(std::sync::atomic::Ordering::SeqCst), 1);
     assert_eq!(find(engine, "things", "a").await, None);
+}
+
+/// The server would hold what it has written against everybody for a minute.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_was_left_while_the_server_was_away_holds_nobody_up() {
+    let (mongo, scratch) = support::mongo().await;
+    Engine::new(&mongo, &FIRST).migrate().await.unwrap();
+    let (behind, proxy) = scratch.behind_a_proxy().await;
+    let engine = Engine::new(&behind, &FIRST);
+    engine.migrate().await.unwrap();
+    let things = mongo.database().collection::<Document>("things");
+    things.insert_one(doc! { "_id": "a", "value": 0 }).await.unwrap();
+    let set = |value: i32| (doc! { "_id": "a" }, doc! { "$set": { "value": value } });
+
+    let written = Notify::new();
+    let mut work = Box::pin(engine.transact(&[], |mut tx| {
+        let (things, written) = (engine.collection::<Document>("things"), &written);
+        async move {
+            let (thing, one) = set(1);
+            things.update_one(thing, one).session(tx.session()).await?;
+            written.notify_one();
+            std::future::pending::<Result<(), Abort<PortError>>>().await
+        }
+    }));
+    tokio::select! {
+        done = &mut work => panic!("it is never done: {done:?}"),
+        () = written.notified() => proxy.set(testkit::servers::Fault::CutOff),
+    }
+    missed(&engine).await;
+    drop(work);
+    // one after another: the driver, which tries by itself to end it, has given up then
+    for _ in 0..3 {
+        missed(&engine).await;
+    }
+    proxy.set(testkit::servers::Fault::None);
+
+    let (thing, two) = set(2);
+    let write = things.update_one(thing, two).into_future();
+    tokio::time::timeout(HELD, write).await.expect("nobody holds it any longer").unwrap();
+    assert_eq!(find(&engine, "things", "a").await.unwrap().get_i32("value").unwrap(), 2);
+}
+
+/// Waits until the driver finds no server.
+async fn missed(engine: &Engine) {
+    let missed = async {
+        loop {
+            match engine.ping().await {
+                Err(error) if Causes(&error).to_string().contains("selection") => return,
+                answered => assert!(answered.is_err(), "the server is away"),
+            }
+        }
+    };
+    tokio::time::timeout(HELD, missed).await.expect("the driver misses the server");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use common::idempotency::Run;
@@ -7,9 +6,10 @@ use mongodb::ClientSession;
 use mongodb::bson::oid::ObjectId;
 use mongodb::error::{Error, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use mongodb::options::ReadConcern;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::OwnedMutexGuard;
 
-use super::{Abort, Engine, Fault, TxResult, connect};
+use super::left::Session;
+use super::{Abort, Engine, TxResult, connect};
 use crate::keyed;
 
 /// The transaction, as its work sees it: [`Tx::session`] goes with each operation.
@@ -70,13 +70,12 @@ impl Engine {
     where
         F: Future<Output = TxResult<T, R>> + Send,
     {
-        let session = self.client().start_session().await?;
-        let session = Arc::new(Mutex::new(session));
+        let mut session = Session::start(self).await?;
         let mut wait = FIRST_WAIT;
         loop {
             // another transaction of the same run may have set the mark meanwhile
             let run = if writes { idempotency::unmarked(self.name()) } else { None };
-            match self.attempt(&session, work, run.as_ref()).await {
+            match self.attempt(&mut session, work, run.as_ref()).await {
                 Err(Abort::Fault(fault)) if fault.is_transient() => {
                     metrics::counter!("fm_mongodb_transactions_repeated_total").increment(1);
                     tracing::debug!(%fault, "transaction met another");
@@ -95,19 +94,20 @@ impl Engine {
 
     async fn attempt<T, R, F>(
         &self,
-        session: &Arc<Mutex<ClientSession>>,
+        session: &mut Session<'_>,
         work: &impl Fn(Tx) -> F,
         run: Option<&Run>,
     ) -> TxResult<T, R>
     where
         F: Future<Output = TxResult<T, R>>,
     {
-        let mut tx = Arc::clone(session).lock_owned().await;
+        let mut tx = session.shared().lock_owned().await;
         tx.start_transaction()
             .read_concern(ReadConcern::snapshot())
             .write_concern(connect::write_concern(self.mongo().options()))
             .max_commit_time(self.mongo().options().deadline)
             .await?;
+        session.opens();
         let marked = match run {
             Some(run) => keyed::mark(self, Some(&mut *tx), run).await,
             None => Ok(()),
@@ -119,14 +119,14 @@ impl Engine {
                 Err(fault.into())
             }
         };
-        let mut tx = Arc::clone(session).lock_owned().await;
         match result {
-            Ok(value) => commit(&mut tx).await.map(|()| value).map_err(Abort::from),
+            Ok(value) => {
+                commit(&mut *session.shared().lock_owned().await).await?;
+                session.has_ended();
+                Ok(value)
+            }
             Err(abort) => {
-                // what cannot be aborted now ends by itself
-                if let Err(error) = tx.abort_transaction().await {
-                    tracing::debug!(error = %Fault::from(error), "transaction not aborted");
-                }
+                session.abort().await;
                 Err(abort)
             }
         }

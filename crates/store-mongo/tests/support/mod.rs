@@ -21,6 +21,24 @@ impl Scratch {
         client.database(&self.name)
     }
 
+    /// A client behind a proxy, with the monitor's patience of a few seconds.
+    #[allow(dead_code, reason = "not all tests need it")]
+    pub(crate) async fn behind_a_proxy(&self) -> (Mongo, testkit::servers::FaultProxy) {
+        let (_, address) = self.uri.split_once("://").expect("an address has a scheme");
+        let address = address.split(['/', '?']).next().unwrap_or(address);
+        let (_, port) = address.rsplit_once(':').expect("the server of tests has a port");
+        let port = port.parse().expect("a port is a number");
+        let proxy = testkit::servers::FaultProxy::start(port).await.expect("a port is free");
+        // a replica set names its members, and the driver would go round the proxy
+        let uri = format!("mongodb://{}/?directConnection=true&heartbeatFrequencyMS=1000", proxy.address());
+        let options = OpenOptions {
+            connect_timeout: Duration::from_secs(5),
+            server_selection_timeout: Duration::from_secs(1),
+            ..options()
+        };
+        (Mongo::connect(&uri, &self.name, &options).await.expect("the address can be read"), proxy)
+    }
+
     /// One more client of the same database, as another process would have it.
     pub(crate) async fn connect(&self) -> Mongo {
         Mongo::connect(&self.uri, &self.name, &options()).await.expect("the address can be read")
