@@ -108,7 +108,7 @@ impl Scene {
 async fn stores_are_lost_and_come_back() {
     let scene = Scene::set().await.unwrap();
     let losses =
-        [(Server::MongoDb, Loss::CutOff), (Server::MongoDb, Loss::Frozen), (Server::S3, Loss::CutOff)];
+        [(Server::MongoDb, Loss::Frozen), (Server::MongoDb, Loss::Restarted), (Server::S3, Loss::CutOff)];
     scene.goes_through(&losses).await.unwrap();
 }
 
