@@ -166,14 +166,14 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
     let mut early_serving = std::pin::pin!(early_serving);
     let assemble = early.shows(async {
         let platform = Platform::connect(P::SERVICE, P::common(&settings), shutdown.clone()).await?;
-        let mut dispensable = platform.dispensable_checks();
+        let (mongo, mut dispensable) = (platform.mongo.clone(), platform.dispensable_checks());
         let clock = platform.clock_part();
         let assembled = P::assemble(settings, platform).await?;
         // what one service cannot do without, another can
         dispensable.retain(|check| assembled.checks.iter().all(|needed| needed.name() != check.name()));
-        Ok::<_, Failure>((assembled, dispensable, clock))
+        Ok::<_, Failure>((assembled, dispensable, clock, mongo))
     });
-    let (assembled, dispensable, clock) = tokio::select! {
+    let (assembled, dispensable, clock, mongo) = tokio::select! {
         assembled = assemble => assembled?,
         ended = &mut early_serving => return Err(ended_early(ended)),
         _ = signals.next() => return Ok(Exit::Stopped),
@@ -237,6 +237,8 @@ async fn serve_until_stopped<P: ServiceProgram>(settings: P::Settings) -> Result
 
     greet(P::SERVICE.name(), addresses, assembled.notice.as_deref());
     let exit = supervisor.run(signals, stop.pace()).await;
+    // what was cut off in the middle would be held against the others
+    mongo.settle(GRACE_FOR_THREADS).await;
     tracing::info!("stopped");
     Ok(exit)
 }

@@ -42,7 +42,8 @@ impl Bookkeeper {
             let mut delay = RetryDelay::default();
             loop {
                 match self.keep().await {
-                    Ok(()) => {
+                    Ok(true) => delay.reset(),
+                    Ok(false) => {
                         delay.reset();
                         sleep(self.look_around).await;
                     }
@@ -57,15 +58,12 @@ impl Bookkeeper {
         .await;
     }
 
-    async fn keep(&self) -> PortResult<()> {
-        while self.events.order_events(BATCH, self.clock.now()).await? > 0 {}
-        while self.admin.index_text(BATCH).await? > 0 {}
-        loop {
-            let forgotten = self.events.forget_events(self.clock.now() - self.keep_events, BATCH).await?;
-            counter!("fm_jobs_events_forgotten_total").increment(forgotten.into());
-            if forgotten < BATCH {
-                return Ok(());
-            }
-        }
+    /// Takes each of the books a step further, so that none waits for another that does not end; whether there may be more.
+    async fn keep(&self) -> PortResult<bool> {
+        let ordered = self.events.order_events(BATCH, self.clock.now()).await?;
+        let indexed = self.admin.index_text(BATCH).await?;
+        let forgotten = self.events.forget_events(self.clock.now() - self.keep_events, BATCH).await?;
+        counter!("fm_jobs_events_forgotten_total").increment(forgotten.into());
+        Ok([ordered, indexed, forgotten].into_iter().any(|step| step >= BATCH))
     }
 }

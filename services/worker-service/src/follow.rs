@@ -81,15 +81,22 @@ impl Hub {
     /// Reads until nobody listens any more.
     async fn read(&self, delay: &mut RetryDelay) -> PortResult<()> {
         let mut at = self.events.last_event().await?;
+        let mut begins = true;
         while self.batches.receiver_count() > 0 {
-            // stores may give events their places later; listeners want them now
-            while self.events.order_events(PAGE, self.clock.now()).await? > 0 {}
+            // stores may give events their places later; listeners want them now, and not only once no more come
+            let ordered = self.events.order_events(PAGE, self.clock.now()).await?;
             let page = self.events.events_after(at, &JobEventFilter::default(), PAGE).await?;
             delay.reset();
+            if std::mem::take(&mut begins) {
+                // whoever stands before it, because this had stopped, or did not begin in time, hears from nothing else that there is more
+                let _ = self.batches.send(Arc::new(Batch { after: at, last: at, events: Vec::new() }));
+            }
             if page.last == at && !page.gap {
-                tokio::select! {
-                    () = self.bells.change() => {}
-                    () = sleep(self.look) => {}
+                if ordered == 0 {
+                    tokio::select! {
+                        () = self.bells.change() => {}
+                        () = sleep(self.look) => {}
+                    }
                 }
                 sleep(BREATH).await;
                 continue;

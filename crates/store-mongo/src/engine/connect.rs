@@ -79,7 +79,7 @@ impl Mongo {
         parsed.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         let client = Client::with_options(parsed).map_err(|error| PortError::from(Fault::from(error)))?;
         let database = client.database(database);
-        Ok(Self { client, database, options: options.clone(), left: Left::default() })
+        Ok(Self { client, database, options: options.clone(), left: Left::new() })
     }
 
     /// Removes the database with all that it holds. For tests and for whoever starts over.
@@ -91,6 +91,11 @@ impl Mongo {
             .await
             .map_err(|_| PortError::from(Fault::Deadline(self.options.deadline)))?
             .map_err(|error| Fault::from(error).into())
+    }
+
+    /// Waits, at most so long, until the server knows that transactions which were left in the middle have ended: before the process does.
+    pub async fn settle(&self, within: Duration) {
+        self.left.settle(within).await;
     }
 
     /// The same connections, under another deadline.

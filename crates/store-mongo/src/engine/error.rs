@@ -133,21 +133,24 @@ fn codes(error: &Error) -> Vec<i32> {
     }
 }
 
-/// The server cannot now, and may be able to later; or there was no answer.
-pub(super) fn is_unavailable(error: &Error) -> bool {
-    match &*error.kind {
+/// Nobody has answered: what was asked for may have been done, or not.
+pub(super) fn is_unanswered(error: &Error) -> bool {
+    matches!(
+        &*error.kind,
         ErrorKind::ServerSelection { .. }
-        | ErrorKind::ConnectionPoolCleared { .. }
-        | ErrorKind::Io(_)
-        | ErrorKind::DnsResolve { .. }
-        | ErrorKind::Shutdown => true,
-        _ => {
-            error.contains_label(TRANSIENT_TRANSACTION_ERROR)
-                || error.contains_label(mongodb::error::RETRYABLE_WRITE_ERROR)
-                || error.contains_label(mongodb::error::SYSTEM_OVERLOADED_ERROR)
-                || codes(error).iter().any(|code| UNAVAILABLE.contains(code))
-        }
-    }
+            | ErrorKind::ConnectionPoolCleared { .. }
+            | ErrorKind::Io(_)
+            | ErrorKind::DnsResolve { .. }
+            | ErrorKind::Shutdown
+    )
+}
+
+fn is_unavailable(error: &Error) -> bool {
+    is_unanswered(error)
+        || error.contains_label(TRANSIENT_TRANSACTION_ERROR)
+        || error.contains_label(mongodb::error::RETRYABLE_WRITE_ERROR)
+        || error.contains_label(mongodb::error::SYSTEM_OVERLOADED_ERROR)
+        || codes(error).iter().any(|code| UNAVAILABLE.contains(code))
 }
 
 impl From<Fault> for PortError {

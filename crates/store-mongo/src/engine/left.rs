@@ -4,15 +4,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mongodb::ClientSession;
 use mongodb::bson::{Document, doc};
 use mongodb::error::Error;
+use mongodb::{ClientSession, Collection};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::error::is_unavailable;
+use super::error::is_unanswered;
 use super::{Engine, Fault};
 
 /// More, as when a busy server is cut off for long, are left to the server's own limit.
@@ -25,20 +25,36 @@ const AT_ONCE: usize = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The driver does not say whether the server has heard of the end of a transaction. If not, it has tried again, or looked for another server: both take
-/// longer than an end that is heard. Not hearing of one that was costs a second word.
+/// How long a server that answers is asked again: its own limit has come then.
+const ANSWERING: Duration = Duration::from_secs(60);
+
+/// The driver does not say whether the server has heard of the end of a transaction. If it has not, the driver has tried again or looked for a server, which
+/// mostly takes longer. Not knowing of one that was heard costs a second word.
 const HEARD_WITHIN: Duration = Duration::from_millis(250);
 
 /// Sessions that are to be told to the server, of all engines of one client.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Left {
     tasks: TaskTracker,
     permits: Arc<Semaphore>,
+    /// Of the program: those that requests run on end before it.
+    runtime: Handle,
 }
 
-impl Default for Left {
-    fn default() -> Self {
-        Self { tasks: TaskTracker::new(), permits: Arc::new(Semaphore::new(AT_ONCE)) }
+impl Left {
+    /// For a client that is made on the runtime of the program.
+    pub(super) fn new() -> Self {
+        let permits = Arc::new(Semaphore::new(AT_ONCE));
+        Self { tasks: TaskTracker::new(), permits, runtime: Handle::current() }
+    }
+
+    /// Waits until the server knows of all that have been left, at most so long.
+    pub(super) async fn settle(&self, within: Duration) {
+        self.tasks.close();
+        if timeout(within, self.tasks.wait()).await.is_err() {
+            tracing::warn!(left = self.tasks.len(), "transactions are left to the server's own limit");
+        }
+        self.tasks.reopen();
     }
 }
 
@@ -70,12 +86,14 @@ impl<'a> Session<'a> {
         self.is_open = false;
     }
 
-    /// Undoes the transaction. What the server did not hear of is said again when this is dropped, or by the next transaction.
-    pub(super) async fn abort(&mut self) {
+    /// Undoes the transaction, because of this fault or by a rule. What the server did not hear of is said again when this is dropped, or by the next
+    /// transaction.
+    pub(super) async fn abort(&mut self, because: Option<&Fault>) {
+        let is_unanswered = matches!(because, Some(Fault::Driver(error)) if is_unanswered(error));
         let begun = Instant::now();
         let mut session = self.session.lock().await;
         match session.abort_transaction().await {
-            Ok(()) => self.is_open = begun.elapsed() > HEARD_WITHIN,
+            Ok(()) => self.is_open = is_unanswered || begun.elapsed() > HEARD_WITHIN,
             Err(error) => tracing::debug!(error = %Fault::from(error), "transaction not aborted"),
         }
     }
@@ -83,44 +101,66 @@ impl<'a> Session<'a> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        let left = &self.engine.mongo().left;
-        if !self.is_open || left.tasks.len() >= MOST {
+        if !self.is_open {
             return;
         }
-        let Ok(runtime) = Handle::try_current() else { return };
-        let session = Arc::clone(&self.session);
-        let meta = self.engine.collection::<Document>("meta");
-        let (permits, patience) = (Arc::clone(&left.permits), self.engine.deadline());
+        let left = &self.engine.mongo().left;
         metrics::counter!("fm_mongodb_transactions_left_total").increment(1);
-        let ending = async move {
-            let mut pause = FIRST_PAUSE;
-            loop {
-                {
-                    let Ok(_permit) = permits.acquire().await else { return };
-                    let mut session = session.lock().await;
-                    match timeout(patience, end(&mut session, &meta)).await {
-                        Ok(Ok(())) => return,
-                        Ok(Err(error)) if !is_unavailable(&error) => {
-                            tracing::warn!(cause = %Fault::from(error), "cannot end a transaction that was left");
-                            return;
-                        }
-                        Ok(Err(_)) | Err(_) => {}
-                    }
-                }
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
+        if left.tasks.len() >= MOST {
+            tracing::debug!("a transaction is left to the server's own limit");
+            return;
+        }
+        let ending = Ending {
+            session: Arc::clone(&self.session),
+            meta: self.engine.collection::<Document>("meta"),
+            permits: Arc::clone(&left.permits),
+            patience: self.engine.deadline(),
         };
-        drop(left.tasks.spawn_on(ending, &runtime));
+        drop(left.tasks.spawn_on(ending.run(), &left.runtime));
     }
 }
 
-/// Opens the next transaction of the session, with which the server undoes the one before; what still comes of that one is refused, which it would not be
-/// after an abort alone.
-async fn end(session: &mut ClientSession, meta: &mongodb::Collection<Document>) -> Result<(), Error> {
-    // of an attempt before: it has none, or the answer does not matter
-    let _ = session.abort_transaction().await;
-    session.start_transaction().await?;
-    meta.find_one(doc! { "_id": "ping" }).session(&mut *session).await?;
-    session.abort_transaction().await
+struct Ending {
+    session: Arc<Mutex<ClientSession>>,
+    meta: Collection<Document>,
+    permits: Arc<Semaphore>,
+    /// For one attempt.
+    patience: Duration,
+}
+
+impl Ending {
+    async fn run(self) {
+        let mut pause = FIRST_PAUSE;
+        let mut first_answer: Option<Instant> = None;
+        loop {
+            match self.attempt().await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) if !is_unanswered(&error) => {
+                    let since = *first_answer.get_or_insert_with(Instant::now);
+                    if since.elapsed() > ANSWERING {
+                        tracing::warn!(cause = %Fault::from(error), "cannot end a transaction that was left");
+                        return;
+                    }
+                }
+                Ok(Err(_)) | Err(_) => {}
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Opens the next transaction of the session, with which the server undoes the one before; what still comes of that one is refused, which it would not
+    /// be after an abort alone. The driver aborts this one, which has written nothing, when the session goes.
+    async fn attempt(&self) -> Result<Result<(), Error>, tokio::time::error::Elapsed> {
+        let Ok(_permit) = self.permits.acquire().await else { return Ok(Ok(())) };
+        let mut session = self.session.lock().await;
+        timeout(self.patience, async {
+            // of an attempt before: it has none, or the answer does not matter
+            let _ = session.abort_transaction().await;
+            session.start_transaction().await?;
+            self.meta.find_one(doc! { "_id": "ping" }).session(&mut *session).await?;
+            Ok(())
+        })
+        .await
+    }
 }

@@ -191,9 +191,9 @@ async fn a_transaction_that_was_left_while_the_server_was_away_holds_nobody_up()
 async fn missed(engine: &Engine) {
     let missed = async {
         loop {
-            match engine.ping().await {
-                Err(error) if Causes(&error).to_string().contains("selection") => return,
-                answered => assert!(answered.is_err(), "the server is away"),
+            // the proxy may not have heard yet that it has to cut it off
+            if engine.ping().await.is_err_and(|error| Causes(&error).to_string().contains("selection")) {
+                return;
             }
         }
     };

@@ -126,7 +126,8 @@ impl Engine {
                 Ok(value)
             }
             Err(abort) => {
-                session.abort().await;
+                let fault = if let Abort::Fault(fault) = &abort { Some(fault) } else { None };
+                session.abort(fault).await;
                 Err(abort)
             }
         }

@@ -312,9 +312,9 @@ async fn old_strays(
     let next = listed.last().filter(|_| listed.len() >= BLOBS as usize).map(|blob| blob.key);
     listed.retain(|blob| blob.written_at < before);
     let keys: Vec<_> = listed.iter().map(|blob| blob.key).collect();
-    let mut known: HashSet<_> = service.store.known_blobs(&keys).await?.into_iter().collect();
-    // finished, and waiting for a name that is free
-    known.extend(service.uploads.store.known_uploads(&keys).await?);
+    // finished, and waiting for a name that is free; in this order: one that becomes a file in between is in the second
+    let mut known: HashSet<_> = service.uploads.store.known_uploads(&keys).await?.into_iter().collect();
+    known.extend(service.store.known_blobs(&keys).await?);
     listed.retain(|blob| !known.contains(&blob.key));
     Ok((listed, next))
 }

@@ -27,8 +27,8 @@ pub(super) struct EventsQuery {
 
 /// Follows what happens to the caller's own files, and to what is shared with them as far as they may see it: `event` is its word (`created`, `updated`,
 /// `renamed`, `moved`, `tagged`, `trashed`, `restored`, `deleted`, `shared`, `unshared`, `linked`, `unlinked`), `data` a `FileEvent`. Whoever comes back with
-/// `Last-Event-ID` misses nothing of what was theirs to see and gets nothing twice; `reset` says that events are forgotten which would have come, so that the
-/// files have to be looked at. Of one person's streams the oldest ends when there are too many. A credential for one folder follows nothing.
+/// `Last-Event-ID` misses nothing of what was theirs to see and gets nothing twice; `reset` says that events are forgotten which would have come, or that a
+/// tree is new to them by a share, so that the files have to be looked at. Of one person's streams the oldest ends when there are too many. A credential for one folder follows nothing.
 #[utoipa::path(
     operation_id = "followFiles",
     tag = "organising",

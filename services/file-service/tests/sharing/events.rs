@@ -184,6 +184,39 @@ async fn of_what_is_shared_it_tells_what_one_may_see() {
     assert_eq!(events.next().await.brief(), ("created", "last"));
 }
 
+/// Nothing else tells them of what they can see now.
+#[actix_web::test]
+async fn whoever_was_away_when_a_tree_was_first_shared_with_them_is_told_to_look() {
+    let server = server().await;
+    let (owner, viewer) = (server.user("owner"), server.user("viewer"));
+    let folder = owner.folder("f", "root").await;
+    let mut events = Events::follow(&viewer, None).await;
+    viewer.folder("mine", "root").await;
+    assert_eq!(events.next().await.brief(), ("created", "mine"));
+    let place = events.place.clone();
+    drop(events);
+
+    let body = json!({"address": address("viewer"), "role": "viewer"});
+    owner.post(&format!("/api/v1/files/{folder}/shares"), body).await.expect(StatusCode::CREATED);
+    owner.file("early", &folder, "x").await;
+    viewer.folder("meanwhile", "root").await;
+    // whoever goes before it was told is told the next time
+    let early = Events::follow(&viewer, Some(&place)).await.place;
+    for (from, late) in [(&early, "late"), (&place, "later")] {
+        let mut events = Events::follow(&viewer, Some(from)).await;
+        let mut told = vec![events.next().await, events.next().await];
+        told.sort_by(|a, b| a.word.cmp(&b.word));
+        assert_eq!((told[0].brief(), &*told[1].word), (("created", "meanwhile"), "reset"));
+        owner.file(late, &folder, "x").await;
+        assert_eq!(events.next().await.brief(), ("created", late));
+        // and told once
+        let mut again = Events::follow(&viewer, Some(&events.place)).await;
+        let last = format!("after {late}");
+        owner.file(&last, &folder, "x").await;
+        assert_eq!(again.next().await.brief(), ("created", &*last));
+    }
+}
+
 /// A place may be from before a folder was shared, or shared again, by which somebody follows other folders of the same tree. What left the folder until then
 /// never was theirs to see.
 #[actix_web::test]

@@ -1,11 +1,14 @@
 //! Uploads that nobody goes on with.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::Clock as _;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::faulty::{Faults, faulty};
 use crate::helpers::{Tus as _, UPLOADS, address, content, file_id, metadata};
 use crate::support::{Server, answer};
 
@@ -93,6 +96,31 @@ async fn bytes_of_no_upload_are_swept_and_others_stay() {
     // the uploads have expired by then as well
     assert_eq!(run(&server, "expire-uploads").await, 3);
     assert_eq!(folder.read_dir().unwrap().count(), 1);
+}
+
+#[actix_web::test]
+async fn what_becomes_a_file_while_strays_are_looked_for_is_none() {
+    let faults = Arc::<Faults>::default();
+    let server = faulty(&faults).await;
+    let ann = server.user("ann");
+    for waits in [&faults.question_waits, &faults.answer_waits] {
+        let upload = ann.begin("late", 5).await;
+        let taken = ann.file("late", "root", "x").await;
+        ann.send(&upload, 0, b"12345").await.expect_problem(409, "name_taken");
+        // its bytes are old, and it is not
+        server.clock.advance(2 * DAY);
+        ann.delete(&format!("/api/v1/files/{taken}?permanent=true")).await.expect(StatusCode::NO_CONTENT);
+        waits.store(true, Ordering::SeqCst);
+        let becomes_a_file = async {
+            faults.reached.acquire().await.unwrap().forget();
+            let done = ann.send(&upload, 5, b"").await;
+            faults.passes.add_permits(1);
+            file_id(&done)
+        };
+        let (_, file) = futures_util::future::join(run(&server, "sweep-strays"), becomes_a_file).await;
+        assert_eq!(ann.content_of(&file).await, b"12345");
+        ann.delete(&format!("/api/v1/files/{file}?permanent=true")).await.expect(StatusCode::NO_CONTENT);
+    }
 }
 
 fn far_future() -> common::Timestamp {

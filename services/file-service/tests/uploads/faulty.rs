@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::support::Server;
 
-/// Rows of uploads: one insertion or removal may wait until it is let go on, and what tells something of an upload may be refused.
+/// Rows of uploads: one insertion, removal or question may wait until it is let go on, and what tells something of an upload may be refused.
 struct Faulty {
     rows: Arc<dyn UploadStore>,
     faults: Arc<Faults>,
@@ -19,6 +19,9 @@ struct Faulty {
 pub(crate) struct Faults {
     pub(crate) insertion_waits: AtomicBool,
     pub(crate) removal_waits: AtomicBool,
+    /// Before it is asked which blobs are of uploads, or after that.
+    pub(crate) question_waits: AtomicBool,
+    pub(crate) answer_waits: AtomicBool,
     pub(crate) reached: Semaphore,
     pub(crate) passes: Semaphore,
     /// That an upload is a file.
@@ -46,6 +49,8 @@ impl Default for Faults {
         Self {
             insertion_waits: AtomicBool::default(),
             removal_waits: AtomicBool::default(),
+            question_waits: AtomicBool::default(),
+            answer_waits: AtomicBool::default(),
             reached: Semaphore::new(0),
             passes: Semaphore::new(0),
             done_is_lost: AtomicBool::default(),
@@ -187,7 +192,10 @@ impl UploadStore for Faulty {
     }
 
     async fn known_uploads(&self, keys: &[BlobKey]) -> PortResult<Vec<BlobKey>> {
-        self.rows.known_uploads(keys).await
+        self.faults.wait_once(&self.faults.question_waits).await;
+        let known = self.rows.known_uploads(keys).await;
+        self.faults.wait_once(&self.faults.answer_waits).await;
+        known
     }
 
     async fn finals_of_part(&self, part: UploadId) -> PortResult<Vec<UploadId>> {

@@ -91,7 +91,7 @@ impl Teller {
     /// Tells of one page of events; whether there may be more. `seen` is up to where this process has looked, which is beyond the place that the store
     /// keeps while nothing ended: not every progress of a job is a write.
     async fn tell(&self, seen: &mut u64) -> PortResult<bool> {
-        while self.events.order_events(PAGE, self.clock.now()).await? > 0 {}
+        let ordered = self.events.order_events(PAGE, self.clock.now()).await?;
         let kept = self.webhooks.events_told().await?;
         let told = kept.max(*seen);
         let filter = JobEventFilter { only_ends: true, ..JobEventFilter::default() };
@@ -100,7 +100,7 @@ impl Teller {
             tracing::warn!(after = told, "events of jobs were forgotten before anybody was told of them");
         }
         if page.last == told {
-            return Ok(false);
+            return Ok(ordered > 0);
         }
         // the store may be one of before, brought back from a backup
         let restart = page.last < told;

@@ -21,6 +21,7 @@ mod queue;
 mod real_files;
 mod relay;
 mod replicas;
+mod restless;
 mod support;
 mod watched;
 mod webhooks;

@@ -144,7 +144,7 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// Follows from these places on. A tree that has none there is followed from now on.
+    /// Follows from these places on. A tree that has none there is followed from now on, after a reset.
     ///
     /// # Errors
     /// Those of the stores; `unavailable` if nobody can say in which groups the person is.
@@ -232,6 +232,7 @@ impl Follower {
         spaces.extend(shared(&self.service, &with, self.own).await?);
         let lasts = self.service.activity.last_events(&spaces).await?;
         // nothing is waited for from here on
+        let begins_anew = from.0.is_empty() && self.trees.is_empty();
         self.trees.retain(|space, _| spaces.contains(space));
         self.places.0.retain(|space, _| spaces.contains(space));
         for (space, last) in spaces.into_iter().zip(lasts) {
@@ -242,7 +243,12 @@ impl Follower {
             let after = came_from.unwrap_or(last);
             let known = self.service.lookout.follow(space);
             self.trees.insert(space, Tree { after, last: known, comes_back: came_from.is_some() });
-            self.places.0.insert(space, after);
+            if came_from.is_some() || begins_anew {
+                self.places.0.insert(space, after);
+            } else {
+                // shared since they looked last: nothing told them of what lies in it. Whoever goes before this is told has no place there, and is told later
+                self.read.push_back(Read::Reset(space, after));
+            }
         }
         Ok(())
     }

@@ -1,16 +1,19 @@
 //! Streams of events.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::Clock as _;
 use common::jobs::JobStore as _;
 use reqwest::Method;
 use serde_json::{Value, json};
+use worker_service::Registry;
 
 use super::client::{fault_of, words};
 use super::{Api, Events};
 use crate::http::{bob, eve};
-use crate::support::World;
+use crate::restless::Restless;
+use crate::support::{World, until, until_true};
 
 const OWN: &str = "/users/me/jobs/events";
 
@@ -274,6 +277,47 @@ async fn large_data_are_left_out_of_streams() {
     let done = stream.until("complete").await.pop().unwrap();
     assert_eq!(done.data["data"], json!({ "omitted": true }));
     assert_eq!(api.job(&claim.id).await["result"], result);
+    drop(stream);
+    api.stop().await;
+}
+
+/// The last thing that happens, so that nothing else leads to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happened_while_the_store_failed_is_told_without_anything_after_it() {
+    let world = World::new();
+    let events = Restless::over(&world);
+    let api = Api::of(&world, events.service(&world, Registry::default()));
+    let mut stream = api.follow("ann", "/jobs/events", None).await;
+    let before = api.make(json!({ "type": "t" })).await;
+    assert_eq!(stream.next().await.unwrap().data["jobId"], json!(before));
+    events.fails.store(true, Ordering::SeqCst);
+    until_true("the reader to fail", || events.failed.load(Ordering::SeqCst) > 3).await;
+    let job = api.make(json!({ "type": "t" })).await;
+    let failed = events.failed.load(Ordering::SeqCst);
+    until_true("the reader to fail after it", || events.failed.load(Ordering::SeqCst) > failed + 3).await;
+    events.fails.store(false, Ordering::SeqCst);
+    assert_eq!(stream.next().await.unwrap().data["jobId"], json!(job));
+    drop(stream);
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_go_on_while_events_without_a_place_keep_coming() {
+    let world = World::new();
+    let events = Restless::over(&world);
+    events.never_done.store(true, Ordering::SeqCst);
+    let api = Api::of(&world, events.service(&world, Registry::default()));
+    let mut stream = api.follow("ann", "/jobs/events", None).await;
+    let job = api.make(json!({ "type": "t", "userId": bob(), "attempts": 1 })).await;
+    assert_eq!(stream.next().await.unwrap().data["jobId"], json!(job));
+    // and so does what is told to users
+    let claim = api.claim("t").await;
+    assert_eq!(claim.report(&api, "fail", json!({ "error": "no" })).await.0, 200);
+    until("the notification", || async {
+        let news = api.get_as("bob", "/notifications").await.1;
+        (news["items"][0]["data"]["jobId"] == *job).then_some(())
+    })
+    .await;
     drop(stream);
     api.stop().await;
 }
