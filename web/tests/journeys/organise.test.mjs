@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { journey } from '../support/journey.mjs';
 import { children, makeFolder, ok, until, upload } from '../support/product.mjs';
 import { text } from '../support/samples.mjs';
-import { choose, entry, grid, place, signIn, toast, undoButton } from '../support/steps.mjs';
+import { choose, entry, grid, place, signIn, signInAndFollow, toast, undoButton } from '../support/steps.mjs';
 
 const fill = async (account, names) => {
   for (const name of names) await upload(account, 'root', name, text(name));
@@ -56,6 +56,20 @@ journey('all of it works by the keyboard alone', async ({ page, account }) => {
   await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
+});
+
+journey('the cursor stays on its file when another one comes before it', async ({ page, account }) => {
+  await fill(account, ['b.txt', 'c.txt']);
+  await signInAndFollow(page, account);
+  await entry(page, 'b.txt').waitFor();
+  await grid(page).focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Escape');
+  await fill(account, ['a.txt']);
+  await entry(page, 'a.txt').waitFor();
+  await page.keyboard.press('Shift+F10');
+  await page.getByRole('menuitem', { name: 'Move to trash' }).waitFor();
+  assert.deepEqual(await selected(page), ['b.txt']);
 });
 
 journey('the trash gives back what was thrown away, by toast, by key, by itself', async ({ page, account }) => {

@@ -6,11 +6,39 @@ import { whoActs } from '$lib/state/undo';
 import type { Listing } from './listing.svelte';
 import * as pure from './selection';
 
+/** The entry on which the keyboard stands: a list that changes has it elsewhere. */
+class Cursor {
+  /** What stands in its place while it is gone, or not loaded. */
+  #instead: string | undefined;
+
+  constructor(
+    private at: number,
+    private id: string | undefined,
+  ) {}
+
+  /** Its index in `items`; the last one known if it is not there. */
+  among(items: readonly (File | undefined)[]): number {
+    // It may have been set before it was loaded.
+    this.id ??= items[this.at]?.id;
+    if (this.#follow(this.id, items)) this.#instead = undefined;
+    else if (!this.#follow(this.#instead, items)) this.#instead = items[this.at]?.id;
+    return this.at;
+  }
+
+  #follow(id: string | undefined, items: readonly (File | undefined)[]): boolean {
+    if (id === undefined) return false;
+    if (items[this.at]?.id === id) return true;
+    const found = items.findIndex((file) => file?.id === id);
+    if (found >= 0) this.at = found;
+    return found >= 0;
+  }
+}
+
 /** What is selected in one listing, and the entry on which the keyboard stands. */
 export class SelectionState {
   #value = $state.raw<pure.Selected>(pure.nothing);
-  /** The index of the entry with the keyboard's cursor; -1 if it was never set. */
-  cursor = $state(-1);
+  #cursor = $state.raw(new Cursor(-1, undefined));
+  #index = $derived.by(() => this.#cursor.among(this.listing.items));
   /** False while nobody has used the keyboard: then no cursor is drawn. */
   cursorShown = $state(false);
 
@@ -24,17 +52,26 @@ export class SelectionState {
   single = $derived(this.count === 1 ? this.files[0] : undefined);
   all = $derived(this.#value.all);
 
+  /** The index of the entry with the keyboard's cursor, wherever the list has it by now; -1 if it was never set. */
+  get cursor(): number {
+    return this.#index;
+  }
+
+  set cursor(index: number) {
+    this.#cursor = new Cursor(index, this.listing.items[index]?.id);
+  }
+
   has(id: string): boolean {
     return pure.isSelected(this.#value, id);
   }
 
   only(file: File, index: number): void {
-    this.cursor = index;
+    this.#cursor = new Cursor(index, file.id);
     this.#value = pure.justOne(file.id);
   }
 
   toggle(file: File, index: number): void {
-    this.cursor = index;
+    this.#cursor = new Cursor(index, file.id);
     this.#value = pure.toggle(this.#value, file.id);
   }
 
@@ -66,7 +103,7 @@ export class SelectionState {
     const files = await this.stretch(start, end);
     if (!files || this.#value !== before) return;
     this.#value = pure.range(
-      { ...before, anchor: before.anchor ?? this.listing.items[from]?.id ?? null },
+      { ...before, anchor: before.anchor ?? files[from - start]?.id ?? null },
       files.map((file) => file.id),
       add,
     );

@@ -84,3 +84,59 @@ describe('what is selected of a list that is not all loaded', () => {
     expect(toasts.list.at(-1)?.tone).toBe('error');
   });
 });
+
+describe('the cursor of the keyboard', () => {
+  /** The list is read again, as far as it is loaded. */
+  async function readAgain(listing: Awaited<ReturnType<typeof folder>>['listing'], of: { id: string }[]) {
+    listing.refresh();
+    await vi.waitFor(() =>
+      expect(listing.items.slice(0, 3).map((file) => file?.id)).toEqual(of.slice(0, 3).map(({ id }) => id)),
+    );
+  }
+
+  it('stays on its file when others come and go before it', async () => {
+    const { entries, listing, selection } = await folder();
+    selection.cursor = 2;
+    entries.unshift({ id: 'new', name: 'new' } as File);
+    await readAgain(listing, entries);
+    expect(selection.cursor).toBe(3);
+    entries.splice(0, 3);
+    await readAgain(listing, entries);
+    expect(selection.cursor).toBe(0);
+  });
+
+  it('stays on what was clicked, wherever that is by the time it is taken', async () => {
+    const { entries, listing, selection } = await folder();
+    entries.unshift({ id: 'new', name: 'new' } as File);
+    await readAgain(listing, entries);
+    // a finger that was held on it while it moved
+    selection.toggle(first, 0);
+    expect(selection.cursor).toBe(1);
+    expect(listing.items[selection.cursor]).toMatchObject(first);
+  });
+
+  it('stays where it is when its file goes, on what stands there then, until the file is back', async () => {
+    const { entries, listing, selection } = await folder();
+    selection.cursor = 1;
+    const [gone] = entries.splice(1, 1);
+    await readAgain(listing, entries);
+    expect(selection.cursor).toBe(1);
+    entries.unshift({ id: 'new', name: 'new' } as File);
+    await readAgain(listing, entries);
+    expect(listing.items[selection.cursor]?.id).toBe('f2');
+    if (gone) entries.splice(2, 0, gone);
+    await readAgain(listing, entries);
+    expect(listing.items[selection.cursor]?.id).toBe('f1');
+  });
+
+  it('finds the file of an entry that was not loaded when it came there', async () => {
+    const { entries, listing, selection } = await folder();
+    selection.cursor = 500;
+    expect(selection.cursor).toBe(500);
+    await listing.read(0, COUNT, new AbortController().signal);
+    expect(selection.cursor).toBe(500);
+    entries.shift();
+    await listing.read(0, COUNT, new AbortController().signal);
+    expect(listing.items[selection.cursor]?.id).toBe('f500');
+  });
+});
