@@ -106,6 +106,7 @@ journey('a name that is taken is asked about once for all', async ({ page, accou
   await tray(page).getByText('3 files wait for your answer').first().waitFor();
   const question = page.getByRole('dialog', { name: /is there already/ });
   await question.getByText('There', { exact: true }).waitFor();
+  assert.ok(await question.evaluate((one) => one === document.activeElement), 'no key presses a button of it');
   await question.getByRole('checkbox').check();
   await question.getByRole('button', { name: 'Keep both' }).click();
   await question.waitFor({ state: 'detached' });
@@ -148,6 +149,29 @@ journey('a name that is taken is asked about once for all', async ({ page, accou
   await dropFiles(page, [{ name: 'three.txt', bytes: text('old') }]);
   await question.getByText('Both are the same, byte for byte.').waitFor();
   await page.keyboard.press('Escape');
+});
+
+journey('while one types, a name that is taken is asked about in the tray', async ({ page, account }) => {
+  await upload(account, 'root', 'one.txt', text('old'));
+  await signIn(page, account);
+  await entry(page, 'one.txt').waitFor();
+  const question = page.getByRole('dialog', { name: /is there already/ });
+  const search = page.getByRole('search').getByRole('textbox', { name: 'Search' }).filter({ visible: true });
+  await search.focus();
+  await dropFiles(page, [{ name: 'one.txt', bytes: text('new') }]);
+  const answer = tray(page).getByRole('button', { name: 'Answer the question' });
+  await answer.waitFor();
+  await page.keyboard.type('query');
+  assert.equal(await search.inputValue(), 'query');
+  assert.equal(await question.count(), 0);
+  await answer.click();
+  await question.waitFor();
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Space');
+  assert.ok(await question.isVisible());
+  await question.getByRole('button', { name: 'Keep both' }).click();
+  await question.waitFor({ state: 'detached' });
+  await until('both are kept', async () => (await children(account, 'root')).length === 2);
 });
 
 journey('an answer for all is for what was dropped together, not for what comes meanwhile', async (their) => {

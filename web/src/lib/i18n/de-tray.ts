@@ -14,6 +14,7 @@ const deTray: Translated<typeof enTray> = {
     one: '{count} Datei wartet auf deine Antwort',
     other: '{count} Dateien warten auf deine Antwort',
   },
+  'tray.answer': { one: 'Die Frage beantworten', other: '{count} Fragen beantworten' },
   'tray.bytes': '{sent} von {total}',
   'tray.speed': '{speed}/s',
   'tray.left': 'noch {time}',

@@ -7,6 +7,7 @@ const enTray = {
   'tray.done': { one: 'Uploaded {count} file', other: 'Uploaded {count} files' },
   'tray.failed': { one: '{count} file was not uploaded', other: '{count} files were not uploaded' },
   'tray.conflicts': { one: '{count} file waits for your answer', other: '{count} files wait for your answer' },
+  'tray.answer': { one: 'Answer the question', other: 'Answer {count} questions' },
   'tray.bytes': '{sent} of {total}',
   'tray.speed': '{speed}/s',
   'tray.left': '{time} left',
