@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { watchFirst } from '../bench/fresh.mjs';
 import { address } from '../support/browser.mjs';
 import { journey } from '../support/journey.mjs';
-import { children, makeFolder, thumbnailsReady, upload } from '../support/product.mjs';
+import { children, makeFolder, thumbnailsReady, until, upload } from '../support/product.mjs';
 import { picture, text } from '../support/samples.mjs';
-import { choose, entry, grid, signIn } from '../support/steps.mjs';
+import { choose, dropFiles, entry, grid, holdChanges, place, signIn, toast } from '../support/steps.mjs';
 
 const names = (page) =>
   grid(page)
@@ -121,6 +121,42 @@ journey('a folder is made, renamed in place, and the name that is taken is refus
   await spaced.blur();
   await spaced.waitFor({ state: 'detached' });
 });
+
+journey(
+  'a name that is written is not disturbed by what one uploads, and its refusal is told elsewhere, too',
+  async (their) => {
+    const { page, account } = their;
+    await makeFolder(account, 'root', 'Taken');
+    await upload(account, 'root', 'm.txt', text('x'));
+    const asked = [];
+    page.on('request', (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname}`));
+    await signIn(page, account);
+    await entry(page, 'm.txt').click();
+    await page.keyboard.press('F2');
+    const field = page.getByRole('textbox', { name: 'New name for m.txt' });
+    await field.fill('half written');
+    const before = asked.length;
+    const since = (path) => asked.slice(before).filter((one) => one === `GET /api/v1${path}`).length;
+    await dropFiles(page, [{ name: 'a.txt', bytes: text('first of all') }]);
+    // The room that is used is asked for later than the list would be.
+    await until('the upload has been followed', async () => since('/usage') > 0);
+    assert.equal(since('/files/root/children'), 0, 'the list is left alone');
+    assert.equal(await field.inputValue(), 'half written');
+    assert.ok(await field.evaluate((one) => one === document.activeElement));
+    await page.keyboard.press('Enter');
+    await entry(page, 'a.txt').waitFor();
+    await entry(page, 'half written').click();
+
+    const { begun, answer } = await holdChanges(page, '**/api/v1/files/*');
+    await page.keyboard.press('F2');
+    await page.getByRole('textbox', { name: 'New name for half written' }).fill('Taken');
+    await place(page, 'Trash').click();
+    await begun;
+    await page.getByRole('heading', { name: 'The trash is empty' }).waitFor();
+    answer();
+    await toast(page, '“half written”: There is something with this name already').waitFor();
+  },
+);
 
 journey('a part of the page that a cut line has lost comes when it is asked for again', async ({ page, account }) => {
   await signIn(page, account);

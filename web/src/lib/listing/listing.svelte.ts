@@ -29,6 +29,9 @@ export class Listing {
   #reached = 0;
   #changes = 0;
   #asked = false;
+  #holds = 0;
+  /** It was to be looked at again while it was held. */
+  #due = false;
   /** Grows whenever the list is looked at anew: an answer to an older question is no news any more. */
   #age = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
@@ -39,7 +42,7 @@ export class Listing {
   ensure(start: number, end: number): void {
     this.#wanted = [start, end];
     // While changes are on their way an answer may still hold what was just taken out.
-    if (this.#changes > 0 || (this.error && !this.error.passing && this.total === null)) return;
+    if (this.#changes > 0 || this.#holds > 0 || (this.error && !this.error.passing && this.total === null)) return;
     if (this.source.paged === 'cursor') {
       this.#continue();
       return;
@@ -54,8 +57,32 @@ export class Listing {
     }
   }
 
+  /**
+   * Nothing that is read moves the entries until the function is called that this gives back: whoever writes among them is
+   * left alone. What was to be looked at meanwhile is looked at then, once.
+   */
+  hold(): () => void {
+    this.#holds += 1;
+    // What was asked for before would move them as well.
+    if (this.#flying.size > 0) {
+      this.#abort();
+      this.#due = true;
+    }
+    let over = false;
+    return () => {
+      if (over) return;
+      over = true;
+      this.#holds -= 1;
+      if (this.#holds > 0) return;
+      if (this.#due) this.refresh();
+      else this.ensure(...this.#wanted);
+    };
+  }
+
   /** Looks again at what is shown; meanwhile it stays. */
   refresh(): void {
+    this.#due = this.#holds > 0;
+    if (this.#due) return;
     this.error = null;
     this.#age += 1;
     this.#fresh.clear();
@@ -209,7 +236,7 @@ export class Listing {
     const found = await (offset ? this.#byOffset(start, end, signal) : this.#byCursor(end, signal));
     const from = offset ? start : 0;
     // While a change is on its way an answer may still hold what was just taken out.
-    if (age === this.#age && this.#changes === 0)
+    if (age === this.#age && this.#changes === 0 && this.#holds === 0)
       this.#lay(found, from, Math.max(this.total ?? 0, from + found.length));
     return found.slice(start - from, end - from);
   }

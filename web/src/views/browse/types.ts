@@ -1,6 +1,7 @@
 import type { SortKey, SortOrder } from '$lib/api/files';
 import type { File } from '$lib/api/types';
 import type { Put } from './drop';
+import type { Renaming } from './renaming.svelte';
 
 /** What can be done with the entries of a list; the place decides. */
 export interface Commands {
@@ -32,9 +33,10 @@ export interface EntryProps {
   index: number;
   selected: boolean;
   cursor: boolean;
-  renaming: boolean;
+  /** Its name, while that is being written. */
+  renaming: Renaming | null;
   commands: Commands;
-  endRename: () => void;
+  endRename: (draft: Renaming, gone: boolean) => void;
   toggle: () => void;
   more: (at: Element) => void;
 }

@@ -9,8 +9,6 @@ import { current } from './current.svelte';
 
 /** How often to look at a list while much happens in it. */
 const PACE_MS = 400;
-/** How long somebody who writes into a list is left alone by it. */
-const WRITING_MS = 1_000;
 
 const stream = new SharedStream(`${API}/events`, fileChange);
 let heard: FileChange[] = [];
@@ -24,20 +22,12 @@ async function idOf(folder: string): Promise<string> {
   return root.id;
 }
 
-/** A list that is read anew puts its rows elsewhere: a name that is being written would be lost. */
-const isWriting = (): boolean => document.activeElement?.matches('[role="grid"] input:not([type="checkbox"])') ?? false;
-
 const look = paced(async () => {
   const changes = heard;
   heard = [];
   const { listing, target } = current;
   // What could not be read at all says so, until somebody tries again.
   if (changes.length === 0 || !listing || (listing.error && listing.total === null)) return;
-  if (isWriting()) {
-    heard = [...changes, ...heard];
-    setTimeout(look, WRITING_MS);
-    return;
-  }
   const { key, gathered } = listing.source;
   const ofMany = gathered || key === 'trash';
   const here = ofMany ? '' : await idOf(target.id).catch(() => '');
