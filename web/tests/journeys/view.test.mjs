@@ -68,6 +68,27 @@ journey('what leaves the list while it is looked at stays to be seen, until it i
   await page.getByText('It is not there any more').waitFor();
 });
 
+journey('shortcuts of a single letter are turned off for the viewer, too', async ({ page, account }) => {
+  const file = await upload(account, 'root', 'p.png', picture(1600, 1000));
+  await thumbnailsReady(account, file.id);
+  await signIn(page, account);
+  await entry(page, 'p.png').waitFor();
+  await page.keyboard.press('?');
+  const help = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+  await help.getByLabel('Shortcuts of a single letter').uncheck();
+  await page.keyboard.press('Escape');
+  await help.waitFor({ state: 'detached' });
+  await entry(page, 'p.png').dblclick();
+  await viewer(page, 'p.png').waitFor();
+  await loaded(page);
+  const details = viewer(page, 'p.png').getByRole('complementary', { name: 'Details' });
+  for (const key of ['i', '+', 'd']) await page.keyboard.press(key);
+  assert.equal(await details.count(), 0);
+  assert.ok(await page.getByRole('button', { name: 'Zoom out', exact: true }).isDisabled(), 'it is as large as before');
+  await viewer(page, 'p.png').getByRole('button', { name: 'Details', exact: true }).click();
+  await details.waitFor();
+});
+
 journey('going back closes the viewer and gives the focus back', async ({ page, account }) => {
   const file = await upload(account, 'root', 'p.png', picture(300, 200));
   await thumbnailsReady(account, file.id);

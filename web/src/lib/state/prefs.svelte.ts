@@ -67,3 +67,15 @@ class Choices {
 }
 
 export const choices = new Choices();
+
+/** What somebody types into; a box that is ticked takes no characters. */
+const TYPED_INTO = 'input:not([type="checkbox"], [type="radio"]), textarea, select, [contenteditable]';
+
+/**
+ * The single character that a shortcut is known by, in lower case; `''` where it is none: such shortcuts are turned off, it comes
+ * with another key, or somebody types it.
+ */
+export function singleKey(event: KeyboardEvent): string {
+  if (!choices.singleKeys || event.ctrlKey || event.metaKey || event.altKey || event.key.length !== 1) return '';
+  return event.target instanceof Element && event.target.matches(TYPED_INTO) ? '' : event.key.toLowerCase();
+}

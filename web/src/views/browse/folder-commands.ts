@@ -4,7 +4,7 @@ import { t } from '$lib/i18n';
 import type { Listing } from '$lib/listing/listing.svelte';
 import type { SelectionState } from '$lib/listing/selected.svelte';
 import { dialogs } from '$lib/state/dialogs.svelte';
-import { choices } from '$lib/state/prefs.svelte';
+import { choices, singleKey } from '$lib/state/prefs.svelte';
 import { hrefs, router } from '$lib/state/router.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import { whoActs } from '$lib/state/undo';
@@ -79,15 +79,7 @@ export function folderCommands(place: Whole): Commands {
 
   /** What a key stands for now, if anything. */
   function named(event: KeyboardEvent): Name | null {
-    const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    const name =
-      event.key === 'Delete'
-        ? 'trash'
-        : event.key === 'F2'
-          ? 'rename'
-          : plain && choices.singleKeys
-            ? LETTERS[event.key.toLowerCase()]
-            : undefined;
+    const name = event.key === 'Delete' ? 'trash' : event.key === 'F2' ? 'rename' : LETTERS[singleKey(event)];
     if (!name || (!may.change && !HARMLESS.includes(name))) return null;
     if (OF_PLACE.includes(name)) return target ? name : null;
     return (name === 'rename' ? place.startRename && selection.single : !selection.empty) ? name : null;
@@ -117,12 +109,12 @@ export function folderCommands(place: Whole): Commands {
         clipboard.clear();
         return true;
       }
-      const plain = !event.ctrlKey && !event.metaKey && !event.altKey && choices.singleKeys;
+      const letter = singleKey(event);
       const single = selection.single;
       const name = named(event);
       if (event.key === 'Backspace' || (event.key === 'ArrowUp' && event.altKey)) up?.();
-      else if (plain && event.key.toLowerCase() === 'i') choices.toggleDetails();
-      else if (plain && event.key.toLowerCase() === 's' && single && may.share) openShare(single);
+      else if (letter === 'i') choices.toggleDetails();
+      else if (letter === 's' && single && may.share) openShare(single);
       else if (name) later((acts) => acts.perform(name, place));
       else return false;
       return true;
