@@ -129,3 +129,28 @@ journey('a search that was too wide says so, and what to do', async ({ page, acc
   await page.getByRole('button', { name: 'Without the filter Kind' }).click();
   await results(page).getByText('found nothing so far').waitFor();
 });
+
+journey('more of what is found that does not come is said, and asked for again', async ({ page, account }) => {
+  await furnish(account);
+  let away = true;
+  await page.route('**/api/v1/search?*', async (route) => {
+    if (!new URL(route.request().url()).searchParams.has('cursor')) {
+      const answer = await route.fetch();
+      await route.fulfill({ response: answer, json: { ...(await answer.json()), nextCursor: 'more' } });
+    } else if (away) {
+      await route.fulfill({ status: 503, json: { code: 'unavailable', status: 503, title: '', detail: '' } });
+    } else {
+      await route.fulfill({ json: { items: [], nextCursor: null, incomplete: false } });
+    }
+  });
+  await signIn(page, account, '/app/search?q=heron');
+  const missing = results(page).getByText('A part of this list could not be read.');
+  await missing.waitFor();
+  assert.equal(await hits(page).count(), 4, 'what came is shown all the same');
+  assert.equal(await results(page).getByText('Loading…').count(), 0, 'nothing is on its way');
+  await check(page, 'a search of which a part did not come');
+  away = false;
+  await results(page).getByRole('button', { name: 'Try again' }).click();
+  await missing.waitFor({ state: 'detached' });
+  await page.getByText('Found 4 items').waitFor({ state: 'attached' });
+});

@@ -49,6 +49,8 @@ export class JobsList {
   stale = $state(false);
   #cursor: string | null = null;
   #flight: AbortController | null = null;
+  /** Where the page begins that did not come. */
+  #missed: string | null = null;
 
   /** `query` is asked for each time, since a stretch of time that ends now moves on. */
   constructor(readonly query: () => JobsQuery) {}
@@ -63,6 +65,12 @@ export class JobsList {
   ensure(end: number): void {
     if (!this.ready || this.complete || this.loading || this.error || end <= this.items.length) return;
     this.#load(this.#cursor);
+  }
+
+  /** Asks once more for what did not come. */
+  again(): void {
+    this.#flight?.abort();
+    this.#load(this.#missed);
   }
 
   async #load(cursor: string | null): Promise<void> {
@@ -83,7 +91,9 @@ export class JobsList {
       this.error = null;
       if (!cursor) this.stale = false;
     } catch (thrown) {
-      if (!flight.signal.aborted) this.error = asApiError(thrown);
+      if (flight.signal.aborted) return;
+      this.error = asApiError(thrown);
+      this.#missed = cursor;
     } finally {
       if (this.#flight === flight) {
         this.#flight = null;

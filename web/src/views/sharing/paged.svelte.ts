@@ -11,6 +11,8 @@ export class Paged<T> {
   busy = $state(false);
   #cursor: string | null = null;
   #reading = 0;
+  /** Where the page begins that did not come. */
+  #missed: string | null = null;
   /** Whether there is more than what is here. */
   more = $state(false);
 
@@ -23,6 +25,11 @@ export class Paged<T> {
 
   next(): Promise<void> {
     return this.#cursor && !this.busy ? this.#read(this.#cursor) : Promise.resolve();
+  }
+
+  /** Asks once more for what did not come. */
+  again(): Promise<void> {
+    return this.#read(this.#missed);
   }
 
   /** Shows the list without some at once. */
@@ -43,7 +50,9 @@ export class Paged<T> {
       this.error = null;
       this.loaded = true;
     } catch (thrown) {
-      if (reading === this.#reading) this.error = asApiError(thrown);
+      if (reading !== this.#reading) return;
+      this.error = asApiError(thrown);
+      this.#missed = cursor;
     } finally {
       if (reading === this.#reading) this.busy = false;
     }
