@@ -104,6 +104,8 @@ const deAuth: Translated<typeof enAuth> = {
   'error.addressTaken': 'Mit dieser E-Mail-Adresse gibt es schon ein Konto. Melde dich stattdessen an.',
   'error.setupCode': 'Das ist nicht der Code, den der Server beim Start ausgegeben hat.',
   'error.alreadySetUp': 'Jemand hat die Einrichtung schon abgeschlossen. Bitte melde dich an.',
+  'error.crossOrigin':
+    'Diese Seite wurde unter einer Adresse geöffnet, die der Server nicht für seine hält. Frage deine Verwaltung nach der richtigen.',
 };
 
 export default deAuth;

@@ -161,6 +161,10 @@ const deOrganise: Translated<typeof enOrganise> = {
   'act.failed.more': '{count} Einträge sind nicht gelungen, darunter {names}',
   'act.failed.show': 'Warum?',
   'undo.partly': '{done} von {count} Einträgen sind wie vorher',
+  'error.notInTrash': 'Es ist nicht mehr im Papierkorb.',
+  'error.notUndoable': 'Das lässt sich nicht zurücknehmen.',
+  'error.root': 'Mit dem Ort aller Dateien selbst geht das nicht.',
+  'error.versionIsCurrent': 'Das ist der jetzige Inhalt der Datei und keine ältere Version.',
   'act.copying.on': {
     one: '„{name}“ wird noch nach {folder} kopiert',
     other: '{count} Einträge werden noch nach {folder} kopiert',

@@ -48,6 +48,7 @@ const de: Translated<typeof en> = {
   'error.internal':
     'Der Server hat einen Fehler gemacht. Wenn es dabei bleibt, nenne deiner Verwaltung diese Anfrage: {request}',
   'error.status': 'Der Server hat dies abgelehnt (HTTP {status}).',
+  'error.refused': 'Der Server hat dies abgelehnt. Er meldet: {detail}',
   'error.request': 'Anfrage {id}',
   'error.unauthorized': 'Du bist nicht mehr angemeldet.',
   'error.changed': 'Das hat sich inzwischen geändert. Lade die Seite neu, um zu sehen, wie es steht.',
@@ -56,6 +57,11 @@ const de: Translated<typeof en> = {
   'error.notFound': 'Es ist nicht mehr da. Vielleicht wurde es verschoben oder gelöscht.',
   'error.parentGone': 'Den Ordner gibt es nicht mehr.',
   'error.nameTaken': 'Etwas mit diesem Namen gibt es schon. Wähle einen anderen.',
+  'error.fileInTheWay': 'Eine Datei ist im Weg: Sie heißt wie ein Ordner, der dort gebraucht wird.',
+  'error.notFile': 'Das ist ein Ordner, keine Datei.',
+  'error.notFolder': 'Das ist eine Datei, kein Ordner.',
+  'error.notWhole': 'Nicht alles kam so an, wie es abgeschickt wurde. Versuche es noch einmal.',
+  'error.underWay': 'Das geschieht gerade schon. Versuche es gleich noch einmal.',
   'error.nameMissing': 'Bitte gib einen Namen ein.',
   'error.invalidName':
     'Dieser Name geht nicht. Ein Name hat höchstens 255 Bytes und weder Schrägstriche noch Steuerzeichen.',

@@ -99,6 +99,8 @@ const enAuth = {
   'error.addressTaken': 'There is an account with this e-mail address already. Sign in instead.',
   'error.setupCode': 'This is not the code that the server printed when it started.',
   'error.alreadySetUp': 'Somebody has finished the set-up already. Please sign in.',
+  'error.crossOrigin':
+    'This page was opened at an address that the server does not take for its own. Ask your administrator for the right one.',
 } as const satisfies Record<string, Message>;
 
 export default enAuth;

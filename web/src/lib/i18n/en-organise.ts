@@ -146,6 +146,10 @@ const enOrganise = {
   'act.failed.more': '{count} items failed, among them {names}',
   'act.failed.show': 'Show why',
   'undo.partly': '{done} of {count} items are as before',
+  'error.notInTrash': 'It is not in the trash any more.',
+  'error.notUndoable': 'This is nothing that can be taken back.',
+  'error.root': 'This cannot be done with the place of all files itself.',
+  'error.versionIsCurrent': 'This is what the file holds now, and no older version.',
   'act.copying.on': {
     one: '“{name}” is still being copied to {folder}',
     other: '{count} items are still being copied to {folder}',

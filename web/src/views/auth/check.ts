@@ -30,6 +30,8 @@ export function fieldError(error: ApiError | null, pointer: string): string {
     case 'taken':
       return t('error.addressTaken');
     default:
-      return pointer === '/email' || pointer === '/new' ? t('email.invalid') : fault.detail;
+      return pointer === '/email' || pointer === '/new'
+        ? t('email.invalid')
+        : t('error.refused', { detail: fault.detail });
   }
 }
