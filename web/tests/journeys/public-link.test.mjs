@@ -7,7 +7,7 @@ import { journey } from '../support/journey.mjs';
 import { children, makeFolder, ok, thumbnailsReady, until, upload } from '../support/product.mjs';
 import { picture, text } from '../support/samples.mjs';
 import { linksOf, makeLink } from '../support/sharing.mjs';
-import { dropFiles, entry, loseAnswers, pickFiles, signIn } from '../support/steps.mjs';
+import { dropEndlessFolder, dropFiles, entry, loseAnswers, pickFiles, signIn } from '../support/steps.mjs';
 
 const visit = (page, link) => page.goto(`${address}/app/s/${link.token}`);
 
@@ -302,6 +302,19 @@ journey('of hundreds of files that are put in, more are listed as one wishes', a
   await list.getByRole('button', { name: 'Show more: 50 files are not listed' }).click();
   assert.equal(await rows.count(), 250);
   assert.match(await page.evaluate(() => document.activeElement.textContent), /200\.txt/, 'one goes on from there');
+});
+
+journey('a folder that is put in and takes long to be read is seen, and called off', async ({ page, account }) => {
+  const box = await makeFolder(account, 'root', 'Patient box');
+  const link = await makeLink(account, box.id, { role: 'dropper', label: 'A whole folder' });
+  await visit(page, link);
+  await page.getByRole('heading', { name: 'A whole folder' }).waitFor();
+  await dropEndlessFolder(page);
+  const seen = page.getByRole('group', { name: 'Reading folders…' });
+  await seen.getByText('Reading folders… 2 files found').waitFor();
+  await seen.getByRole('button', { name: 'Cancel', exact: true }).click();
+  await seen.waitFor({ state: 'detached' });
+  assert.equal((await children(account, box.id)).length, 0);
 });
 
 journey('an editor by a link adds files, and is asked about a name that is taken', async ({ page, account }) => {

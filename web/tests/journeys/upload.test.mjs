@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { check } from '../support/axe.mjs';
 import { journey } from '../support/journey.mjs';
 import { children, makeFolder, ok, until, upload } from '../support/product.mjs';
 import { text } from '../support/samples.mjs';
 import {
   choose,
+  dropEndlessFolder,
   dropFiles,
   entry,
   loseAnswers,
@@ -292,6 +294,33 @@ journey('uploads can be cancelled, and leaving while they run is asked about', a
   await tray(page).getByRole('button', { name: 'Close the uploads' }).click();
   await tray(page).waitFor({ state: 'detached' });
   assert.equal((await ok('GET', '/files/root/children', { token: account.token })).total, 0);
+});
+
+journey('a folder that takes long to be read is seen, asked about, and called off', async ({ page, account }) => {
+  await signIn(page, account);
+  await page.getByText('This is the place for your files').waitFor();
+  await dropEndlessFolder(page);
+  await tray(page).getByText('Reading folders… 2 files found').waitFor();
+  await check(page, 'folders that are read');
+  const asked = page.waitForEvent('dialog');
+  const leaving = page.goto('about:blank').catch(() => {});
+  const dialog = await asked;
+  assert.equal(dialog.type(), 'beforeunload');
+  await dialog.dismiss();
+  await leaving;
+
+  await page
+    .getByRole('button', { name: /^Account/ })
+    .filter({ visible: true })
+    .click();
+  await choose(page, 'Sign out');
+  const question = page.getByRole('alertdialog', { name: 'Sign out while uploading?' });
+  await question.getByRole('button', { name: 'Cancel', exact: true }).click();
+  await question.waitFor({ state: 'detached' });
+
+  await tray(page).getByRole('button', { name: 'Cancel', exact: true }).click();
+  await tray(page).waitFor({ state: 'detached' });
+  assert.equal((await children(account, 'root')).length, 0);
 });
 
 journey('an upload goes on after signing in again', async ({ page, account }) => {

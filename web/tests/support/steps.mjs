@@ -59,6 +59,22 @@ export async function dropFiles(page, files, selector = 'main') {
   await page.dispatchEvent(selector, 'drop', { dataTransfer: transfer });
 }
 
+/** Drops a folder of two files, and of another folder that never ends to be read. */
+export async function dropEndlessFolder(page) {
+  await page.evaluate(() => {
+    const file = (name) => ({ isFile: true, name, file: (done) => done(new File(['x'], name)) });
+    const endless = { isFile: false, name: 'endless', createReader: () => ({ readEntries: () => {} }) };
+    const parts = [[], [file('1.txt'), file('2.txt'), endless]];
+    const readEntries = (done) => done(parts.pop());
+    DataTransferItem.prototype.webkitGetAsEntry = () => ({
+      isFile: false,
+      name: 'large',
+      createReader: () => ({ readEntries }),
+    });
+  });
+  await dropFiles(page, [{ name: 'large', bytes: [] }]);
+}
+
 /** Lets the page's file dialog choose these. */
 export async function pickFiles(page, open, files) {
   const [chooser] = await Promise.all([page.waitForEvent('filechooser'), open()]);

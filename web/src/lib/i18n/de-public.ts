@@ -37,6 +37,11 @@ const dePublic: Translated<typeof enPublic> = {
   'drop.choose': 'Dateien wählen',
   'drop.camera': 'Foto aufnehmen',
   'drop.list': 'Deine Dateien',
+  'drop.reading': {
+    one: 'Ordner werden gelesen … {count} Datei gefunden',
+    other: 'Ordner werden gelesen … {count} Dateien gefunden',
+  },
+  'drop.readingSaid': 'Ordner werden gelesen …',
   'drop.more': {
     one: 'Mehr zeigen: {count} Datei ist nicht aufgeführt',
     other: 'Mehr zeigen: {count} Dateien sind nicht aufgeführt',

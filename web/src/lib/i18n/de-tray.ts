@@ -22,6 +22,11 @@ const deTray: Translated<typeof enTray> = {
   'tray.offline': 'wartet auf die Verbindung',
   'tray.progress': 'Fortschritt aller Uploads',
   'tray.said': 'Uploads: {percent}',
+  'tray.reading': {
+    one: 'Ordner werden gelesen … {count} Datei gefunden',
+    other: 'Ordner werden gelesen … {count} Dateien gefunden',
+  },
+  'tray.readingSaid': 'Ordner werden gelesen …',
   'tray.fold': 'Uploads einklappen',
   'tray.unfold': 'Uploads ausklappen',
   'tray.close': 'Uploads schließen',

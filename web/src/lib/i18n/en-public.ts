@@ -35,6 +35,8 @@ const enPublic = {
   'drop.choose': 'Choose files',
   'drop.camera': 'Take a picture',
   'drop.list': 'Your files',
+  'drop.reading': { one: 'Reading folders… {count} file found', other: 'Reading folders… {count} files found' },
+  'drop.readingSaid': 'Reading folders…',
   'drop.more': { one: 'Show more: {count} file is not listed', other: 'Show more: {count} files are not listed' },
   'drop.waiting': 'Waiting · {size}',
   'drop.sending': '{sent} of {size}',

@@ -15,6 +15,8 @@ const enTray = {
   'tray.offline': 'waiting for the connection',
   'tray.progress': 'Progress of all uploads',
   'tray.said': 'Uploads: {percent}',
+  'tray.reading': { one: 'Reading folders… {count} file found', other: 'Reading folders… {count} files found' },
+  'tray.readingSaid': 'Reading folders…',
   'tray.fold': 'Fold the uploads',
   'tray.unfold': 'Unfold the uploads',
   'tray.close': 'Close the uploads',

@@ -1,4 +1,5 @@
 import type { FileHandle } from './handles';
+import type { Follower } from './reading.svelte';
 
 /** A file that was dropped, picked or pasted, with the folders it lay in. */
 export interface Found {
@@ -28,8 +29,10 @@ export function fromInput(files: Iterable<globalThis.File>): Harvest {
 /**
  * All that was dropped, folders to their depth. The list of a drop is gone after the event, so its entries are taken
  * before anything is awaited.
+ *
+ * @throws DOMException `AbortError` once it is wanted no more
  */
-export async function fromTransfer(transfer: DataTransfer): Promise<Harvest> {
+export async function fromTransfer(transfer: DataTransfer, follower: Follower): Promise<Harvest> {
   const entries: { entry: FileSystemEntry; handle: Promise<FileHandle | null> | undefined }[] = [];
   const plain: globalThis.File[] = [];
   for (const item of transfer.items) {
@@ -43,7 +46,9 @@ export async function fromTransfer(transfer: DataTransfer): Promise<Harvest> {
     }
   }
   const harvest: Harvest = { files: plain.map((file) => ({ file, path: '' })), emptyFolders: [], unreadable: [] };
-  for (const { entry, handle } of entries) await walk(entry, '', harvest, handle);
+  for (const _ of plain) follower.found();
+  for (const { entry, handle } of entries) await walk(entry, '', harvest, follower, handle);
+  follower.signal.throwIfAborted();
   return harvest;
 }
 
@@ -57,20 +62,23 @@ async function walk(
   entry: FileSystemEntry,
   path: string,
   harvest: Harvest,
+  follower: Follower,
   handle?: Promise<FileHandle | null>,
 ): Promise<void> {
+  if (follower.signal.aborted) return;
   try {
     if (entry.isFile) {
       const file = await new Promise<globalThis.File>((resolve, reject) =>
         (entry as FileSystemFileEntry).file(resolve, reject),
       );
       harvest.files.push({ file, path, ...(handle ? { handle } : {}) });
+      follower.found();
       return;
     }
     const inside = join(path, entry.name);
     const children = await readAll((entry as FileSystemDirectoryEntry).createReader());
     if (children.length === 0) harvest.emptyFolders.push(inside);
-    for (const child of children) await walk(child, inside, harvest);
+    for (const child of children) await walk(child, inside, harvest, follower);
   } catch {
     harvest.unreadable.push(join(path, entry.name));
   }

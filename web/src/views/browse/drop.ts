@@ -1,7 +1,6 @@
 import type { Attachment } from 'svelte/attachments';
 import { carriesFiles, drag, type Taken, wantsCopy } from '$lib/files/drag.svelte';
-import { upload } from '$lib/upload/add.svelte';
-import { fromTransfer } from '$lib/upload/entries';
+import { uploadDropped } from '$lib/upload/add.svelte';
 import type { Target } from '$lib/upload/target';
 
 export type { Taken };
@@ -33,9 +32,8 @@ export function dropInto(target: Target | null, put?: Put): Attachment<HTMLEleme
         put?.(drag.take(), target, wantsCopy(event));
         return;
       }
-      const harvest = event.dataTransfer && fromTransfer(event.dataTransfer);
       drag.end();
-      if (harvest) upload(harvest, target);
+      if (event.dataTransfer) uploadDropped(event.dataTransfer, target);
     };
     element.addEventListener('dragover', over);
     element.addEventListener('dragleave', leave);

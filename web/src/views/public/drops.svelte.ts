@@ -6,6 +6,7 @@ import { t } from '$lib/i18n';
 import { connection } from '$lib/state/connection.svelte';
 import { readable } from '$lib/upload/again.svelte';
 import { backoffSeconds } from '$lib/upload/queue';
+import { Reading } from '$lib/upload/reading.svelte';
 import { type Sending, send } from '$lib/upload/send';
 
 /** Files on their way at the same time. */
@@ -55,6 +56,8 @@ interface Going {
  */
 export class Drops {
   list = $state.raw<Drop[]>([]);
+  /** What was dropped and is being read. */
+  readonly reading = new Reading();
   busy = $derived(this.list.some(({ state }) => state === 'waiting' || state === 'sending' || state === 'paused'));
   receipts = $derived(this.list.flatMap((drop) => (drop.receipt ? [drop.receipt] : [])));
   failed = $derived(this.list.filter(({ state }) => state === 'failed').length);
@@ -106,6 +109,7 @@ export class Drops {
 
   /** Stops all that is on its way; what has arrived stays. */
   leave(): void {
+    this.reading.cancel();
     for (const { sending } of this.#going.values()) sending?.cancel();
     this.#going.clear();
     this.#waiting = [];

@@ -16,6 +16,7 @@ import { session } from '$lib/state/session.svelte';
 import { setLanguage, setTheme } from '$lib/state/synced';
 import { theme } from '$lib/state/theme.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
+import { reading } from '$lib/upload/add.svelte';
 
 export function openAccountMenu(at: Element): void {
   menu.open(at, t('account'), [
@@ -56,7 +57,7 @@ async function signOut(): Promise<void> {
     (engine) => engine.uploads,
     () => null,
   );
-  if (uploads?.active) {
+  if (uploads?.active || reading.active) {
     const yes = await dialogs.confirm({
       title: t('signOut.uploads.title'),
       text: t('signOut.uploads.text'),
@@ -67,6 +68,7 @@ async function signOut(): Promise<void> {
   try {
     await session.signOut();
     uploads?.clearAll();
+    reading.cancel();
   } catch (thrown) {
     toasts.error(t('signOut.failed', { reason: explain(asApiError(thrown)) }));
   }
