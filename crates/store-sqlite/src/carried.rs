@@ -85,7 +85,8 @@ const FILES: &[(&str, Fate)] = &[
         "nodes",
         Goes(
             "id space owner parent name sort_key kind live created_at modified_at revision trashed_at trashed_by deleted_at public_since \
-             public_by classic_name classic_type folder_count file_count version blob size mime content_modified_at content_at content_by tags",
+             public_by classic_name classic_type folder_count file_count version blob size mime content_modified_at content_at content_by tags \
+             return_to return_as return_after",
         ),
     ),
     ("operation_parts", Goes("operation number node kind undo revision_before revision_after undone_by")),

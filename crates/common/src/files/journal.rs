@@ -224,6 +224,8 @@ pub trait JournalStore: Send + Sync {
     /// [`super::MarkStore::set_tags`] and [`super::MarkStore::set_star`] do it (a star on live nodes alone), in the name of who is named in the note, and at its
     /// time. With `revision`, only if the node still has it. What changes nothing is not noted, and succeeds, unless it undoes something.
     ///
+    /// What returns to a folder that is restored is told of as moved, and is no part of the operation: undoing that leaves it there.
+    ///
     /// A part is undone once: of simultaneous calls one succeeds.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ pub use node::{
 pub use partial_blobs::{PartialBlob, PartialBlobs, PartialError, PartialWriter};
 pub use permission::{Action, Actor, Decision, Standing, decide, decide_by_link};
 pub use resumable::{OnConflict, Saved, Taken, Upload, UploadRole, UploadState, UploadStore, Uploader};
-pub use rules::{NewNode, NewPlace};
+pub use rules::{NewNode, NewPlace, RETURNING_AT_ONCE, WayBack};
 pub use search::{IndexedText, Ranked, SearchQuery, SearchStore};
 pub use share::{Grant, Grantee, NewShare, Share, ShareRole, ShareStore, SharesOf};
 pub use sort_key::sort_key;

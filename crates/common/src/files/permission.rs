@@ -115,7 +115,7 @@ pub fn decide(
             let decision = decide(Actor::User(user), groups, action, path, grants);
             let is_root_here = node.id == folder
                 && matches!(action, Action::Relocate | Action::Trash | Action::Restore | Action::Delete);
-            // a node whose folder is in the trash comes back in the root of the space, which is out of reach
+            // a node whose folder is in the trash comes back in one above that, which may be out of reach
             let leaves = action == Action::Restore && path.ancestors.iter().any(|above| above.trashed);
             match decision {
                 Decision::Allowed if is_root_here || leaves => Decision::Forbidden,

@@ -55,6 +55,43 @@ impl NodePath {
     }
 }
 
+/// Of those that return to a folder when it comes back from the trash, one commit takes so many along; each costs a handful of statements.
+pub const RETURNING_AT_ONCE: u32 = 50;
+
+/// Where a node goes that comes back from the trash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WayBack {
+    /// The folder that it was in when it was trashed.
+    pub old: FileId,
+    /// The folder that it is put into: the old one, or the nearest above that is neither in the trash nor below something there.
+    pub target: FileId,
+    /// If that is not the old one: what has to come back from the trash first.
+    pub after: Option<FileId>,
+}
+
+impl NodePath {
+    /// Where the node goes when it is restored.
+    ///
+    /// # Errors
+    /// `NotTrashed` if it is not in the trash by itself.
+    pub fn way_back(&self) -> Result<WayBack, NodeError> {
+        let (Some(old), Some(_)) = (self.node.parent, self.node.trashed) else {
+            return Err(NodeError::NotTrashed);
+        };
+        let above = self.ancestors.iter().take_while(|crumb| !crumb.trashed).last();
+        let after = self.ancestors.iter().rev().find(|crumb| crumb.trashed);
+        Ok(WayBack { old, target: above.map_or(old, |crumb| crumb.id), after: after.map(|crumb| crumb.id) })
+    }
+
+    /// Of the nodes that are the reason why this one is in the trash, the nearest: what lies between them is in the trash for no other reason.
+    pub fn trashed_by(&self) -> Option<FileId> {
+        if self.node.trashed.is_some() {
+            return Some(self.node.id);
+        }
+        self.ancestors.iter().rev().find(|crumb| crumb.trashed).map(|crumb| crumb.id)
+    }
+}
+
 /// A live node to be inserted.
 #[derive(Debug, Clone, Copy)]
 pub struct NewNode<'a> {

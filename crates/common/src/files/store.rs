@@ -219,10 +219,16 @@ pub trait FileStore: Send + Sync {
         at: Timestamp,
     ) -> Result<Node, NodeError>;
 
-    /// Brings a node back: into its old folder, or into the space's root if that is in the trash itself; under its name or the next free one.
+    /// Brings a node back: into its old folder, or, while that is in the trash, by itself or because of a folder above it, into the nearest folder above it
+    /// that is not; under its name or the next free one. Elsewhere the names of what was trashed there are not free either.
+    ///
+    /// What was put elsewhere that way returns to its old folder, as a move does (under the name that it had, or the next free one), in the commit of the
+    /// restore by which that is there again; if it was renamed since, under its new name. It does not if it was moved or trashed since, nor if its old folder
+    /// lies in itself by now, or too deep for it. Beyond [`super::RETURNING_AT_ONCE`] they return in further commits before the answer; what these do
+    /// not reach, as the process ends or the store fails, stays where it is.
     ///
     /// # Errors
-    /// `NotFound`, `NotTrashed`, `TooDeep`.
+    /// `NotFound`, `NotTrashed`.
     async fn restore(&self, id: FileId, at: Timestamp) -> Result<Node, NodeError>;
 
     /// Puts a tombstone on a node, trashed or not: it and all below it are gone for every call from now on. `jobs` go into the outbox. `by` is who deletes

@@ -103,6 +103,21 @@ pub struct PortableNode {
     pub stars: u64,
     /// Its content, if it is a file.
     pub content: Option<PortableContent>,
+    /// That it returns to another folder; older programs do not write this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returns: Option<PortableReturn>,
+}
+
+/// That a node was restored while its folder was in the trash, and returns to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PortableReturn {
+    /// The folder.
+    pub to: FileId,
+    /// The name that it had there, if it has got another.
+    pub name: Option<String>,
+    /// What has to come back from the trash first.
+    pub after: FileId,
 }
 
 /// A content that a file had before.

@@ -22,7 +22,7 @@ use crate::{
 
 pub use files::{
     PortableBlob, PortableContent, PortableFront, PortableLink, PortableNode, PortableNotice, PortablePart,
-    PortableSpace, PortableStamp, PortableStar, PortableThumbnail, PortableVersion,
+    PortableReturn, PortableSpace, PortableStamp, PortableStar, PortableThumbnail, PortableVersion,
 };
 
 /// The master key, as far as a folder must know it.

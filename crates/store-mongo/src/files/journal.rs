@@ -11,7 +11,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{FilesDb, activity, marks, node, path, schema, tree};
+use super::{FilesDb, activity, marks, node, path, returns, schema, tree};
 use crate::engine::{Fault, Tx, TxResult};
 use crate::value::{ToOid as _, count, id, int};
 
@@ -142,6 +142,7 @@ impl FilesDb {
     }
 }
 
+/// What came of it, and at how many nodes it looked that return to a folder that came back.
 async fn act(
     db: &FilesDb,
     tx: &mut Tx,
@@ -149,7 +150,7 @@ async fn act(
     revision: Option<u64>,
     act: &Act,
     note: &Note,
-) -> TxResult<Acted, NodeError> {
+) -> TxResult<(Acted, u32), NodeError> {
     if let Some(undone) = note.undoes {
         take(db, tx, undone, note).await?;
     }
@@ -183,7 +184,12 @@ async fn act(
         None if note.undoes.is_some() => return Err(NodeError::Changed.into()),
         None => {}
     }
-    Ok(Acted { node: after, noted: change.is_some() })
+    let noted = change.is_some();
+    if *act != Act::Restore {
+        return Ok((Acted { node: after, noted }, 0));
+    }
+    let (node, returned) = returns::take_along(db, tx, after, Some(note.user), note.at).await?;
+    Ok((Acted { node, noted }, returned))
 }
 
 /// Notes of a part that it is undone, unless it is.
@@ -251,9 +257,12 @@ impl JournalStore for FilesDb {
         let space = self.space_of(node).await?.ok_or(NodeError::NotFound)?;
         // parts of one operation may lie in several spaces, and are all counted by one document
         let turns = [space.oid(), note.operation.oid(), note.undoes.unwrap_or(note.operation).oid()];
-        self.engine
+        let (Acted { node, noted }, returned) = self
+            .engine
             .transact(&turns, |mut tx| async move { act(self, &mut tx, node, revision, wanted, note).await })
-            .await
+            .await?;
+        let node = returns::take_the_rest(self, (node, returned), Some(note.user), note.at).await;
+        Ok(Acted { node, noted })
     }
 
     async fn find_operation(&self, id: OperationId) -> PortResult<Option<Operation>> {

@@ -22,6 +22,7 @@ mod purge;
 mod recount;
 mod reservations;
 mod resumable;
+mod returns;
 pub(crate) mod schema;
 mod schema_activity;
 mod schema_search;

@@ -49,9 +49,23 @@ pub(super) async fn free(
 ) -> TxResult<NodeName, NodeError> {
     match holder(db, tx, space, parent, name).await? {
         None => Ok(name.clone()),
-        Some(_) if rename_if_taken => Ok(Numbers { db, space, parent, name }.next(tx).await?),
+        Some(_) if rename_if_taken => {
+            Ok(Numbers { db, space, parent, name, for_a_guest: false }.next(tx).await?)
+        }
         Some(existing) => Err(NodeError::NameTaken { existing }.into()),
     }
+}
+
+/// The name itself, or the next free `name (n)`, for what leaves the folder again: what was trashed there comes back under its own name meanwhile.
+pub(super) async fn free_for_a_guest(
+    db: &FilesDb,
+    tx: &mut Tx,
+    space: SpaceId,
+    parent: FileId,
+    name: &NodeName,
+) -> Result<NodeName, Fault> {
+    let numbers = Numbers { db, space, parent, name, for_a_guest: true };
+    if numbers.is_name_free(tx, name).await? { Ok(name.clone()) } else { numbers.next(tx).await }
 }
 
 struct Numbers<'a> {
@@ -59,12 +73,24 @@ struct Numbers<'a> {
     space: SpaceId,
     parent: FileId,
     name: &'a NodeName,
+    /// What was trashed there has its name, too.
+    for_a_guest: bool,
 }
 
 impl Numbers<'_> {
     async fn is_free(&self, tx: &mut Tx, n: u64) -> Result<bool, Fault> {
-        let taken = filter(self.space, self.parent, self.name.numbered(n).as_str());
-        Ok(!any(&self.db.collection(schema::NODES), taken, tx).await?)
+        self.is_name_free(tx, &self.name.numbered(n)).await
+    }
+
+    async fn is_name_free(&self, tx: &mut Tx, name: &NodeName) -> Result<bool, Fault> {
+        let nodes = self.db.collection(schema::NODES);
+        if any(&nodes, filter(self.space, self.parent, name.as_str()), tx).await? {
+            return Ok(false);
+        }
+        let trashed = doc! {
+            "space": self.space.oid(), "parent": self.parent.oid(), "name": name.as_str(), "in_trash": true,
+        };
+        Ok(!self.for_a_guest || !any(&nodes, trashed, tx).await?)
     }
 
     /// The free `name (n)` after a taken one: the first, unless someone left gaps. This process knows where it was last;

@@ -8,6 +8,7 @@ use mongodb::options::ReturnDocument;
 use serde::{Deserialize, Serialize};
 
 use super::content::{ContentDoc, Facts};
+use super::returns::ReturnDoc;
 use super::{FilesDb, search};
 use crate::engine::{Fault, Tx};
 use crate::value::{ToOid as _, count, id, int};
@@ -62,6 +63,9 @@ pub(super) struct NodeDoc {
     /// By which it is found; older programs do not write these.
     #[serde(default)]
     pub(super) words: Vec<String>,
+    /// It was restored while its folder was in the trash, and returns to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) returns: Option<ReturnDoc>,
     /// 0 and empty for a folder, so that all sort by them.
     pub(super) size: i64,
     pub(super) mime: String,
@@ -215,6 +219,7 @@ pub(super) fn document(new: &NewNode<'_>, facts: Option<&Facts>) -> NodeDoc {
         tagged: !new.tags.is_empty(),
         tags: new.tags.iter().map(TagDoc::new).collect(),
         words: search::words_of_node(new.name, new.tags),
+        returns: None,
         size: new.content.map_or(0, |(content, _)| int(content.blob.size)),
         mime: new.content.map_or_else(String::new, |(content, _)| content.mime.clone()),
         has_content: new.content.is_some(),

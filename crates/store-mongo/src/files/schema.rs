@@ -186,6 +186,7 @@ pub(crate) static SCHEMA: Schema = Schema {
         INTO_SPACES_1_9,
         FOLDERS_1_10,
         BY_LINKS_1_11,
+        RETURNS_1_12,
     ],
 };
 
@@ -195,6 +196,21 @@ const BY_LINKS_1_11: Migration = Migration {
     steps: &[Step::Index(
         Index::new(UPLOADS, "link_1", &[("link", 1), ("_id", -1)]).only(|| doc! { "unfinished": true }),
     )],
+};
+
+/// What was restored while its folder was in the trash, and returns to it; it leaves the names alone under which something else comes back.
+const RETURNS_1_12: Migration = Migration {
+    version: Version { major: 1, minor: 12 },
+    steps: &[
+        Step::Index(
+            Index::new(NODES, "returning_1", &[("space", 1), ("returns.after", 1), ("_id", 1)])
+                .only(|| doc! { "returns.after": { "$exists": true } }),
+        ),
+        Step::Index(
+            Index::new(NODES, "trash_name_1", &[("space", 1), ("parent", 1), ("name", 1)])
+                .only(|| doc! { "in_trash": true }),
+        ),
+    ],
 };
 
 /// Uploads of others into a space, which its owner can see and end.

@@ -14,8 +14,8 @@ use mongodb::bson::doc;
 
 use super::node::NodeDoc;
 use super::{
-    FilesDb, activity, blobs, children, names, path, purge, recount, reservations, scrub, space, thumbnails,
-    trash, tree, upload, usage,
+    FilesDb, activity, blobs, children, names, path, purge, recount, reservations, returns, scrub, space,
+    thumbnails, trash, tree, upload, usage,
 };
 use crate::engine::Fault;
 use crate::value::ToOid as _;
@@ -185,7 +185,13 @@ impl FileStore for FilesDb {
 
     async fn restore(&self, id: FileId, at: Timestamp) -> Result<Node, NodeError> {
         let space = self.space_of(id).await?.ok_or(NodeError::NotFound)?;
-        self.change(space, |mut tx| async move { tree::restore(self, &mut tx, id, at).await }).await
+        let restored = self
+            .change(space, |mut tx| async move {
+                let node = tree::restore(self, &mut tx, id, at).await?;
+                returns::take_along(self, &mut tx, node, None, at).await
+            })
+            .await?;
+        Ok(returns::take_the_rest(self, restored, None, at).await)
     }
 
     async fn delete(

@@ -2,7 +2,7 @@
 
 use common::files::{
     Doer, FileEvent, FileEventKind, Kind, MAX_DEPTH, NewFolder, NewNode, NewPlace, Node, NodeError, NodeName,
-    NodePath, Tag, sort_key,
+    NodePath, Tag, WayBack, sort_key,
 };
 use common::jobs::NewJob;
 use common::{FileId, SpaceId, Timestamp, UserId};
@@ -34,7 +34,7 @@ pub(super) async fn create_folder(
 }
 
 /// A change of fields, by which the revision grows.
-fn changed(set: Document) -> Document {
+pub(super) fn changed(set: Document) -> Document {
     doc! { "$set": set, "$inc": { "revision": 1_i64 } }
 }
 
@@ -72,7 +72,9 @@ pub(super) async fn relocate(
         "words": search::words_of_node(name, &node.tags),
         "modified_at": at.millis(),
     });
-    update.insert("$unset", doc! { "classic_name": "" });
+    // what is only renamed returns under its new name
+    let forgotten = if source == target { "returns.name" } else { "returns" };
+    update.insert("$unset", doc! { "classic_name": "", forgotten: "" });
     let moved = node::update(db, tx, id, update).await?;
     if source != target {
         node::count_child(db, tx, source, node.kind, -1).await?;
@@ -82,7 +84,7 @@ pub(super) async fn relocate(
 }
 
 /// Whether a node can come to lie in the folder `target`; how deep anything may lie then.
-async fn check_move(
+pub(super) async fn check_move(
     db: &FilesDb,
     tx: &mut Tx,
     path: &NodePath,
@@ -134,8 +136,9 @@ pub(super) async fn trash(
     let parent = node.folder()?;
     node.check_revision(revision)?;
     space::must_apply(db, tx, node.space, Change { trash: 1, ..Change::default() }).await?;
-    let update =
+    let mut update =
         changed(doc! { "live": false, "in_trash": true, "trashed_at": at.millis(), "trashed_by": by.oid() });
+    update.insert("$unset", doc! { "returns": "" });
     let trashed = node::update(db, tx, id, update).await?;
     node::count_child(db, tx, parent, node.kind, -1).await?;
     Ok(trashed)
@@ -149,16 +152,16 @@ pub(super) async fn restore(
 ) -> TxResult<Node, NodeError> {
     let path = path::find_in(db, tx, id).await?.ok_or(NodeError::NotFound)?;
     let node = &path.node;
-    let (Some(source), Some(root), Some(_)) = (node.parent, path.ancestors.first(), node.trashed) else {
-        return Err(NodeError::NotTrashed.into());
+    // the way up was checked when it was moved or made, what was trashed counted in: the old place is never too deep, what is above even less
+    let WayBack { old, target, after } = path.way_back()?;
+    let name = match after {
+        Some(_) => names::free_for_a_guest(db, tx, node.space, target, &node.name).await?,
+        None => names::free(db, tx, node.space, target, &node.name, true).await?,
     };
-    // the way up was checked when it was moved or made, what was trashed counted in: the old place is never too deep, the root even less
-    let target = if path.ancestors.iter().any(|crumb| crumb.trashed) { root.id } else { source };
-    let name = names::free(db, tx, node.space, target, &node.name, true).await?;
-    let modified_at = if target == source && name == node.name { node.modified_at } else { at };
-    let moves = i64::from(target != source && node.kind == Kind::Folder);
+    let modified_at = if target == old && name == node.name { node.modified_at } else { at };
+    let moves = i64::from(target != old && node.kind == Kind::Folder);
     space::must_apply(db, tx, node.space, Change { trash: -1, moves, ..Change::default() }).await?;
-    let mut update = changed(doc! {
+    let mut set = doc! {
         "live": true,
         "in_trash": false,
         "parent": target.oid(),
@@ -166,7 +169,15 @@ pub(super) async fn restore(
         "sort_key": sort_key(name.as_str()),
         "words": search::words_of_node(&name, &node.tags),
         "modified_at": modified_at.millis(),
-    });
+    };
+    if let Some(after) = after {
+        let mut returns = doc! { "to": old.oid(), "after": after.oid() };
+        if node.name != name {
+            returns.insert("name", node.name.as_str());
+        }
+        set.insert("returns", returns);
+    }
+    let mut update = changed(set);
     update.insert("$unset", doc! { "trashed_at": "", "trashed_by": "" });
     let restored = node::update(db, tx, id, update).await?;
     node::count_child(db, tx, target, node.kind, 1).await?;

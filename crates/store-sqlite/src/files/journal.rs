@@ -7,11 +7,18 @@ use common::files::{
 use common::{FileId, OperationId, PortResult, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
-use super::{FilesDb, activity, marks, node, path, tree};
-use crate::engine::{Durability, Tx, TxResult, damaged};
+use super::{FilesDb, activity, marks, node, path, returns, tree};
+use crate::engine::{Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
 
-fn act(tx: &Tx<'_>, id: FileId, revision: Option<u64>, act: &Act, note: &Note) -> TxResult<Acted, NodeError> {
+/// What came of it, and at how many nodes it looked that return to a folder that came back.
+fn act(
+    tx: &Tx<'_>,
+    id: FileId,
+    revision: Option<u64>,
+    act: &Act,
+    note: &Note,
+) -> TxResult<(Acted, u32), NodeError> {
     if let Some(undone) = note.undoes {
         take(tx, undone, note)?;
     }
@@ -43,7 +50,12 @@ fn act(tx: &Tx<'_>, id: FileId, revision: Option<u64>, act: &Act, note: &Note) -
         None if note.undoes.is_some() => return Err(NodeError::Changed.into()),
         None => {}
     }
-    Ok(Acted { node: after, noted: change.is_some() })
+    let noted = change.is_some();
+    if *act != Act::Restore {
+        return Ok((Acted { node: after, noted }, 0));
+    }
+    let (node, returned) = returns::take_along(tx, after, Some(note.user), note.at)?;
+    Ok((Acted { node, noted }, returned))
 }
 
 /// Notes of a part that it is undone, unless it is.
@@ -174,7 +186,10 @@ impl JournalStore for FilesDb {
         note: &Note,
     ) -> Result<Acted, NodeError> {
         let (wanted, note) = (act.clone(), *note);
-        self.engine.write(Durability::Durable, move |tx| self::act(tx, node, revision, &wanted, &note)).await
+        let done = self.change(move |tx| self::act(tx, node, revision, &wanted, &note)).await?;
+        let (Acted { node, noted }, returned) = done;
+        let node = returns::take_the_rest(self, (node, returned), Some(note.user), note.at).await;
+        Ok(Acted { node, noted })
     }
 
     async fn find_operation(&self, id: OperationId) -> PortResult<Option<Operation>> {

@@ -17,6 +17,7 @@ mod portable;
 mod purge;
 mod recount;
 mod resumable;
+mod returns;
 mod scrub;
 mod search;
 mod shares;
@@ -55,6 +56,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         include_str!("../../migrations/files/013.sql"),
         include_str!("../../migrations/files/014.sql"),
         include_str!("../../migrations/files/015.sql"),
+        include_str!("../../migrations/files/016.sql"),
     ],
 };
 

@@ -35,9 +35,31 @@ pub(super) fn free(
     }
 }
 
-/// The free `name (n)` after a taken one: the first, unless someone left gaps. Doubling, then halving: 27 looks for 10,000 taken names.
+/// The name itself, or the next free `name (n)`, for what leaves the folder again: what was trashed there comes back under its own name meanwhile.
+pub(super) fn free_for_a_guest(tx: &Tx<'_>, parent: FileId, name: &NodeName) -> rusqlite::Result<NodeName> {
+    let is_free = |name: &NodeName| {
+        let trashed = tx
+            .prepare_cached(
+                "SELECT 1 FROM nodes INDEXED BY nodes_trash_name
+                 WHERE parent = ?1 AND name = ?2 AND trashed_at IS NOT NULL AND deleted_at IS NULL",
+            )?
+            .exists((parent.bytes(), name.as_str()))?;
+        Ok(!trashed && holder(tx, parent, name)?.is_none())
+    };
+    if is_free(name)? { Ok(name.clone()) } else { next(name, is_free) }
+}
+
+/// The free `name (n)` after a taken one.
 pub(super) fn numbered(tx: &Tx<'_>, parent: FileId, name: &NodeName) -> rusqlite::Result<NodeName> {
-    let is_free = |n: u64| Ok::<_, rusqlite::Error>(holder(tx, parent, &name.numbered(n))?.is_none());
+    next(name, |name| Ok(holder(tx, parent, name)?.is_none()))
+}
+
+/// The first that is free, unless someone left gaps. Doubling, then halving: 27 looks for 10,000 taken names.
+fn next(
+    name: &NodeName,
+    is_free: impl Fn(&NodeName) -> rusqlite::Result<bool>,
+) -> rusqlite::Result<NodeName> {
+    let is_free = |n: u64| is_free(&name.numbered(n));
     let (mut taken, mut free) = (1, 2);
     while !is_free(free)? {
         (taken, free) = (free, free * 2);

@@ -13,7 +13,9 @@ use common::jobs::NewJob;
 use common::{BlobKey, FileId, PortResult, ReservationId, SpaceId, Timestamp, UserId};
 use rusqlite::Connection;
 
-use super::{FilesDb, activity, blobs, list, names, path, purge, recount, scrub, space, tree, upload, usage};
+use super::{
+    FilesDb, activity, blobs, list, names, path, purge, recount, returns, scrub, space, tree, upload, usage,
+};
 use crate::engine::{Durability, Tx, TxResult, damaged};
 use crate::row::{RowExt as _, int};
 
@@ -215,7 +217,9 @@ impl FileStore for FilesDb {
     }
 
     async fn restore(&self, id: FileId, at: Timestamp) -> Result<Node, NodeError> {
-        self.change(move |tx| tree::restore(tx, id, at)).await
+        let restored =
+            self.change(move |tx| returns::take_along(tx, tree::restore(tx, id, at)?, None, at)).await?;
+        Ok(returns::take_the_rest(self, restored, None, at).await)
     }
 
     async fn delete(

@@ -2,7 +2,7 @@
 
 use common::files::{
     Doer, FileEvent, FileEventKind, Kind, MAX_DEPTH, NewFolder, NewNode, NewPlace, Node, NodeError, NodeName,
-    NodePath, Tag, sort_key,
+    NodePath, Tag, WayBack, sort_key,
 };
 use common::jobs::NewJob;
 use common::{FileId, Timestamp, UserId};
@@ -42,13 +42,15 @@ pub(super) fn relocate(
         return Ok(path.node);
     }
     if source != target {
-        check_move(tx, &path, target)?;
+        check_move(tx, &path, path::find(tx, target)?.as_ref())?;
     }
     if let Some(existing) = names::holder(tx, target, name)? {
         return Err(NodeError::NameTaken { existing }.into());
     }
     tx.prepare_cached(
-        "UPDATE nodes SET parent = ?2, name = ?3, sort_key = ?4, classic_name = NULL, modified_at = ?5, revision = revision + 1
+        "UPDATE nodes SET parent = ?2, name = ?3, sort_key = ?4, classic_name = NULL, modified_at = ?5, revision = revision + 1,
+                          return_to = iif(parent = ?2, return_to, NULL), return_as = NULL,
+                          return_after = iif(parent = ?2, return_after, NULL)
          WHERE id = ?1",
     )?
     .execute((id.bytes(), target.bytes(), name.as_str(), sort_key(name.as_str()), at.millis()))?;
@@ -56,19 +58,15 @@ pub(super) fn relocate(
         search::index_node(tx, (node.space, id), name, &node.tags)?;
     }
     if source != target {
-        node::count_child(tx, source, node.kind, -1)?;
-        node::count_child(tx, target, node.kind, 1)?;
-        if node.kind == Kind::Folder {
-            count_move(tx, node)?;
-        }
+        count_move(tx, node, source, target)?;
     }
     Ok(node::get(tx, id)?)
 }
 
 /// Whether a node can come to lie in the folder `target`, with all that is below it.
-fn check_move(tx: &Tx<'_>, path: &NodePath, target: FileId) -> TxResult<(), NodeError> {
+pub(super) fn check_move(tx: &Tx<'_>, path: &NodePath, target: Option<&NodePath>) -> TxResult<(), NodeError> {
     let node = &path.node;
-    let NewPlace { depth, deeper_by } = path.place_in(path::find(tx, target)?.as_ref())?;
+    let NewPlace { depth, deeper_by } = path.place_in(target)?;
     if deeper_by > 0 {
         let bound = space::depth_bound(tx, node.space)? + deeper_by;
         if bound > MAX_DEPTH && path::is_higher_than(tx, node.id, MAX_DEPTH - depth)? {
@@ -79,7 +77,14 @@ fn check_move(tx: &Tx<'_>, path: &NodePath, target: FileId) -> TxResult<(), Node
     Ok(space::apply(tx, node.space, Change { depth, ..Change::default() })?)
 }
 
-fn count_move(tx: &Tx<'_>, node: &Node) -> rusqlite::Result<()> {
+/// Counts that a live node has come from one folder into another.
+pub(super) fn count_move(tx: &Tx<'_>, node: &Node, source: FileId, target: FileId) -> rusqlite::Result<()> {
+    node::count_child(tx, source, node.kind, -1)?;
+    node::count_child(tx, target, node.kind, 1)?;
+    if node.kind == Kind::Folder { count_tree(tx, node) } else { Ok(()) }
+}
+
+fn count_tree(tx: &Tx<'_>, node: &Node) -> rusqlite::Result<()> {
     tx.prepare_cached("UPDATE spaces SET tree_version = tree_version + 1 WHERE id = ?1")?
         .execute([node.space.bytes()])
         .map(drop)
@@ -116,7 +121,9 @@ pub(super) fn trash(
     let parent = node.folder()?;
     node.check_revision(revision)?;
     tx.prepare_cached(
-        "UPDATE nodes SET live = 0, trashed_at = ?2, trashed_by = ?3, revision = revision + 1 WHERE id = ?1",
+        "UPDATE nodes SET live = 0, trashed_at = ?2, trashed_by = ?3, revision = revision + 1,
+                          return_to = NULL, return_as = NULL, return_after = NULL
+         WHERE id = ?1",
     )?
     .execute((id.bytes(), at.millis(), by.bytes()))?;
     node::count_child(tx, parent, node.kind, -1)?;
@@ -127,26 +134,35 @@ pub(super) fn trash(
 pub(super) fn restore(tx: &Tx<'_>, id: FileId, at: Timestamp) -> TxResult<Node, NodeError> {
     let path = path::find(tx, id)?.ok_or(NodeError::NotFound)?;
     let node = &path.node;
-    let (Some(source), Some(root), Some(_)) = (node.parent, path.ancestors.first(), node.trashed) else {
-        return Err(NodeError::NotTrashed.into());
+    // the way up was checked when it was moved or made, what was trashed counted in: the old place is never too deep, what is above even less
+    let WayBack { old, target, after } = path.way_back()?;
+    let name = match after {
+        Some(_) => names::free_for_a_guest(tx, target, &node.name)?,
+        None => names::free(tx, target, &node.name, true)?,
     };
-    // the way up was checked when it was moved or made, what was trashed counted in: the old place is never too deep, the root even less
-    let target = if path.ancestors.iter().any(|crumb| crumb.trashed) { root.id } else { source };
-    let name = names::free(tx, target, &node.name, true)?;
-    let modified_at = if target == source && name == node.name { node.modified_at } else { at };
+    let modified_at = if target == old && name == node.name { node.modified_at } else { at };
     tx.prepare_cached(
         "UPDATE nodes SET live = 1, trashed_at = NULL, trashed_by = NULL, parent = ?2, name = ?3, sort_key = ?4, modified_at = ?5,
-                          revision = revision + 1
+                          revision = revision + 1, return_to = ?6, return_as = ?7, return_after = ?8
          WHERE id = ?1",
     )?
-    .execute((id.bytes(), target.bytes(), name.as_str(), sort_key(name.as_str()), modified_at.millis()))?;
+    .execute((
+        id.bytes(),
+        target.bytes(),
+        name.as_str(),
+        sort_key(name.as_str()),
+        modified_at.millis(),
+        after.map(|_| *old.bytes()),
+        after.and_then(|_| (node.name != name).then_some(node.name.as_str())),
+        after.as_ref().map(FileId::bytes),
+    ))?;
     if node.name != name {
         search::index_node(tx, (node.space, id), &name, &node.tags)?;
     }
     node::count_child(tx, target, node.kind, 1)?;
     space::apply(tx, node.space, Change { trash: -1, ..Change::default() })?;
-    if target != source && node.kind == Kind::Folder {
-        count_move(tx, node)?;
+    if target != old && node.kind == Kind::Folder {
+        count_tree(tx, node)?;
     }
     Ok(node::get(tx, id)?)
 }

@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use super::{AccessSubject, named};
 
 impl AccessSubject {
-    async fn told(&self) -> Vec<FileEvent> {
+    pub(super) async fn told(&self) -> Vec<FileEvent> {
         let page = self.activity.events_after(self.files.space.id, 0, 1000).await.unwrap();
         assert!(!page.gap);
         assert_eq!(
@@ -27,7 +27,7 @@ impl AccessSubject {
         page.events
     }
 
-    async fn do_act(&self, node: FileId, act: Act) {
+    pub(super) async fn do_act(&self, node: FileId, act: Act) {
         self.files.clock.advance(Duration::from_secs(1));
         let operation = OperationId(self.files.ids.object_id());
         let (user, at) = (self.files.user, self.files.now());

@@ -9,16 +9,16 @@ use futures_util::future::join_all;
 use super::{AccessSubject, named};
 
 impl AccessSubject {
-    fn note(&self, operation: OperationId, part: u32) -> Note {
+    pub(super) fn note(&self, operation: OperationId, part: u32) -> Note {
         let (user, at) = (self.files.user, self.files.now());
         Note { operation, part, user, within: None, undoes: None, undone_part: part, at }
     }
 
-    fn operation(&self) -> OperationId {
+    pub(super) fn operation(&self) -> OperationId {
         OperationId(self.files.ids.object_id())
     }
 
-    async fn act(&self, node: FileId, act: &Act, note: &Note) -> Node {
+    pub(super) async fn act(&self, node: FileId, act: &Act, note: &Note) -> Node {
         let acted = self.journal.act(node, None, act, note).await.expect("it can be done");
         assert!(acted.noted);
         acted.node

@@ -12,6 +12,7 @@ mod places;
 mod purge;
 mod quota;
 mod replicas;
+mod returns;
 mod search;
 mod shares;
 mod spaces;
@@ -46,6 +47,7 @@ pub use places::*;
 pub use purge::*;
 pub use quota::*;
 pub use replicas::Replicas;
+pub use returns::*;
 pub use search::*;
 pub use shares::*;
 pub use spaces::*;
@@ -283,7 +285,18 @@ macro_rules! file_store_suite {
                 what_lies_in_the_trash_cannot_be_changed,
                 restore_brings_back_to_the_old_place,
                 restore_finds_a_free_name,
-                restore_goes_to_the_root_when_the_folder_is_in_the_trash,
+                restore_goes_to_the_nearest_folder_that_is_not_in_the_trash,
+                a_tree_that_was_trashed_piece_by_piece_comes_back_in_any_order,
+                trees_that_were_trashed_at_random_come_back_in_any_order,
+                what_returns_takes_a_free_name,
+                what_returns_leaves_names_to_what_comes_back,
+                what_was_moved_or_trashed_meanwhile_does_not_return,
+                what_was_renamed_meanwhile_returns_under_its_new_name,
+                what_lies_in_the_trash_itself_returns_when_it_is_back,
+                a_folder_does_not_return_into_itself,
+                nothing_returns_deeper_than_the_limit,
+                nothing_returns_to_what_is_gone,
+                more_than_one_commit_takes_return,
                 the_trash_is_listed_newest_first_in_pages,
                 expired_trash_is_found_by_age,
                 a_deleted_node_and_all_below_is_gone_at_once,
@@ -368,6 +381,8 @@ macro_rules! access_suite {
                 of_two_undos_at_once_one_succeeds,
                 operations_are_listed_by_who_did_them_and_forgotten,
                 each_change_of_a_node_is_told_in_its_order,
+                what_returns_is_told_as_moved_by_who_restored,
+                an_undone_trashing_returns_with_the_folder,
                 what_changes_nothing_or_fails_is_not_told,
                 events_made_at_once_have_places_in_turn,
                 events_are_forgotten_in_time_and_numbers_go_on,

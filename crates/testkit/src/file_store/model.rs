@@ -18,8 +18,16 @@ struct Plain {
     name: String,
     kind: Kind,
     trashed: Option<Timestamp>,
+    /// The folder that it returns to when that is there again, and the name that it had there.
+    returns: Option<(FileId, Option<String>)>,
     /// Sizes of the kept contents, newest last.
     sizes: Vec<u64>,
+}
+
+impl Plain {
+    fn new(parent: Option<FileId>, name: &str, kind: Kind, sizes: Vec<u64>) -> Self {
+        Self { parent, name: name.to_owned(), kind, trashed: None, returns: None, sizes }
+    }
 }
 
 /// The whole tree, as simply as it can be kept.
@@ -88,9 +96,7 @@ pub async fn random_changes_agree_with_a_model(subject: &FilesSubject) {
         let fresh = (subject.ids.next(), subject.ids.next());
         let space = subject.store.ensure_space(owner, fresh, None, subject.now()).await.unwrap();
         let mut model = Model::default();
-        let root =
-            Plain { parent: None, name: String::new(), kind: Kind::Folder, trashed: None, sizes: Vec::new() };
-        model.add(space.root, root);
+        model.add(space.root, Plain::new(None, "", Kind::Folder, Vec::new()));
         let nodes_before = subject.store.count_nodes().await.unwrap();
         let mut walk = Walk { subject, model, random: StdRng::seed_from_u64(seed), seed };
         for step in 0..150 {
@@ -169,8 +175,7 @@ impl Walk<'_> {
         assert_eq!(self.model.holder(parent, got), None, "the given name was free");
         assert!(got == name || holder.is_some_and(|holder| holder.is_some()) && got.starts_with(&name));
         let sizes = if kind == Kind::File { vec![size as u64] } else { Vec::new() };
-        self.model
-            .add(node.id, Plain { parent: Some(parent), name: got.to_owned(), kind, trashed: None, sizes });
+        self.model.add(node.id, Plain::new(Some(parent), got, kind, sizes));
     }
 
     async fn update(&mut self) {
@@ -203,6 +208,10 @@ impl Walk<'_> {
         if self.agree("relocate", result, allowed).is_some()
             && let Some(node) = self.model.nodes.get_mut(&id)
         {
+            let stays = node.parent == Some(target);
+            if (stays, &node.name) != (true, &name) {
+                node.returns = node.returns.take().filter(|_| stays).map(|(folder, _)| (folder, None));
+            }
             (node.parent, node.name) = (Some(target), name);
         }
     }
@@ -215,6 +224,7 @@ impl Walk<'_> {
             && let Some(node) = self.model.nodes.get_mut(&id)
         {
             node.trashed = Some(self.subject.now());
+            node.returns = None;
         }
     }
 
@@ -225,14 +235,44 @@ impl Walk<'_> {
         let allowed = self.model.nodes.get(&id).is_some_and(|node| node.trashed.is_some());
         let result = self.subject.store.restore(id, self.subject.now()).await;
         let Some(node) = self.agree("restore", result, allowed) else { return };
+        let old = self.model.nodes[&id].parent.unwrap();
         let way = self.model.ancestors(id);
-        let target = if self.model.is_live(way[0]) { way[0] } else { way[way.len() - 1] };
+        let target = *way.iter().find(|folder| self.model.is_live(**folder)).unwrap();
         assert_eq!(node.parent, Some(target), "seed {}", self.seed);
         assert_eq!(self.model.holder(target, node.name.as_str()), None);
         let plain = self.model.nodes.get_mut(&id).unwrap();
+        let asked = std::mem::replace(&mut plain.name, node.name.as_str().to_owned());
+        plain.returns = (target != old).then(|| (old, (asked != plain.name).then_some(asked)));
         plain.trashed = None;
         plain.parent = Some(target);
-        plain.name = node.name.as_str().to_owned();
+        self.return_all().await;
+    }
+
+    /// What belongs into a folder that is there again has returned to it.
+    async fn return_all(&mut self) {
+        let returning: Vec<_> = self
+            .model
+            .nodes
+            .iter()
+            .filter_map(|(id, node)| Some((*id, node.returns.clone()?)))
+            .filter(|(id, (folder, _))| self.model.is_live(*id) && self.model.is_live(*folder))
+            .collect();
+        for (id, (folder, name)) in returning {
+            let stays = folder == id || self.model.ancestors(folder).contains(&id);
+            let got = self.subject.node(id).await.unwrap();
+            let taken = |name: &str| self.model.holder(folder, name).is_some();
+            let node = &self.model.nodes[&id];
+            let name = name.unwrap_or_else(|| node.name.clone());
+            if stays {
+                assert_eq!((got.parent, got.name.as_str()), (node.parent, node.name.as_str()));
+            } else {
+                assert_eq!(got.parent, Some(folder), "seed {}", self.seed);
+                let got = got.name.as_str();
+                assert!(if taken(&name) { got.starts_with(&name) && !taken(got) } else { got == name });
+            }
+            let plain = self.model.nodes.get_mut(&id).unwrap();
+            (plain.parent, plain.name, plain.returns) = (got.parent, got.name.as_str().to_owned(), None);
+        }
     }
 
     async fn delete(&mut self) {

@@ -93,23 +93,6 @@ pub async fn restore_finds_a_free_name(subject: &FilesSubject) {
     assert_eq!(subject.names(root).await, ["a (2).txt", "a (3).txt", "a.txt"]);
 }
 
-pub async fn restore_goes_to_the_root_when_the_folder_is_in_the_trash(subject: &FilesSubject) {
-    let outer = subject.folder(subject.root(), "outer").await;
-    let inner = subject.folder(outer.id, "inner").await;
-    let folder = subject.folder(inner.id, "folder").await;
-    let file = subject.file(inner.id, "x", 1).await;
-    subject.trash(file.id).await;
-    subject.trash(folder.id).await;
-    subject.trash(outer.id).await;
-    let restored = subject.store.restore(file.id, subject.now()).await.unwrap();
-    assert_eq!(restored.parent, Some(subject.root()), "the trash of a folder above counts too");
-    let restored = subject.store.restore(folder.id, subject.now()).await.unwrap();
-    assert_eq!(restored.parent, Some(subject.root()));
-    assert_eq!(subject.names(subject.root()).await, ["folder", "x"]);
-    assert_eq!(subject.node(inner.id).await.unwrap().child_count, 0);
-    assert_eq!(subject.usage().await.trash_count, 1);
-}
-
 pub async fn the_trash_is_listed_newest_first_in_pages(subject: &FilesSubject) {
     let folder = subject.folder(subject.root(), "folder").await;
     let mut expected: Vec<(Timestamp, FileId)> = Vec::new();

@@ -3,8 +3,8 @@ use common::files::{
     ShareRole,
 };
 use common::portable::{
-    PortableBlob, PortableContent, PortableFiles, PortableLink, PortableNode, PortableNotice, PortableSpace,
-    PortableStamp, PortableStar, PortableThumbnail, PortableVersion,
+    PortableBlob, PortableContent, PortableFiles, PortableLink, PortableNode, PortableNotice, PortableReturn,
+    PortableSpace, PortableStamp, PortableStar, PortableThumbnail, PortableVersion,
 };
 use common::{BlobKey, Crc32, Sha256};
 
@@ -72,6 +72,11 @@ fn node(number: u8, parent: Option<u8>, content: Option<PortableContent>) -> Por
         links: u64::from(number == 12) * 3,
         stars: u64::from(number == 12) * 3,
         content,
+        returns: matches!(number, 12 | 13).then(|| PortableReturn {
+            to: id(14),
+            name: (number == 12).then(|| "ö".to_owned()),
+            after: id(14),
+        }),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use common::files::{Kind, Tag, sort_key};
-use common::portable::{PortableContent, PortableNode, PortableStamp, PortableVersion};
+use common::portable::{PortableContent, PortableNode, PortableReturn, PortableStamp, PortableVersion};
 use common::{BlobKey, FileId, Timestamp};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Binary, Document, deserialize_from_document, doc};
@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::super::content::{ContentDoc, Facts, VersionDoc};
 use super::super::node::{NodeDoc, TagDoc, kind_number, name};
+use super::super::returns::ReturnDoc;
 use super::super::search::words_of_node;
 use super::super::{FilesDb, schema};
 use super::known;
@@ -63,6 +64,11 @@ pub(super) fn read(found: Document) -> Result<PortableNode, Fault> {
         links: count(doc.links)?,
         stars: count(doc.stars)?,
         content: content.transpose()?,
+        returns: doc.returns.map(|returns| PortableReturn {
+            to: id(returns.to),
+            name: returns.name,
+            after: id(returns.after),
+        }),
     })
 }
 
@@ -122,6 +128,11 @@ fn node(kept: &PortableNode, blobs: &BTreeMap<BlobKey, Known>) -> Result<Documen
         tagged: !tags.is_empty(),
         tags: tags.iter().map(TagDoc::new).collect(),
         words: words_of_node(&name(&kept.name)?, &tags),
+        returns: kept.returns.as_ref().map(|returns| ReturnDoc {
+            to: returns.to.oid(),
+            name: returns.name.clone(),
+            after: returns.after.oid(),
+        }),
         size: kept.content.as_ref().map_or(0, |content| int(content.size)),
         mime: kept.content.as_ref().map_or_else(String::new, |content| content.mime.clone()),
         has_content: content.is_some(),

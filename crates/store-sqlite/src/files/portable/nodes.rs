@@ -1,7 +1,7 @@
 //! Rows of nodes.
 
 use common::files::{Kind, NodeName, Tag, sort_key};
-use common::portable::{PortableContent, PortableNode, PortableStamp};
+use common::portable::{PortableContent, PortableNode, PortableReturn, PortableStamp};
 use common::{FileId, Timestamp};
 use rusqlite::{Row, params};
 
@@ -13,7 +13,7 @@ pub(super) const NODE: &str = "n.id, n.space, n.owner, n.parent, n.name, n.kind,
      n.trashed_by, n.deleted_at, n.public_since, n.public_by, n.classic_name, n.classic_type, n.tags, n.folder_count, n.file_count, \
      (SELECT count(*) FROM shares WHERE node = n.id), (SELECT count(*) FROM links WHERE node = n.id), \
      (SELECT count(*) FROM stars WHERE node = n.id), \
-     n.version, n.blob, n.size, n.mime, n.content_modified_at, n.content_at, n.content_by";
+     n.version, n.blob, n.size, n.mime, n.content_modified_at, n.content_at, n.content_by, n.return_to, n.return_as, n.return_after";
 
 fn stamp(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<PortableStamp>> {
     let Some(time) = row.time_opt(at)? else { return Ok(None) };
@@ -63,6 +63,10 @@ pub(super) fn read_node(row: &Row<'_>) -> rusqlite::Result<PortableNode> {
             Some(_) => Some(content(row, 22)?),
             None => None,
         },
+        returns: match row.id_opt(29)? {
+            Some(to) => Some(PortableReturn { to, name: row.get(30)?, after: row.id(31)? }),
+            None => None,
+        },
     })
 }
 
@@ -80,13 +84,13 @@ pub(super) fn keep_node(tx: &Tx<'_>, kept: &PortableNode) -> rusqlite::Result<()
         "" => NodeName::root(),
         text => NodeName::parse(text).map_err(|_| damaged("a name that is none"))?,
     };
-    let content = kept.content.as_ref();
+    let (content, returns) = (kept.content.as_ref(), kept.returns.as_ref());
     tx.prepare_cached(
         "INSERT INTO nodes (id, space, owner, parent, name, sort_key, kind, live, created_at, modified_at, revision, trashed_at, trashed_by,
                             deleted_at, public_since, public_by, classic_name, classic_type, folder_count, file_count,
-                            version, blob, size, mime, content_modified_at, content_at, content_by, tags)
+                            version, blob, size, mime, content_modified_at, content_at, content_by, tags, return_to, return_as, return_after)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26,
-                 ?27, ?28)",
+                 ?27, ?28, ?29, ?30, ?31)",
     )?
     .execute(params![
         kept.id.bytes(),
@@ -117,6 +121,9 @@ pub(super) fn keep_node(tx: &Tx<'_>, kept: &PortableNode) -> rusqlite::Result<()
         content.map(|content| content.came.at.millis()),
         content.map(|content| content.came.by.bytes()),
         Tag::join(&tags),
+        returns.map(|returns| returns.to.bytes()),
+        returns.and_then(|returns| returns.name.as_ref()),
+        returns.map(|returns| returns.after.bytes()),
     ])?;
     if let Some(parent) = kept.parent {
         places::something_came(tx, parent)?;
