@@ -68,11 +68,11 @@ pub(crate) async fn delete(
     Ok(service.store.delete(node.id(), revision, Some(node.by()), service.clock.now(), &[job]).await?)
 }
 
-/// Brings a node back (action: restore): into its old folder, or into the root if that is in the trash itself; under its old name,
-/// or the next free one.
+/// Brings a node back (action: restore): into its old folder, or the nearest above it that is not in the trash, from where it returns when its old one is
+/// there again; under its old name, or the next free one.
 ///
 /// # Errors
-/// `not_in_trash` if it is not there by itself; `not_found`, `too_deep`.
+/// `not_in_trash` if it is not there by itself; `not_found`.
 pub(crate) async fn restore(
     service: &FileService,
     node: &Authorized,

@@ -256,8 +256,8 @@ pub(super) async fn create(
     Ok(answer)
 }
 
-/// Brings a file or folder back from the trash: into its old folder, or into the root if that is in the trash itself; under its old name, or
-/// a free one if that is taken.
+/// Brings a file or folder back from the trash into its old folder, under its old name, or a free one if that is taken. While that folder is in the
+/// trash, into the nearest above it that is not: it returns to its folder when that is there again, unless it was moved or trashed meanwhile.
 #[utoipa::path(
     operation_id = "restoreFile",
     tag = "trash",

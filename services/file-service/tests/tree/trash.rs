@@ -122,8 +122,13 @@ async fn c085_a_tree_that_was_trashed_piece_by_piece_comes_back() {
     let a = user.folder("a", "root").await;
     let (a1, a2) = (user.folder("a1", &a).await, user.folder("a2", &a).await);
     let (b1, b2) = (user.file("b1", &a1, "1").await, user.file("b2", &a2, "2").await);
-    // whoever restores a folder before what lay in it gets the tree as it was, in whatever order the branches come
-    for order in [[&a1, &b1, &a2, &b2], [&a2, &b2, &a1, &b1], [&a2, &a1, &b1, &b2], [&a1, &a2, &b2, &b1]] {
+    for order in [
+        [&a1, &b1, &a2, &b2],
+        [&a2, &a1, &b1, &b2],
+        [&b1, &a1, &b2, &a2],
+        [&b2, &b1, &a1, &a2],
+        [&b1, &a2, &b2, &a1],
+    ] {
         for id in [&b1, &a1, &b2, &a2] {
             user.delete(&format!("/api/v1/files/{id}")).await.expect(StatusCode::NO_CONTENT);
             server.clock.advance(Duration::from_secs(1));
@@ -137,13 +142,43 @@ async fn c085_a_tree_that_was_trashed_piece_by_piece_comes_back() {
         assert_eq!(user.names(&a2).await, ["b2"]);
         assert_eq!(user.names("root").await, ["a"]);
     }
-    // the other way round nothing is lost: each answer names the place
+    // each answer names the place
     for id in [&b1, &a1] {
         user.delete(&format!("/api/v1/files/{id}")).await.expect(StatusCode::NO_CONTENT);
     }
-    user.post(&format!("/api/v1/files/{b1}/restore"), json!({})).await.expect(StatusCode::OK);
-    user.post(&format!("/api/v1/files/{a1}/restore"), json!({})).await.expect(StatusCode::OK);
-    assert_eq!(user.names("root").await, ["a", "b1"]);
+    let restored = user.post(&format!("/api/v1/files/{b1}/restore"), json!({})).await.expect(StatusCode::OK);
+    assert_eq!(restored["parentId"], json!(a));
+    assert_eq!(user.names(&a).await, ["a2", "b1"]);
+    let restored = user.post(&format!("/api/v1/files/{a1}/restore"), json!({})).await.expect(StatusCode::OK);
+    assert_eq!(restored["childCount"], json!(1), "what has returned is counted");
+    assert_eq!(user.names(&a).await, ["a1", "a2"]);
+    assert_eq!(user.names(&a1).await, ["b1"]);
+}
+
+#[actix_web::test]
+async fn a_file_returns_by_undoing_too_and_not_once_it_was_moved() {
+    let server = Server::start().await;
+    let user = server.user("a");
+    let (a, other) = (user.folder("a", "root").await, user.folder("other", "root").await);
+    let b = user.folder("b", &a).await;
+    let (x, y) = (user.file("x", &b, "1").await, user.file("y", &b, "2").await);
+    let mut trashed = Vec::new();
+    for id in [&x, &y, &b] {
+        let done = user.delete(&format!("/api/v1/files/{id}")).await;
+        trashed.push(done.header("operation-id").unwrap().to_owned());
+    }
+    let undo = async |operation: &str| {
+        user.post(&format!("/api/v1/operations/{operation}/undo"), json!({})).await.expect(StatusCode::OK);
+    };
+    for operation in &trashed[..2] {
+        undo(operation).await;
+    }
+    assert_eq!(user.names(&a).await, ["x", "y"]);
+    user.patch(&format!("/api/v1/files/{y}"), json!({ "parentId": other })).await.expect(StatusCode::OK);
+    undo(&trashed[2]).await;
+    assert_eq!(user.names(&a).await, ["b"]);
+    assert_eq!(user.names(&b).await, ["x"]);
+    assert_eq!(user.names(&other).await, ["y"]);
 }
 
 #[actix_web::test]
