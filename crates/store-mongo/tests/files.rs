@@ -262,3 +262,73 @@ async fn what_is_carried_here_is_kept_as_it_was() {
     let (mongo, _scratch) = support::mongo().await;
     testkit::portable::files(&FilesDb::new(&mongo)).await;
 }
+
+/// Old versions, more than one commit gives up.
+mod versions {
+    use super::*;
+    use common::files::{FileStore as _, KeepVersions, RecountPlace, VersionStore as _};
+    use common::{Clock as _, Timestamp};
+    use mongodb::bson::{Document, doc};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn one_file_with_thousands_of_versions_is_pruned_by_several_commits() {
+        let (mongo, scratch) = support::mongo().await;
+        let raw = scratch.raw().await;
+        let db = Arc::new(FilesDb::new(&mongo));
+        let subject = FilesSubject::new(Arc::clone(&db), scratch).await;
+        let (many, few) =
+            (subject.file(subject.root(), "many", 1).await, subject.file(subject.root(), "few", 1).await);
+        for file in [&many, &few] {
+            subject.commit(&subject.update(file.id, 1, 50)).await.unwrap();
+        }
+        // as many more like the one there is, which share its blob
+        let more = 2_600;
+        let old = raw.collection::<Document>("versions");
+        let first = old.find_one(doc! {}).sort(doc! { "node": 1 }).await.unwrap().unwrap();
+        let copies: Vec<Document> = (2..2 + more)
+            .map(|number| {
+                let mut copy = first.clone();
+                copy.remove("_id");
+                copy.insert("version", i64::from(number));
+                copy
+            })
+            .collect();
+        old.insert_many(copies).await.unwrap();
+        let change = async |collection: &str, filter: Document, change: Document| {
+            let changed = raw.collection::<Document>(collection).update_one(filter, change).await.unwrap();
+            assert_eq!(changed.matched_count, 1, "{collection}");
+        };
+        let blob = first.get("blob").unwrap().clone();
+        let node = first.get("node").unwrap().clone();
+        change("blobs", doc! { "_id": blob }, doc! { "$inc": { "refs": i64::from(more) } }).await;
+        change("nodes", doc! { "_id": node }, doc! { "$set": { "content.version": i64::from(more) + 2 } })
+            .await;
+        change("spaces", doc! {}, doc! { "$inc": { "used_bytes": i64::from(more) } }).await;
+
+        let now = subject.clock.now();
+        let keep = |count| KeepVersions { count, replaced_since: Timestamp::MIN };
+        let prune = async |count| {
+            let (mut after, mut removed) = (None, 0);
+            loop {
+                let step = db.prune_versions(after, keep(count), 200, now).await.unwrap();
+                removed += step.removed;
+                after = step.next;
+                if after.is_none() {
+                    return removed;
+                }
+            }
+        };
+        assert_eq!(prune(u32::MAX).await, 0);
+        assert_eq!(prune(more).await, 1);
+        assert_eq!(prune(100).await, more - 100);
+        assert_eq!(prune(0).await, 101);
+        let mut place = Some(RecountPlace::START);
+        while let Some(next) = place {
+            let step = db.recount(next, now).await.unwrap();
+            assert_eq!(step.found, []);
+            place = step.next;
+        }
+        let used = db.usage(subject.space.id).await.unwrap().used_bytes;
+        assert_eq!(used, 2);
+    }
+}

@@ -93,15 +93,6 @@ pub(super) struct VersionDoc {
 }
 
 impl VersionDoc {
-    pub(super) fn node(&self) -> FileId {
-        id(self.node)
-    }
-
-    /// Whether it was replaced before this time.
-    pub(super) fn was_replaced_before(&self, time: Timestamp) -> bool {
-        self.replaced_at.is_some_and(|at| at < time.millis())
-    }
-
     /// The version that it is, with what is known of its blob.
     pub(super) fn read(self, (sha256, crc32): (&Binary, i64), facts: Facts) -> Result<Version, Fault> {
         let Self { version, blob, size, mime, modified_at, at, by, .. } = self;

@@ -95,54 +95,75 @@ async fn delete(
     Ok(true)
 }
 
-/// Those of the versions of one file, newest first, that need not be kept.
-fn doomed(versions: Vec<VersionDoc>, keep: KeepVersions) -> Vec<VersionDoc> {
-    let goes = |(place, version): &(usize, VersionDoc)| {
-        *place >= keep.count as usize || version.was_replaced_before(keep.replaced_since)
-    };
-    versions.into_iter().enumerate().filter(goes).map(|(_, version)| version).collect()
+/// How many versions are read for each file that a step may look at: more than most files have.
+const READ_FOR_EACH: u32 = 5;
+/// Versions that one commit gives up.
+const AT_ONCE: u32 = 500;
+/// Versions after which a step ends, behind the file that it is at.
+const ENOUGH: u32 = 2_000;
+
+/// Some files that have versions, in the order of their ids.
+struct Walked {
+    /// Those that may have something to give up.
+    suspects: Vec<FileId>,
+    /// The last one that was looked at, if there are more.
+    next: Option<FileId>,
 }
 
-/// Files that have versions, by their ids.
-async fn files_with_versions(
+/// Looks at the versions of the first files after `after`. Reads so many and no more along the index, however many there are, and of one file: what a step
+/// costs must not grow with what is still to come.
+async fn walk(
     db: &FilesDb,
     after: Option<FileId>,
+    keep: KeepVersions,
     limit: u32,
-) -> TxResult<Vec<FileId>, PortError> {
+) -> TxResult<Walked, PortError> {
     #[derive(Deserialize)]
     struct Found {
-        #[serde(rename = "_id")]
         node: ObjectId,
+        #[serde(default)]
+        replaced_at: Option<i64>,
     }
+    let most = limit.saturating_mul(READ_FOR_EACH);
     let filter = after.map_or_else(Document::new, |after| doc! { "node": { "$gt": after.oid() } });
-    let pipeline = [
-        doc! { "$match": filter },
-        doc! { "$sort": { "node": 1, "version": -1 } },
-        doc! { "$group": { "_id": "$node" } },
-        doc! { "$sort": { "_id": 1 } },
-        doc! { "$limit": i64::from(limit) },
-    ];
-    let found = db.collection::<Document>(schema::VERSIONS).aggregate(pipeline).with_type::<Found>().await?;
-    Ok(found.map_ok(|found| id::<FileId>(found.node)).try_collect().await?)
-}
-
-/// Those of the files that have something to give up.
-async fn suspects(db: &FilesDb, files: &[FileId], keep: KeepVersions) -> TxResult<Vec<FileId>, PortError> {
-    let of_files = doc! { "node": { "$in": crate::value::oids(files) } };
-    let versions = versions(db);
-    let found = versions.find(of_files).sort(doc! { "node": 1, "version": -1 });
-    let found: Vec<VersionDoc> = found.await?.try_collect().await?;
-    let mut by_file = BTreeMap::<FileId, Vec<VersionDoc>>::new();
-    for version in found {
-        by_file.entry(version.node()).or_default().push(version);
+    let found = db
+        .collection::<Found>(schema::VERSIONS)
+        .find(filter)
+        .projection(doc! { "_id": 0, "node": 1, "replaced_at": 1 })
+        .sort(doc! { "node": 1, "version": -1 })
+        .limit(i64::from(most))
+        .max_time(db.engine.deadline())
+        .await?;
+    let found: Vec<Found> = found.try_collect().await?;
+    let is_cut = found.len() >= most as usize;
+    let mut files: Vec<(FileId, bool)> = found
+        .chunk_by(|one, other| one.node == other.node)
+        .map(|versions| {
+            let too_many = versions.len() > keep.count as usize;
+            let is_suspect = too_many || versions.iter().any(|it| is_past(it.replaced_at, keep));
+            (id(versions[0].node), is_suspect)
+        })
+        .collect();
+    match &mut files[..] {
+        // what was not read of it may be more than enough
+        [(_, is_suspect)] if is_cut => *is_suspect = true,
+        // the next step reads it from its first version on
+        [_, .., _] if is_cut => files.truncate(files.len() - 1),
+        _ => {}
     }
-    let wasteful = by_file
-        .into_iter()
-        .filter_map(|(file, versions)| if doomed(versions, keep).is_empty() { None } else { Some(file) });
-    Ok(wasteful.collect())
+    let more = is_cut || files.len() > limit as usize;
+    files.truncate(limit as usize);
+    let next = files.last().map(|(file, _)| *file).filter(|_| more);
+    let suspects = files.into_iter().filter_map(|(file, is_suspect)| is_suspect.then_some(file)).collect();
+    Ok(Walked { suspects, next })
 }
 
-/// Removes what of a file need not be kept; how many, and their bytes.
+/// Whether what was replaced then need not be kept; older programs do not say when.
+fn is_past(replaced_at: Option<i64>, keep: KeepVersions) -> bool {
+    replaced_at.is_some_and(|at| at < keep.replaced_since.millis())
+}
+
+/// Removes of what of a file need not be kept the oldest, at most [`AT_ONCE`]; how many, and their bytes.
 async fn prune(
     db: &FilesDb,
     tx: &mut Tx,
@@ -150,9 +171,25 @@ async fn prune(
     keep: KeepVersions,
     at: Timestamp,
 ) -> Result<(u32, u64), Fault> {
+    #[derive(Deserialize)]
+    struct Number {
+        version: i64,
+    }
+    let numbers = db.collection::<Number>(schema::VERSIONS);
+    let first_too_many = numbers
+        .find(doc! { "node": file.oid() })
+        .projection(doc! { "_id": 0, "version": 1 })
+        .sort(doc! { "version": -1 })
+        .skip(u64::from(keep.count))
+        .limit(1);
+    let mut which = vec![doc! { "replaced_at": { "$lt": keep.replaced_since.millis() } }];
+    if let Some(first) = all(first_too_many, tx).await?.first() {
+        which.push(doc! { "version": { "$lte": first.version } });
+    }
     let versions = versions(db);
-    let found = versions.find(doc! { "node": file.oid() }).sort(doc! { "version": -1 });
-    let doomed = doomed(all(found, tx).await?, keep);
+    let doomed = versions.find(doc! { "node": file.oid(), "$or": which });
+    let doomed = doomed.sort(doc! { "version": 1 }).limit(i64::from(AT_ONCE));
+    let doomed: Vec<VersionDoc> = all(doomed, tx).await?;
     if doomed.is_empty() {
         return Ok((0, 0));
     }
@@ -194,22 +231,27 @@ impl VersionStore for FilesDb {
         limit: u32,
         at: Timestamp,
     ) -> PortResult<PruneStep> {
-        let (files, suspects) = self
-            .read(async {
-                let files = files_with_versions(self, after, limit).await?;
-                let suspects = suspects(self, &files, keep).await?;
-                Ok((files, suspects))
-            })
-            .await?;
-        let next = files.last().copied().filter(|_| files.len() >= limit as usize);
-        let mut step = PruneStep { next, removed: 0, freed_bytes: 0 };
-        for file in suspects {
+        let walked = self.read(walk(self, after, keep, limit)).await?;
+        let mut step = PruneStep { next: walked.next, removed: 0, freed_bytes: 0 };
+        let last = walked.suspects.last().copied();
+        for file in walked.suspects {
             let Some(space) = self.space_of(file).await? else { continue };
-            let (removed, freed) = self
-                .write(space.oid(), |mut tx| async move { Ok(prune(self, &mut tx, file, keep, at).await?) })
-                .await?;
-            step.removed += removed;
-            step.freed_bytes += freed;
+            loop {
+                let (removed, freed) =
+                    self.write(space.oid(), |mut tx| async move {
+                        Ok(prune(self, &mut tx, file, keep, at).await?)
+                    })
+                    .await?;
+                step.removed += removed;
+                step.freed_bytes += freed;
+                if removed < AT_ONCE {
+                    break;
+                }
+            }
+            if step.removed >= ENOUGH && last != Some(file) {
+                step.next = Some(file);
+                break;
+            }
         }
         Ok(step)
     }

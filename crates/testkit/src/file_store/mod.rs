@@ -365,6 +365,7 @@ macro_rules! access_suite {
                 an_old_version_comes_back_as_a_new_one_that_shares_its_bytes,
                 old_versions_are_deleted_and_the_content_is_not,
                 old_versions_are_given_up_by_number_and_age,
+                one_file_with_many_versions_keeps_none_of_the_others,
                 a_folder_is_copied_in_steps_and_shares_its_contents,
                 a_folder_is_measured_before_it_is_copied,
                 a_copy_is_begun_only_where_it_can_be,

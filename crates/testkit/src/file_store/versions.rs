@@ -39,6 +39,21 @@ impl AccessSubject {
         all.iter().map(|version| (version.content.version, version.content.size)).collect()
     }
 
+    /// Gives up what need not be kept, by steps through all files; how many, and their bytes.
+    async fn prune(&self, keep: KeepVersions, limit: u32) -> (u32, u64) {
+        let (mut after, mut removed, mut freed) = (None, 0, 0);
+        loop {
+            let step = self.versions.prune_versions(after, keep, limit, self.files.now()).await.unwrap();
+            removed += step.removed;
+            freed += step.freed_bytes;
+            if step.next.is_none() {
+                return (removed, freed);
+            }
+            assert!(step.next > after, "a step goes on behind the one before");
+            after = step.next;
+        }
+    }
+
     /// Counting finds nothing wrong.
     pub(super) async fn counts_are_right(&self) {
         let mut place = RecountPlace::START;
@@ -145,18 +160,7 @@ pub async fn old_versions_are_given_up_by_number_and_age(subject: &AccessSubject
     let files = &subject.files;
     let many = subject.with_versions("many", &[1, 1, 1, 1, 1]).await;
     let young = subject.with_versions("young", &[8, 8]).await;
-    let prune = async |keep, limit| {
-        let (mut after, mut removed, mut freed) = (None, 0, 0);
-        loop {
-            let step = subject.versions.prune_versions(after, keep, limit, files.now()).await.unwrap();
-            removed += step.removed;
-            freed += step.freed_bytes;
-            after = step.next;
-            if after.is_none() {
-                return (removed, freed);
-            }
-        }
-    };
+    let prune = async |keep, limit| subject.prune(keep, limit).await;
     assert_eq!(prune(KEEP_ALL, 1).await, (0, 0));
     // the oldest of them was the content until so long ago, however long it had been that
     let now = files.now();
@@ -172,5 +176,32 @@ pub async fn old_versions_are_given_up_by_number_and_age(subject: &AccessSubject
     assert_eq!(prune(KeepVersions { count: 0, ..KEEP_ALL }, 1).await, (2, 9));
     assert_eq!(files.usage().await.used_bytes, 9);
     assert_eq!(prune(KeepVersions { count: 0, ..KEEP_ALL }, 1).await, (0, 0));
+    subject.counts_are_right().await;
+}
+
+pub async fn one_file_with_many_versions_keeps_none_of_the_others(subject: &AccessSubject) {
+    let mut all = Vec::new();
+    for (name, versions) in [("a", 2), ("b", 1), ("c", 24), ("d", 6), ("e", 3), ("f", 1), ("g", 7)] {
+        all.push((subject.with_versions(name, &vec![1; versions]).await.id, versions as u32));
+    }
+    let kept = async || {
+        let mut kept = Vec::new();
+        for (file, _) in &all {
+            kept.push(subject.versions.list_versions(*file, None, 1000).await.unwrap().len() as u32);
+        }
+        kept
+    };
+    let mut expected: Vec<u32> = all.iter().map(|(_, versions)| *versions).collect();
+    for (count, limit) in [(20, 1), (19, 2), (10, 1), (5, 3), (4, 1), (2, 100), (1, 2), (0, 1)] {
+        assert_eq!(subject.prune(KEEP_ALL, limit).await, (0, 0));
+        assert_eq!(kept().await, expected);
+        // beside the content that it has
+        let most = count + 1;
+        let beyond: u32 = expected.iter().map(|versions| versions.saturating_sub(most)).sum();
+        let pruned = subject.prune(KeepVersions { count, ..KEEP_ALL }, limit).await;
+        assert_eq!(pruned, (beyond, u64::from(beyond)), "{count} by {limit}");
+        expected.iter_mut().for_each(|versions| *versions = most.min(*versions));
+        assert_eq!(kept().await, expected, "{count} by {limit}");
+    }
     subject.counts_are_right().await;
 }
