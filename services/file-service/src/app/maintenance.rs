@@ -4,23 +4,19 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use common::files::internal::{Finding, PurgeRequest, StepDone};
-use common::files::{Action, Actor, CollectOutcome, KeepVersions, RecountPlace, StoredBlob};
+use common::files::{Action, Actor, CollectOutcome, RecountPlace, StoredBlob};
 use common::jobs::types;
 use common::{BlobKey, Causes, Code, FileId, JobId, PortResult, Timestamp, UploadId};
 use metrics::counter;
 
 use super::access::authorize;
 use super::budget::Budget;
-use super::{resumable, scrub, search};
+use super::{resumable, retention, scrub, search};
 use crate::error::AppError;
 use crate::state::FileService;
 
 /// Rows in one commit: few enough that uploads need not wait long for theirs.
-const ROWS: u32 = 200;
-/// Operations forgotten in one commit: each has up to a thousand parts.
-const OPERATIONS: u32 = 5;
-/// Events forgotten in one commit.
-const EVENTS: u32 = 1000;
+pub(super) const ROWS: u32 = 200;
 /// Blobs looked at in one step.
 const BLOBS: u32 = 500;
 /// Begins the cursor of a walk through uploads that may be closed to their uploaders.
@@ -87,7 +83,7 @@ pub(crate) async fn step(
 ) -> Result<StepDone, AppError> {
     match task {
         Task::ExpireTrash => expire_trash(service).await,
-        Task::ExpireVersions => expire_versions(service, cursor).await,
+        Task::ExpireVersions => retention::step(service, cursor).await,
         Task::PurgeTombstones => Ok(purge_tombstones(service).await?),
         Task::CollectBlobs => Ok(collect_blobs(service).await?),
         Task::SweepStrays => sweep_strays(service, cursor).await,
@@ -120,34 +116,6 @@ async fn expire_trash(service: &FileService) -> Result<StepDone, AppError> {
         }
     }
     Ok(StepDone { done: !more, changed: deleted, ..StepDone::default() })
-}
-
-/// Gives up old versions beyond what the settings keep; and, at the end, forgets operations that ended, and what happened, long ago.
-async fn expire_versions(service: &FileService, cursor: Option<&str>) -> Result<StepDone, AppError> {
-    let after = cursor
-        .map(FileId::parse)
-        .transpose()
-        .map_err(|_| AppError::because(Code::InvalidCursor, "the cursor is no id of a file"))?;
-    let now = service.clock.now();
-    let settings = &service.settings;
-    let keep = KeepVersions {
-        count: settings.keep_versions,
-        replaced_since: settings.keep_versions_for.map_or(Timestamp::MIN, |span| now - span),
-    };
-    let step = service.versions.prune_versions(after, keep, ROWS, now).await?;
-    if step.next.is_none() {
-        let before = now - settings.keep_operations;
-        while service.copies.sweep_copies(before, ROWS).await? >= ROWS {}
-        while service.journal.sweep_operations(before, OPERATIONS).await? >= OPERATIONS {}
-        let before = now - settings.keep_activity;
-        while service.activity.sweep_activity(before, EVENTS).await? >= EVENTS {}
-    }
-    Ok(StepDone {
-        done: step.next.is_none(),
-        cursor: step.next.map(|next| next.to_string()),
-        changed: u64::from(step.removed),
-        ..StepDone::default()
-    })
 }
 
 /// Deletes one thing in the trash. False if it is gone meanwhile, or was brought back: both are what the owner wants.

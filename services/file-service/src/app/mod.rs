@@ -22,6 +22,7 @@ pub(crate) mod marks;
 pub(crate) mod public;
 pub(crate) mod relocate;
 pub(crate) mod resumable;
+mod retention;
 mod scrub;
 pub(crate) mod search;
 pub(crate) mod sharing;

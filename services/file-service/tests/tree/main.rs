@@ -19,6 +19,7 @@ mod marks;
 mod names;
 mod numbers;
 mod relocate;
+mod retention;
 mod strangers;
 mod trash;
 mod undo;
