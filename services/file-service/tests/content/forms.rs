@@ -145,6 +145,35 @@ async fn each_file_of_a_form_succeeds_or_fails_by_itself() {
 }
 
 #[actix_web::test]
+async fn a_form_is_told_of_digests_that_are_not_checked() {
+    let server = Server::start().await;
+    let user = server.user("a");
+    let good = format!("Repr-Digest: {}\r\n", digest_field(b"good"));
+    let other = "sha-512=:AAAA:\r\n";
+    for (number, (fields, expected)) in [
+        (["", &*good], (None, None)),
+        (["", &*format!("Repr-Digest: {other}")], (Some("sha-256=10"), None)),
+        ([&*format!("Content-Digest: {other}"), &*good], (None, Some("sha-256=10"))),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut parts: Vec<_> = (0..)
+            .zip(fields)
+            .map(|(at, fields)| file_with(&format!("{number} {at}"), fields, b"good"))
+            .collect();
+        parts.push(END.to_vec());
+        let made = send(&user, INTO_ROOT, parts.concat()).await;
+        assert_eq!(made.expect(StatusCode::OK)["results"].as_array().unwrap().len(), 2);
+        assert_eq!(
+            (made.header("want-repr-digest"), made.header("want-content-digest")),
+            expected,
+            "{fields:?}"
+        );
+    }
+}
+
+#[actix_web::test]
 async fn of_two_files_with_one_name_the_first_is_first() {
     let server = Server::start().await;
     let user = server.user("a");

@@ -13,6 +13,7 @@ mod archives;
 mod broken;
 mod clearing;
 mod damaged;
+mod digests;
 mod entries;
 mod exports;
 mod forms;

@@ -44,6 +44,11 @@ fn questions(etag: &str, modified: &str) -> Vec<Question> {
     let mut questions = vec![
         (Method::GET, ask(&[]), true),
         (Method::GET, ask(&[("accept-encoding", "gzip, br")]), true),
+        (Method::GET, ask(&[("want-content-digest", "sha-256=10")]), true),
+        (Method::GET, ask(&[("want-content-digest", "sha-256=10"), ("accept-encoding", "gzip")]), true),
+        (Method::GET, ask(&[("want-content-digest", "sha-256=10"), part]), true),
+        (Method::GET, ask(&[("want-content-digest", "sha-256=10"), ("want-repr-digest", "sha-256=0")]), true),
+        (Method::GET, ask(&[("want-repr-digest", "sha-256=0"), part]), true),
         (Method::GET, ask(&[("if-none-match", etag)]), false),
         (Method::GET, ask(&[("if-none-match", "*")]), false),
         (Method::GET, ask(&[("if-none-match", "\"other\"")]), true),

@@ -3,10 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::{Crc32, Sha256};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 
 use crate::helpers::{Tus as _, UPLOADS, address, content, file_id, half_sent, metadata};
-use crate::support::{Server, answer, until};
+use crate::support::{Answer, Server, answer, until};
 
 fn crc32(bytes: &[u8]) -> Crc32 {
     let mut hasher = common::digest::Hasher::default();
@@ -110,6 +110,61 @@ async fn the_whole_is_checked_at_the_end() {
         assert_eq!(sent.status, status, "{name}");
     }
     assert_eq!(ann.names("root").await, ["right"]);
+}
+
+#[actix_web::test]
+async fn digests_that_are_not_checked_are_accepted_and_told_of() {
+    let server = Server::start().await;
+    let ann = server.user("ann");
+    let own = Sha256::of(b"abc").to_field();
+    let other = "sha-512=:AAAA:";
+    let wanted = Some("sha-256=10");
+    for (number, (repr, content, expected)) in [
+        (&*own, &*own, (None, None)),
+        (other, &*own, (wanted, None)),
+        (&*own, other, (None, wanted)),
+        (other, other, (wanted, wanted)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let wants = |answer: &Answer| {
+            let field = |name| answer.header(name).map(str::to_owned);
+            (field("want-repr-digest"), field("want-content-digest"))
+        };
+        let expected = (expected.0.map(str::to_owned), expected.1.map(str::to_owned));
+        let with =
+            |request: RequestBuilder| request.header("repr-digest", repr).header("content-digest", content);
+        let created = |name: &str| {
+            ann.tus(Method::POST, UPLOADS)
+                .header("upload-length", 3)
+                .header("upload-metadata", metadata(&[("filename", &*format!("{name} {number}"))]))
+        };
+        let bytes = "application/offset+octet-stream";
+        let at_once = answer(with(created("a")).header("content-type", bytes).body("abc")).await;
+        assert_eq!((at_once.status, wants(&at_once)), (StatusCode::CREATED, expected.clone()));
+        // of no bytes nothing is read that is said of them
+        let begun = answer(with(created("b"))).await;
+        assert_eq!((begun.status, wants(&begun)), (StatusCode::CREATED, (expected.0.clone(), None)));
+        let patch = ann.tus(Method::PATCH, &address(&begun)).header("upload-offset", 0);
+        let appended = answer(with(patch.header("content-type", bytes)).body("abc")).await;
+        assert_eq!((appended.status, wants(&appended)), (StatusCode::NO_CONTENT, expected.clone()));
+        assert_eq!(ann.content_of(&file_id(&appended)).await, b"abc");
+
+        let draft = |name: &str, complete: &str| {
+            ann.request(Method::POST, &format!("{UPLOADS}?name={name}{number}"))
+                .header("upload-complete", complete)
+        };
+        let at_once = answer(with(draft("c", "?1")).body("abc")).await;
+        assert_eq!((at_once.status, wants(&at_once)), (StatusCode::CREATED, expected.clone()));
+        let begun = answer(draft("d", "?0")).await;
+        assert_eq!((begun.status, wants(&begun)), (StatusCode::CREATED, (None, None)));
+        let patch = ann.request(Method::PATCH, &address(&begun)).header("upload-offset", 0);
+        let patch =
+            patch.header("upload-complete", "?1").header("content-type", "application/partial-upload");
+        let appended = answer(with(patch).body("abc")).await;
+        assert_eq!((appended.status, wants(&appended)), (StatusCode::CREATED, expected));
+    }
 }
 
 #[actix_web::test]

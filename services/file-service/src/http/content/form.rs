@@ -11,6 +11,7 @@ use bytes::Bytes;
 use common::files::{Committed, NodeName};
 use common::{Code, Sha256, Timestamp};
 use futures_util::{Stream, StreamExt as _};
+use http_kit::digest_fields::Unchecked;
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, BodyError, BodyStream, Problem, input};
 use serde::Deserialize;
@@ -60,7 +61,7 @@ struct UploadForm {
     params(("id" = String, Path, description = "The folder's id, or `root`"), FormQuery),
     request_body(content = UploadForm, content_type = "multipart/form-data"),
     responses(
-        (status = 200, description = "A result for each, also if some or all of them failed", body = BatchView),
+        (status = 200, description = "A result for each, also if some or all of them failed", body = BatchView, headers(("Want-Repr-Digest" = String), ("Want-Content-Digest" = String))),
         (status = 400, description = "`invalid_request`: no file, or no form", body = ProblemDocument),
         (status = 404, description = "`parent_not_found`", body = ProblemDocument),
         (status = 408, description = "`body_too_slow`", body = ProblemDocument),
@@ -101,7 +102,9 @@ pub(in crate::http) async fn put_children(
         ResultView::of(seen)
     };
     let results = results.into_iter().map(show).collect();
-    Ok(HttpResponse::Ok().insert_header(view::PRIVATE).json(BatchView { results }))
+    let mut answer = HttpResponse::Ok().insert_header(view::PRIVATE).json(BatchView { results });
+    form.unchecked.tell(answer.headers_mut());
+    Ok(answer)
 }
 
 /// What is said of the next file.
@@ -118,6 +121,8 @@ struct Form {
     parts: Multipart,
     /// Why the body cannot be read further.
     fault: Rc<Cell<Option<BodyError>>>,
+    /// Of all files.
+    unchecked: Unchecked,
 }
 
 impl Form {
@@ -137,7 +142,7 @@ impl Form {
                 PayloadError::Incomplete(None)
             })
         });
-        Ok(Self { parts: Multipart::new(request.headers(), body), fault })
+        Ok(Self { parts: Multipart::new(request.headers(), body), fault, unchecked: Unchecked::default() })
     }
 
     /// Puts all files.
@@ -164,6 +169,7 @@ impl Form {
             };
             match told {
                 Ok((name, digest)) => {
+                    self.unchecked = self.unchecked.or(Unchecked::of(part.headers()));
                     let announced = Announced { length: None, digest, modified_at };
                     files.put(name, announced, self.content(&mut part)).await;
                 }

@@ -12,7 +12,9 @@ use common::{Code, FileId, PortResult};
 use futures_util::stream::LocalBoxStream;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use http_kit::conditions::{Current, ETag, Modified, Verdict, evaluate, http_date, range_applies};
-use http_kit::digest_fields::REPR_DIGEST;
+use http_kit::digest_fields::{
+    CONTENT_DIGEST, REPR_DIGEST, WANT_CONTENT_DIGEST, WANT_REPR_DIGEST, preference,
+};
 use http_kit::disposition::{Disposition, content_disposition};
 use http_kit::problem::ProblemDocument;
 use http_kit::ranges::{self, ByteRange, Multipart, RangeSet};
@@ -56,9 +58,11 @@ pub(in crate::http) struct ContentQuery {
         ("If-Range" = Option<String>, Header, description = "The range only if the content still has this tag; else all of it"),
         ("If-None-Match" = Option<String>, Header, description = "Only if the content has another tag"),
         ("If-Match" = Option<String>, Header, description = "Only if the content has this tag"),
+        ("Want-Repr-Digest" = Option<String>, Header, description = "`sha-256=0`: without `Repr-Digest`"),
+        ("Want-Content-Digest" = Option<String>, Header, description = "Such as `sha-256=10`: all of it comes with `Content-Digest`"),
     ),
     responses(
-        (status = 200, description = "All of it", content_type = "application/octet-stream", headers(("ETag" = String), ("Last-Modified" = String), ("Repr-Digest" = String), ("Content-Disposition" = String), ("Accept-Ranges" = String))),
+        (status = 200, description = "All of it", content_type = "application/octet-stream", headers(("ETag" = String), ("Last-Modified" = String), ("Repr-Digest" = String), ("Content-Digest" = String), ("Content-Disposition" = String), ("Accept-Ranges" = String))),
         (status = 206, description = "The parts asked for", content_type = "application/octet-stream", headers(("Content-Range" = String))),
         (status = 304, description = "It has not changed"),
         (status = 403, description = "`forbidden`: the ticket has expired, or is for something else", body = ProblemDocument),
@@ -81,9 +85,13 @@ pub(in crate::http) async fn show(
 #[utoipa::path(
     operation_id = "headContent",
     tag = "files",
-    params(("id" = String, Path, description = "The file's id"), ContentQuery),
+    params(
+        ("id" = String, Path, description = "The file's id"),
+        ContentQuery,
+        ("Want-Repr-Digest" = Option<String>, Header, description = "`sha-256=0`: without `Repr-Digest`"),
+    ),
     responses(
-        (status = 200, description = "What `GET` would say", headers(("ETag" = String), ("Content-Length" = u64))),
+        (status = 200, description = "What `GET` would say, but `Content-Digest`", headers(("ETag" = String), ("Repr-Digest" = String), ("Content-Length" = u64))),
         (status = 404, description = "`not_found`"),
         (status = 409, description = "`not_a_file`"),
     ),
@@ -229,12 +237,15 @@ pub(in crate::http) async fn send(
     validators(&mut response);
     response
         .insert_header((header::ACCEPT_RANGES, "bytes"))
-        .insert_header((REPR_DIGEST, content.sha256.to_field()))
         .insert_header((header::CONTENT_DISPOSITION, content_disposition(disposition, node.name.as_str())))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .insert_header((header::CONTENT_TYPE, content_type))
         .insert_header(safety::policy(content_type));
+    if preference(request.headers(), &WANT_REPR_DIGEST) != Some(0) {
+        response.insert_header((REPR_DIGEST, content.sha256.to_field()));
+    }
     if request.method() == Method::HEAD {
+        // no `Content-Digest`: that is the digest of what this message has, which is nothing (RFC 9530, B.2)
         return Ok(response.no_chunking(content.size).body(SizedStream::new(content.size, nothing())));
     }
     let (toll, pass) = match way {
@@ -248,6 +259,10 @@ pub(in crate::http) async fn send(
         RangeSet::Unsatisfiable => return Err(unsatisfiable(content.size)),
         RangeSet::Whole => {
             let whole = BlobRange { start: 0, len: content.size };
+            // of parts it would be another one, which nobody has counted
+            if preference(request.headers(), &WANT_CONTENT_DIGEST) > Some(0) {
+                response.insert_header((CONTENT_DIGEST, content.sha256.to_field()));
+            }
             (open(service, request, file, content, (Wanted::Whole, whole)).await?, true)
         }
         RangeSet::One(one) => {

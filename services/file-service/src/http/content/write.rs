@@ -7,7 +7,7 @@ use common::files::{Action, Actor, Committed, Node, NodeName};
 use common::{Code, Sha256, Timestamp, idempotency};
 use http_kit::body::declared_length;
 use http_kit::conditions::{Current, ETag, Verdict, evaluate};
-use http_kit::digest_fields::{self, CONTENT_DIGEST, REPR_DIGEST};
+use http_kit::digest_fields::{self, CONTENT_DIGEST, REPR_DIGEST, Unchecked};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, BodyStream, Problem, input};
 use serde::Deserialize;
@@ -68,8 +68,8 @@ pub(in crate::http) struct PutQuery {
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
-        (status = 201, description = "The new file", body = FileView, headers(("Location" = String), ("ETag" = String))),
-        (status = 200, description = "The file whose content was replaced", body = FileView, headers(("ETag" = String))),
+        (status = 201, description = "The new file", body = FileView, headers(("Location" = String), ("ETag" = String), ("Want-Repr-Digest" = String), ("Want-Content-Digest" = String))),
+        (status = 200, description = "The file whose content was replaced", body = FileView, headers(("ETag" = String), ("Want-Repr-Digest" = String), ("Want-Content-Digest" = String))),
         (status = 400, description = "`invalid_name`, `invalid_request`, `digest_mismatch`, `incomplete_body`", body = ProblemDocument),
         (status = 404, description = "`parent_not_found`", body = ProblemDocument),
         (status = 408, description = "`body_too_slow`", body = ProblemDocument),
@@ -103,7 +103,7 @@ pub(in crate::http) async fn put_child(
         let file = authorize(&service, actor, Action::Change, existing.id).await?;
         let revision = content_precondition(&request, &file)?;
         let committed = upload::put_content(&service, &file, revision, &pass, announced, body).await?;
-        return answer(&service, actor, &committed, parent.child_sight()).await;
+        return answer(&service, &request, actor, &committed, parent.child_sight()).await;
     }
     let only_new = request
         .headers()
@@ -116,7 +116,7 @@ pub(in crate::http) async fn put_child(
     let sender = Sender::Caller(pass);
     let committed =
         upload::put_child(&service, &parent, (&name, on_conflict), sender, announced, body).await?;
-    answer(&service, actor, &committed, parent.child_sight()).await
+    answer(&service, &request, actor, &committed, parent.child_sight()).await
 }
 
 /// Gives a file new content; the old one is kept as a version.
@@ -131,7 +131,7 @@ pub(in crate::http) async fn put_child(
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
-        (status = 200, description = "The file", body = FileView, headers(("ETag" = String))),
+        (status = 200, description = "The file", body = FileView, headers(("ETag" = String), ("Want-Repr-Digest" = String), ("Want-Content-Digest" = String))),
         (status = 400, description = "`invalid_request`, `digest_mismatch`, `incomplete_body`", body = ProblemDocument),
         (status = 404, description = "`not_found`", body = ProblemDocument),
         (status = 408, description = "`body_too_slow`", body = ProblemDocument),
@@ -156,11 +156,12 @@ pub(in crate::http) async fn put_content(
     let body = BodyStream::new(payload, service.settings.upload_pace);
     let pass = params::pass(&request, &caller);
     let committed = upload::put_content(&service, &file, revision, &pass, announced, body).await?;
-    answer(&service, file.actor(), &committed, file.sight()).await
+    answer(&service, &request, file.actor(), &committed, file.sight()).await
 }
 
 async fn answer(
     service: &FileService,
+    request: &HttpRequest,
     actor: Actor,
     committed: &Committed,
     sight: Sight,
@@ -176,6 +177,7 @@ async fn answer(
         // from `…/files/{id}/children/{name}/content`
         response.headers_mut().insert(header::LOCATION, view::location("../../../", &committed.node));
     }
+    Unchecked::of(request.headers()).tell(response.headers_mut());
     Ok(response)
 }
 

@@ -144,9 +144,11 @@ pub(super) struct PublicContentQuery {
         PublicContentQuery,
         ("Range" = Option<String>, Header, description = "Only these bytes, such as `bytes=0-99`"),
         ("X-Download-Ticket" = Option<String>, Header, description = "That this download was counted"),
+        ("Want-Repr-Digest" = Option<String>, Header, description = "`sha-256=0`: without `Repr-Digest`"),
+        ("Want-Content-Digest" = Option<String>, Header, description = "Such as `sha-256=10`: all of it comes with `Content-Digest`"),
     ),
     responses(
-        (status = 200, description = "All of it", content_type = "application/octet-stream", headers(("ETag" = String), ("X-Download-Ticket" = String))),
+        (status = 200, description = "All of it", content_type = "application/octet-stream", headers(("ETag" = String), ("Repr-Digest" = String), ("Content-Digest" = String), ("X-Download-Ticket" = String))),
         (status = 206, description = "The parts asked for", content_type = "application/octet-stream", headers(("Content-Range" = String))),
         (status = 304, description = "It has not changed"),
         (status = 401, description = "`link_locked`", body = ProblemDocument),
@@ -167,9 +169,13 @@ pub(super) async fn bytes(request: HttpRequest, service: web::Data<FileService>)
 #[utoipa::path(
     operation_id = "headPublicContent",
     tag = "public",
-    params(("token" = String, Path, description = "The link's token"), PublicContentQuery),
+    params(
+        ("token" = String, Path, description = "The link's token"),
+        PublicContentQuery,
+        ("Want-Repr-Digest" = Option<String>, Header, description = "`sha-256=0`: without `Repr-Digest`"),
+    ),
     responses(
-        (status = 200, description = "What `GET` would say", headers(("ETag" = String), ("Content-Length" = u64))),
+        (status = 200, description = "What `GET` would say, but `Content-Digest`", headers(("ETag" = String), ("Repr-Digest" = String), ("Content-Length" = u64))),
         (status = 401, description = "`link_locked`"),
         (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`"),
         (status = 404, description = "`not_found`"),

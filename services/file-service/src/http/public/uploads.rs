@@ -71,7 +71,7 @@ pub(super) async fn options(
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
         (status = 201, description = "The upload was begun, or has arrived already: by the draft then with the receipt", body = ReceiptView,
-            headers(("Location" = String), ("Upload-Offset" = u64), ("Upload-Complete" = String))),
+            headers(("Location" = String), ("Upload-Offset" = u64), ("Upload-Complete" = String), ("Want-Repr-Digest" = String), ("Want-Content-Digest" = String))),
         (status = 200, description = "It has replaced the content of a file", body = ReceiptView),
         (status = 400, description = "`invalid_request`, `invalid_name`, `upload_length`, `incomplete_body`, `digest_mismatch`", body = ProblemDocument),
         (status = 401, description = "`link_locked`", body = ProblemDocument),
@@ -168,7 +168,7 @@ pub(super) async fn describe(
         ),
     ),
     responses(
-        (status = 204, description = "They are there", headers(("Upload-Offset" = u64), ("Upload-Complete" = String))),
+        (status = 204, description = "They are there", headers(("Upload-Offset" = u64), ("Upload-Complete" = String), ("Want-Repr-Digest" = String), ("Want-Content-Digest" = String))),
         (status = 201, description = "Draft, and a change: it has arrived", body = ReceiptView),
         (status = 200, description = "Draft: it has replaced the content of a file. A change: the upload", body = PublicUploadView),
         (status = 400, description = "`invalid_request`, `incomplete_body`, `upload_length`, `upload_complete`, `digest_mismatch`", body = ProblemDocument),

@@ -5,6 +5,7 @@ use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, HttpResponse, post, put, web};
 use common::files::LinkRole;
 use common::{Code, Timestamp};
+use http_kit::digest_fields::Unchecked;
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, BodyStream, Problem, client_ip, input};
 use serde::{Deserialize, Serialize};
@@ -107,8 +108,8 @@ pub(super) struct PutQuery {
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
-        (status = 201, description = "It has arrived as a new file", body = ReceiptView),
-        (status = 200, description = "It has arrived in place of an older content", body = ReceiptView),
+        (status = 201, description = "It has arrived as a new file", body = ReceiptView, headers(("Want-Repr-Digest" = String), ("Want-Content-Digest" = String))),
+        (status = 200, description = "It has arrived in place of an older content", body = ReceiptView, headers(("Want-Repr-Digest" = String), ("Want-Content-Digest" = String))),
         (status = 400, description = "`invalid_name`, `invalid_request`, `digest_mismatch`, `incomplete_body`", body = ProblemDocument),
         (status = 401, description = "`link_locked`", body = ProblemDocument),
         (status = 403, description = "`forbidden`; `wrong_password` in `X-Link-Password`", body = ProblemDocument),
@@ -147,5 +148,7 @@ pub(super) async fn put_child(
     let receipt = ReceiptView::of(&visit, name.as_str(), &committed.node, service.clock.now());
     let receipt = receipt.ok_or_else(|| Problem::new(Code::Internal))?;
     let status = if committed.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(HttpResponse::build(status).insert_header(PRIVATE).json(receipt))
+    let mut answer = HttpResponse::build(status).insert_header(PRIVATE).json(receipt);
+    Unchecked::of(request.headers()).tell(answer.headers_mut());
+    Ok(answer)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, patch, web};
 use common::Code;
-use http_kit::digest_fields::REPR_DIGEST;
+use http_kit::digest_fields::{REPR_DIGEST, Unchecked};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, BodyStream, Problem, input};
 use serde::Deserialize;
@@ -61,8 +61,8 @@ pub(in crate::http) struct ChangeBody {
         ),
     ),
     responses(
-        (status = 204, description = "They are there", headers(("Upload-Offset" = u64), ("Upload-Complete" = String), ("File-Id" = String))),
-        (status = 201, description = "Draft, and a change: it is a file now", body = crate::http::view::FileView),
+        (status = 204, description = "They are there", headers(("Upload-Offset" = u64), ("Upload-Complete" = String), ("File-Id" = String), ("Want-Repr-Digest" = String), ("Want-Content-Digest" = String))),
+        (status = 201, description = "Draft, and a change: it is a file now", body = crate::http::view::FileView, headers(("Want-Repr-Digest" = String), ("Want-Content-Digest" = String))),
         (status = 200, description = "Draft: it has replaced the content of a file. A change: the upload", body = UploadView),
         (status = 400, description = "`invalid_request`, `incomplete_body`, `upload_length`, `upload_complete`, `digest_mismatch`", body = ProblemDocument),
         (status = 403, description = "`forbidden`: it is made of parts, or its folder was closed", body = ProblemDocument),
@@ -96,9 +96,12 @@ pub(in crate::http) async fn go_on(
     let protocol = Protocol::of(request)?;
     match protocol {
         Protocol::Plain => change(party, request, payload, service).await,
-        Protocol::Tus | Protocol::Draft => append_bytes(party, protocol, request, payload, service)
-            .await
-            .map_err(|problem| protocol.mark(problem)),
+        Protocol::Tus | Protocol::Draft => {
+            let appended = append_bytes(party, protocol, request, payload, service).await;
+            let mut answer = appended.map_err(|problem| protocol.mark(problem))?;
+            Unchecked::of(request.headers()).tell(answer.headers_mut());
+            Ok(answer)
+        }
     }
 }
 

@@ -8,13 +8,13 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use common::files::UploadRole;
 use common::{Code, Timestamp};
-use http_kit::digest_fields::REPR_DIGEST;
+use http_kit::digest_fields::{REPR_DIGEST, Unchecked};
 use http_kit::problem::ProblemDocument;
 use http_kit::{ApiResult, Authenticated, BodyStream, Problem, input};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::go::{digest, draft_go, nothing, tus_creation};
+use super::go::{announced, digest, draft_go, nothing, tus_creation};
 use super::party::Party;
 use super::protocol::{self, Protocol, UPLOAD_LENGTH, UPLOAD_METADATA, Wishes, wrong};
 use super::{FROM_LIST, view};
@@ -65,7 +65,7 @@ pub(in crate::http) struct CreateQuery {
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
         (status = 201, description = "The upload was begun, or is a file already: then with `File-Id`", body = crate::http::view::FileView,
-            headers(("Location" = String), ("Upload-Offset" = u64), ("Upload-Complete" = String), ("File-Id" = String))),
+            headers(("Location" = String), ("Upload-Offset" = u64), ("Upload-Complete" = String), ("File-Id" = String), ("Want-Repr-Digest" = String), ("Want-Content-Digest" = String))),
         (status = 200, description = "It has replaced the content of a file", body = crate::http::view::FileView),
         (status = 400, description = "`invalid_request`, `invalid_name`, `upload_length`", body = ProblemDocument),
         (status = 404, description = "`parent_not_found`", body = ProblemDocument),
@@ -95,7 +95,14 @@ pub(in crate::http) async fn begin(
     service: &Arc<FileService>,
 ) -> ApiResult<HttpResponse> {
     let protocol = Protocol::of(request)?;
-    begin_by(protocol, party, request, payload, service).await.map_err(|problem| protocol.mark(problem))
+    let begun = begin_by(protocol, party, request, payload, service).await;
+    let mut answer = begun.map_err(|problem| protocol.mark(problem))?;
+    let unchecked = Unchecked::of(request.headers());
+    // by tus, where no bytes come along, nothing is read that is said of them
+    let has_bytes = protocol == Protocol::Draft || announced(request) != Some(0);
+    let unchecked = if has_bytes { unchecked } else { unchecked.repr_alone() };
+    unchecked.tell(answer.headers_mut());
+    Ok(answer)
 }
 
 async fn begin_by(
