@@ -115,12 +115,7 @@ async fn stores_are_lost_and_come_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cache_and_broker_are_lost_and_come_back() {
     let scene = Scene::set().await.unwrap();
-    let losses = [
-        (Server::Redis, Loss::CutOff),
-        (Server::Redis, Loss::Frozen),
-        (Server::RabbitMq, Loss::CutOff),
-        (Server::RabbitMq, Loss::RestartedEmpty),
-    ];
+    let losses = [(Server::Redis, Loss::Frozen), (Server::RabbitMq, Loss::RestartedEmpty)];
     scene.goes_through(&losses).await.unwrap();
 }
 
@@ -135,9 +130,11 @@ async fn servers_are_slow_and_restarted() {
         (Server::S3, Loss::Slow),
         (Server::S3, Loss::Frozen),
         (Server::S3, Loss::Restarted),
+        (Server::Redis, Loss::CutOff),
         (Server::Redis, Loss::Slow),
         (Server::Redis, Loss::Restarted),
         (Server::Redis, Loss::RestartedEmpty),
+        (Server::RabbitMq, Loss::CutOff),
         (Server::RabbitMq, Loss::Slow),
         (Server::RabbitMq, Loss::Frozen),
         (Server::RabbitMq, Loss::Restarted),
