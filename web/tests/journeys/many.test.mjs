@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { journey } from '../support/journey.mjs';
 import { children, ok, until } from '../support/product.mjs';
-import { entry, signIn } from '../support/steps.mjs';
+import { entry, isAskedBeforeLeaving, signIn } from '../support/steps.mjs';
 
 const FOLDERS = 100;
 const EACH = 20;
@@ -47,12 +47,7 @@ journey('2,000 files in nested folders are dropped and arrive, in one calm tray'
     // The page can be used meanwhile, and asks before it is left.
     await entry(page, 'moving in').dblclick();
     await entry(page, 'part 3').waitFor();
-    const asked = page.waitForEvent('dialog');
-    const leaving = page.goto('about:blank').catch(() => {});
-    const dialog = await asked;
-    assert.equal(dialog.type(), 'beforeunload');
-    await dialog.dismiss();
-    await leaving;
+    await isAskedBeforeLeaving(page);
     await far(0);
 
     await until(

@@ -11,6 +11,7 @@ import {
   dropEndlessFolder,
   dropFiles,
   entry,
+  isAskedBeforeLeaving,
   loseAnswers,
   loseSession,
   pickFiles,
@@ -281,12 +282,7 @@ journey('uploads can be cancelled, and leaving while they run is asked about', a
 
   // Chrome asks only where somebody has acted.
   await page.getByRole('heading', { name: 'Files', exact: true }).click();
-  const asked = page.waitForEvent('dialog');
-  const leaving = page.goto('about:blank').catch(() => {});
-  const dialog = await asked;
-  assert.equal(dialog.type(), 'beforeunload');
-  await dialog.dismiss();
-  await leaving;
+  await isAskedBeforeLeaving(page);
 
   await tray(page).getByRole('button', { name: 'Cancel slow 1.bin' }).click();
   await tray(page).getByText('Cancelled').first().waitFor();
@@ -302,12 +298,7 @@ journey('a folder that takes long to be read is seen, asked about, and called of
   await dropEndlessFolder(page);
   await tray(page).getByText('Reading folders… 2 files found').waitFor();
   await check(page, 'folders that are read');
-  const asked = page.waitForEvent('dialog');
-  const leaving = page.goto('about:blank').catch(() => {});
-  const dialog = await asked;
-  assert.equal(dialog.type(), 'beforeunload');
-  await dialog.dismiss();
-  await leaving;
+  await isAskedBeforeLeaving(page);
 
   await page
     .getByRole('button', { name: /^Account/ })

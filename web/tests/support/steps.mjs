@@ -1,4 +1,5 @@
 // Steps that many journeys share, as a person would take them.
+import assert from 'node:assert/strict';
 import { address } from './browser.mjs';
 
 export async function signIn(page, account, path = '/') {
@@ -138,4 +139,14 @@ export async function loseSession(page, act) {
     await Promise.allSettled(held);
     await context.unroute(api, hold);
   }
+}
+
+/** The browser asks before the page is left, and the page stays. It asks only where somebody has acted. */
+export async function isAskedBeforeLeaving(page) {
+  const asked = page.waitForEvent('dialog');
+  const leaving = page.goto('about:blank').catch(() => {});
+  const dialog = await asked;
+  assert.equal(dialog.type(), 'beforeunload');
+  await dialog.dismiss();
+  await leaving;
 }
